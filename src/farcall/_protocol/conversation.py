@@ -1,0 +1,38 @@
+"""What both sides of a connection have agreed on and have in flight; everything else reads it."""
+
+from __future__ import annotations
+
+import attrs
+
+from ..errors import CloseCode
+from .events import Violation
+from .messages import Hello
+from .state import CallTable, IncomingCall, OutgoingCall
+
+
+@attrs.define(eq=False)
+class Conversation:
+    """The state of a connection, as far as what was said goes."""
+
+    own: Hello
+    """The greeting of this side."""
+    has_dialled: bool
+    """Whether this side made the connection."""
+    peer: Hello | None = None
+    """The greeting of the other side; set from then on."""
+    outgoing: CallTable[OutgoingCall] = attrs.field(factory=CallTable[OutgoingCall])
+    incoming: CallTable[IncomingCall] = attrs.field(factory=CallTable[IncomingCall])
+    hello_call: OutgoingCall | None = None
+    """The call that carries our hello, if we greeted."""
+    has_received: bool = False
+    """Whether the peer has said anything; a hello must come first."""
+
+    @property
+    def is_greeted(self) -> bool:
+        """Whether both sides have said hello: the dialect is farcall's."""
+        return self.peer is not None
+
+
+def violation(problem: str, code: CloseCode = CloseCode.PROTOCOL_ERROR) -> Violation:
+    """Make the event for a peer that breaks the protocol."""
+    return Violation(int(code), problem)

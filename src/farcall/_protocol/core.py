@@ -1,0 +1,256 @@
+"""The protocol of one connection as a machine: frames in, events out; commands in, messages out.
+
+Theory of operation. `Protocol` holds what both sides have agreed on (`peer`, whether the dialect
+is farcall's), and two tables of calls in flight, one for each direction. It has no clock, no task
+and no queue: whoever owns the link gives it each frame that arrives (`receive`) and acts on the
+events; asks it for messages (`request`, `respond`, `cancel` ...) and queues them in the right
+order; and lets it render each one at the moment the writer takes it (`render`), for that is when
+a request becomes *sent*.
+
+Both sides run the same code. What differs is who numbers calls how, and who answers a text that
+cannot be read: the side that accepted the connection does, as JSON-RPC has it; the side that
+dialled has nobody to tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import EncodeError, ErrorCode
+from . import reading
+from .conversation import Conversation
+from .credit import DEFAULT_WINDOW, SendCredit, Window
+from .events import ProtocolEvent, Violation
+from .messages import (
+    BatchReply,
+    Cancel,
+    Credit,
+    Error,
+    ErrorResponse,
+    Hello,
+    Items,
+    Message,
+    Request,
+    Response,
+    Started,
+)
+from .shapes import DEFAULT_MESSAGE_OUT
+from .state import CallTable, IncomingCall, OutgoingCall, Step
+from .wire import BUNDLE_BYTES, pack
+
+
+class Protocol:
+    """What is said on one connection.
+
+    Args:
+        own: The greeting of this side, sent by the one that dialled.
+        has_dialled: Whether this side made the connection.
+    """
+
+    def __init__(self, own: Hello, *, has_dialled: bool) -> None:
+        self._talk = Conversation(own, has_dialled)
+        self._is_broken = False
+        self._calls_made = 0
+
+    @property
+    def own(self) -> Hello:
+        """The greeting of this side."""
+        return self._talk.own
+
+    @property
+    def peer(self) -> Hello | None:
+        """The greeting of the other side, once it has come."""
+        return self._talk.peer
+
+    @property
+    def is_greeted(self) -> bool:
+        """Whether both sides have said hello: the dialect is farcall's."""
+        return self._talk.is_greeted
+
+    @property
+    def outgoing(self) -> CallTable[OutgoingCall]:
+        """The calls of this side that are in flight."""
+        return self._talk.outgoing
+
+    @property
+    def incoming(self) -> CallTable[IncomingCall]:
+        """The calls of the peer that are in flight."""
+        return self._talk.incoming
+
+    @property
+    def hello_call(self) -> OutgoingCall | None:
+        """The call that carries our hello, if we greeted."""
+        return self._talk.hello_call
+
+    @property
+    def message_limit(self) -> int:
+        """The largest message that the peer takes, in bytes."""
+        return DEFAULT_MESSAGE_OUT if self.peer is None else self.peer.limits.message
+
+    # Reading
+
+    def receive(self, frame: str | bytes) -> list[ProtocolEvent]:
+        """Take one frame; whatever it holds, tell what it means and never raise.
+
+        After a `Violation`, which is the last event of its list, frames are ignored.
+        """
+        if self._is_broken:
+            return []
+        events = list(reading.read(self._talk, frame))
+        self._talk.has_received = True
+        self._is_broken = any(isinstance(event, Violation) for event in events)
+        return events
+
+    # Asking
+
+    def hello(self) -> Request:
+        """Greet; the answer comes as `HelloReceived`, or as the error of `hello_call`."""
+        self._talk.hello_call, request = self.request("rpc.hello", self.own.render())
+        return request
+
+    def request(
+        self, method: str, params: bytes | None, *, window: Window | None = None
+    ) -> tuple[OutgoingCall, Request]:
+        """Make a call; it is in the table from now on, and sent when its message is rendered.
+
+        Args:
+            method: The wire name.
+            params: JSON text, or None for no such member.
+            window: Given for a stream call.
+
+        Raises:
+            EncodeError: the message would be larger than the peer takes.
+        """
+        self._calls_made += 1
+        number = b"%d" % self._calls_made
+        id = number if self._talk.has_dialled else b'"s%b"' % number
+        meta = None if window is None else b'{"credit":[%d,%d]}' % (window.items, window.size)
+        request = Request(method, params, id, meta)
+        self.check_size(request)
+        call = OutgoingCall(id, method, credit=None if window is None else window.for_receiver())
+        self._talk.outgoing.insert(call)
+        return call, request
+
+    def notify(self, method: str, params: bytes | None) -> Request:
+        """Make a notification, under the rules of `request`."""
+        request = Request(method, params)
+        self.check_size(request)
+        return request
+
+    def check_size(self, message: Message) -> None:
+        """Refuse a message that the peer would not take.
+
+        Raises:
+            EncodeError: names the size and the limit.
+        """
+        size = len(message.render())
+        if size > self.message_limit:
+            problem = f"the message has {size} bytes; the peer takes {self.message_limit}"
+            raise EncodeError(f"{problem} (its limit message)")
+
+    def withdraw(self, call: OutgoingCall) -> None:
+        """Forget a call whose message the writer has not taken."""
+        self._talk.outgoing.end(call, Step.WITHDRAW)
+
+    def cancel(self, call: OutgoingCall, reason: str) -> Cancel | None:
+        """Ask the peer to end a call, once; None where it cannot be asked, or need not be."""
+        if call.is_cancelled or not self.is_greeted or not call.can(Step.ABANDON):
+            return None
+        call.is_cancelled = True
+        return Cancel(call.id, reason)
+
+    def abandon(self, call: OutgoingCall) -> None:
+        """Stop waiting for a call; its id counts as in flight until it is answered."""
+        call.move(Step.ABANDON)
+
+    def consume(self, call: OutgoingCall, size: int) -> Credit | None:
+        """Count an item as used, and give the credit that is due now, if any."""
+        if call.credit is None or not call.can(Step.ABANDON):
+            return None
+        call.credit.consume(size)
+        totals = call.credit.grant()
+        return None if totals is None else Credit(call.id, *totals)
+
+    # Answering
+
+    def respond(self, call: IncomingCall, result: bytes) -> Message | None:
+        """End a call of the peer with its result, or with -32008 where that is too large.
+
+        Returns:
+            What to send: None while a batch waits for its other answers.
+        """
+        response = Response(call.id, result)
+        excess = len(response.render()) - self.message_limit
+        return self._end(call, response if excess <= 0 else self._too_large(call, excess))
+
+    def fail(self, call: IncomingCall, error: Error) -> Message | None:
+        """End a call of the peer with an error; see `respond`."""
+        response = ErrorResponse(call.id, error)
+        excess = len(response.render()) - self.message_limit
+        return self._end(call, response if excess <= 0 else self._too_large(call, excess))
+
+    def _too_large(self, call: IncomingCall, excess: int) -> ErrorResponse:
+        data = {"limit": "message", "bytes": self.message_limit, "excess": excess}
+        return ErrorResponse(call.id, Error.of(ErrorCode.REPLY_TOO_LARGE, data))
+
+    def _end(self, call: IncomingCall, answer: Response | ErrorResponse) -> Message | None:
+        self._talk.incoming.end(call)
+        if call.batch is None:
+            return answer
+        call.batch.answers[call.place] = answer.render()
+        answers = call.batch.complete()
+        return None if answers is None else BatchReply(answers)
+
+    def start(self, call: IncomingCall, value: bytes) -> Started:
+        """Tell the peer that its stream call has begun."""
+        call.move(Step.START)
+        return Started(call.id, value)
+
+    def send_credit(self, call: IncomingCall) -> SendCredit:
+        """Give the credit of a stream call, which says what `items` may send."""
+        if call.credit is None:
+            call.credit = DEFAULT_WINDOW.for_sender()
+        return call.credit
+
+    def items(
+        self,
+        call: IncomingCall,
+        values: Sequence[bytes],
+        *,
+        cursor: str | None = None,
+        missed: int | None = 0,
+    ) -> Items:
+        """Send the next values of a stream; the caller has asked `send_credit` for room."""
+        self.send_credit(call).spend(len(values), sum(map(len, values)))
+        message = Items(call.id, call.seq, values, cursor, missed)
+        call.seq += len(values)
+        return message
+
+    # Writing
+
+    def render(self, message: Message) -> bytes:
+        """Write a message at the moment the writer takes it; a request is *sent* from here on."""
+        if isinstance(message, Request) and message.id is not None:
+            call = self._talk.outgoing.get(message.id)
+            if call is not None:
+                call.move(Step.TAKE)
+        return message.render()
+
+    def frames(self, messages: Sequence[Message]) -> list[bytes]:
+        """Render messages and join them as the dialect allows: bundles, or one to a frame."""
+        texts = [(self.render(message), _is_alone(message)) for message in messages]
+        if self.peer is None:
+            return [text for text, _ in texts]
+        limits = self.peer.limits
+        most = min(limits.bundle, self.own.limits.bundle)
+        return pack(texts, most=most, max_bytes=min(BUNDLE_BYTES, limits.message))
+
+    def cut(self) -> list[OutgoingCall]:
+        """Forget everything in flight because the link has ended, and give the open calls."""
+        self._is_broken = True
+        self._talk.incoming.end_all()
+        return self._talk.outgoing.end_all()
+
+
+def _is_alone(message: Message) -> bool:
+    return isinstance(message, Response) and message.is_alone

@@ -1,0 +1,248 @@
+"""What a peer can say, as frozen data that renders itself as JSON text.
+
+Parameters, results and values are text already: the codec knew their types. Member names and
+shapes are those of JSON-RPC 2.0, of rpc-websockets, and of the protocol specification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import attrs
+import msgspec
+
+from ..errors import ErrorCode
+
+RequestId: TypeAlias = bytes
+"""An id as JSON text, so that a peer's is echoed byte for byte."""
+
+NULL_ID: RequestId = b"null"
+_encode = msgspec.json.encode
+_HEAD = b'{"jsonrpc":"2.0"'
+
+
+@attrs.frozen
+class Limits:
+    """What a peer can take; announced in its hello."""
+
+    message: int
+    """The largest frame, in bytes."""
+    calls: int = 1024
+    """How many calls may be in flight."""
+    subscriptions: int = 128
+    bundle: int = 256
+    """How many messages one bundle may hold."""
+
+
+@attrs.frozen
+class Hello:
+    """How farcall peers greet: the version they speak and what they hold."""
+
+    limits: Limits
+    v: int = 1
+    features: tuple[str, ...] = ()
+    contracts: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    """The digest of each contract, by the name of its service."""
+
+    def render(self) -> bytes:
+        """Write the parameters of ``rpc.hello``, or its result."""
+        return _encode(attrs.asdict(self))
+
+
+@attrs.frozen
+class Error:
+    """The error member of a response (JSON-RPC 2.0, section 5.1)."""
+
+    code: int
+    message: str
+    data: bytes | None = None
+    """JSON text, or None for no such member."""
+
+    @classmethod
+    def of(cls, code: ErrorCode, data: Any = None) -> Error:
+        """Make one of the protocol's own errors, whose message belongs to its code."""
+        return cls(int(code), MESSAGES[code], None if data is None else _encode(data))
+
+    def render(self) -> bytes:
+        data = b"" if self.data is None else b',"data":' + self.data
+        return b'{"code":%d,"message":%b%b}' % (self.code, _encode(self.message), data)
+
+
+MESSAGES: Mapping[ErrorCode, str] = {
+    ErrorCode.PARSE_ERROR: "Parse error",
+    ErrorCode.INVALID_REQUEST: "Invalid Request",
+    ErrorCode.METHOD_NOT_FOUND: "Method not found",
+    ErrorCode.INVALID_PARAMS: "Invalid params",
+    ErrorCode.INTERNAL_ERROR: "Internal error",
+    ErrorCode.EVENT_NOT_PROVIDED: "Event not provided",
+    ErrorCode.PARAMS_NOT_FOUND: "Params not found",
+    ErrorCode.METHOD_FORBIDDEN: "Method forbidden",
+    ErrorCode.EVENT_FORBIDDEN: "Event forbidden",
+    ErrorCode.SHUTTING_DOWN: "Shutting down",
+    ErrorCode.DEADLINE_EXCEEDED: "Deadline exceeded",
+    ErrorCode.BUSY: "Busy",
+    ErrorCode.TOO_MANY_SUBSCRIPTIONS: "Too many subscriptions",
+    ErrorCode.REPLY_TOO_LARGE: "Reply too large",
+    ErrorCode.BATCH_TOO_LARGE: "Batch too large",
+    ErrorCode.CANCELLED: "Cancelled",
+}
+"""The wording of JSON-RPC 2.0 and of rpc-websockets, whose clients compare it."""
+
+
+@attrs.frozen
+class Request:
+    """A request, or a notification where `id` is None."""
+
+    method: str
+    params: bytes | None = None
+    id: RequestId | None = None
+    meta: bytes | None = None
+
+    def render(self) -> bytes:
+        return b"".join(
+            (
+                _HEAD,
+                b"" if self.id is None else b',"id":' + self.id,
+                b',"method":' + _encode(self.method),
+                b"" if self.params is None else b',"params":' + self.params,
+                b"" if self.meta is None else b',"meta":' + self.meta,
+                b"}",
+            )
+        )
+
+
+@attrs.frozen
+class Response:
+    """The result of a request."""
+
+    id: RequestId
+    result: bytes
+    is_alone: bool = False
+    """Whether it must not share its frame: the answer to a hello, before which no bundle is."""
+
+    def render(self) -> bytes:
+        return b'%b,"id":%b,"result":%b}' % (_HEAD, self.id, self.result)
+
+
+@attrs.frozen
+class ErrorResponse:
+    """The error that a request ended with."""
+
+    id: RequestId
+    error: Error
+
+    def render(self) -> bytes:
+        return b'%b,"id":%b,"error":%b}' % (_HEAD, self.id, self.error.render())
+
+
+@attrs.frozen
+class BatchReply:
+    """The answers to a batch (JSON-RPC 2.0, section 6), each as text."""
+
+    answers: Sequence[bytes]
+
+    def render(self) -> bytes:
+        return join(self.answers)
+
+
+@attrs.frozen
+class Started:
+    """A stream call, or a remote task, has begun."""
+
+    id: RequestId
+    value: bytes
+
+    def render(self) -> bytes:
+        return _notification(b"started", b'"id":%b,"value":%b' % (self.id, self.value))
+
+
+@attrs.frozen
+class Items:
+    """Values of a stream, in order; `seq` is the number of the first, counted from 0."""
+
+    id: RequestId
+    seq: int
+    values: Sequence[bytes]
+    cursor: str | None = None
+    missed: int | None = 0
+    """How many were dropped before the first value; None when nobody knows."""
+
+    def render(self) -> bytes:
+        extra = b"" if self.cursor is None else b',"cursor":' + _encode(self.cursor)
+        if self.missed != 0:
+            extra += b',"missed":' + _encode(self.missed)
+        members = b'"id":%b,"seq":%d,"values":%b%b'
+        return _notification(b"items", members % (self.id, self.seq, join(self.values), extra))
+
+
+@attrs.frozen
+class Credit:
+    """How much of a stream its receiver can take, as totals since its start."""
+
+    id: RequestId
+    items: int
+    size: int
+    """In bytes of encoded values."""
+
+    def render(self) -> bytes:
+        members = b'"id":%b,"items":%d,"bytes":%d' % (self.id, self.items, self.size)
+        return _notification(b"credit", members)
+
+
+@attrs.frozen
+class Cancel:
+    """The caller wants the call to end; it will still be answered."""
+
+    id: RequestId
+    reason: str
+
+    def render(self) -> bytes:
+        return _notification(b"cancel", b'"id":%b,"reason":%b' % (self.id, _encode(self.reason)))
+
+
+@attrs.frozen
+class Goaway:
+    """This side is about to close; calls under way may still end."""
+
+    grace_ms: int
+    reconnect_after_ms: int
+
+    def render(self) -> bytes:
+        members = b'"grace_ms":%d,"reconnect_after_ms":%d'
+        return _notification(b"goaway", members % (self.grace_ms, self.reconnect_after_ms))
+
+
+@attrs.frozen
+class Event:
+    """An event for a plain peer, in one shape that JSON-RPC and rpc-websockets clients both read."""
+
+    name: str
+    value: bytes
+
+    def render(self) -> bytes:
+        name = _encode(self.name)
+        return b'%b,"method":%b,"notification":%b,"params":[%b]}' % (_HEAD, name, name, self.value)
+
+
+Message: TypeAlias = (
+    Request
+    | Response
+    | ErrorResponse
+    | BatchReply
+    | Started
+    | Items
+    | Credit
+    | Cancel
+    | Goaway
+    | Event
+)
+
+
+def join(texts: Sequence[bytes]) -> bytes:
+    """Write texts as one JSON array."""
+    return b"[%b]" % b",".join(texts)
+
+
+def _notification(name: bytes, members: bytes) -> bytes:
+    return b'%b,"method":"rpc.%b","params":{%b}}' % (_HEAD, name, members)

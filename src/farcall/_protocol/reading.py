@@ -1,0 +1,379 @@
+"""What each frame means: from text to events, for `core.Protocol.receive`.
+
+The order of the checks is that of JSON-RPC 2.0: can it be read (-32700), is it a message
+(-32600), is there such a method (-32601). Everything a peer can send ends in an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import attrs
+from msgspec import Raw, UnsetType
+
+from ..errors import CloseCode, ErrorCode
+from .answers import read_answer
+from .conversation import Conversation, violation
+from .credit import Window
+from .events import (
+    CancelReceived,
+    CreditReceived,
+    EventReceived,
+    GoawayReceived,
+    HelloReceived,
+    ItemsReceived,
+    NotificationReceived,
+    ProtocolEvent,
+    Reply,
+    RequestReceived,
+    StartedReceived,
+    Stray,
+    Violation,
+)
+from .messages import NULL_ID, BatchReply, Error, ErrorResponse, RequestId, Response
+from .shapes import (
+    CancelShape,
+    CreditShape,
+    GoawayShape,
+    ItemsShape,
+    StartedShape,
+    read_hello,
+    read_shape,
+    read_window,
+)
+from .state import BatchAnswers, IncomingCall, OutgoingCall, Stage, Step
+from .wire import Envelope, UnreadableText, read_envelope, read_frame, read_text
+
+MAX_BATCH = 1_000
+"""Requests in one JSON-RPC batch: more than any page of work, less than a second of a server."""
+
+MAX_ID_BYTES = 256
+"""An id is kept and echoed; a UUID has 36 bytes."""
+
+PLAIN_METHODS = frozenset({"rpc.on", "rpc.off", "rpc.login", "rpc.discover"})
+GREETED_METHODS = frozenset({"rpc.subscribe", "rpc.login", "rpc.discover"})
+"""The only names under ``rpc.`` that may be called, by dialect; the rest are not found."""
+
+
+class _Invalid(Exception):
+    """A message is not a JSON-RPC request; answered with -32600."""
+
+    def __init__(self, problem: str, id: RequestId = NULL_ID) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.id = id
+
+
+def read(talk: Conversation, frame: str | bytes) -> Iterator[ProtocolEvent]:
+    """Give the events of one frame, in order; stop at a violation."""
+    try:
+        parts = read_frame(frame)
+    except UnreadableText as error:
+        yield _unreadable(talk, str(error))
+        return
+    if not parts.is_array:
+        yield from _message(talk, parts.messages[0])
+    elif talk.is_greeted:
+        yield from _bundle(talk, parts.messages)
+    else:
+        yield from _batch(talk, parts.messages)
+
+
+def _bundle(talk: Conversation, messages: Sequence[bytes]) -> Iterator[ProtocolEvent]:
+    if not messages:
+        yield violation("an empty bundle")
+    elif len(messages) > talk.own.limits.bundle:
+        problem = f"{len(messages)} messages in a bundle; the limit bundle is"
+        yield violation(f"{problem} {talk.own.limits.bundle}", CloseCode.POLICY)
+    elif not all(text.lstrip().startswith(b"{") for text in messages):
+        yield violation("a bundle holds something that is no object")
+    else:
+        for text in messages:
+            for event in _message(talk, text):
+                yield event
+                if isinstance(event, Violation):
+                    return
+
+
+def _batch(talk: Conversation, messages: Sequence[bytes]) -> Iterator[ProtocolEvent]:
+    if not messages:
+        yield _invalid(talk, _Invalid("an empty batch"))
+        return
+    if len(messages) > MAX_BATCH:
+        data = {"limit": "batch", "most": MAX_BATCH}
+        yield Reply(ErrorResponse(NULL_ID, Error.of(ErrorCode.BATCH_TOO_LARGE, data)))
+        return
+    talk.has_received = True  # a hello in a batch is not the first message
+    batch = BatchAnswers()
+    for text in messages:
+        for event in _message(talk, text, batch):
+            if not _is_kept(event, batch):
+                yield event
+    batch.is_read = True
+    answers = batch.complete()
+    if answers is not None:
+        yield Reply(BatchReply(answers))
+
+
+def _is_kept(event: ProtocolEvent, batch: BatchAnswers) -> bool:
+    """Keep the core's own reply to a message of a batch for the reply to the whole."""
+    if not isinstance(event, Reply):
+        return False
+    batch.answers[batch.reserve()] = event.message.render()
+    return True
+
+
+def _message(
+    talk: Conversation, text: bytes, batch: BatchAnswers | None = None
+) -> Iterator[ProtocolEvent]:
+    try:
+        envelope = read_envelope(text)
+    except UnreadableText as error:
+        yield _unreadable(talk, str(error))
+        return
+    try:
+        yield from _classify(talk, envelope, batch)
+    except _Invalid as fault:
+        yield _invalid(talk, fault)
+
+
+def _classify(
+    talk: Conversation, envelope: Envelope | None, batch: BatchAnswers | None
+) -> Iterator[ProtocolEvent]:
+    if envelope is None:
+        raise _Invalid("not an object")
+    has_id = not isinstance(envelope.id, UnsetType)
+    if not isinstance(envelope.notification, UnsetType) and not has_id:
+        yield _event(envelope.notification, _params(envelope, NULL_ID))
+    elif isinstance(envelope.method, UnsetType) and _is_answer(envelope):
+        yield from read_answer(talk, envelope)
+    elif has_id:
+        yield _request(talk, envelope, batch)
+    else:
+        yield from _notification(talk, envelope)
+
+
+def _is_answer(envelope: Envelope) -> bool:
+    return not (isinstance(envelope.result, UnsetType) and isinstance(envelope.error, UnsetType))
+
+
+def _event(name: Raw, params: bytes | None) -> ProtocolEvent:
+    return EventReceived(_text(name, "notification", NULL_ID), params)
+
+
+def _request(
+    talk: Conversation, envelope: Envelope, batch: BatchAnswers | None
+) -> ProtocolEvent:
+    call = _incoming(envelope)
+    if call.method == "rpc.hello":
+        return _hello(talk, call)
+    allowed = GREETED_METHODS if talk.is_greeted else PLAIN_METHODS
+    if call.method.startswith("rpc.") and call.method not in allowed:
+        return Reply(ErrorResponse(call.id, Error.of(ErrorCode.METHOD_NOT_FOUND)))
+    if call.id in talk.incoming:
+        raise _Invalid(f"id {call.id.decode()} is in flight already")
+    if batch is not None:
+        call.batch, call.place = batch, batch.reserve()
+    talk.incoming.insert(call)
+    return RequestReceived(call)
+
+
+def _incoming(envelope: Envelope) -> IncomingCall:
+    id = _id(envelope.id)
+    method = _method(envelope, id)
+    window = _window(envelope, id)
+    credit = None if window is None else window.for_sender()
+    return IncomingCall(id, method, params=_params(envelope, id), credit=credit)
+
+
+def _hello(talk: Conversation, call: IncomingCall) -> ProtocolEvent:
+    if talk.has_received or talk.has_dialled:
+        raise _Invalid("a hello that is not the first message", call.id)
+    try:
+        hello = read_hello(call.params)
+    except UnreadableText as error:
+        data = {"errors": [{"path": "params", "message": str(error)}]}
+        return Reply(ErrorResponse(call.id, Error.of(ErrorCode.INVALID_PARAMS, data)))
+    talk.peer = hello
+    return HelloReceived(hello, _greeting(talk, call.id, hello.v))
+
+
+def _greeting(talk: Conversation, id: RequestId, v: int) -> Response:
+    own = attrs.evolve(talk.own, v=min(talk.own.v, v))
+    return Response(id, own.render(), is_alone=True)
+
+
+def _notification(talk: Conversation, envelope: Envelope) -> Iterator[ProtocolEvent]:
+    method = _method(envelope, NULL_ID)
+    params = _params(envelope, NULL_ID)
+    control = _CONTROLS.get(method) if talk.is_greeted else None
+    if method == "$/cancelRequest":
+        yield from _foreign_cancel(talk, params)
+    elif control is not None:
+        yield from _control(talk, control, method, params)
+    elif method.startswith("rpc.") and method not in PLAIN_METHODS:
+        yield Stray(f"a notification {method}")
+    else:
+        yield NotificationReceived(method, params)
+
+
+# The parts of an envelope
+
+
+def _id(raw: Raw | UnsetType) -> RequestId:
+    """Check an id and copy it: a view of 3 bytes would keep the whole frame alive."""
+    id = bytes(raw) if not isinstance(raw, UnsetType) else NULL_ID
+    if len(id) > MAX_ID_BYTES:
+        raise _Invalid(f"an id of more than {MAX_ID_BYTES} bytes (the limit request id)")
+    if id[:1] in b"{[tf":
+        raise _Invalid("an id must be a string, a number or null")
+    return id
+
+
+def _method(envelope: Envelope, id: RequestId) -> str:
+    if isinstance(envelope.jsonrpc, UnsetType) or bytes(envelope.jsonrpc) != b'"2.0"':
+        raise _Invalid("Invalid JSON RPC version", id)
+    if isinstance(envelope.method, UnsetType):
+        raise _Invalid("Method not specified", id)
+    return _text(envelope.method, "method", id)
+
+
+def _text(raw: Raw, member: str, id: RequestId) -> str:
+    try:
+        return read_text(raw)
+    except UnreadableText:
+        raise _Invalid(f"Invalid {member} name", id) from None
+
+
+def _params(envelope: Envelope, id: RequestId) -> bytes | None:
+    """Copy the params. A null is what rpc-websockets clients send for none at all."""
+    if isinstance(envelope.params, UnsetType):
+        return None
+    params = bytes(envelope.params)
+    if params == b"null":
+        return None
+    if params[:1] not in b"[{":
+        raise _Invalid("params must be an array or an object", id)
+    return params
+
+
+def _window(envelope: Envelope, id: RequestId) -> Window | None:
+    try:
+        return read_window(envelope.meta)
+    except UnreadableText as error:
+        raise _Invalid(f"meta: {error}", id) from None
+
+
+# What farcall peers tell about calls in flight
+
+
+def _control(
+    talk: Conversation, control: _Control, method: str, params: bytes | None
+) -> Iterator[ProtocolEvent]:
+    try:
+        yield from control(talk, params)
+    except UnreadableText as error:
+        yield violation(f"{method}: {error}")
+
+
+def _cancel(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
+    read = read_shape(CancelShape, params)
+    call = talk.incoming.get(bytes(read.id))
+    # The answer may have crossed the cancel on its way; then there is nothing left to do.
+    if call is not None:
+        yield CancelReceived(call, read.reason)
+
+
+def _foreign_cancel(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
+    try:
+        yield from _cancel(talk, params)
+    except UnreadableText as error:
+        yield Stray(f"$/cancelRequest: {error}")
+
+
+def _credit(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
+    read = read_shape(CreditShape, params)
+    call = talk.incoming.get(bytes(read.id))
+    # As with a cancel: the stream may have ended while the credit was on its way.
+    if call is not None and call.credit is not None and call.credit.grant(read.items, read.bytes):
+        yield CreditReceived(call)
+
+
+def _started(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
+    read = read_shape(StartedShape, params)
+    call = _stream_call(talk, read.id)
+    if call is None or not call.can(Step.START):
+        yield violation(f"rpc.started for id {bytes(read.id).decode()}")
+        return
+    call.move(Step.START)
+    if call.stage is Stage.STARTED:
+        yield StartedReceived(call, bytes(read.value))
+
+
+def _items(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
+    read = read_shape(ItemsShape, params)
+    call = _stream_call(talk, read.id)
+    if call is None or call.stage not in (Stage.STARTED, Stage.ABANDONED):
+        yield violation(f"rpc.items for id {bytes(read.id).decode()}")
+        return
+    values = [bytes(value) for value in read.values]
+    problem = _fault_of_items(call, read.seq, values)
+    if problem is not None:
+        yield violation(problem)
+    elif call.stage is Stage.STARTED:
+        yield ItemsReceived(call, values, read.cursor, read.missed)
+
+
+def _fault_of_items(call: OutgoingCall, seq: int, values: Sequence[bytes]) -> str | None:
+    if seq != call.seq:
+        return f"rpc.items with seq {seq} where {call.seq} was due"
+    call.seq += len(values)
+    assert call.credit is not None
+    if not call.credit.receive([len(value) for value in values]):
+        return "rpc.items beyond the credit of its stream"
+    return None
+
+
+def _stream_call(talk: Conversation, id: Raw) -> OutgoingCall | None:
+    call = talk.outgoing.get(bytes(id))
+    return call if call is not None and call.credit is not None and call.was_sent else None
+
+
+def _goaway(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
+    read = read_shape(GoawayShape, params)
+    yield GoawayReceived(read.grace_ms, read.reconnect_after_ms)
+
+
+_Control = Callable[[Conversation, bytes | None], Iterator[ProtocolEvent]]
+_CONTROLS: Mapping[str, _Control] = {
+    "rpc.cancel": _cancel,
+    "rpc.credit": _credit,
+    "rpc.started": _started,
+    "rpc.items": _items,
+    "rpc.goaway": _goaway,
+}
+
+
+# Faults
+
+
+def _unreadable(talk: Conversation, problem: str) -> ProtocolEvent:
+    if not talk.has_dialled:
+        return Reply(ErrorResponse(NULL_ID, Error.of(ErrorCode.PARSE_ERROR, problem)))
+    return _unaddressed(talk, f"a text that cannot be read: {problem}")
+
+
+def _invalid(talk: Conversation, fault: _Invalid) -> ProtocolEvent:
+    if not talk.has_dialled:
+        error = Error.of(ErrorCode.INVALID_REQUEST, fault.problem)
+        return Reply(ErrorResponse(fault.id, error))
+    return _unaddressed(talk, f"an invalid message: {fault.problem}")
+
+
+def _unaddressed(talk: Conversation, problem: str) -> ProtocolEvent:
+    """Deal with a fault that cannot be told to the server it came from.
+
+    A greeted one might have meant an answer, and its caller must not wait for ever; others are
+    known to say strange things and go on.
+    """
+    return violation(problem) if talk.is_greeted else Stray(problem)

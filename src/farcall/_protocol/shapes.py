@@ -1,0 +1,124 @@
+"""The shapes of what peers send beside results: read strictly, unknown members ignored."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta, Raw, UnsetType
+
+from .credit import Window
+from .messages import Hello, Limits
+from .wire import UnreadableText, decode
+
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Positive = Annotated[int, Meta(ge=1, le=2**53)]
+"""Counts end where JavaScript's integers do."""
+
+DEFAULT_MESSAGE_OUT = 16 * 1024 * 1024
+"""What a peer that announced nothing is trusted to take; the default of farcall's own client."""
+
+
+class LimitsShape(msgspec.Struct):
+    """``limits`` of a hello."""
+
+    message: Positive = DEFAULT_MESSAGE_OUT
+    calls: Positive = 1024
+    subscriptions: Count = 128
+    bundle: Positive = 256
+
+
+class HelloShape(msgspec.Struct):
+    """The parameters of ``rpc.hello``, or its result."""
+
+    v: Positive
+    features: list[str] = []
+    contracts: dict[str, str] = {}
+    limits: LimitsShape = msgspec.field(default_factory=LimitsShape)
+
+
+class MetaShape(msgspec.Struct):
+    """``meta`` of a request."""
+
+    credit: tuple[Positive, Positive] | None = None
+
+
+class CancelShape(msgspec.Struct):
+    """The parameters of ``rpc.cancel``."""
+
+    id: Raw
+    reason: str = "caller"
+
+
+class StartedShape(msgspec.Struct):
+    """The parameters of ``rpc.started``."""
+
+    id: Raw
+    value: Raw
+
+
+class ItemsShape(msgspec.Struct):
+    """The parameters of ``rpc.items``."""
+
+    id: Raw
+    seq: Count
+    values: list[Raw]
+    cursor: str | None = None
+    missed: Count | None = 0
+
+
+class CreditShape(msgspec.Struct):
+    """The parameters of ``rpc.credit``."""
+
+    id: Raw
+    items: Count
+    bytes: Count
+
+
+class GoawayShape(msgspec.Struct):
+    """The parameters of ``rpc.goaway``."""
+
+    grace_ms: Count = 0
+    reconnect_after_ms: Count = 0
+
+
+ShapeT = TypeVar("ShapeT", bound=msgspec.Struct)
+
+
+def read_shape(shape: type[ShapeT], text: bytes | None) -> ShapeT:
+    """Read parameters of a known shape.
+
+    Raises:
+        UnreadableText: they have another one; names the member.
+    """
+    if text is None:
+        raise UnreadableText("no params")
+    return decode(msgspec.json.Decoder(shape), text)
+
+
+def read_hello(text: bytes | None) -> Hello:
+    """Read a greeting, under the rules of `read_shape`."""
+    read = read_shape(HelloShape, text)
+    limits = Limits(
+        message=read.limits.message,
+        calls=read.limits.calls,
+        subscriptions=read.limits.subscriptions,
+        bundle=read.limits.bundle,
+    )
+    return Hello(limits, read.v, tuple(read.features), read.contracts)
+
+
+def read_window(meta: Raw | UnsetType) -> Window | None:
+    """Read the window that a request opens for a stream, if it does."""
+    if isinstance(meta, UnsetType):
+        return None
+    credit = read_shape(MetaShape, bytes(meta)).credit
+    return None if credit is None else Window(*credit)
+
+
+class ErrorShape(msgspec.Struct):
+    """The error member of a response; every part of it may be missing or strange."""
+
+    code: Raw = Raw(b"null")
+    message: Raw = Raw(b"null")
+    data: Raw | None = None

@@ -1,0 +1,308 @@
+"""Everything farcall raises, in one tree, and the codes errors carry on the wire.
+
+::
+
+    FarcallError
+    ├── RpcError(code, message, data)        the peer answered with an error
+    │   ├── InvalidArguments                 -32602  .errors: paths and messages
+    │   ├── MethodNotFound                   -32601
+    │   ├── Forbidden                        -32605, -32606
+    │   ├── Busy                             -32003  .retry_after: seconds
+    │   ├── ShuttingDown                     -32001
+    │   ├── DeadlineExceeded                 -32002
+    │   ├── ReplyTooLarge                    -32008
+    │   ├── RemoteCancelled                  -32800
+    │   └── InternalError                    -32603  .id: where to look in the server's log
+    ├── ApplicationError                     declared by a service; crosses as itself
+    ├── ConnectionLost(sent)                 the link ended first (also trio.BrokenResourceError)
+    ├── ConnectFailed                        no link could be made
+    ├── InvalidResult                        the answer is not what the contract promises
+    ├── EncodeError                          a value cannot cross the wire; nothing was sent
+    ├── SignalLagged(missed)                 a subscriber was too slow
+    ├── SignalGap(missed)                    a subscriber was away
+    ├── ContractMismatch                     stub and server disagree
+    ├── NotSupported                         the peer, or this version, cannot do that
+    ├── Unauthorized                         raise it to refuse a handshake
+    └── DeclarationError                     a service is declared wrongly; numbered
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from typing import Any, ClassVar
+
+import attrs
+import trio
+
+
+class ErrorCode(IntEnum):
+    """The error codes of JSON-RPC 2.0 (section 5.1), of rpc-websockets and of farcall."""
+
+    PARSE_ERROR = -32700
+    INVALID_REQUEST = -32600
+    METHOD_NOT_FOUND = -32601
+    INVALID_PARAMS = -32602
+    INTERNAL_ERROR = -32603
+
+    EVENT_NOT_PROVIDED = -32000
+    PARAMS_NOT_FOUND = -32604
+    METHOD_FORBIDDEN = -32605
+    EVENT_FORBIDDEN = -32606
+
+    SHUTTING_DOWN = -32001
+    DEADLINE_EXCEEDED = -32002
+    BUSY = -32003
+    TOO_MANY_SUBSCRIPTIONS = -32006
+    REPLY_TOO_LARGE = -32008
+    BATCH_TOO_LARGE = -32010
+    CANCELLED = -32800
+
+    APPLICATION = 1
+    GROUP = 2
+
+
+RESERVED_CODES = range(-32768, -31999)
+"""JSON-RPC 2.0, section 5.1: codes from -32768 to -32000 are reserved; applications use others."""
+
+
+class CloseCode(IntEnum):
+    """The WebSocket close codes that farcall sends (RFC 6455, section 7.4)."""
+
+    NORMAL = 1000
+    GOING_AWAY = 1001
+    PROTOCOL_ERROR = 1002
+    INVALID_TEXT = 1007
+    POLICY = 1008
+    TOO_BIG = 1009
+    INTERNAL = 1011
+    SLOW_CONSUMER = 1013
+
+
+class FarcallError(Exception):
+    """Catch every error that farcall itself raises."""
+
+
+class RpcError(FarcallError):
+    """Report an error that the peer answered with, or answer with one.
+
+    A handler may raise it; code, message and data then go out as they are. On the calling side
+    the classes below it stand for the codes that have a meaning of their own.
+
+    Args:
+        code: An integer; those of `RESERVED_CODES` belong to the protocol.
+        message: One sentence.
+        data: Any JSON value, or None for no ``data`` member.
+    """
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        super().__init__(code, message, data)
+        self.code = code
+        self.message = message
+        self.data = data
+
+    def __str__(self) -> str:
+        detail = "" if self.data is None else f" {self.data!r}"
+        return f"{self.message} ({self.code}){detail}"
+
+    @staticmethod
+    def of(code: int, message: str, data: Any = None) -> RpcError:
+        """Make the error whose class stands for `code`, or a plain `RpcError`."""
+        return _CLASS_OF_CODE.get(code, RpcError)(code, message, data)
+
+    def _member(self, name: str) -> Any:
+        return self.data.get(name) if isinstance(self.data, Mapping) else None
+
+
+class InvalidArguments(RpcError):
+    """Say that the peer refused the arguments of a call."""
+
+    @property
+    def errors(self) -> Sequence[Mapping[str, str]]:
+        """Each fault as ``{"path": ..., "message": ...}``; empty when the peer gave none."""
+        found = self._member("errors")
+        return found if isinstance(found, list) else ()
+
+
+class MethodNotFound(RpcError):
+    """Say that the peer has no such method, or signal."""
+
+
+class Forbidden(RpcError):
+    """Say that the caller may not do that."""
+
+
+class Busy(RpcError):
+    """Say that the peer has no room for the call now."""
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds after which a new try makes sense, where the peer named them."""
+        found = self._member("retry_after_ms")
+        return found / 1000 if isinstance(found, int | float) else None
+
+
+class ShuttingDown(RpcError):
+    """Say that the peer takes no new calls because it is closing."""
+
+
+class DeadlineExceeded(RpcError):
+    """Say that a limit of the server ended the call before the caller's own deadline."""
+
+
+class ReplyTooLarge(RpcError):
+    """Say that the result was larger than a message may be."""
+
+
+class RemoteCancelled(RpcError):
+    """Say that the peer cancelled a call which its caller had not cancelled."""
+
+
+class InternalError(RpcError):
+    """Say that a handler failed with an exception that its method does not declare."""
+
+    @property
+    def id(self) -> str | None:
+        """The id under which the server logged the exception."""
+        found = self._member("id")
+        return found if isinstance(found, str) else None
+
+
+_CLASS_OF_CODE: Mapping[int, type[RpcError]] = {
+    ErrorCode.INVALID_PARAMS: InvalidArguments,
+    ErrorCode.METHOD_NOT_FOUND: MethodNotFound,
+    ErrorCode.METHOD_FORBIDDEN: Forbidden,
+    ErrorCode.EVENT_FORBIDDEN: Forbidden,
+    ErrorCode.BUSY: Busy,
+    ErrorCode.SHUTTING_DOWN: ShuttingDown,
+    ErrorCode.DEADLINE_EXCEEDED: DeadlineExceeded,
+    ErrorCode.REPLY_TOO_LARGE: ReplyTooLarge,
+    ErrorCode.CANCELLED: RemoteCancelled,
+    ErrorCode.INTERNAL_ERROR: InternalError,
+}
+
+
+class ApplicationError(FarcallError):
+    """Derive the errors of a service from this; declared ones cross the wire as themselves.
+
+    Subclasses are attrs classes; their fields travel. `code` is the number in the JSON-RPC error
+    object and may be set by the class, outside of `RESERVED_CODES`; peers that are not farcall
+    see it beside the class's name.
+
+    >>> @attrs.define
+    ... class OutOfStock(ApplicationError):
+    ...     sku: str
+    >>> str(OutOfStock("A-1"))
+    "sku='A-1'"
+    """
+
+    code: ClassVar[int] = ErrorCode.APPLICATION
+
+    _remote_message: str | None = None
+    """What the peer said, for an error that came over the wire."""
+
+    def __str__(self) -> str:
+        if self._remote_message is not None:
+            return self._remote_message
+        cls = type(self)
+        if not attrs.has(cls):
+            return super().__str__()
+        shown = [field.name for field in attrs.fields(cls) if field.repr]
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+
+
+class ConnectionLost(FarcallError, trio.BrokenResourceError):
+    """Say that the link ended before the answer came.
+
+    Args:
+        sent: False when nothing of the call has left, so that repeating it is safe; True when
+            its outcome is unknown.
+        reason: How the link ended.
+    """
+
+    def __init__(self, reason: str, *, sent: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.sent = sent
+
+    def __str__(self) -> str:
+        outcome = "the outcome of the call is unknown" if self.sent else "the call was not sent"
+        return f"{self.reason}; {outcome}"
+
+
+class ConnectFailed(FarcallError):
+    """Say that no connection could be made, and why."""
+
+
+class InvalidResult(FarcallError):
+    """Say that what the peer sent is not what the contract promises."""
+
+
+class EncodeError(FarcallError):
+    """Say that a value cannot cross the wire; nothing of it was sent."""
+
+
+class SignalLagged(FarcallError):
+    """Say that a subscriber was too slow; the subscription goes on with the next value.
+
+    Args:
+        missed: How many values were dropped.
+    """
+
+    def __init__(self, missed: int) -> None:
+        super().__init__(missed)
+        self.missed = missed
+
+    def __str__(self) -> str:
+        return f"{self.missed} values were dropped because the subscriber was too slow"
+
+
+class SignalGap(FarcallError):
+    """Say that values were emitted while a subscriber was away; it goes on with the next one.
+
+    Args:
+        missed: How many, or None where nobody knows.
+    """
+
+    def __init__(self, missed: int | None) -> None:
+        super().__init__(missed)
+        self.missed = missed
+
+    def __str__(self) -> str:
+        count = "an unknown number of" if self.missed is None else self.missed
+        return f"{count} values were emitted while the subscriber was away"
+
+
+class ContractMismatch(FarcallError):
+    """Say that a stub was generated from another contract than the one the server has."""
+
+
+class NotSupported(FarcallError):
+    """Say that the peer, or this version of farcall, cannot do what was asked."""
+
+
+class Unauthorized(FarcallError):
+    """Say that the peer may not connect."""
+
+
+class DeclarationError(FarcallError, TypeError):
+    """Say which rule of declaration a service breaks, where, and how to mend it.
+
+    Args:
+        number: Of the rule, such as ``"FC101"``; each has its place in the documentation.
+        where: File and line of the member.
+        member: Such as ``"Market.quote"``.
+        problem: What is wrong.
+        fix: What to write instead.
+    """
+
+    def __init__(self, number: str, where: str, member: str, problem: str, fix: str) -> None:
+        super().__init__(number, where, member, problem, fix)
+        self.number = number
+        self.where = where
+        self.member = member
+        self.problem = problem
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.number} {self.member}: {self.problem}. {self.fix}."
