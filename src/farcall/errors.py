@@ -30,7 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import attrs
 import trio
@@ -110,8 +110,9 @@ class RpcError(FarcallError):
         """Make the error whose class stands for `code`, or a plain `RpcError`."""
         return _CLASS_OF_CODE.get(code, RpcError)(code, message, data)
 
-    def _member(self, name: str) -> Any:
-        return self.data.get(name) if isinstance(self.data, Mapping) else None
+    def _member(self, name: str) -> object:
+        members: Mapping[str, object] = self.data if isinstance(self.data, dict) else {}
+        return members.get(name)
 
 
 class InvalidArguments(RpcError):
@@ -121,7 +122,8 @@ class InvalidArguments(RpcError):
     def errors(self) -> Sequence[Mapping[str, str]]:
         """Each fault as ``{"path": ..., "message": ...}``; empty when the peer gave none."""
         found = self._member("errors")
-        return found if isinstance(found, list) else ()
+        # The shape inside of the list is the peer's word.
+        return cast("Sequence[Mapping[str, str]]", found) if isinstance(found, list) else ()
 
 
 class MethodNotFound(RpcError):

@@ -1,0 +1,1 @@
+"""One link: its lanes, reader, writer and heartbeat."""

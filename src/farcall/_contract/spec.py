@@ -1,0 +1,215 @@
+"""A service as frozen data: names, kinds, types. Nothing here knows a Python class.
+
+The same data is made from a decorated class, is hashed and compared at hello, is what the stub
+generator renders, and what a description of the service is written from. Types are a small
+closed algebra (`TypeSpec`); whatever has a name (records, enums, new types) stands in it as a
+`Ref` and is defined once, in `ServiceSpec.definitions`, which is what makes recursion possible.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import attrs
+
+ScalarName: TypeAlias = Literal[
+    "none",
+    "bool",
+    "int",
+    "float",
+    "str",
+    "bytes",
+    "datetime",
+    "date",
+    "time",
+    "timedelta",
+    "uuid",
+    "decimal",
+    "json",
+]
+
+
+@attrs.frozen
+class Scalar:
+    """A type that has no parts; ``json`` is any JSON value."""
+
+    name: ScalarName
+
+
+@attrs.frozen
+class EnumMember:
+    """A member of an enum inside of a `LiteralOf`."""
+
+    enum: str
+    name: str
+
+
+@attrs.frozen
+class LiteralOf:
+    """One of some values, told apart by type and value."""
+
+    values: tuple[None | bool | int | str | bytes | EnumMember, ...]
+
+
+@attrs.frozen
+class ArrayOf:
+    """Any number of items of one type; ``tuple`` stands for ``tuple[T, ...]``."""
+
+    kind: Literal["list", "tuple", "set", "frozenset", "sequence"]
+    item: TypeSpec
+
+
+@attrs.frozen
+class TupleOf:
+    """A fixed number of items, each of its own type."""
+
+    items: tuple[TypeSpec, ...]
+
+
+@attrs.frozen
+class MapOf:
+    """A JSON object used as a table; the keys are text-like."""
+
+    kind: Literal["dict", "mapping"]
+    key: TypeSpec
+    value: TypeSpec
+
+
+@attrs.frozen
+class UnionOf:
+    """One of several types whose JSON forms can be told apart, in the order declared."""
+
+    members: tuple[TypeSpec, ...]
+
+
+@attrs.frozen
+class Ref:
+    """A named type, defined in `ServiceSpec.definitions`, with arguments if it is generic."""
+
+    name: str
+    arguments: tuple[TypeSpec, ...] = ()
+
+
+@attrs.frozen
+class Parameter:
+    """A type variable of the generic record that is being defined."""
+
+    name: str
+
+
+TypeSpec: TypeAlias = Scalar | LiteralOf | ArrayOf | TupleOf | MapOf | UnionOf | Ref | Parameter
+
+
+@attrs.frozen
+class Default:
+    """What a field or an argument is when it is left out."""
+
+    source: str | None
+    """A Python literal, or None where the value has no literal (a stub writes ``farcall.OMIT``)."""
+
+
+@attrs.frozen
+class FieldSpec:
+    """One field of a record."""
+
+    name: str
+    """The name on the wire, which is also the name of the argument of the constructor."""
+    type: TypeSpec
+    default: Default | None = None
+    """None for a field that must be there."""
+    keyword_only: bool = False
+
+
+@attrs.frozen
+class RecordSpec:
+    """A class with fields; ``error`` is a declared `ApplicationError`."""
+
+    name: str
+    kind: Literal["attrs", "dataclass", "typeddict", "namedtuple", "error"]
+    fields: tuple[FieldSpec, ...]
+    parameters: tuple[str, ...] = ()
+    """The type variables of a generic record."""
+    frozen: bool = False
+    code: int | None = None
+    """The JSON-RPC code of an error; None for every other kind."""
+    doc: str | None = None
+
+
+@attrs.frozen
+class EnumSpec:
+    """An enum; its members cross as their values."""
+
+    name: str
+    base: Literal["Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"]
+    members: tuple[tuple[str, int | str], ...]
+    doc: str | None = None
+
+
+@attrs.frozen
+class NewTypeSpec:
+    """A `typing.NewType`; it crosses as what it stands for."""
+
+    name: str
+    target: TypeSpec
+
+
+Definition: TypeAlias = RecordSpec | EnumSpec | NewTypeSpec
+
+
+@attrs.frozen
+class ArgumentSpec:
+    """One argument of a method."""
+
+    name: str
+    type: TypeSpec
+    role: Literal["positional", "either", "keyword"]
+    default: Default | None = None
+    """None for an argument that must be given."""
+
+
+@attrs.frozen
+class MethodSpec:
+    """One endpoint."""
+
+    name: str
+    """The Python name of the member."""
+    wire_name: str
+    """The name on the wire, such as ``Market.quote``."""
+    arguments: tuple[ArgumentSpec, ...]
+    result: TypeSpec
+    raises: tuple[str, ...] = ()
+    """The names of the declared errors, each defined in `ServiceSpec.definitions`."""
+    oneway: bool = False
+    inline: bool = False
+    """Whether it is a plain ``def``. Not part of the contract: a caller cannot tell."""
+    doc: str | None = None
+
+
+@attrs.frozen
+class SignalSpec:
+    """One event."""
+
+    name: str
+    wire_name: str
+    value: TypeSpec
+    key: str | None = None
+    """The field by which subscribers may filter."""
+    key_type: TypeSpec | None = None
+    retain: bool = False
+    broadcast: bool = False
+    doc: str | None = None
+
+
+@attrs.frozen
+class ServiceSpec:
+    """The contract of one service."""
+
+    name: str
+    """The name of the service on the wire; empty for one with bare names."""
+    class_name: str
+    """The Python name of the class, which names the stub."""
+    methods: tuple[MethodSpec, ...]
+    signals: tuple[SignalSpec, ...]
+    definitions: tuple[Definition, ...]
+    """Every named type that is used, sorted by name."""
+    doc: str | None = None

@@ -1,0 +1,1 @@
+"""A machine that tells its load: the service behind `farcall demo`."""

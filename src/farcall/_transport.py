@@ -1,0 +1,98 @@
+"""The seam below a connection: text frames over something that has two ends.
+
+A connection knows no sockets; it speaks to a `Transport`. There are two: WebSocket, and the pair
+in memory, on which the same tests run under virtual time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import attrs
+
+
+@attrs.frozen
+class CloseReason:
+    """How a link ended."""
+
+    code: int
+    """A WebSocket close code (RFC 6455, section 7.4); 1006 for an end without a Close frame."""
+    reason: str
+    remote: bool = True
+    """Whether the peer, or the network, ended it first."""
+
+
+@attrs.frozen
+class Endpoint:
+    """What the handshake told about a link; frozen once it is open."""
+
+    local: str
+    """``host:port`` of this side, or a path, or ``memory``."""
+    peer: str
+    """The same for the other side."""
+    path: str = "/"
+    """The path that was asked for, without its query."""
+    query: str = ""
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    """The header fields that the peer sent, names in lower case."""
+
+
+class Receiver(Protocol):
+    """What a transport calls, in the task of its reader; nothing here awaits or raises."""
+
+    def on_frame(self, frame: str | bytes) -> None:
+        """Take one whole message: text, or binary that should hold UTF-8."""
+
+    def on_pong(self, payload: bytes) -> None:
+        """Take the answer to a ping."""
+
+
+class Transport(Protocol):
+    """One link, already open. One task runs it, another one sends; anybody may `abort` it."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Tell who is at both ends."""
+        ...
+
+    @property
+    def received_at(self) -> float:
+        """Tell when the last byte came, on Trio's clock; the heartbeat watches it."""
+        ...
+
+    async def run(self, receiver: Receiver) -> CloseReason:
+        """Read until the link ends, giving each frame to `receiver`, and say how it ended.
+
+        It answers pings and the peer's Close by itself, and raises for no peer's fault. After
+        `aclose` was called the receiver hears nothing more. Cancelled, it leaves the link to be
+        aborted.
+        """
+        ...
+
+    async def send(self, frames: Sequence[bytes]) -> None:
+        """Send each of `frames` as one text message, all of them in one write where it can be.
+
+        Called by one task at a time. A frame that has begun is finished, even when the caller is
+        cancelled: the link is never left in the middle of one.
+
+        Raises:
+            trio.BrokenResourceError: the link has ended, or took no byte for 10 s (it is aborted
+                then); what was given counts as sent.
+        """
+        ...
+
+    async def ping(self, payload: bytes) -> None:
+        """Send a ping, under the rules of `send`; the pong goes to `Receiver.on_pong`."""
+        ...
+
+    async def aclose(self, code: int = 1000, reason: str = "") -> None:
+        """Say goodbye with a Close frame and wait for the peer's, 5 s at most; then hang up.
+
+        A second call, by anybody, returns at once. Cancelled, it hangs up without waiting.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Hang up at once, without a goodbye; `run` and `send` end soon after. Never blocks."""
+        ...

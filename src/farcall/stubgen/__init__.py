@@ -1,0 +1,1 @@
+"""Write typed clients of services, and compare them with those on disk."""

@@ -1,0 +1,1 @@
+"""Serve and connect in memory, under virtual time."""
