@@ -111,8 +111,8 @@ class RpcError(FarcallError):
         return _CLASS_OF_CODE.get(code, RpcError)(code, message, data)
 
     def _member(self, name: str) -> object:
-        members: Mapping[str, object] = self.data if isinstance(self.data, dict) else {}
-        return members.get(name)
+        data: object = self.data
+        return cast("dict[str, object]", data).get(name) if isinstance(data, dict) else None
 
 
 class InvalidArguments(RpcError):
