@@ -1,0 +1,173 @@
+"""The bounded buffer of one subscription: where it is decided what a slow subscriber loses.
+
+Theory of operation. Whoever emits pushes and never waits; whoever delivers (a local subscriber,
+or the writer of a connection as far as credit goes) takes. When there is no room the oldest value
+is dropped, under every policy, and counted. The laws:
+
+- Values come out in the order they went in, and for each that does not, one is counted.
+- Drops come before what is taken: the count always precedes the oldest value left, so that a
+  subscriber hears of a loss at the place where it happened.
+- The newest value is never dropped, however large it is.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias, get_args
+
+import attrs
+
+OnLag: TypeAlias = Literal["raise", "drop_oldest", "latest"]
+"""What a subscriber wants when it is too slow: to be told, to be counted, the last value only."""
+
+MAX_ITEMS = 1024
+"""At 100 values a second this bridges ten seconds of a reader that does something else."""
+
+MAX_BYTES = 1024 * 1024
+"""What one subscription may cost in memory; eight such fill the budget of one connection."""
+
+Missed: TypeAlias = int | None
+"""A number of values that did not come; None where nobody knows how many."""
+
+
+@attrs.frozen(eq=False)
+class Entry:
+    """One value on its way to the subscribers, encoded once for all of them."""
+
+    encoded: bytes
+    """The value as JSON."""
+    value: Any = None
+    """The very object that was emitted, for subscribers in this process."""
+    key: bytes | None = None
+    """The value's key as JSON, for signals that have one."""
+    cursor: str = ""
+    """The place of the value in its signal, as an opaque text."""
+    missed: Missed = 0
+    """How many values the sender dropped right before this one (a member of ``rpc.items``)."""
+
+    @property
+    def size(self) -> int:
+        """What it costs in buffers and credit: the bytes of the encoded value."""
+        return len(self.encoded)
+
+
+@attrs.frozen
+class Batch:
+    """Values that follow each other without a loss, and what was lost before the first."""
+
+    entries: tuple[Entry, ...] = ()
+    missed: Missed = 0
+
+
+@attrs.define(eq=False)
+class Buffer:
+    """Hold what one subscriber has not taken yet, at most so many items and bytes.
+
+    Args:
+        on_lag: The policy; ``latest`` keeps one value whatever `max_items` says.
+        wake: Called after each change that whoever takes may want to see; it must not block.
+        max_items: How many values may wait.
+        max_bytes: How many bytes of encoded values may wait; a larger value waits alone.
+    """
+
+    on_lag: OnLag = attrs.field(
+        default="raise", kw_only=True, validator=attrs.validators.in_(get_args(OnLag))
+    )
+    wake: Callable[[], object] = attrs.field(kw_only=True)
+    max_items: int = attrs.field(default=MAX_ITEMS, kw_only=True)
+    max_bytes: int = attrs.field(default=MAX_BYTES, kw_only=True)
+    size: int = attrs.field(default=0, init=False)
+    """The bytes of all values that wait."""
+    missed: Missed = attrs.field(default=0, init=False)
+    """How many values are missing in front of the next one."""
+    is_ended: bool = attrs.field(default=False, init=False)
+    """Whether nothing more will be pushed."""
+    error: Exception | None = attrs.field(default=None, init=False)
+    """Why it ended, unless that is nobody's fault."""
+    _entries: deque[Entry] = attrs.field(factory=deque[Entry], init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.on_lag == "latest":
+            self.max_items = 1
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is a value to take."""
+        return bool(self._entries)
+
+    @property
+    def next_size(self) -> int:
+        """The bytes of the next value; 0 when there is none."""
+        return self._entries[0].size if self._entries else 0
+
+    def push(self, entry: Entry) -> None:
+        """Add a value, dropping the oldest ones for which there is no room; never blocks."""
+        if self.is_ended:
+            return
+        if not self._entries:
+            self.missed = entry.missed
+        self._entries.append(entry)
+        self.size += entry.size
+        while self._is_over():
+            self._pop()
+            self.missed = _sum(self.missed, 1)
+        self.wake()
+
+    def take(self, max_items: int = MAX_ITEMS, max_bytes: int = MAX_BYTES) -> Batch:
+        """Take the oldest values that fit, up to the next place where some are missing.
+
+        A value larger than `max_bytes` is left where it is: whether it may pass is decided by
+        who gives credit, who then takes one item of `next_size` bytes.
+        """
+        if not self._fits(max_items, max_bytes):
+            return Batch()
+        missed = self.take_missed()
+        taken: list[Entry] = []
+        while self._fits(max_items, max_bytes) and self.missed == 0:
+            taken.append(entry := self._pop())
+            max_items -= 1
+            max_bytes -= entry.size
+        return Batch(tuple(taken), missed)
+
+    def take_missed(self) -> Missed:
+        """Say how many values are missing in front of the next one, and forget it."""
+        missed, self.missed = self.missed, 0
+        return missed
+
+    def end(self, error: Exception | None = None) -> None:
+        """Refuse further values; those that wait can still be taken. The first end counts."""
+        if not self.is_ended:
+            self.is_ended = True
+            self.error = error
+            self.wake()
+
+    def close(self) -> None:
+        """Drop what waits and refuse further values: the subscriber has left."""
+        self.is_ended = True
+        self.error = None
+        self._entries.clear()
+        self.size = 0
+        self.missed = 0
+        self.wake()
+
+    def _is_over(self) -> bool:
+        waiting = len(self._entries)
+        return waiting > self.max_items or (self.size > self.max_bytes and waiting > 1)
+
+    def _fits(self, max_items: int, max_bytes: int) -> bool:
+        return self.is_ready and max_items > 0 and self.next_size <= max_bytes
+
+    def _pop(self) -> Entry:
+        entry = self._entries.popleft()
+        self.size -= entry.size
+        if self._entries:
+            self.missed = _sum(self.missed, self._entries[0].missed)
+        return entry
+
+
+def _sum(first: Missed, second: Missed) -> Missed:
+    return None if first is None or second is None else first + second

@@ -1,0 +1,179 @@
+"""`Signal` as users see it: declared on a class, emitted and subscribed to on an object."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Set
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Generic, NoReturn, TypeVar, overload
+
+import attrs
+import trio
+
+from farcall._signals.buffer import Buffer, Entry, OnLag
+from farcall._signals.identity import IdentityTable
+from farcall._signals.state import KeyValue, SignalCodec, SignalState
+from farcall._signals.subscription import Subscription, open_subscription
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class SignalOptions:
+    """What was written into the parentheses of ``Signal(...)``."""
+
+    name: str | None = None
+    key: str | None = None
+    retain: bool = False
+    broadcast: bool = False
+    history: int = 0
+    protected: bool = False
+    roles: Set[str] = frozenset[str]()
+    allow: Callable[..., object] | None = None
+
+
+class Signal(Generic[T]):
+    """Declare an event of a service: ``ticked: Signal[Quote] = Signal(key="symbol")``.
+
+    On the class it is itself; on a service object it gives the `BoundSignal` of that object.
+    Each object has subscribers of its own, by identity.
+
+    Args:
+        name: The name on the wire, in place of that of the attribute.
+        key: A field of the values, by whose value subscribers may filter.
+        retain: Hand a new subscriber the last value; with `key`, the last of each key (of the
+            1,024 keys emitted last, at most 1 MiB).
+        broadcast: Send the values to plain peers that have not asked for them, too.
+        history: How many values to keep for those who come back.
+        protected: Whether subscribing needs a login.
+        roles: The roles of which subscribing needs one.
+        allow: Decides on each subscription.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        key: str | None = None,
+        retain: bool = False,
+        broadcast: bool = False,
+        history: int = 0,
+        protected: bool = False,
+        roles: Set[str] = frozenset(),
+        allow: Callable[..., object] | None = None,
+    ) -> None:
+        self.options = SignalOptions(
+            name, key, retain, broadcast, history, protected, roles, allow
+        )
+        self._label = "the signal"
+        self._codecs: dict[type, SignalCodec[T]] = {}
+        self._bound: IdentityTable[BoundSignal[T]] = IdentityTable()
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._label = f"{owner.__name__}.{name}"
+
+    def __repr__(self) -> str:
+        return f"<Signal {self._label}>"
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Signal[T]: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type | None = None) -> BoundSignal[T]: ...
+
+    def __get__(self, instance: object, owner: type | None = None) -> Signal[T] | BoundSignal[T]:
+        if instance is None:
+            return self
+        return self._bound.get(instance) or self._bind(instance)
+
+    def __set__(self, instance: object, value: NoReturn) -> NoReturn:
+        raise AttributeError(f"{self._label} is a signal: emit a value, do not assign one")
+
+    def configure(self, owner: type, codec: SignalCodec[T]) -> None:
+        """Say how values are encoded for the objects of `owner` and its subclasses.
+
+        ``@service`` calls it once the types are known. A signal can be inherited by several
+        services, and mean another type in each.
+        """
+        self._codecs[owner] = codec
+
+    def state(self, instance: object) -> SignalState[T]:
+        """Give what a server attaches remote subscriptions to."""
+        return self.__get__(instance)._state
+
+    def _bind(self, instance: object) -> BoundSignal[T]:
+        state = SignalState(self._label, self._codec_for(type(instance)), self.options.retain)
+        try:
+            return self._bound.setdefault(instance, BoundSignal(state))
+        except TypeError as exc:
+            raise TypeError(
+                f"{type(instance).__name__} has slots and none for weak references, by which"
+                f" {self._label} is kept: add weakref_slot=True, or '__weakref__' to __slots__"
+            ) from exc
+
+    def _codec_for(self, owner: type) -> SignalCodec[T] | None:
+        return next((self._codecs[base] for base in owner.__mro__ if base in self._codecs), None)
+
+
+class BoundSignal(Generic[T]):
+    """A signal of one service object: emit values into it, or subscribe to it."""
+
+    def __init__(self, state: SignalState[T]) -> None:
+        self._state = state
+
+    def __repr__(self) -> str:
+        return f"<signal {self._state.name}: {self._state.subscribers} subscribers>"
+
+    def emit(self, value: T) -> None:
+        """Hand `value` to everybody who has subscribed; never blocks.
+
+        It is checked and encoded here, once, whoever listens. Local subscribers get the very
+        object, so do not change it afterwards.
+
+        Args:
+            value: Of the signal's type.
+
+        Raises:
+            EncodeError: `value` is not of that type.
+            RuntimeError: this is another thread than that of the Trio run, or no Trio runs.
+                There use ``trio.from_thread.run_sync(service.signal.emit, value)``.
+        """
+        self._state.emit(value)
+
+    def subscribe(
+        self, *, key: KeyValue | None = None, on_lag: OnLag = "raise"
+    ) -> AbstractAsyncContextManager[Subscription[T]]:
+        """Listen while an ``async with`` block runs.
+
+        Args:
+            key: Only values with this key; None for all.
+            on_lag: What to do when more than 1,024 values or 1 MiB wait. All policies drop the
+                oldest first: ``"raise"`` tells by `SignalLagged`, ``"drop_oldest"`` counts in
+                `Subscription.missed`, and so does ``"latest"``, which keeps one value only.
+
+        Returns:
+            A context manager that gives the `Subscription`.
+
+        Raises:
+            EncodeError: `key` is not of the type of the key's field.
+            TypeError: the signal has no key.
+        """
+        wanted = None if key is None else self._state.encode_key(key)
+        buffer, subscription = open_subscription(_emitted_value, on_lag=on_lag)
+        return _attached(self._state, wanted, buffer, subscription)
+
+
+def _emitted_value(entry: Entry) -> Any:
+    return entry.value
+
+
+@asynccontextmanager
+async def _attached(
+    state: SignalState[T], key: bytes | None, buffer: Buffer, subscription: Subscription[T]
+) -> AsyncIterator[Subscription[T]]:
+    await trio.lowlevel.checkpoint()
+    detach = state.attach(buffer, key)
+    try:
+        yield subscription
+    finally:
+        detach()
+        buffer.close()

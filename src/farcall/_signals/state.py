@@ -1,0 +1,193 @@
+"""One signal of one service object: who listens, what was last, and the fan-out."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
+from uuid import UUID
+
+import attrs
+import trio
+
+from farcall._signals.buffer import Buffer, Entry
+from farcall._signals.retained import Retained
+
+if TYPE_CHECKING:
+    import msgspec
+
+    from farcall._codec import Codec
+
+T = TypeVar("T")
+
+KeyValue: TypeAlias = str | int | UUID | Enum
+"""What subscribers can filter by; which of these it is, is said by the type of the key's field."""
+
+
+@attrs.frozen(eq=False)
+class SignalKey:
+    """The field by which subscribers filter. Keys are compared as their JSON text."""
+
+    field: str
+    codec: Codec[Any]
+
+    def of(self, value: object) -> bytes:
+        """Give the key of an emitted value."""
+        if isinstance(value, dict):
+            return self.codec.encode(cast("dict[str, object]", value)[self.field])
+        return self.codec.encode(getattr(value, self.field))
+
+    def encode(self, key: KeyValue) -> bytes:
+        """Give the key that a local subscriber asks for.
+
+        Raises:
+            EncodeError: it is not of the field's type.
+        """
+        return self.codec.encode(key)
+
+    def read(self, text: bytes | msgspec.Raw, at: str) -> bytes:
+        """Give the key that a remote subscriber asks for, in the form in which it is compared.
+
+        Raises:
+            Faults: it is not of the field's type.
+        """
+        return self.codec.encode(self.codec.decode(text, unknown="refuse", at=at))
+
+
+@attrs.frozen(eq=False)
+class SignalCodec(Generic[T]):
+    """How the values of a signal are checked and encoded, and by which key they are told apart."""
+
+    value: Codec[T]
+    key: SignalKey | None = None
+
+
+@attrs.define(eq=False)
+class SignalState(Generic[T]):
+    """Fan values out to the buffers of all subscriptions, local and remote alike.
+
+    It lives in one Trio run at a time: nothing here is locked, so whoever emits or subscribes is
+    in the thread of that run.
+
+    Args:
+        name: Such as ``Market.ticked``, for messages.
+        codec: None for a signal whose class was not decorated with ``@service``.
+        retain: Whether a new subscriber gets the last value.
+    """
+
+    name: str
+    codec: SignalCodec[T] | None
+    retain: bool = False
+    _subscribed: dict[bytes | None, dict[Buffer, None]] = attrs.field(
+        factory=dict["bytes | None", "dict[Buffer, None]"], init=False
+    )
+    """The buffers by key, in the order of subscribing; those that take every key under None."""
+    _retained: Retained = attrs.field(factory=Retained, init=False)
+    _epoch: str = attrs.field(factory=lambda: secrets.token_hex(4), init=False)
+    """Tells this state from that of another process, or of the same one restarted."""
+    _emitted: int = attrs.field(default=0, init=False)
+    _run: trio.lowlevel.TrioToken | None = attrs.field(default=None, init=False)
+
+    @property
+    def cursor(self) -> str:
+        """The place behind the value emitted last, as an opaque text."""
+        return f"{self._epoch}.{self._emitted}"
+
+    @property
+    def subscribers(self) -> int:
+        """How many subscriptions there are."""
+        return sum(len(buffers) for buffers in self._subscribed.values())
+
+    def emit(self, value: T) -> None:
+        """Check and encode `value`, then push it to everybody who listens; never blocks.
+
+        Raises:
+            EncodeError: `value` is not of the signal's type.
+            RuntimeError: this is not the thread of the Trio run.
+            TypeError: the class was not decorated.
+        """
+        self._check_thread()
+        entry = self._enter(value)
+        if self.retain:
+            self._retained.keep(entry)
+        for buffer in self._listeners(entry.key):
+            buffer.push(entry)
+
+    def attach(self, buffer: Buffer, key: bytes | None = None) -> Callable[[], None]:
+        """Push values to `buffer` from now on, beginning with what is retained.
+
+        Args:
+            buffer: Of the subscription.
+            key: What `encode_key` or `read_key` gave; None for every value.
+
+        Returns:
+            What ends it again; calling that twice does no harm.
+        """
+        self._check_thread()
+        self._subscribed.setdefault(key, {})[buffer] = None
+        for entry in self._retained.of(key):
+            buffer.push(entry)
+        return lambda: self._detach(buffer, key)
+
+    def encode_key(self, key: KeyValue) -> bytes:
+        """Give the form of a local subscriber's key that `attach` takes.
+
+        Raises:
+            EncodeError: it is not of the field's type.
+            TypeError: the signal has no key.
+        """
+        return self._key().encode(key)
+
+    def read_key(self, text: bytes | msgspec.Raw, at: str = "params.key") -> bytes:
+        """Give the form of a remote subscriber's key that `attach` takes.
+
+        Raises:
+            Faults: it is not of the field's type.
+            TypeError: the signal has no key.
+        """
+        return self._key().read(text, at)
+
+    def _enter(self, value: T) -> Entry:
+        codec = self._codec()
+        encoded = codec.value.encode(value)
+        key = None if codec.key is None else codec.key.of(value)
+        self._emitted += 1
+        return Entry(encoded, value, key, self.cursor)
+
+    def _listeners(self, key: bytes | None) -> Sequence[Buffer]:
+        # A copy: pushing wakes others, who may subscribe or leave meanwhile.
+        everything = self._subscribed.get(None, ())
+        return (*everything, *(() if key is None else self._subscribed.get(key, ())))
+
+    def _detach(self, buffer: Buffer, key: bytes | None) -> None:
+        buffers = self._subscribed.get(key, {})
+        buffers.pop(buffer, None)
+        if not buffers:
+            self._subscribed.pop(key, None)
+
+    def _codec(self) -> SignalCodec[T]:
+        if self.codec is None:
+            raise TypeError(f"{self.name} has no type yet: decorate its class with @service")
+        return self.codec
+
+    def _key(self) -> SignalKey:
+        if (key := self._codec().key) is None:
+            raise TypeError(f"{self.name} has no key: declare it with Signal(key=...)")
+        return key
+
+    def _check_thread(self) -> None:
+        run = _current_run()
+        if run is None or (self._subscribed and run is not self._run):
+            raise RuntimeError(
+                f"{self.name} belongs to the thread of its Trio run;"
+                " from another one use trio.from_thread.run_sync(service.signal.emit, value)"
+            )
+        self._run = run
+
+
+def _current_run() -> trio.lowlevel.TrioToken | None:
+    try:
+        return trio.lowlevel.current_trio_token()
+    except RuntimeError:
+        return None

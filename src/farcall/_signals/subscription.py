@@ -1,0 +1,96 @@
+"""What a subscriber iterates, fed by a `Buffer`, whoever fills that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import trio
+
+from farcall._signals.buffer import MAX_BYTES, MAX_ITEMS, Buffer, Entry, Missed, OnLag
+from farcall.errors import SignalGap, SignalLagged
+
+T = TypeVar("T")
+
+
+class Subscription(Generic[T]):
+    """Iterate over the values of a signal, as they come.
+
+    Made by ``async with service.signal.subscribe() as values``. When that block ends, iteration
+    stops at once and what still waited is dropped. Several tasks may iterate over one
+    subscription; each value goes to one of them.
+    """
+
+    def __init__(
+        self, buffer: Buffer, read: Callable[[Entry], T], changed: trio.lowlevel.ParkingLot
+    ) -> None:
+        self._buffer = buffer
+        self._read = read
+        self._changed = changed
+        self._missed = 0
+
+    def __repr__(self) -> str:
+        return f"<Subscription: {len(self._buffer)} waiting, {self._missed} missed>"
+
+    @property
+    def missed(self) -> int:
+        """How many values were dropped so far; a loss of unknown size counts as one."""
+        return self._missed
+
+    def __aiter__(self) -> Subscription[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        """Wait for the next value.
+
+        Returns:
+            The value. A local subscriber gets the very object that was emitted.
+
+        Raises:
+            SignalLagged: with ``on_lag="raise"``: the subscriber was too slow and values are
+                missing here. The subscription goes on with the next value.
+            SignalGap: the same, where nobody knows how many.
+            StopAsyncIteration: the subscription has ended.
+
+        Cancellation:
+            Nothing is lost: a value is taken only by a call that returns it.
+        """
+        await trio.lowlevel.checkpoint()
+        while not (self._buffer.is_ready or self._buffer.is_ended):
+            await self._changed.park()
+        return self._next_nowait()
+
+    def _next_nowait(self) -> T:
+        self._count(self._buffer.take_missed())
+        if not self._buffer.is_ready:
+            raise self._buffer.error or StopAsyncIteration
+        (entry,) = self._buffer.take(1, self._buffer.next_size).entries
+        return self._read(entry)
+
+    def _count(self, missed: Missed) -> None:
+        self._missed += 1 if missed is None else missed
+        if self._buffer.on_lag == "raise" and missed != 0:
+            raise SignalGap(None) if missed is None else SignalLagged(missed)
+
+
+def open_subscription(
+    read: Callable[[Entry], T],
+    *,
+    on_lag: OnLag = "raise",
+    max_items: int = MAX_ITEMS,
+    max_bytes: int = MAX_BYTES,
+) -> tuple[Buffer, Subscription[T]]:
+    """Make both ends of a subscription: what is fed, and what is iterated.
+
+    Args:
+        read: Turns an entry into the value, in the task that iterates and just when it takes the
+            entry. What it raises comes out of the iteration, which then goes on.
+        on_lag: What happens when the subscriber is too slow.
+        max_items: How many values may wait.
+        max_bytes: How many bytes of encoded values may wait.
+    """
+    changed = trio.lowlevel.ParkingLot()
+    buffer = Buffer(
+        on_lag=on_lag, wake=changed.unpark_all, max_items=max_items, max_bytes=max_bytes
+    )
+    return buffer, Subscription(buffer, read, changed)
