@@ -32,7 +32,7 @@ def test_a_thread_left_at_work_is_found() -> None:
 def test_an_idle_worker_of_trio_is_no_leak() -> None:
     """Trio keeps its threads for the next job."""
     with no_leaks():
-        trio.run(trio.to_thread.run_sync, int)
+        trio.run(trio.to_thread.run_sync, threading.get_ident)
 
 
 def test_a_missing_tool_skips(monkeypatch: pytest.MonkeyPatch) -> None:
