@@ -8,9 +8,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw, UnsetType
 
-from ..errors import ErrorCode
-from .conversation import Conversation, violation
-from .events import (
+from farcall._protocol.conversation import Conversation, violation
+from farcall._protocol.events import (
     ErrorReceived,
     HelloReceived,
     ProtocolEvent,
@@ -18,10 +17,11 @@ from .events import (
     Stray,
     UnreadableAnswer,
 )
-from .messages import NULL_ID
-from .shapes import ErrorShape, read_hello
-from .state import OutgoingCall, Stage
-from .wire import Envelope, UnreadableText, decode
+from farcall._protocol.messages import NULL_ID
+from farcall._protocol.shapes import ErrorShape, read_hello
+from farcall._protocol.state import OutgoingCall, Stage
+from farcall._protocol.wire import Envelope, UnreadableText, decode
+from farcall.errors import ErrorCode
 
 _any = msgspec.json.Decoder(Any)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import attrs
 
-from ..errors import CloseCode
-from .events import Violation
-from .messages import Hello
-from .state import CallTable, IncomingCall, OutgoingCall
+from farcall._protocol.events import Violation
+from farcall._protocol.messages import Hello
+from farcall._protocol.state import CallTable, IncomingCall, OutgoingCall
+from farcall.errors import CloseCode
 
 
 @attrs.define(eq=False)

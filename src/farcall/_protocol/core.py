@@ -14,14 +14,13 @@ dialled has nobody to tell.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from ..errors import EncodeError, ErrorCode
-from . import reading
-from .conversation import Conversation
-from .credit import DEFAULT_WINDOW, SendCredit, Window
-from .events import ProtocolEvent, Violation
-from .messages import (
+from farcall._protocol import reading
+from farcall._protocol.conversation import Conversation
+from farcall._protocol.credit import DEFAULT_WINDOW, SendCredit, Window
+from farcall._protocol.events import ProtocolEvent, Violation
+from farcall._protocol.messages import (
     BatchReply,
     Cancel,
     Credit,
@@ -34,9 +33,13 @@ from .messages import (
     Response,
     Started,
 )
-from .shapes import DEFAULT_MESSAGE_OUT
-from .state import CallTable, IncomingCall, OutgoingCall, Step
-from .wire import BUNDLE_BYTES, pack
+from farcall._protocol.shapes import DEFAULT_MESSAGE_OUT
+from farcall._protocol.state import CallTable, IncomingCall, OutgoingCall, Step
+from farcall._protocol.wire import BUNDLE_BYTES, pack
+from farcall.errors import EncodeError, ErrorCode
+
+MAX_TAKEN = 256
+"""Messages that the writer takes at once; the rest may still change, or be withdrawn."""
 
 
 class Protocol:
@@ -236,14 +239,27 @@ class Protocol:
                 call.move(Step.TAKE)
         return message.render()
 
-    def frames(self, messages: Sequence[Message]) -> list[bytes]:
-        """Render messages and join them as the dialect allows: bundles, or one to a frame."""
-        texts = [(self.render(message), _is_alone(message)) for message in messages]
+    def frames(self, messages: Iterable[Message]) -> list[bytes]:
+        """Render messages and join them as the dialect allows: bundles, or one to a frame.
+
+        It takes no more of `messages` than make up a bundle, and leaves the rest to their owner.
+        """
+        texts = self._texts(messages)
         if self.peer is None:
             return [text for text, _ in texts]
         limits = self.peer.limits
         most = min(limits.bundle, self.own.limits.bundle)
         return pack(texts, most=most, max_bytes=min(BUNDLE_BYTES, limits.message))
+
+    def _texts(self, messages: Iterable[Message]) -> list[tuple[bytes, bool]]:
+        texts: list[tuple[bytes, bool]] = []
+        size = 0
+        for message in messages:
+            texts.append((self.render(message), _is_alone(message)))
+            size += len(texts[-1][0])
+            if size >= BUNDLE_BYTES or len(texts) == MAX_TAKEN:
+                break
+        return texts
 
     def cut(self) -> list[OutgoingCall]:
         """Forget everything in flight because the link has ended, and give the open calls."""

@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 import attrs
 
-from .messages import Hello, Message
-from .state import IncomingCall, OutgoingCall
+from farcall._protocol.messages import Hello, Message
+from farcall._protocol.state import IncomingCall, OutgoingCall
 
 
 @attrs.frozen
@@ -132,8 +132,14 @@ class Violation:
     problem: str
 
 
+AnswerEvent: TypeAlias = (
+    ResultReceived | ErrorReceived | UnreadableAnswer | StartedReceived | ItemsReceived
+)
+"""What the peer says to a call of this side."""
+
 ProtocolEvent: TypeAlias = (
-    HelloReceived
+    AnswerEvent
+    | HelloReceived
     | RequestReceived
     | NotificationReceived
     | CancelReceived

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import attrs
 import msgspec
 
-from ..errors import ErrorCode
+from farcall.errors import ErrorCode
 
 RequestId: TypeAlias = bytes
 """An id as JSON text, so that a peer's is echoed byte for byte."""

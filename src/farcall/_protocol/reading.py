@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import attrs
 from msgspec import Raw, UnsetType
 
-from ..errors import CloseCode, ErrorCode
-from .answers import read_answer
-from .conversation import Conversation, violation
-from .credit import Window
-from .events import (
+from farcall._protocol.answers import read_answer
+from farcall._protocol.conversation import Conversation, violation
+from farcall._protocol.credit import Window
+from farcall._protocol.events import (
     CancelReceived,
     CreditReceived,
     EventReceived,
@@ -30,8 +29,15 @@ from .events import (
     Stray,
     Violation,
 )
-from .messages import NULL_ID, BatchReply, Error, ErrorResponse, RequestId, Response
-from .shapes import (
+from farcall._protocol.messages import (
+    NULL_ID,
+    BatchReply,
+    Error,
+    ErrorResponse,
+    RequestId,
+    Response,
+)
+from farcall._protocol.shapes import (
     CancelShape,
     CreditShape,
     GoawayShape,
@@ -41,8 +47,9 @@ from .shapes import (
     read_shape,
     read_window,
 )
-from .state import BatchAnswers, IncomingCall, OutgoingCall, Stage, Step
-from .wire import Envelope, UnreadableText, read_envelope, read_frame, read_text
+from farcall._protocol.state import BatchAnswers, IncomingCall, OutgoingCall, Stage, Step
+from farcall._protocol.wire import Envelope, UnreadableText, read_envelope, read_frame, read_text
+from farcall.errors import CloseCode, ErrorCode
 
 MAX_BATCH = 1_000
 """Requests in one JSON-RPC batch: more than any page of work, less than a second of a server."""
@@ -161,9 +168,7 @@ def _event(name: Raw, params: bytes | None) -> ProtocolEvent:
     return EventReceived(_text(name, "notification", NULL_ID), params)
 
 
-def _request(
-    talk: Conversation, envelope: Envelope, batch: BatchAnswers | None
-) -> ProtocolEvent:
+def _request(talk: Conversation, envelope: Envelope, batch: BatchAnswers | None) -> ProtocolEvent:
     call = _incoming(envelope)
     if call.method == "rpc.hello":
         return _hello(talk, call)

@@ -7,9 +7,9 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta, Raw, UnsetType
 
-from .credit import Window
-from .messages import Hello, Limits
-from .wire import UnreadableText, decode
+from farcall._protocol.credit import Window
+from farcall._protocol.messages import Hello, Limits
+from farcall._protocol.wire import UnreadableText, decode
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Positive = Annotated[int, Meta(ge=1, le=2**53)]

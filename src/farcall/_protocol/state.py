@@ -26,8 +26,8 @@ from typing import Generic, TypeVar
 
 import attrs
 
-from .credit import ReceiveCredit, SendCredit
-from .messages import NULL_ID, RequestId
+from farcall._protocol.credit import ReceiveCredit, SendCredit
+from farcall._protocol.messages import NULL_ID, RequestId
 
 
 class Stage(Enum):

@@ -14,7 +14,7 @@ import attrs
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from .messages import join
+from farcall._protocol.messages import join
 
 MAX_DEPTH = 64
 """Nesting of arrays and objects. Data of services seldom passes 10; parsers of other peers give

@@ -1,0 +1,53 @@
+"""The heartbeat of one connection: a silent peer is asked, one that stays silent is gone.
+
+Any byte received is a sign of life, so a busy link never pings. TCP alone notices a dead peer
+only when something is sent, and then after many minutes.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Protocol
+
+import attrs
+import trio
+
+
+@attrs.frozen
+class Heartbeat:
+    """When a silent peer is pinged, and when it is given up."""
+
+    idle_seconds: float = 20.0
+    """Without a received byte for so long, a ping is sent: below the 30 s after which the
+    shortest-tempered proxies drop an idle connection."""
+    grace_seconds: float = 20.0
+    """After the ping, so long again until the link is ended."""
+    jitter: float = 0.1
+    """Spread, so that many connections made at once do not ping at once."""
+
+    def spread(self, seconds: float) -> float:
+        """Give a duration that differs from `seconds` by at most the jitter."""
+        return seconds * random.uniform(1 - self.jitter, 1 + self.jitter)
+
+
+class Pulse(Protocol):
+    """What the heartbeat listens to."""
+
+    @property
+    def received_at(self) -> float:
+        """Tell when the last byte came."""
+        ...
+
+
+async def watch(heartbeat: Heartbeat, pulse: Pulse, send_ping: Callable[[], object]) -> None:
+    """Ping whenever the peer is silent; return when it stays so. Never raises."""
+    while True:
+        heard_at = pulse.received_at
+        await trio.sleep_until(heard_at + heartbeat.spread(heartbeat.idle_seconds))
+        if pulse.received_at != heard_at:
+            continue
+        send_ping()
+        await trio.sleep(heartbeat.spread(heartbeat.grace_seconds))
+        if pulse.received_at == heard_at:
+            return

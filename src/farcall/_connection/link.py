@@ -1,0 +1,504 @@
+"""One live link: a reader, a writer, a heartbeat, and the tasks that serve its calls.
+
+Theory of operation. `run` owns a nursery, and everything that lives because of the link lives in
+it; when the link ends, for whatever reason, every waiting call is settled and every task is
+cancelled. The reader is the only task that gives frames to the protocol; it never awaits user
+code, so pongs, cancels and credit are handled while handlers run. The writer is the only task
+that sends; whoever has something to say changes the protocol's state and puts the message into a
+lane in one synchronous step, so state and wire cannot disagree, and a cancelled task leaves
+nothing half done.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from enum import Enum
+from typing import Any, TypeVarTuple
+
+import attrs
+import trio
+
+from farcall._connection.handler import Handler
+from farcall._connection.heartbeat import Heartbeat, watch
+from farcall._connection.lanes import Lanes, StreamQueue
+from farcall._connection.pending import OnItems, PendingCall, PendingStream, RemoteFailure
+from farcall._protocol import events
+from farcall._protocol.core import Protocol
+from farcall._protocol.credit import Window
+from farcall._protocol.messages import Error, Goaway, Hello, Message
+from farcall._protocol.state import IncomingCall, OutgoingCall
+from farcall._transport import CloseReason, Endpoint, Transport
+from farcall.errors import CloseCode, ConnectionLost, InvalidResult
+
+logger = logging.getLogger("farcall")
+Ts = TypeVarTuple("Ts")
+
+CLOSE_SECONDS = 5.0
+"""For sending what waits: longer than any round trip to a peer that still reads."""
+
+CANCEL_GRACE = 0.5
+"""Seconds for which a cancelled caller waits for the peer's word: a few round trips around the
+world, and not yet noticed by a person who pressed Ctrl-C."""
+
+
+class ConnectionState(Enum):
+    """Where a connection stands."""
+
+    CONNECTING = "connecting"
+    OPEN = "open"
+    DRAINING = "draining"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+@attrs.frozen
+class ConnectionStatistics:
+    """A snapshot of one connection."""
+
+    state: ConnectionState
+    dialect: str
+    """``farcall``, or ``plain`` for a peer that has not said hello."""
+    calls_out: int
+    """Calls of this side that are in flight, streams and abandoned ones included."""
+    calls_in: int
+    """Calls of the peer that are in flight, streams included."""
+    queued: int
+    """Messages, and streams with something to say, that wait for the writer."""
+    frames_in: int
+    frames_out: int
+    strays: int
+    """Messages of the peer that belonged to nothing, and were dropped."""
+    round_trip: float | None
+    """Seconds, from the last ping; None before the first pong."""
+
+
+class Link:
+    """One live link to a peer.
+
+    Args:
+        transport: The link, open.
+        protocol: Its state.
+        make_handler: Makes what is told of the peer's messages.
+        heartbeat: When a silent peer is pinged and given up.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        protocol: Protocol,
+        make_handler: Callable[[Link], Handler],
+        *,
+        heartbeat: Heartbeat,
+    ) -> None:
+        self.state = ConnectionState.CONNECTING
+        self.data: dict[str, Any] = {}
+        self.protocol = protocol
+        self.close_reason: CloseReason | None = None
+        self.lanes = Lanes(self._wake)
+        self._transport = transport
+        self._handler = make_handler(self)
+        self._heartbeat = heartbeat
+        self._nursery: trio.Nursery | None = None
+        self._pending: dict[OutgoingCall, PendingCall] = {}
+        self._pings: dict[bytes, tuple[float, trio.Event]] = {}
+        self._work = trio.Event()
+        self._is_idle = trio.Event()
+        self._incoming_ended = trio.Event()
+        self._closed = trio.Event()
+        self._frames_in = self._frames_out = self._strays = self._pings_sent = 0
+        self._round_trip: float | None = None
+
+    def __repr__(self) -> str:
+        return f"<Link to {self.endpoint.peer}, {self.state.value}>"
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Who is at both ends."""
+        return self._transport.endpoint
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the link has ended."""
+        return self._closed.is_set()
+
+    def statistics(self) -> ConnectionStatistics:
+        """Take a snapshot."""
+        return ConnectionStatistics(
+            state=self.state,
+            dialect="farcall" if self.protocol.is_greeted else "plain",
+            calls_out=len(self.protocol.outgoing),
+            calls_in=len(self.protocol.incoming),
+            queued=len(self.lanes),
+            frames_in=self._frames_in,
+            frames_out=self._frames_out,
+            strays=self._strays,
+            round_trip=self._round_trip,
+        )
+
+    # Life
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Live until the link ends.
+
+        Cancelled, it hangs up, and every task of the link ends.
+        """
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                nursery.start_soon(self._write)
+                nursery.start_soon(self._beat)
+                self.state = ConnectionState.OPEN
+                task_status.started()
+                self._end(await self._transport.run(self))
+                nursery.cancel_scope.cancel()
+        finally:
+            self._transport.abort()
+            self._end(CloseReason(1006, "cancelled", remote=False))
+
+    def start_soon(self, function: Callable[[*Ts], Awaitable[object]], *args: *Ts) -> None:
+        """Start a task that ends with the link; the function lets no exception out."""
+        if self._nursery is not None and not self.is_closed:
+            self._nursery.start_soon(function, *args)
+
+    async def aclose(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
+        """Send what waits, then close; 5 s each at most.
+
+        Cancelled, it hangs up.
+        """
+        if self.state in (ConnectionState.OPEN, ConnectionState.DRAINING):
+            self.state = ConnectionState.CLOSING
+            with trio.move_on_after(CLOSE_SECONDS):
+                await self.flush()
+        self._note_end(CloseReason(code, reason, remote=False))
+        try:
+            await self._transport.aclose(code, reason)
+            await self._closed.wait()
+        finally:
+            self._transport.abort()
+
+    async def flush(self) -> None:
+        """Wait until the writer has nothing left that may be sent now."""
+        while (len(self.lanes) or not self._is_idle.is_set()) and not self.is_closed:
+            self._is_idle = trio.Event()
+            self._wake()
+            await self._is_idle.wait()
+
+    async def drain(self, seconds: float) -> None:
+        """Refuse new calls, let running ones end for at most `seconds`, and close with 1001."""
+        if self.state is ConnectionState.OPEN:
+            self.state = ConnectionState.DRAINING
+            if self.protocol.is_greeted:
+                self.lanes.put_control(Goaway(int(seconds * 1000), 0))
+        with trio.move_on_after(seconds):
+            await self._wait_idle_peer()
+        await self.aclose(CloseCode.GOING_AWAY, "the server is shutting down")
+
+    async def _wait_idle_peer(self) -> None:
+        while len(self.protocol.incoming):
+            self._incoming_ended = trio.Event()
+            await self._incoming_ended.wait()
+
+    async def wait_closed(self) -> None:
+        """Wait until the link has ended."""
+        await self._closed.wait()
+
+    def abort(self, code: int, reason: str) -> None:
+        """Hang up at once; `code` and `reason` tell this side why."""
+        self._note_end(CloseReason(code, reason, remote=False))
+        self._transport.abort()
+
+    def _note_end(self, reason: CloseReason) -> None:
+        if self.close_reason is None:
+            self.close_reason = reason
+
+    def _end(self, reason: CloseReason) -> None:
+        if self.is_closed:
+            return
+        self._note_end(reason)
+        self.state = ConnectionState.CLOSED
+        self._closed.set()
+        self._is_idle.set()
+        self._incoming_ended.set()
+        self.protocol.cut()
+        for pending in list(self._pending.values()):
+            pending.fail(self._lost(sent=pending.call.was_sent))
+        self._pending.clear()
+        for _, answered in self._pings.values():
+            answered.set()
+        self._handler.on_closed()
+
+    def _lost(self, *, sent: bool) -> ConnectionLost:
+        reason = self.close_reason or CloseReason(1006, "")
+        who = "the peer" if reason.remote else "this side"
+        words = f": {reason.reason}" if reason.reason else ""
+        return ConnectionLost(
+            f"{who} ended the connection to {self.endpoint.peer} ({reason.code}{words})", sent=sent
+        )
+
+    # Asking
+
+    async def call(self, method: str, params: bytes | None) -> bytes:
+        """Call a method of the peer and wait for its result.
+
+        Args:
+            method: The wire name.
+            params: JSON text, or None.
+
+        Returns:
+            The JSON text of the result.
+
+        Raises:
+            RemoteFailure: the peer answered with an error.
+            ConnectionLost: the link ended first.
+            EncodeError: the message is larger than the peer takes.
+
+        Cancelled before the writer took the request, it withdraws it; later, it forgets the
+        call, whose answer is dropped when it comes.
+        """
+        self._check_open()
+        call, request = self.protocol.request(method, params)
+        pending = PendingCall(call, request)
+        self._queue(pending)
+        try:
+            return await pending.wait()
+        finally:
+            self._leave(pending)
+
+    def notify(self, method: str, params: bytes | None) -> None:
+        """Send a notification; see `call` for what it raises."""
+        self._check_open()
+        self.lanes.put_call(self.protocol.notify(method, params))
+
+    async def greet(self) -> None:
+        """Say hello and wait for the answer, which `Handler.on_hello` hears as well.
+
+        Raises:
+            RemoteFailure: the peer knows no hello; it speaks the plain dialect.
+        """
+        request = self.protocol.hello()
+        call = self.protocol.hello_call
+        assert call is not None
+        pending = PendingCall(call, request)
+        self._queue(pending)
+        await pending.wait()
+
+    @asynccontextmanager
+    async def open_stream(
+        self,
+        method: str,
+        params: bytes | None,
+        *,
+        window: Window,
+        on_items: OnItems,
+        on_end: Callable[[], None],
+    ) -> AsyncIterator[PendingStream]:
+        """Make a stream call and wait until it has started; leaving the block ends it.
+
+        Cancelled or left, it cancels the call and waits for the answer, for `CANCEL_GRACE` at
+        most; after that the call counts as abandoned.
+        """
+        self._check_open()
+        call, request = self.protocol.request(method, params, window=window)
+        pending = PendingStream(call, request, on_items, on_end)
+        self._queue(pending)
+        try:
+            await pending.wait_started()
+            yield pending
+        finally:
+            await self._leave_stream(pending)
+
+    def consume(self, pending: PendingStream, size: int) -> None:
+        """Count an item of a stream as used, which may be worth telling the peer."""
+        credit = self.protocol.consume(pending.call, size)
+        if credit is not None:
+            self.lanes.put_credit(credit)
+
+    async def ping(self) -> float:
+        """Measure a round trip, in seconds.
+
+        Raises:
+            ConnectionLost: the link ended first.
+        """
+        self._check_open()
+        await self._send_ping().wait()
+        if self.is_closed or self._round_trip is None:
+            raise self._lost(sent=True)
+        return self._round_trip
+
+    def _check_open(self) -> None:
+        if self.state not in (ConnectionState.OPEN, ConnectionState.DRAINING):
+            raise self._lost(sent=False)
+
+    def _queue(self, pending: PendingCall) -> None:
+        self._pending[pending.call] = pending
+        self.lanes.put_call(pending.request)
+
+    def _leave(self, pending: PendingCall) -> None:
+        """Forget a call that is not waited for any more; nothing to do for a settled one."""
+        if pending.is_settled:
+            return
+        del self._pending[pending.call]
+        if pending.call.was_sent:
+            self.protocol.abandon(pending.call)
+        else:
+            self.lanes.withdraw(pending.request)
+            self.protocol.withdraw(pending.call)
+
+    async def _leave_stream(self, pending: PendingStream) -> None:
+        cancel = self.protocol.cancel(pending.call, "caller")
+        if cancel is not None and not pending.is_settled:
+            self.lanes.put_control(cancel)
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + CANCEL_GRACE):
+                await pending.wait_settled()
+        self._leave(pending)
+
+    # Answering
+
+    def respond(self, call: IncomingCall, result: bytes) -> None:
+        """End a call of the peer with the JSON text of its result."""
+        self._answer(self.protocol.respond(call, result))
+
+    def fail(self, call: IncomingCall, error: Error) -> None:
+        """End a call of the peer with an error."""
+        self._answer(self.protocol.fail(call, error))
+
+    def _answer(self, message: Message | None) -> None:
+        self.note_answered()
+        if message is not None:
+            self.lanes.put_call(message)
+
+    def note_answered(self) -> None:
+        """Note that a call of the peer has ended; a drain waits for that."""
+        self._incoming_ended.set()
+
+    # Writing
+
+    def _wake(self) -> None:
+        self._work.set()
+
+    async def _write(self) -> None:
+        """Take what waits and send it, again and again, until the link breaks."""
+        try:
+            while True:
+                await self._write_once()
+        except trio.BrokenResourceError:
+            pass  # the reader ends as well, and knows why
+
+    async def _write_once(self) -> None:
+        payload = self.lanes.take_ping()
+        if payload is not None:
+            await self._transport.ping(payload)
+            return
+        frames = self.protocol.frames(self.lanes.drain())
+        if not frames:
+            await self._wait_work()
+            return
+        self._frames_out += len(frames)
+        await self._transport.send(frames)
+
+    async def _wait_work(self) -> None:
+        self._is_idle.set()
+        await self._work.wait()
+        self._work = trio.Event()
+
+    def put_stream(self, queue: StreamQueue) -> None:
+        """Note that a stream has something to send."""
+        self.lanes.put_stream(queue)
+
+    # Heartbeat
+
+    async def _beat(self) -> None:
+        await watch(self._heartbeat, self._transport, self._send_ping)
+        seconds = self._heartbeat.idle_seconds + self._heartbeat.grace_seconds
+        self.abort(CloseCode.INTERNAL, f"the peer was silent for {seconds:.0f} s")
+
+    def _send_ping(self) -> trio.Event:
+        self._pings_sent += 1
+        payload = b"%d" % self._pings_sent
+        answered = trio.Event()
+        self._pings[payload] = (trio.current_time(), answered)
+        self.lanes.put_ping(payload)
+        return answered
+
+    # Reading: called by the transport, in its reader
+
+    def on_pong(self, payload: bytes) -> None:
+        """Take the answer to a ping; one that nobody asked for means nothing."""
+        sent = self._pings.pop(payload, None)
+        if sent is not None:
+            sent_at, answered = sent
+            self._round_trip = trio.current_time() - sent_at
+            answered.set()
+
+    def on_frame(self, frame: str | bytes) -> None:
+        """Take one frame and do what it asks for."""
+        self._frames_in += 1
+        for event in self.protocol.receive(frame):
+            self._react(event)
+
+    def _react(self, event: events.ProtocolEvent) -> None:
+        match event:
+            case events.RequestReceived(call):
+                self._handler.on_request(call)
+            case events.NotificationReceived(method, params):
+                self._handler.on_notification(method, params)
+            case events.EventReceived(name, params):
+                self._handler.on_event(name, params)
+            case events.CancelReceived(call, reason):
+                self._handler.on_cancel(call, reason)
+            case events.CreditReceived(call):
+                self._handler.on_credit(call)
+            case events.HelloReceived(hello, answer):
+                self._on_hello(hello, answer)
+            case events.Reply(message):
+                self.lanes.put_call(message)
+            case events.GoawayReceived():
+                self.state = ConnectionState.DRAINING
+            case events.Stray(problem):
+                self._on_stray(problem)
+            case events.Violation(code, problem):
+                self._on_violation(code, problem)
+            case _:
+                self._settle(event)
+
+    def _settle(self, event: events.AnswerEvent) -> None:
+        if isinstance(event, events.StartedReceived | events.ItemsReceived):
+            self._on_stream(event)
+            return
+        pending = self._pending.pop(event.call, None)
+        if pending is None:
+            return
+        match event:
+            case events.ResultReceived(_, result):
+                pending.succeed(result)
+            case events.ErrorReceived(_, code, message, data):
+                pending.fail(RemoteFailure(code, message, data))
+            case events.UnreadableAnswer(_, problem):
+                pending.fail(InvalidResult(f"the answer to {event.call.method}: {problem}"))
+
+    def _on_stream(self, event: events.StartedReceived | events.ItemsReceived) -> None:
+        pending = self._pending.get(event.call)
+        if not isinstance(pending, PendingStream):
+            return
+        if isinstance(event, events.StartedReceived):
+            pending.start(event.value)
+        else:
+            pending.on_items(event.values, event.cursor, event.missed)
+
+    def _on_hello(self, hello: Hello, answer: Message | None) -> None:
+        if answer is not None:
+            self.lanes.put_control(answer)
+        elif self.protocol.hello_call is not None:
+            self._pending.pop(self.protocol.hello_call).succeed(b"")
+        self._handler.on_hello(hello)
+
+    def _on_stray(self, problem: str) -> None:
+        self._strays += 1
+        logger.debug("%s: %s", self.endpoint.peer, problem)
+
+    def _on_violation(self, code: int, problem: str) -> None:
+        logger.warning("%s: closing with %d: %s", self.endpoint.peer, code, problem)
+        self._note_end(CloseReason(code, problem, remote=False))
+        self.start_soon(self._transport.aclose, code, problem)

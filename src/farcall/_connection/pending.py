@@ -1,0 +1,100 @@
+"""The waiting half of a call: where its outcome arrives in the caller's task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import outcome
+import trio
+
+from farcall._protocol.messages import Request
+from farcall._protocol.state import OutgoingCall
+
+
+class RemoteFailure(Exception):
+    """The peer answered with an error, as it stands on the wire; mapped where types are known."""
+
+    def __init__(self, code: int, message: str, data: bytes | None) -> None:
+        super().__init__(code, message, data)
+        self.code = code
+        self.message = message
+        self.data = data
+
+
+class PendingCall:
+    """A call whose outcome one task waits for.
+
+    Args:
+        call: Its entry in the protocol's table.
+        request: Its message, to be withdrawn while the writer has not taken it.
+    """
+
+    def __init__(self, call: OutgoingCall, request: Request) -> None:
+        self.call = call
+        self.request = request
+        self._settled = trio.Event()
+        self._outcome: outcome.Outcome[bytes] | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the outcome is there."""
+        return self._outcome is not None
+
+    def succeed(self, result: bytes) -> None:
+        """Settle with the text of the result."""
+        self._settle(outcome.Value(result))
+
+    def fail(self, error: Exception) -> None:
+        """Settle with an error, raised in the waiting task."""
+        self._settle(outcome.Error(error))
+
+    def _settle(self, result: outcome.Outcome[bytes]) -> None:
+        self._outcome = result
+        self._settled.set()
+
+    async def wait_settled(self) -> None:
+        """Wait until there is an outcome, whatever it is."""
+        await self._settled.wait()
+
+    async def wait(self) -> bytes:
+        """Wait for the outcome; a checkpoint. Cancelled, it changes nothing."""
+        await self._settled.wait()
+        assert self._outcome is not None
+        return self._outcome.unwrap()
+
+
+OnItems = Callable[[Sequence[bytes], str | None, int | None], None]
+"""Takes the values of a batch, its cursor, and how many were missed before its first value."""
+
+
+class PendingStream(PendingCall):
+    """A stream call: it starts, brings items, and ends like any call.
+
+    Args:
+        on_items: Called in the reader's task; must not block or raise.
+        on_end: Called once when the outcome is there.
+    """
+
+    def __init__(
+        self, call: OutgoingCall, request: Request, on_items: OnItems, on_end: Callable[[], None]
+    ) -> None:
+        super().__init__(call, request)
+        self.on_items = on_items
+        self._on_end = on_end
+        self._begun = trio.Event()
+        self._started_value: bytes | None = None
+
+    def start(self, value: bytes) -> None:
+        """Note that the peer has started the stream."""
+        self._started_value = value
+        self._begun.set()
+
+    def _settle(self, result: outcome.Outcome[bytes]) -> None:
+        super()._settle(result)
+        self._begun.set()
+        self._on_end()
+
+    async def wait_started(self) -> bytes:
+        """Wait for the value of ``rpc.started``; raises the error of a stream that never did."""
+        await self._begun.wait()
+        return await self.wait() if self._started_value is None else self._started_value
