@@ -21,9 +21,7 @@ class Retained:
     max_bytes: int = MAX_BYTES
     size: int = attrs.field(default=0, init=False)
     """The bytes of all values that are kept."""
-    _entries: dict[bytes | None, Entry] = attrs.field(
-        factory=dict["bytes | None", Entry], init=False
-    )
+    _entries: dict[bytes | None, Entry] = attrs.field(factory=dict[bytes | None, Entry], init=False)
 
     def keep(self, entry: Entry) -> None:
         """Put `entry` in the place of the last value of its key; the newest is always kept."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Set
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Generic, NoReturn, TypeVar, overload
+from typing import Any, Generic, Never, NoReturn, TypeVar, overload
 
 import attrs
 import trio
@@ -61,9 +61,7 @@ class Signal(Generic[T]):
         roles: Set[str] = frozenset(),
         allow: Callable[..., object] | None = None,
     ) -> None:
-        self.options = SignalOptions(
-            name, key, retain, broadcast, history, protected, roles, allow
-        )
+        self.options = SignalOptions(name, key, retain, broadcast, history, protected, roles, allow)
         self._label = "the signal"
         self._codecs: dict[type, SignalCodec[T]] = {}
         self._bound: IdentityTable[BoundSignal[T]] = IdentityTable()
@@ -85,7 +83,7 @@ class Signal(Generic[T]):
             return self
         return self._bound.get(instance) or self._bind(instance)
 
-    def __set__(self, instance: object, value: NoReturn) -> NoReturn:
+    def __set__(self, instance: object, value: Never) -> NoReturn:
         raise AttributeError(f"{self._label} is a signal: emit a value, do not assign one")
 
     def configure(self, owner: type, codec: SignalCodec[T]) -> None:

@@ -80,7 +80,7 @@ class SignalState(Generic[T]):
     codec: SignalCodec[T] | None
     retain: bool = False
     _subscribed: dict[bytes | None, dict[Buffer, None]] = attrs.field(
-        factory=dict["bytes | None", "dict[Buffer, None]"], init=False
+        factory=dict[bytes | None, dict[Buffer, None]], init=False
     )
     """The buffers by key, in the order of subscribing; those that take every key under None."""
     _retained: Retained = attrs.field(factory=Retained, init=False)
