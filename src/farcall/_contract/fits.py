@@ -1,0 +1,214 @@
+"""Whether whatever one side writes, the other can read: two types, each in its own contract.
+
+The question has a direction. Arguments go from an old caller to a new server; results and values
+of signals go from the new server to the old caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeAlias
+
+import attrs
+
+from farcall._contract.spec import (
+    ArrayOf,
+    Definition,
+    EnumMember,
+    EnumSpec,
+    FieldSpec,
+    LiteralOf,
+    MapOf,
+    NewTypeSpec,
+    RecordSpec,
+    Ref,
+    Scalar,
+    ScalarName,
+    ServiceSpec,
+    TupleOf,
+    TypeSpec,
+    UnionOf,
+)
+
+_READS: Mapping[ScalarName, frozenset[str]] = {
+    "float": frozenset({"int"}),
+    "str": frozenset({"bytes", "datetime", "date", "time", "uuid", "decimal"}),
+}
+"""What a type reads beside itself: in JSON these look the same."""
+
+_Constant: TypeAlias = "tuple[str, object]"
+"""A value with the name of its type, for ``1 == True``."""
+
+_BOOLS = frozenset({("bool", True), ("bool", False)})
+
+
+@attrs.frozen
+class Fit:
+    """Compares what a writer may write with what a reader accepts.
+
+    A record that goes by one name on both sides fits: its fields are compared where it is
+    defined, once, which is also what ends the recursion of recursive types.
+    """
+
+    writer: Mapping[str, Definition]
+    reader: Mapping[str, Definition]
+    reader_is_strict: bool
+    """Whether the reader refuses fields that it does not know, as a server does."""
+    _assumed: frozenset[tuple[str, str]] = frozenset()
+    """Pairs of records, one renamed to the other, that are being compared further out."""
+
+    @staticmethod
+    def of(writer: ServiceSpec, reader: ServiceSpec, *, reader_is_strict: bool) -> Fit:
+        """Compare two contracts."""
+        return Fit(definitions_of(writer), definitions_of(reader), reader_is_strict)
+
+    def fits(self, written: TypeSpec, read: TypeSpec) -> bool:
+        """Say whether every value of type `written` can be read as `read`."""
+        sources = tuple(_members(written, self.writer))
+        targets = tuple(_members(read, self.reader))
+        return self._tags_fit(sources, targets) and all(
+            any(self._member_fits(source, target) for target in targets) for source in sources
+        )
+
+    def broken_fields(self, written: RecordSpec, read: RecordSpec) -> frozenset[str]:
+        """Name the fields because of which a record that is written cannot be read."""
+        before = {field.name: field for field in written.fields}
+        after = {field.name: field for field in read.fields}
+        missing = {name for name in after.keys() - before.keys() if not after[name].default}
+        unknown = before.keys() - after.keys() if self.reader_is_strict else set[str]()
+        unfit = {
+            name
+            for name in before.keys() & after.keys()
+            if (self._may_be_absent(written, before[name]) and not after[name].default)
+            or not self.fits(before[name].type, after[name].type)
+        }
+        return frozenset(missing | unknown | unfit)
+
+    def _may_be_absent(self, record: RecordSpec, field: FieldSpec) -> bool:
+        """Say whether a writer leaves a field out: a server writes all but those of a dict."""
+        return field.default is not None and (self.reader_is_strict or record.kind == "typeddict")
+
+    def _tags_fit(self, sources: Iterable[TypeSpec], targets: Iterable[TypeSpec]) -> bool:
+        """Check the ``type`` that records of a union carry, and others do not."""
+        written = list(_records(sources, self.writer))
+        read = list(_records(targets, self.reader))
+        if len(read) < 2:
+            return len(written) < 2 or not self.reader_is_strict
+        names_fit = {each.name for each in written} <= {each.name for each in read}
+        return names_fit and (len(written) != 1 or _is_told_apart(written[0], read))
+
+    def _member_fits(self, source: TypeSpec, target: TypeSpec) -> bool:
+        if target == Scalar("json"):
+            return True
+        constants = _constants(source, self.writer)
+        if constants is not None and not _is_same_name(source, target):
+            return self._constants_fit(constants, target)
+        match source, target:
+            case Scalar(name), Scalar(other):
+                return name == other or name in _READS.get(other, ())
+            case Ref(), Ref():
+                return self._refs_fit(source, target)
+            case ArrayOf(item=item), ArrayOf(item=other):
+                return self.fits(item, other)
+            case TupleOf(items), ArrayOf(item=other):
+                return all(self.fits(item, other) for item in items)
+            case TupleOf(items), TupleOf(others):
+                return self._all_fit(items, others)
+            case MapOf(key=key, value=value), MapOf(key=other_key, value=other_value):
+                return self._all_fit((key, value), (other_key, other_value))
+            case _:
+                return source == target
+
+    def _all_fit(self, written: tuple[TypeSpec, ...], read: tuple[TypeSpec, ...]) -> bool:
+        return len(written) == len(read) and all(map(self.fits, written, read))
+
+    def _constants_fit(self, constants: frozenset[_Constant], target: TypeSpec) -> bool:
+        accepted = _constants(target, self.reader)
+        if accepted is not None:
+            return constants <= accepted
+        if not isinstance(target, Scalar):
+            return False
+        kinds = {target.name} | _READS.get(target.name, frozenset())
+        return {kind for kind, _ in constants} <= kinds
+
+    def _refs_fit(self, source: Ref, target: Ref) -> bool:
+        if not self._all_fit(source.arguments, target.arguments):
+            return False
+        return source.name == target.name or self._is_renamed(source, target)
+
+    def _is_renamed(self, source: Ref, target: Ref) -> bool:
+        """Compare records of two names field by field, taking for granted what is asked now."""
+        pair = (source.name, target.name)
+        if pair in self._assumed:
+            return True
+        written, read = self.writer.get(source.name), self.reader.get(target.name)
+        if not isinstance(written, RecordSpec) or not isinstance(read, RecordSpec):
+            return False
+        inside = attrs.evolve(self, assumed=self._assumed | {pair})
+        return not inside.broken_fields(written, read)
+
+
+def definitions_of(spec: ServiceSpec) -> Mapping[str, Definition]:
+    """Look up the named types of a contract."""
+    return {each.name: each for each in spec.definitions}
+
+
+def _members(spec: TypeSpec, definitions: Mapping[str, Definition]) -> Iterator[TypeSpec]:
+    """Give the members of a union, or the one type; new types stand for their targets."""
+    if isinstance(spec, UnionOf):
+        for member in spec.members:
+            yield from _members(member, definitions)
+    elif isinstance(spec, Ref) and isinstance(found := definitions.get(spec.name), NewTypeSpec):
+        yield from _members(found.target, definitions)
+    else:
+        yield spec
+
+
+def _records(
+    members: Iterable[TypeSpec], definitions: Mapping[str, Definition]
+) -> Iterator[RecordSpec]:
+    for member in members:
+        found = definitions.get(member.name) if isinstance(member, Ref) else None
+        if isinstance(found, RecordSpec):
+            yield found
+
+
+def _is_told_apart(written: RecordSpec, read: Iterable[RecordSpec]) -> bool:
+    """Say whether a record without ``type`` has a required field that no other record has."""
+    required = {field.name for field in written.fields if not field.default}
+    others = (each for each in read if each.name != written.name)
+    return bool(required.difference(*({field.name for field in each.fields} for each in others)))
+
+
+def _is_same_name(source: TypeSpec, target: TypeSpec) -> bool:
+    return isinstance(source, Ref) and isinstance(target, Ref) and source.name == target.name
+
+
+def _constants(
+    spec: TypeSpec, definitions: Mapping[str, Definition]
+) -> frozenset[_Constant] | None:
+    """List the values of a type that has only a few, as they stand in JSON."""
+    match spec:
+        case Scalar("none"):
+            return frozenset({("none", None)})
+        case Scalar("bool"):
+            return _BOOLS
+        case LiteralOf(values):
+            return frozenset(_constant(value, definitions) for value in values)
+        case Ref(name):
+            found = definitions.get(name)
+            return _values(found) if isinstance(found, EnumSpec) else None
+        case _:
+            return None
+
+
+def _constant(value: object, definitions: Mapping[str, Definition]) -> _Constant:
+    if isinstance(value, EnumMember):
+        enum = definitions.get(value.enum)
+        members = dict(enum.members) if isinstance(enum, EnumSpec) else {}
+        return _constant(members.get(value.name, value.name), {})
+    return ("none" if value is None else type(value).__name__, value)
+
+
+def _values(enum: EnumSpec) -> frozenset[_Constant]:
+    return frozenset(_constant(value, {}) for _, value in enum.members)

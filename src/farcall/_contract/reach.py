@@ -1,0 +1,64 @@
+"""The named types that a type is made of, however deep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from farcall._contract.spec import (
+    ArrayOf,
+    Definition,
+    EnumMember,
+    EnumSpec,
+    LiteralOf,
+    MapOf,
+    NewTypeSpec,
+    RecordSpec,
+    Ref,
+    ServiceSpec,
+    TupleOf,
+    TypeSpec,
+    UnionOf,
+)
+
+
+def reachable(types: Iterable[TypeSpec], spec: ServiceSpec) -> frozenset[str]:
+    """Collect the names in `types`, and those in what these name."""
+    definitions = {each.name: each for each in spec.definitions}
+    found = set[str]()
+    waiting = [name for each in types for name in _named(each)]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            inside = _parts(definitions[name]) if name in definitions else ()
+            waiting.extend(other for each in inside for other in _named(each))
+    return frozenset(found)
+
+
+def _parts(definition: Definition) -> Iterable[TypeSpec]:
+    match definition:
+        case RecordSpec(fields=fields):
+            return [field.type for field in fields]
+        case NewTypeSpec(target=target):
+            return [target]
+        case EnumSpec():
+            return []
+
+
+def _named(spec: TypeSpec) -> Iterator[str]:
+    match spec:
+        case Ref(name, parts):
+            yield name
+        case LiteralOf(values):
+            yield from (value.enum for value in values if isinstance(value, EnumMember))
+            return
+        case ArrayOf(item=item):
+            parts = (item,)
+        case TupleOf(parts) | UnionOf(parts):
+            pass
+        case MapOf(key=key, value=value):
+            parts = (key, value)
+        case _:
+            return
+    for part in parts:
+        yield from _named(part)
