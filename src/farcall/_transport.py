@@ -6,10 +6,24 @@ in memory, on which the same tests run under virtual time.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
+
+logger: Final = logging.getLogger("farcall.transport")
+
+MAX_MESSAGE_IN_SERVER: Final = 2**20
+"""Bytes: a server takes from anybody, so it takes little (trio-websocket's default as well)."""
+MAX_MESSAGE_IN_CLIENT: Final = 16 * 2**20
+"""Bytes: a client has chosen its server, and results are larger than calls."""
+CLOSE_SECONDS: Final = 5.0
+"""How long a peer may take to answer a Close frame; half of what ``websockets`` allows."""
+STALL_SECONDS: Final = 10.0
+"""How long a peer may take no byte at all before the link counts as dead."""
+ABNORMAL_CLOSURE: Final = 1006
+"""RFC 6455, section 7.1.5: the code of a link that ended without a Close frame; never sent."""
 
 
 @attrs.frozen
@@ -21,6 +35,21 @@ class CloseReason:
     reason: str
     remote: bool = True
     """Whether the peer, or the network, ended it first."""
+
+    def __str__(self) -> str:
+        who = "the peer" if self.remote else "this side"
+        detail = f": {self.reason}" if self.reason else ""
+        return f"closed by {who} with {self.code}{detail}"
+
+
+HUNG_UP: Final = CloseReason(ABNORMAL_CLOSURE, "the link ended without a Close frame")
+STALLED: Final = CloseReason(ABNORMAL_CLOSURE, f"no byte was taken for {STALL_SECONDS:g} s")
+ABORTED: Final = CloseReason(ABNORMAL_CLOSURE, "hung up without a Close frame", remote=False)
+
+
+def too_big(limit: int) -> str:
+    """Say in a Close frame which limit a message was over."""
+    return f"a message was larger than {limit} bytes"
 
 
 @attrs.frozen
@@ -73,8 +102,8 @@ class Transport(Protocol):
     async def send(self, frames: Sequence[bytes]) -> None:
         """Send each of `frames` as one text message, all of them in one write where it can be.
 
-        Called by one task at a time. A frame that has begun is finished, even when the caller is
-        cancelled: the link is never left in the middle of one.
+        Called by one task at a time. Cancelled before it begins, it sends nothing; once begun it
+        sends all of them, whatever is cancelled: the link is never left in the middle of a frame.
 
         Raises:
             trio.BrokenResourceError: the link has ended, or took no byte for 10 s (it is aborted

@@ -1,0 +1,322 @@
+"""A link without a socket: two transports in one process, with the manners of a WebSocket.
+
+Each direction is a `_Pipe`, which stands for the two socket buffers and the wire between them. A
+frame is in it whole or not at all, so nothing here can be torn; what remains of a socket is that
+a full one makes the sender wait, and that a goodbye stands in line behind what was sent before.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final, TypeAlias, TypeVar, assert_never
+
+import attrs
+import trio
+
+from farcall._transport import (
+    ABORTED,
+    CLOSE_SECONDS,
+    HUNG_UP,
+    MAX_MESSAGE_IN_CLIENT,
+    MAX_MESSAGE_IN_SERVER,
+    STALL_SECONDS,
+    STALLED,
+    CloseReason,
+    Endpoint,
+    Receiver,
+    logger,
+    too_big,
+)
+from farcall.errors import CloseCode
+
+DEFAULT_WINDOW: Final = 64 * 1024
+"""Bytes that lie in one direction before a sender waits; sockets start with about as much."""
+
+PayloadT = TypeVar("PayloadT", str | bytes, bytes)
+
+
+def memory_pair(
+    *, path: str = "/", max_message: int | None = None, window: int = DEFAULT_WINDOW
+) -> tuple[MemoryTransport, MemoryTransport]:
+    """Make both ends of a link, the one that dialled first.
+
+    Args:
+        path: The path that the first end asked for.
+        max_message: Bytes in a message that either end takes; by default what a client and what
+            a server take over WebSocket.
+        window: Bytes that lie in one direction before a sender waits.
+    """
+    there, back = _Pipe(window), _Pipe(window)
+    endpoint = Endpoint(local="memory", peer="memory", path=path)
+    return (
+        MemoryTransport(endpoint, back, there, max_message or MAX_MESSAGE_IN_CLIENT),
+        MemoryTransport(endpoint, there, back, max_message or MAX_MESSAGE_IN_SERVER),
+    )
+
+
+@attrs.frozen
+class _Frame:
+    data: bytes
+    is_text: bool = True
+
+
+@attrs.frozen
+class _Ping:
+    payload: bytes
+
+
+@attrs.frozen
+class _Pong:
+    payload: bytes
+
+
+@attrs.frozen
+class _Close:
+    code: int
+    reason: str
+
+
+@attrs.frozen
+class _End:
+    """What a reader of a socket sees as an end of file."""
+
+
+_Item: TypeAlias = _Frame | _Ping | _Pong | _Close | _End
+
+
+@attrs.define(eq=False)
+class _Pipe:
+    """One direction of a link."""
+
+    window: int
+    is_frozen: bool = False
+    _items: deque[_Item] = attrs.field(factory=deque[_Item])
+    _held: int = 0
+    _readers: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
+    _writers: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
+
+    def has_room(self) -> bool:
+        return self._held <= self.window
+
+    async def wait_taken(self) -> None:
+        """Wait until something was taken out, or `release` was called."""
+        await self._writers.park()
+
+    def release(self) -> None:
+        self._writers.unpark_all()
+
+    def put(self, item: _Item) -> None:
+        if isinstance(item, _Frame):
+            self._held += len(item.data)
+        self._items.append(item)
+        self._readers.unpark_all()
+
+    async def take(self) -> list[_Item]:
+        """Wait for something, and take all that is there."""
+        await trio.lowlevel.checkpoint()
+        while self.is_frozen or not self._items:
+            await self._readers.park()
+        return self._drain()
+
+    def _drain(self) -> list[_Item]:
+        items = list(self._items)
+        self._items.clear()
+        self._held = 0
+        self.release()
+        return items
+
+    def freeze(self) -> None:
+        self.is_frozen = True
+
+    def thaw(self) -> None:
+        self.is_frozen = False
+        self._readers.unpark_all()
+
+    def cut(self) -> None:
+        self._drain()
+        self.put(_End())
+        self.thaw()
+
+
+class MemoryTransport:
+    """One end of a link in memory; a `Transport`, and what tests do to a network.
+
+    Make it with `memory_pair`, inside of `trio.run`.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, inbound: _Pipe, outbound: _Pipe, max_message: int
+    ) -> None:
+        self._endpoint = endpoint
+        self._inbound = inbound
+        self._outbound = outbound
+        self._max_message = max_message
+        self._received_at = trio.current_time()
+        self._link = trio.CancelScope()
+        self._ended = False
+        self._idle = trio.Event()
+        self._idle.set()
+        self._reason: CloseReason | None = None
+
+    def __repr__(self) -> str:
+        state = "open" if self._reason is None else str(self._reason)
+        return f"<MemoryTransport {self._endpoint.path} {state}>"
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Tell who is at both ends."""
+        return self._endpoint
+
+    @property
+    def received_at(self) -> float:
+        """Tell when something came last, on Trio's clock."""
+        return self._received_at
+
+    async def run(self, receiver: Receiver) -> CloseReason:
+        """Read until the link ends; see `Transport.run`."""
+        self._idle = trio.Event()
+        try:
+            with self._link:
+                while True:
+                    await self._read(receiver)
+        finally:
+            self._idle.set()
+        return self._hang_up(HUNG_UP)
+
+    async def send(self, frames: Sequence[bytes]) -> None:
+        """Send text messages; see `Transport.send`."""
+        await self._send([_Frame(frame) for frame in frames])
+
+    async def ping(self, payload: bytes) -> None:
+        """Send a ping; see `Transport.ping`."""
+        await self._send([_Ping(payload)])
+
+    async def aclose(self, code: int = 1000, reason: str = "") -> None:
+        """Say goodbye, wait for the peer's, hang up; see `Transport.aclose`."""
+        if self._reason is None:
+            self._say_goodbye(CloseReason(code, reason, remote=False))
+            try:
+                with trio.move_on_after(CLOSE_SECONDS):
+                    await self._idle.wait()
+            finally:
+                self._hang_up(ABORTED)
+        await trio.lowlevel.checkpoint()
+
+    def abort(self) -> None:
+        """Hang up without a goodbye; see `Transport.abort`."""
+        self._hang_up(ABORTED)
+
+    async def send_binary(self, frame: bytes) -> None:
+        """Send a binary message, as peers may that are not farcall."""
+        await self._send([_Frame(frame, is_text=False)])
+
+    def freeze(self) -> None:
+        """Let nothing arrive at either end any more, and tell nobody: a half-open link."""
+        self._inbound.freeze()
+        self._outbound.freeze()
+
+    def thaw(self) -> None:
+        """Let arrive what was sent while the link was frozen, and all that follows."""
+        self._inbound.thaw()
+        self._outbound.thaw()
+
+    def cut(self) -> None:
+        """End the link for both ends at once, with all that is on its way."""
+        self._inbound.cut()
+        self._outbound.cut()
+
+    async def _send(self, items: Sequence[_Item]) -> None:
+        await trio.lowlevel.checkpoint()
+        with trio.CancelScope(shield=True):
+            for item in items:
+                await self._wait_writable()
+                self._outbound.put(item)
+
+    async def _wait_writable(self) -> None:
+        while self._reason is None and not self._outbound.has_room():
+            with trio.move_on_after(STALL_SECONDS) as patience:
+                await self._outbound.wait_taken()
+            if patience.cancelled_caught:
+                self._hang_up(STALLED)
+        if self._reason is not None:
+            raise trio.BrokenResourceError(str(self._reason))
+
+    async def _read(self, receiver: Receiver) -> None:
+        for item in await self._inbound.take():
+            self._received_at = trio.current_time()
+            await self._handle(item, receiver)
+            if self._ended:
+                return
+
+    async def _handle(self, item: _Item, receiver: Receiver) -> None:
+        match item:
+            case _End():
+                self._hang_up(HUNG_UP)
+            case _Close(code, reason):
+                self._answer_goodbye(CloseReason(code, reason))
+            case _ if self._reason is not None:
+                pass  # we have said goodbye: what still comes is of no interest
+            case _Frame():
+                self._handle_frame(item, receiver)
+            case _Pong(payload):
+                self._give(receiver.on_pong, payload)
+            case _Ping(payload):
+                await self._answer_ping(payload)
+            case _:
+                assert_never(item)
+
+    def _handle_frame(self, frame: _Frame, receiver: Receiver) -> None:
+        if len(frame.data) > self._max_message:
+            self._refuse(CloseCode.TOO_BIG, too_big(self._max_message))
+        elif frame.is_text:
+            self._handle_text(frame.data, receiver)
+        else:
+            self._give(receiver.on_frame, frame.data)
+
+    def _handle_text(self, data: bytes, receiver: Receiver) -> None:
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as exc:
+            self._refuse(CloseCode.INVALID_TEXT, str(exc))
+        else:
+            self._give(receiver.on_frame, text)
+
+    def _give(self, callback: Callable[[PayloadT], None], payload: PayloadT) -> None:
+        try:
+            callback(payload)
+        except Exception:  # noqa: BLE001 - a fault of ours must not look like one of the network
+            logger.exception("the receiver of a transport failed")
+            self._refuse(CloseCode.INTERNAL, "internal error")
+
+    async def _answer_ping(self, payload: bytes) -> None:
+        with suppress(trio.BrokenResourceError):  # `run` is about to say so
+            await self._send([_Pong(payload)])
+
+    def _refuse(self, code: CloseCode, reason: str) -> None:
+        closing = CloseReason(code, reason, remote=False)
+        self._say_goodbye(closing)
+        self._hang_up(closing)
+
+    def _answer_goodbye(self, closing: CloseReason) -> None:
+        if self._reason is None:
+            self._say_goodbye(closing)
+        self._hang_up(closing)
+
+    def _say_goodbye(self, closing: CloseReason) -> None:
+        """Put a Close frame behind all that was sent; nothing follows it."""
+        self._reason = closing
+        self._outbound.put(_Close(closing.code, closing.reason))
+        self._outbound.release()
+
+    def _hang_up(self, reason: CloseReason) -> CloseReason:
+        """End the link, for `reason` if there was none before; tell what the reason is."""
+        if self._reason is None:
+            self._reason = reason
+        if not self._ended:
+            self._ended = True
+            self._outbound.put(_End())
+            self._outbound.release()
+            self._link.cancel()
+        return self._reason

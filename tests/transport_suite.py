@@ -1,0 +1,379 @@
+"""What every transport does: one suite, run on the pair in memory and on WebSocket.
+
+No check waits for time to pass, so it makes no difference whether the clock is real.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol, TypeAlias
+
+import attrs
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from farcall._transport import CloseReason, Transport
+
+SMALL = 1000
+"""The size in bytes of the largest message that the links of `Maker` take in these checks."""
+
+
+class Maker(Protocol):
+    """What opens a link: gives the end that dialled, and the other."""
+
+    def __call__(
+        self, *, max_message: int | None = None
+    ) -> AbstractAsyncContextManager[tuple[Transport, Transport]]: ...
+
+
+class Recorder:
+    """A receiver that remembers, and lets a test wait for the next thing."""
+
+    def __init__(self) -> None:
+        self._put_frame, self._frames = trio.open_memory_channel[str | bytes](1000)
+        self._put_pong, self._pongs = trio.open_memory_channel[bytes](1000)
+
+    def on_frame(self, frame: str | bytes) -> None:
+        self._put_frame.send_nowait(frame)
+
+    def on_pong(self, payload: bytes) -> None:
+        self._put_pong.send_nowait(payload)
+
+    async def next_frame(self) -> str | bytes:
+        return await self._frames.receive()
+
+    async def next_pong(self) -> bytes:
+        return await self._pongs.receive()
+
+    def has_frame(self) -> bool:
+        return self._frames.statistics().current_buffer_used > 0
+
+
+class FaultyReceiver(Recorder):
+    """A receiver with a bug."""
+
+    def on_frame(self, frame: str | bytes) -> None:
+        raise KeyError(frame)
+
+    def on_pong(self, payload: bytes) -> None:
+        raise KeyError(payload)
+
+
+@attrs.define
+class End:
+    """One end of a link, being run."""
+
+    transport: Transport
+    heard: Recorder = attrs.field(factory=Recorder)
+    _reason: CloseReason | None = None
+    _ended: trio.Event = attrs.field(factory=trio.Event)
+
+    async def run(self) -> None:
+        self._reason = await self.transport.run(self.heard)
+        self._ended.set()
+
+    async def wait_ended(self) -> CloseReason:
+        await self._ended.wait()
+        assert self._reason is not None
+        return self._reason
+
+
+@asynccontextmanager
+async def running(*ends: End) -> AsyncIterator[None]:
+    """Run `ends`; hang up, and see that each `run` returns, when the block is left."""
+    with trio.fail_after(30):
+        async with trio.open_nursery() as nursery:
+            for end in ends:
+                nursery.start_soon(end.run)
+            await wait_all_tasks_blocked()
+            yield
+            for end in ends:
+                end.transport.abort()
+
+
+@asynccontextmanager
+async def open_ends(
+    maker: Maker, *, max_message: int | None = None, heard: Recorder | None = None
+) -> AsyncIterator[tuple[End, End]]:
+    async with maker(max_message=max_message) as (dialling, accepting):
+        ends = End(dialling), End(accepting, heard or Recorder())
+        async with running(*ends):
+            yield ends
+
+
+async def text_arrives_in_order_both_ways(maker: Maker) -> None:
+    """Frames arrive as text, in the order in which they were sent."""
+    async with open_ends(maker) as (left, right):
+        await left.transport.send([b"one"])
+        await left.transport.send([b"two", b"three"])
+        await right.transport.send([b"four"])
+
+        assert [await right.heard.next_frame() for _ in range(3)] == ["one", "two", "three"]
+        assert await left.heard.next_frame() == "four"
+
+
+async def text_is_unicode(maker: Maker) -> None:
+    """A frame holds any text, and may be empty."""
+    async with open_ends(maker) as (left, right):
+        await left.transport.send(["grün 🦊\0".encode(), b""])
+
+        assert await right.heard.next_frame() == "grün 🦊\0"
+        assert await right.heard.next_frame() == ""
+
+
+async def nothing_to_send_is_fine(maker: Maker) -> None:
+    """An empty batch sends nothing."""
+    async with open_ends(maker) as (left, right):
+        await left.transport.send([])
+        await left.transport.send([b"next"])
+
+        assert await right.heard.next_frame() == "next"
+
+
+async def large_messages_pass(maker: Maker) -> None:
+    """A message may be larger than what lies in the buffers between the ends."""
+    message = b"x" * 1_000_000
+    async with open_ends(maker) as (left, right):
+        await left.transport.send([message])
+        await right.transport.send([message])
+
+        assert await right.heard.next_frame() == message.decode()
+        assert await left.heard.next_frame() == message.decode()
+
+
+async def frames_wait_for_run(maker: Maker) -> None:
+    """What came before the other end is run is not lost."""
+    async with maker() as (left, right):
+        await left.send([b"early"])
+        reading = End(right)
+        async with running(End(left), reading):
+            assert await reading.heard.next_frame() == "early"
+
+
+async def pings_are_answered(maker: Maker) -> None:
+    """The pong of a ping comes to the receiver, with the payload."""
+    async with open_ends(maker) as (left, right):
+        await left.transport.ping(b"123")
+        await right.transport.ping(b"")
+
+        assert await left.heard.next_pong() == b"123"
+        assert await right.heard.next_pong() == b""
+
+
+async def received_at_moves(maker: Maker) -> None:
+    """The time of the last byte is that of the last thing that came."""
+    async with open_ends(maker) as (left, right):
+        before = trio.current_time()
+        await left.transport.send([b"x"])
+        await right.heard.next_frame()
+
+        assert before <= right.transport.received_at <= trio.current_time()
+
+
+async def both_ends_know_why_they_closed(maker: Maker) -> None:
+    """Code and reason of a Close frame are what either end's `run` returns."""
+    async with open_ends(maker) as (left, right):
+        await right.transport.aclose(1001, "going away")
+
+        assert await left.wait_ended() == CloseReason(1001, "going away", remote=True)
+        assert await right.wait_ended() == CloseReason(1001, "going away", remote=False)
+
+
+async def the_dialling_end_may_close(maker: Maker) -> None:
+    """It does not matter who says goodbye."""
+    async with open_ends(maker) as (left, right):
+        await left.transport.aclose(1008, "policy: ü")
+
+        assert await right.wait_ended() == CloseReason(1008, "policy: ü", remote=True)
+        assert await left.wait_ended() == CloseReason(1008, "policy: ü", remote=False)
+
+
+async def what_was_sent_before_a_close_arrives(maker: Maker) -> None:
+    """A goodbye stands in line behind the frames that were sent before it."""
+    async with open_ends(maker) as (left, right):
+        await left.transport.send([b"x" * 100_000, b"last"])
+        await left.transport.aclose()
+
+        assert await right.heard.next_frame() == "x" * 100_000
+        assert await right.heard.next_frame() == "last"
+        assert (await right.wait_ended()).code == 1000
+
+
+async def closing_twice_is_fine(maker: Maker) -> None:
+    """The second goodbye does nothing, whoever says it; so does one after the end."""
+    async with open_ends(maker) as (left, right):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(left.transport.aclose, 1001)
+            nursery.start_soon(left.transport.aclose, 1001)
+        reason = await right.wait_ended()
+        await right.transport.aclose(1008)
+
+        assert reason.code == 1001
+
+
+async def both_may_close_at_once(maker: Maker) -> None:
+    """Two goodbyes that cross end the link for both."""
+    async with open_ends(maker) as (left, right):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(left.transport.aclose)
+            nursery.start_soon(right.transport.aclose)
+
+        assert (await left.wait_ended()).code == (await right.wait_ended()).code == 1000
+
+
+async def closing_without_run_hangs_up(maker: Maker) -> None:
+    """Where nobody reads the peer's answer, a goodbye does not wait for it."""
+    async with maker() as (left, right):
+        await left.aclose(1001)
+        reading = End(right)
+        async with running(reading):
+            assert (await reading.wait_ended()).code == 1001
+
+
+async def abort_ends_both(maker: Maker) -> None:
+    """Hanging up ends `run` here at once, and there with 1006."""
+    async with open_ends(maker) as (left, right):
+        left.transport.abort()
+        left.transport.abort()
+
+        here, there = await left.wait_ended(), await right.wait_ended()
+
+        assert (here.code, here.remote) == (1006, False)
+        assert (there.code, there.remote) == (1006, True)
+
+
+async def a_receiver_may_abort(maker: Maker) -> None:
+    """After an abort in the receiver itself it hears nothing more."""
+    async with maker() as (left, right):
+
+        class Aborting(Recorder):
+            def on_frame(self, frame: str | bytes) -> None:
+                super().on_frame(frame)
+                right.abort()
+
+        heard = Aborting()
+        await left.send([b"one", b"two"])
+        async with running(End(right, heard)):
+            assert await heard.next_frame() == "one"
+        assert not heard.has_frame()
+
+
+async def sending_on_an_ended_link_raises(maker: Maker) -> None:
+    """After the end, `send` and `ping` raise BrokenResourceError on either end."""
+    async with open_ends(maker) as (left, right):
+        await left.transport.aclose()
+        await right.wait_ended()
+
+        for end in (left, right):
+            with pytest.raises(trio.BrokenResourceError):
+                await end.transport.send([b"late"])
+            with pytest.raises(trio.BrokenResourceError):
+                await end.transport.ping(b"late")
+
+
+async def a_cancelled_send_sends_nothing(maker: Maker) -> None:
+    """A send that was cancelled before it began leaves no trace."""
+    async with open_ends(maker) as (left, right):
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await left.transport.send([b"never"])
+        await left.transport.send([b"next"])
+
+        assert await right.heard.next_frame() == "next"
+
+
+async def a_cancelled_run_leaves_the_link(maker: Maker) -> None:
+    """A link whose `run` was cancelled can still send, and be aborted."""
+    async with maker() as (left, right):
+        reading = End(right)
+        async with running(reading):
+            with trio.CancelScope() as scope:
+                scope.cancel()
+                await left.run(Recorder())
+            await left.send([b"still here"])
+
+            assert await reading.heard.next_frame() == "still here"
+
+            left.abort()
+
+            assert (await reading.wait_ended()).code == 1006
+
+
+async def large_enough_is_not_too_large(maker: Maker) -> None:
+    """The limit is in bytes, and a message of just that size passes."""
+    message = "ü" * (SMALL // 2)
+    async with open_ends(maker, max_message=SMALL) as (left, right):
+        await left.transport.send([message.encode()])
+
+        assert await right.heard.next_frame() == message
+
+
+async def too_large_closes_1009(maker: Maker) -> None:
+    """A message over the limit closes the link, and the limit is named."""
+    async with open_ends(maker, max_message=SMALL) as (left, right):
+        await left.transport.send([b"x" * (SMALL + 1)])
+
+        here, there = await left.wait_ended(), await right.wait_ended()
+
+        assert here == CloseReason(1009, "a message was larger than 1000 bytes", remote=True)
+        assert there == attrs.evolve(here, remote=False)
+        assert not right.heard.has_frame()
+
+
+async def characters_are_counted_in_bytes(maker: Maker) -> None:
+    """A message that is over the limit in bytes alone is over the limit."""
+    async with open_ends(maker, max_message=SMALL) as (left, right):
+        await left.transport.send([("ü" * (SMALL // 2 + 1)).encode()])
+
+        assert (await right.wait_ended()).code == 1009
+
+
+async def a_faulty_receiver_closes_1011(maker: Maker) -> None:
+    """An exception of the receiver goes to the log, and the peer learns that it was not its own."""
+    async with open_ends(maker, heard=FaultyReceiver()) as (left, right):
+        await left.transport.send([b"boom"])
+
+        assert await left.wait_ended() == CloseReason(1011, "internal error", remote=True)
+        assert await right.wait_ended() == CloseReason(1011, "internal error", remote=False)
+
+
+async def a_fault_in_a_pong_closes_1011(maker: Maker) -> None:
+    """So does an exception of the receiver of a pong."""
+    async with open_ends(maker, heard=FaultyReceiver()) as (left, right):
+        await right.transport.ping(b"boom")
+
+        assert (await left.wait_ended()).code == 1011
+
+
+Check: TypeAlias = Callable[[Maker], Awaitable[None]]
+
+CHECKS: tuple[Check, ...] = (
+    text_arrives_in_order_both_ways,
+    text_is_unicode,
+    nothing_to_send_is_fine,
+    large_messages_pass,
+    frames_wait_for_run,
+    pings_are_answered,
+    received_at_moves,
+    both_ends_know_why_they_closed,
+    the_dialling_end_may_close,
+    what_was_sent_before_a_close_arrives,
+    closing_twice_is_fine,
+    both_may_close_at_once,
+    closing_without_run_hangs_up,
+    abort_ends_both,
+    a_receiver_may_abort,
+    sending_on_an_ended_link_raises,
+    a_cancelled_send_sends_nothing,
+    a_cancelled_run_leaves_the_link,
+    large_enough_is_not_too_large,
+    too_large_closes_1009,
+    characters_are_counted_in_bytes,
+    a_faulty_receiver_closes_1011,
+    a_fault_in_a_pong_closes_1011,
+)
+
+check_transport = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+"""Decorate a test that calls ``check`` with its maker, and does no more."""
