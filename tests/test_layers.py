@@ -22,7 +22,7 @@ LAYERS = (
     {"_declare"},
     {"_transport", "_memory", "_websocket"},
     {"_connection"},
-    {"_call", "_dispatch", "_proxy", "_subscribe"},
+    {"_call", "_endpoints", "_publish", "_dispatch", "_proxy", "_subscribe"},
     {"_http", "_client", "_server"},
     {"__init__"},
     {"stubgen", "testing", "_cli", "_demo", "__main__"},
