@@ -14,7 +14,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src"
 
 LAYERS = (
-    {"errors"},
+    {"errors", "_nursery"},
     {"_protocol"},
     {"_contract"},
     {"_codec"},
