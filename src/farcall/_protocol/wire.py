@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import attrs
@@ -24,8 +25,12 @@ BUNDLE_BYTES = 64 * 1024
 """A bundle grows no further: by then the cost of a frame is spread thin, and a larger one would
 only delay its first message."""
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
-_BRACKET = re.compile(rb"[\[\]{}]")
+# It also takes a string that does not end. A pattern that fails there would be tried again from
+# each quote on, in a time that grows with the square of the text.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.?[^"\\]*+)*+"?', re.DOTALL)
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEP_OF_BRACKET = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 T = TypeVar("T")
 
 
@@ -67,8 +72,11 @@ def read_frame(frame: str | bytes) -> Frame:
         UnreadableText: it is no JSON, no UTF-8, or nested deeper than `MAX_DEPTH`.
     """
     text = _utf8(frame)
-    _check_depth(text)
-    if not text.lstrip(b" \t\r\n").startswith(b"["):
+    is_array = text.lstrip(b" \t\r\n").startswith(b"[")
+    # A message cannot know whether it will share its frame: the outer array does not count.
+    if is_too_deep(text, MAX_DEPTH + is_array):
+        raise UnreadableText(f"nested deeper than {MAX_DEPTH} levels (the limit depth)")
+    if not is_array:
         return Frame([text], is_array=False)
     return Frame([bytes(part) for part in decode(_array, text)], is_array=True)
 
@@ -85,6 +93,29 @@ def read_envelope(text: bytes) -> Envelope | None:
     return None
 
 
+def salvage(frame: str | bytes) -> Envelope | None:
+    """Read what can be told of a message that `read_frame` refused, for the sake of its id.
+
+    A JavaScript server writes half of an emoji as a lone surrogate, and nests as it likes.
+    """
+    text = frame.encode(errors="replace") if isinstance(frame, str) else frame
+    try:
+        return decode(_envelope, _SURROGATE.sub(rb"\\ufffd", text))
+    except UnreadableText:
+        return None
+
+
+def canonical_id(id: bytes) -> bytes:
+    """Write an id as this side writes its own: a peer may have made 1.0 of 1, or escaped text."""
+    try:
+        value = decode(_anything, id)
+    except UnreadableText:
+        return id
+    if isinstance(value, float) and value.is_integer() and abs(value) <= 2**53:
+        return b"%d" % value
+    return msgspec.json.encode(value) if isinstance(value, str) else id
+
+
 def read_text(raw: Raw) -> str:
     """Read a string, under the rules of `decode`."""
     return decode(_string, raw)
@@ -99,23 +130,21 @@ def decode(decoder: msgspec.json.Decoder[T], text: bytes | Raw) -> T:
 
 
 def _utf8(frame: str | bytes) -> bytes:
-    if isinstance(frame, str):
-        return frame.encode()
     try:
+        if isinstance(frame, str):
+            return frame.encode()
         frame.decode()
-    except UnicodeDecodeError as error:
-        raise UnreadableText(f"not UTF-8: {error.reason} at byte {error.start}") from error
+    except UnicodeError as error:
+        raise UnreadableText(f"not UTF-8: {error}") from error
     return bytes(frame)
 
 
-def _check_depth(text: bytes) -> None:
-    if text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
-        return
-    depth = 0
-    for bracket in _BRACKET.finditer(_STRING.sub(b"", text)):
-        depth += 1 if bracket[0] in b"[{" else -1
-        if depth > MAX_DEPTH:
-            raise UnreadableText(f"nested deeper than {MAX_DEPTH} levels")
+def is_too_deep(text: bytes, most: int = MAX_DEPTH) -> bool:
+    """Tell whether a text nests deeper than `most`; it need not be JSON."""
+    if text.count(b"[") + text.count(b"{") <= most:
+        return False
+    brackets = _STRING.sub(b"", text).translate(None, _NO_BRACKETS)
+    return max(accumulate(map(_STEP_OF_BRACKET.__getitem__, brackets)), default=0) > most
 
 
 def pack(texts: Iterable[tuple[bytes, bool]], *, most: int, max_bytes: int) -> list[bytes]:
