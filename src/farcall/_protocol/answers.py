@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, UnsetType
 
-from farcall._protocol.conversation import Conversation, violation
+from farcall._protocol.conversation import Conversation, shown, violation
 from farcall._protocol.events import (
     ErrorReceived,
     HelloReceived,
@@ -20,33 +20,71 @@ from farcall._protocol.events import (
 from farcall._protocol.messages import NULL_ID
 from farcall._protocol.shapes import ErrorShape, read_hello
 from farcall._protocol.state import OutgoingCall, Stage
-from farcall._protocol.wire import Envelope, UnreadableText, decode
+from farcall._protocol.wire import Envelope, UnreadableText, canonical_id, decode, salvage
 from farcall.errors import ErrorCode
 
 _any = msgspec.json.Decoder(Any)
 
 
+def is_answer(talk: Conversation, envelope: Envelope) -> bool:
+    """Tell a response from a request; one with neither result nor error counts where it is due."""
+    if _answered(talk, envelope) is not None:
+        return True
+    has_result = not isinstance(envelope.result, UnsetType)
+    has_error = not isinstance(envelope.error, UnsetType)
+    return isinstance(envelope.method, UnsetType) and (has_result or has_error)
+
+
 def read_answer(talk: Conversation, envelope: Envelope) -> Iterator[ProtocolEvent]:
     """End the call that a response belongs to."""
-    id = NULL_ID if isinstance(envelope.id, UnsetType) else bytes(envelope.id)
-    call = talk.outgoing.get(id)
-    if call is None or not call.was_sent:
-        yield _nobodys(talk, id)
+    call = _answered(talk, envelope)
+    if call is None:
+        yield _nobodys(talk, envelope)
         return
-    is_awaited = call.stage is not Stage.ABANDONED
-    talk.outgoing.end(call)
+    is_awaited = _settle(talk, call)
     if call is talk.hello_call:
         yield _hello_answer(talk, call, envelope)
     elif is_awaited:
         yield _outcome(talk, call, envelope)
 
 
-def _nobodys(talk: Conversation, id: bytes) -> ProtocolEvent:
+def read_broken_answer(
+    talk: Conversation, text: str | bytes, problem: str
+) -> list[ProtocolEvent] | None:
+    """End the call whose answer cannot be read, though its id can.
+
+    Returns:
+        None where the text is no such answer.
+    """
+    envelope = salvage(text)
+    call = None if envelope is None else _answered(talk, envelope)
+    if call is None:
+        return None
+    return [UnreadableAnswer(call, problem)] if _settle(talk, call) else []
+
+
+def _answered(talk: Conversation, envelope: Envelope) -> OutgoingCall | None:
+    if isinstance(envelope.id, UnsetType) or not isinstance(envelope.method, UnsetType):
+        return None
+    id = bytes(envelope.id)
+    call = talk.outgoing.get(id) or talk.outgoing.get(canonical_id(id))
+    return call if call is not None and call.was_sent else None
+
+
+def _settle(talk: Conversation, call: OutgoingCall) -> bool:
+    """End a call and tell whether its caller still waits."""
+    is_awaited = call.stage is not Stage.ABANDONED
+    talk.outgoing.end(call)
+    return is_awaited
+
+
+def _nobodys(talk: Conversation, envelope: Envelope) -> ProtocolEvent:
+    id = NULL_ID if isinstance(envelope.id, UnsetType) else bytes(envelope.id)
     # "id ... If there was an error in detecting the id in the Request object, it MUST be Null"
     # (JSON-RPC 2.0, section 5): some call of ours will never be answered, and nobody knows which.
     if id == NULL_ID and talk.is_greeted:
         return violation("an answer without an id")
-    return Stray(f"an answer to id {id.decode()}, which is not in flight")
+    return Stray(f"an answer to id {shown(id.decode())}, which is not in flight")
 
 
 def _hello_answer(talk: Conversation, call: OutgoingCall, envelope: Envelope) -> ProtocolEvent:
@@ -57,6 +95,9 @@ def _hello_answer(talk: Conversation, call: OutgoingCall, envelope: Envelope) ->
         hello = read_hello(outcome.result)
     except UnreadableText as error:
         return UnreadableAnswer(call, str(error))
+    # "The answer carries the lower one of both, which then holds" (the protocol, section Hello).
+    if hello.v > talk.own.v:
+        return UnreadableAnswer(call, f"version {hello.v}, where {talk.own.v} is spoken")
     talk.peer = hello
     return HelloReceived(hello)
 
@@ -73,20 +114,30 @@ def _outcome(talk: Conversation, call: OutgoingCall, envelope: Envelope) -> Prot
 
 
 def _error(call: OutgoingCall, raw: Raw) -> ProtocolEvent:
-    """Read an error, or make one of whatever stands in its place: peers send bare strings."""
+    """Read an error, or make one of whatever a JavaScript peer threw: it sends that as it is."""
     try:
-        value = decode(_any, raw)
-        shape = decode(_error_shape, raw) if isinstance(value, dict) else ErrorShape()
+        shape = _error_shape(raw)
     except UnreadableText as problem:
         return UnreadableAnswer(call, str(problem))
-    members: dict[str, Any] = value if isinstance(value, dict) else {"message": value}
-    code, message = members.get("code"), members.get("message")
     return ErrorReceived(
         call,
-        code if isinstance(code, int) and code is not True else int(ErrorCode.EVENT_NOT_PROVIDED),
-        message if isinstance(message, str) else "the peer gave no message",
-        None if shape.data is None else bytes(shape.data),
+        shape.code if type(shape.code) is int else int(ErrorCode.EVENT_NOT_PROVIDED),
+        shape.message if isinstance(shape.message, str) else "the peer gave no message",
+        _error_data(shape, raw),
     )
 
 
-_error_shape = msgspec.json.Decoder(ErrorShape)
+def _error_data(shape: ErrorShape, raw: Raw) -> bytes | None:
+    """Give the data, or the whole value where it says nothing in the usual places."""
+    data = bytes(shape.data)
+    if data != b"null":  # which is what rpc-websockets writes for none
+        return data
+    return None if isinstance(shape.message, str) else bytes(raw)
+
+
+def _error_shape(raw: Raw) -> ErrorShape:
+    value = decode(_any, raw)
+    return decode(_object, raw) if isinstance(value, dict) else ErrorShape(message=value)
+
+
+_object = msgspec.json.Decoder(ErrorShape)

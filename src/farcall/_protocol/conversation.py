@@ -9,6 +9,9 @@ from farcall._protocol.messages import Hello
 from farcall._protocol.state import CallTable, IncomingCall, OutgoingCall
 from farcall.errors import CloseCode
 
+MOST_SHOWN = 40
+"""Characters: a UUID fits, and a Close frame has room for 123 bytes (RFC 6455, section 5.5)."""
+
 
 @attrs.define(eq=False)
 class Conversation:
@@ -31,6 +34,12 @@ class Conversation:
     def is_greeted(self) -> bool:
         """Whether both sides have said hello: the dialect is farcall's."""
         return self.peer is not None
+
+
+def shown(text: str) -> str:
+    """Cut what a peer wrote down to what belongs into a log line, or a Close frame."""
+    start = text[:MOST_SHOWN]
+    return start if start.isprintable() else ascii(start)
 
 
 def violation(problem: str, code: CloseCode = CloseCode.PROTOCOL_ERROR) -> Violation:

@@ -35,7 +35,7 @@ from farcall._protocol.messages import (
 )
 from farcall._protocol.shapes import DEFAULT_MESSAGE_OUT
 from farcall._protocol.state import CallTable, IncomingCall, OutgoingCall, Step
-from farcall._protocol.wire import BUNDLE_BYTES, pack
+from farcall._protocol.wire import BUNDLE_BYTES, MAX_DEPTH, is_too_deep, pack
 from farcall.errors import EncodeError, ErrorCode
 
 MAX_TAKEN = 256
@@ -141,15 +141,20 @@ class Protocol:
         return request
 
     def check_size(self, message: Message) -> None:
-        """Refuse a message that the peer would not take.
+        """Refuse a message that the peer would not take, or that is no JSON.
 
         Raises:
-            EncodeError: names the size and the limit.
+            EncodeError: names the limit that the message is over.
         """
-        size = len(message.render())
-        if size > self.message_limit:
-            problem = f"the message has {size} bytes; the peer takes {self.message_limit}"
+        try:
+            text = message.render()
+        except UnicodeEncodeError as error:
+            raise EncodeError(str(error)) from error
+        if len(text) > self.message_limit:
+            problem = f"the message has {len(text)} bytes; the peer takes {self.message_limit}"
             raise EncodeError(f"{problem} (its limit message)")
+        if is_too_deep(text):
+            raise EncodeError(f"the message nests deeper than {MAX_DEPTH} levels (the limit depth)")
 
     def withdraw(self, call: OutgoingCall) -> None:
         """Forget a call whose message the writer has not taken."""
@@ -182,27 +187,35 @@ class Protocol:
         Returns:
             What to send: None while a batch waits for its other answers.
         """
-        response = Response(call.id, result)
-        excess = len(response.render()) - self.message_limit
-        return self._end(call, response if excess <= 0 else self._too_large(call, excess))
+        return self._end(call, Response(call.id, result))
 
     def fail(self, call: IncomingCall, error: Error) -> Message | None:
         """End a call of the peer with an error; see `respond`."""
-        response = ErrorResponse(call.id, error)
-        excess = len(response.render()) - self.message_limit
-        return self._end(call, response if excess <= 0 else self._too_large(call, excess))
-
-    def _too_large(self, call: IncomingCall, excess: int) -> ErrorResponse:
-        data = {"limit": "message", "bytes": self.message_limit, "excess": excess}
-        return ErrorResponse(call.id, Error.of(ErrorCode.REPLY_TOO_LARGE, data))
+        return self._end(call, ErrorResponse(call.id, error))
 
     def _end(self, call: IncomingCall, answer: Response | ErrorResponse) -> Message | None:
         self._talk.incoming.end(call)
+        answer = self._fitting(call, answer)
         if call.batch is None:
             return answer
-        call.batch.answers[call.place] = answer.render()
+        call.batch.fill(call.place, answer.render())
         answers = call.batch.complete()
         return None if answers is None else BatchReply(answers)
+
+    def _fitting(
+        self, call: IncomingCall, answer: Response | ErrorResponse
+    ) -> Response | ErrorResponse:
+        text = answer.render()
+        taken = 0 if call.batch is None else call.batch.size
+        excess = len(text) + taken - self.message_limit
+        data: dict[str, str | int]
+        if excess > 0:
+            data = {"limit": "message", "bytes": self.message_limit, "excess": excess}
+        elif is_too_deep(text):
+            data = {"limit": "depth", "most": MAX_DEPTH}
+        else:
+            return answer
+        return ErrorResponse(call.id, Error.of(ErrorCode.REPLY_TOO_LARGE, data))
 
     def start(self, call: IncomingCall, value: bytes) -> Started:
         """Tell the peer that its stream call has begun."""
@@ -223,9 +236,15 @@ class Protocol:
         cursor: str | None = None,
         missed: int | None = 0,
     ) -> Items:
-        """Send the next values of a stream; the caller has asked `send_credit` for room."""
-        self.send_credit(call).spend(len(values), sum(map(len, values)))
+        """Send the next values of a stream; the caller has asked `send_credit` for room.
+
+        Raises:
+            EncodeError: the message would be larger, or deeper, than the peer takes.
+        """
+        call.move(Step.ITEMS)
         message = Items(call.id, call.seq, values, cursor, missed)
+        self.check_size(message)
+        self.send_credit(call).spend(len(values), sum(map(len, values)))
         call.seq += len(values)
         return message
 

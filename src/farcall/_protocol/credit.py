@@ -105,13 +105,17 @@ class ReceiveCredit:
         self.granted_bytes = self.window.size
 
     def receive(self, sizes: Sequence[int]) -> bool:
-        """Count a batch of items that arrived, and tell whether the sender was allowed to."""
+        """Count a batch of items that arrived, and tell whether the sender was allowed to.
+
+        An empty batch, which brings nothing but a cursor, always is.
+        """
         was_idle = self.received_bytes + self.window.size <= self.granted_bytes
         is_single = len(sizes) == 1
         self.received_items += len(sizes)
         self.received_bytes += sum(sizes)
         fits = self.received_bytes <= self.granted_bytes
-        return self.received_items <= self.granted_items and (fits or (is_single and was_idle))
+        may_pass = fits or not sizes or (is_single and was_idle)
+        return may_pass and self.received_items <= self.granted_items
 
     def consume(self, size: int) -> None:
         """Count one item that the application has taken."""

@@ -66,7 +66,7 @@ class Error:
 
     def render(self) -> bytes:
         data = b"" if self.data is None else b',"data":' + self.data
-        return b'{"code":%d,"message":%b%b}' % (self.code, _encode(self.message), data)
+        return b'{"code":%d,"message":%b%b}' % (self.code, _prose(self.message), data)
 
 
 MESSAGES: Mapping[ErrorCode, str] = {
@@ -215,7 +215,7 @@ class Goaway:
 
 @attrs.frozen
 class Event:
-    """An event for a plain peer, in one shape that JSON-RPC and rpc-websockets clients both read."""
+    """An event for a plain peer, in a shape that JSON-RPC and rpc-websockets clients both read."""
 
     name: str
     value: bytes
@@ -242,6 +242,11 @@ Message: TypeAlias = (
 def join(texts: Sequence[bytes]) -> bytes:
     """Write texts as one JSON array."""
     return b"[%b]" % b",".join(texts)
+
+
+def _prose(text: str) -> bytes:
+    """Write what people read. Python's errors may hold lone surrogates, JSON has none."""
+    return _encode(text.encode(errors="replace").decode())
 
 
 def _notification(name: bytes, members: bytes) -> bytes:

@@ -6,13 +6,13 @@ The order of the checks is that of JSON-RPC 2.0: can it be read (-32700), is it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 from msgspec import Raw, UnsetType
 
-from farcall._protocol.answers import read_answer
-from farcall._protocol.conversation import Conversation, violation
+from farcall._protocol.answers import is_answer, read_answer, read_broken_answer
+from farcall._protocol.conversation import Conversation, shown, violation
 from farcall._protocol.credit import Window
 from farcall._protocol.events import (
     CancelReceived,
@@ -73,10 +73,17 @@ class _Invalid(Exception):
 
 def read(talk: Conversation, frame: str | bytes) -> Iterator[ProtocolEvent]:
     """Give the events of one frame, in order; stop at a violation."""
+    for event in _frame(talk, frame):
+        yield event
+        if isinstance(event, Violation):
+            return
+
+
+def _frame(talk: Conversation, frame: str | bytes) -> Iterator[ProtocolEvent]:
     try:
         parts = read_frame(frame)
     except UnreadableText as error:
-        yield _unreadable(talk, str(error))
+        yield from _unreadable(talk, frame, str(error))
         return
     if not parts.is_array:
         yield from _message(talk, parts.messages[0])
@@ -96,10 +103,7 @@ def _bundle(talk: Conversation, messages: Sequence[bytes]) -> Iterator[ProtocolE
         yield violation("a bundle holds something that is no object")
     else:
         for text in messages:
-            for event in _message(talk, text):
-                yield event
-                if isinstance(event, Violation):
-                    return
+            yield from _message(talk, text)
 
 
 def _batch(talk: Conversation, messages: Sequence[bytes]) -> Iterator[ProtocolEvent]:
@@ -107,8 +111,8 @@ def _batch(talk: Conversation, messages: Sequence[bytes]) -> Iterator[ProtocolEv
         yield _invalid(talk, _Invalid("an empty batch"))
         return
     if len(messages) > MAX_BATCH:
-        data = {"limit": "batch", "most": MAX_BATCH}
-        yield Reply(ErrorResponse(NULL_ID, Error.of(ErrorCode.BATCH_TOO_LARGE, data)))
+        error = Error.of(ErrorCode.BATCH_TOO_LARGE, {"limit": "batch", "most": MAX_BATCH})
+        yield _refusal(talk, f"a batch of {len(messages)} messages", error)
         return
     talk.has_received = True  # a hello in a batch is not the first message
     batch = BatchAnswers()
@@ -126,7 +130,7 @@ def _is_kept(event: ProtocolEvent, batch: BatchAnswers) -> bool:
     """Keep the core's own reply to a message of a batch for the reply to the whole."""
     if not isinstance(event, Reply):
         return False
-    batch.answers[batch.reserve()] = event.message.render()
+    batch.fill(batch.reserve(), event.message.render())
     return True
 
 
@@ -136,7 +140,7 @@ def _message(
     try:
         envelope = read_envelope(text)
     except UnreadableText as error:
-        yield _unreadable(talk, str(error))
+        yield from _unreadable(talk, text, str(error))
         return
     try:
         yield from _classify(talk, envelope, batch)
@@ -149,19 +153,14 @@ def _classify(
 ) -> Iterator[ProtocolEvent]:
     if envelope is None:
         raise _Invalid("not an object")
-    has_id = not isinstance(envelope.id, UnsetType)
-    if not isinstance(envelope.notification, UnsetType) and not has_id:
-        yield _event(envelope.notification, _params(envelope, NULL_ID))
-    elif isinstance(envelope.method, UnsetType) and _is_answer(envelope):
+    if is_answer(talk, envelope):
         yield from read_answer(talk, envelope)
-    elif has_id:
+    elif not isinstance(envelope.id, UnsetType):
         yield _request(talk, envelope, batch)
+    elif talk.has_dialled and not isinstance(envelope.notification, UnsetType):
+        yield _event(envelope.notification, _params(envelope, NULL_ID))
     else:
         yield from _notification(talk, envelope)
-
-
-def _is_answer(envelope: Envelope) -> bool:
-    return not (isinstance(envelope.result, UnsetType) and isinstance(envelope.error, UnsetType))
 
 
 def _event(name: Raw, params: bytes | None) -> ProtocolEvent:
@@ -169,7 +168,7 @@ def _event(name: Raw, params: bytes | None) -> ProtocolEvent:
 
 
 def _request(talk: Conversation, envelope: Envelope, batch: BatchAnswers | None) -> ProtocolEvent:
-    call = _incoming(envelope)
+    call = _incoming(talk, envelope)
     if call.method == "rpc.hello":
         return _hello(talk, call)
     allowed = GREETED_METHODS if talk.is_greeted else PLAIN_METHODS
@@ -183,10 +182,11 @@ def _request(talk: Conversation, envelope: Envelope, batch: BatchAnswers | None)
     return RequestReceived(call)
 
 
-def _incoming(envelope: Envelope) -> IncomingCall:
+def _incoming(talk: Conversation, envelope: Envelope) -> IncomingCall:
     id = _id(envelope.id)
     method = _method(envelope, id)
-    window = _window(envelope, id)
+    # To a plain peer `meta` means nothing, or something of its own.
+    window = _window(envelope, id) if talk.is_greeted else None
     credit = None if window is None else window.for_sender()
     return IncomingCall(id, method, params=_params(envelope, id), credit=credit)
 
@@ -214,10 +214,12 @@ def _notification(talk: Conversation, envelope: Envelope) -> Iterator[ProtocolEv
     control = _CONTROLS.get(method) if talk.is_greeted else None
     if method == "$/cancelRequest":
         yield from _foreign_cancel(talk, params)
+    elif method == "rpc.hello":
+        raise _Invalid("a hello without an id")
     elif control is not None:
         yield from _control(talk, control, method, params)
     elif method.startswith("rpc.") and method not in PLAIN_METHODS:
-        yield Stray(f"a notification {method}")
+        yield Stray(f"a notification {shown(method)}")
     else:
         yield NotificationReceived(method, params)
 
@@ -308,7 +310,7 @@ def _started(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent
     read = read_shape(StartedShape, params)
     call = _stream_call(talk, read.id)
     if call is None or not call.can(Step.START):
-        yield violation(f"rpc.started for id {bytes(read.id).decode()}")
+        yield violation(f"rpc.started for id {shown(bytes(read.id).decode())}")
         return
     call.move(Step.START)
     if call.stage is Stage.STARTED:
@@ -318,8 +320,8 @@ def _started(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent
 def _items(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
     read = read_shape(ItemsShape, params)
     call = _stream_call(talk, read.id)
-    if call is None or call.stage not in (Stage.STARTED, Stage.ABANDONED):
-        yield violation(f"rpc.items for id {bytes(read.id).decode()}")
+    if call is None or not call.can(Step.ITEMS):
+        yield violation(f"rpc.items for id {shown(bytes(read.id).decode())}")
         return
     values = [bytes(value) for value in read.values]
     problem = _fault_of_items(call, read.seq, values)
@@ -344,7 +346,7 @@ def _stream_call(talk: Conversation, id: Raw) -> OutgoingCall | None:
     return call if call is not None and call.credit is not None and call.was_sent else None
 
 
-def _goaway(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
+def _goaway(_talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
     read = read_shape(GoawayShape, params)
     yield GoawayReceived(read.grace_ms, read.reconnect_after_ms)
 
@@ -362,23 +364,27 @@ _CONTROLS: Mapping[str, _Control] = {
 # Faults
 
 
-def _unreadable(talk: Conversation, problem: str) -> ProtocolEvent:
-    if not talk.has_dialled:
-        return Reply(ErrorResponse(NULL_ID, Error.of(ErrorCode.PARSE_ERROR, problem)))
-    return _unaddressed(talk, f"a text that cannot be read: {problem}")
+def _unreadable(talk: Conversation, text: str | bytes, problem: str) -> Iterable[ProtocolEvent]:
+    answered = read_broken_answer(talk, text, problem)
+    if answered is not None:
+        return answered
+    error = Error.of(ErrorCode.PARSE_ERROR, problem)
+    return [_refusal(talk, f"a text that cannot be read: {problem}", error)]
 
 
 def _invalid(talk: Conversation, fault: _Invalid) -> ProtocolEvent:
-    if not talk.has_dialled:
-        error = Error.of(ErrorCode.INVALID_REQUEST, fault.problem)
-        return Reply(ErrorResponse(fault.id, error))
-    return _unaddressed(talk, f"an invalid message: {fault.problem}")
+    error = Error.of(ErrorCode.INVALID_REQUEST, fault.problem)
+    return _refusal(talk, f"an invalid message: {fault.problem}", error, fault.id)
 
 
-def _unaddressed(talk: Conversation, problem: str) -> ProtocolEvent:
-    """Deal with a fault that cannot be told to the server it came from.
+def _refusal(
+    talk: Conversation, problem: str, error: Error, id: RequestId = NULL_ID
+) -> ProtocolEvent:
+    """Answer what means nothing, on the side that has somebody to tell.
 
-    A greeted one might have meant an answer, and its caller must not wait for ever; others are
+    A greeted server might have meant an answer, and its caller must not wait for ever; others are
     known to say strange things and go on.
     """
+    if not talk.has_dialled:
+        return Reply(ErrorResponse(id, error))
     return violation(problem) if talk.is_greeted else Stray(problem)

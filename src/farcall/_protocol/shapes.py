@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from functools import cache
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw, UnsetType
@@ -85,6 +86,11 @@ class GoawayShape(msgspec.Struct):
 ShapeT = TypeVar("ShapeT", bound=msgspec.Struct)
 
 
+@cache
+def _decoder(shape: type[Any]) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(shape)
+
+
 def read_shape(shape: type[ShapeT], text: bytes | None) -> ShapeT:
     """Read parameters of a known shape.
 
@@ -93,7 +99,8 @@ def read_shape(shape: type[ShapeT], text: bytes | None) -> ShapeT:
     """
     if text is None:
         raise UnreadableText("no params")
-    return decode(msgspec.json.Decoder(shape), text)
+    read: ShapeT = decode(_decoder(shape), text)
+    return read
 
 
 def read_hello(text: bytes | None) -> Hello:
@@ -119,6 +126,6 @@ def read_window(meta: Raw | UnsetType) -> Window | None:
 class ErrorShape(msgspec.Struct):
     """The error member of a response; every part of it may be missing or strange."""
 
-    code: Raw = Raw(b"null")
-    message: Raw = Raw(b"null")
-    data: Raw | None = None
+    code: Any = None
+    message: Any = None
+    data: Raw = Raw(b"null")

@@ -10,10 +10,10 @@ The laws:
 
 ::
 
-             take            start
-    QUEUED ────────► OPEN ────────► STARTED        a peer's call begins OPEN
+             take            start       ┌─┐ items
+    QUEUED ────────► OPEN ────────► STARTED ◄┘     a peer's call begins OPEN
        │              │ │              │ │
-       │ withdraw     │ └── abandon ───┼─┴──► ABANDONED ◄─┐ start
+       │ withdraw     │ └── abandon ───┼─┴──► ABANDONED ◄─┐ start, items
        ▼              ▼ end            ▼ end      │ end └─┘
      ENDED          ENDED            ENDED      ENDED
 """
@@ -46,6 +46,7 @@ class Step(Enum):
     TAKE = auto()
     WITHDRAW = auto()
     START = auto()
+    ITEMS = auto()
     ABANDON = auto()
     END = auto()
 
@@ -56,9 +57,11 @@ TRANSITIONS: Mapping[tuple[Stage, Step], Stage] = {
     (Stage.OPEN, Step.START): Stage.STARTED,
     (Stage.OPEN, Step.ABANDON): Stage.ABANDONED,
     (Stage.OPEN, Step.END): Stage.ENDED,
+    (Stage.STARTED, Step.ITEMS): Stage.STARTED,
     (Stage.STARTED, Step.ABANDON): Stage.ABANDONED,
     (Stage.STARTED, Step.END): Stage.ENDED,
     (Stage.ABANDONED, Step.START): Stage.ABANDONED,
+    (Stage.ABANDONED, Step.ITEMS): Stage.ABANDONED,
     (Stage.ABANDONED, Step.END): Stage.ENDED,
 }
 
@@ -112,20 +115,28 @@ class OutgoingCall(_Call):
 class BatchAnswers:
     """The answers to one batch, in the order of its requests, until all are there."""
 
-    answers: list[bytes | None] = attrs.field(factory=list[bytes | None])
+    answers: list[bytes] = attrs.field(factory=list[bytes])
+    missing: int = 0
+    size: int = 0
+    """In bytes, of the answers that are there; the reply to the batch is one message."""
     is_read: bool = False
     """Whether every message of the batch has been looked at."""
 
     def reserve(self) -> int:
         """Keep a place for the answer to the next request."""
-        self.answers.append(None)
+        self.answers.append(b"")
+        self.missing += 1
         return len(self.answers) - 1
+
+    def fill(self, place: int, answer: bytes) -> None:
+        """Put an answer into its place."""
+        self.answers[place] = answer
+        self.missing -= 1
+        self.size += len(answer) + 1
 
     def complete(self) -> list[bytes] | None:
         """Give all answers once none is missing; None before, and where there is none to give."""
-        ready = [answer for answer in self.answers if answer is not None]
-        is_complete = self.is_read and ready and len(ready) == len(self.answers)
-        return ready if is_complete else None
+        return self.answers if self.is_read and self.answers and not self.missing else None
 
 
 @attrs.define(eq=False)
