@@ -44,11 +44,19 @@ class EnumMember:
     name: str
 
 
+LiteralValue: TypeAlias = None | bool | int | str | bytes | EnumMember
+
+
+def _with_types(values: tuple[LiteralValue, ...]) -> tuple[tuple[type, LiteralValue], ...]:
+    return tuple((type(value), value) for value in values)
+
+
 @attrs.frozen
 class LiteralOf:
     """One of some values, told apart by type and value."""
 
-    values: tuple[None | bool | int | str | bytes | EnumMember, ...]
+    values: tuple[LiteralValue, ...] = attrs.field(eq=_with_types)
+    """Compared with their types, for ``Literal[1]`` is not ``Literal[True]``."""
 
 
 @attrs.frozen
@@ -105,7 +113,9 @@ class Default:
     """What a field or an argument is when it is left out."""
 
     source: str | None
-    """A Python literal, or None where the value has no literal (a stub writes ``farcall.OMIT``)."""
+    """A Python literal such as ``1``, ``"a"``, ``(1, 2)``, ``Color.RED``, or None where the value
+    has none (a stub writes ``farcall.OMIT``). A field whose default is made anew for each record
+    by `list`, `dict` or `set` has ``[]``, ``{}`` or ``set()``."""
 
 
 @attrs.frozen
@@ -140,7 +150,8 @@ class EnumSpec:
     """An enum; its members cross as their values."""
 
     name: str
-    base: Literal["Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"]
+    base: Literal["Enum", "IntEnum", "StrEnum"]
+    """``IntEnum`` and ``StrEnum`` also stand for enums that mix in `int` or `str` themselves."""
     members: tuple[tuple[str, int | str], ...]
     doc: str | None = None
 
@@ -156,13 +167,17 @@ class NewTypeSpec:
 Definition: TypeAlias = RecordSpec | EnumSpec | NewTypeSpec
 
 
+Role: TypeAlias = Literal["positional", "either", "keyword"]
+"""How an argument may be given: by position alone, either way, or by its name alone."""
+
+
 @attrs.frozen
 class ArgumentSpec:
     """One argument of a method."""
 
     name: str
     type: TypeSpec
-    role: Literal["positional", "either", "keyword"]
+    role: Role
     default: Default | None = None
     """None for an argument that must be given."""
 

@@ -1,0 +1,67 @@
+"""Sums done with types: putting arguments for the variables of a generic, joining unions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from farcall._contract.spec import (
+    ArrayOf,
+    Definition,
+    FieldSpec,
+    MapOf,
+    NewTypeSpec,
+    Parameter,
+    RecordSpec,
+    Ref,
+    TupleOf,
+    TypeSpec,
+    UnionOf,
+)
+
+
+def substitute(spec: TypeSpec, variables: Mapping[str, TypeSpec]) -> TypeSpec:
+    """Put a type for each type variable in `spec`."""
+
+    def inside(part: TypeSpec) -> TypeSpec:
+        return substitute(part, variables)
+
+    match spec:
+        case Parameter(name):
+            return variables[name]
+        case ArrayOf(kind, item):
+            return ArrayOf(kind, inside(item))
+        case TupleOf(items):
+            return TupleOf(tuple(map(inside, items)))
+        case MapOf(kind, key, value):
+            return MapOf(kind, inside(key), inside(value))
+        case UnionOf(members):
+            return union_of(map(inside, members))
+        case Ref(name, arguments):
+            return Ref(name, tuple(map(inside, arguments)))
+        case _:
+            return spec
+
+
+def union_of(members: Iterable[TypeSpec]) -> TypeSpec:
+    """Join types into one: nested unions are opened, doubles dropped, a single one is itself."""
+    found: dict[TypeSpec, None] = {}
+    for member in members:
+        found.update(dict.fromkeys(member.members if isinstance(member, UnionOf) else [member]))
+    return UnionOf(tuple(found)) if len(found) > 1 else next(iter(found))
+
+
+def fields_of(record: RecordSpec, arguments: tuple[TypeSpec, ...] = ()) -> tuple[FieldSpec, ...]:
+    """Give the fields of a record with its arguments in place of its type variables."""
+    variables = dict(zip(record.parameters, arguments, strict=True))
+    return tuple(
+        attrs.evolve(field, type=substitute(field.type, variables)) for field in record.fields
+    )
+
+
+def target(spec: TypeSpec, definitions: Mapping[str, Definition]) -> TypeSpec:
+    """See through new types to what crosses the wire."""
+    while isinstance(spec, Ref) and isinstance(named := definitions[spec.name], NewTypeSpec):
+        spec = named.target
+    return spec

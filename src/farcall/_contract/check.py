@@ -1,0 +1,131 @@
+"""What can be said about a type only when every name in it is known.
+
+Records may be generic and recursive, so this walks what is reached from a type, with the
+arguments in place of the variables.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from farcall._contract.algebra import fields_of, target
+from farcall._contract.definitions import Definitions
+from farcall._contract.labels import label
+from farcall._contract.spec import (
+    ArrayOf,
+    LiteralOf,
+    MapOf,
+    RecordSpec,
+    Ref,
+    Scalar,
+    TupleOf,
+    TypeSpec,
+    UnionOf,
+)
+from farcall._contract.unions import check_constants, choose, json_forms
+from farcall._contract.unsupported import UnsupportedType
+
+MAX_NESTING = 8
+"""How deep the arguments of a generic may nest. ``Box[Box[T]]`` in the fields of ``Box[T]``
+would nest for ever; nobody writes more than three levels by hand."""
+
+
+def check(spec: TypeSpec, definitions: Definitions) -> None:
+    """Check everything that is reached from a type.
+
+    Raises:
+        UnsupportedType: a union whose members cannot be told apart, keys that are no text,
+            items of a set that have no hash, or a generic that grows without end.
+    """
+    _Walk(definitions).visit(spec, "")
+
+
+@attrs.frozen
+class _Walk:
+    definitions: Definitions
+    visited: set[Ref] = attrs.field(factory=set[Ref])
+
+    def visit(self, spec: TypeSpec, path: str) -> None:
+        try:
+            self._check(spec)
+        except UnsupportedType as error:
+            error.path = error.path or path
+            raise
+        self._visit_parts(spec, path)
+
+    def _check(self, spec: TypeSpec) -> None:
+        match spec:
+            case UnionOf():
+                choose(spec, self.definitions)
+            case LiteralOf():
+                check_constants(spec, self.definitions)
+            case MapOf(kind, key):
+                self._check_key(kind, key)
+            case ArrayOf("set" | "frozenset" as kind, item) if not self._is_hashable(item):
+                raise UnsupportedType(
+                    f"{label(item)} has no hash, so no {kind} can hold it", "use a list"
+                )
+            case _:
+                pass
+
+    def _visit_parts(self, spec: TypeSpec, path: str) -> None:
+        match spec:
+            case Ref() if spec not in self.visited:
+                self.visited.add(spec)
+                self._visit_named(spec, path)
+            case ArrayOf(_, item):
+                self.visit(item, path)
+            case TupleOf(parts) | UnionOf(parts):
+                for part in parts:
+                    self.visit(part, path)
+            case MapOf(_, key, value):
+                self.visit(key, path)
+                self.visit(value, path)
+            case _:
+                pass
+
+    def _visit_named(self, ref: Ref, path: str) -> None:
+        definition = self.definitions[ref.name]
+        if isinstance(definition, RecordSpec):
+            if _nesting(ref) > MAX_NESTING:
+                raise UnsupportedType(
+                    f"{ref.name} contains itself with ever longer arguments",
+                    "use the same arguments inside",
+                    path,
+                )
+            for field in fields_of(definition, ref.arguments):
+                self.visit(field.type, f"{ref.name}.{field.name}")
+        elif (plain := target(ref, self.definitions)) != ref:
+            self.visit(plain, path)
+
+    def _check_key(self, kind: str, key: TypeSpec) -> None:
+        if set(json_forms(key, self.definitions)) != {"string"}:
+            raise UnsupportedType(
+                f"the keys of a {kind} are text in JSON, {label(key)} is not",
+                f"use {kind}[str, ...], or a list of pairs",
+            )
+
+    def _is_hashable(self, spec: TypeSpec) -> bool:
+        match target(spec, self.definitions):
+            case ArrayOf(kind, item):
+                return kind in ("tuple", "frozenset") and self._is_hashable(item)
+            case TupleOf(parts) | UnionOf(parts):
+                return all(map(self._is_hashable, parts))
+            case Ref(name):
+                return self.definitions.class_of(name).__hash__ is not None
+            case MapOf() | Scalar("json"):
+                return False
+            case _:
+                return True
+
+
+def _nesting(spec: TypeSpec) -> int:
+    match spec:
+        case Ref(_, parts) | TupleOf(parts) | UnionOf(parts):
+            return 1 + max(map(_nesting, parts), default=0)
+        case ArrayOf(_, item):
+            return 1 + _nesting(item)
+        case MapOf(_, key, value):
+            return 1 + max(_nesting(key), _nesting(value))
+        case _:
+            return 0

@@ -1,0 +1,177 @@
+"""Classes with fields, whatever made them, read alike."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterator
+from typing import Any, Literal, NotRequired, Required, TypeAlias, get_origin, get_type_hints
+
+import attrs
+
+from farcall._contract.unsupported import UnsupportedType
+from farcall.errors import ApplicationError
+
+Kind: TypeAlias = Literal["attrs", "dataclass", "typeddict", "namedtuple", "error"]
+
+
+@attrs.frozen
+class Field:
+    """One field that crosses the wire."""
+
+    name: str
+    """Its name on the wire and in the constructor."""
+    attribute: str
+    """Where a record keeps it: attrs calls the argument for ``_secret`` ``secret``."""
+    annotation: Any
+    is_required: bool
+    default: object
+    """The value, or the `attrs.Factory` of one; `attrs.NOTHING` where there is none to see."""
+    keyword_only: bool = False
+
+
+def kind_of(cls: type) -> Kind | None:
+    """Tell what sort of record a class is; None for one that is none."""
+    if issubclass(cls, ApplicationError):
+        return "error"
+    if attrs.has(cls):
+        return "attrs"
+    if dataclasses.is_dataclass(cls):
+        return "dataclass"
+    # Not `typing.is_typeddict`: the class of typing_extensions has a metaclass of its own.
+    if type(cls).__name__ == "_TypedDictMeta":
+        return "typeddict"
+    return "namedtuple" if issubclass(cls, tuple) and hasattr(cls, "_fields") else None
+
+
+def is_frozen(cls: type) -> bool:
+    """Tell whether a record was declared frozen."""
+    if attrs.has(cls):
+        return attrs.inspect(cls).is_frozen
+    parameters = getattr(cls, "__dataclass_params__", None)
+    return parameters is not None and parameters.frozen
+
+
+def read_fields(cls: type) -> tuple[Field, ...]:
+    """Read the fields of a record class.
+
+    Raises:
+        UnsupportedType: a record could not be made again out of what its fields hold.
+    """
+    hints = resolve_hints(cls)
+    match kind_of(cls):
+        case "typeddict":
+            return tuple(_typeddict_fields(cls, hints))
+        case "namedtuple":
+            return tuple(_namedtuple_fields(cls, hints))
+        case "error" if not attrs.has(cls):
+            return _no_fields(cls)
+    fields = tuple(_attrs_fields(cls, hints) if attrs.has(cls) else _dataclass_fields(cls, hints))
+    _check_constructor(cls, fields)
+    if issubclass(cls, ApplicationError):
+        _check_error_fields(cls, fields)
+    return fields
+
+
+def resolve_hints(cls: type) -> dict[str, Any]:
+    """Evaluate the annotations of a class.
+
+    Raises:
+        UnsupportedType: one of them names what its module does not know.
+    """
+    try:
+        return get_type_hints(cls, include_extras=True)
+    except NameError as error:
+        raise UnsupportedType(
+            f"the name {error.name!r} in its annotations is not defined in {cls.__module__}",
+            "define or import it at the level of the module, not under TYPE_CHECKING",
+            cls.__name__,
+        ) from error
+    except (TypeError, AttributeError, SyntaxError) as error:
+        raise UnsupportedType(
+            f"its annotations cannot be evaluated ({error})",
+            "write types in them",
+            cls.__name__,
+        ) from error
+
+
+def _attrs_fields(cls: type, hints: dict[str, Any]) -> Iterator[Field]:
+    for field in attrs.fields(cls):
+        if field.init:
+            yield Field(
+                name=field.alias or field.name,
+                attribute=field.name,
+                annotation=hints.get(field.name, field.type or inspect.Parameter.empty),
+                is_required=field.default is attrs.NOTHING,
+                default=field.default,
+                keyword_only=field.kw_only,
+            )
+
+
+def _dataclass_fields(cls: Any, hints: dict[str, Any]) -> Iterator[Field]:
+    for field in dataclasses.fields(cls):
+        if field.init:
+            default = _dataclass_default(field)
+            yield Field(
+                name=field.name,
+                attribute=field.name,
+                annotation=hints[field.name],
+                is_required=default is attrs.NOTHING,
+                default=default,
+                keyword_only=field.kw_only is True,
+            )
+
+
+def _dataclass_default(field: dataclasses.Field[Any]) -> object:
+    if field.default_factory is not dataclasses.MISSING:
+        return attrs.Factory(field.default_factory)
+    return attrs.NOTHING if field.default is dataclasses.MISSING else field.default
+
+
+def _typeddict_fields(cls: Any, hints: dict[str, Any]) -> Iterator[Field]:
+    for name, hint in hints.items():
+        annotation, is_required = hint, name in cls.__required_keys__
+        # `__required_keys__` alone is wrong where annotations were strings.
+        while (origin := get_origin(annotation)) in (Required, NotRequired):
+            annotation, is_required = annotation.__args__[0], origin is Required
+        yield Field(name, name, annotation, is_required, default=attrs.NOTHING)
+
+
+def _namedtuple_fields(cls: Any, hints: dict[str, Any]) -> Iterator[Field]:
+    defaults = cls._field_defaults
+    for name in cls._fields:
+        annotation = hints.get(name, inspect.Parameter.empty)
+        default = defaults.get(name, attrs.NOTHING)
+        yield Field(name, name, annotation, name not in defaults, default)
+
+
+def _no_fields(cls: type) -> tuple[Field, ...]:
+    # Read from the class itself, where it can belong to no other one.
+    if cls.__init__ is not ApplicationError.__init__:  # type: ignore[misc]
+        raise UnsupportedType(
+            "it has a constructor of its own, so its fields are not known",
+            "make it an attrs class: @attrs.define",
+            cls.__name__,
+        )
+    return ()
+
+
+def _check_constructor(cls: type, fields: tuple[Field, ...]) -> None:
+    # Catches `InitVar`, `init=False` and constructors written by hand.
+    taken = set(inspect.signature(cls).parameters)
+    if taken != {field.name for field in fields}:
+        raise UnsupportedType(
+            "its constructor does not take its fields",
+            "let attrs or dataclass write the constructor, without InitVar",
+            cls.__name__,
+        )
+
+
+def _check_error_fields(cls: type, fields: tuple[Field, ...]) -> None:
+    for field in fields:
+        if hasattr(ApplicationError, field.name):
+            raise UnsupportedType(
+                f"{field.name!r} already means something else on an error",
+                "rename the field",
+                cls.__name__,
+            )

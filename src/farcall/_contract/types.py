@@ -1,0 +1,347 @@
+"""From Python's annotations to the algebra of `spec`, or to the reason why not.
+
+What crosses the wire:
+
+- None, bool, int, float, str, bytes, datetime, date, time, timedelta, UUID, Decimal;
+- enums whose values are int or str, and `Literal`;
+- list, tuple, set, frozenset, `Sequence`; dict and `Mapping` with keys that are text in JSON;
+- records: attrs classes, dataclasses, `TypedDict`, `NamedTuple`, declared errors. Each is a JSON
+  object of its fields, `NamedTuple` too: an object says what its parts are, and may grow;
+- `NewType`, `Annotated` (read without its notes), generic and recursive records;
+- optionals and unions whose members can be told apart in JSON;
+- `Any`, `object` and `farcall.Json`: whatever JSON can say.
+"""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import inspect
+import types
+import typing
+from collections import abc
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from enum import Enum, Flag
+from typing import Annotated, Any, Generic, Literal, NewType, TypeVar, Union, get_args, get_origin
+from uuid import UUID
+
+import attrs
+
+from farcall._contract.algebra import union_of
+from farcall._contract.check import check
+from farcall._contract.definitions import Definitions
+from farcall._contract.literals import literal_source
+from farcall._contract.records import Field, Kind, is_frozen, kind_of, read_fields
+from farcall._contract.spec import (
+    ArrayOf,
+    Default,
+    EnumMember,
+    EnumSpec,
+    FieldSpec,
+    LiteralOf,
+    LiteralValue,
+    MapOf,
+    NewTypeSpec,
+    Parameter,
+    RecordSpec,
+    Ref,
+    Scalar,
+    ScalarName,
+    TupleOf,
+    TypeSpec,
+    UnionOf,
+)
+from farcall._contract.unsupported import UnsupportedType
+from farcall.errors import RESERVED_CODES, ApplicationError, ErrorCode
+
+__all__ = ["Definitions", "UnsupportedType", "describe", "literal_source"]
+
+_SCALARS: Mapping[Any, ScalarName] = {
+    type(None): "none",
+    bool: "bool",
+    int: "int",
+    float: "float",
+    str: "str",
+    bytes: "bytes",
+    datetime.datetime: "datetime",
+    datetime.date: "date",
+    datetime.time: "time",
+    datetime.timedelta: "timedelta",
+    UUID: "uuid",
+    Decimal: "decimal",
+    Any: "json",
+    object: "json",
+}
+
+_ARRAYS: Mapping[Any, Literal["list", "set", "frozenset", "sequence"]] = {
+    list: "list",
+    set: "set",
+    frozenset: "frozenset",
+    Sequence: "sequence",
+}
+_MAPS: Mapping[Any, Literal["dict", "mapping"]] = {dict: "dict", Mapping: "mapping"}
+_CONTAINERS = (*_ARRAYS, *_MAPS, tuple)
+_OPTIONAL_JSON = {Scalar("json"), Scalar("none")}
+
+_FACTORIES: Mapping[Any, str] = {list: "[]", dict: "{}", set: "set()"}
+_FIXES: Mapping[Any, str] = {
+    abc.Iterable: "use list[...]",
+    abc.Collection: "use list[...]",
+    abc.MutableSequence: "use list[...]",
+    collections.deque: "use list[...]",
+    abc.Set: "use frozenset[...]",
+    abc.MutableSet: "use set[...]",
+    abc.MutableMapping: "use dict[...]",
+    collections.OrderedDict: "use dict[...]",
+    collections.defaultdict: "use dict[...]",
+    bytearray: "use bytes",
+    memoryview: "use bytes",
+}
+
+
+def describe(annotation: object, definitions: Definitions) -> TypeSpec:
+    """Describe a resolved annotation, adding every type it names to `definitions`.
+
+    Raises:
+        UnsupportedType: its values cannot cross the wire.
+    """
+    spec = _Scope(definitions).describe(annotation)
+    check(spec, definitions)
+    return spec
+
+
+@attrs.frozen
+class _Scope:
+    """Where an annotation stands: the type variables it may use, and the place for messages."""
+
+    definitions: Definitions
+    variables: Mapping[Any, TypeSpec] = attrs.field(factory=dict[Any, TypeSpec])
+    path: str = ""
+
+    def describe(self, annotation: Any) -> TypeSpec:
+        annotation = _without_notes(annotation)
+        if annotation is None:
+            return Scalar("none")
+        if isinstance(annotation, type):
+            return self._plain(annotation)
+        if isinstance(annotation, TypeVar):
+            return self._variable(annotation)
+        if isinstance(annotation, NewType):
+            return self._new_type(annotation)
+        if get_origin(annotation) is Literal:
+            return LiteralOf(tuple(map(self._literal, get_args(annotation))))
+        if get_origin(annotation) in (Union, types.UnionType):
+            return self._union(get_args(annotation))
+        return self._collection(annotation) or self._named(annotation)
+
+    def _plain(self, cls: type) -> TypeSpec:
+        if cls in _CONTAINERS:
+            raise self._bare(cls)
+        return Scalar(_SCALARS[cls]) if cls in _SCALARS else self._named(cls)
+
+    def _union(self, arguments: Sequence[Any]) -> TypeSpec:
+        union = union_of(map(self.describe, arguments))
+        is_anything = isinstance(union, UnionOf) and set(union.members) == _OPTIONAL_JSON
+        return Scalar("json") if is_anything else union
+
+    def _variable(self, variable: TypeVar) -> TypeSpec:
+        if variable in self.variables:
+            return self.variables[variable]
+        raise self._unsupported(
+            f"the type variable {variable.__name__} stands for nothing here",
+            "write the type itself",
+        )
+
+    def _new_type(self, new_type: NewType) -> TypeSpec:
+        name = new_type.__name__
+        if self._claim(name, new_type):
+            target = self.describe(new_type.__supertype__)
+            self.definitions.define(NewTypeSpec(name, target))
+        return Ref(name)
+
+    def _literal(self, value: object) -> LiteralValue:
+        if isinstance(value, Enum):
+            self._named(type(value))
+            return EnumMember(type(value).__name__, value.name)
+        assert value is None or isinstance(value, bool | int | str | bytes)
+        return value
+
+    def _collection(self, annotation: Any) -> TypeSpec | None:
+        origin, arguments = get_origin(annotation), get_args(annotation)
+        if origin not in _CONTAINERS:
+            return None
+        if not arguments and annotation != tuple[()]:
+            raise self._bare(origin)
+        if origin in _ARRAYS:
+            return ArrayOf(_ARRAYS[origin], self.describe(arguments[0]))
+        if origin in _MAPS:
+            return MapOf(_MAPS[origin], *map(self.describe, arguments))
+        return self._tuple(arguments)
+
+    def _tuple(self, arguments: Sequence[Any]) -> TypeSpec:
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return ArrayOf("tuple", self.describe(arguments[0]))
+        return TupleOf(tuple(map(self.describe, arguments)))
+
+    def _named(self, annotation: Any) -> TypeSpec:
+        cls = get_origin(annotation) or annotation
+        if not isinstance(cls, type):
+            raise self._no_such_type(annotation)
+        if issubclass(cls, Enum):
+            return self._enum(cls)
+        if kind := kind_of(cls):
+            return self._record(cls, kind, get_args(annotation))
+        raise self._no_such_type(annotation)
+
+    def _enum(self, cls: type[Enum]) -> TypeSpec:
+        if self._claim(cls.__name__, cls):
+            members = tuple((member.name, self._value(member)) for member in cls)
+            if issubclass(cls, Flag) or not members:
+                raise self._unsupported(
+                    f"{cls.__name__} is no enum with members that stand for themselves",
+                    "use an Enum whose values are int or str",
+                )
+            self.definitions.define(EnumSpec(cls.__name__, _base(cls), members, _doc(cls)))
+        return Ref(cls.__name__)
+
+    def _value(self, member: Enum) -> int | str:
+        value = member.value
+        if type(value) is int or type(value) is str:
+            return value
+        raise self._unsupported(
+            f"{type(member).__name__}.{member.name} is neither int nor str",
+            "give the members of the enum such values",
+        )
+
+    def _record(self, cls: Any, kind: Kind, arguments: Sequence[Any]) -> TypeSpec:
+        parameters = getattr(cls, "__parameters__", ())
+        if len(parameters) != len(arguments):
+            names = ", ".join(each.__name__ for each in parameters)
+            raise self._unsupported(
+                f"{cls.__name__} is generic", f"write {cls.__name__}[...] with types for {names}"
+            )
+        if self._claim(cls.__name__, cls):
+            self.definitions.define(self._define_record(cls, kind, parameters))
+        return Ref(cls.__name__, tuple(map(self.describe, arguments)))
+
+    def _define_record(self, cls: Any, kind: Kind, parameters: Sequence[Any]) -> RecordSpec:
+        own = {variable: Parameter(variable.__name__) for variable in parameters}
+        scope = attrs.evolve(self, variables=own, path=cls.__name__)
+        scope = attrs.evolve(scope, variables=scope._with_bases(cls))
+        return RecordSpec(
+            name=cls.__name__,
+            kind=kind,
+            fields=tuple(map(scope._field, read_fields(cls))),
+            parameters=tuple(variable.__name__ for variable in parameters),
+            frozen=is_frozen(cls),
+            code=self._code(cls) if kind == "error" else None,
+            doc=_doc(cls),
+        )
+
+    def _with_bases(self, cls: type) -> Mapping[Any, TypeSpec]:
+        """Add what the variables of generic bases stand for."""
+        variables = dict(self.variables)
+        for variable, argument in _base_arguments(cls):
+            scope = attrs.evolve(self, variables=variables)
+            spec = scope.describe(argument)
+            if variables.setdefault(variable, spec) != spec:
+                raise self._unsupported(
+                    f"the type variable {variable.__name__} means two things, one in a base class",
+                    "use another name in one of them",
+                )
+        return variables
+
+    def _field(self, field: Field) -> FieldSpec:
+        scope = attrs.evolve(self, path=f"{self.path}.{field.name}")
+        if field.annotation is inspect.Parameter.empty:
+            raise scope._unsupported("it has no type", "annotate it")
+        return FieldSpec(
+            field.name,
+            scope.describe(field.annotation),
+            None if field.is_required else Default(_default_source(field.default)),
+            field.keyword_only,
+        )
+
+    def _code(self, cls: type[ApplicationError]) -> int:
+        code = cls.code
+        if type(code) is bool or code in RESERVED_CODES or code == ErrorCode.GROUP:
+            reserved = f"from {RESERVED_CODES.start} to {RESERVED_CODES.stop - 1}"
+            raise self._unsupported(
+                f"{cls.__name__}.code is {code}",
+                f"choose an int that is neither {int(ErrorCode.GROUP)} nor {reserved}",
+            )
+        return int(code)
+
+    def _claim(self, name: str, cls: object) -> bool:
+        """Say whether a name is new; it must not stand for something else already."""
+        known = self.definitions.claim(name, cls)
+        if known is cls:
+            return False
+        if known is None:
+            return True
+        raise self._unsupported(
+            f"{name} is the name of two types, of {_home(known)} and of {_home(cls)}",
+            "rename one of them",
+        )
+
+    def _bare(self, cls: type) -> UnsupportedType:
+        name = cls.__name__
+        arguments = "str, Any" if cls in _MAPS else "Any, ..." if cls is tuple else "Any"
+        return self._unsupported(
+            f"{name} does not say what it holds", f"write {name}[{arguments}] if it may be anything"
+        )
+
+    def _no_such_type(self, annotation: object) -> UnsupportedType:
+        return self._unsupported(
+            f"{inspect.formatannotation(annotation)} is no type that crosses the wire",
+            _FIXES.get(get_origin(annotation) or annotation, "use an attrs class of such types"),
+        )
+
+    def _unsupported(self, problem: str, fix: str) -> UnsupportedType:
+        return UnsupportedType(problem, fix, self.path)
+
+
+def _without_notes(annotation: Any) -> Any:
+    """Strip `Annotated` and the names that ``type X = ...`` gives."""
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation = annotation.__origin__
+        elif type(annotation).__name__ == "TypeAliasType":
+            annotation = annotation.__value__
+        else:
+            return annotation
+
+
+def _base_arguments(cls: type) -> Iterator[tuple[Any, Any]]:
+    for base in vars(cls).get("__orig_bases__", cls.__bases__):
+        origin = get_origin(base)
+        if origin not in (None, Generic, typing.Protocol):
+            yield from zip(origin.__parameters__, get_args(base), strict=True)
+        if isinstance(parent := origin or base, type):
+            yield from _base_arguments(parent)
+
+
+def _base(cls: type[Enum]) -> Literal["Enum", "IntEnum", "StrEnum"]:
+    if issubclass(cls, int):
+        return "IntEnum"
+    return "StrEnum" if issubclass(cls, str) else "Enum"
+
+
+def _default_source(default: object) -> str | None:
+    if default is attrs.NOTHING:
+        return None
+    factory = getattr(default, "factory", None)
+    return literal_source(default) if factory is None else _FACTORIES.get(factory)
+
+
+def _doc(cls: type) -> str | None:
+    doc = vars(cls).get("__doc__")
+    # dataclass and NamedTuple write a signature where there is no docstring.
+    if doc is None or doc.startswith(f"{cls.__name__}("):
+        return None
+    return inspect.cleandoc(doc)
+
+
+def _home(cls: Any) -> str:
+    return f"{cls.__module__}.{getattr(cls, '__qualname__', cls.__name__)}"

@@ -1,0 +1,289 @@
+"""How the members of a union are told apart in JSON, decided when the union is declared.
+
+A text has one of seven forms. Each member claims forms, whole or only some values of one; two
+may not claim the same. Records all claim objects and are told apart by ``type``, or by required
+fields that no other has.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Literal, TypeAlias, TypeGuard
+
+import attrs
+
+from farcall._contract.algebra import fields_of, target
+from farcall._contract.labels import label
+from farcall._contract.spec import (
+    ArrayOf,
+    Definition,
+    EnumMember,
+    EnumSpec,
+    FieldSpec,
+    LiteralOf,
+    LiteralValue,
+    RecordSpec,
+    Ref,
+    Scalar,
+    ScalarName,
+    TupleOf,
+    TypeSpec,
+    UnionOf,
+)
+from farcall._contract.unsupported import UnsupportedType
+
+Form: TypeAlias = Literal["null", "boolean", "integer", "fraction", "string", "array", "object"]
+Constant: TypeAlias = "None | bool | int | str"
+Forms: TypeAlias = Mapping[Form, frozenset[Constant] | None]
+"""The forms that a type has in JSON; with the values where it has only some, else None."""
+
+Named: TypeAlias = Mapping[str, Definition]
+
+TAG = "type"
+"""The member of an object that names the record in a union."""
+
+_ANYTHING: tuple[Form, ...] = (
+    "null", "boolean", "integer", "fraction", "string", "array", "object",
+)  # fmt: skip
+
+_SCALARS: Mapping[ScalarName, tuple[Form, ...]] = {
+    "none": ("null",),
+    "bool": ("boolean",),
+    "int": ("integer",),
+    # JavaScript writes 1.0 as 1.
+    "float": ("integer", "fraction"),
+    "timedelta": ("integer", "fraction"),
+    "json": _ANYTHING,
+}
+"""Whatever is not here is a string."""
+
+_FORM_OF: Mapping[type, Form] = {
+    type(None): "null", bool: "boolean", int: "integer", str: "string",
+}  # fmt: skip
+
+
+@attrs.frozen
+class RecordChoice:
+    """How the records of a union are told apart, each by its place among them."""
+
+    tags: Mapping[str, int]
+    """By what ``type`` holds."""
+    adds_tag: bool
+    """Whether ``type`` is added when writing; else it is a field of the records, or absent."""
+    unique: Mapping[str, int]
+    """By a required field that no other record of the union has."""
+    fallback: int | None
+    """The record meant when no unique field is there: the only one that has none."""
+
+
+@attrs.frozen
+class Choice:
+    """How the members of a union are told apart."""
+
+    claims: Mapping[Form, tuple[TypeSpec, ...]]
+    """Who may be meant by a text of that form; several only if all claim some values of it."""
+    records: tuple[Ref, ...]
+    among_records: RecordChoice | None
+
+
+def choose(union: UnionOf, definitions: Named) -> Choice:
+    """Decide how to tell the members of a union apart.
+
+    Raises:
+        UnsupportedType: they cannot be.
+    """
+    members = [target(member, definitions) for member in union.members]
+    records = tuple(member for member in members if _is_record(member, definitions))
+    others = [member for member in members if member not in records]
+    _check_disjoint([*others, *records[:1]], definitions)
+    among = choose_record(records, definitions) if len(records) > 1 else None
+    return Choice(_claims([*others, *records[:1]], definitions), records, among)
+
+
+def choose_record(records: Sequence[Ref], definitions: Named) -> RecordChoice:
+    """Decide how to tell records apart.
+
+    Raises:
+        UnsupportedType: they cannot be.
+    """
+    _check_names(records)
+    fields = [_fields(record, definitions) for record in records]
+    if tags := _own_tags(fields, definitions):
+        return RecordChoice(tags, adds_tag=False, unique={}, fallback=None)
+    is_free = not any(TAG in each for each in fields)
+    unique = _unique_fields(fields)
+    without = [i for i in range(len(records)) if i not in unique.values()]
+    tables = [record for record in records if _is_typeddict(record, definitions)]
+    if len(without) > 1 and (not is_free or len(tables) > 1):
+        raise _not_apart(records, is_free)
+    return RecordChoice(
+        tags={record.name: i for i, record in enumerate(records)} if is_free else {},
+        adds_tag=is_free,
+        unique=unique,
+        fallback=without[0] if len(without) == 1 else None,
+    )
+
+
+def json_forms(spec: TypeSpec, definitions: Named) -> Forms:
+    """Tell which forms the values of a type have in JSON."""
+    match target(spec, definitions):
+        case Scalar(name):
+            return dict.fromkeys(_SCALARS.get(name, ("string",)))
+        case LiteralOf(values):
+            return _constant_forms(constant(value, definitions) for value in values)
+        case ArrayOf() | TupleOf():
+            return {"array": None}
+        case UnionOf(members):
+            return _merged(json_forms(member, definitions) for member in members)
+        case Ref(name) if isinstance(enum := definitions[name], EnumSpec):
+            return _constant_forms(value for _, value in enum.members)
+        case _:
+            return {"object": None}
+
+
+def constant(value: LiteralValue, definitions: Named) -> Constant:
+    """Give a literal's value as it stands in JSON."""
+    match value:
+        case bytes():
+            return b64encode(value).decode()
+        case EnumMember(enum, name):
+            spec = definitions[enum]
+            assert isinstance(spec, EnumSpec)
+            return dict(spec.members)[name]
+        case _:
+            return value
+
+
+def check_constants(spec: LiteralOf, definitions: Named) -> None:
+    """Check that the values of a literal differ in JSON, too.
+
+    Raises:
+        UnsupportedType: two of them are the same there, such as ``b"a"`` and ``"YQ=="``.
+    """
+    constants = [constant(value, definitions) for value in spec.values]
+    if len({(type(each), each) for each in constants}) < len(constants):
+        raise UnsupportedType(
+            f"two of {label(spec)} look the same in JSON", "leave out one of them"
+        )
+
+
+def _constant_forms(constants: Iterator[Constant]) -> Forms:
+    found: defaultdict[Form, set[Constant]] = defaultdict(set)
+    for each in constants:
+        found[_FORM_OF[type(each)]].add(each)
+    return {form: frozenset(values) for form, values in found.items()}
+
+
+def _merged(parts: Iterator[Forms]) -> Forms:
+    merged: dict[Form, frozenset[Constant] | None] = {}
+    for part in parts:
+        for form, values in part.items():
+            known = merged.get(form, frozenset())
+            merged[form] = None if known is None or values is None else known | values
+    return merged
+
+
+def _claims(members: Sequence[TypeSpec], definitions: Named) -> Mapping[Form, tuple[TypeSpec, ...]]:
+    claims: defaultdict[Form, tuple[TypeSpec, ...]] = defaultdict(tuple)
+    for member in members:
+        for form in _forms_beside(member, members, definitions):
+            claims[form] += (member,)
+    return dict(claims)
+
+
+def _forms_beside(member: TypeSpec, members: Sequence[TypeSpec], definitions: Named) -> Forms:
+    forms = dict(json_forms(member, definitions))
+    if member == Scalar("float") and Scalar("int") in members:
+        del forms["integer"]  # in `int | float` the text 1 is an int, 1.5 a float
+    return forms
+
+
+def _check_disjoint(members: Sequence[TypeSpec], definitions: Named) -> None:
+    for one, other in combinations(members, 2):
+        forms = _forms_beside(one, members, definitions)
+        others = _forms_beside(other, members, definitions)
+        for form in forms.keys() & others.keys():
+            if _overlap(forms[form], others[form]):
+                raise UnsupportedType(
+                    f"{label(one)} and {label(other)} look the same in JSON",
+                    "keep one of them, or wrap each in a record",
+                )
+
+
+def _overlap(one: frozenset[Constant] | None, other: frozenset[Constant] | None) -> bool:
+    return one is None or other is None or not one.isdisjoint(other)
+
+
+def _is_record(spec: TypeSpec, definitions: Named) -> TypeGuard[Ref]:
+    return isinstance(spec, Ref) and isinstance(definitions[spec.name], RecordSpec)
+
+
+def _is_typeddict(record: Ref, definitions: Named) -> bool:
+    return _record(record, definitions).kind == "typeddict"
+
+
+def _record(ref: Ref, definitions: Named) -> RecordSpec:
+    record = definitions[ref.name]
+    assert isinstance(record, RecordSpec)
+    return record
+
+
+def _fields(ref: Ref, definitions: Named) -> dict[str, FieldSpec]:
+    record = _record(ref, definitions)
+    return {field.name: field for field in fields_of(record, ref.arguments)}
+
+
+def _own_tags(records: Sequence[dict[str, FieldSpec]], definitions: Named) -> dict[str, int]:
+    """Find the texts by which records that have a ``type`` of their own are told apart."""
+    tags: dict[str, int] = {}
+    for i, fields in enumerate(records):
+        texts = _tag_texts(fields.get(TAG), definitions)
+        if not texts or not tags.keys().isdisjoint(texts):
+            return {}
+        tags.update(dict.fromkeys(texts, i))
+    return tags
+
+
+def _tag_texts(field: FieldSpec | None, definitions: Named) -> list[str]:
+    if field is None or field.default is not None:
+        return []
+    forms = json_forms(field.type, definitions)
+    texts = forms.get("string")
+    if len(forms) > 1 or texts is None:
+        return []
+    return [text for text in texts if isinstance(text, str)]
+
+
+def _unique_fields(records: Sequence[dict[str, FieldSpec]]) -> dict[str, int]:
+    counts = Counter(name for fields in records for name in fields)
+    return {
+        name: i
+        for i, fields in enumerate(records)
+        for name, field in fields.items()
+        if counts[name] == 1 and field.default is None
+    }
+
+
+def _check_names(records: Sequence[Ref]) -> None:
+    name, count = Counter(record.name for record in records).most_common(1)[0]
+    if count > 1:
+        raise UnsupportedType(
+            f"{name} stands in the union more than once, with different arguments",
+            "keep one of them, or wrap each in a record",
+        )
+
+
+def _not_apart(records: Sequence[Ref], is_free: bool) -> UnsupportedType:
+    names = " and ".join(record.name for record in records)
+    if is_free:
+        return UnsupportedType(
+            f"{names} are plain dicts that cannot be told apart when they are written",
+            "give each a required key that no other has, or `type: Literal[...]`",
+        )
+    return UnsupportedType(
+        f"{names} cannot be told apart: {TAG!r}, which would name the record, is a field",
+        "rename it, or make it a Literal of its own text in each",
+    )

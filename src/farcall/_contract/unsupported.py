@@ -1,0 +1,25 @@
+"""The error about a type that cannot cross the wire."""
+
+from __future__ import annotations
+
+
+class UnsupportedType(Exception):
+    """Say that values of a type cannot cross the wire.
+
+    Whoever declares something turns it into a numbered error that names the place.
+
+    Args:
+        problem: Why not, such as ``"a list needs the type of its items"``.
+        fix: What to write instead.
+        path: Where inside of the type, such as ``"Order.items"``; empty for the type itself.
+    """
+
+    def __init__(self, problem: str, fix: str, path: str = "") -> None:
+        super().__init__(problem, fix, path)
+        self.problem = problem
+        self.fix = fix
+        self.path = path
+
+    def __str__(self) -> str:
+        place = f"{self.path}: " if self.path else ""
+        return f"{place}{self.problem}; {self.fix}"
