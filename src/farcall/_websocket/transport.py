@@ -1,0 +1,106 @@
+"""A WebSocket as a `Transport`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+import trio
+from trio_websocket import ConnectionClosed
+
+from farcall._transport import (
+    ABORTED,
+    CLOSE_SECONDS,
+    HUNG_UP,
+    STALLED,
+    CloseReason,
+    Endpoint,
+    Receiver,
+)
+from farcall._websocket.link import Link
+from farcall._websocket.wire import Wire
+
+
+class WebSocketTransport:
+    """One end of an open WebSocket; `accept_websocket` and `connect_websocket` make it.
+
+    Resources:
+        It owns the socket. When `run` has returned, or after `aclose` or `abort`, that is closed.
+    """
+
+    def __init__(self, endpoint: Endpoint, wire: Wire, link: Link) -> None:
+        self._endpoint = endpoint
+        self._wire = wire
+        self._link = link
+        self._idle = trio.Event()
+        self._idle.set()
+
+    def __repr__(self) -> str:
+        state = self._link.reason or "open"
+        return f"<WebSocketTransport {self._endpoint.peer} {self._endpoint.path} {state}>"
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Tell who is at both ends."""
+        return self._endpoint
+
+    @property
+    def received_at(self) -> float:
+        """Tell when the last byte came, on Trio's clock, and be it in the middle of a frame."""
+        return self._wire.received_at
+
+    async def run(self, receiver: Receiver) -> CloseReason:
+        """Read until the link ends; see `Transport.run`."""
+        self._idle = trio.Event()
+        try:
+            await self._link.read(receiver)
+        finally:
+            self._idle.set()
+        self._wire.abort()
+        self._link.note_reason(self._reason)
+        return self._reason
+
+    async def send(self, frames: Sequence[bytes]) -> None:
+        """Send text messages, all of them in one write; see `Transport.send`."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        try:
+            await self._link.send_frames(frames)
+        except ConnectionClosed:
+            raise trio.BrokenResourceError(str(self._reason)) from None
+
+    async def ping(self, payload: bytes) -> None:
+        """Send a ping; see `Transport.ping`."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        try:
+            await self._link.send_ping(payload)
+        except ConnectionClosed:
+            raise trio.BrokenResourceError(str(self._reason)) from None
+
+    async def aclose(self, code: int = 1000, reason: str = "") -> None:
+        """Say goodbye, wait for the peer's, hang up; see `Transport.aclose`."""
+        if self._link.reason is not None:
+            await trio.lowlevel.checkpoint()
+            return
+        try:
+            with trio.move_on_after(CLOSE_SECONDS), suppress(ConnectionClosed):
+                await self._link.say_goodbye(CloseReason(code, reason, remote=False))
+                await self._wait_hung_up()
+        finally:
+            self._wire.abort()
+
+    def abort(self) -> None:
+        """Hang up without a goodbye; see `Transport.abort`."""
+        self._link.note_reason(ABORTED)
+        self._wire.abort()
+
+    async def _wait_hung_up(self) -> None:
+        """Wait for `run`, which sees the peer's answer, or without it for the end of the bytes."""
+        if self._idle.is_set():
+            await self._wire.finish()
+        else:
+            await self._idle.wait()
+
+    @property
+    def _reason(self) -> CloseReason:
+        """Why the link has ended; nobody has noted it where the socket just broke."""
+        return self._link.reason or (STALLED if self._wire.has_stalled else HUNG_UP)

@@ -1,0 +1,102 @@
+"""The socket below a WebSocket, watched: when bytes came last, and whether ours are taken.
+
+Trio's `SocketStream.send_all` tells only whether all of a message has gone. A large one on a slow
+line is no fault; a peer that takes nothing is. So the partial sends are made here. With TLS this
+stands below it, for there as well it is the bytes on the socket that count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeAlias
+
+import trio
+
+from farcall._transport import CLOSE_SECONDS, STALL_SECONDS
+
+_SocketName: TypeAlias = tuple[str, int] | tuple[str, int, int, int] | str
+"""What a socket says of an end: IPv4, IPv6, or the path of a Unix socket."""
+
+
+class Wire(trio.abc.HalfCloseableStream):
+    """A socket stream that ends when it stalls, and can be hung up at any time."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream = stream
+        self.local = _address(stream.socket.getsockname)
+        """The address of this side, as text."""
+        self.peer = _address(stream.socket.getpeername)
+        """The address of the other side, as text."""
+        self.received_at = trio.current_time()
+        """When the last byte came, on Trio's clock."""
+        self.has_stalled = False
+        """Whether the peer took no byte for too long."""
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send all of `data`; a peer that takes none of it for 10 s has lost the link."""
+        remaining = memoryview(data)
+        try:
+            while remaining:
+                with trio.fail_after(STALL_SECONDS):
+                    sent = await self._stream.socket.send(remaining)
+                remaining = remaining[sent:]
+        except trio.TooSlowError:
+            self.has_stalled = True
+            self.abort()
+            raise trio.BrokenResourceError("the peer takes no data") from None
+        except OSError as exc:
+            raise trio.BrokenResourceError(str(exc)) from exc
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until the socket has room; see `trio.abc.SendStream`."""
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Wait for bytes, and note when they came."""
+        data = await self._stream.receive_some(max_bytes)
+        self.received_at = trio.current_time()
+        return data
+
+    async def send_eof(self) -> None:
+        """Tell the peer that nothing follows; see `trio.abc.HalfCloseableStream`."""
+        await self._stream.send_eof()
+
+    async def aclose(self) -> None:
+        """Close the socket."""
+        await self._stream.aclose()
+
+    def abort(self) -> None:
+        """Close the socket; whoever waits on it gets `trio.ClosedResourceError`."""
+        self._stream.socket.close()
+
+    async def finish(self) -> None:
+        """Hang up such that the peer gets the last bytes that were sent.
+
+        A socket that is closed while unread bytes lie in it sends a reset, and a reset may
+        overtake what was sent before. So: say that nothing follows, and read what the peer still
+        sends until it hangs up, 5 s at most.
+        """
+        try:
+            with trio.move_on_after(CLOSE_SECONDS), suppress(*LOST):
+                await self.send_eof()
+                while await self.receive_some():
+                    pass
+        finally:
+            self.abort()
+
+
+LOST = (trio.BrokenResourceError, trio.ClosedResourceError)
+"""What a stream raises when the link ends, by the peer or by ourselves."""
+
+
+def _address(ask: Callable[[], _SocketName]) -> str:
+    try:
+        name = ask()
+    except OSError:
+        return "unknown"  # the peer of a connection just accepted may have gone already
+    match name:
+        case (host, port, *_):
+            return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        case _:
+            return name or "unnamed"

@@ -1,0 +1,90 @@
+"""Messages from pieces."""
+
+from __future__ import annotations
+
+import pytest
+from wsproto.events import BytesMessage, TextMessage
+
+from farcall._websocket.assembly import MAX_FRAGMENTS, Assembly, Refused
+from farcall.errors import CloseCode
+
+
+@pytest.fixture
+def assembly() -> Assembly:
+    return Assembly(max_message=10)
+
+
+def test_whole_messages(assembly: Assembly) -> None:
+    """A message in one piece comes out as it is."""
+    assert assembly.add(TextMessage("text")) == "text"
+    assert assembly.add(BytesMessage(b"bytes")) == b"bytes"
+    assert isinstance(assembly.add(BytesMessage(bytearray(b"x"))), bytes)
+
+
+def test_pieces_are_joined(assembly: Assembly) -> None:
+    """A message comes out with its last piece, and the next one begins afresh."""
+    assert assembly.add(TextMessage("gr", message_finished=False)) is None
+    assert assembly.add(TextMessage("ün")) == "grün"
+    assert assembly.add(BytesMessage(b"1", message_finished=False)) is None
+    assert assembly.add(BytesMessage(b"")) == b"1"
+
+
+def test_a_message_is_incomplete_until_its_last_piece(assembly: Assembly) -> None:
+    """It is from its first piece on, and be that empty."""
+    seen = [assembly.is_incomplete]
+    for is_last in (False, False, True):
+        assembly.add(TextMessage("", message_finished=is_last))
+        seen.append(assembly.is_incomplete)
+
+    assert seen == [False, True, True, False]
+
+
+@pytest.mark.parametrize("text", ["x" * 11, "ü" * 6])
+def test_a_whole_message_over_the_limit(assembly: Assembly, text: str) -> None:
+    """Bytes count, not characters."""
+    with pytest.raises(Refused, match="larger than 10 bytes") as caught:
+        assembly.add(TextMessage(text))
+
+    assert caught.value.code is CloseCode.TOO_BIG
+
+
+@pytest.mark.parametrize("text", ["x" * 10, "ü" * 5])
+def test_a_whole_message_within_the_limit(assembly: Assembly, text: str) -> None:
+    """The limit itself is allowed."""
+    assert assembly.add(TextMessage(text)) == text
+
+
+def test_pieces_over_the_limit(assembly: Assembly) -> None:
+    """All pieces count together, and the message is refused before its end."""
+    assembly.add(BytesMessage(b"x" * 10, message_finished=False))
+
+    with pytest.raises(Refused, match="larger than 10 bytes"):
+        assembly.add(BytesMessage(b"x", message_finished=False))
+
+
+def test_too_many_fragments(assembly: Assembly) -> None:
+    """The number of frames in a message is limited, however small they are."""
+    for _ in range(MAX_FRAGMENTS):
+        assembly.add(TextMessage("", message_finished=False))
+
+    with pytest.raises(Refused, match="more than 1024 fragments") as caught:
+        assembly.add(TextMessage("", message_finished=False))
+
+    assert caught.value.code is CloseCode.POLICY
+
+
+def test_fragments_are_counted_for_each_message(assembly: Assembly) -> None:
+    """The next message may have as many again."""
+    for _ in range(3):
+        for _ in range(MAX_FRAGMENTS - 1):
+            assembly.add(TextMessage("", message_finished=False))
+        assert assembly.add(TextMessage("end")) == "end"
+
+
+def test_pieces_of_one_frame_are_no_fragments() -> None:
+    """A frame that arrives slowly is one frame."""
+    assembly = Assembly(max_message=10_000)
+    for _ in range(2 * MAX_FRAGMENTS):
+        assembly.add(TextMessage("x", frame_finished=False, message_finished=False))
+
+    assert assembly.add(TextMessage("x")) == "x" * (2 * MAX_FRAGMENTS + 1)

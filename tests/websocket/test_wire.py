@@ -1,0 +1,163 @@
+"""The socket below a WebSocket."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from farcall._websocket.wire import Wire
+from tests.websocket.sockets import open_sockets
+
+
+class FakeSocket:
+    """A socket that takes a few bytes now and then."""
+
+    def __init__(self, takes: int, seconds: float) -> None:
+        self._takes, self._seconds = takes, seconds
+        self.taken = b""
+        self.closed = False
+
+    def getsockname(self) -> object:
+        return ("::1", 80, 0, 0)
+
+    def getpeername(self) -> object:
+        return ""
+
+    async def send(self, data: memoryview) -> int:
+        await trio.sleep(self._seconds)
+        self.taken += bytes(data[: self._takes])
+        return min(len(data), self._takes)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeStream:
+    """A socket stream, as far as `Wire.send_all` knows it."""
+
+    def __init__(self, socket: FakeSocket) -> None:
+        self.socket = socket
+
+
+def wire_on(socket: FakeSocket) -> Wire:
+    return Wire(cast(trio.SocketStream, FakeStream(socket)))
+
+
+async def test_slow_is_not_stalled(autojump_clock: MockClock) -> None:
+    """A peer may take as long as it likes if it takes something every 10 s."""
+    socket = FakeSocket(takes=1, seconds=9)
+    await wire_on(socket).send_all(b"12345")
+
+    assert socket.taken == b"12345"
+    assert trio.current_time() == pytest.approx(45)
+
+
+async def test_stalled(autojump_clock: MockClock) -> None:
+    """A peer that takes nothing for 10 s is hung up on."""
+    socket = FakeSocket(takes=1, seconds=11)
+    wire = wire_on(socket)
+    with pytest.raises(trio.BrokenResourceError, match="takes no data"):
+        await wire.send_all(b"12345")
+
+    assert trio.current_time() == pytest.approx(10)
+    assert wire.has_stalled
+    assert socket.closed
+
+
+async def test_addresses() -> None:
+    """Addresses are shown as in URLs, and the end of a socket pair has none."""
+    wire = wire_on(FakeSocket(1, 1))
+
+    assert (wire.local, wire.peer) == ("[::1]:80", "unnamed")
+
+    async with open_sockets() as (near, far):
+        assert Wire(near).peer == Wire(far).local
+        assert Wire(near).peer.startswith("127.0.0.1:")
+
+
+async def test_the_address_of_a_peer_that_is_gone() -> None:
+    """A peer that has reset the connection has no address any more, and that is no error."""
+    async with open_sockets() as (near, far):
+        await far.send_all(b"unread")  # what makes the close of the other end a reset
+        await near.wait_send_all_might_not_block()
+        near.socket.close()
+        with pytest.raises(trio.BrokenResourceError):
+            await far.receive_some()
+
+        assert Wire(far).peer == "unknown"
+
+
+async def test_is_a_stream() -> None:
+    """Whatever a stream does, TLS above it finds here."""
+    async with open_sockets() as (near, far):
+        left, right = Wire(near), Wire(far)
+        before = trio.current_time()
+        await left.wait_send_all_might_not_block()
+        await left.send_all(b"12")
+        await left.send_eof()
+
+        assert await right.receive_some(1) == b"1"
+        assert right.received_at >= before
+        assert await right.receive_some() == b"2"
+        assert await right.receive_some() == b""
+
+        await right.aclose()
+        await left.aclose()
+
+
+async def test_sending_to_a_peer_that_is_gone() -> None:
+    """What a socket says of a lost peer becomes BrokenResourceError."""
+    async with open_sockets() as (near, far):
+        await far.aclose()
+        with pytest.raises(trio.BrokenResourceError):  # at the second write at the latest
+            await Wire(near).send_all(b"x" * 16_000_000)
+
+
+async def test_abort_wakes_a_reader() -> None:
+    """Whoever reads when the wire is hung up gets ClosedResourceError."""
+    async with open_sockets() as (near, _), trio.open_nursery() as nursery:
+        wire = Wire(near)
+
+        async def read() -> None:
+            with pytest.raises(trio.ClosedResourceError):
+                await wire.receive_some()
+
+        nursery.start_soon(read)
+        await wait_all_tasks_blocked()
+        wire.abort()
+
+
+async def test_finish_lets_the_last_bytes_arrive() -> None:
+    """A peer that is still sending gets what was sent to it before we hung up."""
+    async with open_sockets() as (near, far):
+        left, right = Wire(near), Wire(far)
+        await right.send_all(b"x" * 100_000)
+        await left.send_all(b"goodbye")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(left.finish)
+
+            assert await right.receive_some() == b"goodbye"
+            assert await right.receive_some() == b""
+
+            await right.aclose()
+
+
+async def test_finish_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer that does not hang up is hung up on."""
+    monkeypatch.setattr("farcall._websocket.wire.CLOSE_SECONDS", 0.01)
+    async with open_sockets() as (near, far):
+        await Wire(near).finish()
+
+        assert near.socket.fileno() == -1
+        assert await far.receive_some() == b""
+
+
+async def test_finish_after_abort() -> None:
+    """A wire that has been hung up is finished."""
+    async with open_sockets() as (near, _):
+        wire = Wire(near)
+        wire.abort()
+        await wire.finish()
