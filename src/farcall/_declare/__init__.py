@@ -1,0 +1,32 @@
+"""Declaring services: `@service`, `@method` and the rest, and what they make of a class.
+
+A class goes one way through these files: `marks` (what decorators say about a member), `members`
+(its body), `reading` (each function, its types resolved), `methods` and `signals` (contract and
+codecs), `service` (put together under one name). `rules` numbers what can be wrong.
+"""
+
+from __future__ import annotations
+
+from farcall._declare.annotations import resolved_hints
+from farcall._declare.classes import functions, service, service_of
+from farcall._declare.marks import background, local, method, stream
+from farcall._declare.methods import Method, method_of
+from farcall._declare.rules import Rule
+from farcall._declare.service import Service
+from farcall._declare.signals import SignalEntry
+
+__all__ = [
+    "Method",
+    "Rule",
+    "Service",
+    "SignalEntry",
+    "background",
+    "functions",
+    "local",
+    "method",
+    "method_of",
+    "resolved_hints",
+    "service",
+    "service_of",
+    "stream",
+]

@@ -1,0 +1,88 @@
+"""Annotations as written, turned into the types that they name."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import typing
+from collections.abc import Mapping
+from inspect import unwrap
+from typing import Any, ClassVar, get_args, get_origin
+
+import attrs
+
+from farcall._declare.rules import Rule, Site, site_of_attribute
+
+
+@attrs.frozen
+class Scope:
+    """Where the names in the annotations of one class are looked up.
+
+    Under ``from __future__ import annotations`` they are looked up late, when the class is
+    there: in its module, as Python does, and beyond that in the function around the class and in
+    the class itself, where their names stood when they were written.
+    """
+
+    nearby: Mapping[str, object]
+
+    @staticmethod
+    def inside(owner: type[Any], around: Mapping[str, object]) -> Scope:
+        """Look in the class as well; a *method* called ``list`` does not hide the type."""
+        inside = {name: each for name, each in vars(owner).items() if isinstance(each, type)}
+        return Scope({**around, **inside})
+
+    def resolve(self, annotation: object, owner: object, site: Site, what: str) -> Any:
+        """Turn an annotation of `owner` (a function or class) into a type.
+
+        Raises:
+            DeclarationError: a name in it is not defined, or it is no Python expression.
+        """
+        holder = type("Holder", (), {"__annotations__": {"it": annotation}})
+        names = _names_of_module(owner)
+        try:
+            return typing.get_type_hints(holder, names, self.nearby, include_extras=True)["it"]
+        except NameError as exc:
+            raise site.error(
+                Rule.UNRESOLVED_ANNOTATION,
+                f"the annotation of {what} names {exc.name!r}, which is not defined",
+                f"Define or import {exc.name} in the module, outside of `if TYPE_CHECKING`",
+            ) from exc
+        except Exception as exc:  # an annotation is any expression and may raise anything
+            raise site.error(
+                Rule.UNRESOLVED_ANNOTATION,
+                f"the annotation of {what} cannot be evaluated ({exc})",
+                "Write a type there",
+            ) from exc
+
+
+def resolved_hints(cls: type[Any]) -> dict[str, Any]:
+    """Resolve the annotations of a class and its bases, as those of a stub.
+
+    Raises:
+        DeclarationError: a name in one is not defined.
+    """
+    return {
+        attribute: Scope.inside(base, {}).resolve(
+            annotation, base, site_of_attribute(base, attribute), attribute
+        )
+        for base in reversed(cls.__mro__)
+        for attribute, annotation in inspect.get_annotations(base).items()
+    }
+
+
+def names_around(depth: int) -> Mapping[str, object]:
+    """Collect the local names of the function `depth` frames above; none for a module."""
+    frame = sys._getframe(depth + 1)
+    return {} if frame.f_locals is frame.f_globals else dict(frame.f_locals)
+
+
+def without_class_var(annotation: object) -> object:
+    """Give ``T`` for ``ClassVar[T]``."""
+    return get_args(annotation)[0] if get_origin(annotation) is ClassVar else annotation
+
+
+def _names_of_module(owner: object) -> dict[str, Any]:
+    if isinstance(owner, type):
+        return dict(vars(sys.modules[owner.__module__]))
+    inner = unwrap(owner) if callable(owner) else owner
+    return getattr(inner, "__globals__", {})

@@ -1,0 +1,151 @@
+"""`@service` and `functions`: a class, or some functions, made into a service.
+
+Types are resolved and rules checked when the class is made, so a wrong declaration is an error of
+the import and not of some later call.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import Any, TypeVar, overload
+
+from farcall._declare.annotations import Scope, names_around
+from farcall._declare.kept import check_kept
+from farcall._declare.marks import Marks, marks_of, not_yet
+from farcall._declare.members import Member, read_body
+from farcall._declare.names import check_service_name
+from farcall._declare.reading import Reading, read_function
+from farcall._declare.rules import (
+    Rule,
+    site_of_call,
+    site_of_class,
+    site_of_object,
+)
+from farcall._declare.service import Service, attach_service, declared_on
+
+C = TypeVar("C", bound=type[Any])
+
+
+@overload
+def service(cls: C, /) -> C: ...
+@overload
+def service(*, name: str | None = None, protected: bool | None = None) -> Callable[[C], C]: ...
+def service(cls: Any = None, /, *, name: str | None = None, protected: bool | None = None) -> Any:
+    """Make a class a service: its public methods are endpoints, its signals are events.
+
+    It goes on top of all other class decorators.
+
+    Args:
+        cls: The class, where the decorator is used without parentheses.
+        name: What stands before the members' names on the wire, in place of the class's name;
+            empty for bare names.
+        protected: Not there yet; refused.
+
+    Returns:
+        The class itself, or a decorator that returns it.
+
+    Raises:
+        DeclarationError: a member breaks a rule; it says where, and what to write instead.
+    """
+    around = names_around(1)
+
+    def declare(cls: C) -> C:
+        if not isinstance(cls, type):
+            raise site_of_object(cls).error(
+                Rule.NO_CLASS,
+                "@service is for classes, and this is none",
+                "Decorate the class, or pass functions to farcall.functions(...)",
+            )
+        _declare(cls, cls.__name__ if name is None else name, protected, around)
+        return cls
+
+    return declare if cls is None else declare(cls)
+
+
+def functions(*functions: Callable[..., object], name: str) -> object:
+    """Make a service out of plain functions.
+
+    Args:
+        functions: Each is an endpoint; `method` may give it options.
+        name: What stands before the functions' names on the wire; empty for bare names.
+
+    Returns:
+        A service object, to be served like any other.
+
+    Raises:
+        DeclarationError: a function breaks a rule; it says where, and what to write instead.
+
+    >>> def add(a: int, b: int) -> int:
+    ...     return a + b
+    >>> calculator = functions(add, name="calc")
+    """
+    scope, site = Scope(names_around(1)), site_of_call(1, "functions()")
+    check_service_name(name, site)
+    body = dict[str, Member]()
+    for function in functions:
+        reading = _read_plain(function, scope)
+        if reading.attribute in body:
+            problem = f"two of the functions are called {reading.attribute}"
+            raise reading.site.error(Rule.TAKEN_NAME, problem, "Give one of them another name")
+        body[reading.attribute] = reading
+    members = {function.__name__: staticmethod(function) for function in functions}
+    cls = type(_class_name(name), (), members)
+    attach_service(cls, name, body, site)
+    return cls()
+
+
+def service_of(target: object) -> Service:
+    """Give the service of a decorated class, or of an object of one.
+
+    An object of a subclass that is not decorated itself has the contract of the nearest class
+    that is.
+
+    Raises:
+        DeclarationError: there is no such class, or the subclass does not keep its contract.
+    """
+    cls = target if isinstance(target, type) else type(target)
+    service = next(filter(None, map(declared_on, cls.__mro__)), None)
+    if service is None:
+        raise site_of_object(target).error(
+            Rule.NO_SERVICE,
+            "it is no service",
+            "Decorate its class with @service, or pass functions to farcall.functions(...)",
+        )
+    if cls is not service.cls:
+        check_kept(service, cls)
+    return service
+
+
+def _declare(
+    cls: type[Any], name: str, protected: bool | None, around: Mapping[str, object]
+) -> None:
+    site = site_of_class(cls)
+    if protected is not None:
+        raise not_yet(site, Rule.PROTECTED_LATER)
+    check_service_name(name, site)
+    attach_service(cls, name, read_body(cls, Scope.inside(cls, around)), site)
+
+
+def _read_plain(function: object, scope: Scope) -> Reading:
+    if not isinstance(function, FunctionType) or not function.__name__.isidentifier():
+        raise site_of_object(function).error(
+            Rule.NO_FUNCTION,
+            "only functions made by def can be endpoints",
+            "Write a def that calls it",
+        )
+    marks = marks_of(function) or Marks()
+    if marks.kind != "method":
+        raise site_of_object(function).error(
+            Rule.CONFLICTING_MARKS,
+            f"it is marked @{marks.kind} and passed to functions(), which makes an endpoint of it",
+            "Do one of the two",
+        )
+    return read_function(function, function.__name__, marks, scope, has_self=False)
+
+
+def _class_name(name: str) -> str:
+    """Make the name of a class, by which the stub is called."""
+    words = re.findall(r"[^\W_]+", name)
+    return "".join(word[0].upper() + word[1:] for word in words) or "Functions"

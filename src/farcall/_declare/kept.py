@@ -1,0 +1,73 @@
+"""Whether a subclass that is not decorated keeps the contract of the one that is.
+
+Such a subclass is a second implementation: a fake for tests, a variant. It is called by the
+contract, so what it overrides must take the same arguments.
+"""
+
+from __future__ import annotations
+
+import inspect
+from itertools import takewhile
+from types import FunctionType
+from typing import Any
+
+from farcall._contract.spec import MethodSpec
+from farcall._declare.methods import Method
+from farcall._declare.reading import is_async
+from farcall._declare.rules import Rule, site_of_attribute
+from farcall._declare.service import Service, is_declaration
+
+
+def check_kept(service: Service, cls: type[Any]) -> None:
+    """Refuse a subclass that calls by the contract would not fit.
+
+    Raises:
+        DeclarationError: it declares members itself, or overrides one by what calls do not fit.
+    """
+    for base in takewhile(lambda base: base is not service.cls, cls.__mro__):
+        _check_declarations(base)
+    for method in service.methods.values():
+        if not _takes_calls_of(method, inspect.getattr_static(cls, method.attribute)):
+            raise site_of_attribute(cls, method.attribute).error(
+                Rule.CHANGED_MEMBER,
+                f"it overrides an endpoint of {service.cls.__name__} and cannot be called like it",
+                f"Take the same arguments by {_kind(method)}, or decorate the class with @service",
+            )
+
+
+def _check_declarations(cls: type[Any]) -> None:
+    for attribute, value in vars(cls).items():
+        if is_declaration(value):
+            raise site_of_attribute(cls, attribute).error(
+                Rule.LOST_MEMBER,
+                "it is declared in a class that is not decorated, and so has no effect",
+                f"Decorate {cls.__name__} with @service",
+            )
+
+
+def _takes_calls_of(method: Method, override: object) -> bool:
+    if not isinstance(override, FunctionType) or is_async(override) != method.is_async:
+        return False
+    signature = inspect.signature(override)
+    return all(_binds(signature, method.spec, is_full) for is_full in (True, False))
+
+
+def _binds(signature: inspect.Signature, spec: MethodSpec, is_full: bool) -> bool:
+    """Try a call with all arguments, or only with those that must be given; each is its name."""
+    given = [each for each in spec.arguments if is_full or each.default is None]
+    by_position = [each.name for each in given if each.role != "keyword"]
+    by_name = {each.name: each.name for each in given if each.role == "keyword"}
+    try:
+        bound = signature.bind("self", *by_position, **by_name)
+    except TypeError:
+        return False
+    swappable = {each.name for each in given if each.role == "either"}
+    return all(value not in swappable or value == name for name, value in _texts(bound))
+
+
+def _texts(bound: inspect.BoundArguments) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in bound.arguments.items() if isinstance(value, str)]
+
+
+def _kind(method: Method) -> str:
+    return "async def" if method.is_async else "def"

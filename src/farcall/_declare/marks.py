@@ -1,0 +1,238 @@
+"""What a decorator says about one member: `@method`, `@local`, `@background`, `@stream`.
+
+A decorator only leaves a mark on its function and hands it back; the class decorator reads the
+marks. What a mark says that is wrong in itself is refused right here, where the line is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Set
+from contextlib import AbstractAsyncContextManager
+from types import FunctionType
+from typing import Any, Literal, ParamSpec, TypeGuard, TypeVar, overload
+
+import attrs
+
+from farcall._declare.rules import Rule, Site, site_of_function, site_of_object
+from farcall.errors import ApplicationError
+
+F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_ATTRIBUTE = "__farcall_marks__"
+
+
+@attrs.frozen
+class Marks:
+    """What the decorator of a member said."""
+
+    kind: Literal["method", "local", "background"] = "method"
+    name: str | None = None
+    raises: tuple[type[ApplicationError], ...] = ()
+    oneway: bool = False
+
+
+def marks_of(member: object) -> Marks | None:
+    """Read what a decorator left on a member, or None where there was none."""
+    found = getattr(function_within(member), _ATTRIBUTE, None)
+    return found if isinstance(found, Marks) else None
+
+
+def function_within(member: object) -> object:
+    """Look through `staticmethod`, `classmethod` and `property` to the function inside."""
+    if isinstance(member, staticmethod | classmethod):
+        return member.__func__
+    return member.fget if isinstance(member, property) else member
+
+
+@overload
+def method(function: F, /) -> F: ...
+@overload
+def method(
+    *,
+    name: str | None = None,
+    raises: Iterable[type[ApplicationError]] = (),
+    oneway: bool = False,
+    protected: bool | None = None,
+    roles: Set[str] = frozenset(),
+    thread: bool = False,
+    ordered: bool = False,
+    idempotent: bool = False,
+) -> Callable[[F], F]: ...
+def method(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    raises: Iterable[type[ApplicationError]] = (),
+    oneway: bool = False,
+    protected: bool | None = None,
+    roles: Set[str] = frozenset(),
+    thread: bool = False,
+    ordered: bool = False,
+    idempotent: bool = False,
+) -> Any:
+    """Give an endpoint options; a public method of a service is one without this, too.
+
+    Args:
+        function: The method, where the decorator is used without parentheses.
+        name: What stands for the member's name in ``Service.member`` on the wire.
+        raises: The errors that cross the wire as themselves, with their fields.
+        oneway: Whether callers send a notification and get no answer.
+        protected: Not there yet; refused.
+        roles: Not there yet; refused.
+        thread: Not there yet; refused.
+        ordered: Not there yet; refused.
+        idempotent: Not there yet; refused.
+
+    Returns:
+        The function itself, or a decorator that returns it.
+
+    Raises:
+        DeclarationError: an option is wrong, or not there yet.
+    """
+    later = {
+        Rule.PROTECTED_LATER: protected is not None or bool(roles),
+        Rule.THREAD_LATER: thread,
+        Rule.ORDERED_LATER: ordered,
+        Rule.IDEMPOTENT_LATER: idempotent,
+    }
+
+    def mark(function: F) -> F:
+        site = _site_to_mark(function, "@method")
+        for rule in (rule for rule, is_used in later.items() if is_used):
+            raise not_yet(site, rule)
+        marks = Marks("method", name, _errors_listed(site, raises), oneway)
+        return _leave(function, site, marks)
+
+    return mark if function is None else mark(function)
+
+
+def local(function: F, /) -> F:
+    """Keep a public method off the wire.
+
+    Args:
+        function: The method; a static or class method may be marked, too.
+
+    Returns:
+        The same.
+
+    Raises:
+        DeclarationError: it is no function, or marked otherwise already.
+    """
+    return _leave(function, _site_to_mark(function, "@local"), Marks("local"))
+
+
+def background(function: F, /) -> F:
+    """Run an async method without parameters in the server's nursery while its service is served.
+
+    Args:
+        function: The method.
+
+    Returns:
+        The same.
+
+    Raises:
+        DeclarationError: it is no function, or marked otherwise already.
+    """
+    return _leave(function, _site_to_mark(function, "@background"), Marks("background"))
+
+
+def stream(
+    function: Callable[P, AsyncIterator[T]], /
+) -> Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]]:
+    """Declare an async generator a stream; not there yet, so every use is refused.
+
+    Args:
+        function: The async generator.
+
+    Raises:
+        DeclarationError: always.
+    """
+    raise not_yet(_site_to_mark(function, "@stream"), Rule.STREAM_LATER)
+
+
+_LATER = {
+    Rule.STREAM_LATER: ("@stream", "Return a list, or emit the values on a Signal"),
+    Rule.PROTECTED_LATER: (
+        "protected=, roles= and allow=",
+        "Leave them out, and let only those connect who may call",
+    ),
+    Rule.THREAD_LATER: (
+        "thread=",
+        "Make the method async and await trio.to_thread.run_sync in it",
+    ),
+    Rule.ORDERED_LATER: ("ordered=", "Leave it out, and take a trio.Lock in the method"),
+    Rule.IDEMPOTENT_LATER: (
+        "idempotent=",
+        "Leave it out, and let callers repeat the call on ConnectionLost",
+    ),
+    Rule.HISTORY_LATER: ("history=", "Leave it out; retain=True keeps the last value"),
+    Rule.UPLOAD_LATER: (
+        "An AsyncIterable parameter (an upload)",
+        "Take a list, or let the caller call once for each item",
+    ),
+    Rule.TASK_STATUS_LATER: (
+        "A task_status parameter",
+        "Leave it out, and tell about the start by a Signal",
+    ),
+}
+
+
+def not_yet(site: Site, rule: Rule) -> Exception:
+    """Make the error for a part of farcall that is planned but not there.
+
+    Such a part is refused rather than accepted without effect: a method that was declared
+    protected must not be open to everyone.
+    """
+    what, instead = _LATER[rule]
+    return site.error(rule, f"{what} is not supported by this version of farcall", instead)
+
+
+def _site_to_mark(function: object, decorator: str) -> Site:
+    inner = function_within(function)
+    if isinstance(inner, FunctionType):
+        return site_of_function(inner)
+    raise site_of_object(inner).error(
+        Rule.NO_FUNCTION,
+        f"{decorator} is for functions written in a class, and this is no function",
+        "Write a def, and decorate that",
+    )
+
+
+def _leave(function: F, site: Site, marks: Marks) -> F:
+    present = marks_of(function)
+    if present is not None:
+        raise site.error(
+            Rule.CONFLICTING_MARKS,
+            f"@{marks.kind} stands beside @{present.kind}",
+            "Keep one of the two",
+        )
+    setattr(function_within(function), _ATTRIBUTE, marks)
+    return function
+
+
+def _errors_listed(site: Site, raises: object) -> tuple[type[ApplicationError], ...]:
+    if isinstance(raises, type) or not isinstance(raises, Iterable):
+        name = getattr(raises, "__name__", repr(raises))
+        raise site.error(
+            Rule.BAD_ERROR, "raises= takes a list of classes", f"Write raises=[{name}]"
+        )
+    return tuple(_application_error(site, each) for each in raises)
+
+
+def _is_derived(listed: object) -> TypeGuard[type[ApplicationError]]:
+    is_class = isinstance(listed, type) and issubclass(listed, ApplicationError)
+    return is_class and listed is not ApplicationError
+
+
+def _application_error(site: Site, listed: object) -> type[ApplicationError]:
+    if _is_derived(listed):
+        return listed
+    name = getattr(listed, "__name__", repr(listed))
+    raise site.error(
+        Rule.BAD_ERROR,
+        f"raises= lists {name}, which is no class derived from ApplicationError",
+        "Derive an attrs class from farcall.ApplicationError and raise that",
+    )

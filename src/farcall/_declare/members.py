@@ -1,0 +1,143 @@
+"""The body of a decorated class: what of it goes on the wire, and what is a mistake."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterator
+from functools import partialmethod
+from types import FunctionType
+from typing import Any, NewType, TypeAlias, get_origin
+
+import attrs
+
+from farcall._declare.annotations import Scope
+from farcall._declare.marks import Marks, marks_of
+from farcall._declare.reading import Reading, read_function
+from farcall._declare.rules import Rule, site_of_attribute
+from farcall._declare.signals import SignalReading, read_signal
+from farcall._signals import Signal
+
+Member: TypeAlias = Reading | SignalReading
+
+
+def read_body(cls: type[Any], scope: Scope) -> dict[str, Member]:
+    """Read the endpoints, signals and background tasks that are written in a class.
+
+    Raises:
+        DeclarationError: something in it looks like one of these and cannot be one.
+    """
+    body = _Body(cls, scope)
+    body.check_signals()
+    found = {name: body.read(name, value) for name, value in vars(cls).items()}
+    return {name: member for name, member in found.items() if member is not None}
+
+
+def check_background(reading: Reading) -> None:
+    """Refuse a background task that nobody could start, or whose result nobody would see.
+
+    Raises:
+        DeclarationError: it is a plain ``def``, has parameters or a result.
+    """
+    if not reading.is_async or reading.parameters or reading.result not in (None, type(None)):
+        raise reading.site.error(
+            Rule.BAD_BACKGROUND,
+            "a background task is started by the server, which gives it nothing and gets nothing",
+            f"Write `async def {reading.attribute}(self) -> None`",
+        )
+
+
+@attrs.frozen
+class _Body:
+    cls: type[Any]
+    scope: Scope
+
+    def read(self, attribute: str, value: object) -> Member | None:
+        marks = self._marks(attribute)
+        if attribute.startswith("_") and marks.kind != "background":
+            self._check_private(attribute, value)
+            return None
+        if isinstance(value, Signal):
+            return read_signal(self.cls, attribute, value, self.scope)
+        if marks.kind == "local" or not self._is_endpoint(attribute, value):
+            return None
+        return self._read_function(attribute, value, marks)
+
+    def check_signals(self) -> None:
+        """Refuse signals that are fields of each object, and those that were never made."""
+        fields = dict(_fields_of(self.cls))
+        for attribute, default in fields.items():
+            if isinstance(default, Signal) or self._is_annotated_signal(attribute):
+                raise site_of_attribute(self.cls, attribute).error(
+                    Rule.SIGNAL_IS_FIELD,
+                    f"{_maker_of_fields(self.cls)} makes a field of this signal",
+                    f"Write `{attribute}: ClassVar[Signal[...]] = Signal()`",
+                )
+        for attribute in inspect.get_annotations(self.cls).keys() - vars(self.cls).keys():
+            if attribute not in fields and self._is_annotated_signal(attribute):
+                raise site_of_attribute(self.cls, attribute).error(
+                    Rule.SIGNAL_WITHOUT_VALUE,
+                    "it is annotated as a signal and has no value",
+                    "Write `= Signal()` behind the annotation",
+                )
+
+    def _is_annotated_signal(self, attribute: str) -> bool:
+        written = inspect.get_annotations(self.cls).get(attribute)
+        # Other annotations may name what only type checkers see, and are none of our business.
+        if "Signal" not in str(written) or "ClassVar" in str(written):
+            return False
+        site = site_of_attribute(self.cls, attribute)
+        annotation = self.scope.resolve(written, self.cls, site, "the signal")
+        return (get_origin(annotation) or annotation) is Signal
+
+    def _marks(self, attribute: str) -> Marks:
+        """Give the marks of a member, or else those of what it overrides.
+
+        What was kept off the wire, or promised to callers, stays so until somebody says otherwise.
+        """
+        bodies = [vars(base) for base in self.cls.__mro__]
+        found = (marks_of(body[attribute]) for body in bodies if attribute in body)
+        return next((marks for marks in found if marks is not None), Marks())
+
+    def _is_endpoint(self, attribute: str, value: object) -> bool:
+        """Say whether a public member is meant to be called, and so has to be an endpoint."""
+        if attribute in dict(_fields_of(self.cls)) or isinstance(value, type | NewType):
+            return False
+        is_alias = get_origin(value) is not None
+        return isinstance(value, _METHOD_LIKE) or (callable(value) and not is_alias)
+
+    def _read_function(self, attribute: str, value: object, marks: Marks) -> Reading:
+        if not isinstance(value, FunctionType):
+            raise site_of_attribute(self.cls, attribute).error(
+                Rule.NO_FUNCTION,
+                f"a public {type(value).__name__} cannot be an endpoint",
+                "Make it a method, keep it off the wire with @local, or put _ before its name",
+            )
+        reading = read_function(value, attribute, marks, self.scope)
+        if marks.kind == "background":
+            check_background(reading)
+        return reading
+
+    def _check_private(self, attribute: str, value: object) -> None:
+        marks = marks_of(value)
+        if isinstance(value, Signal) or (marks is not None and marks.kind == "method"):
+            raise site_of_attribute(self.cls, attribute).error(
+                Rule.PRIVATE_MEMBER,
+                "a name with a leading underscore stays off the wire",
+                f"Call it {attribute.lstrip('_')}, or take the declaration away",
+            )
+
+
+_METHOD_LIKE = (staticmethod, classmethod, partialmethod)
+
+
+def _fields_of(cls: type[Any]) -> Iterator[tuple[str, object]]:
+    """Give the fields of attrs classes and dataclasses, with their defaults."""
+    if attrs.has(cls):
+        yield from ((field.name, field.default) for field in attrs.fields(cls))
+    elif dataclasses.is_dataclass(cls):
+        yield from ((field.name, field.default) for field in dataclasses.fields(cls))
+
+
+def _maker_of_fields(cls: type[Any]) -> str:
+    return "attrs" if attrs.has(cls) else "dataclass"

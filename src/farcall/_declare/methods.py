@@ -1,0 +1,134 @@
+"""An endpoint: what was read of a function, with its contract and its codecs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import attrs
+
+from farcall._codec import OMIT, Arguments, Codec, ErrorCodec, codec_of
+from farcall._contract.literals import literal_source
+from farcall._contract.spec import ArgumentSpec, Default, MethodSpec, Scalar, TypeSpec
+from farcall._contract.types import Definitions, describe
+from farcall._contract.unsupported import UnsupportedType
+from farcall._declare.annotations import Scope
+from farcall._declare.marks import Marks
+from farcall._declare.reading import Reading, ReadParameter, read_function
+from farcall._declare.rules import Rule, Site
+from farcall.errors import ApplicationError, DeclarationError, EncodeError
+
+
+@attrs.frozen(eq=False)
+class Method:
+    """An endpoint: its contract, and what carries its values over the wire."""
+
+    spec: MethodSpec
+    attribute: str
+    """What to call is ``getattr(instance, attribute)``."""
+    arguments: Arguments
+    result: Codec[Any]
+    errors: ErrorCodec
+    is_async: bool
+    """Whether the call is to be awaited; a plain ``def`` runs inline."""
+
+
+def endpoint_of(reading: Reading, wire_name: str, definitions: Definitions) -> Method:
+    """Make the endpoint that goes by `wire_name`, and define the types that it names.
+
+    Raises:
+        DeclarationError: a type in it cannot cross the wire, or its options contradict it.
+    """
+    spec = MethodSpec(
+        name=reading.attribute,
+        wire_name=wire_name,
+        arguments=tuple(_argument(each, reading.site, definitions) for each in reading.parameters),
+        result=described(reading.result, definitions, reading.site, "the result"),
+        raises=tuple(_error(each, reading.site, definitions) for each in reading.marks.raises),
+        oneway=reading.marks.oneway,
+        inline=not reading.is_async,
+        doc=reading.doc,
+    )
+    if spec.oneway:
+        _check_oneway(spec, reading.site)
+    return Method(
+        spec,
+        reading.attribute,
+        Arguments(reading.parameters),
+        codec_of(reading.result),
+        ErrorCodec(reading.marks.raises),
+        reading.is_async,
+    )
+
+
+def method_of(
+    function: Callable[..., Any],
+    wire_name: str,
+    raises: Iterable[type[ApplicationError]] = (),
+    *,
+    oneway: bool = False,
+) -> Method:
+    """Read one method of a stub, by the rules by which that of the service was read.
+
+    Raises:
+        DeclarationError: the function could not be an endpoint.
+    """
+    marks = Marks("method", raises=tuple(raises), oneway=oneway)
+    return endpoint_of(
+        read_function(function, function.__name__, marks, Scope({})), wire_name, Definitions()
+    )
+
+
+def described(annotation: Any, definitions: Definitions, site: Site, what: str) -> TypeSpec:
+    """Turn an annotation into its part of the contract.
+
+    Raises:
+        DeclarationError: it cannot cross the wire.
+    """
+    try:
+        return describe(annotation, definitions)
+    except UnsupportedType as exc:
+        raise _unsupported(exc, Rule.UNSUPPORTED_TYPE, site, what) from exc
+
+
+def _unsupported(exc: UnsupportedType, rule: Rule, site: Site, what: str) -> DeclarationError:
+    place = f"{what}, at {exc.path}" if exc.path else what
+    return site.error(rule, f"{place}: {exc.problem}", exc.fix[:1].upper() + exc.fix[1:])
+
+
+def _argument(parameter: ReadParameter, site: Site, definitions: Definitions) -> ArgumentSpec:
+    what = f"parameter {parameter.name!r}"
+    type_ = described(parameter.annotation, definitions, site, what)
+    if not parameter.has_default:
+        return ArgumentSpec(parameter.name, type_, parameter.role)
+    if parameter.default is not OMIT:
+        _check_default(parameter, site)
+    default = Default(literal_source(parameter.default))
+    return ArgumentSpec(parameter.name, type_, parameter.role, default)
+
+
+def _check_default(parameter: ReadParameter, site: Site) -> None:
+    try:
+        codec_of(parameter.annotation).encode(parameter.default)
+    except EncodeError as exc:
+        problem = f"the default of parameter {parameter.name!r} is not of its type: {exc}"
+        hint = "`| None`" if parameter.default is None else "the type of the default"
+        fix = f"Add {hint} to the annotation, or give another default"
+        raise site.error(Rule.BAD_DEFAULT, problem, fix) from exc
+
+
+def _error(cls: type[ApplicationError], site: Site, definitions: Definitions) -> str:
+    try:
+        describe(cls, definitions)
+    except UnsupportedType as exc:
+        raise _unsupported(exc, Rule.BAD_ERROR, site, f"raises= lists {cls.__name__}") from exc
+    return cls.__name__
+
+
+def _check_oneway(spec: MethodSpec, site: Site) -> None:
+    if spec.result != Scalar("none") or spec.raises:
+        raise site.error(
+            Rule.ONEWAY_ANSWERS,
+            "a one-way method sends no answer, but has a result or errors",
+            "Let it return None and raise nothing declared, or leave out oneway=True",
+        )

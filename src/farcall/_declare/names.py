@@ -1,0 +1,61 @@
+"""Names on the wire: which are reserved, and that none is taken twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from farcall._declare.rules import Rule, Site
+
+_RESERVED_PREFIXES = ("rpc.", "$/")
+"""JSON-RPC 2.0, section 4: "Method names that begin with the word rpc followed by a period
+character are reserved for rpc-internal methods"; ``$/`` is what language servers use likewise."""
+
+_RESERVED = frozenset({"__listMethods"})
+"""An internal method of rpc-websockets."""
+
+
+def check_service_name(name: object, site: Site) -> None:
+    """Refuse a service name that no member could have a wire name with.
+
+    Raises:
+        DeclarationError: the name is reserved, or is no text without spaces.
+    """
+    if name != "":
+        _check(name, site)
+        _check(f"{name}.member", site)
+
+
+def wire_names(service: str, parts: Mapping[str, str], sites: Mapping[str, Site]) -> dict[str, str]:
+    """Give each member its name on the wire.
+
+    Args:
+        service: The name of the service; empty for bare names.
+        parts: By attribute, what stands for the member in ``Service.member``.
+        sites: By attribute, where it is declared.
+
+    Raises:
+        DeclarationError: a name is reserved, or two members have the same.
+    """
+    taken = dict[str, str]()
+    for attribute, part in parts.items():
+        site = sites[attribute]
+        _check(part, site)
+        name = f"{service}.{part}" if service else part
+        _check(name, site)
+        if name in taken:
+            raise site.error(
+                Rule.TAKEN_NAME,
+                f"{taken[name]} is called {name!r} on the wire already",
+                "Give one of them another name",
+            )
+        taken[name] = attribute
+    return {attribute: name for name, attribute in taken.items()}
+
+
+def _check(name: object, site: Site) -> None:
+    if not isinstance(name, str) or not name or any(map(str.isspace, name)):
+        fix = "Write some text without spaces"
+        raise site.error(Rule.BAD_NAME, f"{name!r} is no name for the wire", fix)
+    if name in _RESERVED or name.startswith(_RESERVED_PREFIXES):
+        fix = "Choose another name"
+        raise site.error(Rule.BAD_NAME, f"the name {name!r} belongs to the protocol", fix)

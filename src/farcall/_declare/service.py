@@ -1,0 +1,158 @@
+"""A service: the members of decorated classes, put together under one name.
+
+Each class reads its own body; what it inherits from other decorated classes is taken over as read
+there, and gets its name. Members of bases that are not decorated stay off the wire.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from farcall._contract.digest import digest
+from farcall._contract.spec import ServiceSpec
+from farcall._contract.types import Definitions
+from farcall._declare.marks import marks_of
+from farcall._declare.members import Member
+from farcall._declare.methods import Method, endpoint_of
+from farcall._declare.names import wire_names
+from farcall._declare.reading import Reading
+from farcall._declare.rules import Rule, Site, site_of_attribute, site_of_class
+from farcall._declare.signals import SignalEntry, SignalReading, event_of
+from farcall._signals import Signal
+
+_ATTRIBUTE = "__farcall_service__"
+
+
+@attrs.frozen(eq=False)
+class Service:
+    """A decorated class: its contract, and how its members are called and emitted."""
+
+    cls: type[Any]
+    spec: ServiceSpec
+    digest: str
+    methods: Mapping[str, Method]
+    """By wire name."""
+    signals: Mapping[str, SignalEntry]
+    """By wire name."""
+    background: tuple[str, ...]
+    """The attributes of the methods to run while the service is served."""
+    body: Mapping[str, Member] = attrs.field(repr=False)
+    """What is written in the class itself, without its bases."""
+
+
+def attach_service(cls: type[Any], name: str, body: Mapping[str, Member], site: Site) -> None:
+    """Make the service of a class whose body has been read, and keep it on the class.
+
+    Raises:
+        DeclarationError: there are no members, or one of them breaks a rule.
+    """
+    members = _inherited(cls) | dict(body)
+    _check_lost(cls)
+    if not members:
+        raise site.error(
+            Rule.NO_MEMBERS,
+            "the service has no members",
+            "Write a public method or a Signal in its body, or decorate the base that has them",
+        )
+    service = _assembled(cls, name, members, body)
+    for entry in service.signals.values():
+        entry.signal.configure(cls, entry.codecs)
+    setattr(cls, _ATTRIBUTE, service)
+
+
+def declared_on(cls: type[Any]) -> Service | None:
+    """Give the service of this very class, or None where it is not decorated.
+
+    Raises:
+        DeclarationError: the class was made anew after it had been decorated.
+    """
+    found = vars(cls).get(_ATTRIBUTE)
+    if not isinstance(found, Service):
+        return None
+    if found.cls is not cls or any(_is_gone(each, cls) for each in _signals_in(found.body)):
+        raise site_of_class(cls).error(
+            Rule.REPLACED_CLASS,
+            "another decorator changed the class after @service had read it",
+            "Put @service on top of attrs.define and the like",
+        )
+    return found
+
+
+def _inherited(cls: type[Any]) -> dict[str, Member]:
+    """Collect the members of decorated bases, without those that the class has in its body."""
+    members = dict[str, Member]()
+    for base in reversed(cls.__mro__):
+        service = declared_on(base)
+        if service is not None or base is cls:
+            members = {name: each for name, each in members.items() if name not in vars(base)}
+        if service is not None:
+            members.update(service.body)
+    return members
+
+
+def _check_lost(cls: type[Any]) -> None:
+    """Refuse declarations in bases that are not decorated: they would be without effect."""
+    decorated = [base for base in cls.__mro__ if base is cls or declared_on(base)]
+    known = {name for base in decorated for name in vars(base)}
+    for base in (base for base in cls.__mro__ if base not in decorated):
+        for attribute, value in vars(base).items():
+            if attribute not in known and is_declaration(value):
+                raise site_of_attribute(base, attribute).error(
+                    Rule.LOST_MEMBER,
+                    f"it is declared in a class that is not decorated, and {cls.__name__} is",
+                    f"Decorate {base.__name__} with @service, too",
+                )
+
+
+def is_declaration(value: object) -> bool:
+    """Say whether a value in the body of a class only makes sense in that of a service."""
+    marks = marks_of(value)
+    return isinstance(value, Signal) or (marks is not None and marks.kind != "local")
+
+
+def _assembled(
+    cls: type[Any], name: str, members: Mapping[str, Member], body: Mapping[str, Member]
+) -> Service:
+    on_wire = {key: each for key, each in members.items() if not _is_background(each)}
+    names = wire_names(
+        name,
+        {key: each.wire_part for key, each in on_wire.items()},
+        {key: each.site for key, each in on_wire.items()},
+    )
+    definitions = Definitions()
+    methods = {
+        names[key]: endpoint_of(each, names[key], definitions)
+        for key, each in on_wire.items()
+        if isinstance(each, Reading)
+    }
+    signals = {
+        names[key]: event_of(each, names[key], definitions)
+        for key, each in on_wire.items()
+        if isinstance(each, SignalReading)
+    }
+    spec = ServiceSpec(
+        name=name,
+        class_name=cls.__name__,
+        methods=tuple(each.spec for each in methods.values()),
+        signals=tuple(each.spec for each in signals.values()),
+        definitions=definitions.sorted(),
+        doc=inspect.cleandoc(cls.__doc__) if cls.__doc__ else None,
+    )
+    background = tuple(key for key, each in members.items() if _is_background(each))
+    return Service(cls, spec, digest(spec), methods, signals, background, body)
+
+
+def _is_background(member: Member) -> bool:
+    return isinstance(member, Reading) and member.marks.kind == "background"
+
+
+def _signals_in(members: Mapping[str, Member]) -> list[SignalReading]:
+    return [each for each in members.values() if isinstance(each, SignalReading)]
+
+
+def _is_gone(reading: SignalReading, cls: type[Any]) -> bool:
+    return vars(cls).get(reading.attribute) is not reading.signal
