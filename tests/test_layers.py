@@ -14,7 +14,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src"
 
 LAYERS = (
-    {"errors", "_nursery"},
+    {"errors", "_nursery", "_url"},
     {"_protocol"},
     {"_contract"},
     {"_codec"},
@@ -23,6 +23,7 @@ LAYERS = (
     {"_transport", "_memory", "_websocket"},
     {"_connection"},
     {"_call", "_endpoints", "_publish", "_dispatch", "_proxy", "_subscribe"},
+    {"_host", "_session"},
     {"_http", "_client", "_server"},
     {"__init__"},
     {"stubgen", "testing", "_cli", "_demo", "__main__"},
