@@ -1,0 +1,112 @@
+"""Write the types of a contract as annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import assert_never
+
+from farcall._contract.spec import (
+    ArrayOf,
+    EnumMember,
+    LiteralOf,
+    LiteralValue,
+    MapOf,
+    Parameter,
+    Ref,
+    Scalar,
+    ScalarName,
+    TupleOf,
+    TypeSpec,
+    UnionOf,
+)
+from farcall.stubgen.layout import Layout, Parenthesized, Union, subscript
+from farcall.stubgen.literals import constant
+from farcall.stubgen.names import Names
+
+_STANDARD: Mapping[ScalarName, str] = {
+    "datetime": "datetime",
+    "date": "date",
+    "time": "time",
+    "timedelta": "timedelta",
+    "uuid": "UUID",
+    "decimal": "Decimal",
+}
+
+
+def annotation(spec: TypeSpec, names: Names) -> Layout:
+    """Write a type as it stands alone, where a long union gets parentheses."""
+    written = inner_annotation(spec, names)
+    return Parenthesized(written) if isinstance(written, Union) else written
+
+
+def inner_annotation(spec: TypeSpec, names: Names) -> Layout:
+    """Write a type that stands between brackets."""
+    match spec:
+        case Scalar(name):
+            return _scalar(name, names)
+        case LiteralOf(values):
+            return subscript(names.standard("Literal"), [_literal(each, names) for each in values])
+        case ArrayOf(kind, item):
+            return _array(kind, item, names)
+        case TupleOf(items):
+            parts = [inner_annotation(each, names) for each in items]
+            return subscript(names.builtin("tuple"), parts or ["()"])
+        case MapOf(kind, key, value):
+            table = names.builtin("dict") if kind == "dict" else names.standard("Mapping")
+            return subscript(table, [inner_annotation(each, names) for each in (key, value)])
+        case UnionOf(members):
+            return Union(tuple(inner_annotation(each, names) for each in members))
+        case Ref(name, arguments):
+            written = [inner_annotation(each, names) for each in arguments]
+            return subscript(names.defined(name), written)
+        case Parameter(name):
+            return names.variable(name)
+        case _:
+            assert_never(spec)
+
+
+def definitions_in(spec: TypeSpec) -> Iterator[str]:
+    """Name the definitions that a type is made of."""
+    match spec:
+        case Ref(name, arguments):
+            yield name
+            parts = arguments
+        case ArrayOf(item=item):
+            parts = (item,)
+        case MapOf(key=key, value=value):
+            parts = (key, value)
+        case TupleOf(items=parts) | UnionOf(members=parts):
+            pass
+        case LiteralOf(values):
+            yield from (each.enum for each in values if isinstance(each, EnumMember))
+            parts = ()
+        case Scalar() | Parameter():
+            parts = ()
+        case _:
+            assert_never(spec)
+    for part in parts:
+        yield from definitions_in(part)
+
+
+def _scalar(name: ScalarName, names: Names) -> str:
+    match name:
+        case "none":
+            return "None"
+        case "json":
+            return f"{names.module('farcall')}.Json"
+        case "bool" | "int" | "float" | "str" | "bytes":
+            return names.builtin(name)
+        case _:
+            return names.standard(_STANDARD[name])
+
+
+def _array(kind: str, item: TypeSpec, names: Names) -> Layout:
+    generic = names.standard("Sequence") if kind == "sequence" else names.builtin(kind)
+    ellipsis = ["..."] if kind == "tuple" else []
+    return subscript(generic, [inner_annotation(item, names), *ellipsis])
+
+
+def _literal(value: LiteralValue, names: Names) -> str:
+    if isinstance(value, EnumMember):
+        return f"{names.defined(value.enum)}.{value.name}"
+    return constant(value)

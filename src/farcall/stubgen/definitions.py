@@ -1,0 +1,95 @@
+"""Write everything that has a name, in an order in which Python can run it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from keyword import iskeyword
+from typing import assert_never
+
+from farcall._contract.spec import Definition, EnumSpec, NewTypeSpec, RecordSpec
+from farcall.stubgen.annotations import definitions_in, inner_annotation
+from farcall.stubgen.layout import INDENT, Brackets, call, joined, statement
+from farcall.stubgen.literals import constant, docstring, string
+from farcall.stubgen.names import Names
+from farcall.stubgen.records import record
+
+
+def in_order(definitions: Sequence[Definition]) -> list[Definition]:
+    """Sort for the reader: enums, new types, records, errors, each by name.
+
+    What is evaluated when the module is imported comes before what needs it, however: the target
+    of a new type, an enum whose member is a default. Annotations wait, so records may refer to
+    each other in circles.
+    """
+    table = {each.name: each for each in definitions}
+    placed: dict[str, Definition] = {}
+
+    def place(definition: Definition) -> None:
+        for name in sorted(_needed_first(definition, table) - placed.keys()):
+            place(table[name])
+        placed.setdefault(definition.name, definition)
+
+    for each in sorted(definitions, key=_rank):
+        place(each)
+    return list(placed.values())
+
+
+def define(spec: Definition, names: Names) -> str:
+    """Write one definition, and its second name if it needs one."""
+    match spec:
+        case EnumSpec():
+            text = _enum(spec, names)
+        case NewTypeSpec():
+            text = _new_type(spec, names)
+        case RecordSpec():
+            text = record(spec, names)
+        case _:
+            assert_never(spec)
+    alias = names.alias(spec.name)
+    return text if alias is None else f"{text}\n\n\n{alias} = {spec.name}"
+
+
+def _rank(spec: Definition) -> tuple[int, str]:
+    if isinstance(spec, RecordSpec):
+        return 3 if spec.kind == "error" else 2, spec.name
+    return 0 if isinstance(spec, EnumSpec) else 1, spec.name
+
+
+def _needed_first(spec: Definition, table: Mapping[str, Definition]) -> set[str]:
+    match spec:
+        case NewTypeSpec():
+            return set(definitions_in(spec.target))
+        case RecordSpec():
+            sources = [each.default.source for each in spec.fields if each.default]
+            names = {name for source in sources if source for name in _names_in(source)}
+            return names & table.keys()
+        case _:
+            return set()
+
+
+def _names_in(source: str) -> Iterator[str]:
+    nodes = ast.walk(ast.parse(source, mode="eval"))
+    return (node.id for node in nodes if isinstance(node, ast.Name))
+
+
+def _new_type(spec: NewTypeSpec, names: Names) -> str:
+    target = inner_annotation(spec.target, names)
+    made = call(names.standard("NewType"), [string(spec.name), target])
+    return statement(joined(f"{spec.name} = ", made))
+
+
+def _enum(spec: EnumSpec, names: Names) -> str:
+    base = names.standard(spec.base)
+    if not all(_is_member_name(name) for name, _ in spec.members):
+        pairs = [joined(string(name), ": ", constant(value)) for name, value in spec.members]
+        made = call(base, [string(spec.name), Brackets("{", tuple(pairs), "}")])
+        return statement(joined(f"{spec.name} = ", made))
+    doc = docstring(spec.doc, INDENT)
+    members = [f"{' ' * INDENT}{name} = {constant(value)}" for name, value in spec.members]
+    body = [*doc, "", *members] if doc and members else [*doc, *members]
+    return "\n".join([f"class {spec.name}({base}):", *(body or [" " * INDENT + "pass"])])
+
+
+def _is_member_name(name: str) -> bool:
+    return name.isidentifier() and not iskeyword(name) and not name.startswith("_")

@@ -1,0 +1,97 @@
+"""Put modules on disk, or compare them with what is there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from difflib import unified_diff
+from pathlib import Path
+
+from farcall._contract.digest import digest
+from farcall._contract.spec import ServiceSpec
+from farcall.stubgen.errors import StubError
+from farcall.stubgen.module import module_name, render
+
+
+def write(specs: Iterable[ServiceSpec], directory: Path) -> list[Path]:
+    """Write one module for each service; what is up to date already is not touched.
+
+    Nothing else is written: a directory without ``__init__.py`` is imported as a namespace
+    package, and making one would turn a project's own root into a package when that is the
+    directory asked for.
+
+    Args:
+        specs: The services.
+        directory: Where to; made where it is missing.
+
+    Returns:
+        The path of each module, in the order of the services.
+
+    Raises:
+        StubError: two services would be written to one file.
+        OSError: the directory cannot be written to. A module is replaced whole or not at all.
+    """
+    modules = _modules(specs, directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    for path, content in modules.items():
+        if _content(path) != content:
+            _replace(path, content)
+    return list(modules)
+
+
+def check(specs: Iterable[ServiceSpec], directory: Path) -> str:
+    """Compare the modules on disk with what `write` would write.
+
+    Args:
+        specs: The services.
+        directory: Where their modules should be.
+
+    Returns:
+        A unified diff from disk to what should be there; empty where they are the same.
+
+    Raises:
+        StubError: two services would be written to one file.
+    """
+    modules = _modules(specs, directory)
+    return "".join(_diff(path, content) for path, content in modules.items())
+
+
+def _modules(specs: Iterable[ServiceSpec], directory: Path) -> dict[Path, bytes]:
+    modules = dict[Path, bytes]()
+    for spec in specs:
+        path = directory / f"{module_name(spec)}.py"
+        if path in modules:
+            raise StubError(
+                f"two services are called {spec.class_name}, and both would be written to {path}:"
+                f" write them to different directories"
+            )
+        modules[path] = render(spec, digest(spec)).encode()
+    return modules
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write beside the file and move over it, so that nobody ever imports half of one."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _diff(path: Path, content: bytes) -> str:
+    current = _content(path)
+    if current == content:
+        return ""
+    name = os.devnull if current is None else str(path)
+    return "".join(unified_diff(_lines(current or b""), _lines(content), name, str(path)))
+
+
+def _lines(content: bytes) -> list[str]:
+    # Kept as they are: a file with other line ends is not the same.
+    lines = content.decode(errors="replace").split("\n")
+    return [f"{line}\n" for line in lines[:-1]] + [f"{line}\n" for line in lines[-1:] if line]

@@ -1,0 +1,191 @@
+"""Break long statements over lines, exactly as ``ruff format`` would.
+
+A statement is a small tree of what may be broken and what may not. Laid out from the left, each
+part stays on its line if it fits there together with whatever must follow it on that line, and
+is broken otherwise. Brackets are broken with a comma after the last item, which ruff takes as a
+wish to keep them so; this leaves it no choices that depend on more than one part.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from typing import Literal, TypeAlias, assert_never
+
+import attrs
+
+WIDTH = 100
+"""Columns in a line; that of farcall's own code, and read well beside a stub's user."""
+
+INDENT = 4
+
+
+LastComma: TypeAlias = Literal["never", "broken", "always"]
+"""When the last item has a comma, too: ``list[int]`` never, ``(1,)`` always."""
+
+
+@attrs.frozen
+class Brackets:
+    """Items between brackets: on one line, or each on its own."""
+
+    opening: str
+    items: tuple[Layout, ...]
+    closing: str
+    last_comma: LastComma = "broken"
+
+
+@attrs.frozen
+class Union:
+    """Alternatives: ``A | B`` on one line, or each on its own."""
+
+    members: tuple[Layout, ...]
+
+
+@attrs.frozen
+class Parenthesized:
+    """Something that gets parentheses only where it does not fit on the line."""
+
+    inner: Layout
+
+
+@attrs.frozen
+class Joined:
+    """One thing after the other, each laid out for itself."""
+
+    parts: tuple[Layout, ...]
+
+
+Layout: TypeAlias = str | Brackets | Union | Parenthesized | Joined
+
+
+def joined(*parts: Layout) -> Joined:
+    """Put parts after each other."""
+    return Joined(parts)
+
+
+def call(function: Layout, arguments: Iterable[Layout]) -> Joined:
+    """Write a call."""
+    return joined(function, Brackets("(", tuple(arguments), ")"))
+
+
+def subscript(generic: str, arguments: Iterable[Layout]) -> Layout:
+    """Write a generic type with its arguments, or without where there are none."""
+    items = tuple(arguments)
+    last_comma: LastComma = "broken" if len(items) > 1 else "never"
+    return joined(generic, Brackets("[", items, "]", last_comma)) if items else generic
+
+
+def statement(layout: Layout, indent: int = 0) -> str:
+    """Lay out one statement, indentation included."""
+    return " " * indent + _lay(layout, indent, indent, 0)
+
+
+def flat(layout: Layout) -> str:
+    """Write everything on one line."""
+    match layout:
+        case str():
+            return layout
+        case Brackets(opening, items, closing, last_comma):
+            comma = "," if last_comma == "always" else ""
+            return opening + ", ".join(map(flat, items)) + comma + closing
+        case Union(members):
+            return " | ".join(map(flat, members))
+        case Parenthesized(inner):
+            return flat(inner)
+        case Joined(parts):
+            return "".join(map(flat, parts))
+        case _:
+            assert_never(layout)
+
+
+def _lay(layout: Layout, indent: int, column: int, after: int) -> str:
+    """Lay out from `column` on, where `after` columns follow on the last line."""
+    if isinstance(layout, Joined):
+        return _lay_joined(layout.parts, indent, column, after)
+    whole = flat(layout)
+    return whole if column + width(whole) + after <= WIDTH else _broken(layout, indent, after)
+
+
+def _lay_joined(parts: tuple[Layout, ...], indent: int, column: int, after: int) -> str:
+    text = ""
+    for number, part in enumerate(parts, 1):
+        rest, breaks = _head(Joined(parts[number:]))
+        last_line = text.rpartition("\n")[2]
+        start = width(last_line) if "\n" in text else column + width(text)
+        text += _lay(part, indent, start, rest if breaks else rest + after)
+    return text
+
+
+def _broken(layout: Layout, indent: int, after: int) -> str:
+    match layout:
+        case Brackets(items=items) if items:
+            return _broken_brackets(layout, indent)
+        case Union(members):
+            return _broken_union(members, indent, after)
+        case Parenthesized(inner) if _may_break(inner) or _fits_alone(inner, indent):
+            return _broken_brackets(Brackets("(", (inner,), ")", "never"), indent)
+        case _:
+            return flat(layout)
+
+
+def _broken_brackets(brackets: Brackets, indent: int) -> str:
+    inside = indent + INDENT
+    comma = "" if brackets.last_comma == "never" else ","
+    items = [_lay(item, inside, inside, 1) for item in brackets.items[:-1]]
+    items.append(_lay(brackets.items[-1], inside, inside, len(comma)))
+    lines = f",\n{' ' * inside}".join(items)
+    return f"{brackets.opening}\n{' ' * inside}{lines}{comma}\n{' ' * indent}{brackets.closing}"
+
+
+def _broken_union(members: tuple[Layout, ...], indent: int, after: int) -> str:
+    first, *middle, last = members
+    column = indent + len("| ")
+    laid = [
+        _lay(first, indent, indent, 0),
+        *(_lay(member, indent, column, 0) for member in middle),
+        _lay(last, indent, column, after),
+    ]
+    return f"\n{' ' * indent}| ".join(laid)
+
+
+def _head(layout: Layout) -> tuple[int, bool]:
+    """Tell the columns up to the first place where a line may end, and whether there is one."""
+    match layout:
+        case Brackets(opening, items) if items:
+            return width(opening), True
+        case Joined(parts):
+            return _head_of_all(parts)
+        case Union(members):
+            columns, breaks = _head(members[0])
+            return (columns, True) if breaks else (columns + 1, True)
+        case _:
+            return width(flat(layout)), False
+
+
+def _head_of_all(parts: tuple[Layout, ...]) -> tuple[int, bool]:
+    total = 0
+    for part in parts:
+        columns, breaks = _head(part)
+        total += columns
+        if breaks:
+            return total, True
+    return total, False
+
+
+def _may_break(layout: Layout) -> bool:
+    return _head(layout)[1]
+
+
+def _fits_alone(layout: Layout, indent: int) -> bool:
+    return indent + INDENT + width(flat(layout)) <= WIDTH
+
+
+def width(text: str) -> int:
+    """Count columns: East Asian wide characters take two, combining ones none."""
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -1,0 +1,131 @@
+"""Write values as Python source: strings, numbers, docstrings, the defaults of a contract."""
+
+from __future__ import annotations
+
+import ast
+from inspect import cleandoc
+
+from farcall.stubgen.layout import Brackets, LastComma, Layout, call, joined
+from farcall.stubgen.names import Names
+
+_QUOTES = '"""'
+
+
+def string(value: str) -> str:
+    """Write a string, in the quotes that need fewer escapes; double ones where both do."""
+    quote = "'" if value.count('"') > value.count("'") else '"'
+    return quote + "".join(_escaped(each, quote) for each in value) + quote
+
+
+def bytestring(value: bytes) -> str:
+    """Write bytes, under the rules of `string`."""
+    text = value.decode("latin-1")
+    quote = "'" if text.count('"') > text.count("'") else '"'
+    escaped = (_escaped(each, quote) if each.isascii() else f"\\x{ord(each):02x}" for each in text)
+    return f"b{quote}{''.join(escaped)}{quote}"
+
+
+def docstring(text: str | None, indent: int = 0) -> list[str]:
+    """Write a docstring, so that `inspect.getdoc` gives the same text again.
+
+    Returns:
+        Its lines; none where there is no text.
+    """
+    lines = [line.rstrip() for line in cleandoc(text or "").rstrip().split("\n")]
+    if lines == [""]:
+        return []
+    pad = " " * indent
+    first, *others = _quotable(lines)
+    shown = [pad + first, *(pad + line if line else "" for line in others)]
+    return [*shown, pad + _QUOTES] if others else [shown[0] + _QUOTES]
+
+
+def constant(value: None | bool | int | float | str | bytes) -> str:
+    """Write a value that has no parts, as ruff would."""
+    match value:
+        case str():
+            return string(value)
+        case bytes():
+            return bytestring(value)
+        case _:
+            return repr(value).replace("e+", "e")
+
+
+def expression(source: str, names: Names) -> Layout:
+    """Write the value of a `Default` again, with the names that its parts have in the module.
+
+    Args:
+        source: A literal, whose only names are those of enums and of builtins.
+        names: The names of the module.
+    """
+    return _expression(ast.parse(source, mode="eval").body, names)
+
+
+def is_mutable(source: str) -> bool:
+    """Say whether a literal has a list, a dict or a set in it."""
+    displays = (ast.List, ast.Dict, ast.Set)
+    nodes = ast.walk(ast.parse(source, mode="eval"))
+    return any(isinstance(node, displays) or _is_empty_set(node) for node in nodes)
+
+
+def empty_factory(source: str) -> str | None:
+    """Tell which builtin makes the value of a literal, where that is an empty container."""
+    return {"[]": "list", "{}": "dict", "set()": "set"}.get(source)
+
+
+def _is_empty_set(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "set"
+
+
+def _expression(node: ast.expr, names: Names) -> Layout:
+    match node:
+        case ast.Constant(value=None | bool() | int() | float() | str() | bytes() as value):
+            return constant(value)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return joined("-", _expression(operand, names))
+        case ast.Attribute(value=ast.Name(id=enum), attr=member):
+            return f"{names.defined(enum)}.{member}"
+        case ast.Call(func=ast.Name(id=function), args=arguments):
+            return call(names.builtin(function), _all(arguments, names))
+        case ast.Dict(keys=keys, values=values):
+            pairs = zip(_all([key for key in keys if key], names), _all(values, names), strict=True)
+            return Brackets("{", tuple(joined(key, ": ", value) for key, value in pairs), "}")
+        case ast.List(elts=items):
+            return Brackets("[", _all(items, names), "]")
+        case ast.Set(elts=items):
+            return Brackets("{", _all(items, names), "}")
+        case ast.Tuple(elts=items):
+            last_comma: LastComma = "always" if len(items) == 1 else "broken"
+            return Brackets("(", _all(items, names), ")", last_comma)
+        case _:
+            return ast.unparse(node)
+
+
+def _all(nodes: list[ast.expr], names: Names) -> tuple[Layout, ...]:
+    return tuple(_expression(node, names) for node in nodes)
+
+
+def _escaped(character: str, quote: str) -> str:
+    return f"\\{quote}" if character == quote else repr(character)[1:-1]
+
+
+def _quotable(lines: list[str]) -> list[str]:
+    """Escape what may not stand between triple quotes; raw where backslashes are all there is."""
+    text = "\n".join(lines)
+    if _is_raw(text):
+        return f"r{_QUOTES}{text}".split("\n")
+    return (_QUOTES + _escaped_text(text)).split("\n")
+
+
+def _is_raw(text: str) -> bool:
+    printable = all(each.isprintable() or each == "\n" for each in text)
+    tame = _QUOTES not in text and text[0] != '"' and text[-1] not in '"\\'
+    return "\\" in text and printable and tame
+
+
+def _escaped_text(text: str) -> str:
+    escaped = "".join(each if each in "\n'\"" else repr(each)[1:-1] for each in text)
+    escaped = escaped.replace(_QUOTES, '\\"\\"\\"')
+    if escaped.startswith('"'):
+        escaped = f"\\{escaped}"
+    return f'{escaped[:-1]}\\"' if escaped.endswith('"') else escaped

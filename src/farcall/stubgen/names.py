@@ -1,0 +1,132 @@
+"""By which name each thing is known in a generated module, and what is imported for it.
+
+A service may have a record called ``Literal``, a field called ``date`` or a method called
+``list``. Inside of a class body such a member hides what the annotations after it mean. So a
+name that the service uses itself is never used for anything else: the builtin becomes
+``builtins.list``, the import ``datetime.date``, and a definition that is hidden by a member gets
+an alias with an underscore at its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from farcall._contract.spec import RecordSpec, ServiceSpec
+
+_HOMES: Mapping[str, tuple[str, ...]] = {
+    "collections.abc": ("Mapping", "Sequence"),
+    "dataclasses": ("dataclass", "field"),
+    "datetime": ("date", "datetime", "time", "timedelta"),
+    "decimal": ("Decimal",),
+    "enum": ("Enum", "IntEnum", "StrEnum"),
+    "typing": (
+        *("ClassVar", "Generic", "Literal", "NamedTuple"),
+        *("NewType", "NotRequired", "TypedDict", "TypeVar"),
+    ),
+    "uuid": ("UUID",),
+}
+"""What a stub may need of the standard library, by module."""
+
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+_THIRD_PARTY = ("attrs", "farcall")
+
+
+class Names:
+    """Choose names for one module, and remember what has to be imported.
+
+    Args:
+        spec: The service; its names have precedence.
+    """
+
+    def __init__(self, spec: ServiceSpec) -> None:
+        defined = {each.name for each in spec.definitions}
+        members = set(_members(spec))
+        self._taken = defined | members
+        self.proxy = self._take(f"{spec.class_name}Proxy")
+        """The name of the generated class."""
+        self._variables = {name: self._take(name) for name in _type_variables(spec)}
+        self._aliases = {name: self._take(name) for name in sorted(defined & members)}
+        self._modules: dict[str, str] = {}
+        self._imported: dict[str, set[str]] = {}
+
+    def builtin(self, name: str) -> str:
+        """Refer to a builtin, such as ``list``."""
+        return name if self._is_free(name) else f"{self.module('builtins')}.{name}"
+
+    def standard(self, name: str) -> str:
+        """Refer to a name of the standard library, such as ``Literal``."""
+        home = _HOME_OF[name]
+        if not all(map(self._is_free, _HOMES[home])):
+            return f"{self.module(home)}.{name}"
+        self._imported.setdefault(home, set()).add(name)
+        return name
+
+    def module(self, name: str) -> str:
+        """Refer to a module, such as ``attrs``."""
+        if name not in self._modules:
+            first, _, last = name.partition(".")
+            self._modules[name] = name if self._is_free(first) else self._take(f"{last or first}_")
+        return self._modules[name]
+
+    def defined(self, name: str) -> str:
+        """Refer to a definition of the service from inside of a class body."""
+        return self._aliases.get(name, name)
+
+    def alias(self, name: str) -> str | None:
+        """Tell the second name that a definition needs, where a member hides the first."""
+        return self._aliases.get(name)
+
+    def variable(self, name: str) -> str:
+        """Refer to a type variable."""
+        return self._variables[name]
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The type variables of the module, as they are named there."""
+        return tuple(sorted(self._variables.values()))
+
+    def imports(self) -> str:
+        """Write the imports of all that was referred to so far, sorted as ruff sorts them."""
+        standard = sorted(set(self._modules) - set(_THIRD_PARTY))
+        others = sorted(set(self._modules) & set(_THIRD_PARTY))
+        sections = [
+            ["from __future__ import annotations"],
+            [*map(self._import, standard), *map(self._from_import, sorted(self._imported))],
+            [*map(self._import, others)],
+        ]
+        return "\n\n".join("\n".join(section) for section in sections if section)
+
+    def _import(self, module: str) -> str:
+        local = self._modules[module]
+        return f"import {module}" if local == module else f"import {module} as {local}"
+
+    def _from_import(self, module: str) -> str:
+        names = sorted(self._imported[module], key=str.lower)
+        return f"from {module} import {', '.join(names)}"
+
+    def _is_free(self, name: str) -> bool:
+        return name not in self._taken
+
+    def _take(self, name: str) -> str:
+        """Take the name, or one with underscores behind it where that is taken already."""
+        while name in self._taken:
+            name += "_"
+        self._taken.add(name)
+        return name
+
+
+def _members(spec: ServiceSpec) -> Iterator[str]:
+    """List the names that stand in some class body of the module."""
+    yield from (each.name for each in spec.methods)
+    yield from (each.name for each in spec.signals)
+    for record in _records(spec):
+        yield from (field.name for field in record.fields)
+
+
+def _type_variables(spec: ServiceSpec) -> Iterable[str]:
+    return sorted({name for record in _records(spec) for name in record.parameters})
+
+
+def _records(spec: ServiceSpec) -> Iterator[RecordSpec]:
+    return (each for each in spec.definitions if isinstance(each, RecordSpec))

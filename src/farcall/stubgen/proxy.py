@@ -1,0 +1,102 @@
+"""Write the class that stands for the service: an async method for each endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from farcall._contract.spec import ArgumentSpec, MethodSpec, ServiceSpec, SignalSpec
+from farcall.stubgen.annotations import annotation, inner_annotation
+from farcall.stubgen.layout import INDENT, Brackets, Layout, call, joined, statement, subscript
+from farcall.stubgen.literals import docstring, expression, is_mutable, string
+from farcall.stubgen.names import Names
+
+
+def proxy(spec: ServiceSpec, digest: str, names: Names) -> str:
+    """Write the class.
+
+    Args:
+        spec: The service.
+        digest: Of its contract; the server's is compared with it.
+        names: The names of the module.
+    """
+    farcall = names.module("farcall")
+    options = [f"service={string(spec.name)}", f"contract={string(digest)}"]
+    header = joined(call(f"class {names.proxy}", [f"{farcall}.Proxy", *options]), ":")
+    signals = [_signal(each, names) for each in spec.signals]
+    methods = [_method(each, names) for each in spec.methods]
+    doc = "\n".join(docstring(spec.doc, INDENT))
+    blocks = [*([doc] if doc else []), *_paragraphs(signals), *methods]
+    return f"{statement(header)}\n" + ("\n\n".join(blocks) or " " * INDENT + "pass")
+
+
+def _paragraphs(signals: list[str]) -> list[str]:
+    """Keep signals together, but set those apart that have a text of their own."""
+    if any("\n" in signal for signal in signals):
+        return signals
+    return ["\n".join(signals)] if signals else []
+
+
+def _signal(spec: SignalSpec, names: Names) -> str:
+    remote_signal = f"{names.module('farcall')}.RemoteSignal"
+    typed = subscript(remote_signal, [inner_annotation(spec.value, names)])
+    made = call(remote_signal, [string(spec.wire_name)])
+    line = statement(joined(f"{spec.name}: ", typed, " = ", made), INDENT)
+    return "\n".join([line, *docstring(spec.doc, INDENT)])
+
+
+def _method(spec: MethodSpec, names: Names) -> str:
+    decorator = call(f"@{names.module('farcall')}.endpoint", _options(spec, names))
+    parameters = Brackets("(", tuple(_parameters(spec, names)), ")")
+    result = annotation(spec.result, names)
+    signature = joined(f"async def {spec.name}", parameters, " -> ", result, ":")
+    return "\n".join(
+        [
+            statement(decorator, INDENT),
+            statement(signature, INDENT),
+            *docstring(spec.doc, 2 * INDENT),
+            " " * 2 * INDENT + "raise NotImplementedError",
+        ]
+    )
+
+
+def _options(spec: MethodSpec, names: Names) -> Iterator[Layout]:
+    yield string(spec.wire_name)
+    if spec.raises:
+        yield joined("raises=", Brackets("[", tuple(map(names.defined, spec.raises)), "]"))
+    if spec.oneway:
+        yield "oneway=True"
+
+
+def _parameters(spec: MethodSpec, names: Names) -> Iterator[Layout]:
+    """Write the parameters, with the ``/`` and the ``*`` that their roles ask for."""
+    receiver = _receiver(spec)
+    yield receiver
+    positional = [each for each in spec.arguments if each.role == "positional"]
+    yield from (_parameter(each, names) for each in positional)
+    if positional or receiver != "self":
+        yield "/"
+    yield from (_parameter(each, names) for each in spec.arguments if each.role == "either")
+    keyword = [each for each in spec.arguments if each.role == "keyword"]
+    if keyword:
+        yield "*"
+    yield from (_parameter(each, names) for each in keyword)
+
+
+def _receiver(spec: MethodSpec) -> str:
+    """Name the first parameter; a plain function may have a ``self`` among its arguments."""
+    arguments = {each.name for each in spec.arguments}
+    name = "self"
+    while name in arguments:
+        name = f"_{name}"
+    return name
+
+
+def _parameter(spec: ArgumentSpec, names: Names) -> Layout:
+    if spec.default is None:
+        return joined(f"{spec.name}: ", inner_annotation(spec.type, names))
+    source = spec.default.source
+    if source is None or is_mutable(source):
+        default: Layout = f"{names.module('farcall')}.OMIT"
+    else:
+        default = expression(source, names)
+    return joined(f"{spec.name}: ", inner_annotation(spec.type, names), " = ", default)

@@ -1,0 +1,160 @@
+"""Write records: attrs classes, dataclasses, typed dictionaries, named tuples, errors."""
+
+from __future__ import annotations
+
+from keyword import iskeyword
+from typing import Final
+
+from farcall._contract.spec import Default, FieldSpec, RecordSpec
+from farcall.errors import ErrorCode
+from farcall.stubgen.annotations import annotation
+from farcall.stubgen.layout import (
+    INDENT,
+    Brackets,
+    Layout,
+    Parenthesized,
+    call,
+    flat,
+    joined,
+    statement,
+    subscript,
+)
+from farcall.stubgen.literals import docstring, empty_factory, expression, is_mutable, string
+from farcall.stubgen.names import Names
+
+_BASES: Final = {"typeddict": "TypedDict", "namedtuple": "NamedTuple"}
+
+
+def record(spec: RecordSpec, names: Names) -> str:
+    """Write the definition of a record or of an error."""
+    if spec.kind == "typeddict" and not all(_is_attribute(each.name) for each in spec.fields):
+        return _functional(spec, names)
+    lines = [*_decorators(spec, names), statement(_header(spec, names)), *_body(spec, names)]
+    return "\n".join(lines)
+
+
+def _decorators(spec: RecordSpec, names: Names) -> list[str]:
+    options = ["kw_only=True"] if _all_keyword_only(spec) else []
+    match spec.kind:
+        case "attrs" | "error":
+            decorator = f"{names.module('attrs')}.{'frozen' if spec.frozen else 'define'}"
+        case "dataclass":
+            decorator = names.standard("dataclass")
+            options = [*(["frozen=True"] if spec.frozen else []), *options]
+        case "typeddict" | "namedtuple":
+            return []
+    return [f"@{decorator}({', '.join(options)})" if options else f"@{decorator}"]
+
+
+def _header(spec: RecordSpec, names: Names) -> Layout:
+    bases: list[Layout] = []
+    if spec.kind == "error":
+        bases.append(f"{names.module('farcall')}.ApplicationError")
+    elif spec.kind in _BASES:
+        bases.append(names.standard(_BASES[spec.kind]))
+    if spec.parameters:
+        variables = map(names.variable, spec.parameters)
+        bases.append(subscript(names.standard("Generic"), variables))
+    name = f"class {spec.name}"
+    return joined(call(name, bases) if bases else name, ":")
+
+
+def _body(spec: RecordSpec, names: Names) -> list[str]:
+    doc = docstring(spec.doc, INDENT)
+    fields = [*_code(spec, names), *(_field(each, spec, names) for each in spec.fields)]
+    if not fields:
+        return doc or [" " * INDENT + "pass"]
+    return [*doc, "", *fields] if doc else fields
+
+
+def _code(spec: RecordSpec, names: Names) -> list[str]:
+    if spec.code in (None, ErrorCode.APPLICATION):
+        return []
+    whole = names.builtin("int")
+    return [statement(f"code: {names.standard('ClassVar')}[{whole}] = {spec.code:d}", INDENT)]
+
+
+def _field(field: FieldSpec, spec: RecordSpec, names: Names) -> str:
+    if spec.kind == "typeddict":
+        return statement(joined(field.name, ": ", _entry(field, names)), INDENT)
+    typed = joined(field.name, ": ", annotation(field.type, names))
+    value = _value(field, spec, names)
+    return statement(typed if value is None else joined(typed, " = ", value), INDENT)
+
+
+def _entry(field: FieldSpec, names: Names) -> Layout:
+    """Write the type of an entry of a typed dictionary."""
+    written = annotation(field.type, names)
+    if field.default is None:
+        return written
+    bare = written.inner if isinstance(written, Parenthesized) else written
+    return subscript(names.standard("NotRequired"), [bare])
+
+
+def _value(field: FieldSpec, spec: RecordSpec, names: Names) -> Layout | None:
+    """Write what stands behind the ``=`` of a field, if anything does."""
+    if spec.kind == "namedtuple":
+        return _default(field.default, names) if field.default else None
+    options = _options(field, spec, names)
+    if not options or list(options) == ["default"]:
+        value = options.get("default")
+        return Parenthesized(value) if isinstance(value, str) else value
+    written = [joined(f"{name}=", value) for name, value in options.items()]
+    if spec.kind == "dataclass":
+        return call(names.standard("field"), written)
+    return call(f"{names.module('attrs')}.field", written)
+
+
+def _options(field: FieldSpec, spec: RecordSpec, names: Names) -> dict[str, Layout]:
+    """Collect the arguments of the ``field(...)`` of a field; just a default needs none."""
+    options: dict[str, Layout] = {}
+    if field.default is not None:
+        source = field.default.source
+        if source is not None and is_mutable(source):
+            name = "default_factory" if spec.kind == "dataclass" else "factory"
+            options[name] = _factory(source, names)
+        else:
+            options["default"] = _default(field.default, names)
+    if field.keyword_only and not _all_keyword_only(spec):
+        options["kw_only"] = "True"
+    if spec.kind != "dataclass" and field.name.startswith("_"):
+        # attrs would take the underscore off in the name of the argument.
+        options["alias"] = string(field.name)
+    return options
+
+
+def _factory(source: str, names: Names) -> Layout:
+    builtin = empty_factory(source)
+    if builtin is None:
+        return joined("lambda: ", expression(source, names))
+    return names.builtin(builtin)
+
+
+def _default(default: Default, names: Names) -> Layout:
+    if default.source is None:
+        return f"{names.module('farcall')}.OMIT"
+    return expression(default.source, names)
+
+
+def _functional(spec: RecordSpec, names: Names) -> str:
+    """Write a typed dictionary some keys of which cannot stand in a class body.
+
+    Its types are not annotations, which wait until everything is defined; so they are quoted.
+    """
+    entries = [joined(string(each.name), ": ", _quoted(each, names)) for each in spec.fields]
+    table = Brackets("{", tuple(entries), "}")
+    return statement(
+        joined(f"{spec.name} = ", call(names.standard("TypedDict"), [string(spec.name), table]))
+    )
+
+
+def _quoted(field: FieldSpec, names: Names) -> Layout:
+    return string(flat(_entry(field, names)))
+
+
+def _all_keyword_only(spec: RecordSpec) -> bool:
+    return bool(spec.fields) and all(each.keyword_only for each in spec.fields)
+
+
+def _is_attribute(name: str) -> bool:
+    return name.isidentifier() and not iskeyword(name) and not name.startswith("__")
