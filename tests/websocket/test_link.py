@@ -1,0 +1,311 @@
+"""trio-websocket's connection as farcall needs it, against peers that misbehave."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+import trio
+import wsproto
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trio.testing import wait_all_tasks_blocked
+from trio_websocket import WebSocketConnection
+from wsproto.connection import ConnectionState
+
+from farcall._transport import CloseReason
+from farcall._websocket import Limits, WebSocketTransport
+from tests.transport_suite import End, Recorder, running
+from tests.websocket.sockets import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    SMALL,
+    TEXT,
+    close_frame,
+    frame,
+    open_raw_client,
+    open_raw_server,
+    open_sockets,
+)
+
+
+async def fate_of(limits: Limits, *frames: bytes) -> tuple[CloseReason, bytes]:
+    """Send `frames` to a server; tell how its link ended, and what it sent until then."""
+    async with open_raw_client(limits) as (raw, server):
+        end = End(server)
+        async with running(end):
+            await raw.send(*frames)
+            answer = await raw.read_to_end()
+            await raw.hang_up()
+            return await end.wait_ended(), answer
+
+
+def starts_with_close(answer: bytes, code: int) -> bool:
+    return answer[0] == 0x80 | CLOSE and answer[2:4] == code.to_bytes(2, "big")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        pytest.param(frame(TEXT, b"x", masked=False), 1002, id="a client that does not mask"),
+        pytest.param(frame(3, b"x"), 1002, id="an unknown opcode"),
+        pytest.param(frame(TEXT | 0x40, b"x"), 1002, id="a reserved bit, as for compression"),
+        pytest.param(frame(CONTINUATION, b"x"), 1002, id="a continuation of nothing"),
+        pytest.param(frame(TEXT, b"a", fin=False) + frame(TEXT, b"b"), 1002, id="no continuation"),
+        pytest.param(frame(PING, b"x", fin=False), 1002, id="a fragmented ping"),
+        pytest.param(frame(PING, b"x" * 126), 1002, id="a long ping"),
+        pytest.param(frame(CLOSE, b"x"), 1002, id="half a close code"),
+        pytest.param(close_frame(1006), 1002, id="a close code that is never sent"),
+        pytest.param(close_frame(999), 1002, id="a close code that is none"),
+        pytest.param(frame(CLOSE, b"\x03\xe8\xff"), 1007, id="a close reason that is no text"),
+        pytest.param(frame(TEXT, b"\xff"), 1007, id="text that is none"),
+        pytest.param(frame(TEXT, b"\xc3", fin=True), 1007, id="text that ends in a character"),
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n", 1002, id="another protocol"),
+    ],
+)
+async def test_wrong_frames(wrong: bytes, code: int) -> None:
+    """A peer that breaks the protocol gets a Close frame that says so, and is hung up on."""
+    reason, answer = await fate_of(SMALL, frame(PING), wrong, frame(TEXT, b"more"))
+
+    assert (reason.code, reason.remote) == (code, False)
+    pong = frame(PONG, masked=False)
+    assert answer.startswith(pong)
+    assert starts_with_close(answer.removeprefix(pong), code)
+
+
+async def test_a_wrong_server() -> None:
+    """A client treats a server in the same way."""
+    async with open_raw_server() as (raw, client):
+        end = End(client)
+        async with running(end):
+            await raw.send(frame(TEXT, b"masked"))
+
+            assert (await raw.read(2))[0] == 0x80 | CLOSE
+
+            await raw.read_to_end()
+            await raw.hang_up()
+
+            assert (await end.wait_ended()).code == 1002
+
+
+async def test_a_peer_that_just_hangs_up() -> None:
+    """An end without a Close frame is 1006."""
+    async with open_raw_client() as (raw, server):
+        end = End(server)
+        async with running(end):
+            await raw.send(frame(TEXT, b"half a message", fin=False))
+            await raw.hang_up()
+
+            assert (await end.wait_ended()).code == 1006
+            assert not end.heard.has_frame()
+
+
+async def test_binary() -> None:
+    """A binary message arrives as bytes."""
+    async with open_raw_client() as (raw, server):
+        end = End(server)
+        async with running(end):
+            await raw.send(frame(BINARY, b"{}"))
+
+            assert await end.heard.next_frame() == b"{}"
+
+
+async def test_fragments_are_joined() -> None:
+    """A message may come in fragments, a character be cut in two, and a ping stand between."""
+    async with open_raw_client() as (raw, server):
+        end = End(server)
+        async with running(end):
+            await raw.send(
+                frame(TEXT, b"gr\xc3", fin=False),
+                frame(PING, b"now?"),
+                frame(CONTINUATION, b"\xbc", fin=False),
+                frame(CONTINUATION, b"n"),
+            )
+
+            assert await end.heard.next_frame() == "grün"
+            await raw.expect(frame(PONG, b"now?", masked=False))
+
+
+async def test_too_many_fragments() -> None:
+    """A message of more than 1,024 fragments closes 1008, and the limit is named."""
+    reason, answer = await fate_of(
+        SMALL, frame(TEXT, fin=False), *[frame(CONTINUATION, fin=False)] * 1024
+    )
+
+    expected = "a message had more than 1024 fragments"
+    assert reason == CloseReason(1008, expected, remote=False)
+    assert answer == close_frame(1008, expected, masked=False)
+
+
+async def test_too_large_really_closes() -> None:
+    """A peer that goes on sending after 1009 gets the Close frame, and then the end."""
+    async with open_raw_client() as (raw, server):
+        end = End(server)
+        async with running(end), trio.open_nursery() as nursery:
+            nursery.start_soon(raw.send, frame(TEXT, b"x" * 1_000_000), frame(PING))
+
+            expected = close_frame(1009, "a message was larger than 1000 bytes", masked=False)
+            assert await raw.read_to_end() == expected
+
+            await wait_all_tasks_blocked()
+            await raw.hang_up()
+
+            assert (await end.wait_ended()).code == 1009
+
+
+async def test_a_frame_is_refused_before_it_is_there() -> None:
+    """The limit holds for what has arrived of a frame, which need not be all."""
+    reason, _ = await fate_of(SMALL, frame(TEXT, b"x" * 100_000)[:2_000])
+
+    assert reason.code == 1009
+
+
+async def test_an_incomplete_message() -> None:
+    """A message whose end does not come closes 1008, without anything more from the peer."""
+    reason, answer = await fate_of(Limits(1000, 0.01), frame(TEXT, b"x", fin=False))
+
+    expected = "a message was incomplete for 0.01 s"
+    assert reason == CloseReason(1008, expected, remote=False)
+    assert answer == close_frame(1008, expected, masked=False)
+
+
+async def test_dripping_does_not_help() -> None:
+    """The time of a message runs from its first piece, whatever comes behind."""
+    async with open_raw_client(Limits(1000, 0.02)) as (raw, server):
+        end = End(server)
+        async with running(end), trio.open_nursery() as nursery:
+
+            async def drip() -> None:
+                while True:
+                    await raw.send(frame(CONTINUATION, fin=False))
+                    await trio.sleep(0.001)
+
+            await raw.send(frame(TEXT, fin=False))
+            nursery.start_soon(drip)
+
+            assert starts_with_close(await raw.read_to_end(), 1008)
+
+            nursery.cancel_scope.cancel()
+            await raw.hang_up()
+
+
+async def test_a_complete_message_has_time() -> None:
+    """When a message is complete its time no longer runs."""
+    async with open_raw_client(Limits(1000, 0.01)) as (raw, server):
+        end = End(server)
+        async with running(end):
+            await raw.send(frame(TEXT, b"1", fin=False), frame(CONTINUATION, b"2"))
+            await trio.sleep(0.02)
+            await raw.send(frame(TEXT, b"3"))
+
+            assert await end.heard.next_frame() == "12"
+            assert await end.heard.next_frame() == "3"
+
+
+async def test_pongs_are_told_apart() -> None:
+    """A pong comes with its payload, asked for or not."""
+    async with open_raw_client() as (raw, server):
+        end = End(server)
+        async with running(end):
+            await server.ping(b"1")
+            await raw.expect(frame(PING, b"1", masked=False))
+            await raw.send(frame(PONG, b"unasked"), frame(PONG, b"1"))
+
+            assert await end.heard.next_pong() == b"unasked"
+            assert await end.heard.next_pong() == b"1"
+
+
+async def test_a_pong_that_cannot_leave() -> None:
+    """A peer that is gone when its ping is answered is a lost link, and no error."""
+    async with open_raw_client() as (raw, server):
+        await raw.send(frame(PING), frame(TEXT, b"behind"))
+        await server.send([b"unread"])
+        await wait_all_tasks_blocked()
+        await raw.hang_up()
+        heard = Recorder()
+
+        assert (await server.run(heard)).code == 1006
+        assert await heard.next_frame() == "behind"
+
+
+async def test_a_goodbye_that_cannot_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link that is to be closed for a fault, but takes no byte, is hung up all the same."""
+    monkeypatch.setattr("farcall._websocket.link.CLOSE_SECONDS", 0.01)
+    monkeypatch.setattr("farcall._websocket.wire.CLOSE_SECONDS", 0.01)
+    async with open_raw_client() as (raw, server):
+        end = End(server)
+        async with running(end), trio.open_nursery() as nursery:
+            nursery.start_soon(send_quietly, server, b"x" * 16_000_000)
+            await wait_all_tasks_blocked()
+            await raw.send(frame(3))
+
+            assert (await end.wait_ended()).code == 1002
+
+
+async def send_quietly(transport: WebSocketTransport, message: bytes) -> None:
+    with pytest.raises(trio.BrokenResourceError):
+        await transport.send([message])
+
+
+async def test_a_fault_below_us(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An exception that nobody foresaw is logged, and ends this link alone, with 1011."""
+
+    def receive_data(_self: wsproto.WSConnection, _data: bytes) -> None:
+        raise RuntimeError("a bug")
+
+    async with open_raw_client() as (raw, server):
+        monkeypatch.setattr(wsproto.WSConnection, "receive_data", receive_data)
+        end = End(server)
+        async with running(end):
+            await raw.send(frame(TEXT, b"x"))
+
+            assert await raw.read_to_end() == close_frame(1011, "internal error", masked=False)
+
+            await raw.hang_up()
+
+            assert (await end.wait_ended()).code == 1011
+            assert "RuntimeError: a bug" in caplog.text
+
+
+@given(said=st.binary(max_size=200))
+@settings(max_examples=50)
+async def test_any_bytes(said: bytes) -> None:
+    """Whatever comes after the handshake, `run` returns, and the socket is closed."""
+    async with open_raw_client(early=[said]) as (raw, server), trio.open_nursery() as nursery:
+        await raw.stream.send_eof()
+        nursery.start_soon(raw.read_to_end)
+        with trio.fail_after(5):
+            reason = await server.run(Recorder())
+
+        assert reason.code >= 1000
+
+
+async def test_what_is_used_of_trio_websocket() -> None:
+    """All that `Link` touches inside of trio-websocket is there, in the shape that it relies on."""
+    signatures = {
+        "__init__": "self stream ws_connection host path client_subprotocols client_extra_headers "
+        "message_queue_size max_message_size receive_buffer_size",
+        "_reader_task": "self",
+        "_send": "self event",
+        "_handle_message_event": "self event",
+        "_handle_ping_event": "self event",
+        "_handle_pong_event": "self event",
+        "_handle_close_connection_event": "self event",
+    }
+    for name, expected in signatures.items():
+        found = inspect.signature(getattr(WebSocketConnection, name)).parameters
+        assert list(found) == expected.split(), name
+
+    async with open_sockets() as (stream, _):
+        made = WebSocketConnection(stream, wsproto.WSConnection(wsproto.ConnectionType.SERVER))
+
+    assert isinstance(made._stream_lock, trio.StrictFIFOLock)
+    assert made._stream is stream
+    assert made._wsproto.state is ConnectionState.CONNECTING
+    assert made._close_reason is None
+    assert made._initial_request is None
