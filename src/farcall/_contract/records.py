@@ -73,6 +73,13 @@ def read_fields(cls: type) -> tuple[Field, ...]:
     return fields
 
 
+def attribute_names(cls: type) -> dict[str, str]:
+    """Tell where a record keeps each field, by its name on the wire."""
+    if not attrs.has(cls):
+        return {}
+    return {field.alias or field.name: field.name for field in attrs.fields(cls)}
+
+
 def resolve_hints(cls: type) -> dict[str, Any]:
     """Evaluate the annotations of a class.
 

@@ -83,10 +83,14 @@ class RecordChoice:
 class Choice:
     """How the members of a union are told apart."""
 
+    others: tuple[TypeSpec, ...]
+    """The members that are no records."""
     claims: Mapping[Form, tuple[TypeSpec, ...]]
-    """Who may be meant by a text of that form; several only if all claim some values of it."""
+    """Which of them a form may mean; several only if each claims some values of it."""
     records: tuple[Ref, ...]
+    """They claim every object."""
     among_records: RecordChoice | None
+    """How they are told apart, where there are several."""
 
 
 def choose(union: UnionOf, definitions: Named) -> Choice:
@@ -95,12 +99,16 @@ def choose(union: UnionOf, definitions: Named) -> Choice:
     Raises:
         UnsupportedType: they cannot be.
     """
-    members = [target(member, definitions) for member in union.members]
-    records = tuple(member for member in members if _is_record(member, definitions))
-    others = [member for member in members if member not in records]
+    plain = [target(member, definitions) for member in union.members]
+    records = tuple(member for member in plain if _is_record(member, definitions))
+    others = tuple(
+        member
+        for member, its_target in zip(union.members, plain, strict=True)
+        if its_target not in records
+    )
     _check_disjoint([*others, *records[:1]], definitions)
     among = choose_record(records, definitions) if len(records) > 1 else None
-    return Choice(_claims([*others, *records[:1]], definitions), records, among)
+    return Choice(others, _claims(others, definitions), records, among)
 
 
 def choose_record(records: Sequence[Ref], definitions: Named) -> RecordChoice:

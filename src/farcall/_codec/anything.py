@@ -1,0 +1,52 @@
+"""Any JSON value, as it is: `Any`, `object` and `farcall.Json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from farcall._codec.atoms import check_digits, check_text, finite
+from farcall._codec.containers import convert, convert_table
+from farcall._codec.faults import refused
+from farcall._codec.shape import Plain
+
+if TYPE_CHECKING:
+    Json: TypeAlias = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+else:
+    # A recursive alias cannot be resolved in another module's annotations.
+    Json = Any
+
+
+def _write(value: Any) -> Any:
+    if value is None or value is True or value is False:
+        return value
+    match value:
+        case str():
+            return check_text(value)
+        case int():
+            return check_digits(int(value))
+        case float():
+            return finite(float(value))
+        case Mapping():
+            return convert_table(_write_key, _write, value)
+        case Sequence() if not isinstance(value, bytes | bytearray | memoryview):
+            return convert(_write, value)
+        case _:
+            raise refused("JSON", value)
+
+
+def _write_key(key: Any) -> str:
+    if isinstance(key, str):
+        return check_text(key)
+    raise refused("str as a key", key)
+
+
+def _read(data: Any) -> Any:
+    return data
+
+
+def _fits(_: object) -> bool:
+    return True
+
+
+ANYTHING = Plain("JSON", _read, _write, _fits)

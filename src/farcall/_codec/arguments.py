@@ -1,0 +1,145 @@
+"""The arguments of one method: bound as Python would, sent by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from inspect import Parameter
+from typing import Any, Protocol
+
+import attrs
+from msgspec import Raw
+
+from farcall._codec.codec import codec_of
+from farcall._codec.faults import item, mismatch
+from farcall._codec.omit import OMIT
+from farcall._codec.records import Field, Fields
+from farcall._codec.text import decoded, encoded
+from farcall._contract.spec import Role
+
+_AT = "params"
+
+
+class Declared(Protocol):
+    """A parameter of a function, its annotation resolved."""
+
+    @property
+    def name(self) -> str:
+        """Its name, here and on the wire."""
+        ...
+
+    @property
+    def role(self) -> Role:
+        """How it may be given."""
+        ...
+
+    @property
+    def annotation(self) -> Any:
+        """Its type."""
+        ...
+
+    @property
+    def default(self) -> object:
+        """Its default, or `inspect.Parameter.empty`."""
+        ...
+
+
+@attrs.frozen
+class Argument:
+    """A `Declared` parameter, for who has no function."""
+
+    name: str
+    annotation: Any
+    role: Role = "either"
+    default: object = Parameter.empty
+
+
+class Arguments:
+    """Carries the arguments of one method over the wire.
+
+    Args:
+        parameters: In their order, positional ones first, as in the function.
+
+    Raises:
+        UnsupportedType: values of a type cannot cross the wire.
+    """
+
+    def __init__(self, parameters: Iterable[Declared]) -> None:
+        declared = tuple(parameters)
+        self._fields = Fields(refuses_unknown=True, noun="argument")
+        self._fields.fill([_field(each) for each in declared])
+        self._required = [each.name for each in declared if each.default is Parameter.empty]
+        self._positional = [each.name for each in declared if each.role != "keyword"]
+        self._only_positional = {
+            each.name: each.default for each in declared if each.role == "positional"
+        }
+
+    def encode(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes | None:
+        """Write the arguments of a call as an object; None when there are none.
+
+        Those that were not passed, or are `OMIT`, are left out: the server's defaults apply.
+
+        Raises:
+            TypeError: the call is wrong, as it would be locally.
+            EncodeError: an argument is not of its type.
+        """
+        bound = self._bind(args, kwargs)
+        return encoded(self._write, bound, _AT) if bound else None
+
+    def decode(self, params: bytes | Raw | None) -> tuple[list[Any], dict[str, Any]]:
+        """Read the arguments of a call, given by position or by name.
+
+        Returns:
+            What to call the function with.
+
+        Raises:
+            Faults: one is missing, unknown, or not of its type.
+        """
+        values = decoded(self._read, b"{}" if params is None else params, _AT)
+        # A parameter without a name to call it by cannot be skipped, only filled in.
+        args = [values.pop(name, default) for name, default in self._only_positional.items()]
+        return args, values
+
+    def _bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        if len(args) > len(self._positional):
+            raise TypeError(f"takes {len(self._positional)} positional arguments, got {len(args)}")
+        bound = dict(zip(self._positional, args, strict=False))
+        for name in kwargs:
+            self._check_keyword(name, bound)
+        given = {name: value for name, value in {**bound, **kwargs}.items() if value is not OMIT}
+        for name in self._required:
+            if name not in given:
+                raise TypeError(f"missing argument {name!r}")
+        return given
+
+    def _check_keyword(self, name: str, bound: Mapping[str, Any]) -> None:
+        if name in bound:
+            raise TypeError(f"got two values for argument {name!r}")
+        if name not in self._fields.names or name in self._only_positional:
+            raise TypeError(f"got an unexpected keyword argument {name!r}")
+
+    def _write(self, bound: dict[str, Any]) -> dict[str, Any]:
+        return self._fields.write(bound, dict.get)
+
+    def _read(self, data: Any) -> dict[str, Any]:
+        if type(data) is dict:
+            return self._fields.read(data)
+        if type(data) is list:
+            return self._read_list(data)
+        raise mismatch("expected object or array")
+
+    def _read_list(self, data: list[Any]) -> dict[str, Any]:
+        if len(data) > len(self._positional):
+            raise mismatch("unknown argument", item(len(self._positional)))
+        return self._fields.read(
+            dict(zip(self._positional, data, strict=False)),
+            lambda name: item(self._positional.index(name)),
+        )
+
+
+def _field(declared: Declared) -> Field:
+    return Field(
+        declared.name,
+        declared.name,
+        codec_of(declared.annotation).strict,
+        declared.default is Parameter.empty,
+    )

@@ -1,0 +1,144 @@
+"""Unions: which member a value, or what stands for it, belongs to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+import attrs
+
+from farcall._codec.faults import Mismatch, member, mismatch, refused
+from farcall._codec.records import Record, TypedTable
+from farcall._codec.scalars import SCALARS
+from farcall._codec.shape import Shape
+from farcall._contract.unions import TAG, RecordChoice
+
+
+class Readable(Protocol):
+    """What can read; a shape can, too."""
+
+    def read(self, data: Any) -> Any:
+        """Make the Python value, or raise `Mismatch`."""
+        ...
+
+
+@attrs.frozen
+class Union:
+    """Members that JSON tells apart by its form."""
+
+    label: str
+    members: Sequence[Shape]
+    """The most specific first."""
+    by_class: Mapping[type, Readable]
+    """By the class of what msgspec reads, and so by form."""
+
+    def read(self, data: Any) -> Any:
+        """Read as the one member that has this form."""
+        shape = self.by_class.get(type(data))
+        if shape is None:
+            raise mismatch(f"expected {self.label}")
+        return shape.read(data)
+
+    def write(self, value: Any) -> Any:
+        """Write as the first member that it fits."""
+        for shape in self.members:
+            if shape.fits(value):
+                return shape.write(value)
+        raise refused(self.label, value)
+
+    def fits(self, value: object) -> bool:
+        """Tell whether it fits any member."""
+        return any(shape.fits(value) for shape in self.members)
+
+
+@attrs.frozen
+class Values:
+    """Members that have the same form in JSON, but only some values of it, and not the same."""
+
+    label: str
+    members: Sequence[Shape]
+
+    def read(self, data: Any) -> Any:
+        """Read as the one member that has this value."""
+        for shape in self.members:
+            with suppress(Mismatch):
+                return shape.read(data)
+        raise mismatch(f"expected {self.label}")
+
+
+@attrs.frozen
+class Records:
+    """Members that are records, told apart by `RecordChoice`."""
+
+    label: str
+    members: Sequence[Record | TypedTable]
+    choice: RecordChoice
+
+    def read(self, data: Any) -> Any:
+        """Read as the record that is named, or that has a field no other has."""
+        if type(data) is not dict:
+            raise mismatch(f"expected {self.label}")
+        shape = self.members[self._named(data)]
+        return shape.read(_without_tag(data) if self.choice.adds_tag else data)
+
+    def write(self, value: Any) -> dict[str, Any]:
+        """Write the record with its name in front."""
+        shape = self._member_of(value)
+        written = shape.write(value)
+        return {TAG: shape.label, **written} if self.choice.adds_tag else written
+
+    def fits(self, value: object) -> bool:
+        """Tell whether it is one of the records."""
+        return any(shape.fits(value) for shape in self.members)
+
+    def _named(self, data: Mapping[str, Any]) -> int:
+        choice = self.choice
+        if choice.tags and TAG in data:
+            return self._tagged(data[TAG])
+        for name, i in choice.unique.items():
+            if name in data:
+                return i
+        if choice.fallback is not None:
+            return choice.fallback
+        if choice.tags:
+            raise mismatch("missing", member(TAG))
+        raise mismatch(f"expected {self.label}")
+
+    def _tagged(self, tag: object) -> int:
+        if isinstance(tag, str) and tag in self.choice.tags:
+            return self.choice.tags[tag]
+        names = " | ".join(json.dumps(name) for name in self.choice.tags)
+        raise mismatch(f"expected {names}", member(TAG))
+
+    def _member_of(self, value: Any) -> Record | TypedTable:
+        if isinstance(value, dict):
+            return self._table_of(value)
+        fitting = [shape for shape in self.members if shape.fits(value)]
+        if not fitting:
+            raise refused(self.label, value)
+        return max(fitting, key=specificity)
+
+    def _table_of(self, value: dict[str, Any]) -> Record | TypedTable:
+        tables = [shape for shape in self.members if shape.fits(value)]
+        if len(tables) == 1:
+            return tables[0]
+        shape = self.members[self._named(value)]
+        if shape not in tables:
+            raise refused(self.label, value)
+        return shape
+
+
+def specificity(shape: Shape) -> int:
+    """Order members so that the first which a value fits is the one it belongs to.
+
+    A class goes before its bases, a `NamedTuple` before tuple, int before float.
+    """
+    if isinstance(shape, Record | Records):
+        return len(shape.cls.__mro__) if isinstance(shape, Record) else 1
+    return -1 if shape is SCALARS["float"] else 0
+
+
+def _without_tag(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name != TAG}

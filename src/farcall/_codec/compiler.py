@@ -1,0 +1,155 @@
+"""From a type, as data, to the shape that carries its values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+
+import attrs
+
+from farcall._codec.choices import Readable, Records, Union, Values, specificity
+from farcall._codec.constants import constants
+from farcall._codec.containers import Array, Table, Tuple
+from farcall._codec.records import Field, Fields, Record, TypedTable
+from farcall._codec.scalars import SCALARS
+from farcall._codec.shape import Shape
+from farcall._contract.algebra import fields_of, target
+from farcall._contract.definitions import Definitions
+from farcall._contract.records import attribute_names
+from farcall._contract.spec import (
+    ArrayOf,
+    EnumMember,
+    EnumSpec,
+    LiteralOf,
+    LiteralValue,
+    MapOf,
+    RecordSpec,
+    Ref,
+    Scalar,
+    TupleOf,
+    TypeSpec,
+    UnionOf,
+)
+from farcall._contract.unions import Choice, Form, choose, constant
+
+_CLASS_OF_FORM: Mapping[Form, type] = {
+    "null": type(None),
+    "boolean": bool,
+    "integer": int,
+    "fraction": float,
+    "string": str,
+    "array": list,
+    "object": dict,
+}
+
+
+@attrs.frozen
+class Compiler:
+    """Makes shapes of the types of one set of definitions."""
+
+    definitions: Definitions
+    refuses_unknown: bool
+    """Whether records refuse fields that they do not know."""
+    _records: dict[Ref, Record | TypedTable] = attrs.field(
+        factory=dict[Ref, "Record | TypedTable"], init=False
+    )
+
+    def shape(self, spec: TypeSpec) -> Shape:
+        """Make the shape of a type without type variables."""
+        match target(spec, self.definitions):
+            case Scalar(name):
+                return SCALARS[name]
+            case LiteralOf() as literal:
+                return self._literal(literal)
+            case ArrayOf(kind, item):
+                return Array(kind, self.shape(item))
+            case TupleOf(items):
+                return Tuple(tuple(map(self.shape, items)))
+            case MapOf(kind, key, value):
+                return Table(kind, self.shape(key), self.shape(value))
+            case UnionOf() as union:
+                return self._union(union)
+            case Ref() as ref:
+                return self._named(ref)
+            case parameter:
+                raise AssertionError(f"{parameter} has no argument")
+
+    def _literal(self, literal: LiteralOf) -> Shape:
+        return constants(
+            "Literal",
+            [(self._value(each), constant(each, self.definitions)) for each in literal.values],
+        )
+
+    def _value(self, value: LiteralValue) -> object:
+        if isinstance(value, EnumMember):
+            return self.definitions.class_of(value.enum)[value.name]
+        return value
+
+    def _named(self, ref: Ref) -> Shape:
+        definition = self.definitions[ref.name]
+        return self._enum(definition) if isinstance(definition, EnumSpec) else self._record(ref)
+
+    def _enum(self, spec: EnumSpec) -> Shape:
+        enum: type[Enum] = self.definitions.class_of(spec.name)
+        return constants(spec.name, [(enum[name], value) for name, value in spec.members])
+
+    def _record(self, ref: Ref) -> Record | TypedTable:
+        if ref in self._records:
+            return self._records[ref]
+        record = self.definitions[ref.name]
+        assert isinstance(record, RecordSpec)
+        cls = self.definitions.class_of(ref.name)
+        fields = Fields(self.refuses_unknown)
+        shape = (
+            TypedTable(ref.name, fields)
+            if record.kind == "typeddict"
+            else Record(ref.name, cls, fields)
+        )
+        self._records[ref] = shape
+        fields.fill(self._fields(cls, record, ref.arguments))
+        return shape
+
+    def _fields(
+        self, cls: type, record: RecordSpec, arguments: tuple[TypeSpec, ...]
+    ) -> Sequence[Field]:
+        attributes = attribute_names(cls)
+        return [
+            Field(
+                field.name,
+                attributes.get(field.name, field.name),
+                self.shape(field.type),
+                field.default is None,
+            )
+            for field in fields_of(record, arguments)
+        ]
+
+    def _union(self, union: UnionOf) -> Shape:
+        choice = choose(union, self.definitions)
+        shapes = {spec: self.shape(spec) for spec in choice.others}
+        readers: dict[type, Readable] = {
+            _CLASS_OF_FORM[form]: _reader([shapes[spec] for spec in specs])
+            for form, specs in choice.claims.items()
+        }
+        members = list(shapes.values())
+        if choice.records:
+            records = self._among(choice)
+            if not members:
+                return records
+            members.append(records)
+            readers[dict] = records
+        most_specific_first = sorted(members, key=specificity, reverse=True)
+        return Union(_joined(members), most_specific_first, readers)
+
+    def _among(self, choice: Choice) -> Shape:
+        members = [self._record(ref) for ref in choice.records]
+        if choice.among_records is None:
+            return members[0]
+        return Records(_joined(members), members, choice.among_records)
+
+
+def _reader(shapes: Sequence[Shape]) -> Readable:
+    return shapes[0] if len(shapes) == 1 else Values(_joined(shapes), shapes)
+
+
+def _joined(shapes: Sequence[Shape]) -> str:
+    return " | ".join(shape.label for shape in shapes)

@@ -1,0 +1,134 @@
+"""Arrays, tuples and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+import msgspec
+
+from farcall._codec.faults import Mismatch, item, member, mismatch, refused
+from farcall._codec.shape import Shape
+
+_ARRAYS: Mapping[str, tuple[type, Callable[[list[Any]], Any]]] = {
+    "list": (list, lambda items: items),
+    "tuple": (tuple, tuple),
+    "set": (set, set),
+    "frozenset": (frozenset, frozenset),
+    "sequence": (Sequence, lambda items: items),
+}
+"""What a value must be, and how it is made of the list that was read."""
+
+
+def convert(convert_item: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+    """Apply a function to each item; its fault is told with the index."""
+    converted: list[Any] = []
+    try:
+        # `extend` keeps what it has when the iterator fails, which tells the index for nothing.
+        converted.extend(map(convert_item, items))
+    except Mismatch as fault:
+        raise fault.within(item(len(converted))) from None
+    return converted
+
+
+def in_order(items: list[Any]) -> list[Any]:
+    """Sort what stands for the items of a set, so that equal sets have equal texts."""
+    return sorted(items, key=msgspec.json.encode)
+
+
+def convert_table(
+    key: Callable[[Any], Any], value: Callable[[Any], Any], table: Mapping[Any, Any]
+) -> dict[Any, Any]:
+    """Apply a function to each key and one to each value; a fault is told with the key."""
+    converted: dict[Any, Any] = {}
+    for name, each in table.items():
+        try:
+            converted[key(name)] = value(each)
+        except Mismatch as fault:
+            raise fault.within(member(str(name))) from None
+    return converted
+
+
+@attrs.frozen
+class Array:
+    """Any number of items of one type."""
+
+    label: str
+    item: Shape
+
+    def read(self, data: Any) -> Any:
+        """Read every item; a set takes doubles and has them once."""
+        if type(data) is not list:
+            raise mismatch(f"expected {self.label}")
+        items = convert(self.item.read, data)
+        try:
+            return _ARRAYS[self.label][1](items)
+        except TypeError as error:
+            raise mismatch(f"expected {self.label} of items that have a hash") from error
+
+    def write(self, value: Any) -> list[Any]:
+        """Write every item; those of a set in the order of their texts, so always the same."""
+        if not self.fits(value):
+            raise refused(self.label, value)
+        written = convert(self.item.write, value)
+        return in_order(written) if isinstance(value, set | frozenset) else written
+
+    def fits(self, value: object) -> bool:
+        """Tell whether it is such a container; a str is no sequence of texts here."""
+        return isinstance(value, _ARRAYS[self.label][0]) and not isinstance(value, str | bytes)
+
+
+@attrs.frozen
+class Tuple:
+    """A fixed number of items, each of its own type."""
+
+    items: Sequence[Shape]
+    label: str = "tuple"
+
+    def read(self, data: Any) -> Any:
+        """Read as many items as there are types."""
+        if type(data) is not list or len(data) != len(self.items):
+            raise mismatch(f"expected list of {len(self.items)} items")
+        return tuple(self._convert([shape.read for shape in self.items], data))
+
+    def write(self, value: Any) -> list[Any]:
+        """Write as many items as there are types."""
+        if not isinstance(value, tuple):
+            raise refused("tuple", value)
+        if len(value) != len(self.items):
+            raise mismatch(f"expected tuple of {len(self.items)} items, got {len(value)}")
+        return self._convert([shape.write for shape in self.items], value)
+
+    def fits(self, value: object) -> bool:
+        """Tell whether it is a tuple."""
+        return isinstance(value, tuple)
+
+    @staticmethod
+    def _convert(each: Sequence[Callable[[Any], Any]], items: Sequence[Any]) -> list[Any]:
+        return convert(lambda i: each[i](items[i]), range(len(items)))
+
+
+@attrs.frozen
+class Table:
+    """A JSON object with keys that are data."""
+
+    label: str
+    key: Shape
+    value: Shape
+
+    def read(self, data: Any) -> dict[Any, Any]:
+        """Read keys and values; of keys that mean the same the last one counts."""
+        if type(data) is not dict:
+            raise mismatch(f"expected {self.label}")
+        return convert_table(self.key.read, self.value.read, data)
+
+    def write(self, value: Any) -> dict[Any, Any]:
+        """Write keys and values, in the order they have."""
+        if not self.fits(value):
+            raise refused(self.label, value)
+        return convert_table(self.key.write, self.value.write, value)
+
+    def fits(self, value: object) -> bool:
+        """Tell whether it is a table."""
+        return isinstance(value, dict if self.label == "dict" else Mapping)

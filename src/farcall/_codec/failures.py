@@ -1,0 +1,84 @@
+"""Declared errors: they cross as themselves, with their fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Raw
+
+from farcall._codec.codec import Codec, codec_of
+from farcall._codec.faults import Faults
+from farcall._codec.text import decoded, encoded
+from farcall.errors import RESERVED_CODES, ApplicationError
+
+_AT = "error.data"
+
+
+class ErrorCodec:
+    """Carries the declared errors of one method over the wire.
+
+    Only these classes are ever made: none is looked up by a name that a peer sends.
+
+    Args:
+        classes: What the method declares that it raises.
+
+    Raises:
+        UnsupportedType: a field of one cannot cross the wire.
+    """
+
+    def __init__(self, classes: Iterable[type[ApplicationError]]) -> None:
+        self._codecs: dict[type[ApplicationError], Codec[Any]] = {
+            cls: codec_of(cls) for cls in classes
+        }
+        self._by_name = {cls.__name__: codec for cls, codec in self._codecs.items()}
+
+    def knows(self, exc: BaseException) -> bool:
+        """Tell whether an exception is of a declared class, or of a subclass of one."""
+        return isinstance(exc, tuple(self._codecs))
+
+    def encode(self, exc: ApplicationError) -> tuple[int, str, bytes]:
+        """Write an exception that is known.
+
+        Returns:
+            The code, the message and the data of the JSON-RPC error. An instance of a subclass
+            crosses as the declared class that is nearest to it.
+
+        Raises:
+            EncodeError: a field is not of its type.
+        """
+        cls = next(base for base in type(exc).__mro__ if base in self._codecs)
+        write = self._codecs[cls].strict.write
+        data = encoded(lambda each: {"code": cls.__name__, "fields": write(each)}, exc, _AT)
+        # A lone surrogate in a field's text was refused above; one in `__str__` is spelled out.
+        message = str(exc).encode(errors="backslashreplace").decode()
+        return int(cls.code), message, data
+
+    def decode(self, code: int, message: str, data: bytes | Raw | None) -> ApplicationError | None:
+        """Make the exception again; None for what is not one of the declared.
+
+        What names a declared class and does not hold its fields is none of them either: the
+        caller then sees the error as the peer sent it.
+        """
+        if data is None or code in RESERVED_CODES:
+            return None
+        try:
+            exc = decoded(self._read, data, _AT)
+        except Faults:
+            return None
+        if exc is not None:
+            _remember(exc, message)
+        return exc
+
+    def _read(self, data: Any) -> ApplicationError | None:
+        name = data.get("code") if isinstance(data, dict) else None
+        codec = self._by_name.get(name) if isinstance(name, str) else None
+        if codec is None:
+            return None
+        exc: ApplicationError = codec.tolerant.read(data.get("fields", {}))
+        return exc
+
+
+def _remember(exc: ApplicationError, message: str) -> None:
+    # Not by assignment, which a frozen class refuses.
+    object.__setattr__(exc, "_remote_message", message)

@@ -1,0 +1,142 @@
+"""Objects with fields: records, errors, and the arguments of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from farcall._codec.faults import Fault, Mismatch, member, mismatch, refused
+from farcall._codec.omit import OMIT
+from farcall._codec.shape import Shape
+
+MAX_MESSAGE = 200
+"""Characters of a validator's message that reach the peer; it may repeat the value."""
+
+
+@attrs.frozen
+class Field:
+    """One member of an object."""
+
+    name: str
+    attribute: str
+    """Where a Python record keeps it."""
+    shape: Shape
+    is_required: bool
+
+
+@attrs.define
+class Fields:
+    """The members of one kind of object."""
+
+    refuses_unknown: bool
+    noun: str = "field"
+    names: frozenset[str] = frozenset()
+    _fields: Sequence[Field] = ()
+
+    def fill(self, fields: Sequence[Field]) -> None:
+        """Set the members; later than the rest, for a recursive record is one of its own."""
+        self._fields = fields
+        self.names = frozenset(field.name for field in fields)
+
+    def read(self, data: Mapping[str, Any], path: Callable[[str], str] = member) -> dict[str, Any]:
+        """Read the members that are there; `path` tells where each stands."""
+        values: dict[str, Any] = {}
+        faults: list[Fault] = []
+        for field in self._fields:
+            if field.name in data:
+                try:
+                    values[field.name] = field.shape.read(data[field.name])
+                except Mismatch as fault:
+                    faults += fault.within(path(field.name)).faults
+            elif field.is_required:
+                faults.append(Fault(member(field.name), "missing"))
+        if self.refuses_unknown and not self.names.issuperset(data):
+            faults += self.unknown(data)
+        if faults:
+            raise Mismatch(faults)
+        return values
+
+    def write(self, value: Any, get: Callable[[Any, str, Any], Any]) -> dict[str, Any]:
+        """Write the members that `get` finds, but those that are `OMIT`."""
+        written: dict[str, Any] = {}
+        for field in self._fields:
+            part = get(value, field.attribute, OMIT)
+            if part is not OMIT:
+                try:
+                    written[field.name] = field.shape.write(part)
+                except Mismatch as fault:
+                    raise fault.within(member(field.name)) from None
+            elif field.is_required:
+                raise mismatch("missing", member(field.name))
+        return written
+
+    def unknown(self, data: Mapping[str, Any]) -> list[Fault]:
+        """Name the members that are none of these."""
+        return [
+            Fault(member(name), f"unknown {self.noun}") for name in data if name not in self.names
+        ]
+
+
+@attrs.frozen
+class Record:
+    """A class whose instances are objects in JSON."""
+
+    label: str
+    cls: type
+    fields: Fields
+
+    def read(self, data: Any) -> Any:
+        """Make an instance; its own validators have their say."""
+        if type(data) is not dict:
+            raise mismatch(f"expected {self.label}")
+        values = self.fields.read(data)
+        try:
+            return self.cls(**values)
+        except Exception as error:  # validators and converters are the user's: anything at all
+            raise mismatch(_refusal(error, self.label)) from error
+
+    def write(self, value: Any) -> dict[str, Any]:
+        """Write the fields; an instance of a subclass crosses as the class that was declared."""
+        if not isinstance(value, self.cls):
+            raise refused(self.label, value)
+        return self.fields.write(value, getattr)
+
+    def fits(self, value: object) -> bool:
+        """Tell whether it is an instance."""
+        return isinstance(value, self.cls)
+
+
+@attrs.frozen
+class TypedTable:
+    """A `TypedDict`: to Python a dict like any other."""
+
+    label: str
+    fields: Fields
+
+    def read(self, data: Any) -> dict[str, Any]:
+        """Read the items that are there."""
+        if type(data) is not dict:
+            raise mismatch(f"expected {self.label}")
+        return self.fields.read(data)
+
+    def write(self, value: Any) -> dict[str, Any]:
+        """Write the items; one that the type does not name is refused."""
+        if not isinstance(value, dict):
+            raise refused(self.label, value)
+        written = self.fields.write(value, dict.get)
+        if len(written) < len(value) and (unknown := self.fields.unknown(value)):
+            raise Mismatch(unknown)
+        return written
+
+    def fits(self, value: object) -> bool:
+        """Tell whether it is a dict."""
+        return isinstance(value, dict)
+
+
+def _refusal(error: Exception, label: str) -> str:
+    """Say why a constructor refused; only ValueError is meant for who gave the values."""
+    if isinstance(error, ValueError) and error.args and isinstance(error.args[0], str):
+        return error.args[0][:MAX_MESSAGE]
+    return f"refused by {label}"

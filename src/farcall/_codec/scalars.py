@@ -1,0 +1,224 @@
+"""Numbers, texts and times: strict both ways, and what is written is read back exactly."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from farcall._codec.anything import ANYTHING
+from farcall._codec.atoms import check_digits, check_text, finite
+from farcall._codec.faults import mismatch, refused
+from farcall._codec.shape import Plain, of_class
+from farcall._contract.spec import ScalarName
+
+_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
+_OFFSET = r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+
+MAX_EXPONENT = 6144
+"""The range of IEEE 754 decimal128. A handler that rounds ``1E+999999999`` would otherwise make
+a number of a billion digits."""
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def _matching(pattern: str, parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Narrow a parser of the standard library, which takes more than the standard."""
+    compiled = re.compile(pattern)
+
+    def parse_strictly(text: str) -> Any:
+        if compiled.fullmatch(text) is None:
+            raise ValueError(text)
+        return parse(text)
+
+    return parse_strictly
+
+
+def _read_none(data: Any) -> None:
+    if data is not None:
+        raise mismatch("expected null")
+
+
+def _write_none(value: Any) -> None:
+    if value is not None:
+        raise refused("None", value)
+
+
+def _read_bool(data: Any) -> bool:
+    if data is True or data is False:
+        return data
+    raise mismatch("expected bool")
+
+
+def _write_bool(value: Any) -> bool:
+    if value is True or value is False:
+        return value
+    raise refused("bool", value)
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _read_int(data: Any) -> int:
+    if type(data) is int:
+        return check_digits(data)
+    raise mismatch("expected int")
+
+
+def _write_int(value: Any) -> int:
+    if type(value) is int:
+        return check_digits(value)
+    if _is_int(value):
+        return check_digits(int(value))
+    raise refused("int", value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float) or _is_int(value)
+
+
+def _read_float(data: Any) -> float:
+    if type(data) is float:
+        return data
+    if type(data) is int:
+        return _as_float(data)
+    raise mismatch("expected float")
+
+
+def _write_float(value: Any) -> float:
+    if type(value) is float:
+        return finite(value)
+    if _is_number(value):
+        return finite(_as_float(value))
+    raise refused("float", value)
+
+
+def _as_float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise mismatch("expected float: too large") from error
+
+
+def _read_str(data: Any) -> str:
+    if type(data) is str:
+        return data
+    raise mismatch("expected str")
+
+
+def _write_str(value: Any) -> str:
+    if not isinstance(value, str):
+        raise refused("str", value)
+    return check_text(value)
+
+
+def _parse_base64(text: str) -> bytes:
+    value = b64decode(text, validate=True)
+    # Python ignores the unused bits of the last character.
+    if b64encode(value).decode() != text:
+        raise ValueError(text)
+    return value
+
+
+def _iso_text(value: datetime | time) -> str:
+    offset = value.utcoffset()
+    if offset is not None and offset % timedelta(minutes=1):
+        raise ValueError("its UTC offset is no whole number of minutes")
+    return value.isoformat()
+
+
+def _parse_decimal(text: str) -> Decimal:
+    return _check_exponent(Decimal(text))
+
+
+def _decimal_text(value: Decimal) -> str:
+    if not value.is_finite():
+        raise ValueError("it is not finite")
+    return str(_check_exponent(value))
+
+
+def _check_exponent(value: Decimal) -> Decimal:
+    if abs(value.adjusted()) > MAX_EXPONENT:
+        raise ValueError(f"its exponent is beyond {MAX_EXPONENT}")
+    return value
+
+
+def _read_timedelta(data: Any) -> timedelta:
+    if type(data) is not int and type(data) is not float:
+        raise mismatch("expected timedelta")
+    try:
+        return timedelta(seconds=data)
+    except OverflowError as error:
+        raise mismatch("expected timedelta: too large") from error
+
+
+def _write_timedelta(value: Any) -> float:
+    if not isinstance(value, timedelta):
+        raise refused("timedelta", value)
+    seconds, rest = divmod(value // _MICROSECOND, 1_000_000)
+    if rest == 0:
+        return seconds
+    if timedelta(seconds=(number := value.total_seconds())) != value:
+        raise mismatch("expected timedelta: too long to be told in microseconds")
+    return number
+
+
+def _is_date(value: object) -> bool:
+    return isinstance(value, date) and not isinstance(value, datetime)
+
+
+def _write_date(value: Any) -> str:
+    # A datetime is a date to Python, and would lose its time.
+    if not _is_date(value):
+        raise refused("date", value)
+    return date.isoformat(value)
+
+
+_DATES = of_class(date, "date", _matching(_DATE, date.fromisoformat), date.isoformat)
+
+SCALARS: Mapping[ScalarName, Plain] = {
+    "none": Plain("null", _read_none, _write_none, lambda value: value is None),
+    "bool": Plain("bool", _read_bool, _write_bool, lambda value: isinstance(value, bool)),
+    "int": Plain("int", _read_int, _write_int, _is_int),
+    "float": Plain("float", _read_float, _write_float, _is_number),
+    "str": Plain("str", _read_str, _write_str, lambda value: isinstance(value, str)),
+    "bytes": of_class(bytes, "base64", _parse_base64, lambda value: b64encode(value).decode()),
+    "datetime": of_class(
+        datetime,
+        "datetime",
+        _matching(f"{_DATE}T{_TIME}{_OFFSET}?", datetime.fromisoformat),
+        _iso_text,
+    ),
+    "date": Plain("date", _DATES.read, _write_date, _is_date),
+    "time": of_class(time, "time", _matching(f"{_TIME}{_OFFSET}?", time.fromisoformat), _iso_text),
+    "timedelta": Plain(
+        "timedelta",
+        _read_timedelta,
+        _write_timedelta,
+        lambda value: isinstance(value, timedelta),
+    ),
+    "uuid": of_class(
+        UUID,
+        "UUID",
+        _matching("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", UUID),
+        str,
+    ),
+    "decimal": of_class(
+        Decimal,
+        "Decimal",
+        _matching(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,9})?", _parse_decimal),
+        _decimal_text,
+    ),
+    "json": ANYTHING,
+}
+"""The shape of each scalar.
+
+A datetime or a time may have an offset or none, and keeps what it has; RFC 3339 asks a datetime
+for one, but Python has both and a type cannot say which.
+"""

@@ -1,0 +1,84 @@
+"""The seam of the codec: what can carry the values of one type over the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import attrs
+
+from farcall._codec.faults import mismatch, refused
+
+
+class Shape(Protocol):
+    """One type, between its Python values and what stands for them in JSON.
+
+    What JSON holds is None, bool, int, float, str, list and dict, as msgspec reads and writes
+    them: never a subclass.
+    """
+
+    @property
+    def label(self) -> str:
+        """The name of the type in messages."""
+        ...
+
+    def read(self, data: Any) -> Any:
+        """Make the Python value.
+
+        Raises:
+            Mismatch: `data` is not what stands for a value of the type.
+        """
+        ...
+
+    def write(self, value: Any) -> Any:
+        """Make what stands for a value; it shares no list or dict with it.
+
+        Raises:
+            Mismatch: `value` is not of the type.
+        """
+        ...
+
+    def fits(self, value: object) -> bool:
+        """Tell by a look at its outside whether a value is meant for this member of a union."""
+        ...
+
+
+@attrs.frozen
+class Plain:
+    """A shape without parts."""
+
+    label: str
+    read: Callable[[Any], Any]
+    write: Callable[[Any], Any]
+    fits: Callable[[object], bool]
+
+
+def of_class(
+    cls: type, label: str, parse: Callable[[str], Any], text_of: Callable[[Any], str]
+) -> Plain:
+    """Make the shape of a class whose values are text in JSON.
+
+    Args:
+        cls: The class.
+        label: Its name in messages.
+        parse: Makes a value; raises ValueError, and nothing else, for a text that is none.
+        text_of: Makes the text; raises ValueError for a value that has none.
+    """
+
+    def read(data: Any) -> Any:
+        if type(data) is not str:
+            raise mismatch(f"expected {label}")
+        try:
+            return parse(data)
+        except ValueError as error:
+            raise mismatch(f"expected {label}") from error
+
+    def write(value: Any) -> str:
+        if not isinstance(value, cls):
+            raise refused(label, value)
+        try:
+            return text_of(value)
+        except ValueError as error:
+            raise mismatch(f"expected {label}: {error}") from error
+
+    return Plain(label, read, write, lambda value: isinstance(value, cls))
