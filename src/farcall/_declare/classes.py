@@ -51,7 +51,7 @@ def service(cls: Any = None, /, *, name: str | None = None, protected: bool | No
     """
     around = names_around(1)
 
-    def declare(cls: C) -> C:
+    def declare(cls: object) -> object:
         if not isinstance(cls, type):
             raise site_of_object(cls).error(
                 Rule.NO_CLASS,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Set
 from contextlib import AbstractAsyncContextManager
 from types import FunctionType
-from typing import Any, Literal, ParamSpec, TypeGuard, TypeVar, overload
+from typing import Any, Literal, ParamSpec, TypeGuard, TypeVar, cast, overload
 
 import attrs
 
@@ -41,9 +41,8 @@ def marks_of(member: object) -> Marks | None:
 
 def function_within(member: object) -> object:
     """Look through `staticmethod`, `classmethod` and `property` to the function inside."""
-    if isinstance(member, staticmethod | classmethod):
-        return member.__func__
-    return member.fget if isinstance(member, property) else member
+    inner = member.fget if isinstance(member, property) else member
+    return getattr(inner, "__func__", inner)
 
 
 @overload
@@ -219,7 +218,7 @@ def _errors_listed(site: Site, raises: object) -> tuple[type[ApplicationError], 
         raise site.error(
             Rule.BAD_ERROR, "raises= takes a list of classes", f"Write raises=[{name}]"
         )
-    return tuple(_application_error(site, each) for each in raises)
+    return tuple(_application_error(site, each) for each in cast("Iterable[object]", raises))
 
 
 def _is_derived(listed: object) -> TypeGuard[type[ApplicationError]]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Sequence
 from inspect import Parameter as Declared
-from typing import Any, Final, Literal, TypeAlias, get_origin
+from typing import Any, Final, get_origin
 
 import attrs
 
+from farcall._contract.spec import Role
 from farcall._declare.annotations import Scope
 from farcall._declare.marks import Marks, not_yet
 from farcall._declare.rules import Rule, Site, site_of_function
 from farcall.errors import DeclarationError
-
-Role: TypeAlias = Literal["positional", "either", "keyword"]
 
 _ROLES: Final[dict[Any, Role]] = {
     Declared.POSITIONAL_ONLY: "positional",

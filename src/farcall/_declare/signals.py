@@ -28,14 +28,9 @@ class SignalEntry:
 
     spec: SignalSpec
     attribute: str
-    _signal: Any  # a `Signal` would be taken for a descriptor of this class
+    signal: Any
+    """A `Signal`, which type checkers would take for a descriptor of this class if it said so."""
     codecs: SignalCodec[Any]
-
-    @property
-    def signal(self) -> Signal[Any]:
-        """The descriptor, which keeps the subscribers of each service object."""
-        found: Signal[Any] = self._signal
-        return found
 
     @property
     def codec(self) -> Codec[Any]:
@@ -49,24 +44,20 @@ class SignalReading:
 
     attribute: str
     site: Site
-    _signal: Any  # as above
+    signal: Any
+    """A `Signal`, as in `SignalEntry`."""
+    options: SignalOptions
     value: Any
     """The type of its values."""
 
     @property
-    def signal(self) -> Signal[Any]:
-        """The descriptor, which keeps the subscribers of each service object."""
-        found: Signal[Any] = self._signal
-        return found
-
-    @property
     def wire_part(self) -> str:
         """What stands for the member in ``Service.member``."""
-        name = self.signal.options.name
+        name = self.options.name
         return self.attribute if name is None else name
 
 
-def read_signal(cls: type[Any], attribute: str, signal: Signal[Any], scope: Scope) -> SignalReading:
+def read_signal(cls: type[Any], attribute: str, signal: Any, scope: Scope) -> SignalReading:
     """Find the type of a signal's values, in its annotation or in ``Signal[T]()``.
 
     Raises:
@@ -80,7 +71,7 @@ def read_signal(cls: type[Any], attribute: str, signal: Signal[Any], scope: Scop
         if written is None
         else without_class_var(scope.resolve(written, cls, site, "the signal"))
     )
-    return SignalReading(attribute, site, signal, _value_type(annotation, site))
+    return SignalReading(attribute, site, signal, signal.options, _value_type(annotation, site))
 
 
 def event_of(reading: SignalReading, wire_name: str, definitions: Definitions) -> SignalEntry:
@@ -89,7 +80,7 @@ def event_of(reading: SignalReading, wire_name: str, definitions: Definitions) -
     Raises:
         DeclarationError: its values cannot cross the wire, or its key is no key.
     """
-    options = reading.signal.options
+    options = reading.options
     value = described(reading.value, definitions, reading.site, "the values")
     key = None if options.key is None else _key_field(reading, options.key)
     spec = SignalSpec(
