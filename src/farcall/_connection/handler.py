@@ -15,22 +15,22 @@ from farcall._protocol.state import IncomingCall
 class Handler(Protocol):
     """The receiver of what the peer asks and says; none of its methods blocks or raises."""
 
-    def on_hello(self, hello: Hello) -> None:
+    def on_hello(self, hello: Hello, /) -> None:
         """The peer has greeted, or has answered our greeting."""
 
-    def on_request(self, call: IncomingCall) -> None:
+    def on_request(self, call: IncomingCall, /) -> None:
         """The peer calls; answer once, by `Link.respond` or `Link.fail`."""
 
-    def on_notification(self, method: str, params: bytes | None) -> None:
+    def on_notification(self, method: str, params: bytes | None, /) -> None:
         """The peer calls and wants no answer."""
 
-    def on_cancel(self, call: IncomingCall, reason: str) -> None:
+    def on_cancel(self, call: IncomingCall, reason: str, /) -> None:
         """The caller wants a call to end; it is to be answered all the same."""
 
-    def on_credit(self, call: IncomingCall) -> None:
+    def on_credit(self, call: IncomingCall, /) -> None:
         """A stream may send more."""
 
-    def on_event(self, name: str, params: bytes | None) -> None:
+    def on_event(self, name: str, params: bytes | None, /) -> None:
         """A plain peer emits an event."""
 
     def on_closed(self) -> None:

@@ -14,23 +14,23 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from enum import Enum
 from typing import Any, TypeVarTuple
 
-import attrs
 import trio
 
 from farcall._connection.handler import Handler
 from farcall._connection.heartbeat import Heartbeat, watch
 from farcall._connection.lanes import Lanes, StreamQueue
-from farcall._connection.pending import OnItems, PendingCall, PendingStream, RemoteFailure
+from farcall._connection.pending import OnItems, PendingCall, PendingCalls, PendingStream
+from farcall._connection.pings import Pings
+from farcall._connection.statistics import ConnectionState, ConnectionStatistics
 from farcall._protocol import events
 from farcall._protocol.core import Protocol
 from farcall._protocol.credit import Window
 from farcall._protocol.messages import Error, Goaway, Hello, Message
-from farcall._protocol.state import IncomingCall, OutgoingCall
+from farcall._protocol.state import IncomingCall
 from farcall._transport import CloseReason, Endpoint, Transport
-from farcall.errors import CloseCode, ConnectionLost, InvalidResult
+from farcall.errors import CloseCode, ConnectionLost
 
 logger = logging.getLogger("farcall")
 Ts = TypeVarTuple("Ts")
@@ -41,37 +41,6 @@ CLOSE_SECONDS = 5.0
 CANCEL_GRACE = 0.5
 """Seconds for which a cancelled caller waits for the peer's word: a few round trips around the
 world, and not yet noticed by a person who pressed Ctrl-C."""
-
-
-class ConnectionState(Enum):
-    """Where a connection stands."""
-
-    CONNECTING = "connecting"
-    OPEN = "open"
-    DRAINING = "draining"
-    CLOSING = "closing"
-    CLOSED = "closed"
-
-
-@attrs.frozen
-class ConnectionStatistics:
-    """A snapshot of one connection."""
-
-    state: ConnectionState
-    dialect: str
-    """``farcall``, or ``plain`` for a peer that has not said hello."""
-    calls_out: int
-    """Calls of this side that are in flight, streams and abandoned ones included."""
-    calls_in: int
-    """Calls of the peer that are in flight, streams included."""
-    queued: int
-    """Messages, and streams with something to say, that wait for the writer."""
-    frames_in: int
-    frames_out: int
-    strays: int
-    """Messages of the peer that belonged to nothing, and were dropped."""
-    round_trip: float | None
-    """Seconds, from the last ping; None before the first pong."""
 
 
 class Link:
@@ -98,17 +67,16 @@ class Link:
         self.close_reason: CloseReason | None = None
         self.lanes = Lanes(self._wake)
         self._transport = transport
-        self._handler = make_handler(self)
+        self.handler = make_handler(self)
         self._heartbeat = heartbeat
         self._nursery: trio.Nursery | None = None
-        self._pending: dict[OutgoingCall, PendingCall] = {}
-        self._pings: dict[bytes, tuple[float, trio.Event]] = {}
+        self._pending = PendingCalls()
+        self._pings = Pings()
         self._work = trio.Event()
         self._is_idle = trio.Event()
         self._incoming_ended = trio.Event()
         self._closed = trio.Event()
-        self._frames_in = self._frames_out = self._strays = self._pings_sent = 0
-        self._round_trip: float | None = None
+        self._frames_in = self._frames_out = self._strays = 0
 
     def __repr__(self) -> str:
         return f"<Link to {self.endpoint.peer}, {self.state.value}>"
@@ -134,7 +102,7 @@ class Link:
             frames_in=self._frames_in,
             frames_out=self._frames_out,
             strays=self._strays,
-            round_trip=self._round_trip,
+            round_trip=self._pings.round_trip,
         )
 
     # Life
@@ -222,14 +190,11 @@ class Link:
         self._is_idle.set()
         self._incoming_ended.set()
         self.protocol.cut()
-        for pending in list(self._pending.values()):
-            pending.fail(self._lost(sent=pending.call.was_sent))
-        self._pending.clear()
-        for _, answered in self._pings.values():
-            answered.set()
-        self._handler.on_closed()
+        self._pending.end(lambda sent: self.lost(sent=sent))
+        self._pings.end()
+        self.handler.on_closed()
 
-    def _lost(self, *, sent: bool) -> ConnectionLost:
+    def lost(self, *, sent: bool) -> ConnectionLost:
         reason = self.close_reason or CloseReason(1006, "")
         who = "the peer" if reason.remote else "this side"
         words = f": {reason.reason}" if reason.reason else ""
@@ -323,23 +288,23 @@ class Link:
         """
         self._check_open()
         await self._send_ping().wait()
-        if self.is_closed or self._round_trip is None:
-            raise self._lost(sent=True)
-        return self._round_trip
+        if self.is_closed or self._pings.round_trip is None:
+            raise self.lost(sent=True)
+        return self._pings.round_trip
 
     def _check_open(self) -> None:
         if self.state not in (ConnectionState.OPEN, ConnectionState.DRAINING):
-            raise self._lost(sent=False)
+            raise self.lost(sent=False)
 
     def _queue(self, pending: PendingCall) -> None:
-        self._pending[pending.call] = pending
+        self._pending.insert(pending)
         self.lanes.put_call(pending.request)
 
     def _leave(self, pending: PendingCall) -> None:
         """Forget a call that is not waited for any more; nothing to do for a settled one."""
         if pending.is_settled:
             return
-        del self._pending[pending.call]
+        self._pending.forget(pending)
         if pending.call.was_sent:
             self.protocol.abandon(pending.call)
         else:
@@ -415,22 +380,15 @@ class Link:
         self.abort(CloseCode.INTERNAL, f"the peer was silent for {seconds:.0f} s")
 
     def _send_ping(self) -> trio.Event:
-        self._pings_sent += 1
-        payload = b"%d" % self._pings_sent
-        answered = trio.Event()
-        self._pings[payload] = (trio.current_time(), answered)
+        payload, answered = self._pings.new()
         self.lanes.put_ping(payload)
         return answered
 
     # Reading: called by the transport, in its reader
 
     def on_pong(self, payload: bytes) -> None:
-        """Take the answer to a ping; one that nobody asked for means nothing."""
-        sent = self._pings.pop(payload, None)
-        if sent is not None:
-            sent_at, answered = sent
-            self._round_trip = trio.current_time() - sent_at
-            answered.set()
+        """Take the answer to a ping."""
+        self._pings.on_pong(payload)
 
     def on_frame(self, frame: str | bytes) -> None:
         """Take one frame and do what it asks for."""
@@ -440,20 +398,10 @@ class Link:
 
     def _react(self, event: events.ProtocolEvent) -> None:
         match event:
-            case events.RequestReceived(call):
-                self._handler.on_request(call)
-            case events.NotificationReceived(method, params):
-                self._handler.on_notification(method, params)
-            case events.EventReceived(name, params):
-                self._handler.on_event(name, params)
-            case events.CancelReceived(call, reason):
-                self._handler.on_cancel(call, reason)
-            case events.CreditReceived(call):
-                self._handler.on_credit(call)
-            case events.HelloReceived(hello, answer):
-                self._on_hello(hello, answer)
             case events.Reply(message):
                 self.lanes.put_call(message)
+            case events.HelloReceived(hello, answer):
+                self._on_hello(hello, answer)
             case events.GoawayReceived():
                 self.state = ConnectionState.DRAINING
             case events.Stray(problem):
@@ -461,38 +409,29 @@ class Link:
             case events.Violation(code, problem):
                 self._on_violation(code, problem)
             case _:
-                self._settle(event)
+                self._pass_on(event)
 
-    def _settle(self, event: events.AnswerEvent) -> None:
-        if isinstance(event, events.StartedReceived | events.ItemsReceived):
-            self._on_stream(event)
-            return
-        pending = self._pending.pop(event.call, None)
-        if pending is None:
-            return
+    def _pass_on(self, event: events.PeerEvent | events.AnswerEvent) -> None:
         match event:
-            case events.ResultReceived(_, result):
-                pending.succeed(result)
-            case events.ErrorReceived(_, code, message, data):
-                pending.fail(RemoteFailure(code, message, data))
-            case events.UnreadableAnswer(_, problem):
-                pending.fail(InvalidResult(f"the answer to {event.call.method}: {problem}"))
-
-    def _on_stream(self, event: events.StartedReceived | events.ItemsReceived) -> None:
-        pending = self._pending.get(event.call)
-        if not isinstance(pending, PendingStream):
-            return
-        if isinstance(event, events.StartedReceived):
-            pending.start(event.value)
-        else:
-            pending.on_items(event.values, event.cursor, event.missed)
+            case events.RequestReceived(call):
+                self.handler.on_request(call)
+            case events.NotificationReceived(method, params):
+                self.handler.on_notification(method, params)
+            case events.EventReceived(name, params):
+                self.handler.on_event(name, params)
+            case events.CancelReceived(call, reason):
+                self.handler.on_cancel(call, reason)
+            case events.CreditReceived(call):
+                self.handler.on_credit(call)
+            case _:
+                self._pending.settle(event)
 
     def _on_hello(self, hello: Hello, answer: Message | None) -> None:
         if answer is not None:
             self.lanes.put_control(answer)
         elif self.protocol.hello_call is not None:
-            self._pending.pop(self.protocol.hello_call).succeed(b"")
-        self._handler.on_hello(hello)
+            self._pending.succeed(self.protocol.hello_call)
+        self.handler.on_hello(hello)
 
     def _on_stray(self, problem: str) -> None:
         self._strays += 1

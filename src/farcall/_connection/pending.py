@@ -1,4 +1,4 @@
-"""The waiting half of a call: where its outcome arrives in the caller's task."""
+"""The waiting half of calls: where an outcome arrives in the caller's task."""
 
 from __future__ import annotations
 
@@ -7,8 +7,17 @@ from collections.abc import Callable, Sequence
 import outcome
 import trio
 
+from farcall._protocol.events import (
+    AnswerEvent,
+    ErrorReceived,
+    ItemsReceived,
+    ResultReceived,
+    StartedReceived,
+    UnreadableAnswer,
+)
 from farcall._protocol.messages import Request
 from farcall._protocol.state import OutgoingCall
+from farcall.errors import InvalidResult
 
 
 class RemoteFailure(Exception):
@@ -39,6 +48,12 @@ class PendingCall:
     def is_settled(self) -> bool:
         """Whether the outcome is there."""
         return self._outcome is not None
+
+    @property
+    def error(self) -> Exception | None:
+        """The error it was settled with, if it was."""
+        found = self._outcome
+        return found.error if isinstance(found, outcome.Error) else None  # type: ignore[return-value]  # only `fail` makes one
 
     def succeed(self, result: bytes) -> None:
         """Settle with the text of the result."""
@@ -98,3 +113,59 @@ class PendingStream(PendingCall):
         """Wait for the value of ``rpc.started``; raises the error of a stream that never did."""
         await self._begun.wait()
         return await self.wait() if self._started_value is None else self._started_value
+
+
+class PendingCalls:
+    """The calls of one link that somebody waits for."""
+
+    def __init__(self) -> None:
+        self._calls: dict[OutgoingCall, PendingCall] = {}
+
+    def insert(self, pending: PendingCall) -> None:
+        """Add a call."""
+        self._calls[pending.call] = pending
+
+    def forget(self, pending: PendingCall) -> None:
+        """Remove a call that nobody waits for any more."""
+        del self._calls[pending.call]
+
+    def succeed(self, call: OutgoingCall) -> None:
+        """Settle a call whose result the core has used up: a hello."""
+        pending = self._calls.pop(call, None)
+        if pending is not None:
+            pending.succeed(b"null")
+
+    def settle(self, event: AnswerEvent) -> None:
+        """Give what the peer said to whoever waits for it."""
+        if isinstance(event, StartedReceived | ItemsReceived):
+            self._feed(event)
+            return
+        pending = self._calls.pop(event.call, None)
+        if pending is None:
+            return
+        match event:
+            case ResultReceived(_, result):
+                pending.succeed(result)
+            case ErrorReceived(_, code, message, data):
+                pending.fail(RemoteFailure(code, message, data))
+            case UnreadableAnswer(call, problem):
+                pending.fail(InvalidResult(f"the answer to {call.method}: {problem}"))
+
+    def _feed(self, event: StartedReceived | ItemsReceived) -> None:
+        pending = self._calls.get(event.call)
+        if not isinstance(pending, PendingStream):
+            return
+        if isinstance(event, StartedReceived):
+            pending.start(event.value)
+        else:
+            pending.on_items(event.values, event.cursor, event.missed)
+
+    def end(self, lost: Callable[[bool], Exception]) -> None:
+        """Fail every call, because the link has ended.
+
+        Args:
+            lost: Makes the error, from whether the call was sent.
+        """
+        calls, self._calls = self._calls, {}
+        for pending in calls.values():
+            pending.fail(lost(pending.call.was_sent))

@@ -137,21 +137,12 @@ AnswerEvent: TypeAlias = (
 )
 """What the peer says to a call of this side."""
 
-ProtocolEvent: TypeAlias = (
-    AnswerEvent
-    | HelloReceived
-    | RequestReceived
-    | NotificationReceived
-    | CancelReceived
-    | CreditReceived
-    | ResultReceived
-    | ErrorReceived
-    | UnreadableAnswer
-    | StartedReceived
-    | ItemsReceived
-    | EventReceived
-    | GoawayReceived
-    | Reply
-    | Stray
-    | Violation
+PeerEvent: TypeAlias = (
+    RequestReceived | NotificationReceived | CancelReceived | CreditReceived | EventReceived
 )
+"""What the peer asks of this side, or says to it."""
+
+LinkEvent: TypeAlias = HelloReceived | GoawayReceived | Reply | Stray | Violation
+"""What concerns the link itself."""
+
+ProtocolEvent: TypeAlias = AnswerEvent | PeerEvent | LinkEvent

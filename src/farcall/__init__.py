@@ -1,0 +1,95 @@
+"""Typed remote procedure calls and live signals over WebSocket, for Trio.
+
+Decorate a class with `service` and hand an object of it to `serve`; `connect` to it from
+elsewhere, call its methods through a generated proxy, and iterate over its `Signal` attributes.
+"""
+
+from __future__ import annotations
+
+from farcall._call import CallContext, Connection, current_call
+from farcall._client import connect
+from farcall._codec import OMIT, Json
+from farcall._connection.heartbeat import Heartbeat
+from farcall._connection.statistics import ConnectionState, ConnectionStatistics
+from farcall._declare import background, functions, local, method, service, stream
+from farcall._host import ServerStatistics
+from farcall._proxy import BoundRemoteSignal, Proxy, RemoteSignal, endpoint
+from farcall._server import Server, serve
+from farcall._session import Session, SessionState
+from farcall._signals import BoundSignal, Signal, Subscription
+from farcall.errors import (
+    ApplicationError,
+    Busy,
+    ConnectFailed,
+    ConnectionLost,
+    ContractMismatch,
+    DeadlineExceeded,
+    DeclarationError,
+    EncodeError,
+    FarcallError,
+    Forbidden,
+    InternalError,
+    InvalidArguments,
+    InvalidResult,
+    MethodNotFound,
+    NotSupported,
+    RemoteCancelled,
+    ReplyTooLarge,
+    RpcError,
+    ShuttingDown,
+    SignalGap,
+    SignalLagged,
+    Unauthorized,
+)
+
+__all__ = [
+    "OMIT",
+    "ApplicationError",
+    "BoundRemoteSignal",
+    "BoundSignal",
+    "Busy",
+    "CallContext",
+    "ConnectFailed",
+    "Connection",
+    "ConnectionLost",
+    "ConnectionState",
+    "ConnectionStatistics",
+    "ContractMismatch",
+    "DeadlineExceeded",
+    "DeclarationError",
+    "EncodeError",
+    "FarcallError",
+    "Forbidden",
+    "Heartbeat",
+    "InternalError",
+    "InvalidArguments",
+    "InvalidResult",
+    "Json",
+    "MethodNotFound",
+    "NotSupported",
+    "Proxy",
+    "RemoteCancelled",
+    "RemoteSignal",
+    "ReplyTooLarge",
+    "RpcError",
+    "Server",
+    "ServerStatistics",
+    "Session",
+    "SessionState",
+    "ShuttingDown",
+    "Signal",
+    "SignalGap",
+    "SignalLagged",
+    "Subscription",
+    "Unauthorized",
+    "background",
+    "connect",
+    "current_call",
+    "endpoint",
+    "functions",
+    "local",
+    "method",
+    "serve",
+    "service",
+    "stream",
+]

@@ -1,0 +1,210 @@
+"""Connecting: from a URL to a session, and from there to typed proxies."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Literal, TypeAlias, TypeVar, cast, overload
+
+import attrs
+import trio
+
+from farcall._connection.heartbeat import Heartbeat
+from farcall._connection.link import Link
+from farcall._connection.pending import RemoteFailure
+from farcall._declare import service_of
+from farcall._nursery import open_owned_nursery
+from farcall._protocol.core import Protocol
+from farcall._protocol.messages import Hello
+from farcall._protocol.messages import Limits as PeerLimits
+from farcall._proxy import Proxy
+from farcall._session import ClientHandler, ContractCheck, Session
+from farcall._transport import MAX_MESSAGE_IN_CLIENT, Transport
+from farcall._url import WebSocketUrl
+from farcall._websocket import Limits, connect_websocket
+from farcall.errors import ConnectFailed, FarcallError
+
+logger = logging.getLogger("farcall")
+
+ProxyT = TypeVar("ProxyT")
+
+Dialect: TypeAlias = Literal["farcall", "plain"]
+"""Whether to say hello; a server that knows no farcall at all is best not greeted."""
+
+CONNECT_SECONDS = 10.0
+"""For name, connection and handshake: slower is no connection one would want to use."""
+
+DEFAULT_HEARTBEAT = Heartbeat()
+
+HELLO_SECONDS = 5.0
+"""A server that has answered the handshake and not the hello in this time does not answer it."""
+
+
+@attrs.frozen
+class ClientOptions:
+    """What `connect` was asked for, apart from where to."""
+
+    dialect: Dialect
+    contract: ContractCheck
+    max_message: int
+    heartbeat: Heartbeat
+
+
+@asynccontextmanager
+async def open_session(
+    transport: Transport, url: str, proxy: type[ProxyT] | None, options: ClientOptions
+) -> AsyncIterator[Session | ProxyT]:
+    """Make a session over an open transport, and end both with the block."""
+    contracts = {} if proxy is None else _contract_of(proxy)
+    own = Hello(PeerLimits(options.max_message), contracts=contracts)
+    protocol = Protocol(own, has_dialled=True)
+    link = Link(transport, protocol, ClientHandler, heartbeat=options.heartbeat)
+    async with open_owned_nursery() as nursery:
+        await nursery.start(link.run)
+        try:
+            if options.dialect == "farcall":
+                await _greet(link, url)
+            session = Session(url, link, cast("ClientHandler", link.handler), options.contract)
+            try:
+                yield session if proxy is None else session.proxy(proxy)
+            finally:
+                session.leave()
+        finally:
+            await link.aclose()
+            nursery.cancel_scope.cancel()
+
+
+def _contract_of(proxy: type) -> dict[str, str]:
+    if issubclass(proxy, Proxy):
+        return {proxy.farcall_service: proxy.farcall_contract}
+    service = service_of(proxy)
+    return {service.spec.name: service.digest}
+
+
+async def _greet(link: Link, url: str) -> None:
+    """Say hello; a server that answers with an error speaks the plain dialect."""
+    hint = 'connect(..., dialect="plain") sends no hello'
+    try:
+        with trio.fail_after(HELLO_SECONDS):
+            await link.greet()
+    except RemoteFailure as failure:
+        logger.debug("%s speaks the plain dialect (%d)", url, failure.code)
+    except trio.TooSlowError:
+        problem = f"{url} did not answer the hello in {HELLO_SECONDS:g} s"
+        raise ConnectFailed(f"{problem}; {hint}") from None
+    except FarcallError as error:
+        raise ConnectFailed(f"{url} ended the connection at the hello: {error}; {hint}") from None
+
+
+@overload
+def connect(
+    url: str,
+    /,
+    *,
+    dialect: Dialect = ...,
+    headers: Mapping[str, str] | None = ...,
+    contract: ContractCheck = ...,
+    max_message: int = ...,
+    heartbeat: Heartbeat = ...,
+    connect_seconds: float = ...,
+) -> AbstractAsyncContextManager[Session]: ...
+
+
+@overload
+def connect(
+    url: str,
+    proxy: type[ProxyT],
+    /,
+    *,
+    dialect: Dialect = ...,
+    headers: Mapping[str, str] | None = ...,
+    contract: ContractCheck = ...,
+    max_message: int = ...,
+    heartbeat: Heartbeat = ...,
+    connect_seconds: float = ...,
+) -> AbstractAsyncContextManager[ProxyT]: ...
+
+
+def connect(
+    url: str,
+    proxy: type[Any] | None = None,
+    /,
+    *,
+    dialect: Dialect = "farcall",
+    headers: Mapping[str, str] | None = None,
+    contract: ContractCheck = "warn",
+    max_message: int = MAX_MESSAGE_IN_CLIENT,
+    heartbeat: Heartbeat = DEFAULT_HEARTBEAT,
+    connect_seconds: float = CONNECT_SECONDS,
+) -> AbstractAsyncContextManager[Any]:
+    """Connect to a server, for the length of an ``async with`` block.
+
+    Args:
+        url: ``ws://host:port/path``; the path is the namespace.
+        proxy: A generated stub, or the service class itself; without it the block gets the
+            `Session`, for servers that have no stub.
+        dialect: ``"plain"`` sends no hello, for servers that cannot bear one.
+        headers: Sent with the handshake.
+        contract: What to do when the server's contract is not that of the proxy: ``"warn"``
+            logs one warning, ``"strict"`` raises.
+        max_message: The largest message taken, in bytes; the server is told.
+        heartbeat: When a silent server is pinged, and when it is given up.
+        connect_seconds: For the connection and its handshake; the hello has 5 s of its own.
+
+    Returns:
+        A context manager. When its block ends, what was queued is sent and the link is closed.
+
+    Raises:
+        ConnectFailed: nobody listens there, or who does is no server of this kind.
+        ContractMismatch: under ``contract="strict"``.
+        ValueError: the URL is none.
+
+    Resources:
+        One socket, and a nursery for its reader, its writer and its heartbeat. What the block
+        raises comes out as it is, not in a group.
+
+    Cancellation:
+        The link is cut; the server sees that, and ends what ran for it.
+    """
+    target = WebSocketUrl.parse(url)
+    options = ClientOptions(dialect, contract, max_message, heartbeat)
+    return _connect(target, proxy, options, headers or {}, connect_seconds)
+
+
+@asynccontextmanager
+async def _connect(
+    target: WebSocketUrl,
+    proxy: type[Any] | None,
+    options: ClientOptions,
+    headers: Mapping[str, str],
+    seconds: float,
+) -> AsyncIterator[Any]:
+    transport = await _dial(target, options, headers, seconds)
+    async with open_session(transport, target.shown, proxy, options) as session:
+        yield session
+
+
+async def _dial(
+    target: WebSocketUrl, options: ClientOptions, headers: Mapping[str, str], seconds: float
+) -> Transport:
+    limits = Limits(options.max_message)
+    try:
+        with trio.fail_after(seconds):
+            stream = await trio.open_tcp_stream(target.host, target.port)
+            return await connect_websocket(
+                stream, target.authority, target.target, headers=headers, limits=limits
+            )
+    except trio.TooSlowError:
+        raise ConnectFailed(f"{target.shown}: no connection in {seconds:g} s") from None
+    except OSError as error:
+        raise ConnectFailed(f"{target.shown}: {_reason(error)}") from error
+    except ConnectFailed as error:
+        raise ConnectFailed(f"{target.shown}: {error}") from error.__cause__
+
+
+def _reason(error: BaseException) -> str:
+    """Say why nothing answers; Trio lists each address that it has tried behind its own words."""
+    if isinstance(error.__cause__, BaseExceptionGroup):
+        return "; ".join(dict.fromkeys(str(each) for each in error.__cause__.exceptions))
+    return str(error.__cause__ or error)

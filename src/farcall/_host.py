@@ -1,0 +1,133 @@
+"""Serving links, wherever they come from: what a server is without its sockets.
+
+A `Host` knows what is offered at which path, runs one link at a time in a task of its caller's,
+and remembers those that live, to drain them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias, cast
+
+import attrs
+import trio
+
+from farcall._connection.heartbeat import Heartbeat
+from farcall._connection.link import Link
+from farcall._connection.statistics import ConnectionState
+from farcall._dispatch import Dispatcher
+from farcall._endpoints import Endpoints
+from farcall._protocol.core import Protocol
+from farcall._protocol.messages import Hello, Limits
+from farcall._transport import Transport
+
+logger = logging.getLogger("farcall")
+
+Services: TypeAlias = object | Sequence[object] | Mapping[str, object]
+"""One service object, several, or a table of them by path, each value one or several."""
+
+
+@attrs.frozen
+class ServerStatistics:
+    """A snapshot of a server."""
+
+    connections: int
+    """Links that live."""
+    accepted: int
+    """Links that ever did."""
+    calls: int
+    """Calls in flight, subscriptions included."""
+
+
+class Host:
+    """Serve services to links.
+
+    Args:
+        services: What to serve, and where.
+        max_message: The largest message taken from a peer, in bytes; farcall peers are told.
+        heartbeat: When a silent peer is pinged, and when it is given up.
+
+    Raises:
+        DeclarationError: an object is no service, or a name is offered twice at one path.
+    """
+
+    def __init__(self, services: Services, *, max_message: int, heartbeat: Heartbeat) -> None:
+        self.paths = _endpoints_by_path(services)
+        self._max_message = max_message
+        self._heartbeat = heartbeat
+        self._links: set[Link] = set()
+        self._accepted = 0
+        self._is_draining = False
+
+    def statistics(self) -> ServerStatistics:
+        """Take a snapshot."""
+        calls = sum(len(link.protocol.incoming) for link in self._links)
+        return ServerStatistics(len(self._links), self._accepted, calls)
+
+    @property
+    def links(self) -> frozenset[Link]:
+        """The links that live now."""
+        return frozenset(self._links)
+
+    def start_background(self, nursery: trio.Nursery) -> None:
+        """Start each ``@background`` method once; what one raises ends `nursery`."""
+        # By identity: an object may be served at several paths, and need not be hashable.
+        functions = {
+            (id(function.__self__), function.__name__): function
+            for endpoints in self.paths.values()
+            for function in endpoints.background
+        }
+        for function in functions.values():
+            nursery.start_soon(function)
+
+    async def serve_link(self, transport: Transport) -> None:
+        """Serve one link at the path that it asked for, until it ends."""
+        link = self._make_link(transport, self.paths[transport.endpoint.path])
+        self._links.add(link)
+        self._accepted += 1
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(link.run)
+                cast("Dispatcher", link.handler).on_open()
+                if self._is_draining:
+                    nursery.start_soon(self._drain_link, link, 0.0)
+        finally:
+            self._links.discard(link)
+
+    def _make_link(self, transport: Transport, endpoints: Endpoints) -> Link:
+        own = Hello(Limits(self._max_message), contracts=endpoints.contracts)
+        return Link(
+            transport,
+            Protocol(own, has_dialled=False),
+            lambda link: Dispatcher(link, endpoints),
+            heartbeat=self._heartbeat,
+        )
+
+    async def drain(self, seconds: float) -> None:
+        """End every link as gently as `seconds` allow; new ones are sent away at once."""
+        self._is_draining = True
+        async with trio.open_nursery() as nursery:
+            for link in self.links:
+                nursery.start_soon(self._drain_link, link, seconds)
+
+    async def _drain_link(self, link: Link, seconds: float) -> None:
+        if link.state is ConnectionState.OPEN:
+            link.state = ConnectionState.DRAINING
+            cast("Dispatcher", link.handler).on_draining()
+        await link.drain(seconds)
+
+
+def _endpoints_by_path(services: Services) -> Mapping[str, Endpoints]:
+    table = services if isinstance(services, Mapping) else {"/": services}
+    return {_checked(path): Endpoints.of(_several(each)) for path, each in table.items()}
+
+
+def _several(services: object) -> Sequence[object]:
+    return services if isinstance(services, list | tuple) else [services]
+
+
+def _checked(path: object) -> str:
+    if not isinstance(path, str) or not path.startswith("/"):
+        raise ValueError(f"a path to serve at begins with a slash, unlike {path!r}")
+    return path

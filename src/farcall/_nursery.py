@@ -1,0 +1,55 @@
+"""A nursery inside of a context manager that its user need not know about.
+
+Trio wraps whatever leaves a nursery into an exception group. That is right where a user opened
+the nursery; where it is an inner matter, users write plain ``except``, so a group that holds just
+one exception, beside cancellations, gives way to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import trio
+
+
+@asynccontextmanager
+async def open_owned_nursery() -> AsyncIterator[trio.Nursery]:
+    """Open a nursery whose single exception comes out as itself.
+
+    Cancellation: that of the nursery it opens.
+    """
+    try:
+        async with trio.open_nursery() as nursery:
+            yield nursery
+    except BaseExceptionGroup as group:
+        single = _single(group)
+        if single is None:
+            raise
+        # The group would only be noise in the traceback: it says what `single` says.
+        context = single.__context__
+        try:
+            raise single
+        finally:
+            single.__context__ = context
+            del single, context
+
+
+def _single(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
+    """Find the one exception of the outermost group; a group that the user raised stays whole."""
+    errors = [exc for exc in group.exceptions if not _is_cancelled(exc)]
+    if not errors:
+        return next(_leaves(group))
+    return errors[0] if len(errors) == 1 else None
+
+
+def _is_cancelled(exc: BaseException) -> bool:
+    return all(isinstance(leaf, trio.Cancelled) for leaf in _leaves(exc))
+
+
+def _leaves(exc: BaseException) -> Iterator[BaseException]:
+    if isinstance(exc, BaseExceptionGroup):
+        for part in exc.exceptions:
+            yield from _leaves(part)
+    else:
+        yield exc

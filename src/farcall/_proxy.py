@@ -1,0 +1,200 @@
+"""Proxies: classes whose methods are calls of a peer.
+
+A generated stub derives from `Proxy` and declares its members with `endpoint` and `RemoteSignal`;
+what they mean on the wire is read from their annotations when one is first used. A `ClassProxy`
+stands for a service class itself, for code that holds both sides.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, ClassVar, Generic, ParamSpec, Protocol, TypeVar, get_args, overload
+
+from farcall._codec import Codec, codec_of
+from farcall._declare import Method, Service, method_of, resolved_hints
+from farcall._signals import OnLag, Subscription
+from farcall.errors import ApplicationError, NotSupported
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Caller(Protocol):
+    """What carries the calls of a proxy: a session."""
+
+    async def call_method(
+        self, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Call a method of known types."""
+
+    def subscribe_signal(
+        self, name: str, codec: Codec[T], *, key: object, on_lag: OnLag
+    ) -> AbstractAsyncContextManager[Subscription[T]]:
+        """Subscribe to a signal whose values have a known type."""
+        ...
+
+
+class Proxy:
+    """Derive generated stubs from this: a typed client of one service.
+
+    Made by ``connect(url, MarketProxy)`` or `Session.proxy`. Each of its methods is awaited, sends
+    the arguments that were passed, and raises the errors it declares, or an `RpcError`,
+    `ConnectionLost`, `EncodeError` or `InvalidResult`.
+
+    Args:
+        caller: What carries its calls.
+    """
+
+    farcall_service: ClassVar[str] = ""
+    farcall_contract: ClassVar[str] = ""
+
+    def __init_subclass__(cls, *, service: str = "", contract: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.farcall_service = service
+        cls.farcall_contract = contract
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} over {self._caller!r}>"
+
+
+def endpoint(
+    wire_name: str, *, raises: Sequence[type[ApplicationError]] = (), oneway: bool = False
+) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
+    """Declare a method of a stub; its signature says what crosses.
+
+    Args:
+        wire_name: Such as ``Market.quote``.
+        raises: The errors that arrive as themselves.
+        oneway: Whether it is sent as a notification, so that nothing comes back.
+    """
+
+    def decorate(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+        # Read on first use: a stub's records may be defined below the method that names them.
+        read = functools.cache(lambda: method_of(function, wire_name, raises, oneway=oneway))
+
+        @functools.wraps(function)
+        async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            proxy, *rest = args
+            assert isinstance(proxy, Proxy)
+            result: T = await proxy._caller.call_method(read(), tuple(rest), kwargs)
+            return result
+
+        return call
+
+    return decorate
+
+
+class BoundRemoteSignal(Generic[T]):
+    """A signal of a peer, on one proxy."""
+
+    def __init__(self, caller: Caller, wire_name: str, codec: Codec[T]) -> None:
+        self._caller = caller
+        self._wire_name = wire_name
+        self._codec = codec
+
+    def __repr__(self) -> str:
+        return f"<remote signal {self._wire_name}>"
+
+    def subscribe(
+        self, *, key: Any = None, on_lag: OnLag = "raise"
+    ) -> AbstractAsyncContextManager[Subscription[T]]:
+        """Listen while an ``async with`` block runs.
+
+        Args:
+            key: Only values with this key; None for all.
+            on_lag: What to do when more values wait than are kept (1,024, or 1 MiB). All policies
+                drop the oldest first: ``"raise"`` tells by `SignalLagged`, ``"drop_oldest"``
+                counts in `Subscription.missed`, and so does ``"latest"``, which keeps one value.
+
+        Returns:
+            A context manager. Entered, it has waited for the peer's word that values will come;
+            left, it has told the peer to stop, and has waited for the answer, 0.5 s at most.
+
+        Raises:
+            RpcError: the peer refuses; `MethodNotFound` where it has no such signal.
+            ConnectionLost: the link has ended. Iterating raises it as well, when it ends later.
+        """
+        return self._caller.subscribe_signal(self._wire_name, self._codec, key=key, on_lag=on_lag)
+
+
+class RemoteSignal(Generic[T]):
+    """Declare a signal of a stub: ``ticked: RemoteSignal[Quote] = RemoteSignal("Market.ticked")``.
+
+    Args:
+        wire_name: Such as ``Market.ticked``.
+    """
+
+    def __init__(self, wire_name: str) -> None:
+        self._wire_name = wire_name
+        self._name = ""
+        self._codec: Codec[T] | None = None
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> RemoteSignal[T]: ...
+
+    @overload
+    def __get__(self, instance: Proxy, owner: type) -> BoundRemoteSignal[T]: ...
+
+    def __get__(
+        self, instance: Proxy | None, owner: type
+    ) -> RemoteSignal[T] | BoundRemoteSignal[T]:
+        if instance is None:
+            return self
+        if self._codec is None:
+            (value,) = get_args(resolved_hints(owner)[self._name])
+            self._codec = codec_of(value)
+        return BoundRemoteSignal(instance._caller, self._wire_name, self._codec)
+
+
+class ClassProxy:
+    """Stand for a service class on the calling side; only its endpoints are there.
+
+    Args:
+        service: The contract.
+        caller: What carries its calls.
+
+    Raises:
+        NotSupported: an endpoint is a plain ``def``, whose type would promise an answer at once.
+    """
+
+    def __init__(self, service: Service, caller: Caller) -> None:
+        self._caller = caller
+        self._service_name = service.cls.__name__
+        for method in service.methods.values():
+            if not method.is_async:
+                raise NotSupported(_plain_def(service, method))
+            setattr(self, method.attribute, _caller_of(caller, method))
+        for name, entry in service.signals.items():
+            signal = BoundRemoteSignal[Any](caller, name, entry.codec)
+            setattr(self, entry.attribute, signal)
+
+    def __repr__(self) -> str:
+        return f"<proxy of {self._service_name} over {self._caller!r}>"
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"{self._service_name}.{name} is no endpoint: it stays on the server")
+
+
+def _caller_of(caller: Caller, method: Method) -> Callable[..., Awaitable[Any]]:
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        return await caller.call_method(method, args, kwargs)
+
+    call.__name__ = method.attribute
+    call.__doc__ = method.spec.doc
+    return call
+
+
+def _plain_def(service: Service, method: Method) -> str:
+    name = f"{service.cls.__name__}.{method.attribute}"
+    return (
+        f"{name} is a plain def, but a call over the wire must be awaited: connect with a"
+        f" generated stub, or make it async def"
+    )

@@ -1,0 +1,334 @@
+"""Serving the subscriptions of one connection: signals into frames, as fast as the peer takes them.
+
+A farcall peer makes a stream call for each subscription and gives credit; a plain peer names
+events with ``rpc.on`` and takes what comes. Either way the values wait in the subscription's own
+buffer, and the writer pulls from it: what a slow peer loses is decided there and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+import msgspec
+from msgspec import Raw, UnsetType
+
+from farcall._codec import Faults
+from farcall._connection.link import Link
+from farcall._endpoints import EventSource
+from farcall._protocol.messages import Error, Event, Message
+from farcall._protocol.state import IncomingCall, Stage
+from farcall._signals import Buffer, OnLag, SignalState
+from farcall.errors import CloseCode, ErrorCode
+
+SUBSCRIBED = "ok"
+NO_SUCH_EVENT = "provided event invalid"
+TWICE = "socket has already been subscribed to event"
+NOT_SUBSCRIBED = "not subscribed"
+"""The answers of rpc-websockets, which its clients compare."""
+
+
+class SubscribeParams(msgspec.Struct, forbid_unknown_fields=True):
+    """The parameters of ``rpc.subscribe``."""
+
+    signal: str
+    key: Raw | UnsetType = msgspec.UNSET
+    on_lag: OnLag = "raise"
+    since: str | None = None
+
+
+_params = msgspec.json.Decoder(SubscribeParams)
+_names = msgspec.json.Decoder(list[str])
+
+
+class SignalFeed:
+    """The queue of one subscription of a farcall peer: started, items within credit, end."""
+
+    def __init__(self, link: Link, call: IncomingCall, source: EventSource, on_lag: OnLag) -> None:
+        self._link = link
+        self._call = call
+        self._state = source.state
+        self._first: Message | None = None
+        self._last: Message | None = None
+        self._detach: Callable[[], None] = _nothing
+        self.buffer = Buffer(on_lag=on_lag, wake=self._wake)
+
+    def attach(self, key: bytes | None, since: str | None) -> None:
+        """Begin: the answer carries the place in the signal from which on values come."""
+        cursor = self._state.cursor
+        resumed = since == cursor
+        missed = 0 if since is None or resumed else None
+        value = {"cursor": cursor, "resumed": resumed, "missed": missed}
+        self._first = self._link.protocol.start(self._call, msgspec.json.encode(value))
+        self._detach = self._state.attach(self.buffer, key)
+        self._wake()
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether its call has been answered."""
+        return self._call.stage is Stage.ENDED
+
+    def end(self, error: Error) -> None:
+        """Drop what waits, and end the call after what has been taken."""
+        self.detach()
+        self._last = self._link.protocol.fail(self._call, error)
+        self._link.note_answered()
+        self._wake()
+
+    def detach(self) -> None:
+        """Leave the signal."""
+        self._detach()
+        self.buffer.close()
+
+    def pop(self) -> Message | None:
+        """Give the next message of this stream."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        if self._last is not None:
+            last, self._last = self._last, None
+            return last
+        return self._pop_items()
+
+    def _pop_items(self) -> Message | None:
+        credit = self._link.protocol.send_credit(self._call)
+        if not self.buffer.is_ready:
+            return None
+        if self.buffer.next_size > self._room:
+            return self._refuse_value()
+        if not credit.allows(self.buffer.next_size):
+            return None
+        # The first value is allowed, so it may pass even where it is larger than the credit left.
+        size = max(self.buffer.next_size, min(credit.bytes_left, self._room))
+        batch = self.buffer.take(credit.items_left, size)
+        values = [entry.encoded for entry in batch.entries]
+        cursor = batch.entries[-1].cursor
+        return self._link.protocol.items(self._call, values, cursor=cursor, missed=batch.missed)
+
+    @property
+    def _room(self) -> int:
+        """The bytes of values that one message to this peer can hold."""
+        return self._link.protocol.message_limit - ITEMS_OVERHEAD
+
+    def _refuse_value(self) -> Message | None:
+        limit = self._link.protocol.message_limit
+        self.end(Error.of(ErrorCode.REPLY_TOO_LARGE, {"limit": "message", "bytes": limit}))
+        return self.pop()
+
+    def _wake(self) -> None:
+        self._link.put_stream(self)
+
+
+ITEMS_OVERHEAD = 2048
+"""More than ``rpc.items`` adds to its values: an id, a cursor, a comma for each of the window."""
+
+
+class EventFeed:
+    """The queue of one event for a plain peer, which cannot be told that it missed something."""
+
+    def __init__(self, link: Link, name: str, state: SignalState[Any]) -> None:
+        self._link = link
+        self._name = name
+        self.buffer = Buffer(on_lag="raise", wake=self._wake)
+        self.detach = state.attach(self.buffer)
+
+    def pop(self) -> Message | None:
+        """Give the next event."""
+        entries = self.buffer.take(1, self.buffer.next_size).entries
+        return Event(self._name, entries[0].encoded) if entries else None
+
+    def _wake(self) -> None:
+        if self.buffer.missed:
+            problem = f"events of {self._name} were not read (the limit subscription buffer)"
+            self._link.abort(CloseCode.SLOW_CONSUMER, problem)
+        else:
+            self._link.put_stream(self)
+
+
+@attrs.define(eq=False)
+class ThenSubscribe:
+    """The answer to ``rpc.on``: what it promises begins when the writer takes it."""
+
+    answer: Message
+    begin: Callable[[], None]
+    is_taken: bool = False
+
+    def pop(self) -> Message | None:
+        """Give the answer, once."""
+        if self.is_taken:
+            return None
+        self.is_taken = True
+        self.begin()
+        return self.answer
+
+
+class Publisher:
+    """The subscriptions of one link.
+
+    Args:
+        link: The link.
+        signals: What can be subscribed to, by wire name.
+    """
+
+    def __init__(self, link: Link, signals: Mapping[str, EventSource]) -> None:
+        self._link = link
+        self._signals = signals
+        self._feeds: dict[IncomingCall, SignalFeed] = {}
+        self._events: dict[str, EventFeed | None] = {}
+        """By name; None while the answer that begins it waits."""
+
+    # farcall peers
+
+    def subscribe(self, call: IncomingCall) -> None:
+        """Serve ``rpc.subscribe``."""
+        try:
+            params = _params.decode(call.params or b"{}")
+        except msgspec.MsgspecError as error:
+            self._refuse(call, "params", str(error))
+            return
+        source = self._signals.get(params.signal)
+        if source is None:
+            self._link.fail(call, Error.of(ErrorCode.METHOD_NOT_FOUND, params.signal))
+        else:
+            self._subscribe(call, source, params)
+
+    def _subscribe(self, call: IncomingCall, source: EventSource, params: SubscribeParams) -> None:
+        try:
+            key = _key(source, params.key)
+        except Faults as faults:
+            self._refuse(call, faults.errors[0].path, faults.errors[0].message)
+            return
+        feed = SignalFeed(self._link, call, source, params.on_lag)
+        self._feeds[call] = feed
+        feed.attach(key, params.since)
+
+    def _refuse(self, call: IncomingCall, path: str, message: str) -> None:
+        data = {"errors": [{"path": path, "message": message}]}
+        self._link.fail(call, Error.of(ErrorCode.INVALID_PARAMS, data))
+
+    def cancel(self, call: IncomingCall) -> None:
+        """End a subscription because its subscriber leaves; other calls are not touched."""
+        feed = self._feeds.pop(call, None)
+        if feed is not None and not feed.is_ended:
+            feed.end(Error.of(ErrorCode.CANCELLED))
+
+    def cancel_all(self) -> None:
+        """End every subscription of a farcall peer."""
+        for call in list(self._feeds):
+            self.cancel(call)
+
+    def on_credit(self, call: IncomingCall) -> None:
+        """Let the writer ask a subscription again."""
+        feed = self._feeds.get(call)
+        if feed is not None:
+            self._link.put_stream(feed)
+
+    # Plain peers
+
+    def on_open(self) -> None:
+        """Send broadcasts to a peer that has not said yet what it is."""
+        for name, source in self._signals.items():
+            if source.spec.broadcast:
+                self._listen(name)
+
+    def on_hello(self) -> None:
+        """Leave the broadcasts: the peer subscribes to what it wants."""
+        self._leave_events()
+
+    def on(self, call: IncomingCall) -> None:
+        """Serve ``rpc.on``."""
+        names = self._read_names(call)
+        if names is None:
+            return
+        fresh: list[str] = []
+        answers = {name: self._try_on(name, fresh) for name in names}
+        answer = self._link.protocol.respond(call, msgspec.json.encode(answers))
+        self._link.note_answered()
+        if answer is None:
+            self._begin(fresh)
+        else:
+            self._link.put_stream(ThenSubscribe(answer, lambda: self._begin(fresh)))
+
+    def off(self, call: IncomingCall) -> None:
+        """Serve ``rpc.off``."""
+        names = self._read_names(call)
+        if names is not None:
+            answers = {name: self._off(name) for name in names}
+            self._link.respond(call, msgspec.json.encode(answers))
+
+    def on_notification(self, method: str, params: bytes | None) -> None:
+        """Do what ``rpc.on`` or ``rpc.off`` asks for, of a peer that wants no answer."""
+        try:
+            names = _names.decode(params or b"[]")
+        except msgspec.MsgspecError:
+            return
+        fresh: list[str] = []
+        for name in names:
+            self._try_on(name, fresh) if method == "rpc.on" else self._off(name)
+        self._begin(fresh)
+
+    def _read_names(self, call: IncomingCall) -> list[str] | None:
+        if call.params is None:
+            self._link.fail(call, Error.of(ErrorCode.EVENT_NOT_PROVIDED))
+            return None
+        try:
+            return _names.decode(call.params)
+        except msgspec.MsgspecError as error:
+            self._refuse(call, "params", str(error))
+            return None
+
+    def _try_on(self, name: str, fresh: list[str]) -> str:
+        if name not in self._signals:
+            return NO_SUCH_EVENT
+        if name in self._events:
+            return SUBSCRIBED if self._signals[name].spec.broadcast else TWICE
+        self._events[name] = None
+        fresh.append(name)
+        return SUBSCRIBED
+
+    def _off(self, name: str) -> str:
+        if name not in self._signals:
+            return NO_SUCH_EVENT
+        if name not in self._events:
+            return NOT_SUBSCRIBED
+        self._leave_event(name)
+        return SUBSCRIBED
+
+    def _begin(self, names: list[str]) -> None:
+        for name in names:
+            if name in self._events and not self._link.is_closed:
+                self._listen(name)
+
+    def _listen(self, name: str) -> None:
+        self._events[name] = EventFeed(self._link, name, self._signals[name].state)
+
+    def _leave_event(self, name: str) -> None:
+        feed = self._events.pop(name)
+        if feed is not None:
+            feed.detach()
+            feed.buffer.close()
+
+    def _leave_events(self) -> None:
+        for name in list(self._events):
+            self._leave_event(name)
+
+    def close(self) -> None:
+        """Leave every signal, because the link has ended."""
+        self._leave_events()
+        for feed in self._feeds.values():
+            feed.detach()
+        self._feeds.clear()
+
+
+def _key(source: EventSource, key: Raw | UnsetType) -> bytes | None:
+    if isinstance(key, UnsetType) or bytes(key) == b"null":
+        return None
+    try:
+        return source.state.read_key(key)
+    except TypeError as error:
+        raise Faults.one("params.key", str(error)) from None
+
+
+def _nothing() -> None:
+    """Detach nothing: the subscription has not begun."""

@@ -1,0 +1,199 @@
+"""Serving over TCP: listeners, handshakes, and an end that lets running calls finish."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from contextlib import suppress
+
+import attrs
+import trio
+
+from farcall._connection.heartbeat import Heartbeat
+from farcall._host import Host, ServerStatistics, Services
+from farcall._nursery import open_owned_nursery
+from farcall._transport import MAX_MESSAGE_IN_SERVER, Endpoint
+from farcall._websocket import Limits, Rejection, accept_websocket
+
+logger = logging.getLogger("farcall")
+
+HANDSHAKE_SECONDS = 10.0
+"""From the connection to the end of the handshake; a peer that needs longer holds a descriptor
+for nothing."""
+
+DRAIN_SECONDS = 10.0
+"""How long running calls may take after the server was asked to end; orchestrators kill at 30."""
+
+DEFAULT_HEARTBEAT = Heartbeat()
+
+PORT_TRIES = 10
+"""How often to look for a port that is free for IPv4 and IPv6 at once."""
+
+
+class Server:
+    """A server that listens; `serve` reports it when it does.
+
+    Made by `serve` alone.
+    """
+
+    def __init__(self, host: Host, listeners: list[trio.SocketListener]) -> None:
+        self._host = host
+        self._listeners = listeners
+        self._shutdown = trio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Server at {self.url}>"
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Host and port of each listening socket."""
+        return [listener.socket.getsockname()[:2] for listener in self._listeners]
+
+    @property
+    def port(self) -> int:
+        """The port, also where 0 was asked for."""
+        return self.addresses[0][1]
+
+    @property
+    def url(self) -> str:
+        """Where the first address is reached, without a path."""
+        host, port = self.addresses[0]
+        return f"ws://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def statistics(self) -> ServerStatistics:
+        """Take a snapshot."""
+        return self._host.statistics()
+
+    def shutdown(self) -> None:
+        """Begin the end: accept no more, drain, and let `serve` return. Never blocks."""
+        self._shutdown.set()
+
+    async def wait_shutdown(self) -> None:
+        """Wait until `shutdown` was called."""
+        await self._shutdown.wait()
+
+
+@attrs.frozen
+class _Door:
+    """What happens to each connection that comes in."""
+
+    host: Host
+    limits: Limits
+    handshake_seconds: float
+
+    def admit(self, endpoint: Endpoint) -> Rejection | None:
+        """Let in who asks for a path that is served."""
+        if endpoint.path in self.host.paths:
+            return None
+        return Rejection(404, "nothing is served at this path")
+
+    async def enter(self, stream: trio.SocketStream) -> None:
+        """Serve one connection; nothing that it brings harms another one, or the server."""
+        try:
+            with trio.move_on_after(self.handshake_seconds) as handshake:
+                transport = await accept_websocket(stream, admit=self.admit, limits=self.limits)
+            if handshake.cancelled_caught or transport is None:
+                return
+            await self.host.serve_link(transport)
+        except Exception:  # a defect of ours: it ends this connection, and is told
+            logger.exception("a connection failed")
+        finally:
+            await trio.aclose_forcefully(stream)
+
+
+async def serve(
+    services: Services,
+    port: int,
+    *,
+    host: str | None = "127.0.0.1",
+    max_message: int = MAX_MESSAGE_IN_SERVER,
+    handshake_seconds: float = HANDSHAKE_SECONDS,
+    drain_seconds: float = DRAIN_SECONDS,
+    heartbeat: Heartbeat = DEFAULT_HEARTBEAT,
+    task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve services over WebSocket until `Server.shutdown`: ``await nursery.start(serve, ...)``.
+
+    Args:
+        services: A service object, several in a list, or ``{"/": A(), "/side": [B(), C()]}``,
+            where the path is the namespace; any other path is answered with HTTP 404.
+        port: To listen at; 0 for any that is free (`Server.port` tells).
+        host: The address to listen at: an IPv4 or IPv6 address, or a name with all its
+            addresses; None for every interface of the machine.
+        max_message: The largest message taken, in bytes; over it the link is closed with 1009.
+        handshake_seconds: For the handshake of each connection.
+        drain_seconds: For running calls, after `Server.shutdown`.
+        heartbeat: When a silent peer is pinged, and when it is given up.
+        task_status: Reports the `Server` as soon as it listens.
+
+    Raises:
+        OSError: it cannot listen there; says where.
+        DeclarationError: something served is no service, or a name is offered twice.
+        Exception: what a ``@background`` method raised, as it is.
+
+    Resources:
+        The sockets, and a nursery with one task for each connection.
+
+    Cancellation:
+        Every link is cut, and every handler cancelled, at once.
+    """
+    served = Host(services, max_message=max_message, heartbeat=heartbeat)
+    listeners = await _listen(host, port)
+    server = Server(served, listeners)
+    door = _Door(served, Limits(max_message), handshake_seconds)
+    try:
+        async with open_owned_nursery() as nursery:
+            served.start_background(nursery)
+            accepting = trio.CancelScope()
+            nursery.start_soon(_accept, accepting, door, listeners, nursery)
+            task_status.started(server)
+            await server.wait_shutdown()
+            accepting.cancel()
+            await served.drain(drain_seconds)
+            nursery.cancel_scope.cancel()
+    finally:
+        for listener in listeners:
+            listener.socket.close()
+
+
+async def _accept(
+    scope: trio.CancelScope,
+    door: _Door,
+    listeners: list[trio.SocketListener],
+    handlers: trio.Nursery,
+) -> None:
+    with scope:
+        # Trio's accept loop lives on when descriptors run out (EMFILE), and tries again.
+        await trio.serve_listeners(door.enter, listeners, handler_nursery=handlers)
+
+
+async def _listen(host: str | None, port: int) -> list[trio.SocketListener]:
+    try:
+        if port:
+            return await trio.open_tcp_listeners(port, host=host)
+        return await _listen_anywhere(host)
+    except OSError as error:
+        raise OSError(error.errno, _explain(error, host, port)) from error
+
+
+async def _listen_anywhere(host: str | None) -> list[trio.SocketListener]:
+    """Find one port that is free at all addresses: asked for 0, each of them gets its own."""
+    for _ in range(PORT_TRIES):
+        listeners = await trio.open_tcp_listeners(0, host=host)
+        ports = [listener.socket.getsockname()[1] for listener in listeners]
+        if len(set(ports)) == 1:
+            return listeners
+        for listener in listeners:
+            listener.socket.close()
+        with suppress(OSError):
+            return await trio.open_tcp_listeners(ports[0], host=host)
+    raise OSError(errno.EADDRINUSE, f"no port is free at all addresses of {host or '*'}")
+
+
+def _explain(error: OSError, host: str | None, port: int) -> str:
+    where = f"{host or '*'}:{port}"
+    if error.errno == errno.EADDRINUSE:
+        return f"cannot listen at {where}: the port is in use; choose another, or 0 for any"
+    if error.errno == errno.EACCES:
+        return f"cannot listen at {where}: ports below 1024 are for the superuser"
+    return f"cannot listen at {where}: {error.strerror or error}"
