@@ -111,9 +111,9 @@ class Subscriber:
             del self._channels[name]
         if not channel.is_on:
             return
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + CANCEL_GRACE):
-            with suppress(RemoteFailure, FarcallError):  # nobody is left to whom it would matter
-                await self._link.call("rpc.off", msgspec.json.encode([name]))
+        grace = trio.CancelScope(shield=True, deadline=trio.current_time() + CANCEL_GRACE)
+        with grace, suppress(RemoteFailure, FarcallError):  # nobody is left who would care
+            await self._link.call("rpc.off", msgspec.json.encode([name]))
 
 
 @attrs.define(eq=False)

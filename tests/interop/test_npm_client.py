@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 import attrs
 import pytest
 import trio
-from interop.peers import VERSIONS, Peer, run_peer
 
 import farcall
 from farcall import ApplicationError, Signal, method, service
+from tests.interop.peers import VERSIONS, Peer, run_peer
 
 pytestmark = [pytest.mark.requires("node"), pytest.mark.parametrize("version", VERSIONS)]
 

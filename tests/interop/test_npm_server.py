@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trio
-from interop.peers import VERSIONS, Peer, run_peer
 
 import farcall
+from tests.interop.peers import VERSIONS, Peer, run_peer
 
 pytestmark = [pytest.mark.requires("node"), pytest.mark.parametrize("version", VERSIONS)]
 
@@ -77,22 +77,22 @@ async def test_answers_out_of_order_reach_their_calls(version: str) -> None:
 
 async def test_events_arrive_in_every_shape(version: str) -> None:
     """One argument is the value, several are a tuple, none is None, an object is a dict."""
-    async with open_ends(version) as (session, peer):
-        async with (
-            session.subscribe("tick") as ticks,
-            session.subscribe("tick", returns=int) as typed,
-            session.subscribe("pair") as pairs,
-            session.subscribe("bare") as bares,
-        ):
-            await peer.tell({"emit": ["tick", 7]})
-            await peer.tell({"emit": ["pair", "a", 2]})
-            await peer.tell({"emit": ["pair", {"a": 1}]})
-            await peer.tell({"emit": ["bare"]})
+    async with (
+        open_ends(version) as (session, peer),
+        session.subscribe("tick") as ticks,
+        session.subscribe("tick", returns=int) as typed,
+        session.subscribe("pair") as pairs,
+        session.subscribe("bare") as bares,
+    ):
+        await peer.tell({"emit": ["tick", 7]})
+        await peer.tell({"emit": ["pair", "a", 2]})
+        await peer.tell({"emit": ["pair", {"a": 1}]})
+        await peer.tell({"emit": ["bare"]})
 
-            assert await anext(ticks) == await anext(typed) == 7
-            assert await anext(pairs) == ("a", 2)
-            assert await anext(pairs) == {"a": 1}
-            assert await anext(bares) is None
+        assert await anext(ticks) == await anext(typed) == 7
+        assert await anext(pairs) == ("a", 2)
+        assert await anext(pairs) == {"a": 1}
+        assert await anext(bares) is None
 
 
 async def test_an_event_that_the_server_lacks_is_refused(version: str) -> None:
@@ -105,17 +105,13 @@ async def test_an_event_that_the_server_lacks_is_refused(version: str) -> None:
 
 async def test_a_server_that_vanishes_leaves_no_call_waiting(version: str) -> None:
     """Calls and subscriptions end with ConnectionLost."""
-    async with open_ends(version) as (session, peer):
-        async with session.subscribe("tick") as ticks:
+    async with open_ends(version) as (session, peer), session.subscribe("tick") as ticks:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_kill_soon, peer)
             with pytest.raises(farcall.ConnectionLost) as lost:
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(_kill_soon, peer)
-                    try:
-                        await session.call("slow", 60_000)
-                    finally:
-                        nursery.cancel_scope.cancel()
-            with pytest.raises(farcall.ConnectionLost):
-                await anext(ticks)
+                await session.call("slow", 60_000)
+        with pytest.raises(farcall.ConnectionLost):
+            await anext(ticks)
 
     assert lost.value.sent
 
