@@ -6,26 +6,22 @@ The order of the checks is that of JSON-RPC 2.0: can it be read (-32700), is it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 from msgspec import Raw, UnsetType
 
 from farcall._protocol.answers import is_answer, read_answer, read_broken_answer
+from farcall._protocol.controls import CONTROLS, read_control, read_foreign_cancel
 from farcall._protocol.conversation import Conversation, shown, violation
 from farcall._protocol.credit import Window
 from farcall._protocol.events import (
-    CancelReceived,
-    CreditReceived,
     EventReceived,
-    GoawayReceived,
     HelloReceived,
-    ItemsReceived,
     NotificationReceived,
     ProtocolEvent,
     Reply,
     RequestReceived,
-    StartedReceived,
     Stray,
     Violation,
 )
@@ -37,17 +33,8 @@ from farcall._protocol.messages import (
     RequestId,
     Response,
 )
-from farcall._protocol.shapes import (
-    CancelShape,
-    CreditShape,
-    GoawayShape,
-    ItemsShape,
-    StartedShape,
-    read_hello,
-    read_shape,
-    read_window,
-)
-from farcall._protocol.state import BatchAnswers, IncomingCall, OutgoingCall, Stage, Step
+from farcall._protocol.shapes import read_hello, read_window
+from farcall._protocol.state import BatchAnswers, IncomingCall
 from farcall._protocol.wire import Envelope, UnreadableText, read_envelope, read_frame, read_text
 from farcall.errors import CloseCode, ErrorCode
 
@@ -211,13 +198,12 @@ def _greeting(talk: Conversation, id: RequestId, v: int) -> Response:
 def _notification(talk: Conversation, envelope: Envelope) -> Iterator[ProtocolEvent]:
     method = _method(envelope, NULL_ID)
     params = _params(envelope, NULL_ID)
-    control = _CONTROLS.get(method) if talk.is_greeted else None
     if method == "$/cancelRequest":
-        yield from _foreign_cancel(talk, params)
+        yield from read_foreign_cancel(talk, params)
     elif method == "rpc.hello":
         raise _Invalid("a hello without an id")
-    elif control is not None:
-        yield from _control(talk, control, method, params)
+    elif talk.is_greeted and method in CONTROLS:
+        yield from read_control(talk, method, params)
     elif method.startswith("rpc.") and method not in PLAIN_METHODS:
         yield Stray(f"a notification {shown(method)}")
     else:
@@ -269,96 +255,6 @@ def _window(envelope: Envelope, id: RequestId) -> Window | None:
         return read_window(envelope.meta)
     except UnreadableText as error:
         raise _Invalid(f"meta: {error}", id) from None
-
-
-# What farcall peers tell about calls in flight
-
-
-def _control(
-    talk: Conversation, control: _Control, method: str, params: bytes | None
-) -> Iterator[ProtocolEvent]:
-    try:
-        yield from control(talk, params)
-    except UnreadableText as error:
-        yield violation(f"{method}: {error}")
-
-
-def _cancel(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
-    read = read_shape(CancelShape, params)
-    call = talk.incoming.get(bytes(read.id))
-    # The answer may have crossed the cancel on its way; then there is nothing left to do.
-    if call is not None:
-        yield CancelReceived(call, read.reason)
-
-
-def _foreign_cancel(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
-    try:
-        yield from _cancel(talk, params)
-    except UnreadableText as error:
-        yield Stray(f"$/cancelRequest: {error}")
-
-
-def _credit(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
-    read = read_shape(CreditShape, params)
-    call = talk.incoming.get(bytes(read.id))
-    # As with a cancel: the stream may have ended while the credit was on its way.
-    if call is not None and call.credit is not None and call.credit.grant(read.items, read.bytes):
-        yield CreditReceived(call)
-
-
-def _started(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
-    read = read_shape(StartedShape, params)
-    call = _stream_call(talk, read.id)
-    if call is None or not call.can(Step.START):
-        yield violation(f"rpc.started for id {shown(bytes(read.id).decode())}")
-        return
-    call.move(Step.START)
-    if call.stage is Stage.STARTED:
-        yield StartedReceived(call, bytes(read.value))
-
-
-def _items(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
-    read = read_shape(ItemsShape, params)
-    call = _stream_call(talk, read.id)
-    if call is None or not call.can(Step.ITEMS):
-        yield violation(f"rpc.items for id {shown(bytes(read.id).decode())}")
-        return
-    values = [bytes(value) for value in read.values]
-    problem = _fault_of_items(call, read.seq, values)
-    if problem is not None:
-        yield violation(problem)
-    elif call.stage is Stage.STARTED:
-        yield ItemsReceived(call, values, read.cursor, read.missed)
-
-
-def _fault_of_items(call: OutgoingCall, seq: int, values: Sequence[bytes]) -> str | None:
-    if seq != call.seq:
-        return f"rpc.items with seq {seq} where {call.seq} was due"
-    call.seq += len(values)
-    assert call.credit is not None
-    if not call.credit.receive([len(value) for value in values]):
-        return "rpc.items beyond the credit of its stream"
-    return None
-
-
-def _stream_call(talk: Conversation, id: Raw) -> OutgoingCall | None:
-    call = talk.outgoing.get(bytes(id))
-    return call if call is not None and call.credit is not None and call.was_sent else None
-
-
-def _goaway(_talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
-    read = read_shape(GoawayShape, params)
-    yield GoawayReceived(read.grace_ms, read.reconnect_after_ms)
-
-
-_Control = Callable[[Conversation, bytes | None], Iterator[ProtocolEvent]]
-_CONTROLS: Mapping[str, _Control] = {
-    "rpc.cancel": _cancel,
-    "rpc.credit": _credit,
-    "rpc.started": _started,
-    "rpc.items": _items,
-    "rpc.goaway": _goaway,
-}
 
 
 # Faults

@@ -1,0 +1,118 @@
+"""What farcall peers tell each other about calls in flight: cancel, credit, started, items.
+
+All of it comes as notifications, which cannot be answered. What is late is ignored, for it may
+have crossed the end of its call on the way; what can never have been right ends the link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from msgspec import Raw
+
+from farcall._protocol.conversation import Conversation, shown, violation
+from farcall._protocol.events import (
+    CancelReceived,
+    CreditReceived,
+    GoawayReceived,
+    ItemsReceived,
+    ProtocolEvent,
+    StartedReceived,
+    Stray,
+)
+from farcall._protocol.shapes import (
+    CancelShape,
+    CreditShape,
+    GoawayShape,
+    ItemsShape,
+    StartedShape,
+    read_shape,
+)
+from farcall._protocol.state import OutgoingCall, Stage, Step
+from farcall._protocol.wire import UnreadableText
+
+
+def read_control(talk: Conversation, method: str, params: bytes | None) -> Iterator[ProtocolEvent]:
+    """Read a notification whose name is one of `CONTROLS`."""
+    try:
+        yield from CONTROLS[method](talk, params)
+    except UnreadableText as error:
+        yield violation(f"{method}: {error}")
+
+
+def read_foreign_cancel(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
+    """Read ``$/cancelRequest``, which peers know from the Language Server Protocol."""
+    try:
+        yield from _cancel(talk, params)
+    except UnreadableText as error:
+        yield Stray(f"$/cancelRequest: {error}")
+
+
+def _cancel(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
+    read = read_shape(CancelShape, params)
+    call = talk.incoming.get(bytes(read.id))
+    # The answer may have crossed the cancel on its way; then there is nothing left to do.
+    if call is not None:
+        yield CancelReceived(call, read.reason)
+
+
+def _credit(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
+    read = read_shape(CreditShape, params)
+    call = talk.incoming.get(bytes(read.id))
+    # As with a cancel: the stream may have ended while the credit was on its way.
+    if call is not None and call.credit is not None and call.credit.grant(read.items, read.bytes):
+        yield CreditReceived(call)
+
+
+def _started(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
+    read = read_shape(StartedShape, params)
+    call = _stream_call(talk, read.id)
+    if call is None or not call.can(Step.START):
+        yield violation(f"rpc.started for id {shown(bytes(read.id).decode())}")
+        return
+    call.move(Step.START)
+    if call.stage is Stage.STARTED:
+        yield StartedReceived(call, bytes(read.value))
+
+
+def _items(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
+    read = read_shape(ItemsShape, params)
+    call = _stream_call(talk, read.id)
+    if call is None or not call.can(Step.ITEMS):
+        yield violation(f"rpc.items for id {shown(bytes(read.id).decode())}")
+        return
+    values = [bytes(value) for value in read.values]
+    problem = _fault_of_items(call, read.seq, values)
+    if problem is not None:
+        yield violation(problem)
+    elif call.stage is Stage.STARTED:
+        yield ItemsReceived(call, values, read.cursor, read.missed)
+
+
+def _fault_of_items(call: OutgoingCall, seq: int, values: Sequence[bytes]) -> str | None:
+    if seq != call.seq:
+        return f"rpc.items with seq {seq} where {call.seq} was due"
+    call.seq += len(values)
+    assert call.credit is not None
+    if not call.credit.receive([len(value) for value in values]):
+        return "rpc.items beyond the credit of its stream"
+    return None
+
+
+def _stream_call(talk: Conversation, id: Raw) -> OutgoingCall | None:
+    call = talk.outgoing.get(bytes(id))
+    return call if call is not None and call.credit is not None and call.was_sent else None
+
+
+def _goaway(_talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
+    read = read_shape(GoawayShape, params)
+    yield GoawayReceived(read.grace_ms, read.reconnect_after_ms)
+
+
+CONTROLS: Mapping[str, Callable[[Conversation, bytes | None], Iterator[ProtocolEvent]]] = {
+    "rpc.cancel": _cancel,
+    "rpc.credit": _credit,
+    "rpc.started": _started,
+    "rpc.items": _items,
+    "rpc.goaway": _goaway,
+}

@@ -1,0 +1,273 @@
+"""Which call an answer ends, and how; no answer of a peer leaves its caller waiting."""
+
+from __future__ import annotations
+
+import pytest
+
+from farcall._protocol.events import (
+    ErrorReceived,
+    HelloReceived,
+    ProtocolEvent,
+    ResultReceived,
+    Stray,
+    UnreadableAnswer,
+    Violation,
+)
+from farcall._protocol.state import OutgoingCall
+from tests.protocol.pair import ProtocolPair, make_hello
+
+
+def answer(pair: ProtocolPair, members: str) -> tuple[OutgoingCall, list[ProtocolEvent]]:
+    """Make a call from the client and let these members come back with its id."""
+    call = pair.client.call("add")
+    return call, pair.client.receive(f'{{"jsonrpc":"2.0","id":{call.id.decode()},{members}}}')
+
+
+@pytest.mark.parametrize("result", ["5", "null", "{ }", '"\u00e9"', "1e400"])
+def test_a_result_ends_its_call(pair: ProtocolPair, result: str) -> None:
+    """A result is handed on as it was written; the codec reads it."""
+    call, events = answer(pair, f'"result":{result},"more":1')
+
+    assert events == [ResultReceived(call, result.encode())]
+    assert len(pair.client.protocol.outgoing) == 0
+
+
+def test_an_error_ends_its_call(pair: ProtocolPair) -> None:
+    """An error is handed on with its code, its message and the text of its data."""
+    call, events = answer(
+        pair, '"error":{"code":1,"message":"no","data":{"code": "No"},"more":1},"more":1'
+    )
+
+    assert events == [ErrorReceived(call, 1, "no", b'{"code": "No"}')]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message", "data"),
+    [
+        ('{"code":-32601,"message":"Method not found"}', -32601, "Method not found", None),
+        ('{"code":-32000,"message":"TypeError","data":"x"}', -32000, "TypeError", b'"x"'),
+        ('{"code":1,"message":"m","data":null}', 1, "m", None),
+        ('"just text"', -32000, "just text", None),
+        ("5", -32000, "the peer gave no message", b"5"),
+        ("[1]", -32000, "the peer gave no message", b"[1]"),
+        ('{"why":"x"}', -32000, "the peer gave no message", b'{"why":"x"}'),
+        ('{"code":7,"data":1}', 7, "the peer gave no message", b"1"),
+        ('{"code":true,"message":"m"}', -32000, "m", None),
+        ('{"code":false,"message":"m"}', -32000, "m", None),
+        ('{"code":"E_NO","message":"m"}', -32000, "m", None),
+        ('{"code":1.5,"message":"m"}', -32000, "m", None),
+        ("false", -32000, "the peer gave no message", b"false"),
+    ],
+)
+def test_whatever_stands_for_an_error_is_one(
+    plain: ProtocolPair, error: str, code: int, message: str, data: bytes | None
+) -> None:
+    """JavaScript peers send what was thrown: a text, a number, an object of any shape."""
+    call, events = answer(plain, f'"error":{error}')
+
+    assert events == [ErrorReceived(call, code, message, data)]
+
+
+@pytest.mark.parametrize(
+    "error", ['"\\ud800 half"', '{"code":1e400}', '{"message":"\\udc00"}', "9" * 5_000]
+)
+def test_an_error_that_cannot_be_read_ends_its_call(plain: ProtocolPair, error: str) -> None:
+    """Where not even the error can be told, the caller is."""
+    call, events = answer(plain, f'"error":{error}')
+
+    (event,) = events
+    assert isinstance(event, UnreadableAnswer)
+    assert event.call is call
+
+
+def test_an_error_of_null_is_none(plain: ProtocolPair) -> None:
+    """Peers of JSON-RPC 1.0 always send both members."""
+    call, events = answer(plain, '"result":5,"error":null')
+
+    assert events == [ResultReceived(call, b"5")]
+
+
+def test_an_error_goes_before_a_result(plain: ProtocolPair) -> None:
+    """Whoever sends both says that something went wrong."""
+    call, events = answer(plain, '"result":5,"error":{"code":1,"message":"m"}')
+
+    assert events == [ErrorReceived(call, 1, "m", None)]
+
+
+@pytest.mark.parametrize("members", ['"more":1', '"error":null'])
+def test_a_missing_result_of_a_plain_peer_is_null(plain: ProtocolPair, members: str) -> None:
+    """JavaScript leaves `undefined` out, so a method that returns nothing has no result."""
+    call, events = answer(plain, members)
+
+    assert events == [ResultReceived(call, b"null")]
+
+
+@pytest.mark.parametrize("members", ['"more":1', '"error":null'])
+def test_a_missing_result_of_a_farcall_peer_ends_the_call(pair: ProtocolPair, members: str) -> None:
+    """A farcall peer sends a result or an error; anything else is no answer."""
+    call, events = answer(pair, members)
+
+    assert events == [UnreadableAnswer(call, "neither a result nor an error")]
+
+
+@pytest.mark.parametrize("id", ["1.0", "1e0", "10E-1"])
+def test_an_id_is_compared_by_its_value(plain: ProtocolPair, id: str) -> None:
+    """A peer that reads numbers as floats may write ours another way."""
+    call = plain.client.call("add")
+
+    events = plain.client.receive(f'{{"jsonrpc":"2.0","id":{id},"result":5}}')
+
+    assert events == [ResultReceived(call, b"5")]
+
+
+def test_an_id_may_come_back_escaped(pair: ProtocolPair) -> None:
+    """A text is the same however it is escaped."""
+    call = pair.server.call("add")
+
+    events = pair.server.receive('{"jsonrpc":"2.0","id":"\\u0073\\u0031","result":5}')
+
+    assert events == [ResultReceived(call, b"5")]
+
+
+@pytest.mark.parametrize("id", ["3", '"1"', "1.5", "-1", "{}", "true", "1e400", '"\U0001f600"'])
+def test_an_answer_to_nobody_is_counted(pair: ProtocolPair, id: str) -> None:
+    """An id that is not in flight ends nothing."""
+    pair.client.call("add")
+
+    (event,) = pair.client.receive(f'{{"jsonrpc":"2.0","id":{id},"result":5}}')
+
+    assert isinstance(event, Stray)
+    assert len(pair.client.protocol.outgoing) == 1
+
+
+def test_a_stray_answer_does_not_fill_the_log(plain: ProtocolPair) -> None:
+    """Of an id as large as a message, a line's worth is reported."""
+    (event,) = plain.client.receive(f'{{"id":"{"x" * 100_000}","result":5}}')
+
+    assert isinstance(event, Stray)
+    assert len(event.problem) < 100
+
+
+def test_a_second_answer_is_counted(pair: ProtocolPair) -> None:
+    """An id settles once: what comes later for it belongs to nothing."""
+    call, _ = answer(pair, '"result":5')
+
+    (event,) = pair.client.receive(f'{{"jsonrpc":"2.0","id":{call.id.decode()},"result":6}}')
+
+    assert isinstance(event, Stray)
+
+
+def test_an_answer_cannot_come_before_its_call(pair: ProtocolPair) -> None:
+    """A peer that guesses the id of a call still in the queue does not end it."""
+    call, request = pair.client.protocol.request("add", None)
+
+    (event,) = pair.client.receive(f'{{"jsonrpc":"2.0","id":{call.id.decode()},"result":5}}')
+    pair.client.send(request)
+
+    assert isinstance(event, Stray)
+    assert call in list(pair.client.protocol.outgoing)
+
+
+def test_the_answer_to_an_abandoned_call_frees_its_id(pair: ProtocolPair) -> None:
+    """Nobody waits for the answer, but it is due: then the peer has no work left for the id."""
+    call = pair.client.call("add")
+    pair.client.protocol.abandon(call)
+
+    assert pair.client.receive(f'{{"jsonrpc":"2.0","id":{call.id.decode()},"result":5}}') == []
+    assert len(pair.client.protocol.outgoing) == 0
+
+
+@pytest.mark.parametrize("members", ['"id":null,', ""])
+def test_an_answer_without_an_id_ends_a_farcall_link(pair: ProtocolPair, members: str) -> None:
+    """Some call will never be answered, and nobody knows which; the lost link ends it."""
+    events = pair.client.receive(f'{{"jsonrpc":"2.0",{members}"error":{{"code":-32700}}}}')
+
+    assert events == [Violation(1002, "an answer without an id")]
+
+
+@pytest.mark.parametrize("members", ['"id":null,', ""])
+def test_an_answer_without_an_id_is_counted_with_others(plain: ProtocolPair, members: str) -> None:
+    """Plain peers are known to answer notifications."""
+    (event,) = plain.client.receive(f'{{"jsonrpc":"2.0",{members}"error":{{"code":-32601}}}}')
+
+    assert isinstance(event, Stray)
+
+
+TOO_DEEP = "[" * 65 + "]" * 65
+
+
+@pytest.mark.parametrize("result", ['"\\ud83d cut"', TOO_DEEP])
+@pytest.mark.parametrize("is_greeted", [True, False])
+def test_a_result_that_cannot_be_read_ends_its_call(result: str, is_greeted: bool) -> None:
+    """Half of an emoji, or too many levels, is that caller's affair; the link lives."""
+    pair = ProtocolPair.greeted() if is_greeted else ProtocolPair()
+    call, events = answer(pair, f'"result":{result}')
+
+    (event,) = events
+    assert isinstance(event, UnreadableAnswer)
+    assert event.call is call
+    assert len(pair.client.protocol.outgoing) == 0
+
+
+def test_an_unreadable_result_of_an_abandoned_call_frees_its_id(pair: ProtocolPair) -> None:
+    """Nobody waits, so nobody is told."""
+    call = pair.client.call("add")
+    pair.client.protocol.abandon(call)
+
+    assert pair.client.receive(f'{{"id":{call.id.decode()},"result":{TOO_DEEP}}}') == []
+    assert len(pair.client.protocol.outgoing) == 0
+
+
+def test_an_unreadable_request_ends_no_call(pair: ProtocolPair) -> None:
+    """The ids of both directions are independent, for what cannot be read as well."""
+    call = pair.server.call("add")
+
+    pair.server.receive(f'{{"id":{call.id.decode()},"method":"x","params":{TOO_DEEP}}}')
+
+    assert call in list(pair.server.protocol.outgoing)
+
+
+def test_a_hello_is_answered_with_one(plain: ProtocolPair) -> None:
+    """With the answer the dialect is farcall's."""
+    plain.client.send(plain.client.protocol.hello())
+
+    events = plain.client.receive(b'{"jsonrpc":"2.0","id":1,"result":%b}' % make_hello().render())
+
+    assert events == [HelloReceived(make_hello())]
+    assert plain.client.protocol.peer == make_hello()
+
+
+def hello_answered(pair: ProtocolPair, members: str) -> list[ProtocolEvent]:
+    """Greet, and let these members come back."""
+    pair.client.send(pair.client.protocol.hello())
+    return pair.client.receive(f'{{"jsonrpc":"2.0","id":1,{members}}}')
+
+
+def test_an_error_as_the_answer_to_a_hello_means_the_plain_dialect(plain: ProtocolPair) -> None:
+    """Any error does; it comes as the error of the call that carried the hello."""
+    events = hello_answered(plain, '"error":{"code":-32601,"message":"Method not found"}')
+
+    call = plain.client.protocol.hello_call
+    assert call is not None
+    assert events == [ErrorReceived(call, -32601, "Method not found", None)]
+    assert not plain.client.protocol.is_greeted
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        '"result":null',
+        '"result":"ok"',
+        '"result":{}',
+        '"result":{"v":2}',
+        '"result":{"v":1,"limits":{"message":-1}}',
+        f'"result":{TOO_DEEP}',
+    ],
+)
+def test_an_answer_that_is_no_greeting_is_unreadable(plain: ProtocolPair, members: str) -> None:
+    """A server that answers anything to anything, or a version never offered, is no farcall."""
+    (event,) = hello_answered(plain, members)
+
+    assert isinstance(event, UnreadableAnswer)
+    assert event.call is plain.client.protocol.hello_call
+    assert not plain.client.protocol.is_greeted

@@ -1,0 +1,206 @@
+"""Flow control of one stream: neither side trusts the other, and no item waits for ever."""
+
+from __future__ import annotations
+
+import pytest
+
+from farcall._protocol.credit import DEFAULT_WINDOW, ReceiveCredit, SendCredit, Window
+
+WINDOW = Window(items=4, size=100)
+
+
+def test_the_default_window_is_that_of_the_protocol() -> None:
+    """A request that opens no window of its own means 32 items and 256 KiB."""
+    assert Window(32, 262_144) == DEFAULT_WINDOW
+
+
+def test_a_new_stream_may_fill_its_window() -> None:
+    """Before any credit has come, the whole window may be sent."""
+    credit = WINDOW.for_sender()
+
+    assert credit.is_idle
+    assert (credit.items_left, credit.bytes_left) == (4, 100)
+
+
+@pytest.mark.parametrize(("size", "may_pass"), [(60, True), (61, False)])
+def test_bytes_are_counted_to_the_last(size: int, may_pass: bool) -> None:
+    """An item may fill the window exactly, and not by a byte more."""
+    credit = WINDOW.for_sender()
+    credit.spend(1, 40)
+
+    assert credit.allows(size) is may_pass
+
+
+def test_items_are_counted() -> None:
+    """When all items of the window are on their way, not even an empty one may follow."""
+    credit = WINDOW.for_sender()
+    credit.spend(4, 4)
+
+    assert not credit.allows(0)
+
+
+def test_a_large_item_passes_alone() -> None:
+    """An item larger than the window may pass when nothing of its stream is in flight."""
+    credit = WINDOW.for_sender()
+
+    assert credit.allows(1_000_000)
+
+
+def test_a_large_item_waits_for_what_is_in_flight() -> None:
+    """An item larger than what is left waits until all before it is consumed."""
+    credit = WINDOW.for_sender()
+    credit.spend(1, 1)
+
+    assert not credit.allows(100)
+
+    credit.grant(5, 101)
+
+    assert credit.allows(100)
+
+
+def test_a_stream_is_not_idle_while_its_bytes_are_granted_and_its_items_are_not() -> None:
+    """Both units must be free again before a large item may pass."""
+    credit = WINDOW.for_sender()
+    credit.spend(1, 0)
+
+    assert not credit.is_idle
+
+
+def test_nothing_follows_a_large_item_until_it_is_consumed() -> None:
+    """The debt of a large item is paid by its own credit."""
+    credit = WINDOW.for_sender()
+    credit.spend(1, 500)
+
+    assert credit.bytes_left == -400
+    assert not credit.allows(1)
+
+    credit.grant(5, 600)
+
+    assert credit.allows(100)
+
+
+@pytest.mark.parametrize(
+    ("items", "size", "has_gained"), [(5, 100, True), (4, 101, True), (4, 100, False)]
+)
+def test_a_grant_tells_whether_it_gave_room(items: int, size: int, has_gained: bool) -> None:
+    """More of either unit is worth waking the sender for."""
+    assert WINDOW.for_sender().grant(items, size) is has_gained
+
+
+def test_old_totals_take_nothing_away() -> None:
+    """Totals only grow: those of a peer that goes back are ignored."""
+    credit = WINDOW.for_sender()
+    credit.grant(50, 5_000)
+
+    assert not credit.grant(3, 10)
+    assert (credit.items_left, credit.bytes_left) == (50, 5_000)
+
+
+def test_totals_can_be_as_large_as_the_wire_allows() -> None:
+    """A peer that grants all there is makes nothing overflow."""
+    credit = WINDOW.for_sender()
+
+    assert credit.grant(2**53, 2**53)
+    assert credit.allows(2**53)
+
+
+def receiver_after(*sizes: int, consumed: int = 0) -> ReceiveCredit:
+    """Make a receiver that got items one by one, and has consumed the first of them."""
+    credit = WINDOW.for_receiver()
+    for size in sizes:
+        assert credit.receive([size])
+    for size in sizes[:consumed]:
+        credit.consume(size)
+    return credit
+
+
+def test_a_batch_within_the_window_is_accepted() -> None:
+    """A sender may fill the window with one batch, in both units."""
+    assert WINDOW.for_receiver().receive([25, 25, 25, 25])
+
+
+def test_one_item_too_many_is_refused() -> None:
+    """A sender that ignores the items of the window is caught."""
+    assert not WINDOW.for_receiver().receive([1] * 5)
+
+
+def test_one_byte_too_many_is_refused() -> None:
+    """A sender that ignores the bytes of the window is caught."""
+    assert not WINDOW.for_receiver().receive([50, 51])
+
+
+def test_a_large_item_is_accepted_alone() -> None:
+    """An item larger than the window is no fault when nothing else is in flight."""
+    assert WINDOW.for_receiver().receive([1_000])
+
+
+def test_a_large_item_in_a_batch_is_refused() -> None:
+    """A large item has to come alone."""
+    assert not WINDOW.for_receiver().receive([1_000, 1])
+
+
+def test_a_large_item_is_refused_while_others_are_in_flight() -> None:
+    """A large item has to wait until all before it was granted again."""
+    assert not receiver_after(1).receive([1_000])
+
+
+def test_a_large_item_is_accepted_once_all_before_it_is_granted_again() -> None:
+    """Credit for everything received opens the way for the next large item."""
+    credit = receiver_after(10, 20, consumed=2)
+
+    assert credit.grant() == (6, 130)
+    assert credit.receive([1_000])
+
+
+def test_an_empty_batch_is_accepted_behind_a_large_item() -> None:
+    """A batch without values brings a fresh cursor; it needs no credit."""
+    credit = receiver_after(1_000)
+
+    assert credit.receive([])
+
+
+def test_credit_is_due_when_half_of_the_items_are_consumed() -> None:
+    """The sender hears early enough to go on without a pause."""
+    credit = receiver_after(1, 1, 1, 1, consumed=1)
+
+    assert credit.grant() is None
+
+    credit.consume(1)
+
+    assert credit.grant() == (6, 102)
+
+
+def test_credit_is_due_when_half_of_the_bytes_are_consumed() -> None:
+    """Few large items are granted as early as many small ones."""
+    assert receiver_after(50, 1, 1, consumed=1).grant() == (5, 150)
+
+
+def test_credit_is_due_when_all_is_consumed() -> None:
+    """A large item may be waiting for an idle stream, so the receiver does not wait for half."""
+    assert receiver_after(1, consumed=1).grant() == (5, 101)
+
+
+def test_the_same_credit_is_not_granted_twice() -> None:
+    """When nothing was consumed since the last grant, there is nothing to say."""
+    credit = receiver_after(1, consumed=1)
+    credit.grant()
+
+    assert credit.grant() is None
+
+
+def test_a_new_stream_has_nothing_to_grant() -> None:
+    """The window itself was granted by the request."""
+    assert WINDOW.for_receiver().grant() is None
+
+
+def test_what_the_receiver_grants_lets_the_sender_go_on() -> None:
+    """Both halves agree: a stream of items of any size never stops for good."""
+    sender, receiver = SendCredit(WINDOW), ReceiveCredit(WINDOW)
+    for size in [1, 99, 100, 101, 1_000, 0, 1, 100] * 3:
+        assert sender.allows(size)
+        sender.spend(1, size)
+        assert receiver.receive([size])
+        receiver.consume(size)
+        totals = receiver.grant()
+        assert totals is not None
+        sender.grant(*totals)

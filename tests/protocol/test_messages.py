@@ -1,0 +1,126 @@
+"""What each message looks like, and that a peer reads it as it was meant."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from farcall._protocol.messages import (
+    MESSAGES,
+    BatchReply,
+    Cancel,
+    Credit,
+    Error,
+    ErrorResponse,
+    Event,
+    Goaway,
+    Hello,
+    Items,
+    Limits,
+    Message,
+    Request,
+    Response,
+    Started,
+)
+from farcall.errors import ErrorCode
+
+ROWS: list[tuple[Message, str]] = [
+    (Request("add", b"[1,2]", b"7"), '"id":7,"method":"add","params":[1,2]'),
+    (Request("add", b'{"a":1}', b'"s1"'), '"id":"s1","method":"add","params":{"a":1}'),
+    (Request("now", None, b"7"), '"id":7,"method":"now"'),
+    (Request("log", b"[]"), '"method":"log","params":[]'),
+    (
+        Request("rpc.subscribe", b"{}", b"7", b'{"credit":[32,262144]}'),
+        '"id":7,"method":"rpc.subscribe","params":{},"meta":{"credit":[32,262144]}',
+    ),
+    (Request('"\u00e9\n'), '"method":"\\"\u00e9\\n"'),
+    (Response(b"7", b'{"price":1.5}'), '"id":7,"result":{"price":1.5}'),
+    (Response(b'"a"', b"null", is_alone=True), '"id":"a","result":null'),
+    (
+        ErrorResponse(b"7", Error(1, "no such symbol", b'{"code":"Unknown"}')),
+        '"id":7,"error":{"code":1,"message":"no such symbol","data":{"code":"Unknown"}}',
+    ),
+    (
+        ErrorResponse(b"null", Error.of(ErrorCode.PARSE_ERROR)),
+        '"id":null,"error":{"code":-32700,"message":"Parse error"}',
+    ),
+    (Started(b"7", b"{}"), '"method":"rpc.started","params":{"id":7,"value":{}}'),
+    (Items(b"7", 0, [b"1"]), '"method":"rpc.items","params":{"id":7,"seq":0,"values":[1]}'),
+    (Items(b"7", 41, []), '"method":"rpc.items","params":{"id":7,"seq":41,"values":[]}'),
+    (
+        Items(b"7", 41, [b"1", b'"x"'], "5b0c.43", 3),
+        '"method":"rpc.items","params":'
+        '{"id":7,"seq":41,"values":[1,"x"],"cursor":"5b0c.43","missed":3}',
+    ),
+    (
+        Items(b"7", 41, [b"1"], missed=None),
+        '"method":"rpc.items","params":{"id":7,"seq":41,"values":[1],"missed":null}',
+    ),
+    (
+        Credit(b"7", 96, 786_432),
+        '"method":"rpc.credit","params":{"id":7,"items":96,"bytes":786432}',
+    ),
+    (Cancel(b"7", "caller"), '"method":"rpc.cancel","params":{"id":7,"reason":"caller"}'),
+    (
+        Goaway(10_000, 500),
+        '"method":"rpc.goaway","params":{"grace_ms":10000,"reconnect_after_ms":500}',
+    ),
+    (
+        Event("ticked", b'{"a":1}'),
+        '"method":"ticked","notification":"ticked","params":[{"a":1}]',
+    ),
+]
+
+
+@pytest.mark.parametrize(("message", "members"), ROWS, ids=lambda part: str(part)[:40])
+def test_a_message_is_written(message: Message, members: str) -> None:
+    """Each message has exactly the text that the protocol gives it."""
+    text = f'{{"jsonrpc":"2.0",{members}}}'
+
+    assert message.render().decode() == text
+    assert json.loads(text)["jsonrpc"] == "2.0"
+
+
+def test_a_batch_reply_is_an_array() -> None:
+    """The answers to a batch leave as one array, in their order."""
+    assert BatchReply([b'{"id":1}', b'{"id":2}']).render() == b'[{"id":1},{"id":2}]'
+
+
+def test_a_hello_names_what_its_side_takes() -> None:
+    """A hello carries the version, the features, the contracts and the limits."""
+    hello = Hello(Limits(1000, 2, 3, 4), 1, ("zip",), {"Market": "8f1c0a"})
+
+    assert json.loads(hello.render()) == {
+        "v": 1,
+        "features": ["zip"],
+        "contracts": {"Market": "8f1c0a"},
+        "limits": {"message": 1000, "calls": 2, "subscriptions": 3, "bundle": 4},
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (None, b'{"code":-32603,"message":"Internal error"}'),
+        ({"id": "x"}, b'{"code":-32603,"message":"Internal error","data":{"id":"x"}}'),
+        ([], b'{"code":-32603,"message":"Internal error","data":[]}'),
+    ],
+)
+def test_an_error_of_the_protocol_has_its_own_wording(data: Any, text: bytes) -> None:
+    """The message belongs to the code; data is left out where there is none."""
+    assert Error.of(ErrorCode.INTERNAL_ERROR, data).render() == text
+
+
+def test_a_message_of_an_error_may_hold_what_json_cannot() -> None:
+    """Half of a surrogate pair, which undecodable file names have in Python, is replaced."""
+    text = Error(1, "no file \udcff").render()
+
+    assert msgspec.json.decode(text)["message"] == "no file ?"
+
+
+def test_each_code_has_its_wording() -> None:
+    """Every code that the protocol itself sends has a message."""
+    assert set(MESSAGES) == set(ErrorCode) - {ErrorCode.APPLICATION, ErrorCode.GROUP}
