@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from farcall._codec.anything import Json
 from farcall._codec.arguments import Argument, Arguments
-from farcall._codec.codec import Codec, Unknown, codec_of, decode_json, encode_untyped
+from farcall._codec.codec import Codec, Unknown, codec_of
 from farcall._codec.failures import ErrorCodec
 from farcall._codec.faults import Fault, Faults
 from farcall._codec.omit import OMIT
+from farcall._codec.untyped import decode_json, encode_untyped
 from farcall._contract.unsupported import UnsupportedType
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from farcall._codec.atoms import check_digits, check_text, finite
 from farcall._codec.containers import convert, convert_table
 from farcall._codec.faults import refused
-from farcall._codec.shape import Plain
+from farcall._codec.shape import Plain, is_sequence, is_table
 
 if TYPE_CHECKING:
     Json: TypeAlias = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
@@ -18,21 +18,19 @@ else:
 
 
 def _write(value: Any) -> Any:
-    if value is None or value is True or value is False:
+    if value is None or isinstance(value, bool):
         return value
-    match value:
-        case str():
-            return check_text(value)
-        case int():
-            return check_digits(int(value))
-        case float():
-            return finite(float(value))
-        case Mapping():
-            return convert_table(_write_key, _write, value)
-        case Sequence() if not isinstance(value, bytes | bytearray | memoryview):
-            return convert(_write, value)
-        case _:
-            raise refused("JSON", value)
+    if isinstance(value, str):
+        return check_text(value)
+    if isinstance(value, int):
+        return check_digits(int(value))
+    if isinstance(value, float):
+        return finite(float(value))
+    if is_table(value):
+        return convert_table(_write_key, _write, value)
+    if is_sequence(value):
+        return convert(_write, value)
+    raise refused("JSON", value)
 
 
 def _write_key(key: Any) -> str:

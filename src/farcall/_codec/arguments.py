@@ -12,7 +12,8 @@ from msgspec import Raw
 from farcall._codec.codec import codec_of
 from farcall._codec.faults import item, mismatch
 from farcall._codec.omit import OMIT
-from farcall._codec.records import Field, Fields
+from farcall._codec.records import Field, Fields, item_of
+from farcall._codec.shape import is_array, is_object
 from farcall._codec.text import decoded, encoded
 from farcall._contract.spec import Role
 
@@ -118,12 +119,12 @@ class Arguments:
             raise TypeError(f"got an unexpected keyword argument {name!r}")
 
     def _write(self, bound: dict[str, Any]) -> dict[str, Any]:
-        return self._fields.write(bound, dict.get)
+        return self._fields.write(bound, item_of)
 
     def _read(self, data: Any) -> dict[str, Any]:
-        if type(data) is dict:
+        if is_object(data):
             return self._fields.read(data)
-        if type(data) is list:
+        if is_array(data):
             return self._read_list(data)
         raise mismatch("expected object or array")
 

@@ -12,14 +12,14 @@ import attrs
 from farcall._codec.faults import Mismatch, member, mismatch, refused
 from farcall._codec.records import Record, TypedTable
 from farcall._codec.scalars import SCALARS
-from farcall._codec.shape import Shape
+from farcall._codec.shape import Shape, class_of, is_object
 from farcall._contract.unions import TAG, RecordChoice
 
 
 class Readable(Protocol):
     """What can read; a shape can, too."""
 
-    def read(self, data: Any) -> Any:
+    def read(self, data: Any, /) -> Any:
         """Make the Python value, or raise `Mismatch`."""
         ...
 
@@ -36,7 +36,7 @@ class Union:
 
     def read(self, data: Any) -> Any:
         """Read as the one member that has this form."""
-        shape = self.by_class.get(type(data))
+        shape = self.by_class.get(class_of(data))
         if shape is None:
             raise mismatch(f"expected {self.label}")
         return shape.read(data)
@@ -78,7 +78,7 @@ class Records:
 
     def read(self, data: Any) -> Any:
         """Read as the record that is named, or that has a field no other has."""
-        if type(data) is not dict:
+        if not is_object(data):
             raise mismatch(f"expected {self.label}")
         shape = self.members[self._named(data)]
         return shape.read(_without_tag(data) if self.choice.adds_tag else data)
@@ -113,7 +113,7 @@ class Records:
         raise mismatch(f"expected {names}", member(TAG))
 
     def _member_of(self, value: Any) -> Record | TypedTable:
-        if isinstance(value, dict):
+        if is_object(value):
             return self._table_of(value)
         fitting = [shape for shape in self.members if shape.fits(value)]
         if not fitting:

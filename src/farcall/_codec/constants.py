@@ -22,8 +22,12 @@ def constants(name: str, pairs: Iterable[tuple[Any, Constant]]) -> Plain:
         pairs: Each value with what stands for it in JSON.
     """
     pairs = list(pairs)
-    values = {(type(constant), constant): value for value, constant in pairs}
-    texts = {(type(value), value): constant for value, constant in pairs}
+    values: dict[tuple[type, object], Any] = {
+        (type(constant), constant): value for value, constant in pairs
+    }
+    texts: dict[tuple[type, object], Constant] = {
+        (type(value), value): constant for value, constant in pairs
+    }
     label = _label([constant for _, constant in pairs])
 
     def read(data: Any) -> Any:

@@ -9,14 +9,19 @@ import attrs
 import msgspec
 
 from farcall._codec.faults import Mismatch, item, member, mismatch, refused
-from farcall._codec.shape import Shape
+from farcall._codec.shape import Shape, is_array, is_object
+
+
+def _as_it_is(items: list[Any]) -> list[Any]:
+    return items
+
 
 _ARRAYS: Mapping[str, tuple[type, Callable[[list[Any]], Any]]] = {
-    "list": (list, lambda items: items),
+    "list": (list, _as_it_is),
     "tuple": (tuple, tuple),
     "set": (set, set),
     "frozenset": (frozenset, frozenset),
-    "sequence": (Sequence, lambda items: items),
+    "sequence": (Sequence, _as_it_is),
 }
 """What a value must be, and how it is made of the list that was read."""
 
@@ -30,6 +35,13 @@ def convert(convert_item: Callable[[Any], Any], items: Iterable[Any]) -> list[An
     except Mismatch as fault:
         raise fault.within(item(len(converted))) from None
     return converted
+
+
+def _convert_each(each: Sequence[Callable[[Any], Any]], items: Sequence[Any]) -> list[Any]:
+    def convert_one(index: int) -> Any:
+        return each[index](items[index])
+
+    return convert(convert_one, range(len(items)))
 
 
 def in_order(items: list[Any]) -> list[Any]:
@@ -59,7 +71,7 @@ class Array:
 
     def read(self, data: Any) -> Any:
         """Read every item; a set takes doubles and has them once."""
-        if type(data) is not list:
+        if not is_array(data):
             raise mismatch(f"expected {self.label}")
         items = convert(self.item.read, data)
         try:
@@ -88,25 +100,21 @@ class Tuple:
 
     def read(self, data: Any) -> Any:
         """Read as many items as there are types."""
-        if type(data) is not list or len(data) != len(self.items):
+        if not is_array(data) or len(data) != len(self.items):
             raise mismatch(f"expected list of {len(self.items)} items")
-        return tuple(self._convert([shape.read for shape in self.items], data))
+        return tuple(_convert_each([shape.read for shape in self.items], data))
 
     def write(self, value: Any) -> list[Any]:
         """Write as many items as there are types."""
-        if not isinstance(value, tuple):
+        if not self.fits(value):
             raise refused("tuple", value)
         if len(value) != len(self.items):
             raise mismatch(f"expected tuple of {len(self.items)} items, got {len(value)}")
-        return self._convert([shape.write for shape in self.items], value)
+        return _convert_each([shape.write for shape in self.items], value)
 
     def fits(self, value: object) -> bool:
         """Tell whether it is a tuple."""
         return isinstance(value, tuple)
-
-    @staticmethod
-    def _convert(each: Sequence[Callable[[Any], Any]], items: Sequence[Any]) -> list[Any]:
-        return convert(lambda i: each[i](items[i]), range(len(items)))
 
 
 @attrs.frozen
@@ -119,7 +127,7 @@ class Table:
 
     def read(self, data: Any) -> dict[Any, Any]:
         """Read keys and values; of keys that mean the same the last one counts."""
-        if type(data) is not dict:
+        if not is_object(data):
             raise mismatch(f"expected {self.label}")
         return convert_table(self.key.read, self.value.read, data)
 

@@ -9,6 +9,7 @@ from msgspec import Raw
 
 from farcall._codec.codec import Codec, codec_of
 from farcall._codec.faults import Faults
+from farcall._codec.shape import is_object
 from farcall._codec.text import decoded, encoded
 from farcall.errors import RESERVED_CODES, ApplicationError
 
@@ -47,7 +48,7 @@ class ErrorCodec:
         Raises:
             EncodeError: a field is not of its type.
         """
-        cls = next(base for base in type(exc).__mro__ if base in self._codecs)
+        cls = self._declared_class(exc)
         write = self._codecs[cls].strict.write
         data = encoded(lambda each: {"code": cls.__name__, "fields": write(each)}, exc, _AT)
         # A lone surrogate in a field's text was refused above; one in `__str__` is spelled out.
@@ -70,10 +71,14 @@ class ErrorCodec:
             _remember(exc, message)
         return exc
 
+    def _declared_class(self, exc: ApplicationError) -> type[ApplicationError]:
+        fitting = [cls for cls in self._codecs if isinstance(exc, cls)]
+        return max(fitting, key=lambda cls: len(cls.__mro__))
+
     def _read(self, data: Any) -> ApplicationError | None:
-        name = data.get("code") if isinstance(data, dict) else None
-        codec = self._by_name.get(name) if isinstance(name, str) else None
-        if codec is None:
+        if not is_object(data) or not isinstance(name := data.get("code"), str):
+            return None
+        if (codec := self._by_name.get(name)) is None:
             return None
         exc: ApplicationError = codec.tolerant.read(data.get("fields", {}))
         return exc

@@ -55,7 +55,7 @@ class Mismatch(Exception):
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         super().__init__()
-        self.faults = list(faults)
+        self.faults: list[Fault] = list(faults)
 
     def within(self, path: str) -> Mismatch:
         """Tell where the value stands in the one around it."""

@@ -9,7 +9,7 @@ import attrs
 
 from farcall._codec.faults import Fault, Mismatch, member, mismatch, refused
 from farcall._codec.omit import OMIT
-from farcall._codec.shape import Shape
+from farcall._codec.shape import Shape, is_object
 
 MAX_MESSAGE = 200
 """Characters of a validator's message that reach the peer; it may repeat the value."""
@@ -89,7 +89,7 @@ class Record:
 
     def read(self, data: Any) -> Any:
         """Make an instance; its own validators have their say."""
-        if type(data) is not dict:
+        if not is_object(data):
             raise mismatch(f"expected {self.label}")
         values = self.fields.read(data)
         try:
@@ -99,7 +99,7 @@ class Record:
 
     def write(self, value: Any) -> dict[str, Any]:
         """Write the fields; an instance of a subclass crosses as the class that was declared."""
-        if not isinstance(value, self.cls):
+        if not self.fits(value):
             raise refused(self.label, value)
         return self.fields.write(value, getattr)
 
@@ -117,15 +117,15 @@ class TypedTable:
 
     def read(self, data: Any) -> dict[str, Any]:
         """Read the items that are there."""
-        if type(data) is not dict:
+        if not is_object(data):
             raise mismatch(f"expected {self.label}")
         return self.fields.read(data)
 
     def write(self, value: Any) -> dict[str, Any]:
         """Write the items; one that the type does not name is refused."""
-        if not isinstance(value, dict):
+        if not self.fits(value):
             raise refused(self.label, value)
-        written = self.fields.write(value, dict.get)
+        written = self.fields.write(value, item_of)
         if len(written) < len(value) and (unknown := self.fields.unknown(value)):
             raise Mismatch(unknown)
         return written
@@ -133,6 +133,11 @@ class TypedTable:
     def fits(self, value: object) -> bool:
         """Tell whether it is a dict."""
         return isinstance(value, dict)
+
+
+def item_of(table: Mapping[str, Any], name: str, default: Any) -> Any:
+    """Take a member of a table as `getattr` takes one of an object."""
+    return table.get(name, default)
 
 
 def _refusal(error: Exception, label: str) -> str:

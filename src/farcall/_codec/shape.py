@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeGuard
 
 import attrs
 
 from farcall._codec.faults import mismatch, refused
+
+_TEXTS = (str, bytes, bytearray, memoryview)
 
 
 class Shape(Protocol):
@@ -22,7 +24,7 @@ class Shape(Protocol):
         """The name of the type in messages."""
         ...
 
-    def read(self, data: Any) -> Any:
+    def read(self, data: Any, /) -> Any:
         """Make the Python value.
 
         Raises:
@@ -30,7 +32,7 @@ class Shape(Protocol):
         """
         ...
 
-    def write(self, value: Any) -> Any:
+    def write(self, value: Any, /) -> Any:
         """Make what stands for a value; it shares no list or dict with it.
 
         Raises:
@@ -38,9 +40,34 @@ class Shape(Protocol):
         """
         ...
 
-    def fits(self, value: object) -> bool:
+    def fits(self, value: object, /) -> bool:
         """Tell by a look at its outside whether a value is meant for this member of a union."""
         ...
+
+
+def class_of(data: object) -> type[object]:
+    """Give the class of what was read, which is its form."""
+    return type(data)
+
+
+def is_array(data: Any) -> TypeGuard[list[Any]]:
+    """Tell whether what was read is an array."""
+    return type(data) is list
+
+
+def is_object(data: Any) -> TypeGuard[dict[str, Any]]:
+    """Tell whether what was read is an object."""
+    return type(data) is dict
+
+
+def is_table(value: object) -> TypeGuard[Mapping[Any, Any]]:
+    """Tell whether a Python value is a table."""
+    return isinstance(value, Mapping)
+
+
+def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
+    """Tell whether a Python value is a sequence; texts are none here."""
+    return isinstance(value, Sequence) and not isinstance(value, _TEXTS)
 
 
 @attrs.frozen

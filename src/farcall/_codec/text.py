@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from farcall._codec.faults import Faults, Mismatch, mismatch
+from farcall._codec.shape import is_array, is_object
 from farcall._protocol.wire import MAX_DEPTH, UnreadableText, decode
 from farcall.errors import EncodeError
 
@@ -63,10 +64,10 @@ def encoded(write: Callable[[T], Any], value: T, at: str) -> bytes:
 
 
 def _check_depth(data: Any) -> None:
-    level = [data]
+    level: list[Any] = [data]
     for _ in range(MAX_VALUE_DEPTH + 1):
-        inside = (each.values() if type(each) is dict else each for each in level)
-        level = [part for parts in inside for part in parts if type(part) in (list, dict)]
+        inside = (each.values() if is_object(each) else each for each in level)
+        level = [part for parts in inside for part in parts if is_object(part) or is_array(part)]
         if not level:
             return
     raise mismatch(_TOO_DEEP)

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum, Flag
+from typing import Any, Final
 
-_CONSTANTS = (bool, int, str, bytes)
+_CONSTANTS = (type(None), bool, int, str, bytes)
+_BRACKETS: Final[Mapping[type, tuple[str, str]]] = {
+    tuple: ("(", ")"),
+    list: ("[", "]"),
+    set: ("{", "}"),
+    frozenset: ("frozenset({", "})"),
+}
 
 
 def literal_source(value: object) -> str | None:
@@ -16,13 +23,20 @@ def literal_source(value: object) -> str | None:
     ``Color.RED``), and for tuples, lists, dicts and sets of these. The text is the same in every
     process: sets are sorted.
     """
+    kind = type(value)
     if isinstance(value, Enum):
         return _member(value)
-    if value is None or type(value) in _CONSTANTS:
+    if kind in _CONSTANTS:
         return _quoted(repr(value))
-    if type(value) is float:
-        return repr(value) if math.isfinite(value) else None
-    return _container(value)
+    if isinstance(value, float):
+        return repr(value) if kind is float and math.isfinite(value) else None
+    return _container(kind, value)
+
+
+def _container(kind: type, value: Any) -> str | None:
+    if kind is dict:
+        return _table(value)
+    return _collection(kind, value) if kind in _BRACKETS else None
 
 
 def _member(value: Enum) -> str | None:
@@ -38,33 +52,28 @@ def _quoted(source: str) -> str:
     return f'{source[:start]}"{source[start + 1 : -1]}"'
 
 
-def _container(value: object) -> str | None:
-    match value:
-        case tuple() if type(value) is tuple:
-            return _joined(value, "(", ",)" if len(value) == 1 else ")")
-        case list() if type(value) is list:
-            return _joined(value, "[", "]")
-        case dict() if type(value) is dict:
-            return _table(value)
-        case set() if type(value) is set:
-            return _joined(value, "{", "}", is_sorted=True) if value else "set()"
-        case frozenset() if type(value) is frozenset:
-            return _joined(value, "frozenset({", "})", is_sorted=True) if value else "frozenset()"
-        case _:
-            return None
+def _collection(kind: type, items: Iterable[Any]) -> str | None:
+    sources = _sources(items)
+    if sources is None:
+        return None
+    if kind in (set, frozenset):
+        sources.sort()
+        if not sources:
+            return f"{kind.__name__}()"
+    opening, closing = _BRACKETS[kind]
+    comma = "," if kind is tuple and len(sources) == 1 else ""
+    return f"{opening}{', '.join(sources)}{comma}{closing}"
 
 
-def _joined(
-    items: Iterable[object], start: str, end: str, *, is_sorted: bool = False
-) -> str | None:
+def _table(table: Mapping[Any, Any]) -> str | None:
+    keys, values = _sources(table), _sources(table.values())
+    if keys is None or values is None:
+        return None
+    pairs = zip(keys, values, strict=True)
+    return f"{{{', '.join(f'{key}: {value}' for key, value in pairs)}}}"
+
+
+def _sources(items: Iterable[Any]) -> list[str] | None:
     sources = [literal_source(item) for item in items]
     known = [source for source in sources if source is not None]
-    if len(known) < len(sources):
-        return None
-    return f"{start}{', '.join(sorted(known) if is_sorted else known)}{end}"
-
-
-def _table(table: dict[object, object]) -> str | None:
-    pairs = [(literal_source(key), literal_source(value)) for key, value in table.items()]
-    known = [f"{key}: {value}" for key, value in pairs if key is not None and value is not None]
-    return f"{{{', '.join(known)}}}" if len(known) == len(pairs) else None
+    return known if len(known) == len(sources) else None

@@ -30,7 +30,7 @@ class Field:
     keyword_only: bool = False
 
 
-def kind_of(cls: type) -> Kind | None:
+def kind_of(cls: type[Any]) -> Kind | None:
     """Tell what sort of record a class is; None for one that is none."""
     if issubclass(cls, ApplicationError):
         return "error"
@@ -41,7 +41,7 @@ def kind_of(cls: type) -> Kind | None:
     # Not `typing.is_typeddict`: the class of typing_extensions has a metaclass of its own.
     if type(cls).__name__ == "_TypedDictMeta":
         return "typeddict"
-    return "namedtuple" if issubclass(cls, tuple) and hasattr(cls, "_fields") else None
+    return "namedtuple" if hasattr(cls, "_fields") and issubclass(cls, tuple) else None
 
 
 def is_frozen(cls: type) -> bool:
@@ -66,7 +66,10 @@ def read_fields(cls: type) -> tuple[Field, ...]:
             return tuple(_namedtuple_fields(cls, hints))
         case "error" if not attrs.has(cls):
             return _no_fields(cls)
-    fields = tuple(_attrs_fields(cls, hints) if attrs.has(cls) else _dataclass_fields(cls, hints))
+        case "dataclass":
+            fields = tuple(_dataclass_fields(cls, hints))
+        case _:
+            fields = tuple(_attrs_fields(cls, hints))
     _check_constructor(cls, fields)
     if issubclass(cls, ApplicationError):
         _check_error_fields(cls, fields)

@@ -185,8 +185,8 @@ class _Scope:
         return TupleOf(tuple(map(self.describe, arguments)))
 
     def _named(self, annotation: Any) -> TypeSpec:
-        cls = get_origin(annotation) or annotation
-        if not isinstance(cls, type):
+        cls: Any = get_origin(annotation) or annotation
+        if not inspect.isclass(cls):
             raise self._no_such_type(annotation)
         if issubclass(cls, Enum):
             return self._enum(cls)
@@ -315,10 +315,11 @@ def _without_notes(annotation: Any) -> Any:
 
 def _base_arguments(cls: type) -> Iterator[tuple[Any, Any]]:
     for base in vars(cls).get("__orig_bases__", cls.__bases__):
-        origin = get_origin(base)
+        origin: Any = get_origin(base)
         if origin not in (None, Generic, typing.Protocol):
             yield from zip(origin.__parameters__, get_args(base), strict=True)
-        if isinstance(parent := origin or base, type):
+        parent: Any = origin or base
+        if inspect.isclass(parent):  # `TypedDict` is a function
             yield from _base_arguments(parent)
 
 

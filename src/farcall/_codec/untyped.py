@@ -1,0 +1,71 @@
+"""Values without a declared type, for peers without a stub."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, TypeGuard
+
+from msgspec import Raw
+
+from farcall._codec.anything import ANYTHING, Json
+from farcall._codec.codec import codec_of
+from farcall._codec.containers import convert, convert_table, in_order
+from farcall._codec.faults import mismatch, refused
+from farcall._codec.shape import Shape, is_table
+from farcall._codec.text import decoded, encoded
+from farcall._contract.unsupported import UnsupportedType
+
+_PLAIN = (type(None), bool, int, float, str)
+
+
+def encode_untyped(value: object, *, at: str = "value") -> bytes:
+    """Write a value without a declared type: JSON, and whatever its own class can tell.
+
+    Raises:
+        EncodeError: it, or a part of it, is neither.
+    """
+    return encoded(_write, value, at)
+
+
+def decode_json(text: bytes | Raw, *, at: str = "value") -> Json:
+    """Read any JSON value.
+
+    Raises:
+        Faults: the text is no JSON.
+    """
+    value: Json = decoded(ANYTHING.read, text, at)
+    return value
+
+
+def _write(value: Any) -> Any:
+    if is_table(value):
+        return convert_table(_write_key, _write, value)
+    if _is_array(value):
+        return convert(_write, value)
+    if _is_set(value):
+        return in_order(convert(_write, value))
+    if isinstance(value, _PLAIN) and not isinstance(value, Enum):
+        return ANYTHING.write(value)
+    return _shape_of(value).write(value)
+
+
+def _write_key(key: Any) -> str:
+    if isinstance(written := _write(key), str):
+        return written
+    raise refused("text as a key", key)
+
+
+def _is_array(value: object) -> TypeGuard[list[Any] | tuple[Any, ...]]:
+    # A NamedTuple is a tuple as well; it crosses as an object of its fields.
+    return isinstance(value, list) or type(value) is tuple
+
+
+def _is_set(value: object) -> TypeGuard[set[Any] | frozenset[Any]]:
+    return isinstance(value, set | frozenset)
+
+
+def _shape_of(value: object) -> Shape:
+    try:
+        return codec_of(type(value)).strict
+    except UnsupportedType as error:
+        raise mismatch(str(error)) from error
