@@ -11,7 +11,8 @@ from typing import Any, ClassVar, get_args, get_origin
 
 import attrs
 
-from farcall._declare.rules import Rule, Site, site_of_attribute
+from farcall._declare.rules import Rule
+from farcall._declare.sites import Site, site_of_attribute
 
 
 @attrs.frozen

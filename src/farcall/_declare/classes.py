@@ -17,13 +17,9 @@ from farcall._declare.marks import Marks, marks_of, not_yet
 from farcall._declare.members import Member, read_body
 from farcall._declare.names import check_service_name
 from farcall._declare.reading import Reading, read_function
-from farcall._declare.rules import (
-    Rule,
-    site_of_call,
-    site_of_class,
-    site_of_object,
-)
+from farcall._declare.rules import Rule
 from farcall._declare.service import Service, attach_service, declared_on
+from farcall._declare.sites import site_of_caller, site_of_class, site_of_object
 
 C = TypeVar("C", bound=type[Any])
 
@@ -81,7 +77,7 @@ def functions(*functions: Callable[..., object], name: str) -> object:
     ...     return a + b
     >>> calculator = functions(add, name="calc")
     """
-    scope, site = Scope(names_around(1)), site_of_call(1, "functions()")
+    scope, site = Scope(names_around(1)), site_of_caller("functions()")
     check_service_name(name, site)
     body = dict[str, Member]()
     for function in functions:
@@ -108,7 +104,7 @@ def service_of(target: object) -> Service:
     cls = target if isinstance(target, type) else type(target)
     service = next(filter(None, map(declared_on, cls.__mro__)), None)
     if service is None:
-        raise site_of_object(target).error(
+        raise site_of_object(target if isinstance(target, FunctionType) else cls).error(
             Rule.NO_SERVICE,
             "it is no service",
             "Decorate its class with @service, or pass functions to farcall.functions(...)",

@@ -14,8 +14,9 @@ from typing import Any
 from farcall._contract.spec import MethodSpec
 from farcall._declare.methods import Method
 from farcall._declare.reading import is_async
-from farcall._declare.rules import Rule, site_of_attribute
+from farcall._declare.rules import Rule
 from farcall._declare.service import Service, is_declaration
+from farcall._declare.sites import site_of_attribute
 
 
 def check_kept(service: Service, cls: type[Any]) -> None:
@@ -31,7 +32,7 @@ def check_kept(service: Service, cls: type[Any]) -> None:
             raise site_of_attribute(cls, method.attribute).error(
                 Rule.CHANGED_MEMBER,
                 f"it overrides an endpoint of {service.cls.__name__} and cannot be called like it",
-                f"Take the same arguments by {_kind(method)}, or decorate the class with @service",
+                f"Write {_kind(method)} with the same arguments, or decorate {cls.__name__}",
             )
 
 
@@ -40,7 +41,7 @@ def _check_declarations(cls: type[Any]) -> None:
         if is_declaration(value):
             raise site_of_attribute(cls, attribute).error(
                 Rule.LOST_MEMBER,
-                "it is declared in a class that is not decorated, and so has no effect",
+                "its class is not decorated, so it would have no effect",
                 f"Decorate {cls.__name__} with @service",
             )
 
@@ -70,4 +71,4 @@ def _texts(bound: inspect.BoundArguments) -> list[tuple[str, str]]:
 
 
 def _kind(method: Method) -> str:
-    return "async def" if method.is_async else "def"
+    return "an async def" if method.is_async else "a plain def"

@@ -13,7 +13,8 @@ from typing import Any, Literal, ParamSpec, TypeGuard, TypeVar, cast, overload
 
 import attrs
 
-from farcall._declare.rules import Rule, Site, site_of_function, site_of_object
+from farcall._declare.rules import Rule
+from farcall._declare.sites import Site, site_of_function, site_of_object
 from farcall.errors import ApplicationError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -155,7 +156,7 @@ def stream(
 _LATER = {
     Rule.STREAM_LATER: ("@stream", "Return a list, or emit the values on a Signal"),
     Rule.PROTECTED_LATER: (
-        "protected=, roles= and allow=",
+        "access control by protected=, roles= and allow=",
         "Leave them out, and let only those connect who may call",
     ),
     Rule.THREAD_LATER: (
@@ -169,11 +170,11 @@ _LATER = {
     ),
     Rule.HISTORY_LATER: ("history=", "Leave it out; retain=True keeps the last value"),
     Rule.UPLOAD_LATER: (
-        "An AsyncIterable parameter (an upload)",
+        "an AsyncIterable parameter, an upload,",
         "Take a list, or let the caller call once for each item",
     ),
     Rule.TASK_STATUS_LATER: (
-        "A task_status parameter",
+        "a task_status parameter",
         "Leave it out, and tell about the start by a Signal",
     ),
 }
@@ -186,7 +187,7 @@ def not_yet(site: Site, rule: Rule) -> Exception:
     protected must not be open to everyone.
     """
     what, instead = _LATER[rule]
-    return site.error(rule, f"{what} is not supported by this version of farcall", instead)
+    return site.error(rule, f"{what} is not part of this version of farcall", instead)
 
 
 def _site_to_mark(function: object, decorator: str) -> Site:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partialmethod
 from types import FunctionType
 from typing import Any, NewType, TypeAlias, get_origin
 
 import attrs
 
-from farcall._declare.annotations import Scope
-from farcall._declare.marks import Marks, marks_of
+from farcall._declare.annotations import Scope, without_class_var
+from farcall._declare.marks import Marks, function_within, marks_of
 from farcall._declare.reading import Reading, read_function
-from farcall._declare.rules import Rule, site_of_attribute
+from farcall._declare.rules import Rule
 from farcall._declare.signals import SignalReading, read_signal
+from farcall._declare.sites import site_of_attribute
 from farcall._signals import Signal
 
 Member: TypeAlias = Reading | SignalReading
@@ -66,29 +67,33 @@ class _Body:
     def check_signals(self) -> None:
         """Refuse signals that are fields of each object, and those that were never made."""
         fields = dict(_fields_of(self.cls))
-        for attribute, default in fields.items():
-            if isinstance(default, Signal) or self._is_annotated_signal(attribute):
-                raise site_of_attribute(self.cls, attribute).error(
+        for attribute in self._annotated_signals() + _signals_among(fields):
+            site = site_of_attribute(self.cls, attribute)
+            if attribute in fields:
+                raise site.error(
                     Rule.SIGNAL_IS_FIELD,
                     f"{_maker_of_fields(self.cls)} makes a field of this signal",
                     f"Write `{attribute}: ClassVar[Signal[...]] = Signal()`",
                 )
-        for attribute in inspect.get_annotations(self.cls).keys() - vars(self.cls).keys():
-            if attribute not in fields and self._is_annotated_signal(attribute):
-                raise site_of_attribute(self.cls, attribute).error(
+            if not isinstance(vars(self.cls).get(attribute), Signal):
+                raise site.error(
                     Rule.SIGNAL_WITHOUT_VALUE,
-                    "it is annotated as a signal and has no value",
+                    "it is annotated as a signal, and its value is none",
                     "Write `= Signal()` behind the annotation",
                 )
 
-    def _is_annotated_signal(self, attribute: str) -> bool:
-        written = inspect.get_annotations(self.cls).get(attribute)
+    def _annotated_signals(self) -> list[str]:
+        annotations = inspect.get_annotations(self.cls)
+        return [name for name, written in annotations.items() if self._is_signal(name, written)]
+
+    def _is_signal(self, attribute: str, written: object) -> bool:
         # Other annotations may name what only type checkers see, and are none of our business.
-        if "Signal" not in str(written) or "ClassVar" in str(written):
+        if "Signal" not in str(written):
             return False
         site = site_of_attribute(self.cls, attribute)
         annotation = self.scope.resolve(written, self.cls, site, "the signal")
-        return (get_origin(annotation) or annotation) is Signal
+        bare = without_class_var(annotation)
+        return (get_origin(bare) or bare) is Signal
 
     def _marks(self, attribute: str) -> Marks:
         """Give the marks of a member, or else those of what it overrides.
@@ -111,7 +116,7 @@ class _Body:
             raise site_of_attribute(self.cls, attribute).error(
                 Rule.NO_FUNCTION,
                 f"a public {type(value).__name__} cannot be an endpoint",
-                "Make it a method, keep it off the wire with @local, or put _ before its name",
+                f"Write a method in its place, or keep it off the wire {_way_off(value)}",
             )
         reading = read_function(value, attribute, marks, self.scope)
         if marks.kind == "background":
@@ -128,6 +133,11 @@ class _Body:
             )
 
 
+def _way_off(value: object) -> str:
+    is_function = isinstance(function_within(value), FunctionType)
+    return "with @local" if is_function else "with an underscore before its name"
+
+
 _METHOD_LIKE = (staticmethod, classmethod, partialmethod)
 
 
@@ -137,6 +147,10 @@ def _fields_of(cls: type[Any]) -> Iterator[tuple[str, object]]:
         yield from ((field.name, field.default) for field in attrs.fields(cls))
     elif dataclasses.is_dataclass(cls):
         yield from ((field.name, field.default) for field in dataclasses.fields(cls))
+
+
+def _signals_among(fields: Mapping[str, object]) -> list[str]:
+    return [name for name, default in fields.items() if isinstance(default, Signal)]
 
 
 def _maker_of_fields(cls: type[Any]) -> str:

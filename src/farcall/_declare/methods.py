@@ -15,7 +15,8 @@ from farcall._contract.unsupported import UnsupportedType
 from farcall._declare.annotations import Scope
 from farcall._declare.marks import Marks
 from farcall._declare.reading import Reading, ReadParameter, read_function
-from farcall._declare.rules import Rule, Site
+from farcall._declare.rules import Rule
+from farcall._declare.sites import Site
 from farcall.errors import ApplicationError, DeclarationError, EncodeError
 
 
@@ -92,7 +93,7 @@ def described(annotation: Any, definitions: Definitions, site: Site, what: str) 
 
 
 def _unsupported(exc: UnsupportedType, rule: Rule, site: Site, what: str) -> DeclarationError:
-    place = f"{what}, at {exc.path}" if exc.path else what
+    place = f"{what}, at {exc.path}" if "." in exc.path else what
     return site.error(rule, f"{place}: {exc.problem}", exc.fix[:1].upper() + exc.fix[1:])
 
 
@@ -111,7 +112,8 @@ def _check_default(parameter: ReadParameter, site: Site) -> None:
     try:
         codec_of(parameter.annotation).encode(parameter.default)
     except EncodeError as exc:
-        problem = f"the default of parameter {parameter.name!r} is not of its type: {exc}"
+        reason = str(exc).removesuffix(" @ value")
+        problem = f"the default of parameter {parameter.name!r} is not of its type: {reason}"
         hint = "`| None`" if parameter.default is None else "the type of the default"
         fix = f"Add {hint} to the annotation, or give another default"
         raise site.error(Rule.BAD_DEFAULT, problem, fix) from exc

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from farcall._declare.rules import Rule, Site
+from farcall._declare.rules import Rule
+from farcall._declare.sites import Site
 
 _RESERVED_PREFIXES = ("rpc.", "$/")
 """JSON-RPC 2.0, section 4: "Method names that begin with the word rpc followed by a period
@@ -22,7 +23,7 @@ def check_service_name(name: object, site: Site) -> None:
     """
     if name != "":
         _check(name, site)
-        _check(f"{name}.member", site)
+        _check(f"{name}.", site)
 
 
 def wire_names(service: str, parts: Mapping[str, str], sites: Mapping[str, Site]) -> dict[str, str]:
@@ -58,4 +59,4 @@ def _check(name: object, site: Site) -> None:
         raise site.error(Rule.BAD_NAME, f"{name!r} is no name for the wire", fix)
     if name in _RESERVED or name.startswith(_RESERVED_PREFIXES):
         fix = "Choose another name"
-        raise site.error(Rule.BAD_NAME, f"the name {name!r} belongs to the protocol", fix)
+        raise site.error(Rule.BAD_NAME, f"names like {name!r} belong to the protocol", fix)

@@ -12,7 +12,8 @@ import attrs
 from farcall._contract.spec import Role
 from farcall._declare.annotations import Scope
 from farcall._declare.marks import Marks, not_yet
-from farcall._declare.rules import Rule, Site, site_of_function
+from farcall._declare.rules import Rule
+from farcall._declare.sites import Site, site_of_function
 from farcall.errors import DeclarationError
 
 _ROLES: Final[dict[Any, Role]] = {
@@ -113,7 +114,7 @@ class _Reader:
     def _refuse_generator(self) -> None:
         function = inspect.unwrap(self.function)
         if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
-            raise self._generator("it is a generator: it yields")
+            raise self._generator("it yields")
 
     def _generator(self, problem: str) -> DeclarationError:
         fix = "Return a list, or emit the values on a Signal"

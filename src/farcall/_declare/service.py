@@ -20,8 +20,9 @@ from farcall._declare.members import Member
 from farcall._declare.methods import Method, endpoint_of
 from farcall._declare.names import wire_names
 from farcall._declare.reading import Reading
-from farcall._declare.rules import Rule, Site, site_of_attribute, site_of_class
+from farcall._declare.rules import Rule
 from farcall._declare.signals import SignalEntry, SignalReading, event_of
+from farcall._declare.sites import Site, site_of_attribute, site_of_class
 from farcall._signals import Signal
 
 _ATTRIBUTE = "__farcall_service__"
@@ -103,7 +104,7 @@ def _check_lost(cls: type[Any]) -> None:
             if attribute not in known and is_declaration(value):
                 raise site_of_attribute(base, attribute).error(
                     Rule.LOST_MEMBER,
-                    f"it is declared in a class that is not decorated, and {cls.__name__} is",
+                    f"its class is not decorated, so the service {cls.__name__} would not have it",
                     f"Decorate {base.__name__} with @service, too",
                 )
 

@@ -16,7 +16,8 @@ from farcall._contract.types import Definitions
 from farcall._declare.annotations import Scope, without_class_var
 from farcall._declare.marks import not_yet
 from farcall._declare.methods import described
-from farcall._declare.rules import Rule, Site, site_of_attribute
+from farcall._declare.rules import Rule
+from farcall._declare.sites import Site, site_of_attribute
 from farcall._signals import Signal, SignalCodec, SignalKey, SignalOptions
 
 _KEY_SCALARS = ("str", "int", "uuid")

@@ -1,0 +1,163 @@
+"""Contracts for the tests of this folder: a small one by hand, and any at all by Hypothesis."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import attrs
+from hypothesis import strategies as st
+
+from farcall._contract.spec import (
+    ArgumentSpec,
+    ArrayOf,
+    Default,
+    Definition,
+    EnumSpec,
+    FieldSpec,
+    LiteralOf,
+    MapOf,
+    MethodSpec,
+    NewTypeSpec,
+    RecordSpec,
+    Ref,
+    Scalar,
+    ScalarName,
+    ServiceSpec,
+    SignalSpec,
+    TupleOf,
+    TypeSpec,
+    UnionOf,
+)
+
+INT, STR, FLOAT, NONE = Scalar("int"), Scalar("str"), Scalar("float"), Scalar("none")
+GIVEN = Default("1")
+
+
+def argument(name: str, type_: TypeSpec = INT, **changes: Any) -> ArgumentSpec:
+    return attrs.evolve(ArgumentSpec(name, type_, "either"), **changes)
+
+
+def method(name: str, *arguments: ArgumentSpec, **changes: Any) -> MethodSpec:
+    return attrs.evolve(MethodSpec(name, f"Market.{name}", arguments, NONE), **changes)
+
+
+def signal(name: str, value: TypeSpec = INT, **changes: Any) -> SignalSpec:
+    return attrs.evolve(SignalSpec(name, f"Market.{name}", value), **changes)
+
+
+def record(name: str, *fields: FieldSpec, **changes: Any) -> RecordSpec:
+    return attrs.evolve(RecordSpec(name, "attrs", fields), **changes)
+
+
+def market(*parts: MethodSpec | SignalSpec | Definition, name: str = "Market") -> ServiceSpec:
+    return ServiceSpec(
+        name,
+        "Market",
+        tuple(part for part in parts if isinstance(part, MethodSpec)),
+        tuple(part for part in parts if isinstance(part, SignalSpec)),
+        tuple(part for part in parts if not isinstance(part, MethodSpec | SignalSpec)),
+    )
+
+
+_DEFINED = ("A", "B", "C")
+_names = st.sampled_from(["a", "b", "c"])
+_scalars = st.builds(Scalar, st.sampled_from(get_args(ScalarName)))
+_literals = st.lists(st.sampled_from([None, True, 1, "1", b"1"]), min_size=1, max_size=2)
+_leaves = st.one_of(
+    _scalars,
+    st.builds(lambda values: LiteralOf(tuple(values)), _literals),
+    st.builds(Ref, st.sampled_from(_DEFINED)),
+)
+
+
+def _extended(parts: st.SearchStrategy[TypeSpec]) -> st.SearchStrategy[TypeSpec]:
+    some = st.lists(parts, min_size=1, max_size=2).map(tuple)
+    kinds = st.sampled_from(["list", "tuple", "set", "frozenset", "sequence"])
+    return st.one_of(
+        st.builds(ArrayOf, kinds, parts),
+        st.builds(TupleOf, some),
+        st.builds(UnionOf, some),
+        st.builds(MapOf, st.sampled_from(["dict", "mapping"]), st.just(STR), parts),
+    )
+
+
+types: st.SearchStrategy[TypeSpec] = st.recursive(_leaves, _extended, max_leaves=3)
+_defaults = st.none() | st.builds(Default, st.sampled_from([None, "1", "2"]))
+
+
+@st.composite
+def _arguments(draw: st.DrawFn) -> tuple[ArgumentSpec, ...]:
+    names = draw(st.lists(_names, unique=True, max_size=3))
+    roles = sorted(draw(st.lists(st.integers(0, 2), min_size=3, max_size=3)))
+    kinds = ("positional", "either", "keyword")
+    return tuple(
+        ArgumentSpec(name, draw(types), kinds[role], draw(_defaults))
+        for name, role in zip(names, roles, strict=False)
+    )
+
+
+def _unique(parts: st.SearchStrategy[Any], key: str) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.lists(parts, unique_by=lambda part: getattr(part, key), max_size=2).map(tuple)
+
+
+_methods = st.builds(
+    MethodSpec,
+    _names,
+    _names,
+    _arguments(),
+    types,
+    st.lists(st.sampled_from(_DEFINED), unique=True, max_size=2).map(tuple),
+    st.booleans(),
+    st.booleans(),
+    st.none() | st.just("doc"),
+)
+
+
+@st.composite
+def _signals(draw: st.DrawFn) -> SignalSpec:
+    key = draw(st.none() | _names)
+    return SignalSpec(
+        draw(_names),
+        draw(_names),
+        draw(types),
+        key,
+        None if key is None else draw(_scalars),
+        draw(st.booleans()),
+        draw(st.booleans()),
+    )
+
+
+def _definition(name: str) -> st.SearchStrategy[Definition]:
+    fields = st.builds(FieldSpec, _names, types, _defaults, st.booleans())
+    values = st.dictionaries(_names, st.sampled_from([1, 2, "1"]), min_size=1, max_size=2)
+    kinds = st.sampled_from(["attrs", "dataclass", "typeddict", "namedtuple", "error"])
+    return st.one_of(
+        st.builds(
+            RecordSpec,
+            st.just(name),
+            kinds,
+            _unique(fields, "name"),
+            st.sampled_from([(), ("T",)]),
+            st.booleans(),
+            st.none() | st.integers(1, 2),
+        ),
+        st.builds(
+            EnumSpec,
+            st.just(name),
+            st.sampled_from(["Enum", "IntEnum", "StrEnum"]),
+            values.map(lambda members: tuple(members.items())),
+        ),
+        # A new type stands for a plain one: what names itself in a circle means nothing.
+        st.builds(NewTypeSpec, st.just(name), _scalars),
+    )
+
+
+services = st.builds(
+    ServiceSpec,
+    st.sampled_from(["Market", "Shop"]),
+    st.just("Market"),
+    _unique(_methods, "wire_name"),
+    _unique(_signals(), "wire_name"),
+    st.tuples(*map(_definition, _DEFINED)),
+)
+"""Contracts as they are, but for their names: few, so that two of them have much in common."""

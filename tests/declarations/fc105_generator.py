@@ -1,0 +1,11 @@
+"""An endpoint returns once; async generators will be streams, with `@stream`."""
+
+from collections.abc import AsyncIterator
+
+from farcall import service
+
+
+@service
+class Market:
+    async def history(self, symbol: str) -> AsyncIterator[float]:
+        yield 1.0

@@ -1,0 +1,9 @@
+"""A method has the parameter self."""
+
+from farcall import service
+
+
+@service
+class Market:
+    async def quote(symbol: str) -> float:  # noqa: N805
+        return 1.0

@@ -1,0 +1,10 @@
+"""Only classes derived from ApplicationError cross the wire."""
+
+from farcall import method, service
+
+
+@service
+class Market:
+    @method(raises=[KeyError])
+    async def quote(self, symbol: str) -> float:
+        raise KeyError(symbol)

@@ -1,0 +1,20 @@
+"""The codes from -32768 to -32000 belong to JSON-RPC."""
+
+from typing import ClassVar
+
+import attrs
+
+from farcall import ApplicationError, method, service
+
+
+@attrs.define
+class UnknownSymbol(ApplicationError):
+    code: ClassVar[int] = -32001
+    symbol: str
+
+
+@service
+class Market:
+    @method(raises=[UnknownSymbol])
+    async def quote(self, symbol: str) -> float:
+        raise UnknownSymbol(symbol)

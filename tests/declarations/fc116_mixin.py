@@ -1,0 +1,13 @@
+"""What is declared in a base counts only where the base is decorated."""
+
+from farcall import Signal, service
+
+
+class Ticking:
+    ticked: Signal[float] = Signal()
+
+
+@service
+class Market(Ticking):
+    async def quote(self, symbol: str) -> float:
+        return 1.0

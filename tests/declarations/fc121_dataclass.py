@@ -1,0 +1,11 @@
+"""So would dataclass."""
+
+from dataclasses import dataclass
+
+from farcall import Signal, service
+
+
+@service
+@dataclass
+class Market:
+    ticked: Signal[float] = Signal()  # noqa: RUF009

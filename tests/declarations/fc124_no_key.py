@@ -1,0 +1,16 @@
+"""Keys are compared, so they are text, int, UUID or Enum."""
+
+import attrs
+
+from farcall import Signal, service
+
+
+@attrs.frozen
+class Quote:
+    symbol: str
+    price: float
+
+
+@service
+class Market:
+    ticked: Signal[Quote] = Signal(key="price")

@@ -1,0 +1,8 @@
+"""So the values have fields."""
+
+from farcall import Signal, service
+
+
+@service
+class Market:
+    ticked: Signal[float] = Signal(key="symbol")

@@ -1,0 +1,8 @@
+"""`@service` is for classes."""
+
+from farcall import service
+
+
+@service
+async def quote(symbol: str) -> float:
+    return 1.0

@@ -1,0 +1,9 @@
+"""A service has at least one member."""
+
+from farcall import service
+
+
+@service
+class Market:
+    async def _quote(self, symbol: str) -> float:
+        return 1.0

@@ -1,0 +1,12 @@
+"""What is served is an object of a decorated class."""
+
+import farcall
+
+
+class Market:
+    async def quote(self, symbol: str) -> float:
+        return 1.0
+
+
+async def main() -> None:
+    await farcall.serve(Market(), 8765)

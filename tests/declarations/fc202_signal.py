@@ -1,0 +1,8 @@
+"""Nor for signals."""
+
+from farcall import Signal, service
+
+
+@service
+class Market:
+    traded: Signal[float] = Signal(roles={"trader"})

@@ -1,0 +1,8 @@
+"""Signals have no history yet."""
+
+from farcall import Signal, service
+
+
+@service
+class Market:
+    ticked: Signal[float] = Signal(history=256)
