@@ -156,7 +156,7 @@ async def test_unreadable_value() -> None:
     """What `read` raises comes out once, and the iteration goes on behind that value."""
 
     def invert(entry: Entry) -> float:
-        return 1 / entry.value
+        return 1 / float(entry.value)
 
     buffer, subscription = open_subscription(invert)
     push(buffer, 0, 2)

@@ -133,7 +133,7 @@ class BoundSignal(Generic[T]):
         Raises:
             EncodeError: `value` is not of that type.
             RuntimeError: this is another thread than that of the Trio run, or no Trio runs.
-                There use ``trio.from_thread.run_sync(service.signal.emit, value)``.
+                There call ``trio.from_thread.run_sync(service.signal.emit, value)``.
         """
         self._state.emit(value)
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 import attrs
+import msgspec
 import trio
 
+from farcall._codec import Codec
 from farcall._signals.buffer import Buffer, Entry
 from farcall._signals.retained import Retained
-
-if TYPE_CHECKING:
-    import msgspec
-
-    from farcall._codec import Codec
 
 T = TypeVar("T")
 
@@ -123,6 +120,9 @@ class SignalState(Generic[T]):
 
         Returns:
             What ends it again; calling that twice does no harm.
+
+        Raises:
+            RuntimeError: this is not the thread of the Trio run.
         """
         self._check_thread()
         self._subscribed.setdefault(key, {})[buffer] = None
@@ -137,7 +137,7 @@ class SignalState(Generic[T]):
             EncodeError: it is not of the field's type.
             TypeError: the signal has no key.
         """
-        return self._key().encode(key)
+        return self._known_key().encode(key)
 
     def read_key(self, text: bytes | msgspec.Raw, at: str = "params.key") -> bytes:
         """Give the form of a remote subscriber's key that `attach` takes.
@@ -146,10 +146,10 @@ class SignalState(Generic[T]):
             Faults: it is not of the field's type.
             TypeError: the signal has no key.
         """
-        return self._key().read(text, at)
+        return self._known_key().read(text, at)
 
     def _enter(self, value: T) -> Entry:
-        codec = self._codec()
+        codec = self._known_codec()
         encoded = codec.value.encode(value)
         key = None if codec.key is None else codec.key.of(value)
         self._emitted += 1
@@ -166,13 +166,13 @@ class SignalState(Generic[T]):
         if not buffers:
             self._subscribed.pop(key, None)
 
-    def _codec(self) -> SignalCodec[T]:
+    def _known_codec(self) -> SignalCodec[T]:
         if self.codec is None:
             raise TypeError(f"{self.name} has no type yet: decorate its class with @service")
         return self.codec
 
-    def _key(self) -> SignalKey:
-        if (key := self._codec().key) is None:
+    def _known_key(self) -> SignalKey:
+        if (key := self._known_codec().key) is None:
             raise TypeError(f"{self.name} has no key: declare it with Signal(key=...)")
         return key
 
@@ -180,8 +180,8 @@ class SignalState(Generic[T]):
         run = _current_run()
         if run is None or (self._subscribed and run is not self._run):
             raise RuntimeError(
-                f"{self.name} belongs to the thread of its Trio run;"
-                " from another one use trio.from_thread.run_sync(service.signal.emit, value)"
+                f"{self.name} can be used in the thread of its Trio run only;"
+                " from another one call trio.from_thread.run_sync(service.signal.emit, value)"
             )
         self._run = run
 
