@@ -29,9 +29,8 @@ def finite(value: float) -> float:
 
 def check_text(value: str) -> str:
     """Give the plain `str` in `value` if it is made of characters."""
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise mismatch("expected str without lone surrogates") from error
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise mismatch("expected str without lone surrogates") from error
     return str.__str__(value)

@@ -113,9 +113,11 @@ def _read_str(data: Any) -> str:
 
 
 def _write_str(value: Any) -> str:
-    if not isinstance(value, str):
-        raise refused("str", value)
-    return check_text(value)
+    if type(value) is str and value.isascii():
+        return value
+    if isinstance(value, str):
+        return check_text(value)
+    raise refused("str", value)
 
 
 def _parse_base64(text: str) -> bytes:

@@ -15,6 +15,7 @@ from farcall._contract.spec import (
     Parameter,
     RecordSpec,
     Ref,
+    Scalar,
     TupleOf,
     TypeSpec,
     UnionOf,
@@ -45,10 +46,15 @@ def substitute(spec: TypeSpec, variables: Mapping[str, TypeSpec]) -> TypeSpec:
 
 
 def union_of(members: Iterable[TypeSpec]) -> TypeSpec:
-    """Join types into one: nested unions are opened, doubles dropped, a single one is itself."""
+    """Join types into one: nested unions are opened, doubles dropped, a single one is itself.
+
+    JSON without or with null is the same.
+    """
     found: dict[TypeSpec, None] = {}
     for member in members:
         found.update(dict.fromkeys(member.members if isinstance(member, UnionOf) else [member]))
+    if found.keys() == {Scalar("json"), Scalar("none")}:
+        return Scalar("json")
     return UnionOf(tuple(found)) if len(found) > 1 else next(iter(found))
 
 

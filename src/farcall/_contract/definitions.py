@@ -32,6 +32,10 @@ class Definitions(Mapping[str, Definition]):
         self._classes.setdefault(name, cls)
         return known
 
+    def claimed(self, name: str) -> object | None:
+        """Give what `name` stands for, if anything."""
+        return self._classes.get(name)
+
     def define(self, definition: Definition) -> None:
         """Add the data of a name that was claimed."""
         self._specs[definition.name] = definition

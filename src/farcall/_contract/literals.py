@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from enum import Enum, Flag
+from enum import Enum
 from typing import Any, Final
+
+from farcall._contract.definitions import Definitions
 
 _CONSTANTS = (type(None), bool, int, str, bytes)
 _BRACKETS: Final[Mapping[type, tuple[str, str]]] = {
@@ -16,32 +18,38 @@ _BRACKETS: Final[Mapping[type, tuple[str, str]]] = {
 }
 
 
-def literal_source(value: object) -> str | None:
+def literal_source(value: object, definitions: Definitions | None = None) -> str | None:
     """Write `value` as a Python literal, or give None where there is none.
 
     There is one for None, bool, int, finite float, str, bytes, members of enums (as
     ``Color.RED``), and for tuples, lists, dicts and sets of these. The text is the same in every
     process: sets are sorted.
+
+    Args:
+        value: Anything.
+        definitions: The enums that may be named; any, if left out.
     """
     kind = type(value)
     if isinstance(value, Enum):
-        return _member(value)
+        return _member(value, definitions)
     if kind in _CONSTANTS:
         return _quoted(repr(value))
     if isinstance(value, float):
         return repr(value) if kind is float and math.isfinite(value) else None
-    return _container(kind, value)
+    return _container(kind, value, definitions)
 
 
-def _container(kind: type, value: Any) -> str | None:
+def _container(kind: type, value: Any, definitions: Definitions | None) -> str | None:
     if kind is dict:
-        return _table(value)
-    return _collection(kind, value) if kind in _BRACKETS else None
+        return _table(value, definitions)
+    return _collection(kind, value, definitions) if kind in _BRACKETS else None
 
 
-def _member(value: Enum) -> str | None:
-    is_single = not isinstance(value, Flag) and value.name in type(value).__members__
-    return f"{type(value).__name__}.{value.name}" if is_single else None
+def _member(value: Enum, definitions: Definitions | None) -> str | None:
+    cls = type(value)
+    is_known = definitions is None or definitions.claimed(cls.__name__) is cls
+    # A combination of flags has no name of its own.
+    return f"{cls.__name__}.{value.name}" if is_known and value.name in cls.__members__ else None
 
 
 def _quoted(source: str) -> str:
@@ -52,8 +60,8 @@ def _quoted(source: str) -> str:
     return f'{source[:start]}"{source[start + 1 : -1]}"'
 
 
-def _collection(kind: type, items: Iterable[Any]) -> str | None:
-    sources = _sources(items)
+def _collection(kind: type, items: Iterable[Any], definitions: Definitions | None) -> str | None:
+    sources = _sources(items, definitions)
     if sources is None:
         return None
     if kind in (set, frozenset):
@@ -65,15 +73,15 @@ def _collection(kind: type, items: Iterable[Any]) -> str | None:
     return f"{opening}{', '.join(sources)}{comma}{closing}"
 
 
-def _table(table: Mapping[Any, Any]) -> str | None:
-    keys, values = _sources(table), _sources(table.values())
+def _table(table: Mapping[Any, Any], definitions: Definitions | None) -> str | None:
+    keys, values = _sources(table, definitions), _sources(table.values(), definitions)
     if keys is None or values is None:
         return None
     pairs = zip(keys, values, strict=True)
     return f"{{{', '.join(f'{key}: {value}' for key, value in pairs)}}}"
 
 
-def _sources(items: Iterable[Any]) -> list[str] | None:
-    sources = [literal_source(item) for item in items]
+def _sources(items: Iterable[Any], definitions: Definitions | None) -> list[str] | None:
+    sources = [literal_source(item, definitions) for item in items]
     known = [source for source in sources if source is not None]
     return known if len(known) == len(sources) else None

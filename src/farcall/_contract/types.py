@@ -50,7 +50,6 @@ from farcall._contract.spec import (
     ScalarName,
     TupleOf,
     TypeSpec,
-    UnionOf,
 )
 from farcall._contract.unsupported import UnsupportedType
 from farcall.errors import RESERVED_CODES, ApplicationError, ErrorCode
@@ -82,7 +81,6 @@ _ARRAYS: Mapping[Any, Literal["list", "set", "frozenset", "sequence"]] = {
 }
 _MAPS: Mapping[Any, Literal["dict", "mapping"]] = {dict: "dict", Mapping: "mapping"}
 _CONTAINERS = (*_ARRAYS, *_MAPS, tuple)
-_OPTIONAL_JSON = {Scalar("json"), Scalar("none")}
 
 _FACTORIES: Mapping[Any, str] = {list: "[]", dict: "{}", set: "set()"}
 _FIXES: Mapping[Any, str] = {
@@ -106,7 +104,12 @@ def describe(annotation: object, definitions: Definitions) -> TypeSpec:
     Raises:
         UnsupportedType: its values cannot cross the wire.
     """
-    spec = _Scope(definitions).describe(annotation)
+    try:
+        spec = _Scope(definitions).describe(annotation)
+    except RecursionError as error:
+        raise UnsupportedType(
+            "a type alias contains itself", "let it contain itself through a record"
+        ) from error
     check(spec, definitions)
     return spec
 
@@ -141,9 +144,7 @@ class _Scope:
         return Scalar(_SCALARS[cls]) if cls in _SCALARS else self._named(cls)
 
     def _union(self, arguments: Sequence[Any]) -> TypeSpec:
-        union = union_of(map(self.describe, arguments))
-        is_anything = isinstance(union, UnionOf) and set(union.members) == _OPTIONAL_JSON
-        return Scalar("json") if is_anything else union
+        return union_of(map(self.describe, arguments))
 
     def _variable(self, variable: TypeVar) -> TypeSpec:
         if variable in self.variables:
@@ -196,12 +197,12 @@ class _Scope:
 
     def _enum(self, cls: type[Enum]) -> TypeSpec:
         if self._claim(cls.__name__, cls):
-            members = tuple((member.name, self._value(member)) for member in cls)
-            if issubclass(cls, Flag) or not members:
+            if issubclass(cls, Flag) or not len(cls):
+                problem = "is a Flag" if issubclass(cls, Flag) else "has no members"
                 raise self._unsupported(
-                    f"{cls.__name__} is no enum with members that stand for themselves",
-                    "use an Enum whose values are int or str",
+                    f"{cls.__name__} {problem}", "use an Enum whose values are int or str"
                 )
+            members = tuple((member.name, self._value(member)) for member in cls)
             self.definitions.define(EnumSpec(cls.__name__, _base(cls), members, _doc(cls)))
         return Ref(cls.__name__)
 
@@ -259,19 +260,28 @@ class _Scope:
         return FieldSpec(
             field.name,
             scope.describe(field.annotation),
-            None if field.is_required else Default(_default_source(field.default)),
+            None if field.is_required else self._default(field.default),
             field.keyword_only,
         )
 
+    def _default(self, default: object) -> Default:
+        if default is attrs.NOTHING:
+            return Default(None)
+        factory = getattr(default, "factory", None)
+        return Default(
+            literal_source(default, self.definitions)
+            if factory is None
+            else _FACTORIES.get(factory)
+        )
+
     def _code(self, cls: type[ApplicationError]) -> int:
-        code = cls.code
-        if type(code) is bool or code in RESERVED_CODES or code == ErrorCode.GROUP:
+        if not _is_free_code(cls.code):
             reserved = f"from {RESERVED_CODES.start} to {RESERVED_CODES.stop - 1}"
             raise self._unsupported(
-                f"{cls.__name__}.code is {code}",
+                f"{cls.__name__}.code is {cls.code!r}",
                 f"choose an int that is neither {int(ErrorCode.GROUP)} nor {reserved}",
             )
-        return int(code)
+        return int(cls.code)
 
     def _claim(self, name: str, cls: object) -> bool:
         """Say whether a name is new; it must not stand for something else already."""
@@ -323,17 +333,15 @@ def _base_arguments(cls: type) -> Iterator[tuple[Any, Any]]:
             yield from _base_arguments(parent)
 
 
+def _is_free_code(code: object) -> bool:
+    is_int = isinstance(code, int) and not isinstance(code, bool)
+    return is_int and code not in RESERVED_CODES and code != ErrorCode.GROUP
+
+
 def _base(cls: type[Enum]) -> Literal["Enum", "IntEnum", "StrEnum"]:
     if issubclass(cls, int):
         return "IntEnum"
     return "StrEnum" if issubclass(cls, str) else "Enum"
-
-
-def _default_source(default: object) -> str | None:
-    if default is attrs.NOTHING:
-        return None
-    factory = getattr(default, "factory", None)
-    return literal_source(default) if factory is None else _FACTORIES.get(factory)
 
 
 def _doc(cls: type) -> str | None:
