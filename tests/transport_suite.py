@@ -50,6 +50,9 @@ class Recorder:
     def has_frame(self) -> bool:
         return self._frames.statistics().current_buffer_used > 0
 
+    def has_pong(self) -> bool:
+        return self._pongs.statistics().current_buffer_used > 0
+
 
 class FaultyReceiver(Recorder):
     """A receiver with a bug."""

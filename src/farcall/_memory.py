@@ -247,17 +247,15 @@ class MemoryTransport:
         for item in await self._inbound.take():
             self._received_at = trio.current_time()
             await self._handle(item, receiver)
-            if self._ended:
-                return
 
     async def _handle(self, item: _Item, receiver: Receiver) -> None:
         match item:
             case _End():
                 self._hang_up(HUNG_UP)
             case _Close(code, reason):
-                self._answer_goodbye(CloseReason(code, reason))
+                self._hang_up(CloseReason(code, reason))
             case _ if self._reason is not None:
-                pass  # we have said goodbye: what still comes is of no interest
+                pass  # the link is ending: what still comes is of no interest
             case _Frame():
                 self._handle_frame(item, receiver)
             case _Pong(payload):
@@ -299,16 +297,10 @@ class MemoryTransport:
         self._say_goodbye(closing)
         self._hang_up(closing)
 
-    def _answer_goodbye(self, closing: CloseReason) -> None:
-        if self._reason is None:
-            self._say_goodbye(closing)
-        self._hang_up(closing)
-
     def _say_goodbye(self, closing: CloseReason) -> None:
         """Put a Close frame behind all that was sent; nothing follows it."""
         self._reason = closing
         self._outbound.put(_Close(closing.code, closing.reason))
-        self._outbound.release()
 
     def _hang_up(self, reason: CloseReason) -> CloseReason:
         """End the link, for `reason` if there was none before; tell what the reason is."""

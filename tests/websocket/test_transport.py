@@ -94,6 +94,32 @@ async def test_so_is_it_without_run(monkeypatch: pytest.MonkeyPatch) -> None:
         assert await raw.read_to_end() == close_frame(1001, masked=False)
 
 
+async def test_a_goodbye_arrives_where_nothing_is_read() -> None:
+    """A link that is closed with unread bytes in it does not reset the connection."""
+    async with open_raw_client() as (raw, server), trio.open_nursery() as nursery:
+        await raw.send(frame(TEXT, b"unread"))
+        nursery.start_soon(server.aclose, 1001)
+
+        assert await raw.read_to_end() == close_frame(1001, masked=False)
+
+        await raw.hang_up()
+
+
+async def test_a_second_goodbye_does_not_wait() -> None:
+    """Who closes a link that is being closed goes on at once, and disturbs nothing."""
+    async with open_raw_client() as (raw, server):
+        end = End(server)
+        async with running(end), trio.open_nursery() as nursery:
+            nursery.start_soon(server.aclose)
+            await raw.expect(close_frame(1000, masked=False))
+            with trio.fail_after(1):
+                await server.aclose(1001)
+            await raw.send(close_frame(1000))
+
+            assert await raw.read_to_end() == b""
+            assert (await end.wait_ended()).code == 1000
+
+
 async def test_a_cancelled_goodbye_hangs_up() -> None:
     """A goodbye that is cancelled does not wait for the peer's."""
     async with open_raw_client() as (raw, server):
@@ -106,7 +132,7 @@ async def test_a_cancelled_goodbye_hangs_up() -> None:
             assert (await end.wait_ended()).code == 1001
 
 
-async def test_nothing_is_heard_after_our_goodbye() -> None:
+async def test_nothing_is_heard_after_our_goodbye(caplog: pytest.LogCaptureFixture) -> None:
     """Messages, pings and even nonsense that cross our Close frame are dropped."""
     async with open_raw_client() as (raw, server):
         end = End(server)
@@ -119,6 +145,8 @@ async def test_nothing_is_heard_after_our_goodbye() -> None:
             assert await raw.read_to_end() == b""
             assert await end.wait_ended() == CloseReason(1000, "", remote=False)
             assert not end.heard.has_frame()
+            assert not end.heard.has_pong()
+            assert "failed" not in caplog.text
 
 
 async def test_nonsense_after_our_goodbye_ends_the_link() -> None:
@@ -162,7 +190,8 @@ async def test_a_server_that_does_not_hang_up(monkeypatch: pytest.MonkeyPatch) -
         async with running(end):
             await raw.send(close_frame(4000, "bye", masked=False))
 
-            assert await end.wait_ended() == CloseReason(4000, "bye", remote=True)
+            with trio.fail_after(2):
+                assert await end.wait_ended() == CloseReason(4000, "bye", remote=True)
             assert len(await raw.read_to_end()) == len(close_frame(4000, "bye"))
 
 

@@ -187,8 +187,7 @@ class Link(WebSocketConnection):
                 await super()._handle_ping_event(event)
 
     async def _handle_close_connection_event(self, event: CloseConnection) -> None:
-        if self._wsproto.state in (ConnectionState.OPEN, ConnectionState.LOCAL_CLOSING):
-            # Not the peer's: a Close of the peer would have changed the state.
+        if self.is_open:  # not the peer's: a Close of the peer would have changed that
             await self.fail(int(event.code), event.reason or "")
         else:
             self.note_reason(CloseReason(int(event.code), event.reason or ""))
