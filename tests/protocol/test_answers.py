@@ -210,11 +210,13 @@ def test_a_result_that_cannot_be_read_ends_its_call(result: str, is_greeted: boo
 
 
 def test_an_unreadable_result_of_an_abandoned_call_frees_its_id(pair: ProtocolPair) -> None:
-    """Nobody waits, so nobody is told."""
+    """Nobody waits for it, so it is counted; the link lives."""
     call = pair.client.call("add")
     pair.client.protocol.abandon(call)
 
-    assert pair.client.receive(f'{{"id":{call.id.decode()},"result":{TOO_DEEP}}}') == []
+    (event,) = pair.client.receive(f'{{"id":{call.id.decode()},"result":{TOO_DEEP}}}')
+
+    assert isinstance(event, Stray)
     assert len(pair.client.protocol.outgoing) == 0
 
 
@@ -270,4 +272,17 @@ def test_an_answer_that_is_no_greeting_is_unreadable(plain: ProtocolPair, member
 
     assert isinstance(event, UnreadableAnswer)
     assert event.call is plain.client.protocol.hello_call
+    assert not plain.client.protocol.is_greeted
+
+
+def test_a_hello_that_nobody_waits_for_changes_nothing(plain: ProtocolPair) -> None:
+    """Whoever gave up waiting for the answer has decided what the connection is."""
+    plain.client.send(plain.client.protocol.hello())
+    call = plain.client.protocol.hello_call
+    assert call is not None
+    plain.client.protocol.abandon(call)
+
+    plain.deliver_to_server()
+
+    assert plain.deliver_to_client() == []
     assert not plain.client.protocol.is_greeted

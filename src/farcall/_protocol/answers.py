@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -35,32 +34,26 @@ def is_answer(talk: Conversation, envelope: Envelope) -> bool:
     return isinstance(envelope.method, UnsetType) and (has_result or has_error)
 
 
-def read_answer(talk: Conversation, envelope: Envelope) -> Iterator[ProtocolEvent]:
-    """End the call that a response belongs to."""
+def read_answer(talk: Conversation, envelope: Envelope) -> ProtocolEvent | None:
+    """End the call that a response belongs to; None where its caller waits no more."""
     call = _answered(talk, envelope)
     if call is None:
-        yield _nobodys(talk, envelope)
-        return
-    is_awaited = _settle(talk, call)
-    if call is talk.hello_call:
-        yield _hello_answer(talk, call, envelope)
-    elif is_awaited:
-        yield _outcome(talk, call, envelope)
+        return _nobodys(talk, envelope)
+    if not _settle(talk, call):
+        return None
+    read = _hello_answer if call is talk.hello_call else _outcome
+    return read(talk, call, envelope)
 
 
-def read_broken_answer(
-    talk: Conversation, text: str | bytes, problem: str
-) -> list[ProtocolEvent] | None:
-    """End the call whose answer cannot be read, though its id can.
-
-    Returns:
-        None where the text is no such answer.
-    """
+def read_broken_answer(talk: Conversation, text: str | bytes, problem: str) -> ProtocolEvent | None:
+    """End the call whose answer cannot be read, though its id can; None where there is none."""
     envelope = salvage(text)
     call = None if envelope is None else _answered(talk, envelope)
     if call is None:
         return None
-    return [UnreadableAnswer(call, problem)] if _settle(talk, call) else []
+    if not _settle(talk, call):
+        return Stray(f"an answer that cannot be read: {problem}")
+    return UnreadableAnswer(call, problem)
 
 
 def _answered(talk: Conversation, envelope: Envelope) -> OutgoingCall | None:

@@ -6,7 +6,7 @@ have crossed the end of its call on the way; what can never have been right ends
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Raw
 
@@ -32,61 +32,59 @@ from farcall._protocol.state import OutgoingCall, Stage, Step
 from farcall._protocol.wire import UnreadableText
 
 
-def read_control(talk: Conversation, method: str, params: bytes | None) -> Iterator[ProtocolEvent]:
-    """Read a notification whose name is one of `CONTROLS`."""
+def read_control(talk: Conversation, method: str, params: bytes | None) -> ProtocolEvent | None:
+    """Read a notification whose name is one of `CONTROLS`; None where nothing follows from it."""
     try:
-        yield from CONTROLS[method](talk, params)
+        return CONTROLS[method](talk, params)
     except UnreadableText as error:
-        yield violation(f"{method}: {error}")
+        return violation(f"{method}: {error}")
 
 
-def read_foreign_cancel(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
+def read_foreign_cancel(talk: Conversation, params: bytes | None) -> ProtocolEvent | None:
     """Read ``$/cancelRequest``, which peers know from the Language Server Protocol."""
     try:
-        yield from _cancel(talk, params)
+        return _cancel(talk, params)
     except UnreadableText as error:
-        yield Stray(f"$/cancelRequest: {error}")
+        return Stray(f"$/cancelRequest: {error}")
 
 
-def _cancel(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
+def _cancel(talk: Conversation, params: bytes | None) -> ProtocolEvent | None:
     read = read_shape(CancelShape, params)
     call = talk.incoming.get(bytes(read.id))
     # The answer may have crossed the cancel on its way; then there is nothing left to do.
-    if call is not None:
-        yield CancelReceived(call, read.reason)
+    return None if call is None else CancelReceived(call, read.reason)
 
 
-def _credit(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
+def _credit(talk: Conversation, params: bytes | None) -> ProtocolEvent | None:
     read = read_shape(CreditShape, params)
     call = talk.incoming.get(bytes(read.id))
     # As with a cancel: the stream may have ended while the credit was on its way.
-    if call is not None and call.credit is not None and call.credit.grant(read.items, read.bytes):
-        yield CreditReceived(call)
+    if call is None or call.credit is None:
+        return None
+    return CreditReceived(call) if call.credit.grant(read.items, read.bytes) else None
 
 
-def _started(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
+def _started(talk: Conversation, params: bytes | None) -> ProtocolEvent | None:
     read = read_shape(StartedShape, params)
     call = _stream_call(talk, read.id)
     if call is None or not call.can(Step.START):
-        yield violation(f"rpc.started for id {shown(bytes(read.id).decode())}")
-        return
+        return violation(f"rpc.started for id {shown(bytes(read.id).decode())}")
     call.move(Step.START)
-    if call.stage is Stage.STARTED:
-        yield StartedReceived(call, bytes(read.value))
+    return StartedReceived(call, bytes(read.value)) if call.stage is Stage.STARTED else None
 
 
-def _items(talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
+def _items(talk: Conversation, params: bytes | None) -> ProtocolEvent | None:
     read = read_shape(ItemsShape, params)
     call = _stream_call(talk, read.id)
     if call is None or not call.can(Step.ITEMS):
-        yield violation(f"rpc.items for id {shown(bytes(read.id).decode())}")
-        return
+        return violation(f"rpc.items for id {shown(bytes(read.id).decode())}")
     values = [bytes(value) for value in read.values]
     problem = _fault_of_items(call, read.seq, values)
     if problem is not None:
-        yield violation(problem)
-    elif call.stage is Stage.STARTED:
-        yield ItemsReceived(call, values, read.cursor, read.missed)
+        return violation(problem)
+    if call.stage is Stage.ABANDONED:
+        return None
+    return ItemsReceived(call, values, read.cursor, read.missed)
 
 
 def _fault_of_items(call: OutgoingCall, seq: int, values: Sequence[bytes]) -> str | None:
@@ -104,12 +102,12 @@ def _stream_call(talk: Conversation, id: Raw) -> OutgoingCall | None:
     return call if call is not None and call.credit is not None and call.was_sent else None
 
 
-def _goaway(_talk: Conversation, params: bytes | None) -> Iterator[ProtocolEvent]:
+def _goaway(_talk: Conversation, params: bytes | None) -> ProtocolEvent:
     read = read_shape(GoawayShape, params)
-    yield GoawayReceived(read.grace_ms, read.reconnect_after_ms)
+    return GoawayReceived(read.grace_ms, read.reconnect_after_ms)
 
 
-CONTROLS: Mapping[str, Callable[[Conversation, bytes | None], Iterator[ProtocolEvent]]] = {
+CONTROLS: Mapping[str, Callable[[Conversation, bytes | None], ProtocolEvent | None]] = {
     "rpc.cancel": _cancel,
     "rpc.credit": _credit,
     "rpc.started": _started,

@@ -6,7 +6,7 @@ The order of the checks is that of JSON-RPC 2.0: can it be read (-32700), is it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import attrs
 from msgspec import Raw, UnsetType
@@ -61,26 +61,30 @@ class _Invalid(Exception):
 def read(talk: Conversation, frame: str | bytes) -> Iterator[ProtocolEvent]:
     """Give the events of one frame, in order; stop at a violation."""
     for event in _frame(talk, frame):
-        yield event
+        if event is not None:
+            yield event
         if isinstance(event, Violation):
             return
 
 
-def _frame(talk: Conversation, frame: str | bytes) -> Iterator[ProtocolEvent]:
+_Events = Iterator[ProtocolEvent | None]
+
+
+def _frame(talk: Conversation, frame: str | bytes) -> _Events:
     try:
         parts = read_frame(frame)
     except UnreadableText as error:
-        yield from _unreadable(talk, frame, str(error))
+        yield _unreadable(talk, frame, str(error))
         return
     if not parts.is_array:
-        yield from _message(talk, parts.messages[0])
+        yield _message(talk, parts.messages[0])
     elif talk.is_greeted:
         yield from _bundle(talk, parts.messages)
     else:
         yield from _batch(talk, parts.messages)
 
 
-def _bundle(talk: Conversation, messages: Sequence[bytes]) -> Iterator[ProtocolEvent]:
+def _bundle(talk: Conversation, messages: Sequence[bytes]) -> _Events:
     if not messages:
         yield violation("an empty bundle")
     elif len(messages) > talk.own.limits.bundle:
@@ -89,65 +93,57 @@ def _bundle(talk: Conversation, messages: Sequence[bytes]) -> Iterator[ProtocolE
     elif not all(text.lstrip().startswith(b"{") for text in messages):
         yield violation("a bundle holds something that is no object")
     else:
-        for text in messages:
-            yield from _message(talk, text)
+        yield from (_message(talk, text) for text in messages)
 
 
-def _batch(talk: Conversation, messages: Sequence[bytes]) -> Iterator[ProtocolEvent]:
+def _batch(talk: Conversation, messages: Sequence[bytes]) -> _Events:
     if not messages:
         yield _invalid(talk, _Invalid("an empty batch"))
-        return
-    if len(messages) > MAX_BATCH:
+    elif len(messages) > MAX_BATCH:
         error = Error.of(ErrorCode.BATCH_TOO_LARGE, {"limit": "batch", "most": MAX_BATCH})
         yield _refusal(talk, f"a batch of {len(messages)} messages", error)
-        return
-    talk.has_received = True  # a hello in a batch is not the first message
+    else:
+        talk.has_received = True  # a hello in a batch is not the first message
+        yield from _batch_messages(talk, messages)
+
+
+def _batch_messages(talk: Conversation, messages: Sequence[bytes]) -> _Events:
     batch = BatchAnswers()
     for text in messages:
-        for event in _message(talk, text, batch):
-            if not _is_kept(event, batch):
-                yield event
+        event = _message(talk, text, batch)
+        if isinstance(event, Reply):
+            batch.fill(batch.reserve(), event.message.render())
+        else:
+            yield event
     batch.is_read = True
     answers = batch.complete()
     if answers is not None:
         yield Reply(BatchReply(answers))
 
 
-def _is_kept(event: ProtocolEvent, batch: BatchAnswers) -> bool:
-    """Keep the core's own reply to a message of a batch for the reply to the whole."""
-    if not isinstance(event, Reply):
-        return False
-    batch.fill(batch.reserve(), event.message.render())
-    return True
-
-
 def _message(
     talk: Conversation, text: bytes, batch: BatchAnswers | None = None
-) -> Iterator[ProtocolEvent]:
+) -> ProtocolEvent | None:
     try:
-        envelope = read_envelope(text)
+        return _classify(talk, read_envelope(text), batch)
     except UnreadableText as error:
-        yield from _unreadable(talk, text, str(error))
-        return
-    try:
-        yield from _classify(talk, envelope, batch)
+        return _unreadable(talk, text, str(error))
     except _Invalid as fault:
-        yield _invalid(talk, fault)
+        return _invalid(talk, fault)
 
 
 def _classify(
     talk: Conversation, envelope: Envelope | None, batch: BatchAnswers | None
-) -> Iterator[ProtocolEvent]:
+) -> ProtocolEvent | None:
     if envelope is None:
         raise _Invalid("not an object")
     if is_answer(talk, envelope):
-        yield from read_answer(talk, envelope)
-    elif not isinstance(envelope.id, UnsetType):
-        yield _request(talk, envelope, batch)
-    elif talk.has_dialled and not isinstance(envelope.notification, UnsetType):
-        yield _event(envelope.notification, _params(envelope, NULL_ID))
-    else:
-        yield from _notification(talk, envelope)
+        return read_answer(talk, envelope)
+    if not isinstance(envelope.id, UnsetType):
+        return _request(talk, envelope, batch)
+    if talk.has_dialled and not isinstance(envelope.notification, UnsetType):
+        return _event(envelope.notification, _params(envelope, NULL_ID))
+    return _notification(talk, envelope)
 
 
 def _event(name: Raw, params: bytes | None) -> ProtocolEvent:
@@ -195,19 +191,18 @@ def _greeting(talk: Conversation, id: RequestId, v: int) -> Response:
     return Response(id, own.render(), is_alone=True)
 
 
-def _notification(talk: Conversation, envelope: Envelope) -> Iterator[ProtocolEvent]:
+def _notification(talk: Conversation, envelope: Envelope) -> ProtocolEvent | None:
     method = _method(envelope, NULL_ID)
     params = _params(envelope, NULL_ID)
     if method == "$/cancelRequest":
-        yield from read_foreign_cancel(talk, params)
-    elif method == "rpc.hello":
+        return read_foreign_cancel(talk, params)
+    if method == "rpc.hello":
         raise _Invalid("a hello without an id")
-    elif talk.is_greeted and method in CONTROLS:
-        yield from read_control(talk, method, params)
-    elif method.startswith("rpc.") and method not in PLAIN_METHODS:
-        yield Stray(f"a notification {shown(method)}")
-    else:
-        yield NotificationReceived(method, params)
+    if talk.is_greeted and method in CONTROLS:
+        return read_control(talk, method, params)
+    if method.startswith("rpc.") and method not in PLAIN_METHODS:
+        return Stray(f"a notification {shown(method)}")
+    return NotificationReceived(method, params)
 
 
 # The parts of an envelope
@@ -260,12 +255,10 @@ def _window(envelope: Envelope, id: RequestId) -> Window | None:
 # Faults
 
 
-def _unreadable(talk: Conversation, text: str | bytes, problem: str) -> Iterable[ProtocolEvent]:
-    answered = read_broken_answer(talk, text, problem)
-    if answered is not None:
-        return answered
+def _unreadable(talk: Conversation, text: str | bytes, problem: str) -> ProtocolEvent:
     error = Error.of(ErrorCode.PARSE_ERROR, problem)
-    return [_refusal(talk, f"a text that cannot be read: {problem}", error)]
+    broken = read_broken_answer(talk, text, problem)
+    return broken or _refusal(talk, f"a text that cannot be read: {problem}", error)
 
 
 def _invalid(talk: Conversation, fault: _Invalid) -> ProtocolEvent:

@@ -1,0 +1,75 @@
+"""A server of plain functions on top of the core, for what the specification shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from farcall._protocol.core import Protocol
+from farcall._protocol.events import NotificationReceived, ProtocolEvent, Reply, RequestReceived
+from farcall._protocol.messages import Error
+from farcall._protocol.state import IncomingCall
+from farcall.errors import ErrorCode
+from tests.protocol.pair import Peer, make_hello
+
+
+def subtract(minuend: int, subtrahend: int) -> int:
+    return minuend - subtrahend
+
+
+def add_up(*numbers: int) -> int:
+    return sum(numbers)
+
+
+def get_data() -> list[Any]:
+    return ["hello", 5]
+
+
+METHODS: Mapping[str, Callable[..., Any]] = {
+    "subtract": subtract,
+    "sum": add_up,
+    "get_data": get_data,
+    "echo": lambda *args: list(args),
+}
+
+
+class Calculator:
+    """Answer as a server does; each call is run when its event comes, in any order wanted."""
+
+    def __init__(self) -> None:
+        self.peer = Peer(Protocol(make_hello(), has_dialled=False))
+        self.heard: list[str] = []
+
+    def ask(self, frame: str | bytes, *, is_reversed: bool = False) -> Any:
+        """Give what is answered to a frame, as plain data; None for nothing.
+
+        Args:
+            frame: What the client says.
+            is_reversed: Whether the handlers end in the opposite order.
+        """
+        events = self.peer.receive(frame)
+        for event in reversed(events) if is_reversed else events:
+            self._react(event)
+        answers = [json.loads(self.peer.sent.popleft()) for _ in range(len(self.peer.sent))]
+        assert len(answers) <= 1
+        return answers[0] if answers else None
+
+    def _react(self, event: ProtocolEvent) -> None:
+        match event:
+            case RequestReceived(call):
+                self._answer(call)
+            case NotificationReceived(method):
+                self.heard.append(method)
+            case _:
+                assert isinstance(event, Reply)
+
+    def _answer(self, call: IncomingCall) -> None:
+        function = METHODS.get(call.method)
+        if function is None:
+            error = Error.of(ErrorCode.METHOD_NOT_FOUND)
+            self.peer.send(self.peer.protocol.fail(call, error))
+            return
+        params = json.loads(call.params or b"[]")
+        result = function(**params) if isinstance(params, dict) else function(*params)
+        self.peer.send(self.peer.protocol.respond(call, json.dumps(result).encode()))
