@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import attrs
 import trio
 
 from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import Link
-from farcall._connection.statistics import ConnectionState
 from farcall._dispatch import Dispatcher
 from farcall._endpoints import Endpoints
 from farcall._protocol.core import Protocol
@@ -89,9 +88,8 @@ class Host:
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(link.run)
-                cast("Dispatcher", link.handler).on_open()
                 if self._is_draining:
-                    nursery.start_soon(self._drain_link, link, 0.0)
+                    nursery.start_soon(link.drain, 0.0)
         finally:
             self._links.discard(link)
 
@@ -109,13 +107,7 @@ class Host:
         self._is_draining = True
         async with trio.open_nursery() as nursery:
             for link in self.links:
-                nursery.start_soon(self._drain_link, link, seconds)
-
-    async def _drain_link(self, link: Link, seconds: float) -> None:
-        if link.state is ConnectionState.OPEN:
-            link.state = ConnectionState.DRAINING
-            cast("Dispatcher", link.handler).on_draining()
-        await link.drain(seconds)
+                nursery.start_soon(link.drain, seconds)
 
 
 def _endpoints_by_path(services: Services) -> Mapping[str, Endpoints]:

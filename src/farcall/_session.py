@@ -49,6 +49,12 @@ class ClientHandler:
         self._link = link
         self.subscriber = Subscriber(link)
 
+    def on_open(self) -> None:
+        """Nothing to do: whoever connects waits for that."""
+
+    def on_draining(self) -> None:
+        """Nothing runs here that would have to end."""
+
     def on_hello(self, _hello: Hello) -> None:
         """Nothing to do: whoever greeted waits for the answer."""
 

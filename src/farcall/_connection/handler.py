@@ -15,6 +15,9 @@ from farcall._protocol.state import IncomingCall
 class Handler(Protocol):
     """The receiver of what the peer asks and says; none of its methods blocks or raises."""
 
+    def on_open(self) -> None:
+        """The link is open: it can send."""
+
     def on_hello(self, hello: Hello, /) -> None:
         """The peer has greeted, or has answered our greeting."""
 
@@ -32,6 +35,9 @@ class Handler(Protocol):
 
     def on_event(self, name: str, params: bytes | None, /) -> None:
         """A plain peer emits an event."""
+
+    def on_draining(self) -> None:
+        """This side will close once the calls under way have ended; no new ones are to begin."""
 
     def on_closed(self) -> None:
         """The link has ended; nothing can be sent any more."""

@@ -118,6 +118,7 @@ class Link:
                 nursery.start_soon(self._write)
                 nursery.start_soon(self._beat)
                 self.state = ConnectionState.OPEN
+                self.handler.on_open()
                 task_status.started()
                 self._end(await self._transport.run(self))
                 nursery.cancel_scope.cancel()
@@ -159,6 +160,7 @@ class Link:
             self.state = ConnectionState.DRAINING
             if self.protocol.is_greeted:
                 self.lanes.put_control(Goaway(int(seconds * 1000), 0))
+            self.handler.on_draining()
         with trio.move_on_after(seconds):
             await self._wait_idle_peer()
         await self.aclose(CloseCode.GOING_AWAY, "the server is shutting down")

@@ -1,0 +1,98 @@
+"""Both ends of a served link, in memory or over WebSocket, so that one suite runs on either."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import msgspec
+import trio
+import trio.testing
+
+import farcall
+from farcall._host import Host
+from farcall._transport import CloseReason, Transport
+from farcall.testing import memory_pair, open_pair
+
+Kind = Literal["memory", "websocket"]
+KINDS: tuple[Kind, ...] = ("memory", "websocket")
+
+
+@asynccontextmanager
+async def open_client(
+    kind: Kind, services: Any, proxy: type[Any] | None = None, **options: Any
+) -> AsyncIterator[Any]:
+    """Serve `services` and connect: to a proxy, or to a session where there is none."""
+    if kind == "memory":
+        async with open_pair(services, *filter(None, [proxy]), **options) as pair:
+            yield pair.client
+        return
+    async with trio.open_nursery() as nursery:
+        server: farcall.Server = await nursery.start(farcall.serve, services, 0)
+        async with farcall.connect(server.url, *filter(None, [proxy]), **options) as client:
+            yield client
+        server.shutdown()
+
+
+class RawClient:
+    """A peer that says exactly what a test has it say."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._frames: deque[str | bytes] = deque()
+        self.reason: CloseReason | None = None
+
+    def on_frame(self, frame: str | bytes) -> None:
+        self._frames.append(frame)
+
+    def on_pong(self, payload: bytes) -> None:
+        pass
+
+    async def run(self) -> None:
+        self.reason = await self._transport.run(self)
+
+    async def send(self, frames: list[bytes]) -> None:
+        """Send frames as they are."""
+        await self._transport.send(frames)
+
+    async def hear(self) -> str | bytes:
+        """Wait for the next frame."""
+        with trio.fail_after(1):
+            while not self._frames:
+                await trio.testing.wait_all_tasks_blocked()
+            return self._frames.popleft()
+
+    def heard(self) -> list[Any]:
+        """Give the JSON of every frame that came since."""
+        frames = [msgspec.json.decode(frame) for frame in self._frames]
+        self._frames.clear()
+        return frames
+
+    async def ask(self, message: Any) -> list[Any]:
+        """Send one JSON text, and give all that comes back until the server is at rest."""
+        await self.send([msgspec.json.encode(message)])
+        await trio.testing.wait_all_tasks_blocked()
+        return self.heard()
+
+
+@asynccontextmanager
+async def raw_client(services: Any) -> AsyncIterator[RawClient]:
+    """Serve `services` to a `RawClient`, in memory."""
+    host = Host(services, max_message=2**20, heartbeat=farcall.Heartbeat())
+    dialled, accepted = memory_pair()
+    client = RawClient(dialled)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(host.serve_link, accepted)
+        nursery.start_soon(client.run)
+        await trio.testing.wait_all_tasks_blocked()
+        yield client
+        nursery.cancel_scope.cancel()
+
+
+async def wait_until(condition: Any) -> None:
+    """Poll for what a peer does in its own time; a test is bounded by a second."""
+    with trio.fail_after(1):
+        while not condition():  # noqa: ASYNC110 - a peer sets no event here
+            await trio.sleep(0.001)

@@ -1,0 +1,334 @@
+"""Serving subscriptions: to farcall peers within their credit, to plain peers as events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import trio
+import trio.testing
+
+from farcall import Signal, service
+from tests.ends import RawClient, raw_client
+
+
+@attrs.frozen
+class Tick:
+    symbol: str
+    n: int
+
+
+@service
+class Feed:
+    ticked: Signal[Tick] = Signal(key="symbol")
+    texts: Signal[str] = Signal(retain=True)
+    news: Signal[str] = Signal(broadcast=True)
+
+    async def ask(self) -> int:
+        return 42
+
+
+HELLO = {"jsonrpc": "2.0", "id": 1, "method": "rpc.hello", "params": {"v": 1}}
+
+
+def subscribe(
+    id: int, signal: str, credit: list[int] | None = None, **params: Any
+) -> dict[str, Any]:
+    meta = {} if credit is None else {"meta": {"credit": credit}}
+    request = {"jsonrpc": "2.0", "id": id, "method": "rpc.subscribe", **meta}
+    return {**request, "params": {"signal": signal, **params}}
+
+
+def flat(frames: list[Any]) -> list[Any]:
+    return [part for frame in frames for part in (frame if isinstance(frame, list) else [frame])]
+
+
+async def ask(client: RawClient, message: Any) -> list[Any]:
+    return flat(await client.ask(message))
+
+
+async def rest(client: RawClient) -> list[Any]:
+    await trio.testing.wait_all_tasks_blocked()
+    return flat(client.heard())
+
+
+async def test_a_subscription_starts_brings_items_and_ends() -> None:
+    """All under one id: `rpc.started`, `rpc.items` with their seq, and -32800 after a cancel."""
+    feed = Feed()
+    async with raw_client(feed) as client:
+        await ask(client, HELLO)
+        (started,) = await ask(client, subscribe(2, "Feed.ticked"))
+        feed.ticked.emit(Tick("A", 1))
+        feed.ticked.emit(Tick("B", 2))
+        (items,) = await rest(client)
+        cancel = {"jsonrpc": "2.0", "method": "rpc.cancel", "params": {"id": 2}}
+        (end,) = await ask(client, cancel)
+        feed.ticked.emit(Tick("C", 3))
+        assert await rest(client) == []
+
+    assert started["method"] == "rpc.started"
+    assert started["params"]["id"] == 2
+    assert started["params"]["value"]["resumed"] is False
+    assert items["params"]["seq"] == 0
+    assert items["params"]["values"] == [{"symbol": "A", "n": 1}, {"symbol": "B", "n": 2}]
+    assert "missed" not in items["params"]
+    assert (end["id"], end["error"]["code"]) == (2, -32800)
+
+
+async def test_no_more_leaves_than_there_is_credit_for() -> None:
+    """Credit counts items; more of it lets more through, with seq going on."""
+    feed = Feed()
+    async with raw_client(feed) as client:
+        await ask(client, HELLO)
+        await ask(client, subscribe(2, "Feed.texts", credit=[2, 1000]))
+        for text in "abcde":
+            feed.texts.emit(text)
+        (first,) = await rest(client)
+        credit = {"id": 2, "items": 4, "bytes": 1000}
+        (second,) = await ask(client, {"jsonrpc": "2.0", "method": "rpc.credit", "params": credit})
+
+    assert first["params"]["values"] == ["a", "b"]
+    assert second["params"]["values"] == ["c", "d"]
+    assert second["params"]["seq"] == 2
+
+
+async def test_bytes_are_counted_and_one_large_value_passes_alone() -> None:
+    """A value larger than the window leaves when nothing of its stream is in flight."""
+    feed = Feed()
+    async with raw_client(feed) as client:
+        await ask(client, HELLO)
+        await ask(client, subscribe(2, "Feed.texts", credit=[10, 10]))
+        feed.texts.emit("abc")
+        feed.texts.emit("x" * 50)
+        (small,) = await rest(client)
+        grant = {"jsonrpc": "2.0", "method": "rpc.credit"}
+        (large,) = await ask(client, {**grant, "params": {"id": 2, "items": 11, "bytes": 15}})
+
+    assert small["params"]["values"] == ["abc"]
+    assert large["params"]["values"] == ["x" * 50]
+
+
+async def test_a_slow_reader_is_told_what_it_missed() -> None:
+    """The buffer drops the oldest, and the next batch says how many."""
+    feed = Feed()
+    async with raw_client(feed) as client:
+        await ask(client, HELLO)
+        await ask(client, subscribe(2, "Feed.texts", credit=[1, 1000]))
+        for n in range(1 + 1024 + 5):
+            feed.texts.emit(str(n))
+            if n == 0:
+                await rest(client)
+        grant = {"id": 2, "items": 2, "bytes": 1000}
+        (items,) = await ask(client, {"jsonrpc": "2.0", "method": "rpc.credit", "params": grant})
+
+    assert items["params"]["missed"] == 5
+    assert items["params"]["values"] == ["6"]
+
+
+async def test_latest_keeps_one_value() -> None:
+    """Whatever was emitted meanwhile, the subscriber gets the newest."""
+    feed = Feed()
+    async with raw_client(feed) as client:
+        await ask(client, HELLO)
+        await ask(client, subscribe(2, "Feed.texts", credit=[1, 1000], on_lag="latest"))
+        for text in "abc":
+            feed.texts.emit(text)
+        (items,) = await rest(client)
+
+    assert items["params"]["values"] == ["c"]
+    assert items["params"]["missed"] == 2
+
+
+async def test_a_key_filters_at_the_server() -> None:
+    """Values of other keys are not sent."""
+    feed = Feed()
+    async with raw_client(feed) as client:
+        await ask(client, HELLO)
+        await ask(client, subscribe(2, "Feed.ticked", key="B"))
+        feed.ticked.emit(Tick("A", 1))
+        feed.ticked.emit(Tick("B", 2))
+        (items,) = await rest(client)
+
+    assert items["params"]["values"] == [{"symbol": "B", "n": 2}]
+
+
+async def test_a_wrong_subscription_is_refused() -> None:
+    """Unknown signals, keys of another type, keys where there are none, unknown members."""
+    async with raw_client(Feed()) as client:
+        await ask(client, HELLO)
+        (unknown,) = await ask(client, subscribe(2, "Feed.never"))
+        (wrong_key,) = await ask(client, subscribe(3, "Feed.ticked", key=7))
+        (no_key,) = await ask(client, subscribe(4, "Feed.texts", key="a"))
+        (member,) = await ask(client, subscribe(5, "Feed.texts", speed=1))
+        (policy,) = await ask(client, subscribe(6, "Feed.texts", on_lag="cry"))
+
+    assert unknown["error"]["code"] == -32601
+    refused = [wrong_key, no_key, member, policy]
+    assert [answer["error"]["code"] for answer in refused] == [-32602] * 4
+    assert wrong_key["error"]["data"]["errors"][0]["path"] == "params.key"
+
+
+async def test_a_retained_value_is_handed_to_a_new_subscriber() -> None:
+    """The last one, at once."""
+    feed = Feed()
+    feed.texts.emit("old")
+    feed.texts.emit("last")
+    async with raw_client(feed) as client:
+        await ask(client, HELLO)
+        _, items = await ask(client, subscribe(2, "Feed.texts"))
+
+    assert items["params"]["values"] == ["last"]
+
+
+async def test_since_another_place_is_a_gap() -> None:
+    """Nothing is kept for those who come back, so how much they missed is unknown."""
+    feed = Feed()
+    async with raw_client(feed) as client:
+        await ask(client, HELLO)
+        (first,) = await ask(client, subscribe(2, "Feed.ticked"))
+        here = first["params"]["value"]["cursor"]
+        (same,) = await ask(client, subscribe(3, "Feed.ticked", since=here))
+        (other,) = await ask(client, subscribe(4, "Feed.ticked", since="elsewhere"))
+
+    assert same["params"]["value"] == {"cursor": here, "resumed": True, "missed": 0}
+    assert other["params"]["value"] == {"cursor": here, "resumed": False, "missed": None}
+
+
+async def test_a_value_that_no_message_can_hold_ends_its_subscription_alone() -> None:
+    """-32008 for that id; the link lives."""
+    feed = Feed()
+    async with raw_client(feed) as client:
+        small = {**HELLO, "params": {"v": 1, "limits": {"message": 4096}}}
+        await ask(client, small)
+        await ask(client, subscribe(2, "Feed.texts"))
+        feed.texts.emit("x" * 5000)
+        (end,) = await rest(client)
+        (answer,) = await ask(client, {"jsonrpc": "2.0", "id": 3, "method": "Feed.ask"})
+
+    assert (end["id"], end["error"]["code"]) == (2, -32008)
+    assert answer["result"] == 42
+
+
+# Plain peers
+
+
+def on(*names: str, id: int = 1) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": id, "method": "rpc.on", "params": list(names)}
+
+
+def off(*names: str, id: int = 2) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": id, "method": "rpc.off", "params": list(names)}
+
+
+async def test_a_plain_peer_names_its_events() -> None:
+    """Each name has its own answer; events are in a shape that both dialects read."""
+    feed = Feed()
+    async with raw_client(feed) as client:
+        (answer,) = await ask(client, on("Feed.texts", "Feed.never"))
+        (again,) = await ask(client, on("Feed.texts"))
+        feed.texts.emit("a")
+        (event,) = await rest(client)
+        (left,) = await ask(client, off("Feed.texts", "Feed.ticked", "Feed.never"))
+        feed.texts.emit("b")
+        assert await rest(client) == []
+
+    assert answer["result"] == {"Feed.texts": "ok", "Feed.never": "provided event invalid"}
+    assert again["result"] == {"Feed.texts": "socket has already been subscribed to event"}
+    name = "Feed.texts"
+    assert event == {"jsonrpc": "2.0", "method": name, "notification": name, "params": ["a"]}
+    assert left["result"] == {
+        "Feed.texts": "ok",
+        "Feed.ticked": "not subscribed",
+        "Feed.never": "provided event invalid",
+    }
+
+
+async def test_an_event_does_not_overtake_the_answer_that_promises_it() -> None:
+    """What is emitted before the answer leaves is not sent."""
+    feed = Feed()
+    async with raw_client(feed) as client:
+        await client.send([b'{"jsonrpc":"2.0","id":1,"method":"rpc.on","params":["Feed.ticked"]}'])
+        while not feed.ticked._state.subscribers and not (frames := client.heard()):
+            feed.ticked.emit(Tick("A", 1))
+            await trio.lowlevel.checkpoint()
+        frames = frames or await rest(client)
+
+    assert frames[0]["result"] == {"Feed.ticked": "ok"}
+
+
+async def test_wrong_event_lists_are_refused() -> None:
+    """-32000 for none at all, -32602 for what is no list of names."""
+    async with raw_client(Feed()) as client:
+        (none,) = await ask(client, {"jsonrpc": "2.0", "id": 1, "method": "rpc.on"})
+        (wrong,) = await ask(client, {**on(), "params": {"a": 1}})
+        (numbers,) = await ask(client, {**off(), "params": [1]})
+
+    assert none["error"] == {"code": -32000, "message": "Event not provided"}
+    assert wrong["error"]["code"] == numbers["error"]["code"] == -32602
+
+
+async def test_on_and_off_work_as_notifications() -> None:
+    """JSON-RPC: no id, no answer; they take effect."""
+    feed = Feed()
+    async with raw_client(feed) as client:
+        quiet = {"jsonrpc": "2.0", "method": "rpc.on", "params": ["Feed.texts"]}
+        assert await ask(client, quiet) == []
+        feed.texts.emit("a")
+        assert len(await rest(client)) == 1
+        assert await ask(client, {**quiet, "method": "rpc.off"}) == []
+        feed.texts.emit("b")
+        assert await ask(client, {**quiet, "params": 7 and {"a": 1}}) == []
+        assert await rest(client) == []
+
+
+async def test_on_in_a_batch_is_answered_with_the_batch() -> None:
+    """The events begin all the same."""
+    feed = Feed()
+    async with raw_client(feed) as client:
+        ((first, second),) = await client.ask([on("Feed.texts"), on("Feed.ticked", id=2)])
+        feed.texts.emit("a")
+        assert len(await rest(client)) == 1
+
+    assert first["result"] == {"Feed.texts": "ok"}
+    assert second["result"] == {"Feed.ticked": "ok"}
+
+
+async def test_a_broadcast_reaches_plain_peers_that_did_not_ask() -> None:
+    """Until a peer says hello; farcall peers subscribe."""
+    feed = Feed()
+    async with raw_client(feed) as client:
+        feed.news.emit("a")
+        assert [event["params"] for event in await rest(client)] == [["a"]]
+        (answer,) = await ask(client, on("Feed.news"))
+        assert answer["result"] == {"Feed.news": "ok"}
+        feed.news.emit("b")
+        assert [event["params"] for event in await rest(client)] == [["b"]]
+
+    async with raw_client(feed) as client:
+        await ask(client, HELLO)
+        feed.news.emit("c")
+        assert await rest(client) == []
+
+
+async def test_a_plain_peer_that_does_not_read_is_closed_with_1013() -> None:
+    """It cannot be told that it missed something, so it may not miss anything."""
+    feed = Feed()
+    async with raw_client(feed) as client:
+        await ask(client, on("Feed.texts"))
+        for n in range(1026):
+            feed.texts.emit(str(n))
+        await trio.testing.wait_all_tasks_blocked()
+
+        assert client.reason is not None
+        assert feed.texts._state.subscribers == 0
+
+
+async def test_a_lost_link_leaves_every_signal() -> None:
+    """No buffer stays attached to a service for a peer that is gone."""
+    feed = Feed()
+    async with raw_client(feed) as client:
+        await ask(client, HELLO)
+        await ask(client, subscribe(2, "Feed.texts"))
+        assert feed.texts._state.subscribers == 1
+
+    assert feed.texts._state.subscribers == 0

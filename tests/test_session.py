@@ -1,0 +1,268 @@
+"""Sessions and proxies: calls as a client makes them, and how they end."""
+
+from __future__ import annotations
+
+import logging
+
+import attrs
+import pytest
+import trio
+from trio.testing import MockClock
+
+import farcall
+from farcall import Proxy, RemoteSignal, Signal, endpoint, method, service
+from farcall.testing import open_pair
+from tests.ends import KINDS, Kind, open_client, wait_until
+
+
+@attrs.frozen
+class Point:
+    x: int
+    y: int = 0
+
+
+@service(name="Plane")
+class Plane:
+    moved: Signal[Point] = Signal()
+
+    def __init__(self) -> None:
+        self.release = trio.Event()
+        self.noted = 0
+
+    async def shift(self, point: Point, /, *, by: int = 1) -> Point:
+        return Point(point.x + by, point.y)
+
+    async def wait(self) -> str:
+        await self.release.wait()
+        return "released"
+
+    @method(oneway=True)
+    async def note(self) -> None:
+        self.noted += 1
+
+    def inline(self) -> int:
+        return 1
+
+
+class PlaneProxy(Proxy, service="Plane", contract="?"):
+    """A stub as the generator writes it."""
+
+    moved: RemoteSignal[Point] = RemoteSignal("Plane.moved")
+
+    @endpoint("Plane.shift")
+    async def shift(self, point: Point, /, *, by: int = 1) -> Point:
+        """Shift a point."""
+        raise NotImplementedError
+
+    @endpoint("Plane.wait")
+    async def wait(self) -> str:
+        raise NotImplementedError
+
+    @endpoint("Plane.note", oneway=True)
+    async def note(self) -> None:
+        raise NotImplementedError
+
+    @endpoint("Plane.inline")
+    async def inline(self) -> int:
+        raise NotImplementedError
+
+    @endpoint("Plane.shift")
+    async def shift_to_text(self, point: Point) -> str:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_stub_calls_and_subscribes(kind: Kind) -> None:
+    """Values are of the types that its annotations name."""
+    plane = Plane()
+    async with open_client(kind, plane, PlaneProxy) as proxy:
+        assert await proxy.shift(Point(1), by=2) == Point(3)
+        assert await proxy.inline() == 1
+        await proxy.note()
+        async with proxy.moved.subscribe() as points:
+            plane.moved.emit(Point(5))
+            assert await anext(points) == Point(5)
+
+    assert plane.noted == 1
+
+
+async def test_a_wrong_argument_is_refused_before_it_is_sent() -> None:
+    """As a local call would: TypeError for the signature, EncodeError for the type."""
+    async with open_pair(Plane(), PlaneProxy) as (proxy, connection):
+        before = connection.statistics().frames_in
+        with pytest.raises(TypeError, match="point"):
+            await proxy.shift()  # type: ignore[call-arg]
+        with pytest.raises(farcall.EncodeError, match="expected Point"):
+            await proxy.shift(7)  # type: ignore[arg-type]
+
+        assert connection.statistics().frames_in == before
+
+
+async def test_a_result_of_another_type_is_invalid() -> None:
+    """A stub that is not of this server meets an answer that it cannot read."""
+    async with open_pair(Plane(), PlaneProxy) as (proxy, _):
+        with pytest.raises(farcall.InvalidResult, match=r"Plane\.shift: expected str @ result"):
+            await proxy.shift_to_text(Point(1))
+
+
+async def test_another_contract_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """It names the service, and the calls are tried."""
+    async with open_pair(Plane(), PlaneProxy) as (proxy, _):
+        assert await proxy.inline() == 1
+
+    warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == 1
+    assert "Plane" in warnings[0].getMessage()
+
+
+async def test_another_contract_is_an_error_where_that_is_asked_for() -> None:
+    """`contract="strict"` raises before any call."""
+    with pytest.raises(farcall.ContractMismatch, match="Plane"):
+        async with open_pair(Plane(), PlaneProxy, contract="strict"):
+            pass
+
+
+async def test_the_right_contract_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """A class-typed proxy of the very service agrees with its server."""
+    async with open_pair(Other(), Other, contract="strict") as (proxy, _):
+        assert await proxy.ask() == 42
+
+    assert not caplog.records
+
+
+@service
+class Other:
+    async def ask(self) -> int:
+        return 42
+
+    @farcall.local
+    def answer(self) -> int:
+        return 42
+
+
+async def test_a_proxy_typed_by_the_class_has_its_endpoints_only() -> None:
+    """What stays on the server is no attribute of the proxy."""
+    async with open_pair(Other(), Other) as (proxy, _):
+        with pytest.raises(AttributeError, match=r"Other\.answer is no endpoint"):
+            proxy.answer()
+
+
+async def test_a_class_with_a_plain_def_is_no_type_for_a_proxy() -> None:
+    """Its type would promise an answer without await."""
+    with pytest.raises(farcall.NotSupported, match=r"Plane\.inline is a plain def"):
+        async with open_pair(Plane(), Plane):
+            pass
+
+
+async def test_arguments_go_by_position_or_by_name() -> None:
+    """Not both: JSON-RPC has an array or an object."""
+    async with open_pair(Plane()) as (session, _):
+        assert await session.call("Plane.shift", point={"x": 1}, by=3, returns=Point) == Point(4)
+        named = {"point": {"x": 1}, "by": 3}
+        assert await session.call("Plane.shift", arguments=named) == {"x": 4, "y": 0}
+        with pytest.raises(TypeError, match="by position or by name"):
+            await session.call("Plane.shift", {"x": 1}, by=3)
+
+
+async def test_a_result_may_be_read_as_a_type() -> None:
+    """`returns` says what is expected, and what comes is checked."""
+    async with open_pair(Plane()) as (session, _):
+        with pytest.raises(farcall.InvalidResult, match="expected str @ result"):
+            await session.call("Plane.inline", returns=str)
+
+
+async def test_a_call_that_its_caller_abandons_is_forgotten_when_answered() -> None:
+    """Its id counts as in flight until then, and the answer is dropped."""
+    plane = Plane()
+    async with open_pair(plane) as (session, _):
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(session.call, "Plane.wait")
+                await wait_until(lambda: session.statistics().calls_out == 1)
+                await trio.testing.wait_all_tasks_blocked()
+                scope.cancel()
+        assert session.statistics().calls_out == 1
+
+        plane.release.set()
+        assert await session.call("Plane.inline") == 1
+        assert session.statistics().calls_out == 0
+        assert session.statistics().strays == 0
+
+
+async def test_a_call_cancelled_before_it_was_sent_is_withdrawn() -> None:
+    """Nothing of it reaches the wire."""
+    async with open_pair(Plane()) as (session, connection):
+        before = connection.statistics().frames_in
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await session.call("Plane.inline")
+
+        assert scope.cancelled_caught
+        assert session.statistics().calls_out == 0
+        await trio.testing.wait_all_tasks_blocked()
+        assert connection.statistics().frames_in == before
+
+
+async def test_a_lost_link_ends_every_waiting_call() -> None:
+    """`sent` tells whether repeating is safe."""
+    async with open_pair(Plane()) as (session, connection):
+        outcomes: list[bool] = []
+
+        async def call() -> None:
+            with pytest.raises(farcall.ConnectionLost) as caught:
+                await session.call("Plane.wait")
+            outcomes.append(caught.value.sent)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call)
+            nursery.start_soon(call)
+            await trio.testing.wait_all_tasks_blocked()
+            await connection.aclose(1001, "going")
+
+        with pytest.raises(farcall.ConnectionLost, match=r"1001: going") as late:
+            await session.call("Plane.inline")
+
+        assert outcomes == [True, True]
+        assert not late.value.sent
+        assert session.state is farcall.SessionState.LOST
+        assert session.connection is None
+
+
+async def test_a_ping_measures_the_round_trip(autojump_clock: MockClock) -> None:
+    """Seconds, also in the statistics."""
+    async with open_pair(Plane()) as (session, _):
+        assert session.statistics().round_trip is None
+
+        assert await session.ping() >= 0
+
+        assert session.statistics().round_trip is not None
+
+
+async def test_a_ping_on_a_lost_link_fails() -> None:
+    """It does not wait for a pong that cannot come."""
+    async with open_pair(Plane()) as (session, connection):
+        await connection.aclose()
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(farcall.ConnectionLost):
+            await session.ping()
+
+
+async def test_the_bodys_error_comes_out_as_it_is() -> None:
+    """No group around it, and a group of the body stays one."""
+    with pytest.raises(KeyError):
+        async with open_pair(Plane()):
+            raise KeyError("mine")
+    with pytest.RaisesGroup(KeyError):
+        async with open_pair(Plane()):
+            raise ExceptionGroup("mine", [KeyError("mine")])
+
+
+async def test_the_state_of_a_session_can_be_seen() -> None:
+    """Open inside of the block, closed behind it."""
+    async with open_pair(Plane()) as (session, connection):
+        assert session.state is farcall.SessionState.OPEN
+        assert connection.state is farcall.ConnectionState.OPEN
+        assert session.connection is not None
+        assert session.connection.path == "/"
+
+    assert session.state is farcall.SessionState.CLOSED

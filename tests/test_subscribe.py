@@ -1,0 +1,216 @@
+"""Subscribing as a client, to farcall servers and to plain ones."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+import trio
+import trio.testing
+
+import farcall
+from farcall import Signal, service
+from farcall.testing import open_pair
+from tests.ends import KINDS, Kind, open_client, wait_until
+
+
+@attrs.frozen
+class Tick:
+    symbol: str
+    n: int
+
+
+@service
+class Feed:
+    ticked: Signal[Tick] = Signal(key="symbol")
+    texts: Signal[str] = Signal()
+
+    async def ask(self) -> int:
+        return 42
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    found: Kind = request.param
+    return found
+
+
+async def test_values_come_in_order_and_of_their_type(kind: Kind) -> None:
+    """More of them than the window holds."""
+    feed = Feed()
+    async with open_client(kind, feed, Feed) as proxy, proxy.ticked.subscribe() as ticks:
+        for n in range(100):
+            feed.ticked.emit(Tick("A", n))
+        with trio.fail_after(1):
+            assert [await anext(ticks) for _ in range(100)] == [Tick("A", n) for n in range(100)]
+
+
+async def test_leaving_ends_the_subscription_over_there(kind: Kind) -> None:
+    """When the block has ended, the server has answered: nothing is in flight on either side."""
+    feed = Feed()
+    async with open_client(kind, feed) as session:
+        async with session.subscribe("Feed.texts"):
+            assert feed.texts._state.subscribers == 1
+
+        assert feed.texts._state.subscribers == 0
+        assert session.statistics().calls_out == 0
+
+
+async def test_a_cancelled_subscriber_leaves_as_well(kind: Kind) -> None:
+    """Cancelled while it waits for a value, it still tells the server."""
+    feed = Feed()
+    async with open_client(kind, feed) as session:
+        with trio.move_on_after(0.01):
+            async with session.subscribe("Feed.texts") as texts:
+                await anext(texts)
+
+        assert feed.texts._state.subscribers == 0
+        assert session.statistics().calls_out == 0
+
+
+async def test_a_key_selects_at_the_server() -> None:
+    """Only its values are sent."""
+    feed = Feed()
+    async with open_pair(feed, Feed) as (proxy, _), proxy.ticked.subscribe(key="B") as ticks:
+        feed.ticked.emit(Tick("A", 1))
+        feed.ticked.emit(Tick("B", 2))
+
+        assert await anext(ticks) == Tick("B", 2)
+
+
+async def test_a_slow_subscriber_is_told_and_goes_on() -> None:
+    """SignalLagged says how many are missing where they are missing."""
+    feed = Feed()
+    async with open_pair(feed) as (session, _), session.subscribe("Feed.texts") as texts:
+        for n in range(32):  # the window
+            feed.texts.emit(str(n))
+        await trio.testing.wait_all_tasks_blocked()
+        for n in range(32, 32 + 1024 + 3):
+            feed.texts.emit(str(n))
+
+        assert [await anext(texts) for _ in range(32)] == [str(n) for n in range(32)]
+        with pytest.raises(farcall.SignalLagged) as lagged:
+            await anext(texts)
+        assert lagged.value.missed == texts.missed == 3
+        assert await anext(texts) == "35"
+
+
+async def test_latest_gives_the_newest_value() -> None:
+    """One value on its way at most, one kept behind it."""
+    feed = Feed()
+    async with open_pair(feed) as (session, _):
+        async with session.subscribe("Feed.texts", on_lag="latest") as texts:
+            feed.texts.emit("0")
+            await trio.testing.wait_all_tasks_blocked()
+            for n in range(1, 10):
+                feed.texts.emit(str(n))
+
+            assert [await anext(texts), await anext(texts)] == ["0", "9"]
+            assert texts.missed == 8
+
+
+async def test_a_subscriber_that_does_not_read_slows_nobody(kind: Kind) -> None:
+    """Calls, and other subscribers of the same connection, go on."""
+    feed = Feed()
+    async with open_client(kind, feed) as session:
+        async with session.subscribe("Feed.texts"), session.subscribe("Feed.texts") as texts:
+            for n in range(200):
+                feed.texts.emit(str(n))
+                assert await anext(texts) == str(n)
+
+            assert await session.call("Feed.ask") == 42
+
+
+async def test_an_unknown_signal_is_refused(kind: Kind) -> None:
+    """On entering the block."""
+    async with open_client(kind, Feed()) as session:
+        with pytest.raises(farcall.MethodNotFound):
+            async with session.subscribe("Feed.never"):
+                pass
+
+
+async def test_a_value_of_another_type_is_an_error_of_its_own() -> None:
+    """The iteration raises for it and goes on."""
+    feed = Feed()
+    async with open_pair(feed) as (session, _):
+        async with session.subscribe("Feed.ticked", returns=int) as numbers:
+            feed.ticked.emit(Tick("A", 1))
+            with pytest.raises(farcall.InvalidResult, match=r"Feed\.ticked: expected int @ value"):
+                await anext(numbers)
+
+
+async def test_a_lost_link_ends_the_iteration(kind: Kind) -> None:
+    """ConnectionLost, not silence."""
+    feed = Feed()
+    async with open_client(kind, feed) as session, session.subscribe("Feed.texts") as texts:
+        session._link.abort(1006, "cut")
+        with pytest.raises(farcall.ConnectionLost):
+            await anext(texts)
+
+
+async def test_subscribing_can_be_cancelled_while_it_is_asked_for() -> None:
+    """Nothing is left of it."""
+    feed = Feed()
+    async with open_pair(feed) as (session, _):
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            async with session.subscribe("Feed.texts"):
+                pass
+
+        assert session.statistics().calls_out == 0
+        assert await session.call("Feed.ask") == 42
+        assert feed.texts._state.subscribers == 0
+
+
+# Towards plain servers
+
+
+async def test_a_plain_servers_events_are_asked_for_once() -> None:
+    """However many subscribe here, one `rpc.on` goes out, and one `rpc.off` in the end."""
+    feed = Feed()
+    async with open_pair(feed, dialect="plain") as (session, _):
+        async with session.subscribe("Feed.texts") as first:
+            async with session.subscribe("Feed.texts") as second:
+                assert feed.texts._state.subscribers == 1
+                feed.texts.emit("a")
+                assert await anext(first) == await anext(second) == "a"
+            assert feed.texts._state.subscribers == 1
+        await wait_until(lambda: feed.texts._state.subscribers == 0)
+
+
+async def test_the_policies_hold_for_plain_servers_as_well() -> None:
+    """Here the buffer is the client's."""
+    feed = Feed()
+    async with open_pair(feed, dialect="plain") as (session, _):
+        async with session.subscribe("Feed.texts") as texts:
+            for n in range(1030):
+                feed.texts.emit(str(n))
+                await trio.testing.wait_all_tasks_blocked()
+
+            with pytest.raises(farcall.SignalLagged) as lagged:
+                await anext(texts)
+            assert lagged.value.missed == 6
+            assert await anext(texts) == "6"
+
+
+async def test_a_plain_server_knows_no_keys() -> None:
+    """NotSupported, rather than values that were not wanted."""
+    async with open_pair(Feed(), dialect="plain") as (session, _):
+        with pytest.raises(farcall.NotSupported, match="no key"):
+            session.subscribe("Feed.ticked", key="A")
+
+
+async def test_a_plain_event_that_the_server_lacks_is_refused() -> None:
+    """MethodNotFound names it."""
+    async with open_pair(Feed(), dialect="plain") as (session, _):
+        with pytest.raises(farcall.MethodNotFound, match=r"no event 'Feed\.never'"):
+            async with session.subscribe("Feed.never"):
+                pass
+
+
+async def test_a_lost_plain_link_ends_the_iteration() -> None:
+    """ConnectionLost here as well."""
+    async with open_pair(Feed(), dialect="plain") as (session, connection):
+        async with session.subscribe("Feed.texts") as texts:
+            await connection.aclose()
+            with pytest.raises(farcall.ConnectionLost):
+                await anext(texts)
