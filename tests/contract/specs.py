@@ -161,3 +161,13 @@ services = st.builds(
     st.tuples(*map(_definition, _DEFINED)),
 )
 """Contracts as they are, but for their names: few, so that two of them have much in common."""
+
+
+@st.composite
+def releases(draw: st.DrawFn) -> tuple[ServiceSpec, ServiceSpec]:
+    """Draw a contract and the next one, in which some parts are new, others only moved."""
+    old, other = draw(services), draw(services)
+    parts = ("name", "methods", "signals", "definitions")
+    new = {part: getattr(other, part) for part in parts if draw(st.booleans())}
+    moved = attrs.evolve(old, methods=old.methods[::-1], definitions=old.definitions[::-1])
+    return old, attrs.evolve(moved, **new)

@@ -38,6 +38,18 @@ The numbers from FC201 on are no mistakes: they stand for parts of farcall that 
 they are there they are refused, for a method declared as protected must not be open to everyone.
 """
 
+_EXAMPLE = """
+{rule}
+
+<!-- not run: it is refused -->
+
+```python
+{code}```
+
+```text
+{message}```
+"""
+
 
 def message_of(example: Path) -> str:
     """Run an example and give the error that it ends with."""
@@ -92,7 +104,7 @@ def _shown(example: Path) -> str:
     skipped = rule.count("\n") + 2
     message = _on_page(golden_of(example).read_text(), skipped)
     shown = re.sub(r"  # noqa.*", "", code)
-    return f"\n{docstring}\n\n<!-- not run: it is refused -->\n\n```python\n{shown}```\n\n```text\n{message}```\n"
+    return _EXAMPLE.format(rule=docstring, code=shown, message=message)
 
 
 def _on_page(message: str, skipped: int) -> str:

@@ -221,9 +221,9 @@ class _Comparison:
 
 
 def _sides(old: Iterable[S], new: Iterable[S], key: str) -> _Sides[S]:
-    name: Callable[[S], str] = attrgetter(key)
-    before = {name(each): each for each in old}
-    after = {name(each): each for each in new}
+    name_of: Callable[[S], str] = attrgetter(key)
+    before = {name_of(each): each for each in old}
+    after = {name_of(each): each for each in new}
     return _Sides(
         [each for name, each in before.items() if name not in after],
         [each for name, each in after.items() if name not in before],

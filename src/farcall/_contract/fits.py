@@ -67,7 +67,9 @@ class Fit:
         sources = tuple(_members(written, self.writer))
         targets = tuple(_members(read, self.reader))
         return self._tags_fit(sources, targets) and all(
-            any(self._member_fits(source, target) for target in targets) for source in sources
+            any(self._member_fits(value, target) for target in targets)
+            for source in sources
+            for value in _singly(source)
         )
 
     def broken_fields(self, written: RecordSpec, read: RecordSpec) -> frozenset[str]:
@@ -160,6 +162,14 @@ def _members(spec: TypeSpec, definitions: Mapping[str, Definition]) -> Iterator[
             yield from _members(member, definitions)
     elif isinstance(spec, Ref) and isinstance(found := definitions.get(spec.name), NewTypeSpec):
         yield from _members(found.target, definitions)
+    else:
+        yield spec
+
+
+def _singly(spec: TypeSpec) -> Iterator[TypeSpec]:
+    """Take a Literal apart: its values may be read by different members of a union."""
+    if isinstance(spec, LiteralOf):
+        yield from (LiteralOf((value,)) for value in spec.values)
     else:
         yield spec
 

@@ -8,7 +8,6 @@ from farcall._contract.spec import (
     ArrayOf,
     Definition,
     EnumMember,
-    EnumSpec,
     LiteralOf,
     MapOf,
     NewTypeSpec,
@@ -36,13 +35,9 @@ def reachable(types: Iterable[TypeSpec], spec: ServiceSpec) -> frozenset[str]:
 
 
 def _parts(definition: Definition) -> Iterable[TypeSpec]:
-    match definition:
-        case RecordSpec(fields=fields):
-            return [field.type for field in fields]
-        case NewTypeSpec(target=target):
-            return [target]
-        case EnumSpec():
-            return []
+    if isinstance(definition, RecordSpec):
+        return [field.type for field in definition.fields]
+    return [definition.target] if isinstance(definition, NewTypeSpec) else []
 
 
 def _named(spec: TypeSpec) -> Iterator[str]:
