@@ -134,7 +134,7 @@ async def test_remote_key_of_wrong_type() -> None:
 
 async def test_local_key_of_wrong_type() -> None:
     """A local key of another type is refused."""
-    with pytest.raises(EncodeError, match="str"):
+    with pytest.raises(EncodeError, match="expected str, got int @ key"):
         make_state(key=True).encode_key(3)
 
 

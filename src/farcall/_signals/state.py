@@ -41,7 +41,7 @@ class SignalKey:
         Raises:
             EncodeError: it is not of the field's type.
         """
-        return self.codec.encode(key)
+        return self.codec.encode(key, at="key")
 
     def read(self, text: bytes | msgspec.Raw, at: str) -> bytes:
         """Give the key that a remote subscriber asks for, in the form in which it is compared.
