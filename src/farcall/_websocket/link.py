@@ -203,7 +203,8 @@ class Link(WebSocketConnection):
 
     def _watch_incomplete(self) -> None:
         """Give the peer its time from the first piece of a message on, not again with each."""
-        if not self._assembly.is_incomplete:
-            self._patience.deadline = float("inf")
-        elif self._patience.deadline == float("inf"):
+        is_watched = self._patience.deadline != float("inf")
+        if self._assembly.is_incomplete and not is_watched:
             self._be_patient(self._incomplete_seconds)
+        elif is_watched and not self._assembly.is_incomplete:
+            self._patience.deadline = float("inf")
