@@ -60,7 +60,8 @@ class Batch:
     missed: Missed = 0
 
 
-@attrs.define(eq=False)
+# Validating on assignment would send every change of a counter through Python code.
+@attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
 class Buffer:
     """Hold what one subscriber has not taken yet, at most so many items and bytes.
 
