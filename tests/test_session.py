@@ -189,7 +189,7 @@ async def test_a_call_that_its_caller_abandons_is_forgotten_when_answered() -> N
         assert session.statistics().strays == 0
 
 
-async def test_a_call_cancelled_before_it_was_sent_is_withdrawn() -> None:
+async def test_a_call_made_in_a_cancelled_scope_is_not_sent() -> None:
     """Nothing of it reaches the wire."""
     async with open_pair(Plane()) as (session, connection):
         before = connection.statistics().frames_in

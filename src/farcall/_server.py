@@ -40,6 +40,7 @@ class Server:
         self._host = host
         self._listeners = listeners
         self._shutdown = trio.Event()
+        self._closed = trio.Event()
 
     def __repr__(self) -> str:
         return f"<Server at {self.url}>"
@@ -68,9 +69,22 @@ class Server:
         """Begin the end: accept no more, drain, and let `serve` return. Never blocks."""
         self._shutdown.set()
 
+    @property
+    def is_draining(self) -> bool:
+        """Whether `shutdown` was called."""
+        return self._shutdown.is_set()
+
     async def wait_shutdown(self) -> None:
         """Wait until `shutdown` was called."""
         await self._shutdown.wait()
+
+    async def wait_closed(self) -> None:
+        """Wait until the last link has ended, and `serve` is about to return."""
+        await self._closed.wait()
+
+    def note_closed(self) -> None:
+        """Let those go who wait for the end."""
+        self._closed.set()
 
 
 @attrs.frozen
@@ -154,6 +168,7 @@ async def serve(
     finally:
         for listener in listeners:
             listener.socket.close()
+        server.note_closed()
 
 
 async def _accept(

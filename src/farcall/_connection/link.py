@@ -224,6 +224,8 @@ class Link:
         Cancelled before the writer took the request, it withdraws it; later, it forgets the
         call, whose answer is dropped when it comes.
         """
+        # Whoever is cancelled already, or out of time, sends nothing.
+        await trio.lowlevel.checkpoint_if_cancelled()
         self._check_open()
         call, request = self.protocol.request(method, params)
         pending = PendingCall(call, request)
@@ -266,6 +268,7 @@ class Link:
         Cancelled or left, it cancels the call and waits for the answer, for `CANCEL_GRACE` at
         most; after that the call counts as abandoned.
         """
+        await trio.lowlevel.checkpoint_if_cancelled()
         self._check_open()
         call, request = self.protocol.request(method, params, window=window)
         pending = PendingStream(call, request, on_items, on_end)

@@ -1,1 +1,1 @@
-"""A machine that tells its load: the service behind `farcall demo`."""
+"""The demonstration of `farcall demo`: a service, its generated stub, and what shows both."""
