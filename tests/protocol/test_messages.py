@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 
+from farcall._protocol.credit import Window
+from farcall._protocol.events import (
+    CancelReceived,
+    CreditReceived,
+    ErrorReceived,
+    EventReceived,
+    GoawayReceived,
+    ItemsReceived,
+    NotificationReceived,
+    ProtocolEvent,
+    RequestReceived,
+    ResultReceived,
+    StartedReceived,
+)
 from farcall._protocol.messages import (
     MESSAGES,
     BatchReply,
@@ -25,7 +40,9 @@ from farcall._protocol.messages import (
     Response,
     Started,
 )
+from farcall._protocol.state import IncomingCall, OutgoingCall
 from farcall.errors import ErrorCode
+from tests.protocol.pair import ProtocolPair
 
 ROWS: list[tuple[Message, str]] = [
     (Request("add", b"[1,2]", b"7"), '"id":7,"method":"add","params":[1,2]'),
@@ -124,3 +141,114 @@ def test_a_message_of_an_error_may_hold_what_json_cannot() -> None:
 def test_each_code_has_its_wording() -> None:
     """Every code that the protocol itself sends has a message."""
     assert set(MESSAGES) == set(ErrorCode) - {ErrorCode.APPLICATION, ErrorCode.GROUP}
+
+
+def read_by_client(message: Message, more: str = "") -> tuple[OutgoingCall, list[ProtocolEvent]]:
+    """Let a client with a started stream, whose id is 7, read a message."""
+    pair = ProtocolPair.greeted()
+    while (call := pair.client.call("rpc.subscribe", window=Window())).id != b"7":
+        pass
+    pair.client.receive(Started(b"7", b"{}").render())
+    text = message.render().decode()
+    return call, pair.client.receive(text[:-1] + more + "}")
+
+
+def read_by_server(message: Message, more: str = "") -> tuple[IncomingCall, list[ProtocolEvent]]:
+    """Let a server with a stream under way, whose id is 7, read a message."""
+    pair = ProtocolPair.greeted()
+    (event,) = pair.server.receive(
+        Request("rpc.subscribe", b"{}", b"7", b'{"credit":[1,1]}').render()
+    )
+    assert isinstance(event, RequestReceived)
+    text = message.render().decode()
+    return event.call, pair.server.receive(text[:-1] + more + "}")
+
+
+UNKNOWN = ["", ',"more":{"id":8,"x":[1]},"":null']
+
+TO_CLIENT: list[tuple[Message, Callable[[OutgoingCall], ProtocolEvent]]] = [
+    (Response(b"7", b"[1]"), lambda call: ResultReceived(call, b"[1]")),
+    (
+        ErrorResponse(b"7", Error(1, "no", b'{"code":"No"}')),
+        lambda call: ErrorReceived(call, 1, "no", b'{"code":"No"}'),
+    ),
+    (
+        Items(b"7", 0, [b"1", b'"x"'], "c", 3),
+        lambda call: ItemsReceived(call, [b"1", b'"x"'], "c", 3),
+    ),
+    (Items(b"7", 0, [b"1"]), lambda call: ItemsReceived(call, [b"1"], None, 0)),
+    (Items(b"7", 0, [b"1"], missed=None), lambda call: ItemsReceived(call, [b"1"], None, None)),
+    (Goaway(1, 2), lambda call: GoawayReceived(1, 2)),
+    (Event("ticked", b"1"), lambda call: EventReceived("ticked", b"[1]")),
+    (Request("log", b"[1]"), lambda call: NotificationReceived("log", b"[1]")),
+]
+
+
+@pytest.mark.parametrize("more", UNKNOWN)
+@pytest.mark.parametrize(("message", "event"), TO_CLIENT, ids=lambda part: type(part).__name__)
+def test_a_message_to_the_side_that_dialled_is_read(
+    message: Message, event: Callable[[OutgoingCall], ProtocolEvent], more: str
+) -> None:
+    """What was written is read, with members that nobody knows as well."""
+    call, events = read_by_client(message, more)
+
+    assert events == [event(call)]
+
+
+TO_SERVER: list[tuple[Message, Callable[[IncomingCall], ProtocolEvent]]] = [
+    (Cancel(b"7", "deadline"), lambda call: CancelReceived(call, "deadline")),
+    (Credit(b"7", 2, 2), CreditReceived),
+    (Request('"\u00e9\n', None), lambda call: NotificationReceived('"\u00e9\n', None)),
+]
+
+
+@pytest.mark.parametrize("more", UNKNOWN)
+@pytest.mark.parametrize(("message", "event"), TO_SERVER, ids=lambda part: type(part).__name__)
+def test_a_message_to_the_side_that_accepted_is_read(
+    message: Message, event: Callable[[IncomingCall], ProtocolEvent], more: str
+) -> None:
+    """What was written is read, with members that nobody knows as well."""
+    call, events = read_by_server(message, more)
+
+    assert events == [event(call)]
+
+
+@pytest.mark.parametrize("more", UNKNOWN)
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Request("add", b"[1,2]", b"8"),
+        Request("add", None, b'"\\u0038"'),
+        Request("rpc.subscribe", b"{}", b"8", b'{"credit":[3,4],"timeout":5}'),
+    ],
+)
+def test_a_request_is_read(request_: Request, more: str) -> None:
+    """A request becomes a call with the same id, method, params and window."""
+    _, (event,) = read_by_server(request_, more)
+
+    assert isinstance(event, RequestReceived)
+    call = event.call
+    assert (call.id, call.method, call.params) == (request_.id, request_.method, request_.params)
+    assert call.credit == (None if request_.meta is None else Window(3, 4).for_sender())
+
+
+@pytest.mark.parametrize("more", UNKNOWN)
+def test_a_start_is_read(more: str) -> None:
+    """A stream starts with the value that was written."""
+    pair = ProtocolPair.greeted()
+    call = pair.client.call("rpc.subscribe", window=Window())
+    text = Started(call.id, b'{"cursor":"c"}').render().decode()
+
+    assert pair.client.receive(text[:-1] + more + "}") == [StartedReceived(call, b'{"cursor":"c"}')]
+
+
+def test_a_batch_reply_is_read() -> None:
+    """Each answer of a batch ends its own call."""
+    pair = ProtocolPair()
+    first, second = pair.client.call("a"), pair.client.call("b")
+    reply = BatchReply([Response(b"2", b"5").render(), Response(b"1", b"6").render()])
+
+    assert pair.client.receive(reply.render()) == [
+        ResultReceived(second, b"5"),
+        ResultReceived(first, b"6"),
+    ]

@@ -98,7 +98,7 @@ def _bundle(talk: Conversation, messages: Sequence[bytes]) -> _Events:
 
 def _batch(talk: Conversation, messages: Sequence[bytes]) -> _Events:
     if not messages:
-        yield _invalid(talk, _Invalid("an empty batch"))
+        yield _invalid(talk, _Invalid("Invalid array"))
     elif len(messages) > MAX_BATCH:
         error = Error.of(ErrorCode.BATCH_TOO_LARGE, {"limit": "batch", "most": MAX_BATCH})
         yield _refusal(talk, f"a batch of {len(messages)} messages", error)
