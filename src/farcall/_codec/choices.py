@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from enum import Enum
 from typing import Any, Protocol
 
 import attrs
@@ -12,7 +13,7 @@ import attrs
 from farcall._codec.faults import Mismatch, member, mismatch, refused
 from farcall._codec.records import Record, TypedTable
 from farcall._codec.scalars import SCALARS
-from farcall._codec.shape import Shape, class_of, is_object
+from farcall._codec.shape import Shape, class_of, is_object, is_table
 from farcall._contract.unions import TAG, RecordChoice
 
 
@@ -85,7 +86,7 @@ class Records:
 
     def write(self, value: Any) -> dict[str, Any]:
         """Write the record with its name in front."""
-        shape = self._member_of(value)
+        shape = self._meant_by(value)
         written = shape.write(value)
         return {TAG: shape.label, **written} if self.choice.adds_tag else written
 
@@ -107,27 +108,20 @@ class Records:
         raise mismatch(f"expected {self.label}")
 
     def _tagged(self, tag: object) -> int:
-        if isinstance(tag, str) and tag in self.choice.tags:
-            return self.choice.tags[tag]
+        # A TypedDict that is being written holds the member of an enum, not its value.
+        text = tag.value if isinstance(tag, Enum) else tag
+        if isinstance(text, str) and text in self.choice.tags:
+            return self.choice.tags[text]
         names = " | ".join(json.dumps(name) for name in self.choice.tags)
         raise mismatch(f"expected {names}", member(TAG))
 
-    def _member_of(self, value: Any) -> Record | TypedTable:
-        if is_object(value):
-            return self._table_of(value)
+    def _meant_by(self, value: Any) -> Record | TypedTable:
         fitting = [shape for shape in self.members if shape.fits(value)]
+        if len(fitting) > 1 and is_table(value):  # several TypedDicts, which have no class
+            fitting = [shape for shape in fitting if shape is self.members[self._named(value)]]
         if not fitting:
             raise refused(self.label, value)
         return max(fitting, key=specificity)
-
-    def _table_of(self, value: dict[str, Any]) -> Record | TypedTable:
-        tables = [shape for shape in self.members if shape.fits(value)]
-        if len(tables) == 1:
-            return tables[0]
-        shape = self.members[self._named(value)]
-        if shape not in tables:
-            raise refused(self.label, value)
-        return shape
 
 
 def specificity(shape: Shape) -> int:

@@ -26,7 +26,7 @@ class Field:
     is_required: bool
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Fields:
     """The members of one kind of object."""
 
@@ -84,7 +84,7 @@ class Fields:
         ]
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Record:
     """A class whose instances are objects in JSON."""
 
@@ -113,7 +113,7 @@ class Record:
         return isinstance(value, self.cls)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class TypedTable:
     """A `TypedDict`: to Python a dict like any other."""
 

@@ -13,12 +13,14 @@ from uuid import UUID
 from farcall._codec.anything import ANYTHING
 from farcall._codec.atoms import check_digits, check_text, finite
 from farcall._codec.faults import mismatch, refused
-from farcall._codec.shape import Plain, of_class
+from farcall._codec.shape import Plain, as_text, instance_of
 from farcall._contract.spec import ScalarName
 
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
 _OFFSET = r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_DECIMAL = r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,9})?"
 
 MAX_EXPONENT = 6144
 """The range of IEEE 754 decimal128. A handler that rounds ``1E+999999999`` would otherwise make
@@ -123,9 +125,13 @@ def _write_str(value: Any) -> str:
 def _parse_base64(text: str) -> bytes:
     value = b64decode(text, validate=True)
     # Python ignores the unused bits of the last character.
-    if b64encode(value).decode() != text:
+    if _base64(value) != text:
         raise ValueError(text)
     return value
+
+
+def _base64(value: bytes) -> str:
+    return b64encode(value).decode()
 
 
 def _iso_text(value: datetime | time) -> str:
@@ -172,55 +178,39 @@ def _write_timedelta(value: Any) -> float:
 
 
 def _is_date(value: object) -> bool:
+    # A datetime is a date to Python, and would lose its time.
     return isinstance(value, date) and not isinstance(value, datetime)
 
 
-def _write_date(value: Any) -> str:
-    # A datetime is a date to Python, and would lose its time.
-    if not _is_date(value):
-        raise refused("date", value)
-    return date.isoformat(value)
-
-
-_DATES = of_class(date, "date", _matching(_DATE, date.fromisoformat), date.isoformat)
-
 SCALARS: Mapping[ScalarName, Plain] = {
     "none": Plain("null", _read_none, _write_none, lambda value: value is None),
-    "bool": Plain("bool", _read_bool, _write_bool, lambda value: isinstance(value, bool)),
+    "bool": Plain("bool", _read_bool, _write_bool, instance_of(bool)),
     "int": Plain("int", _read_int, _write_int, _is_int),
     "float": Plain("float", _read_float, _write_float, _is_number),
-    "str": Plain("str", _read_str, _write_str, lambda value: isinstance(value, str)),
-    "bytes": of_class(bytes, "base64", _parse_base64, lambda value: b64encode(value).decode()),
-    "datetime": of_class(
-        datetime,
+    "str": Plain("str", _read_str, _write_str, instance_of(str)),
+    "bytes": as_text("base64", instance_of(bytes), _parse_base64, _base64),
+    "datetime": as_text(
         "datetime",
+        instance_of(datetime),
         _matching(f"{_DATE}T{_TIME}{_OFFSET}?", datetime.fromisoformat),
         _iso_text,
     ),
-    "date": Plain("date", _DATES.read, _write_date, _is_date),
-    "time": of_class(time, "time", _matching(f"{_TIME}{_OFFSET}?", time.fromisoformat), _iso_text),
-    "timedelta": Plain(
-        "timedelta",
-        _read_timedelta,
-        _write_timedelta,
-        lambda value: isinstance(value, timedelta),
+    "date": as_text("date", _is_date, _matching(_DATE, date.fromisoformat), date.isoformat),
+    "time": as_text(
+        "time",
+        instance_of(time),
+        _matching(f"{_TIME}{_OFFSET}?", time.fromisoformat),
+        _iso_text,
     ),
-    "uuid": of_class(
-        UUID,
-        "UUID",
-        _matching("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", UUID),
-        str,
-    ),
-    "decimal": of_class(
-        Decimal,
-        "Decimal",
-        _matching(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,9})?", _parse_decimal),
-        _decimal_text,
+    "timedelta": Plain("timedelta", _read_timedelta, _write_timedelta, instance_of(timedelta)),
+    "uuid": as_text("UUID", instance_of(UUID), _matching(_UUID, UUID), str),
+    "decimal": as_text(
+        "Decimal", instance_of(Decimal), _matching(_DECIMAL, _parse_decimal), _decimal_text
     ),
     "json": ANYTHING,
 }
 """The shape of each scalar.
 
-A datetime or a time may have an offset or none, and keeps what it has; RFC 3339 asks a datetime
+A datetime or a time may have an offset or none, and keeps what it has: RFC 3339 asks a datetime
 for one, but Python has both and a type cannot say which.
 """

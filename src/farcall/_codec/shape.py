@@ -80,14 +80,22 @@ class Plain:
     fits: Callable[[object], bool]
 
 
-def of_class(
-    cls: type, label: str, parse: Callable[[str], Any], text_of: Callable[[Any], str]
+def instance_of(cls: type) -> Callable[[object], bool]:
+    """Make the test whether a value is of a class, or of one below it."""
+    return lambda value: isinstance(value, cls)
+
+
+def as_text(
+    label: str,
+    fits: Callable[[object], bool],
+    parse: Callable[[str], Any],
+    text_of: Callable[[Any], str],
 ) -> Plain:
-    """Make the shape of a class whose values are text in JSON.
+    """Make the shape of values that are text in JSON.
 
     Args:
-        cls: The class.
-        label: Its name in messages.
+        label: Their name in messages.
+        fits: Tells whether something is such a value.
         parse: Makes a value; raises ValueError, and nothing else, for a text that is none.
         text_of: Makes the text; raises ValueError for a value that has none.
     """
@@ -101,11 +109,11 @@ def of_class(
             raise mismatch(f"expected {label}") from error
 
     def write(value: Any) -> str:
-        if not isinstance(value, cls):
+        if not fits(value):
             raise refused(label, value)
         try:
             return text_of(value)
         except ValueError as error:
             raise mismatch(f"expected {label}: {error}") from error
 
-    return Plain(label, read, write, lambda value: isinstance(value, cls))
+    return Plain(label, read, write, fits)

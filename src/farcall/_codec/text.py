@@ -57,9 +57,9 @@ def encoded(write: Callable[[T], Any], value: T, at: str) -> bytes:
         if text.count(b"[") + text.count(b"{") > MAX_VALUE_DEPTH:
             _check_depth(data)
     except Mismatch as error:
-        raise EncodeError(str(error.faults[0].within(at))) from error
-    except RecursionError as error:
-        raise EncodeError(f"{_TOO_DEEP} @ {at}") from error
+        raise EncodeError(str(error.faults[0].within(at))) from None
+    except RecursionError:
+        raise EncodeError(f"{_TOO_DEEP} @ {at}") from None
     return text
 
 

@@ -303,9 +303,10 @@ class _Scope:
         )
 
     def _no_such_type(self, annotation: object) -> UnsupportedType:
+        cls, fix = get_origin(annotation) or annotation, "use an attrs class of such types"
         return self._unsupported(
             f"{inspect.formatannotation(annotation)} is no type that crosses the wire",
-            _FIXES.get(get_origin(annotation) or annotation, "use an attrs class of such types"),
+            _FIXES.get(cls, fix) if inspect.isclass(cls) else fix,
         )
 
     def _unsupported(self, problem: str, fix: str) -> UnsupportedType:

@@ -1,0 +1,151 @@
+"""What is checked when every name in a type is known."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Generic, Literal, NamedTuple, NewType, TypedDict, TypeVar
+from uuid import UUID
+
+import attrs
+import pytest
+
+from farcall._contract.definitions import Definitions
+from farcall._contract.types import describe
+from farcall._contract.unsupported import UnsupportedType
+
+T = TypeVar("T")
+
+
+class Side(enum.Enum):
+    BUY = "buy"
+    SELL = "sell"
+
+
+class Level(enum.Enum):
+    LOW = 1
+
+
+@attrs.frozen
+class Quote:
+    symbol: str
+
+
+@attrs.define
+class Mutable:
+    symbol: str
+
+
+class Table(TypedDict):
+    symbol: str
+
+
+class Point(NamedTuple):
+    x: int
+
+
+Name = NewType("Name", str)
+Names = NewType("Names", list[str])
+
+
+@attrs.define
+class Box(Generic[T]):
+    item: T | None
+
+
+@attrs.define
+class Tree(Generic[T]):
+    item: T
+    children: list[Tree[T]]
+
+
+@attrs.define
+class Growing(Generic[T]):
+    inner: Growing[dict[str, tuple[T | None, list[T]]]] | None
+
+
+@attrs.define
+class Order:
+    when: str | datetime.datetime
+
+
+@attrs.define
+class Shop:
+    orders: dict[str, tuple[int, list[Order | None]]]
+
+
+def check(annotation: Any) -> None:
+    describe(annotation, Definitions())
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        dict[str, int],
+        dict[Side, int],
+        dict[Literal["a", "b"], int],
+        dict[UUID, int],
+        dict[bytes, int],
+        dict[Decimal, int],
+        dict[datetime.date, int],
+        Mapping[Name, int],
+        set[str],
+        set[Side],
+        set[Quote],
+        set[Point],
+        set[tuple[int, ...]],
+        set[tuple[int, frozenset[str]]],
+        frozenset[str | None],
+        set[Name],
+        Box[int],
+        Box[Any],
+        Box[int | None],
+        Tree[Box[int]],
+    ],
+)
+def test_supported(annotation: Any) -> None:
+    """Keys that are text, items that have a hash, and unions that are clear are accepted."""
+    check(annotation)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "problem", "path"),
+    [
+        (dict[int, str], "the keys of a dict are text in JSON, int is not", ""),
+        (dict[Any, str], "the keys of a dict are text in JSON, JSON is not", ""),
+        (dict[Level, str], "the keys of a dict are text in JSON, Level is not", ""),
+        (Mapping[str | None, str], "the keys of a mapping are text in JSON, str | null is not", ""),
+        (list[dict[Quote, str]], "the keys of a dict are text in JSON, Quote is not", ""),
+        (set[list[int]], "list has no hash, so no set can hold it", ""),
+        (set[Sequence[int]], "sequence has no hash, so no set can hold it", ""),
+        (set[Mutable], "Mutable has no hash, so no set can hold it", ""),
+        (set[Table], "Table has no hash, so no set can hold it", ""),
+        (set[Names], "Names has no hash, so no set can hold it", ""),
+        (set[dict[str, int]], "dict has no hash, so no set can hold it", ""),
+        (set[Any], "JSON has no hash, so no set can hold it", ""),
+        (frozenset[tuple[list[int]]], "tuple has no hash, so no frozenset can hold it", ""),
+        (set[tuple[list[int], ...]], "tuple has no hash, so no set can hold it", ""),
+        (set[int | list[int]], "int | list has no hash, so no set can hold it", ""),
+        (Literal[b"a", "YQ=="], 'two of "YQ==" | "YQ==" look the same in JSON', ""),
+        (Shop, "str and datetime look the same in JSON", "Order.when"),
+        (Names | tuple[int], "Names and tuple look the same in JSON", ""),
+        (Box[str | datetime.date], "str and date look the same in JSON", "Box.item"),
+        (NewType("Bad", dict[int, int]), "the keys of a dict are text in JSON, int is not", ""),
+    ],
+)
+def test_unsupported(annotation: Any, problem: str, path: str) -> None:
+    """What only shows when all names are known is refused, and its place told."""
+    with pytest.raises(UnsupportedType) as caught:
+        check(annotation)
+
+    assert (caught.value.problem, caught.value.path) == (problem, path)
+
+
+def test_growing_generic() -> None:
+    """A generic whose arguments grow at each level has no end, and is refused."""
+    with pytest.raises(UnsupportedType) as caught:
+        check(Growing[int])
+
+    assert caught.value.problem == "Growing contains itself with ever longer arguments"

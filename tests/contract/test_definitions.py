@@ -1,0 +1,29 @@
+"""The named types met while describing."""
+
+from __future__ import annotations
+
+from farcall._contract.definitions import Definitions
+from farcall._contract.spec import NewTypeSpec, Scalar
+
+
+def test_claim() -> None:
+    """A name belongs to who claimed it first, and the claim tells whom."""
+    definitions = Definitions()
+
+    assert definitions.claim("A", int) is None
+    assert definitions.claim("A", str) is int
+    assert definitions.claimed("A") is int
+    assert definitions.claimed("B") is None
+
+
+def test_defined_types_are_a_mapping() -> None:
+    """What was defined is found by its name, and listed by name."""
+    definitions = Definitions()
+    a, b = NewTypeSpec("A", Scalar("int")), NewTypeSpec("B", Scalar("int"))
+
+    definitions.define(b)
+    definitions.define(a)
+
+    assert dict(definitions) == {"A": a, "B": b}
+    assert len(definitions) == 2
+    assert definitions.sorted() == (a, b)

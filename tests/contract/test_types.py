@@ -1,0 +1,496 @@
+"""From annotations to data."""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import enum
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    NewType,
+    Optional,
+    TypedDict,
+    TypeVar,
+    Union,
+)
+from uuid import UUID
+
+import attrs
+import pytest
+
+import farcall
+from farcall._contract.definitions import Definitions
+from farcall._contract.spec import (
+    ArrayOf,
+    Default,
+    Definition,
+    EnumMember,
+    EnumSpec,
+    FieldSpec,
+    LiteralOf,
+    MapOf,
+    NewTypeSpec,
+    Parameter,
+    RecordSpec,
+    Ref,
+    Scalar,
+    TupleOf,
+    TypeSpec,
+    UnionOf,
+)
+from farcall._contract.types import describe
+from farcall._contract.unsupported import UnsupportedType
+from farcall.errors import ApplicationError
+
+T = TypeVar("T")
+U = TypeVar("U")
+INT, STR, NONE, JSON = Scalar("int"), Scalar("str"), Scalar("none"), Scalar("json")
+
+
+class Color(enum.Enum):
+    """What it looks like."""
+
+    RED = "red"
+    BLUE = "blue"
+    CRIMSON = "red"  # noqa: PIE796  # an alias
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+class Side(enum.StrEnum):
+    BUY = "buy"
+
+
+class Old(str, enum.Enum):  # noqa: UP042  # older code has it
+    A = "a"
+
+
+class Mixed(enum.Enum):
+    A = "a"
+    B = 2
+
+
+UserId = NewType("UserId", str)
+
+
+@attrs.frozen
+class Quote:
+    """A price.
+
+    And more.
+    """
+
+    symbol: str
+    price: float | None = None
+    tags: list[str] = attrs.field(factory=list)
+    seen: dict[str, int] = attrs.field(factory=dict)
+    marks: set[int] = attrs.field(factory=set)
+    at: tuple[int, ...] = attrs.field(factory=tuple)
+    side: str = Side.BUY
+    color: Color = attrs.field(default=Color.RED, kw_only=True)
+
+
+@attrs.frozen
+class Tree(Generic[T]):
+    value: T
+    children: list[Tree[T]]
+
+
+@dataclass
+class Pair(Generic[T, U]):
+    first: T
+    second: U
+
+
+@attrs.define
+class IntPair(Pair[int, T]):
+    third: T
+
+
+@attrs.define
+class Base(Generic[T]):
+    item: T
+
+
+@attrs.define
+class Named(Base[str]):
+    pass
+
+
+@attrs.define
+class Again(Base[T]):
+    pass
+
+
+@attrs.define
+class Twisted(Base[list[T]], Generic[T]):
+    pass
+
+
+@attrs.define
+class Unbound(Base):  # type: ignore[type-arg]  # the mistake that is tested
+    pass
+
+
+class Table(TypedDict, total=False):
+    a: int
+
+
+class BoxTable(TypedDict, Generic[T]):
+    item: T
+
+
+class IntTable(BoxTable[int]):
+    pass
+
+
+class Point(NamedTuple):
+    x: int
+
+
+class BoxTuple(NamedTuple, Generic[T]):
+    item: T
+
+
+@attrs.define
+class UnknownSymbol(ApplicationError):
+    """There is no such symbol."""
+
+    symbol: str
+
+
+class Gone(ApplicationError):
+    code = 7
+
+
+def described(annotation: object) -> tuple[TypeSpec, Mapping[str, Definition]]:
+    definitions = Definitions()
+    return describe(annotation, definitions), definitions
+
+
+def definition(annotation: object) -> Definition:
+    spec, definitions = described(annotation)
+    assert isinstance(spec, Ref)
+    return definitions[spec.name]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "spec"),
+    [
+        (None, NONE),
+        (type(None), NONE),
+        (bool, Scalar("bool")),
+        (int, INT),
+        (float, Scalar("float")),
+        (str, STR),
+        (bytes, Scalar("bytes")),
+        (datetime.datetime, Scalar("datetime")),
+        (datetime.date, Scalar("date")),
+        (datetime.time, Scalar("time")),
+        (datetime.timedelta, Scalar("timedelta")),
+        (UUID, Scalar("uuid")),
+        (Decimal, Scalar("decimal")),
+        (Any, JSON),
+        (object, JSON),
+        (farcall.Json, JSON),
+        (list[int], ArrayOf("list", INT)),
+        (typing.List[int], ArrayOf("list", INT)),  # noqa: UP006  # old code has it
+        (set[int], ArrayOf("set", INT)),
+        (frozenset[int], ArrayOf("frozenset", INT)),
+        (Sequence[int], ArrayOf("sequence", INT)),
+        (typing.Sequence[int], ArrayOf("sequence", INT)),
+        (tuple[int, ...], ArrayOf("tuple", INT)),
+        (tuple[int, str], TupleOf((INT, STR))),
+        (tuple[()], TupleOf(())),
+        (dict[str, int], MapOf("dict", STR, INT)),
+        (Mapping[str, int], MapOf("mapping", STR, INT)),
+        (int | None, UnionOf((INT, NONE))),
+        (Optional[int], UnionOf((INT, NONE))),  # noqa: UP045  # old code has it
+        (Union[int, str], UnionOf((INT, STR))),  # noqa: UP007  # old code has it
+        (Any | None, JSON),
+        (list[Any | None], ArrayOf("list", JSON)),
+        (Literal[1, "a", None, b"x"], LiteralOf((1, "a", None, b"x"))),
+        (Literal[Color.RED], LiteralOf((EnumMember("Color", "RED"),))),
+        (Annotated[int, []], INT),
+        (list[Annotated[list[Annotated[int, "n"]], "m"]], ArrayOf("list", ArrayOf("list", INT))),
+        (UserId, Ref("UserId")),
+        (Color, Ref("Color")),
+        (Quote, Ref("Quote")),
+        (Tree[int], Ref("Tree", (INT,))),
+        (Tree[Tree[int]], Ref("Tree", (Ref("Tree", (INT,)),))),
+        (Pair[int, Any | None], Ref("Pair", (INT, JSON))),
+    ],
+)
+def test_describe(annotation: object, spec: TypeSpec) -> None:
+    """Each supported annotation has its place in the algebra."""
+    assert described(annotation)[0] == spec
+
+
+@pytest.mark.parametrize(
+    ("enum", "spec"),
+    [
+        (
+            Color,
+            EnumSpec("Color", "Enum", (("RED", "red"), ("BLUE", "blue")), "What it looks like."),
+        ),
+        (Level, EnumSpec("Level", "IntEnum", (("LOW", 1),))),
+        (Side, EnumSpec("Side", "StrEnum", (("BUY", "buy"),))),
+        (Old, EnumSpec("Old", "StrEnum", (("A", "a"),))),
+        (Mixed, EnumSpec("Mixed", "Enum", (("A", "a"), ("B", 2)))),
+    ],
+)
+def test_enum(enum: type[enum.Enum], spec: EnumSpec) -> None:
+    """An enum is defined by its members, without their aliases."""
+    assert definition(enum) == spec
+
+
+def test_literal_defines_its_enums() -> None:
+    """The enum of a member in a literal is defined, too."""
+    assert "Color" in described(Literal[Color.RED])[1]
+
+
+def test_new_type() -> None:
+    """A new type is defined by what it stands for."""
+    assert definition(UserId) == NewTypeSpec("UserId", STR)
+
+
+def test_record() -> None:
+    """A record is defined with its fields, defaults as source, and its docstring."""
+    assert definition(Quote) == RecordSpec(
+        "Quote",
+        "attrs",
+        (
+            FieldSpec("symbol", STR),
+            FieldSpec("price", UnionOf((Scalar("float"), NONE)), Default("None")),
+            FieldSpec("tags", ArrayOf("list", STR), Default("[]")),
+            FieldSpec("seen", MapOf("dict", STR, INT), Default("{}")),
+            FieldSpec("marks", ArrayOf("set", INT), Default("set()")),
+            FieldSpec("at", ArrayOf("tuple", INT), Default(None)),
+            FieldSpec("side", STR, Default(None)),
+            FieldSpec("color", Ref("Color"), Default("Color.RED"), keyword_only=True),
+        ),
+        frozen=True,
+        doc="A price.\n\nAnd more.",
+    )
+
+
+def test_typeddict() -> None:
+    """A key that may be missing has a default that nobody knows."""
+    assert definition(Table) == RecordSpec(
+        "Table", "typeddict", (FieldSpec("a", INT, Default(None)),)
+    )
+
+
+def test_generated_docstrings_are_none() -> None:
+    """What dataclass and NamedTuple write for want of a docstring is none."""
+    assert definition(Point) == RecordSpec("Point", "namedtuple", (FieldSpec("x", INT),))
+    pair = definition(Pair[int, int])
+    assert isinstance(pair, RecordSpec)
+    assert pair.doc is None
+
+
+def test_errors() -> None:
+    """A declared error is a record with a code."""
+    assert definition(UnknownSymbol) == RecordSpec(
+        "UnknownSymbol",
+        "error",
+        (FieldSpec("symbol", STR),),
+        code=1,
+        doc="There is no such symbol.",
+    )
+    assert definition(Gone) == RecordSpec("Gone", "error", (), code=7)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "fields", "parameters"),
+    [
+        (
+            Tree[int],
+            {"value": Parameter("T"), "children": ArrayOf("list", Ref("Tree", (Parameter("T"),)))},
+            ("T",),
+        ),
+        (Pair[int, str], {"first": Parameter("T"), "second": Parameter("U")}, ("T", "U")),
+        (Named, {"item": STR}, ()),
+        (Again[int], {"item": Parameter("T")}, ("T",)),
+        (BoxTable[int], {"item": Parameter("T")}, ("T",)),
+        (IntTable, {"item": INT}, ()),
+        (BoxTuple[int], {"item": Parameter("T")}, ("T",)),
+    ],
+)
+def test_generic(
+    annotation: object, fields: dict[str, TypeSpec], parameters: tuple[str, ...]
+) -> None:
+    """A generic is defined once, with its variables; bases have their arguments put in."""
+    record = definition(annotation)
+
+    assert isinstance(record, RecordSpec)
+    assert {field.name: field.type for field in record.fields} == fields
+    assert record.parameters == parameters
+
+
+class Rights(enum.Flag):
+    READ = 1
+
+
+class Nobody(enum.Enum):
+    pass
+
+
+class Fraction(enum.Enum):
+    HALF = 0.5
+
+
+class Truth(enum.Enum):
+    YES = True
+
+
+class Reserved(ApplicationError):
+    code = -32000
+
+
+class Group(ApplicationError):
+    code = 2
+
+
+class Textual(ApplicationError):
+    code = "x"  # type: ignore[assignment]  # the mistake that is tested
+
+
+class TrueCode(ApplicationError):
+    code = True
+
+
+@attrs.define
+class Untyped:
+    a = attrs.field()  # type: ignore[var-annotated]  # the mistake that is tested
+
+
+@attrs.define
+class Holder:
+    quote: Quote
+    callback: Callable[[int], str]
+
+
+@attrs.define
+class Outer:
+    holders: list[Holder | None]
+
+
+OtherQuote = attrs.make_class("Quote", {"a": attrs.field(type=int)})
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text"),
+    [
+        (list, "list does not say what it holds; write list[Any] if it may be anything"),
+        (typing.List, "list does not say what it holds; write list[Any] if it may be anything"),  # noqa: UP006
+        (dict, "dict does not say what it holds; write dict[str, Any] if it may be anything"),
+        (tuple, "tuple does not say what it holds; write tuple[Any, ...] if it may be anything"),
+        (
+            Callable[[int], str],
+            "Callable[[int], str] is no type that crosses the wire;"
+            " use an attrs class of such types",
+        ),
+        (complex, "complex is no type that crosses the wire; use an attrs class of such types"),
+        (bytearray, "bytearray is no type that crosses the wire; use bytes"),
+        (
+            Iterable[int],
+            "collections.abc.Iterable[int] is no type that crosses the wire; use list[...]",
+        ),
+        (
+            collections.deque[int],
+            "collections.deque[int] is no type that crosses the wire; use list[...]",
+        ),
+        (
+            collections.OrderedDict[str, int],
+            "collections.OrderedDict[str, int] is no type that crosses the wire; use dict[...]",
+        ),
+        ("Quote", "'Quote' is no type that crosses the wire; use an attrs class of such types"),
+        (
+            list["Quote"],
+            "'Quote' is no type that crosses the wire; use an attrs class of such types",
+        ),
+        (3, "3 is no type that crosses the wire; use an attrs class of such types"),
+        ({}, "{} is no type that crosses the wire; use an attrs class of such types"),
+        (T, "the type variable T stands for nothing here; write the type itself"),
+        (Tree, "Tree is generic; write Tree[...] with types for T"),
+        (Pair, "Pair is generic; write Pair[...] with types for T, U"),
+        (Rights, "Rights is a Flag; use an Enum whose values are int or str"),
+        (Nobody, "Nobody has no members; use an Enum whose values are int or str"),
+        (
+            Fraction,
+            "Fraction.HALF is neither int nor str; give the members of the enum such values",
+        ),
+        (Truth, "Truth.YES is neither int nor str; give the members of the enum such values"),
+        (
+            Reserved,
+            "Reserved.code is -32000; choose an int that is neither 2 nor from -32768 to -32000",
+        ),
+        (Group, "Group.code is 2; choose an int that is neither 2 nor from -32768 to -32000"),
+        (Textual, "Textual.code is 'x'; choose an int that is neither 2 nor from -32768 to -32000"),
+        (
+            TrueCode,
+            "TrueCode.code is True; choose an int that is neither 2 nor from -32768 to -32000",
+        ),
+        (Untyped, "Untyped.a: it has no type; annotate it"),
+        (
+            Twisted[int],
+            "Twisted: the type variable T means two things, one in a base class;"
+            " use another name in one of them",
+        ),
+        (
+            Unbound,
+            "Unbound.item: the type variable T stands for nothing here; write the type itself",
+        ),
+        (
+            Outer,
+            "Holder.callback: Callable[[int], str] is no type that crosses the wire;"
+            " use an attrs class of such types",
+        ),
+        (
+            str | datetime.date,
+            "str and date look the same in JSON; keep one of them, or wrap each in a record",
+        ),
+    ],
+)
+def test_unsupported(annotation: object, text: str) -> None:
+    """Every other annotation is refused, with the reason, the place and the fix."""
+    with pytest.raises(UnsupportedType) as caught:
+        described(annotation)
+
+    assert str(caught.value) == text.replace("Callable[", "collections.abc.Callable[")
+
+
+def test_two_types_of_one_name() -> None:
+    """Two types cannot share a name, for the name is what a contract knows them by."""
+    with pytest.raises(UnsupportedType) as caught:
+        described(tuple[Quote, OtherQuote])  # type: ignore[valid-type]
+
+    here = Quote.__module__
+    assert caught.value.problem == (
+        f"Quote is the name of two types, of {here}.Quote and of {OtherQuote.__module__}.Quote"
+    )
+
+
+def test_type_alias() -> None:
+    """``type X = ...`` is read as what it stands for; one that contains itself has no end."""
+
+    class TypeAliasType:  # Python 3.12 has it; all that matters is its name
+        __value__: Any = int
+
+    alias = TypeAliasType()
+    assert described(list[alias])[0] == ArrayOf("list", INT)  # type: ignore[valid-type]
+
+    alias.__value__ = list[alias]  # type: ignore[valid-type]
+    with pytest.raises(UnsupportedType, match="a type alias contains itself; let it"):
+        described(alias)
