@@ -85,8 +85,6 @@ def serve(
         The address to listen at.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    if not services:
-        raise ValueError("name at least one service: farcall serve module:Class")
     objects = [_instance(target) for target in services]
     trio.run(_serve, objects, port, host)
     return 0
@@ -96,8 +94,8 @@ async def _serve(objects: list[object], port: int, host: str) -> None:
     async with open_owned_nursery() as nursery:
         start = partial(farcall.serve, objects, port, host=host)
         server: farcall.Server = await nursery.start(start)
+        await nursery.start(attend, server, nursery.cancel_scope)
         print(f"Serving at {server.url}", flush=True)
-        nursery.start_soon(attend, server, nursery.cancel_scope)
         await server.wait_closed()
         nursery.cancel_scope.cancel()
 
@@ -131,8 +129,6 @@ def stubs(
     check
         Write nothing; show what would change, with status 1 if anything would.
     """
-    if not services:
-        raise ValueError("name at least one service: farcall stubs module:Class")
     specs = [service_of(stubgen.load(target)).spec for target in services]
     if check:
         difference = stubgen.check(specs, output)

@@ -19,8 +19,8 @@ from farcall._nursery import open_owned_nursery
 SAMPLES_SHOWN = 8
 
 
-Attend: TypeAlias = Callable[[farcall.Server, trio.CancelScope], Awaitable[None]]
-"""What looks after the server while it runs."""
+Attend: TypeAlias = Callable[..., Awaitable[None]]
+"""Looks after a `farcall.Server` while it runs, given a scope to cancel; reports when it does."""
 
 
 async def run_demo(
@@ -43,7 +43,7 @@ async def run_demo(
     """
     async with open_owned_nursery() as nursery:
         server: farcall.Server = await nursery.start(farcall.serve, Monitor(), port)
-        nursery.start_soon(attend, server, nursery.cancel_scope)
+        await nursery.start(attend, server, nursery.cancel_scope)
         console.print(f"Serving [bold]Monitor[/] at {server.url}")
         await _look(console, server, seconds)
         _tell_how_to_reach(console, server, forever=forever)

@@ -1,0 +1,63 @@
+"""A service and its client in one file: the example of README."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import attrs
+import trio
+
+import farcall
+from farcall import ApplicationError, Signal, background, method, service
+
+
+@attrs.frozen
+class Quote:
+    symbol: str
+    price: float
+
+
+@attrs.define
+class UnknownSymbol(ApplicationError):  # crosses the wire as itself, with its fields
+    symbol: str
+
+
+@service  # public methods are endpoints, signals are events
+class Market:
+    """Quotes of a pretend exchange."""
+
+    ticked: ClassVar[Signal[Quote]] = Signal(key="symbol")
+
+    @method(raises=[UnknownSymbol])
+    async def quote(self, symbol: str) -> Quote:
+        """Give the price of a symbol."""
+        if symbol != "ACME":
+            raise UnknownSymbol(symbol)
+        return Quote(symbol, 12.5)
+
+    @background  # runs while the service is served
+    async def tick(self) -> None:
+        price = 12.5
+        while True:
+            price += 0.1
+            self.ticked.emit(Quote("ACME", round(price, 2)))
+            await trio.sleep(0.1)
+
+
+async def main() -> None:
+    async with trio.open_nursery() as nursery:
+        server: farcall.Server = await nursery.start(farcall.serve, Market(), 0)
+        async with farcall.connect(server.url, Market) as market:
+            print(await market.quote("ACME"))
+            try:
+                await market.quote("WXYZ")
+            except UnknownSymbol as error:
+                print("no such symbol:", error.symbol)
+            async with market.ticked.subscribe(key="ACME") as ticks:
+                for _ in range(3):
+                    print(await anext(ticks))
+        server.shutdown()
+
+
+if __name__ == "__main__":
+    trio.run(main)

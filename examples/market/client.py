@@ -1,0 +1,35 @@
+"""A client of the market, through its generated stub.
+
+Start ``farcall serve examples.market.service:Market`` in one terminal, and in another one
+``python -m examples.market.client ws://127.0.0.1:8765``.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import trio
+
+import farcall
+from stubs.market import MarketProxy, UnknownSymbol
+
+
+async def main(url: str) -> None:
+    async with farcall.connect(url, MarketProxy) as market:
+        for symbol in await market.symbols():
+            quote = await market.quote(symbol)
+            print(f"{quote.symbol:8} {quote.price:8.2f}")
+        print(await market.buy("ACME", 3))
+        print(await market.buy("ACME", 3, limit=0.0))
+        try:
+            await market.quote("HOOLI")
+        except UnknownSymbol as error:
+            print("not listed:", error.symbol)
+        async with market.ticked.subscribe(key="ACME") as ticks:
+            for _ in range(3):
+                tick = await anext(ticks)
+                print(f"{tick.symbol} is at {tick.price:.2f}")
+
+
+if __name__ == "__main__":
+    trio.run(main, sys.argv[1])

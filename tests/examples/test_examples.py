@@ -1,0 +1,66 @@
+"""Each example, served and used over a real socket, as its client says."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+import farcall
+from examples.chat import client as chat_client
+from examples.chat.service import Chat
+from examples.market import client as market_client
+from examples.market.service import Market
+from examples.monitor import client as monitor_client
+from examples.monitor.service import Monitor
+
+
+async def test_market(capsys: pytest.CaptureFixture[str]) -> None:
+    """Quotes, a deal, a refusal, an error as itself, and live ticks of one symbol."""
+    async with trio.open_nursery() as nursery:
+        server: farcall.Server = await nursery.start(farcall.serve, Market(interval=0.01), 0)
+        with trio.fail_after(5):
+            await market_client.main(server.url)
+        server.shutdown()
+
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in shown[:3]] == ["ACME", "GLOBEX", "INITECH"]
+    assert shown[3].startswith("bought 3 ACME at")
+    assert shown[4].startswith("no deal")
+    assert shown[5] == "not listed: HOOLI"
+    assert all(line.startswith("ACME is at") for line in shown[6:])
+    assert len(shown) == 9
+
+
+async def test_chat(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each listener hears its own room, in order."""
+    async with trio.open_nursery() as nursery:
+        server: farcall.Server = await nursery.start(farcall.serve, Chat(), 0)
+        with trio.fail_after(5):
+            await chat_client.main(server.url)
+        server.shutdown()
+
+    shown = capsys.readouterr().out.splitlines()
+    assert [line for line in shown if line.startswith("ada")] == [
+        "ada hears eve in kitchen: hello",
+        "ada hears eve in kitchen: how is the kitchen?",
+    ]
+    assert [line for line in shown if line.startswith("bob")] == [
+        "bob hears eve in garden: hello",
+        "bob hears eve in garden: how is the garden?",
+    ]
+    assert "nothing was said in kitchen" in shown
+    assert "rooms: garden, kitchen" in shown
+
+
+async def test_monitor(capsys: pytest.CaptureFixture[str]) -> None:
+    """Figures of this very machine."""
+    async with trio.open_nursery() as nursery:
+        server: farcall.Server = await nursery.start(farcall.serve, Monitor(interval=0.01), 0)
+        with trio.fail_after(10):
+            await monitor_client.main(server.url)
+        server.shutdown()
+
+    shown = capsys.readouterr().out
+    assert "processors" in shown
+    assert "no process -1" in shown
+    assert shown.count("cpu") == 2

@@ -1,0 +1,143 @@
+"""The command line: what a user sees, when it works and when not."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trio
+
+from farcall._cli.app import run
+
+SERVICE = '''
+from farcall import service
+
+@service
+class Greeter:
+    """Says hello."""
+
+    async def greet(self, name: str) -> str:
+        """Greet somebody."""
+        return f"hello {name}"
+
+@service
+class Needy:
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    async def ask(self) -> str:
+        return self.what
+
+class NoService:
+    pass
+'''
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a folder with a module of services, as the working directory."""
+    name = f"greeting_{tmp_path.name}".replace("-", "_")
+    (tmp_path / f"{name}.py").write_text(SERVICE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    return tmp_path / f"{name}.py"
+
+
+def test_stubs_are_written_and_checked(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--check` is silent while nothing has changed, and shows a diff with status 1 after."""
+    target = f"{project.stem}:Greeter"
+
+    assert run(["stubs", target, "-o", "out"]) == 0
+    assert capsys.readouterr().out == "out/greeter.py\n"
+    assert run(["stubs", target, "-o", "out", "--check"]) == 0
+
+    stub = Path("out/greeter.py")
+    stub.write_text(stub.read_text().replace("Greet somebody", "Greet nobody"))
+    assert run(["stubs", target, "-o", "out", "--check"]) == 1
+    assert '+        """Greet somebody."""' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("attribute", "words"),
+    [
+        (":NoService", "is no service"),
+        (":Missing", "has no Missing"),
+        ("", "is not module:Class"),
+    ],
+)
+def test_a_wrong_target_is_one_line(
+    project: Path, capsys: pytest.CaptureFixture[str], attribute: str, words: str
+) -> None:
+    """It says what is wrong with it, without a traceback."""
+    assert run(["stubs", project.stem + attribute]) == 1
+
+    shown = capsys.readouterr().err
+    assert words in shown
+    assert shown.count("\n") == 1
+
+
+def test_no_target_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    """Both commands say what they need."""
+    assert run(["stubs"]) == run(["serve"]) == 2
+    assert "SERVICES" in capsys.readouterr().err
+
+
+def test_a_service_that_needs_arguments_is_one_line(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Serve an object instead."""
+    assert run(["serve", f"{project.stem}:Needy"]) == 1
+    assert "cannot be made without arguments" in capsys.readouterr().err
+
+
+def test_a_port_in_use_is_one_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It names the address."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert run(["serve", f"{project.stem}:Greeter", "--port", port]) == 1
+
+    shown = capsys.readouterr().err
+    assert f"127.0.0.1:{port}: the port is in use" in shown
+    assert shown.count("\n") == 1
+
+
+def test_an_unknown_option_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    """Status 2, as of any command."""
+    assert run(["serve", "--speed", "9"]) == 2
+
+
+def test_the_demo_shows_calls_and_samples() -> None:
+    """Plain lines where the output is no terminal; it ends by itself with status 0."""
+    shown = subprocess.run(
+        [sys.executable, "-m", "farcall", "demo", "--seconds", "0.8"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    ).stdout
+
+    assert "Serving Monitor at ws://127.0.0.1:" in shown
+    assert "process(-1): NoSuchProcess" in shown
+    assert shown.count("sampled:") >= 1
+
+
+async def test_a_signal_ends_a_server() -> None:
+    """SIGTERM drains it, and the status is 0."""
+    command = [sys.executable, "-m", "farcall", "serve"]
+    command += ["examples.chat.service:Chat", "--port", "0"]
+    root = Path(__file__).parent.parent
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            process: trio.Process = await nursery.start(
+                partial(trio.run_process, command, stdout=subprocess.PIPE, cwd=root)
+            )
+            assert process.stdout is not None
+            assert b"Serving at ws://127.0.0.1:" in await process.stdout.receive_some()
+            process.send_signal(signal.SIGTERM)
+
+    assert process.returncode == 0
