@@ -20,6 +20,7 @@ from farcall._contract.spec import (
     NewTypeSpec,
     RecordSpec,
     Ref,
+    Role,
     Scalar,
     ScalarName,
     ServiceSpec,
@@ -89,7 +90,7 @@ _defaults = st.none() | st.builds(Default, st.sampled_from([None, "1", "2"]))
 def _arguments(draw: st.DrawFn) -> tuple[ArgumentSpec, ...]:
     names = draw(st.lists(_names, unique=True, max_size=3))
     roles = sorted(draw(st.lists(st.integers(0, 2), min_size=3, max_size=3)))
-    kinds = ("positional", "either", "keyword")
+    kinds: tuple[Role, ...] = ("positional", "either", "keyword")
     return tuple(
         ArgumentSpec(name, draw(types), kinds[role], draw(_defaults))
         for name, role in zip(names, roles, strict=False)

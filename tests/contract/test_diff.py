@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import attrs
 import pytest
 from hypothesis import given, settings
@@ -110,7 +113,7 @@ def test_members(
         ({"oneway": True}, "Market.buy is one-way now", True),
     ],
 )
-def test_method(changes: dict[str, object], message: str, breaking: bool) -> None:
+def test_method(changes: dict[str, Any], message: str, breaking: bool) -> None:
     """A method keeps its result and its answer; an error more is one call that fails."""
     change = only_change(market(BUY), market(attrs.evolve(BUY, **changes)))
 
@@ -233,7 +236,7 @@ TICKED = signal("ticked", Scalar("json"), key="symbol", key_type=STR)
         ({"broadcast": True}, "is declared broadcast now"),
     ],
 )
-def test_signal(changes: dict[str, object], message: str) -> None:
+def test_signal(changes: dict[str, Any], message: str) -> None:
     """A signal keeps its key; its values may become more precise."""
     change = only_change(market(TICKED), market(attrs.evolve(TICKED, **changes)))
 
@@ -249,7 +252,7 @@ def test_signal(changes: dict[str, object], message: str) -> None:
         ({"broadcast": True}, "is not declared broadcast now (breaks callers)"),
     ],
 )
-def test_signal_before(changes: dict[str, object], message: str) -> None:
+def test_signal_before(changes: dict[str, Any], message: str) -> None:
     """What subscribers got before they go on getting."""
     change = only_change(market(attrs.evolve(TICKED, **changes)), market(TICKED))
 
@@ -332,7 +335,7 @@ def test_field_deep_inside() -> None:
         ({"code": 7}, "Quote has the code 7 now (breaks callers)"),
     ],
 )
-def test_record(changes: dict[str, object], message: str) -> None:
+def test_record(changes: dict[str, Any], message: str) -> None:
     """What makes a record in Python is nobody's business, its code and parameters are."""
     change = only_change(market(record("Quote")), market(record("Quote", **changes)))
 
@@ -392,7 +395,7 @@ def test_base_of_enum() -> None:
 
 
 @pytest.mark.parametrize(("spec", "breaks"), [(sends, False), (receives, True)])
-def test_new_type(spec: type, breaks: bool) -> None:
+def test_new_type(spec: Callable[..., ServiceSpec], breaks: bool) -> None:
     """A new type crosses as what it stands for."""
     change = only_change(spec(NewTypeSpec("Price", INT)), spec(NewTypeSpec("Price", FLOAT)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 import pytest
@@ -53,28 +54,28 @@ def test_digest_is_stable() -> None:
     assert digest(MARKET) == "d34e7f2e9cdef4bda3fc310869d26559"
 
 
-def with_method(**changes: object) -> ServiceSpec:
+def with_method(**changes: Any) -> ServiceSpec:
     return market(attrs.evolve(BUY, **changes), *MARKET.methods[1:], TICKED, QUOTE, SIDE, SYMBOL)
 
 
-def with_argument(**changes: object) -> ServiceSpec:
+def with_argument(**changes: Any) -> ServiceSpec:
     changed = attrs.evolve(BUY.arguments[1], **changes)
     return with_method(arguments=(BUY.arguments[0], changed))
 
 
-def with_signal(**changes: object) -> ServiceSpec:
+def with_signal(**changes: Any) -> ServiceSpec:
     return attrs.evolve(MARKET, signals=(attrs.evolve(TICKED, **changes),))
 
 
-def with_record(**changes: object) -> ServiceSpec:
+def with_record(**changes: Any) -> ServiceSpec:
     return attrs.evolve(MARKET, definitions=(attrs.evolve(QUOTE, **changes), SIDE, SYMBOL))
 
 
-def with_field(**changes: object) -> ServiceSpec:
+def with_field(**changes: Any) -> ServiceSpec:
     return with_record(fields=(QUOTE.fields[0], attrs.evolve(QUOTE.fields[1], **changes)))
 
 
-def with_enum(**changes: object) -> ServiceSpec:
+def with_enum(**changes: Any) -> ServiceSpec:
     return attrs.evolve(MARKET, definitions=(QUOTE, attrs.evolve(SIDE, **changes), SYMBOL))
 
 

@@ -8,7 +8,7 @@ codecs), `service` (put together under one name). `rules` numbers what can be wr
 from __future__ import annotations
 
 from farcall._declare.annotations import resolved_hints
-from farcall._declare.classes import functions, service, service_of
+from farcall._declare.classes import functions, service, service_of, service_of_object
 from farcall._declare.marks import background, local, method, stream
 from farcall._declare.methods import Method, method_of
 from farcall._declare.rules import Rule
@@ -28,5 +28,6 @@ __all__ = [
     "resolved_hints",
     "service",
     "service_of",
+    "service_of_object",
     "stream",
 ]

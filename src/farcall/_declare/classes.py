@@ -114,6 +114,19 @@ def service_of(target: object) -> Service:
     return service
 
 
+def service_of_object(target: object) -> Service:
+    """Give the service of an object that is to be served.
+
+    Raises:
+        DeclarationError: it is no object of a service, or it is the class itself.
+    """
+    if isinstance(target, type):
+        raise site_of_caller(target.__name__).error(
+            Rule.NO_SERVICE, "it is a class, and served are objects", f"Write {target.__name__}()"
+        )
+    return service_of(target)
+
+
 def _declare(
     cls: type[Any], name: str, protected: bool | None, around: Mapping[str, object]
 ) -> None:
@@ -121,7 +134,8 @@ def _declare(
     if protected is not None:
         raise not_yet(site, Rule.PROTECTED_LATER)
     check_service_name(name, site)
-    attach_service(cls, name, read_body(cls, Scope.inside(cls, around)), site)
+    body = read_body(cls, Scope.inside(cls, around))
+    check_kept(attach_service(cls, name, body, site), cls)
 
 
 def _read_plain(function: object, scope: Scope) -> Reading:

@@ -1,7 +1,7 @@
-"""Whether a subclass that is not decorated keeps the contract of the one that is.
+"""Whether a class keeps the contract by which it is called, although it overrides members.
 
-Such a subclass is a second implementation: a fake for tests, a variant. It is called by the
-contract, so what it overrides must take the same arguments.
+A subclass that is not decorated is a second implementation: a fake for tests, a variant. A mixin
+may come before a decorated base. Neither is read, so what they override must take the same calls.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from farcall._declare.reading import is_async
 from farcall._declare.rules import Rule
 from farcall._declare.service import Service, is_declaration
 from farcall._declare.sites import site_of_attribute
+from farcall.errors import DeclarationError
 
 
 def check_kept(service: Service, cls: type[Any]) -> None:
-    """Refuse a subclass that calls by the contract would not fit.
+    """Refuse a class that calls by the contract of `service` would not fit.
 
     Raises:
         DeclarationError: it declares members itself, or overrides one by what calls do not fit.
@@ -29,11 +30,17 @@ def check_kept(service: Service, cls: type[Any]) -> None:
         _check_declarations(base)
     for method in service.methods.values():
         if not _takes_calls_of(method, inspect.getattr_static(cls, method.attribute)):
-            raise site_of_attribute(cls, method.attribute).error(
-                Rule.CHANGED_MEMBER,
-                f"it overrides an endpoint of {service.cls.__name__} and cannot be called like it",
-                f"Write {_kind(method)} with the same arguments, or decorate {cls.__name__}",
-            )
+            fix = f"Write {_kind(method)} with the same arguments, or decorate its class"
+            raise _changed(cls, method.attribute, "an endpoint and cannot be called like it", fix)
+    for entry in service.signals.values():
+        if inspect.getattr_static(cls, entry.attribute) is not entry.signal:
+            raise _changed(cls, entry.attribute, "a signal", "Give it another name")
+
+
+def _changed(cls: type[Any], attribute: str, what: str, fix: str) -> DeclarationError:
+    owner = next(base for base in cls.__mro__ if attribute in vars(base))
+    problem = f"it overrides {what}"
+    return site_of_attribute(owner, attribute).error(Rule.CHANGED_MEMBER, problem, fix)
 
 
 def _check_declarations(cls: type[Any]) -> None:

@@ -67,7 +67,7 @@ class _Body:
     def check_signals(self) -> None:
         """Refuse signals that are fields of each object, and those that were never made."""
         fields = dict(_fields_of(self.cls))
-        for attribute in self._annotated_signals() + _signals_among(fields):
+        for attribute in self._annotated_signals() + _signals_among(fields) + self._uncalled():
             site = site_of_attribute(self.cls, attribute)
             if attribute in fields:
                 raise site.error(
@@ -78,13 +78,16 @@ class _Body:
             if not isinstance(vars(self.cls).get(attribute), Signal):
                 raise site.error(
                     Rule.SIGNAL_WITHOUT_VALUE,
-                    "it is annotated as a signal, and its value is none",
-                    "Write `= Signal()` behind the annotation",
+                    "it is meant as a signal, and its value is none",
+                    f"Write `{attribute}: Signal[float] = Signal()`, with the type of its values",
                 )
 
     def _annotated_signals(self) -> list[str]:
         annotations = inspect.get_annotations(self.cls)
         return [name for name, written in annotations.items() if self._is_signal(name, written)]
+
+    def _uncalled(self) -> list[str]:
+        return [name for name, value in vars(self.cls).items() if _bare(value) is Signal]
 
     def _is_signal(self, attribute: str, written: object) -> bool:
         # Other annotations may name what only type checkers see, and are none of our business.
@@ -92,8 +95,7 @@ class _Body:
             return False
         site = site_of_attribute(self.cls, attribute)
         annotation = self.scope.resolve(written, self.cls, site, "the signal")
-        bare = without_class_var(annotation)
-        return (get_origin(bare) or bare) is Signal
+        return _bare(without_class_var(annotation)) is Signal
 
     def _marks(self, attribute: str) -> Marks:
         """Give the marks of a member, or else those of what it overrides.
@@ -147,6 +149,11 @@ def _fields_of(cls: type[Any]) -> Iterator[tuple[str, object]]:
         yield from ((field.name, field.default) for field in attrs.fields(cls))
     elif dataclasses.is_dataclass(cls):
         yield from ((field.name, field.default) for field in dataclasses.fields(cls))
+
+
+def _bare(alias: object) -> object:
+    """Give ``Signal`` for ``Signal[float]``."""
+    return get_origin(alias) or alias
 
 
 def _signals_among(fields: Mapping[str, object]) -> list[str]:

@@ -133,7 +133,7 @@ class _Reader:
         self._check_kind(declared)
         what = f"parameter {declared.name!r}"
         annotation = self._resolved(declared.annotation, what, f"`{declared.name}: str`")
-        if get_origin(annotation) in _STREAMS:
+        if (get_origin(annotation) or annotation) in _STREAMS:
             raise not_yet(self.site, Rule.UPLOAD_LATER)
         return ReadParameter(declared.name, _ROLES[declared.kind], annotation, declared.default)
 
@@ -149,7 +149,7 @@ class _Reader:
 
     def _result(self, annotation: object) -> Any:
         resolved = self._resolved(annotation, "the result", "`-> None` or `-> str`")
-        if get_origin(resolved) in _STREAMS:
+        if (get_origin(resolved) or resolved) in _STREAMS:
             raise self._generator("its result is an async iterator")
         return resolved
 

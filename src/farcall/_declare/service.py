@@ -45,7 +45,7 @@ class Service:
     """What is written in the class itself, without its bases."""
 
 
-def attach_service(cls: type[Any], name: str, body: Mapping[str, Member], site: Site) -> None:
+def attach_service(cls: type[Any], name: str, body: Mapping[str, Member], site: Site) -> Service:
     """Make the service of a class whose body has been read, and keep it on the class.
 
     Raises:
@@ -63,6 +63,7 @@ def attach_service(cls: type[Any], name: str, body: Mapping[str, Member], site: 
     for entry in service.signals.values():
         entry.signal.configure(cls, entry.codecs)
     setattr(cls, _ATTRIBUTE, service)
+    return service
 
 
 def declared_on(cls: type[Any]) -> Service | None:

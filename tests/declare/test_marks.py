@@ -1,0 +1,78 @@
+"""What decorators of members leave behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from farcall import ApplicationError, DeclarationError, background, local, method
+from farcall._declare import Rule
+from farcall._declare.marks import Marks, marks_of
+
+
+class Closed(ApplicationError): ...
+
+
+async def quote(self: object, symbol: str) -> float:
+    return 1.0
+
+
+@pytest.fixture(autouse=True)
+def _unmark() -> Any:
+    yield
+    vars(quote).clear()
+
+
+def test_no_mark() -> None:
+    """A function nobody decorated has no marks, and neither has anything else."""
+    assert marks_of(quote) is None
+    assert marks_of(3) is None
+
+
+@pytest.mark.parametrize(
+    ("decorator", "marks"),
+    [
+        (method, Marks("method")),
+        (method(), Marks("method")),
+        (method(name="q", raises=[Closed]), Marks("method", "q", (Closed,))),
+        (method(raises=iter([Closed])), Marks("method", raises=(Closed,))),
+        (method(oneway=True), Marks("method", oneway=True)),
+        (local, Marks("local")),
+        (background, Marks("background")),
+    ],
+)
+def test_mark(decorator: Any, marks: Marks) -> None:
+    """A decorator gives back its function, with a mark on it."""
+    assert decorator(quote) is quote
+    assert marks_of(quote) == marks
+
+
+@pytest.mark.parametrize("wrapper", [staticmethod, classmethod, property])
+def test_mark_on_the_inside(wrapper: Any) -> None:
+    """The mark goes to the function inside of what wraps it, on either side of the decorator."""
+    member = wrapper(quote)
+
+    assert local(member) is member
+    assert marks_of(member) == marks_of(wrapper(quote)) == Marks("local")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"raises": 3}, {"raises": [3]}, {"raises": [ApplicationError]}, {"raises": Closed}],
+)
+def test_wrong_errors(options: dict[str, Any]) -> None:
+    """Only a list of classes derived from ApplicationError is one of declared errors."""
+    with pytest.raises(DeclarationError) as caught:
+        method(**options)(quote)
+
+    assert caught.value.number == Rule.BAD_ERROR
+
+
+@pytest.mark.parametrize("options", [{"protected": False}, {"roles": {"trader"}}])
+def test_access_comes_later(options: dict[str, Any]) -> None:
+    """No option of access control is accepted without effect, not even an opening one."""
+    with pytest.raises(DeclarationError) as caught:
+        method(**options)(quote)
+
+    assert caught.value.number == Rule.PROTECTED_LATER

@@ -1,0 +1,162 @@
+"""What of a class's body is on the wire."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from typing import Any, NewType
+
+import attrs
+import pytest
+
+from farcall import ApplicationError, DeclarationError, Signal, background, method
+from farcall._declare.annotations import Scope
+from farcall._declare.members import read_body
+from farcall._declare.rules import Rule
+
+
+def read(cls: type) -> list[str]:
+    return list(read_body(cls, Scope({})))
+
+
+def body(**members: Any) -> type:
+    return type("Market", (), {"__module__": __name__, **members})
+
+
+async def quote(self: object, symbol: str) -> float:
+    return 1.0
+
+
+def plain(self: object) -> None: ...
+
+
+@dataclass
+class Data:
+    symbol: str
+    on_tick: Any = print
+    seen: list[str] = field(default_factory=list)
+
+    def count(self) -> int:
+        return len(self.seen)
+
+
+@attrs.define
+class Slotted:
+    symbol: str
+    on_tick: Any = print
+
+    def count(self) -> int:
+        return 0
+
+
+@pytest.mark.parametrize("cls", [Data, Slotted])
+def test_fields_are_no_members(cls: type) -> None:
+    """The fields of a record are its own business, even where they can be called."""
+    assert read(cls) == ["count"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [3, None, int, list[int], NewType("Symbol", str), property(plain), functools.cached_property],
+)
+def test_not_on_the_wire(value: object) -> None:
+    """Values, types and properties are nothing that callers would expect to call."""
+    assert read(body(member=value)) == []
+
+
+class Callable:
+    def __call__(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        print,
+        staticmethod(quote),
+        classmethod(quote),
+        functools.partial(quote),
+        functools.partialmethod(quote),
+        Callable(),
+    ],
+)
+def test_no_function(value: object) -> None:
+    """What looks like a method and cannot be an endpoint is refused."""
+    with pytest.raises(DeclarationError) as caught:
+        read(body(member=value))
+
+    assert caught.value.number == Rule.NO_FUNCTION
+
+
+@pytest.mark.parametrize("value", [Signal, Signal[float]])
+def test_signal_was_not_made(value: object) -> None:
+    """A signal whose parentheses were forgotten is none."""
+    with pytest.raises(DeclarationError) as caught:
+        read(body(ticked=value))
+
+    assert caught.value.number == Rule.SIGNAL_WITHOUT_VALUE
+
+
+def test_private_signal() -> None:
+    """A signal with a private name would be on no wire."""
+    with pytest.raises(DeclarationError) as caught:
+        read(body(_ticked=Signal[float]()))
+
+    assert caught.value.number == Rule.PRIVATE_MEMBER
+    assert caught.value.fix.startswith("Call it ticked")
+
+
+def test_field_that_holds_a_signal() -> None:
+    """A signal is found in a field whatever the annotation says."""
+
+    @dataclass
+    class Market:
+        ticked: Any = Signal[float]()  # noqa: RUF009  # the mistake
+
+    with pytest.raises(DeclarationError) as caught:
+        read(Market)
+
+    assert caught.value.number == Rule.SIGNAL_IS_FIELD
+
+
+async def with_argument(self: object, seconds: float) -> None: ...
+
+
+async def with_result(self: object) -> int:
+    return 1
+
+
+async def tick(self: object) -> None: ...
+
+
+@pytest.mark.parametrize("function", [with_argument, with_result, plain])
+def test_no_background(function: Any) -> None:
+    """A background task is async, takes nothing and gives nothing."""
+    with pytest.raises(DeclarationError) as caught:
+        read(body(tick=background(function)))
+
+    assert caught.value.number == Rule.BAD_BACKGROUND
+
+
+def test_background() -> None:
+    """A background task is a member, which its service keeps off the wire."""
+    assert read(body(tick=background(tick))) == ["tick"]
+
+
+class Closed(ApplicationError): ...
+
+
+def test_marks_are_inherited() -> None:
+    """An override without a decorator has the marks of what it overrides."""
+
+    class Base:
+        @method(raises=[Closed])
+        async def quote(self, symbol: str) -> float:
+            return 1.0
+
+    class Market(Base):
+        async def quote(self, symbol: str) -> float:
+            return 2.0
+
+    (reading,) = read_body(Market, Scope({})).values()
+
+    assert getattr(reading, "marks").raises == (Closed,)  # noqa: B009  # a signal has none

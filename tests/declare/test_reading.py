@@ -1,0 +1,101 @@
+"""How a function is read."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from farcall import DeclarationError
+from farcall._declare.annotations import Scope
+from farcall._declare.marks import Marks
+from farcall._declare.reading import Reading, read_function
+from farcall._declare.rules import Rule
+
+
+def read(function: Callable[..., Any]) -> Reading:
+    return read_function(function, function.__name__, Marks(), Scope({}))
+
+
+def logged(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return call
+
+
+async def quote(self: object, symbol: str, *, at: float = 0.0) -> float:
+    """Say what it costs."""
+    return 1.0
+
+
+@pytest.mark.parametrize("function", [quote, logged(quote)])
+def test_read(function: Callable[..., Any]) -> None:
+    """A function is read, through the wrappers that say what they wrap."""
+    reading = read(function)
+    symbol, at = reading.parameters
+
+    assert (symbol.name, symbol.role, symbol.annotation) == ("symbol", "either", str)
+    assert (at.name, at.role, at.annotation, at.default) == ("at", "keyword", float, 0.0)
+    assert not symbol.has_default
+    assert at.has_default
+    assert reading.result is float
+    assert reading.is_async
+    assert reading.doc == "Say what it costs."
+    assert reading.site.member == "quote"
+
+
+def test_without_docstring() -> None:
+    """A function that says nothing about itself has no docstring."""
+
+    def silent(self: object) -> None: ...
+
+    assert read(silent).doc is None
+
+
+def test_self_may_be_private() -> None:
+    """The parameter that takes the object may have an underscore, for who does not use it."""
+
+    def unused(_self: object, symbol: str) -> None: ...
+
+    assert [each.name for each in read(unused).parameters] == ["symbol"]
+
+
+@asynccontextmanager
+async def opened(self: object) -> AsyncIterator[int]:
+    yield 1
+
+
+def no_parameters() -> None: ...
+
+
+def only_by_name(*, self: object) -> None: ...
+
+
+def bare_stream(self: object, items: AsyncIterator) -> None: ...  # type: ignore[type-arg]
+
+
+def sync_generator(self: object) -> Any:
+    yield 1
+
+
+@pytest.mark.parametrize(
+    ("function", "rule"),
+    [
+        (opened, Rule.GENERATOR),
+        (sync_generator, Rule.GENERATOR),
+        (no_parameters, Rule.NO_SELF),
+        (only_by_name, Rule.NO_SELF),
+        (bare_stream, Rule.UPLOAD_LATER),
+    ],
+)
+def test_refused(function: Callable[..., Any], rule: Rule) -> None:
+    """What cannot be an endpoint is refused by the rule that it breaks."""
+    with pytest.raises(DeclarationError) as caught:
+        read(function)
+
+    assert caught.value.number == rule

@@ -1,0 +1,135 @@
+"""How members become one service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+
+from farcall import DeclarationError, Signal, method, service
+from farcall._declare import Rule, service_of
+
+
+def refusal(cls: type) -> str:
+    with pytest.raises(DeclarationError) as caught:
+        service_of(service(cls))
+    return caught.value.number
+
+
+def test_digest_is_of_the_contract() -> None:
+    """Two classes of one contract have one digest, whatever their members are called in Python."""
+
+    def first() -> type:
+        @service
+        class Market:
+            async def quote(self, symbol: str) -> float:
+                return 1.0
+
+        return Market
+
+    def second() -> type:
+        @service(name="Market")
+        class Bazaar:
+            @method(name="quote")
+            def price(self, symbol: str) -> float:
+                """Say what it costs."""
+                return 1.0
+
+        return Bazaar
+
+    assert service_of(first()).digest == service_of(second()).digest
+
+
+def test_marked_mixin() -> None:
+    """What a base declares that is not decorated would be lost."""
+
+    class Mixin:
+        @method(oneway=True)
+        async def report(self, price: float) -> None: ...
+
+    class Market(Mixin):
+        async def quote(self, symbol: str) -> float:
+            return 1.0
+
+    assert refusal(Market) == Rule.LOST_MEMBER
+
+
+def test_mixin_that_is_overridden() -> None:
+    """A declaration in a base counts for what overrides it in a decorated class."""
+
+    class Mixin:
+        @method(oneway=True)
+        async def report(self, price: float) -> None: ...
+
+    @service
+    class Market(Mixin):
+        async def report(self, price: float) -> None: ...
+
+    assert service_of(Market).methods["Market.report"].spec.oneway
+
+
+def test_signal_and_method_of_one_name() -> None:
+    """Methods and signals share the names on the wire."""
+
+    class Market:
+        ticked: Signal[float] = Signal(name="quote")
+
+        async def quote(self, symbol: str) -> float:
+            return 1.0
+
+    assert refusal(Market) == Rule.TAKEN_NAME
+
+
+def test_class_was_made_anew() -> None:
+    """A class that attrs made anew is not the one that was decorated, nor is a subclass of it."""
+
+    @attrs.define
+    @service
+    class Market:
+        async def quote(self, symbol: str) -> float:
+            return 1.0
+
+    class Derived(Market): ...
+
+    for cls in (Market, Derived):
+        with pytest.raises(DeclarationError) as caught:
+            service_of(cls)
+        assert caught.value.number == Rule.REPLACED_CLASS
+    assert refusal(Derived) == Rule.REPLACED_CLASS
+
+
+def test_signal_was_taken_away() -> None:
+    """A decorator above may leave the class and still make a field of a signal."""
+
+    @attrs.define(slots=False)
+    @service
+    class Market:
+        ticked: Signal[float] = Signal()  # noqa: RUF009  # the mistake
+
+    with pytest.raises(DeclarationError) as caught:
+        service_of(Market)
+
+    assert caught.value.number == Rule.REPLACED_CLASS
+
+
+def test_what_others_leave_on_a_class() -> None:
+    """Only what `@service` left on a class makes it a service."""
+    other: Any = type("Market", (), {"__farcall_service__": 3})
+
+    with pytest.raises(DeclarationError) as caught:
+        service_of(other)
+
+    assert caught.value.number == Rule.NO_SERVICE
+
+
+def test_decorated_twice() -> None:
+    """The decorator on top counts."""
+
+    @service(name="Shop")
+    @service
+    class Market:
+        async def quote(self, symbol: str) -> float:
+            return 1.0
+
+    assert [*service_of(Market).methods] == ["Shop.quote"]
