@@ -260,9 +260,11 @@ async def test_the_bodys_error_comes_out_as_it_is() -> None:
 async def test_the_state_of_a_session_can_be_seen() -> None:
     """Open inside of the block, closed behind it."""
     async with open_pair(Plane()) as (session, connection):
-        assert session.state is farcall.SessionState.OPEN
+        inside: farcall.SessionState = session.state
+        assert inside is farcall.SessionState.OPEN
         assert connection.state is farcall.ConnectionState.OPEN
         assert session.connection is not None
         assert session.connection.path == "/"
 
-    assert session.state is farcall.SessionState.CLOSED
+    left: farcall.SessionState = session.state
+    assert left is farcall.SessionState.CLOSED

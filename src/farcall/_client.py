@@ -75,7 +75,7 @@ async def open_session(
             nursery.cancel_scope.cancel()
 
 
-def _contract_of(proxy: type) -> dict[str, str]:
+def _contract_of(proxy: type[Any]) -> dict[str, str]:
     if issubclass(proxy, Proxy):
         return {proxy.farcall_service: proxy.farcall_contract}
     service = service_of(proxy)
@@ -205,6 +205,8 @@ async def _dial(
 
 def _reason(error: BaseException) -> str:
     """Say why nothing answers; Trio lists each address that it has tried behind its own words."""
-    if isinstance(error.__cause__, BaseExceptionGroup):
-        return "; ".join(dict.fromkeys(str(each) for each in error.__cause__.exceptions))
-    return str(error.__cause__ or error)
+    cause = error.__cause__
+    if isinstance(cause, BaseExceptionGroup):
+        attempts = cast("BaseExceptionGroup[BaseException]", cause).exceptions
+        return "; ".join(dict.fromkeys(map(str, attempts)))
+    return str(cause or error)

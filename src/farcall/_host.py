@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import attrs
 import trio
@@ -111,12 +111,17 @@ class Host:
 
 
 def _endpoints_by_path(services: Services) -> Mapping[str, Endpoints]:
-    table = services if isinstance(services, Mapping) else {"/": services}
+    table = cast("Mapping[object, object]", services if _is_table(services) else {"/": services})
     return {_checked(path): Endpoints.of(_several(each)) for path, each in table.items()}
 
 
+def _is_table(services: Services) -> bool:
+    return isinstance(services, Mapping)
+
+
 def _several(services: object) -> Sequence[object]:
-    return services if isinstance(services, list | tuple) else [services]
+    is_several = isinstance(services, list | tuple)
+    return cast("Sequence[object]", services) if is_several else [services]
 
 
 def _checked(path: object) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import trio
 
@@ -49,7 +50,7 @@ def _is_cancelled(exc: BaseException) -> bool:
 
 def _leaves(exc: BaseException) -> Iterator[BaseException]:
     if isinstance(exc, BaseExceptionGroup):
-        for part in exc.exceptions:
+        for part in cast("BaseExceptionGroup[BaseException]", exc).exceptions:
             yield from _leaves(part)
     else:
         yield exc

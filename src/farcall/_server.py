@@ -104,11 +104,11 @@ class _Door:
     async def enter(self, stream: trio.SocketStream) -> None:
         """Serve one connection; nothing that it brings harms another one, or the server."""
         try:
-            with trio.move_on_after(self.handshake_seconds) as handshake:
+            transport = None
+            with trio.move_on_after(self.handshake_seconds):
                 transport = await accept_websocket(stream, admit=self.admit, limits=self.limits)
-            if handshake.cancelled_caught or transport is None:
-                return
-            await self.host.serve_link(transport)
+            if transport is not None:
+                await self.host.serve_link(transport)
         except Exception:  # a defect of ours: it ends this connection, and is told
             logger.exception("a connection failed")
         finally:
