@@ -1,0 +1,99 @@
+"""The decorators leave types as they are, and take only what they can mean."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import assert_type
+
+from farcall import (
+    ApplicationError,
+    Signal,
+    background,
+    functions,
+    local,
+    method,
+    service,
+    stream,
+)
+
+
+class Closed(ApplicationError):
+    """The market is closed."""
+
+
+@service
+class Market:
+    """With and without parentheses a decorator keeps the signature."""
+
+    ticked: Signal[float] = Signal(retain=True)
+
+    @method
+    async def quote(self, symbol: str) -> float:
+        """Say what it costs."""
+        return 1.0
+
+    @method(name="purchase", raises=[Closed])
+    async def buy(self, symbol: str, *, count: int = 1) -> str:
+        """Buy some."""
+        return "bought"
+
+    @local
+    def reset(self) -> int:
+        """Begin again."""
+        return 1
+
+    @background
+    async def tick(self) -> None:
+        """Tell the price."""
+
+
+@service(name="shop")
+class Shop(Market):
+    """A subclass is one."""
+
+
+def right(market: Market) -> None:
+    """Members have the types that are written."""
+    assert_type(Market(), Market)
+    assert_type(Shop(), Shop)
+    assert_type(market.reset(), int)
+    functions(right, name="checks")
+
+
+async def right_too(market: Market) -> None:
+    """Async members as well."""
+    assert_type(await market.quote("A"), float)
+    assert_type(await market.buy("A", count=2), str)
+    assert_type(await market.tick(), None)
+
+
+async def wrong(market: Market) -> None:
+    """A mistake in a call is one still."""
+    await market.quote(1)  # type: ignore[arg-type]
+    await market.buy("A", 2)  # type: ignore[call-arg]
+    await market.buy("A", count="2")  # type: ignore[arg-type]
+    functions(right)  # type: ignore[call-arg]
+
+
+class WrongOptions:
+    """Options have types."""
+
+    @method(raises=[KeyError])  # type: ignore[list-item]
+    async def first(self) -> None:
+        """Raise something else."""
+
+    @method(oneway="yes")  # type: ignore[call-overload, untyped-decorator]
+    async def second(self) -> None:
+        """Answer nothing."""
+
+
+def streams(
+    history: Callable[[str], AsyncIterator[float]], load: Callable[[str], Awaitable[float]]
+) -> None:
+    """A stream is a context manager on every side."""
+    assert_type(
+        stream(history)("A"),
+        AbstractAsyncContextManager[AsyncIterator[float]],
+    )
+    stream(load)  # type: ignore[arg-type]
