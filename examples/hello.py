@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import attrs
 import trio
 
@@ -26,7 +24,7 @@ class UnknownSymbol(ApplicationError):  # crosses the wire as itself, with its f
 class Market:
     """Quotes of a pretend exchange."""
 
-    ticked: ClassVar[Signal[Quote]] = Signal(key="symbol")
+    ticked: Signal[Quote] = Signal(key="symbol")
 
     @method(raises=[UnknownSymbol])
     async def quote(self, symbol: str) -> Quote:

@@ -1,0 +1,114 @@
+"""What the documentation shows is what happens: its examples run."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import attrs
+import pytest
+
+import farcall
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src"
+
+BLOCK = re.compile(
+    r"(?P<reason><!-- not run: .+ -->\n+)?^```python\n(?P<code>.*?)^```$",
+    re.DOTALL | re.MULTILINE,
+)
+
+PAGES = sorted(
+    page.name for page in (ROOT / "docs").glob("*.md") if "```python" in page.read_text("utf-8")
+)
+
+MODULES = sorted(
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+    for path in SOURCE.rglob("*.py")
+    if ">>> " in path.read_text("utf-8")
+)
+
+
+@attrs.frozen
+class Block:
+    """Python code in a page."""
+
+    page: Path
+    line: int
+    """Where it begins."""
+    code: str
+
+    async def run(self, namespace: dict[str, object]) -> None:
+        """Run it as if its page were a module, and one that may await."""
+        text = "\n" * self.line + self.code
+        code = compile(text, self.page, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        outcome = eval(code, namespace)
+        if inspect.isawaitable(outcome):
+            await outcome
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """Give the examples of a page, but those that say why they cannot run."""
+    text = page.read_text("utf-8")
+    for match in BLOCK.finditer(text):
+        if match["reason"] is None:
+            yield Block(page, text.count("\n", 0, match.start("code")), match["code"])
+
+
+@pytest.mark.parametrize("page", PAGES)
+async def test_examples_of_a_page_run(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The examples of a page, from top to bottom, are one program."""
+    module = ModuleType(f"page_{Path(page).stem}".replace("-", "_"))
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+
+    for block in blocks(ROOT / "docs" / page):
+        await block.run(vars(module))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings_run(name: str) -> None:
+    """Each ``>>>`` gives what is written below it."""
+    outcome = doctest.testmod(importlib.import_module(name))
+
+    assert outcome.attempted
+    assert not outcome.failed
+
+
+def test_example_of_readme_is_the_file() -> None:
+    """README shows ``examples/hello.py``, so that readers can run what they read."""
+    shown = [block.code for block in blocks(ROOT / "README.md")]
+
+    assert shown == [(ROOT / "examples" / "hello.py").read_text("utf-8")]
+
+
+def test_example_of_readme_runs() -> None:
+    """It shows what README says it shows, but for the prices, which go on with the time."""
+    command = [sys.executable, "examples/hello.py"]
+
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert f"```text\n{_unpriced(shown)}```" in _unpriced(readme)
+
+
+def _unpriced(text: str) -> str:
+    return re.sub(r"price=[\d.]+", "price", text)
+
+
+def test_reference_is_complete() -> None:
+    """Whatever ``import farcall`` gives is in the reference, once."""
+    reference = (ROOT / "docs" / "api.md").read_text("utf-8")
+
+    documented = re.findall(
+        r"^\.\. auto(?:function|class|data|exception):: (\w+)", reference, re.MULTILINE
+    )
+
+    assert sorted(documented) == sorted(farcall.__all__)
