@@ -2,7 +2,8 @@
 
 A class goes one way through these files: `marks` (what decorators say about a member), `members`
 (its body), `reading` (each function, its types resolved), `methods` and `signals` (contract and
-codecs), `service` (put together under one name). `rules` numbers what can be wrong.
+codecs), `service` (put together under one name). `kept` looks at classes that override members
+without being read. `rules` numbers what can be wrong, `sites` finds where.
 """
 
 from __future__ import annotations
