@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from itertools import accumulate, takewhile
 
 import attrs
 from hypothesis import settings
@@ -16,14 +18,13 @@ from hypothesis.stateful import (
 )
 
 from farcall._protocol.core import Protocol
-from farcall._protocol.credit import Window
+from farcall._protocol.credit import SendCredit, Window
 from farcall._protocol.events import (
     CancelReceived,
     CreditReceived,
     ErrorReceived,
     HelloReceived,
     ItemsReceived,
-    NotificationReceived,
     ProtocolEvent,
     RequestReceived,
     ResultReceived,
@@ -76,47 +77,73 @@ class Side:
             self.calls.append(message)
 
 
+GREETINGS = ["over", "over", "over", "under way", "never"]
+WINDOWS = st.builds(Window, st.integers(1, 5), st.integers(5, 25))
+SIZES = st.lists(st.sampled_from([1, 2, 3, 5, 8, 30]), min_size=1, max_size=5)
+
+
 class TwoPeers(RuleBasedStateMachine):
     """The rules; each does something that an application, a writer or the network may do."""
 
-    # Setting up
+    def __init__(self) -> None:
+        super().__init__()
+        self.open("over", 2, 9_000)
 
     @initialize(
-        is_greeted=st.booleans(), bundle=st.integers(1, 4), message=st.sampled_from([300, 9_000])
+        greeting=st.sampled_from(GREETINGS),
+        bundle=st.integers(1, 4),
+        message=st.sampled_from([300, 9_000]),
+        windows=st.lists(WINDOWS, min_size=1, max_size=3),
     )
-    def connect(self, is_greeted: bool, bundle: int, message: int) -> None:
+    def begin(self, greeting: str, bundle: int, message: int, windows: list[Window]) -> None:
+        """Connect, and have some streams under way from the beginning."""
+        self.open(greeting, bundle, message)
+        if greeting == "over":
+            for window in windows:
+                self.call(is_client=True, window=window)
+            self.settle()
+            for side, call in self.asked(Stage.OPEN):
+                side.say(side.protocol.start(call, b"{}"))
+
+    def open(self, greeting: str, bundle: int, message: int) -> None:
+        """Make a connection whose sides have greeted, are about to, or do not greet."""
         self.client = Side(Protocol(make_hello(bundle=bundle), has_dialled=True))
         self.server = Side(Protocol(make_hello(message=message), has_dialled=False))
-        self.greets = is_greeted
-        if is_greeted:
+        self.sides = (self.client, self.server)
+        self.greeting = greeting
+        if greeting != "never":
             self.client.say(self.client.protocol.hello())
-
-    sides = st.sampled_from(["client", "server"])
-
-    def side(self, name: str) -> Side:
-        side: Side = getattr(self, name)
-        return side
+        if greeting == "over":
+            self.settle()
 
     def other(self, side: Side) -> Side:
         return self.server if side is self.client else self.client
 
+    def stories(self) -> list[tuple[Side, Story]]:
+        return [(side, story) for side in self.sides for story in side.stories]
+
+    def asked(self, *stages: Stage) -> list[tuple[Side, IncomingCall]]:
+        """Give the calls that a side has not answered; only streams where stages are named."""
+        calls = [(side, call) for side in self.sides for call in side.asked]
+        return [
+            (side, call)
+            for side, call in calls
+            if not stages or (call.credit is not None and call.stage in stages)
+        ]
+
     # What callers do
 
-    @rule(name=sides, window=st.none() | st.builds(Window, st.integers(1, 4), st.integers(1, 20)))
-    def call(self, name: str, window: Window | None) -> None:
-        side = self.side(name)
-        is_stream = window is not None and side.protocol.is_greeted
-        method = "rpc.subscribe" if is_stream else "add"
-        call, request = side.protocol.request(method, b"[1]", window=window if is_stream else None)
-        side.stories.append(Story(call, request, window if is_stream else None))
+    @rule(is_client=st.booleans(), window=st.none() | WINDOWS)
+    def call(self, is_client: bool, window: Window | None) -> None:
+        side = self.client if is_client else self.server
+        if not side.protocol.is_greeted:
+            window = None
+        method = "add" if window is None else "rpc.subscribe"
+        call, request = side.protocol.request(method, b"[1]", window=window)
+        side.stories.append(Story(call, request, window))
         side.say(request)
 
-    @rule(name=sides)
-    def notify(self, name: str) -> None:
-        side = self.side(name)
-        side.say(side.protocol.notify("log", b"[1]"))
-
-    @precondition(lambda self: not self.greets)
+    @precondition(lambda self: self.greeting == "never")
     @rule(count=st.integers(1, 3))
     def call_in_a_batch(self, count: int) -> None:
         """A client of another make may send several requests as one."""
@@ -127,120 +154,129 @@ class TwoPeers(RuleBasedStateMachine):
             texts.append(self.client.protocol.render(request))
         self.client.wire.append(join(texts))
 
-    @rule(name=sides, data=st.data())
-    def withdraw(self, name: str, data: st.DataObject) -> None:
-        side = self.side(name)
-        queued = [each for each in side.stories if not each.outgoing.was_sent]
-        if queued:
-            story = data.draw(st.sampled_from(queued))
-            side.calls.remove(story.request)
-            side.protocol.withdraw(story.outgoing)
-            side.stories.remove(story)
+    def queued(self) -> list[tuple[Side, Story]]:
+        return [each for each in self.stories() if not each[1].outgoing.was_sent]
 
-    @rule(name=sides, data=st.data())
-    def cancel(self, name: str, data: st.DataObject) -> None:
-        side = self.side(name)
-        if side.stories:
-            story = data.draw(st.sampled_from(side.stories))
-            message = side.protocol.cancel(story.outgoing, "caller")
-            if message is not None:
-                side.control.append(message)
+    @precondition(lambda self: bool(self.queued()))
+    @rule(data=st.data())
+    def withdraw(self, data: st.DataObject) -> None:
+        side, story = data.draw(st.sampled_from(self.queued()))
+        side.calls.remove(story.request)
+        side.protocol.withdraw(story.outgoing)
+        side.stories.remove(story)
 
-    @rule(name=sides, data=st.data())
-    def abandon(self, name: str, data: st.DataObject) -> None:
-        side = self.side(name)
-        waiting = [each for each in side.stories if not each.is_done and each.outgoing.was_sent]
-        if waiting:
-            story = data.draw(st.sampled_from(waiting))
-            side.protocol.abandon(story.outgoing)
-            story.is_done = True
+    def not_cancelled(self) -> list[tuple[Side, Story]]:
+        return [each for each in self.stories() if not each[1].outgoing.is_cancelled]
 
-    @rule(name=sides, data=st.data())
-    def consume(self, name: str, data: st.DataObject) -> None:
-        side = self.side(name)
-        unread = [each for each in side.stories if each.consumed < len(each.received)]
-        if unread:
-            self.consume_one(side, data.draw(st.sampled_from(unread)))
+    @precondition(lambda self: bool(self.not_cancelled()))
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        side, story = data.draw(st.sampled_from(self.not_cancelled()))
+        message = side.protocol.cancel(story.outgoing, "caller")
+        side.control.extend([] if message is None else [message])
+
+    def waiting(self) -> list[tuple[Side, Story]]:
+        return [
+            (side, story)
+            for side, story in self.stories()
+            if story.outgoing.was_sent and not story.is_done
+        ]
+
+    @precondition(lambda self: bool(self.waiting()))
+    @rule(data=st.data())
+    def abandon(self, data: st.DataObject) -> None:
+        side, story = data.draw(st.sampled_from(self.waiting()))
+        side.protocol.abandon(story.outgoing)
+        story.is_done = True
+
+    def unread(self) -> list[tuple[Side, Story]]:
+        return [each for each in self.stories() if each[1].consumed < len(each[1].received)]
+
+    @precondition(lambda self: bool(self.unread()))
+    @rule(count=st.integers(1, 4))
+    def consume(self, count: int) -> None:
+        for side, story in self.unread()[:count]:
+            self.consume_one(side, story)
 
     def consume_one(self, side: Side, story: Story) -> None:
         size = len(story.received[story.consumed])
         story.consumed += 1
         credit = side.protocol.consume(story.outgoing, size)
-        if credit is not None:
-            side.control.append(credit)
+        side.control.extend([] if credit is None else [credit])
 
     # What handlers do
 
-    @rule(name=sides, data=st.data(), is_good=st.booleans(), size=st.sampled_from([1, 400]))
-    def answer(self, name: str, data: st.DataObject, is_good: bool, size: int) -> None:
-        side = self.side(name)
-        if side.asked:
-            call = data.draw(st.sampled_from(side.asked))
-            side.asked.remove(call)
-            if is_good:
-                side.say(side.protocol.respond(call, b"1" * size))
-            else:
-                side.say(side.protocol.fail(call, Error.of(ErrorCode.CANCELLED)))
+    @precondition(lambda self: bool(self.asked()))
+    @rule(data=st.data(), is_good=st.booleans(), size=st.sampled_from([1, 400]))
+    def answer(self, data: st.DataObject, is_good: bool, size: int) -> None:
+        side, call = data.draw(st.sampled_from(self.asked()))
+        side.asked.remove(call)
+        if is_good:
+            side.say(side.protocol.respond(call, b"1" * size))
+        else:
+            side.say(side.protocol.fail(call, Error.of(ErrorCode.CANCELLED)))
 
-    @rule(name=sides, data=st.data())
-    def start(self, name: str, data: st.DataObject) -> None:
-        side = self.side(name)
-        fresh = [each for each in side.asked if each.credit and each.stage is Stage.OPEN]
-        if fresh:
-            side.say(side.protocol.start(data.draw(st.sampled_from(fresh)), b"{}"))
+    @precondition(lambda self: bool(self.asked(Stage.OPEN)))
+    @rule(data=st.data())
+    def start(self, data: st.DataObject) -> None:
+        side, call = data.draw(st.sampled_from(self.asked(Stage.OPEN)))
+        side.say(side.protocol.start(call, b"{}"))
 
-    @rule(
-        name=sides,
-        data=st.data(),
-        sizes=st.lists(st.integers(1, 30), max_size=5),
-    )
-    def produce(self, name: str, data: st.DataObject, sizes: list[int]) -> None:
-        """Send as many of the values as the credit has room for, in one message."""
-        side = self.side(name)
-        running = [each for each in side.asked if each.stage is Stage.STARTED]
-        if running:
-            call = data.draw(st.sampled_from(running))
-            values = self.fitting(side, call, sizes)
+    @precondition(lambda self: bool(self.asked(Stage.STARTED)))
+    @rule(sizes=SIZES | st.just([]))
+    def produce(self, sizes: list[int]) -> None:
+        """Let each stream send as many of the values as its credit has room for."""
+        for side, call in self.asked(Stage.STARTED):
+            values = fitting(side.protocol.send_credit(call), sizes)
             if values or not sizes:
                 side.say(side.protocol.items(call, values, cursor="c"))
                 self.story_of(side, call).sent += values
 
-    def fitting(self, side: Side, call: IncomingCall, sizes: list[int]) -> list[bytes]:
-        credit = side.protocol.send_credit(call)
-        values = [b"1" * size for size in sizes]
-        if values and len(values[0]) > credit.bytes_left:
-            return values[:1] if credit.allows(len(values[0])) else []
-        count = 0
-        while (
-            count < min(len(values), credit.items_left)
-            and sum(sizes[: count + 1]) <= credit.bytes_left
-        ):
-            count += 1
-        return values[:count]
+    # What writers and the network do
 
-    # What the network does
+    @precondition(lambda self: any(side.control or side.calls for side in self.sides))
+    @rule(counts=st.tuples(st.integers(0, 6), st.integers(0, 6)))
+    def write(self, counts: tuple[int, int]) -> None:
+        for side, count in zip(self.sides, counts, strict=True):
+            side.write(count)
 
-    @rule(name=sides, count=st.integers(1, 6))
-    def write(self, name: str, count: int) -> None:
-        self.side(name).write(count)
+    @precondition(lambda self: any(side.wire for side in self.sides))
+    @rule(counts=st.tuples(st.integers(0, 2), st.integers(0, 2)))
+    def deliver(self, counts: tuple[int, int]) -> None:
+        for side, count in zip(self.sides, counts, strict=True):
+            for _ in range(min(count, len(side.wire))):
+                self.deliver_from(side)
 
-    @rule(name=sides)
-    def deliver(self, name: str) -> None:
-        sender = self.side(name)
-        if sender.wire:
-            receiver = self.other(sender)
-            for event in receiver.protocol.receive(sender.wire.popleft()):
-                self.react(receiver, event)
+    def deliver_from(self, sender: Side) -> None:
+        receiver = self.other(sender)
+        for event in receiver.protocol.receive(sender.wire.popleft()):
+            self.react(receiver, event)
 
+    def is_moving(self) -> bool:
+        return any(side.wire or side.calls or side.control for side in self.sides)
+
+    @precondition(is_moving)
     @rule()
-    def cut(self) -> None:
-        """Lose the link: every call that nobody has settled is given back, and told apart."""
-        for side in (self.client, self.server):
-            open_calls = {each.outgoing for each in side.stories if not each.is_done}
+    def settle(self) -> None:
+        """Let everything arrive, and be consumed."""
+        while self.is_moving():
+            for side in self.sides:
+                side.write(10)
+                while side.wire:
+                    self.deliver_from(side)
+            while unread := self.unread():
+                self.consume_one(*unread[0])
+
+    @precondition(lambda self: len(self.stories()) > 9)
+    @rule(greeting=st.sampled_from(GREETINGS))
+    def cut(self, greeting: str) -> None:
+        """Lose the link: every call that nobody has settled is given back; then begin anew."""
+        for side in self.sides:
+            still_open = {each.outgoing for each in side.stories if not each.is_done}
             lost = {each for each in side.protocol.cut() if each.stage is not Stage.ABANDONED}
-            assert lost - {side.protocol.hello_call} == open_calls
-            assert not len(side.protocol.outgoing) + len(side.protocol.incoming)
-        self.connect(self.greets, 2, 9_000)
+            assert lost - {side.protocol.hello_call} == still_open
+            assert len(side.protocol.outgoing) == len(side.protocol.incoming) == 0
+        self.open(greeting, 2, 9_000)
 
     # What is seen of it
 
@@ -266,8 +302,6 @@ class TwoPeers(RuleBasedStateMachine):
                 assert story.has_started
                 story.received += values
                 assert story.received == story.sent[: len(story.received)]
-            case NotificationReceived():
-                pass
             case _:
                 raise AssertionError(f"honest peers make no {event}")
 
@@ -285,49 +319,35 @@ class TwoPeers(RuleBasedStateMachine):
     @invariant()
     def no_stream_is_beyond_its_credit(self) -> None:
         """What is sent is granted, but for one large item that had the stream for itself."""
-        for side in (self.client, self.server) if hasattr(self, "client") else ():
-            for call in side.protocol.incoming:
-                credit = call.credit
-                if credit is not None and (sent := self.story_of(side, call).sent):
-                    assert credit.sent_items <= credit.granted_items
-                    before = credit.sent_bytes - len(sent[-1])
-                    is_alone = before + credit.window.size <= credit.granted_bytes
-                    assert credit.sent_bytes <= credit.granted_bytes or is_alone
-                    assert credit.sent_items == call.seq == len(sent)
+        for side, call in self.asked(Stage.STARTED):
+            credit, sent = side.protocol.send_credit(call), self.story_of(side, call).sent
+            before_last = sum(map(len, sent[:-1]))
+            assert credit.sent_items == call.seq == len(sent) <= credit.granted_items
+            assert credit.sent_bytes == sum(map(len, sent))
+            assert (
+                credit.sent_bytes <= credit.granted_bytes
+                or before_last + credit.window.size <= credit.granted_bytes
+            )
 
     @invariant()
     def what_is_over_is_in_no_table(self) -> None:
-        """A settled call is not in flight; one that nobody has settled is."""
-        for side in (self.client, self.server) if hasattr(self, "client") else ():
-            for story in side.stories:
-                is_open = story.outgoing in list(side.protocol.outgoing)
-                assert is_open or story.is_done
+        """What nobody has settled is in flight, and so is what nobody has answered."""
+        for side in self.sides:
+            open_calls = set(side.protocol.outgoing)
+            assert all(each.is_done or each.outgoing in open_calls for each in side.stories)
             assert set(side.asked) == set(side.protocol.incoming)
 
     def teardown(self) -> None:
         """Let everything arrive, check that no stream is stuck, answer all: nothing is left."""
-        if not hasattr(self, "client"):
-            return
         self.settle()
-        for side in (self.client, self.server):
-            for call in side.asked:
-                self.check_not_stuck(side, call)
-            while side.asked:
-                side.say(side.protocol.respond(side.asked.pop(), b"null"))
+        for side, call in self.asked():
+            self.check_not_stuck(side, call)
+            side.asked.remove(call)
+            side.say(side.protocol.respond(call, b"null"))
         self.settle()
-        for side in (self.client, self.server):
+        for side in self.sides:
             assert len(side.protocol.outgoing) == len(side.protocol.incoming) == 0
             assert all(story.is_done for story in side.stories)
-
-    def settle(self) -> None:
-        sides = {"client": self.client, "server": self.server}
-        while any(each.wire or each.calls or each.control for each in sides.values()):
-            for name, side in sides.items():
-                side.write(10)
-                self.deliver(name)
-                for story in side.stories:
-                    while story.consumed < len(story.received):
-                        self.consume_one(side, story)
 
     def check_not_stuck(self, side: Side, call: IncomingCall) -> None:
         """A stream whose values are all consumed has room for an item of any size."""
@@ -335,5 +355,15 @@ class TwoPeers(RuleBasedStateMachine):
             assert call.credit.allows(10**9)
 
 
+def fitting(credit: SendCredit, sizes: Sequence[int]) -> list[bytes]:
+    """Take as many values as may leave now, as one message."""
+    if sizes and sizes[0] > credit.bytes_left:
+        sizes = sizes[:1] if credit.allows(sizes[0]) else []
+        return [b"1" * size for size in sizes]
+    within = takewhile(lambda total: total <= credit.bytes_left, accumulate(sizes))
+    count = min(len(list(within)), credit.items_left)
+    return [b"1" * size for size in sizes[:count]]
+
+
 TestTwoPeers = TwoPeers.TestCase
-TestTwoPeers.settings = settings(max_examples=60, stateful_step_count=50)
+TestTwoPeers.settings = settings(max_examples=120, stateful_step_count=60)
