@@ -1,0 +1,51 @@
+"""Which exception comes out of a nursery that is an inner matter."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from farcall._nursery import open_owned_nursery
+
+
+async def fail(error: Exception) -> None:
+    raise error
+
+
+async def test_a_single_error_comes_out_as_itself() -> None:
+    """That of the body or of a task; the others were only cancelled."""
+    with pytest.raises(KeyError) as of_body:
+        async with open_owned_nursery():
+            raise KeyError("body")
+    with pytest.raises(KeyError, match="task"):
+        async with open_owned_nursery() as nursery:
+            nursery.start_soon(fail, KeyError("task"))
+
+    assert of_body.value.__context__ is None
+
+
+async def test_several_errors_stay_a_group() -> None:
+    """None of them is hidden."""
+    with pytest.RaisesGroup(KeyError, ValueError):
+        async with open_owned_nursery() as nursery:
+            nursery.start_soon(fail, KeyError("task"))
+            nursery.start_soon(fail, ValueError("task"))
+
+
+async def test_a_group_of_the_user_stays_whole() -> None:
+    """Only the nursery's own layer is taken off."""
+    with pytest.RaisesGroup(KeyError):
+        async with open_owned_nursery():
+            raise ExceptionGroup("mine", [KeyError("x")])
+
+
+async def test_cancellation_passes_through() -> None:
+    """As one Cancelled, which the scope that asked for it catches."""
+    with trio.CancelScope() as scope:
+        async with open_owned_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            scope.cancel()
+            with pytest.raises(trio.Cancelled):
+                await trio.sleep_forever()
+
+    assert scope.cancelled_caught
