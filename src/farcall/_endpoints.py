@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
 
 from farcall._contract.spec import SignalSpec
-from farcall._declare import Method, Service, service_of
+from farcall._declare import (
+    Method,
+    Rule,
+    Service,
+    SignalEntry,
+    service_of_object,
+    site_of_attribute,
+)
 from farcall._signals import SignalState
-from farcall.errors import DeclarationError
-
-_T = TypeVar("_T")
 
 
 @attrs.frozen
@@ -55,10 +59,11 @@ class Endpoints:
         Raises:
             DeclarationError: an object is no service, or two offer the same wire name.
         """
-        services = [(service_of(target), target) for target in targets]
+        services = [(service_of_object(target), target) for target in targets]
+        _check_names(service for service, _ in services)
         return cls(
-            methods=dict(_unique(_methods(services))),
-            signals=dict(_unique(_signals(services))),
+            methods=dict(_methods(services)),
+            signals=dict(_signals(services)),
             contracts={service.spec.name: service.digest for service, _ in services},
             background=tuple(
                 getattr(target, name) for service, target in services for name in service.background
@@ -81,16 +86,16 @@ def _signals(services: _Services) -> Iterator[tuple[str, EventSource]]:
             yield name, EventSource(entry.spec, entry.signal.state(target))
 
 
-def _unique(items: Iterator[tuple[str, _T]]) -> Iterator[tuple[str, _T]]:
-    seen: set[str] = set()
-    for name, item in items:
-        if name in seen:
-            raise DeclarationError(
-                "FC401",
-                "serve()",
-                name,
-                "two of the served objects offer this name",
-                "Give one of their services another name, or serve them at different paths",
-            )
-        seen.add(name)
-        yield name, item
+def _check_names(services: Iterable[Service]) -> None:
+    owners: dict[str, Service] = {}
+    for service in services:
+        members: dict[str, Method | SignalEntry] = {**service.methods, **service.signals}
+        for name, member in members.items():
+            if name in owners:
+                other = owners[name].cls.__name__
+                raise site_of_attribute(service.cls, member.attribute).error(
+                    Rule.SERVED_TWICE,
+                    f"{other} is served at the same path and offers {name}, too",
+                    "Give one of the services another name, or another path",
+                )
+            owners[name] = service

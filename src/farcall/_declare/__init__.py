@@ -15,6 +15,7 @@ from farcall._declare.methods import Method, method_of
 from farcall._declare.rules import Rule
 from farcall._declare.service import Service
 from farcall._declare.signals import SignalEntry
+from farcall._declare.sites import site_of_attribute
 
 __all__ = [
     "Method",
@@ -30,5 +31,6 @@ __all__ = [
     "service",
     "service_of",
     "service_of_object",
+    "site_of_attribute",
     "stream",
 ]
