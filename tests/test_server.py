@@ -106,7 +106,8 @@ async def test_an_object_that_is_no_service_is_refused() -> None:
 
 async def test_a_name_that_two_objects_offer_is_refused() -> None:
     """At one path every name means one thing."""
-    with pytest.raises(farcall.DeclarationError, match=r"FC135 Shout\.say: Echo is served at the same path"):
+    words = r"FC135 Shout\.say: Echo is served at the same path"
+    with pytest.raises(farcall.DeclarationError, match=words):
         await farcall.serve([Echo(), Shout()], 0)
 
 
