@@ -320,6 +320,7 @@ async def test_a_plain_peer_that_does_not_read_is_closed_with_1013() -> None:
         await trio.testing.wait_all_tasks_blocked()
 
         assert client.reason is not None
+        assert client.reason.code == 1013
         assert feed.texts._state.subscribers == 0
 
 

@@ -141,7 +141,8 @@ class EventFeed:
     def _wake(self) -> None:
         if self.buffer.missed:
             problem = f"events of {self._name} were not read (the limit subscription buffer)"
-            self._link.abort(CloseCode.SLOW_CONSUMER, problem)
+            self.detach()
+            self._link.hang_up(CloseCode.SLOW_CONSUMER, problem)
         else:
             self._link.put_stream(self)
 

@@ -38,7 +38,8 @@ class Lanes:
         self._control: deque[Message] = deque()
         self._credits: dict[RequestId, Credit] = {}
         self._calls: deque[Message] = deque()
-        self._streams: deque[StreamQueue] = deque()
+        # A dict is the set that keeps an order: streams are many, and put at each emit.
+        self._streams: dict[StreamQueue, None] = {}
         self._is_streams_turn = False
         self._pings: deque[bytes] = deque()
 
@@ -69,7 +70,7 @@ class Lanes:
     def put_stream(self, queue: StreamQueue) -> None:
         """Note that a stream has something to send; it is asked until it has nothing left."""
         if queue not in self._streams:
-            self._streams.append(queue)
+            self._streams[queue] = None
             self._wake()
 
     def withdraw(self, message: Message) -> None:
@@ -103,9 +104,11 @@ class Lanes:
     def _pop_stream(self) -> Message | None:
         """Ask the streams in turn; one that has nothing to send leaves until it is put again."""
         while self._streams:
-            queue = self._streams.popleft()
+            queue = next(iter(self._streams))
             message = queue.pop()
+            # It may have put itself again meanwhile; either way it goes to the end, or leaves.
+            del self._streams[queue]
             if message is not None:
-                self._streams.append(queue)
+                self._streams[queue] = None
                 return message
         return None

@@ -174,6 +174,12 @@ class Link:
         """Wait until the link has ended."""
         await self._closed.wait()
 
+    def hang_up(self, code: int, problem: str) -> None:
+        """Close because of what the peer did; what waits for it is not sent any more."""
+        logger.warning("%s: closing with %d: %s", self.endpoint.peer, code, problem)
+        self._note_end(CloseReason(code, problem, remote=False))
+        self.start_soon(self._transport.aclose, code, problem)
+
     def abort(self, code: int, reason: str) -> None:
         """Hang up at once; `code` and `reason` tell this side why."""
         self._note_end(CloseReason(code, reason, remote=False))
@@ -412,7 +418,7 @@ class Link:
             case events.Stray(problem):
                 self._on_stray(problem)
             case events.Violation(code, problem):
-                self._on_violation(code, problem)
+                self.hang_up(code, problem)
             case _:
                 self._pass_on(event)
 
@@ -441,8 +447,3 @@ class Link:
     def _on_stray(self, problem: str) -> None:
         self._strays += 1
         logger.debug("%s: %s", self.endpoint.peer, problem)
-
-    def _on_violation(self, code: int, problem: str) -> None:
-        logger.warning("%s: closing with %d: %s", self.endpoint.peer, code, problem)
-        self._note_end(CloseReason(code, problem, remote=False))
-        self.start_soon(self._transport.aclose, code, problem)
