@@ -1,0 +1,61 @@
+"""Stubs, proxies and sessions: right uses by `assert_type`, wrong ones by an ignored error."""
+
+from __future__ import annotations
+
+from typing import Any, assert_type
+
+import farcall
+from examples.market.service import Market
+from farcall import Session, Subscription
+from farcall.testing import Pair, open_pair
+from stubs.market import MarketProxy, Quote
+
+
+async def calls(market: MarketProxy) -> None:
+    assert_type(await market.quote("ACME"), Quote)
+    assert_type(await market.symbols(), list[str])
+    assert_type(await market.buy("ACME", 3, limit=1.5), str)
+
+    await market.quote(7)  # type: ignore[arg-type]
+    await market.quote()  # type: ignore[call-arg]
+    await market.quote("ACME", "GLOBEX")  # type: ignore[call-arg]
+    await market.buy("ACME", "3")  # type: ignore[arg-type]
+    await market.buy("ACME", 3, 1.5)  # type: ignore[call-arg]
+    await market.sell("ACME")  # type: ignore[attr-defined]
+    market.quote("ACME").price  # type: ignore[attr-defined]
+    (await market.quote("ACME")).cost  # type: ignore[attr-defined]
+
+
+async def signals(market: MarketProxy) -> None:
+    async with market.ticked.subscribe(key="ACME", on_lag="latest") as ticks:
+        assert_type(ticks, Subscription[Quote])
+        async for tick in ticks:
+            assert_type(tick, Quote)
+
+    market.ticked.subscribe(on_lag="never")  # type: ignore[arg-type]
+    market.ticked.emit(Quote("ACME", 1.0))  # type: ignore[attr-defined]
+
+
+async def connecting() -> None:
+    async with farcall.connect("ws://a", MarketProxy) as stub:
+        assert_type(stub, MarketProxy)
+    async with farcall.connect("ws://a", Market) as typed:
+        assert_type(typed, Market)
+    async with farcall.connect("ws://a") as session:
+        assert_type(session, Session)
+    async with open_pair(Market(), MarketProxy) as pair:
+        assert_type(pair, Pair[MarketProxy])
+        assert_type(pair.client, MarketProxy)
+
+    farcall.connect("ws://a", dialect="morse")  # type: ignore[call-overload]
+    farcall.connect(8765)  # type: ignore[call-overload]
+
+
+async def sessions(session: Session) -> None:
+    assert_type(await session.call("add", 2, 3, returns=int), int)
+    assert_type(await session.call("add", a=2, b=3), Any)
+    assert_type(session.proxy(MarketProxy), MarketProxy)
+    async with session.subscribe("tick", returns=int) as numbers:
+        assert_type(numbers, Subscription[int])
+    async with session.subscribe("tick") as values:
+        assert_type(values, Subscription[Any])
