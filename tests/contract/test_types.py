@@ -225,6 +225,8 @@ def definition(annotation: object) -> Definition:
         (list[Annotated[list[Annotated[int, "n"]], "m"]], ArrayOf("list", ArrayOf("list", INT))),
         (UserId, Ref("UserId")),
         (Color, Ref("Color")),
+        (tuple[UserId, UserId], TupleOf((Ref("UserId"), Ref("UserId")))),
+        (tuple[Color, Color], TupleOf((Ref("Color"), Ref("Color")))),
         (Quote, Ref("Quote")),
         (Tree[int], Ref("Tree", (INT,))),
         (Tree[Tree[int]], Ref("Tree", (Ref("Tree", (INT,)),))),

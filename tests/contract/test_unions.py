@@ -58,7 +58,7 @@ DEFINITIONS: dict[str, Definition] = {
         record("Maybe", field("m", is_required=False)),
         record("Typed", field("type", STR), field("t")),
         record("Typeless", field("type", STR)),
-        record("Cat", field("type", LiteralOf(("cat", "kitten")))),
+        record("Cat", field("type", LiteralOf(("kitten", "cat")))),
         record("Dog", field("type", LiteralOf((EnumMember("Color", "RED"),)))),
         record("Kitten", field("type", LiteralOf(("kitten",)))),
         record("Loose", field("type", LiteralOf(("loose",)), is_required=False)),

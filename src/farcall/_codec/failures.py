@@ -13,8 +13,6 @@ from farcall._codec.shape import is_object
 from farcall._codec.text import decoded, encoded
 from farcall.errors import RESERVED_CODES, ApplicationError
 
-_AT = "error.data"
-
 
 class ErrorCodec:
     """Carries the declared errors of one method over the wire.
@@ -49,8 +47,9 @@ class ErrorCodec:
             EncodeError: a field is not of its type.
         """
         cls = self._declared_class(exc)
+        name = cls.__name__
         write = self._codecs[cls].strict.write
-        data = encoded(lambda each: {"code": cls.__name__, "fields": write(each)}, exc, _AT)
+        data = encoded(lambda each: {"code": name, "fields": write(each)}, exc, name)
         # A lone surrogate in a field's text was refused above; one in `__str__` is spelled out.
         message = str(exc).encode(errors="backslashreplace").decode()
         return int(cls.code), message, data
@@ -64,7 +63,7 @@ class ErrorCodec:
         if data is None or code in RESERVED_CODES:
             return None
         try:
-            exc = decoded(self._read, data, _AT)
+            exc = decoded(self._read, data, "error.data")
         except Faults:
             return None
         if exc is not None:

@@ -26,6 +26,9 @@ MAX_EXPONENT = 6144
 """The range of IEEE 754 decimal128. A handler that rounds ``1E+999999999`` would otherwise make
 a number of a billion digits."""
 
+MAX_SPLIT_SECONDS = 2**32
+"""Below it a float tells microseconds; above, a number that JavaScript could read does not."""
+
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -172,9 +175,9 @@ def _write_timedelta(value: Any) -> float:
     seconds, rest = divmod(value // _MICROSECOND, 1_000_000)
     if rest == 0:
         return seconds
-    if timedelta(seconds=(number := value.total_seconds())) != value:
-        raise mismatch("expected timedelta: too long to be told in microseconds")
-    return number
+    if abs(seconds) < MAX_SPLIT_SECONDS:
+        return value.total_seconds()
+    raise mismatch("expected timedelta in whole seconds, as it is longer than 136 years")
 
 
 def _is_date(value: object) -> bool:

@@ -64,7 +64,7 @@ def encoded(write: Callable[[T], Any], value: T, at: str) -> bytes:
 
 
 def _check_depth(data: Any) -> None:
-    level: list[Any] = [data]
+    level: list[Any] = [[data]]
     for _ in range(MAX_VALUE_DEPTH + 1):
         inside = (each.values() if is_object(each) else each for each in level)
         level = [part for parts in inside for part in parts if is_object(part) or is_array(part)]

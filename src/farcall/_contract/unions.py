@@ -262,7 +262,7 @@ def _tag_texts(field: FieldSpec | None, definitions: Named) -> list[str]:
     texts = forms.get("string")
     if len(forms) > 1 or texts is None:
         return []
-    return [text for text in texts if isinstance(text, str)]
+    return sorted(text for text in texts if isinstance(text, str))
 
 
 def _unique_fields(records: Sequence[dict[str, FieldSpec]]) -> dict[str, int]:

@@ -1,0 +1,59 @@
+"""The codec of one type."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import attrs
+import pytest
+
+from farcall._codec import Faults, UnsupportedType, codec_of
+from farcall.errors import EncodeError
+
+
+@attrs.frozen
+class Quote:
+    symbol: str
+
+
+def test_is_cached() -> None:
+    """A type has one codec, so that asking for it is cheap."""
+    assert codec_of(list[Quote]) is codec_of(list[Quote])
+    assert codec_of(Any) is codec_of(Any)
+
+
+def test_notes_without_hash() -> None:
+    """Notes of `Annotated` need no hash."""
+    assert codec_of(Annotated[int, []]).encode(1) == b"1"
+
+
+def test_types_that_are_equal() -> None:
+    """``Literal[1]`` and ``Literal[True]`` do not share a codec."""
+    assert codec_of(list[Literal[1]]).encode([1]) == b"[1]"
+    assert codec_of(list[Literal[True]]).encode([True]) == b"[true]"
+
+
+def test_unsupported() -> None:
+    """A type that cannot cross has no codec; asking twice tells twice."""
+    for _ in range(2):
+        with pytest.raises(UnsupportedType, match="complex is no type"):
+            codec_of(complex)
+
+
+def test_names_the_value() -> None:
+    """Errors call the value by the name it has for the reader of the message."""
+    codec = codec_of(Quote)
+
+    with pytest.raises(EncodeError, match=r"got int @ result\.symbol$"):
+        codec.encode(Quote(1), at="result")  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(Faults, match=r"expected str @ params\.quote\.symbol$"):
+        codec.decode(b'{"symbol":1}', unknown="refuse", at="params.quote")
+
+
+def test_unknown_fields() -> None:
+    """Unknown fields are refused or ignored, as the reader says."""
+    codec = codec_of(Quote)
+
+    assert codec.decode(b'{"symbol":"A","x":1}', unknown="ignore", at="a") == Quote("A")
+    with pytest.raises(Faults, match=r"unknown field @ a\.x$"):
+        codec.decode(b'{"symbol":"A","x":1}', unknown="refuse", at="a")

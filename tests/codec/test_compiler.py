@@ -1,0 +1,76 @@
+"""From a type, as data, to its shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import pytest
+
+from farcall._codec.compiler import Compiler
+from farcall._codec.scalars import SCALARS
+from farcall._codec.shape import Shape
+from farcall._contract.definitions import Definitions
+from farcall._contract.spec import Parameter
+from farcall._contract.types import describe
+
+
+@attrs.define
+class Tree:
+    children: Sequence[Tree]
+
+
+def shape_of(annotation: Any) -> Shape:
+    definitions = Definitions()
+    spec = describe(annotation, definitions)
+    return Compiler(definitions, refuses_unknown=True).shape(spec)
+
+
+def test_scalars_are_shared() -> None:
+    """The shape of a scalar is made once."""
+    assert shape_of(int) is SCALARS["int"]
+
+
+def test_recursive_record() -> None:
+    """A record that contains itself has a shape that contains itself."""
+    assert shape_of(Tree).read({"children": [{"children": []}]}) == Tree([Tree([])])
+
+
+def test_one_shape_for_each_record() -> None:
+    """A record that stands in a type twice has one shape."""
+    definitions = Definitions()
+    spec = describe(Tree, definitions)
+    compiler = Compiler(definitions, refuses_unknown=False)
+
+    assert compiler.shape(spec) is compiler.shape(spec)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "label"),
+    [
+        (int, "int"),
+        (list[int], "list"),
+        (tuple[int, str], "tuple"),
+        (dict[str, int], "dict"),
+        (Tree | list[int] | None, "list | null | Tree"),
+        (float | int | None, "float | int | null"),
+    ],
+)
+def test_label(annotation: Any, label: str) -> None:
+    """A shape is called like its type; of a union the records come last."""
+    assert shape_of(annotation).label == label
+
+
+def test_union_fits() -> None:
+    """A union is meant for what any of its members is meant for."""
+    union = shape_of(int | Tree | None)
+
+    assert all(map(union.fits, (1, None, Tree([]))))
+    assert not union.fits("a")
+
+
+def test_variable() -> None:
+    """A variable has no shape; arguments are put in before."""
+    with pytest.raises(AssertionError, match="has no argument"):
+        Compiler(Definitions(), refuses_unknown=True).shape(Parameter("T"))

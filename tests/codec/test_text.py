@@ -1,0 +1,115 @@
+"""Between JSON text and values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import msgspec
+import pytest
+
+from farcall._codec import Faults, codec_of, decode_json, encode_untyped
+from farcall._codec.text import MAX_VALUE_DEPTH, decoded, encoded
+from farcall._protocol.wire import MAX_DEPTH
+from farcall.errors import EncodeError
+from tests.codec.through import faults, refusal, write
+
+
+@attrs.define
+class Node:
+    children: list[Node] = attrs.field(factory=list)
+
+
+def nested(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth - 1):
+        value = [value]
+    return value
+
+
+def node(depth: int) -> Node:
+    value = Node()
+    for _ in range(depth - 1):
+        value = Node([value])
+    return value
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[", "nul", "NaN", "1.", "01", "{'a':1}", '"\\ud800"', '"\x00"', "1 2", "1e400"]
+)
+def test_no_json(text: str) -> None:
+    """What is no JSON is told as a fault of the whole."""
+    (fault,) = faults(Any, text)
+
+    assert fault.startswith("not JSON: ")
+    assert fault.endswith(" @ value")
+
+
+@pytest.mark.parametrize("text", [b"\xff", b'"\xed\xa0\x80"', b"[" * 100_000])
+def test_no_text(text: bytes) -> None:
+    """Neither bytes that are no UTF-8 nor endless nesting raise anything else."""
+    with pytest.raises(Faults):
+        decode_json(text)
+
+
+def test_reading_too_deep() -> None:
+    """A text that nests deeper than Python's stack goes is a fault, not a RecursionError."""
+
+    def read(data: object) -> object:
+        return read(data)
+
+    with pytest.raises(Faults, match="nested too deep @ result"):
+        decoded(read, b"1", "result")
+
+
+def test_raw() -> None:
+    """The text may be part of a larger one."""
+    assert codec_of(int).decode(msgspec.Raw(b"1"), unknown="refuse", at="a") == 1
+
+
+@pytest.mark.parametrize("annotation", [Any, object])
+def test_depth(annotation: Any) -> None:
+    """What is written leaves room for what stands around it in a message."""
+    assert MAX_VALUE_DEPTH + len("[{{[") == MAX_DEPTH
+
+    write(annotation, nested(MAX_VALUE_DEPTH))
+
+    too_deep = nested(MAX_VALUE_DEPTH + 1)
+    assert refusal(annotation, too_deep) == "nested deeper than 60 levels @ value"
+
+
+def test_depth_of_records() -> None:
+    """Each record and each list in it are a level."""
+    write(Node, node(MAX_VALUE_DEPTH // 2))
+
+    assert refusal(Node, node(MAX_VALUE_DEPTH // 2 + 1)) == "nested deeper than 60 levels @ value"
+
+
+def test_many_are_not_deep() -> None:
+    """Only nesting counts, not how many lists and brackets there are."""
+    write(list[list[str]], [["[{"]] * 200)
+
+
+def test_endless_value() -> None:
+    """A value that contains itself is an EncodeError, not a RecursionError."""
+    value: list[Any] = []
+    value.append(value)
+    endless = Node()
+    endless.children.append(endless)
+
+    assert refusal(Any, value) == "nested deeper than 60 levels @ value"
+    assert refusal(Node, endless) == "nested deeper than 60 levels @ value"
+
+
+def test_errors_hide_the_inside() -> None:
+    """An EncodeError shows no trace of how it was found."""
+    with pytest.raises(EncodeError) as caught:
+        encoded(codec_of(int).strict.write, "a", "value")
+
+    assert caught.value.__suppress_context__
+
+
+def test_untyped_depth() -> None:
+    """Values without a type have the same limit."""
+    with pytest.raises(EncodeError, match="nested deeper than 60 levels @ params"):
+        encode_untyped(nested(MAX_VALUE_DEPTH + 1), at="params")
