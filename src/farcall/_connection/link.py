@@ -149,10 +149,14 @@ class Link:
 
     async def flush(self) -> None:
         """Wait until the writer has nothing left that may be sent now."""
-        while (len(self.lanes) or not self._is_idle.is_set()) and not self.is_closed:
-            self._is_idle = trio.Event()
+        # Asked anew: that it was idle once does not mean that nothing is being sent now.
+        while not self.is_closed:
+            if self._is_idle.is_set():
+                self._is_idle = trio.Event()
             self._wake()
             await self._is_idle.wait()
+            if not len(self.lanes):
+                return
 
     async def drain(self, seconds: float) -> None:
         """Refuse new calls, let running ones end for at most `seconds`, and close with 1001."""
@@ -203,6 +207,7 @@ class Link:
         self.handler.on_closed()
 
     def lost(self, *, sent: bool) -> ConnectionLost:
+        """Make the error for what cannot be done because the link has ended."""
         reason = self.close_reason or CloseReason(1006, "")
         who = "the peer" if reason.remote else "this side"
         words = f": {reason.reason}" if reason.reason else ""
