@@ -35,19 +35,20 @@ def in_order(definitions: Sequence[Definition]) -> list[Definition]:
     return list(placed.values())
 
 
-def define(spec: Definition, names: Names) -> str:
+def define(spec: Definition, names: Names) -> Iterator[str]:
     """Write one definition, and its second name if it needs one."""
     match spec:
         case EnumSpec():
-            text = _enum(spec, names)
+            yield _enum(spec, names)
         case NewTypeSpec():
-            text = _new_type(spec, names)
+            yield _new_type(spec, names)
         case RecordSpec():
-            text = record(spec, names)
+            yield record(spec, names)
         case _:
             assert_never(spec)
     alias = names.alias(spec.name)
-    return text if alias is None else f"{text}\n\n\n{alias} = {spec.name}"
+    if alias is not None:
+        yield f"{alias} = {spec.name}"
 
 
 def _rank(spec: Definition) -> tuple[int, str]:

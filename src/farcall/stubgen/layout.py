@@ -32,6 +32,8 @@ class Brackets:
     items: tuple[Layout, ...]
     closing: str
     last_comma: LastComma = "broken"
+    breaks_first: bool = False
+    """Whether they are broken rather than what follows: parameters, before the type returned."""
 
 
 @attrs.frozen
@@ -49,13 +51,20 @@ class Parenthesized:
 
 
 @attrs.frozen
+class Value:
+    """The right side of an assignment: broken at its own brackets if those begin on the line."""
+
+    inner: Layout
+
+
+@attrs.frozen
 class Joined:
     """One thing after the other, each laid out for itself."""
 
     parts: tuple[Layout, ...]
 
 
-Layout: TypeAlias = str | Brackets | Union | Parenthesized | Joined
+Layout: TypeAlias = str | Brackets | Union | Parenthesized | Value | Joined
 
 
 def joined(*parts: Layout) -> Joined:
@@ -90,7 +99,7 @@ def flat(layout: Layout) -> str:
             return opening + ", ".join(map(flat, items)) + comma + closing
         case Union(members):
             return " | ".join(map(flat, members))
-        case Parenthesized(inner):
+        case Parenthesized(inner) | Value(inner):
             return flat(inner)
         case Joined(parts):
             return "".join(map(flat, parts))
@@ -103,26 +112,37 @@ def _lay(layout: Layout, indent: int, column: int, after: int) -> str:
     if isinstance(layout, Joined):
         return _lay_joined(layout.parts, indent, column, after)
     whole = flat(layout)
-    return whole if column + width(whole) + after <= WIDTH else _broken(layout, indent, after)
+    if column + width(whole) + after <= WIDTH:
+        return whole
+    if isinstance(layout, Value) and _breaks_on_line(layout.inner, column):
+        return _lay(layout.inner, indent, column, after)
+    return _broken(layout, indent, column, after)
 
 
 def _lay_joined(parts: tuple[Layout, ...], indent: int, column: int, after: int) -> str:
     text = ""
     for number, part in enumerate(parts, 1):
-        rest, breaks = _head(Joined(parts[number:]))
         last_line = text.rpartition("\n")[2]
         start = width(last_line) if "\n" in text else column + width(text)
-        text += _lay(part, indent, start, rest if breaks else rest + after)
+        text += _lay(part, indent, start, _columns_after(part, Joined(parts[number:]), after))
     return text
 
 
-def _broken(layout: Layout, indent: int, after: int) -> str:
+def _columns_after(part: Layout, rest: Joined, after: int) -> int:
+    """Tell the columns that `part` has to leave free on its last line."""
+    if isinstance(part, Brackets) and part.breaks_first:
+        return width(flat(rest)) + after
+    columns, breaks = _head(rest)
+    return columns if breaks else columns + after
+
+
+def _broken(layout: Layout, indent: int, column: int, after: int) -> str:
     match layout:
         case Brackets(items=items) if items:
             return _broken_brackets(layout, indent)
         case Union(members):
-            return _broken_union(members, indent, after)
-        case Parenthesized(inner) if _may_break(inner) or _fits_alone(inner, indent):
+            return _broken_union(members, indent, column, after)
+        case Parenthesized(inner) | Value(inner) if _gains_from_parentheses(inner, indent):
             return _broken_brackets(Brackets("(", (inner,), ")", "never"), indent)
         case _:
             return flat(layout)
@@ -137,13 +157,13 @@ def _broken_brackets(brackets: Brackets, indent: int) -> str:
     return f"{brackets.opening}\n{' ' * inside}{lines}{comma}\n{' ' * indent}{brackets.closing}"
 
 
-def _broken_union(members: tuple[Layout, ...], indent: int, after: int) -> str:
+def _broken_union(members: tuple[Layout, ...], indent: int, column: int, after: int) -> str:
     first, *middle, last = members
-    column = indent + len("| ")
+    inside = indent + len("| ")
     laid = [
-        _lay(first, indent, indent, 0),
-        *(_lay(member, indent, column, 0) for member in middle),
-        _lay(last, indent, column, after),
+        _lay(first, indent, column, 0),
+        *(_lay(member, indent, inside, 0) for member in middle),
+        _lay(last, indent, inside, after),
     ]
     return f"\n{' ' * indent}| ".join(laid)
 
@@ -158,6 +178,8 @@ def _head(layout: Layout) -> tuple[int, bool]:
         case Union(members):
             columns, breaks = _head(members[0])
             return (columns, True) if breaks else (columns + 1, True)
+        case Value():
+            return width("("), True
         case _:
             return width(flat(layout)), False
 
@@ -172,12 +194,14 @@ def _head_of_all(parts: tuple[Layout, ...]) -> tuple[int, bool]:
     return total, False
 
 
-def _may_break(layout: Layout) -> bool:
-    return _head(layout)[1]
+def _breaks_on_line(layout: Layout, column: int) -> bool:
+    columns, breaks = _head(layout)
+    return breaks and column + columns <= WIDTH
 
 
-def _fits_alone(layout: Layout, indent: int) -> bool:
-    return indent + INDENT + width(flat(layout)) <= WIDTH
+def _gains_from_parentheses(layout: Layout, indent: int) -> bool:
+    """Say whether a line of its own is enough, or else brackets let it be broken there."""
+    return _head(layout)[1] or indent + INDENT + width(flat(layout)) <= WIDTH
 
 
 def width(text: str) -> int:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
 from inspect import cleandoc
 
 from farcall.stubgen.layout import Brackets, LastComma, Layout, call, joined
 from farcall.stubgen.names import Names
 
 _QUOTES = '"""'
+
+_AMBIGUOUS_QUOTES = re.compile(r'\A"|"{3,}|"\Z')
+"""Those that would be taken for a part of the quotes around a docstring, or for their end."""
 
 
 def string(value: str) -> str:
@@ -31,13 +35,13 @@ def docstring(text: str | None, indent: int = 0) -> list[str]:
     Returns:
         Its lines; none where there is no text.
     """
-    lines = [line.rstrip() for line in cleandoc(text or "").rstrip().split("\n")]
+    lines = [line.rstrip() for line in cleandoc(text or "").strip().split("\n")]
     if lines == [""]:
         return []
-    pad = " " * indent
-    first, *others = _quotable(lines)
-    shown = [pad + first, *(pad + line if line else "" for line in others)]
-    return [*shown, pad + _QUOTES] if others else [shown[0] + _QUOTES]
+    if len(lines) > 1:
+        lines.append("")  # the closing quotes stand on a line of their own
+    quoted = f"{_quotable(lines)}{_QUOTES}".split("\n")
+    return [" " * indent + line if line else "" for line in quoted]
 
 
 def constant(value: None | bool | int | float | str | bytes) -> str:
@@ -109,12 +113,13 @@ def _escaped(character: str, quote: str) -> str:
     return f"\\{quote}" if character == quote else repr(character)[1:-1]
 
 
-def _quotable(lines: list[str]) -> list[str]:
-    """Escape what may not stand between triple quotes; raw where backslashes are all there is."""
+def _quotable(lines: list[str]) -> str:
+    """Put opening quotes before a text, and escape what may not follow them.
+
+    Backslashes alone need no escapes in a raw string, which is easier to read.
+    """
     text = "\n".join(lines)
-    if _is_raw(text):
-        return f"r{_QUOTES}{text}".split("\n")
-    return (_QUOTES + _escaped_text(text)).split("\n")
+    return f"r{_QUOTES}{text}" if _is_raw(text) else _QUOTES + _escaped_text(text)
 
 
 def _is_raw(text: str) -> bool:
@@ -125,7 +130,4 @@ def _is_raw(text: str) -> bool:
 
 def _escaped_text(text: str) -> str:
     escaped = "".join(each if each in "\n'\"" else repr(each)[1:-1] for each in text)
-    escaped = escaped.replace(_QUOTES, '\\"\\"\\"')
-    if escaped.startswith('"'):
-        escaped = f"\\{escaped}"
-    return f'{escaped[:-1]}\\"' if escaped.endswith('"') else escaped
+    return _AMBIGUOUS_QUOTES.sub(lambda found: '\\"' * len(found[0]), escaped)

@@ -46,7 +46,8 @@ def render(spec: ServiceSpec, digest: str) -> str:
         The source, the same for the same service, formatted as by ``ruff format``.
     """
     names = Names(spec)
-    definitions = [define(each, names) for each in in_order(spec.definitions)]
+    ordered = in_order(spec.definitions)
+    definitions = [block for each in ordered for block in define(each, names)]
     stub = proxy(spec, digest, names)
     variables = [_variable(each, names) for each in names.variables]
     exported = sorted([names.proxy, *(each.name for each in spec.definitions)])

@@ -20,8 +20,8 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
     "decimal": ("Decimal",),
     "enum": ("Enum", "IntEnum", "StrEnum"),
     "typing": (
-        *("ClassVar", "Generic", "Literal", "NamedTuple"),
-        *("NewType", "NotRequired", "TypedDict", "TypeVar"),
+        *("Generic", "Literal", "NamedTuple", "NewType"),
+        *("NotRequired", "TypedDict", "TypeVar"),
     ),
     "uuid": ("UUID",),
 }

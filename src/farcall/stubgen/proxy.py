@@ -6,7 +6,16 @@ from collections.abc import Iterator
 
 from farcall._contract.spec import ArgumentSpec, MethodSpec, ServiceSpec, SignalSpec
 from farcall.stubgen.annotations import annotation, inner_annotation
-from farcall.stubgen.layout import INDENT, Brackets, Layout, call, joined, statement, subscript
+from farcall.stubgen.layout import (
+    INDENT,
+    Brackets,
+    Layout,
+    Value,
+    call,
+    joined,
+    statement,
+    subscript,
+)
 from farcall.stubgen.literals import docstring, expression, is_mutable, string
 from farcall.stubgen.names import Names
 
@@ -40,13 +49,13 @@ def _signal(spec: SignalSpec, names: Names) -> str:
     remote_signal = f"{names.module('farcall')}.RemoteSignal"
     typed = subscript(remote_signal, [inner_annotation(spec.value, names)])
     made = call(remote_signal, [string(spec.wire_name)])
-    line = statement(joined(f"{spec.name}: ", typed, " = ", made), INDENT)
+    line = statement(joined(f"{spec.name}: ", typed, " = ", Value(made)), INDENT)
     return "\n".join([line, *docstring(spec.doc, INDENT)])
 
 
 def _method(spec: MethodSpec, names: Names) -> str:
     decorator = call(f"@{names.module('farcall')}.endpoint", _options(spec, names))
-    parameters = Brackets("(", tuple(_parameters(spec, names)), ")")
+    parameters = Brackets("(", tuple(_parameters(spec, names)), ")", breaks_first=True)
     result = annotation(spec.result, names)
     signature = joined(f"async def {spec.name}", parameters, " -> ", result, ":")
     return "\n".join(

@@ -13,6 +13,7 @@ from farcall.stubgen.layout import (
     Brackets,
     Layout,
     Parenthesized,
+    Value,
     call,
     flat,
     joined,
@@ -61,17 +62,16 @@ def _header(spec: RecordSpec, names: Names) -> Layout:
 
 def _body(spec: RecordSpec, names: Names) -> list[str]:
     doc = docstring(spec.doc, INDENT)
-    fields = [*_code(spec, names), *(_field(each, spec, names) for each in spec.fields)]
+    fields = [*_code(spec), *(_field(each, spec, names) for each in spec.fields)]
     if not fields:
         return doc or [" " * INDENT + "pass"]
     return [*doc, "", *fields] if doc else fields
 
 
-def _code(spec: RecordSpec, names: Names) -> list[str]:
-    if spec.code in (None, ErrorCode.APPLICATION):
-        return []
-    whole = names.builtin("int")
-    return [statement(f"code: {names.standard('ClassVar')}[{whole}] = {spec.code:d}", INDENT)]
+def _code(spec: RecordSpec) -> list[str]:
+    is_default = spec.code in (None, ErrorCode.APPLICATION)
+    # The annotation is inherited, and says that this is no field.
+    return [] if is_default else [f"{' ' * INDENT}code = {spec.code}"]
 
 
 def _field(field: FieldSpec, spec: RecordSpec, names: Names) -> str:
@@ -79,7 +79,7 @@ def _field(field: FieldSpec, spec: RecordSpec, names: Names) -> str:
         return statement(joined(field.name, ": ", _entry(field, names)), INDENT)
     typed = joined(field.name, ": ", annotation(field.type, names))
     value = _value(field, spec, names)
-    return statement(typed if value is None else joined(typed, " = ", value), INDENT)
+    return statement(typed if value is None else joined(typed, " = ", Value(value)), INDENT)
 
 
 def _entry(field: FieldSpec, names: Names) -> Layout:
@@ -97,8 +97,7 @@ def _value(field: FieldSpec, spec: RecordSpec, names: Names) -> Layout | None:
         return _default(field.default, names) if field.default else None
     options = _options(field, spec, names)
     if not options or list(options) == ["default"]:
-        value = options.get("default")
-        return Parenthesized(value) if isinstance(value, str) else value
+        return options.get("default")
     written = [joined(f"{name}=", value) for name, value in options.items()]
     if spec.kind == "dataclass":
         return call(names.standard("field"), written)

@@ -1,0 +1,323 @@
+"""Random contracts, as unpleasant as a service could make them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from inspect import cleandoc
+from keyword import iskeyword
+from typing import Literal, TypeVar, get_args
+
+import attrs
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from farcall._contract.literals import literal_source
+from farcall._contract.spec import (
+    ArgumentSpec,
+    ArrayOf,
+    Default,
+    Definition,
+    EnumMember,
+    EnumSpec,
+    FieldSpec,
+    LiteralOf,
+    LiteralValue,
+    MapOf,
+    MethodSpec,
+    NewTypeSpec,
+    Parameter,
+    RecordSpec,
+    Ref,
+    Scalar,
+    ScalarName,
+    ServiceSpec,
+    SignalSpec,
+    TupleOf,
+    TypeSpec,
+    UnionOf,
+)
+
+AWKWARD = ("int", "list", "date", "field", "attrs", "farcall", "builtins", "typing", "Quote", "T")
+"""Names that a generated module has other uses for."""
+
+X = TypeVar("X")
+
+Kind = Literal["attrs", "dataclass", "typeddict", "namedtuple", "error"]
+Base = Literal["Enum", "IntEnum", "StrEnum"]
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+texts = st.text("aé\"'\\\n\t {}\u3000日\u0301\x00", max_size=12) | st.text("word ", max_size=90)
+docs = st.none() | texts.map(cleandoc)
+members = st.sampled_from(AWKWARD) | st.text(LETTERS, min_size=1, max_size=30)
+names = members.filter(lambda name: not iskeyword(name))
+keys = names | st.sampled_from(["class", "content-type", "a b", "1", "__x", 'say "hi"'])
+awkward_classes = st.sampled_from(["Literal", "UUID", "T", "date", "Quote", "attrs", "TypeVar"])
+class_names = awkward_classes | st.text(LETTERS, min_size=6, max_size=40).map(str.capitalize)
+
+scalars = st.sampled_from(get_args(ScalarName)).map(Scalar)
+atoms = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**30), 10**30),
+    st.floats(allow_nan=False, allow_infinity=False),
+    texts,
+    st.binary(max_size=8),
+)
+hashables = st.recursive(
+    atoms,
+    lambda inner: st.lists(inner, max_size=5).map(tuple) | st.frozensets(inner, max_size=4),
+    max_leaves=8,
+)
+values = st.recursive(
+    hashables,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=8),
+        st.dictionaries(hashables, inner, max_size=5),
+        st.sets(hashables, max_size=5),
+    ),
+    max_leaves=12,
+)
+
+
+NUMBER = Scalar("int")
+numbers = st.integers(0, 9)
+constants = st.none() | st.booleans() | st.integers(-9, 9999) | texts | st.binary(max_size=9)
+members_of_enums = numbers.map(lambda number: EnumMember("", str(number)))
+literals = st.lists(constants | members_of_enums, min_size=1, max_size=9).map(tuple)
+
+
+def _containers(inner: SearchStrategy[TypeSpec]) -> SearchStrategy[TypeSpec]:
+    several = st.lists(inner, min_size=2, max_size=4).map(tuple)
+    return st.one_of(
+        st.builds(ArrayOf, st.sampled_from(["list", "tuple", "frozenset", "sequence"]), inner),
+        st.builds(MapOf, st.sampled_from(["dict", "mapping"]), inner, inner),
+        st.lists(inner, max_size=3).map(lambda items: TupleOf(tuple(items))),
+        several.map(UnionOf),
+        st.builds(Ref, numbers.map(str), several),
+    )
+
+
+shapes = st.recursive(
+    st.one_of(
+        scalars,
+        literals.map(LiteralOf),
+        st.builds(Ref, numbers.map(str)),
+        st.builds(Parameter, numbers.map(str)),
+    ),
+    _containers,
+    max_leaves=6,
+)
+"""Types in which numbers stand for the names of what is defined, which `Scope.settle` replaces."""
+
+sources = st.just("None") | values.map(literal_source)
+defaults = st.none() | st.builds(Default, sources) | members_of_enums
+
+
+@attrs.frozen
+class Scope:
+    """What a type may refer to."""
+
+    plain: tuple[str, ...] = ()
+    """Definitions that take no arguments."""
+    generic: tuple[tuple[str, int], ...] = ()
+    """Those that do, each with their number."""
+    members: tuple[EnumMember, ...] = ()
+    parameters: tuple[str, ...] = ()
+
+    def settle(self, shape: TypeSpec) -> TypeSpec:
+        """Put names for the numbers in a shape."""
+        match shape:
+            case Ref(number, ()):
+                return Ref(_pick(self.plain, number)) if self.plain else NUMBER
+            case Ref(number, arguments):
+                return self._generic(number, arguments)
+            case Parameter(number):
+                return Parameter(_pick(self.parameters, number)) if self.parameters else NUMBER
+            case LiteralOf(values):
+                return LiteralOf(tuple(self._constant(value) for value in values))
+            case ArrayOf(kind, item):
+                return ArrayOf(kind, self.settle(item))
+            case MapOf(kind, key, value):
+                return MapOf(kind, self.settle(key), self.settle(value))
+            case TupleOf(items):
+                return TupleOf(tuple(map(self.settle, items)))
+            case UnionOf(items):
+                return _union(tuple(map(self.settle, items)))
+            case _:
+                return shape
+
+    def default(self, drawn: Default | EnumMember | None) -> Default | None:
+        """Make a default of a member that has no name yet."""
+        if not isinstance(drawn, EnumMember):
+            return drawn
+        member = _pick(self.members, drawn.name) if self.members else None
+        return Default(f"{member.enum}.{member.name}") if member else None
+
+    def _generic(self, number: str, arguments: tuple[TypeSpec, ...]) -> TypeSpec:
+        if not self.generic:
+            return self.settle(arguments[0])
+        name, count = _pick(self.generic, number)
+        return Ref(name, tuple(map(self.settle, arguments[:count])))
+
+    def _constant(self, value: LiteralValue) -> LiteralValue:
+        if not isinstance(value, EnumMember):
+            return value
+        return _pick(self.members, value.name) if self.members else None
+
+
+def _pick(choices: Sequence[X], number: str) -> X:
+    return choices[int(number) % len(choices)]
+
+
+def _union(members: tuple[TypeSpec, ...]) -> TypeSpec:
+    """Make a union as they are in a contract: without unions in it, and nothing twice."""
+    parts = [each.members if isinstance(each, UnionOf) else (each,) for each in members]
+    once = tuple(dict.fromkeys(sum(parts, ())))
+    return UnionOf(once) if len(once) > 1 else once[0]
+
+
+def members_of(enums: Sequence[EnumSpec]) -> tuple[EnumMember, ...]:
+    """List the members that can be written with a dot, also inside of another class."""
+    return tuple(
+        EnumMember(enum.name, name)
+        for enum in enums
+        for name, _ in enum.members
+        if name.isidentifier() and not iskeyword(name) and not name.startswith("_")
+    )
+
+
+@st.composite
+def enums(draw: DrawFn, name: str) -> EnumSpec:
+    """Make enums, some with members that cannot stand in a class body."""
+    member_names = draw(st.lists(keys, min_size=1, max_size=4, unique=True))
+    base: Base = draw(st.sampled_from(get_args(Base)))
+    kinds = {"Enum": texts | st.integers(), "IntEnum": st.integers(), "StrEnum": texts}
+    count = len(member_names)
+    values = draw(st.lists(kinds[base], min_size=count, max_size=count, unique=True))
+    members = tuple(zip(member_names, values, strict=True))
+    return EnumSpec(name, base, members, draw(docs))
+
+
+@st.composite
+def records(draw: DrawFn, name: str, parameters: Sequence[str], scope: Scope) -> RecordSpec:
+    """Make records of each kind."""
+    kind: Kind = draw(st.sampled_from(get_args(Kind)))
+    odd_keys = kind == "typeddict" and not parameters
+    field_names = draw(st.lists(keys if odd_keys else names, max_size=4, unique=True))
+    inside = attrs.evolve(scope, parameters=tuple(parameters))
+    can_be_keyword = kind in ("attrs", "dataclass", "error")
+    fields = [
+        FieldSpec(
+            each,
+            inside.settle(draw(shapes)),
+            scope.default(draw(defaults)),
+            can_be_keyword and draw(st.booleans()),
+        )
+        for each in field_names
+    ]
+    return RecordSpec(
+        name,
+        kind,
+        # As Python wants them; those with a default last.
+        tuple(sorted(fields, key=lambda field: field.default is not None)),
+        tuple(parameters),
+        frozen=kind in ("attrs", "dataclass") and draw(st.booleans()),
+        code=draw(st.integers(1, 9)) if kind == "error" else None,
+        doc=draw(docs),
+    )
+
+
+@st.composite
+def arguments(draw: DrawFn, scope: Scope) -> tuple[ArgumentSpec, ...]:
+    """Make the arguments of a method, in an order that Python takes."""
+    drawn = [
+        ArgumentSpec(
+            name,
+            scope.settle(draw(shapes)),
+            draw(st.sampled_from(["positional", "either", "keyword"])),
+            scope.default(draw(defaults)),
+        )
+        for name in draw(st.lists(names | st.just("self"), max_size=5, unique=True))
+    ]
+    roles = ["positional", "either", "keyword"]
+    positional = [each for each in drawn if each.role != "keyword"]
+    required = {each.name for each in positional if each.default is None}
+    ordered = sorted(drawn, key=lambda each: (roles.index(each.role), each.name not in required))
+    return tuple(_legal(ordered))
+
+
+def _legal(ordered: list[ArgumentSpec]) -> list[ArgumentSpec]:
+    """Give a default to what follows an argument that has one."""
+    seen = False
+    for number, each in enumerate(ordered):
+        if each.role != "keyword":
+            seen = seen or each.default is not None
+            if seen and each.default is None:
+                ordered[number] = attrs.evolve(each, default=Default("None"))
+    return ordered
+
+
+@st.composite
+def services(draw: DrawFn) -> ServiceSpec:
+    """Make contracts."""
+    defined = draw(st.lists(class_names, min_size=1, max_size=6, unique=True))
+    cuts = sorted(draw(st.lists(st.integers(0, len(defined)), min_size=3, max_size=3)))
+    enum_names, new_names = defined[: cuts[0]], defined[cuts[0] : cuts[1]]
+    plain_names, generic_names = defined[cuts[1] : cuts[2]], defined[cuts[2] :]
+    parameters = {name: draw(_parameters()) for name in generic_names}
+    all_enums = tuple(draw(enums(name)) for name in enum_names)
+    scope = Scope(
+        plain=(*enum_names, *new_names, *plain_names),
+        generic=tuple((name, len(parameters[name])) for name in generic_names),
+        members=members_of(all_enums),
+    )
+    # A new type may stand for whatever has been defined before it.
+    below = attrs.evolve(scope, plain=(*enum_names, *plain_names))
+    new_types = [NewTypeSpec(name, below.settle(draw(shapes))) for name in new_names]
+    plain = [draw(records(name, (), scope)) for name in plain_names]
+    generic = [draw(records(name, parameters[name], scope)) for name in generic_names]
+    definitions: list[Definition] = [*all_enums, *new_types, *plain, *generic]
+    definitions.sort(key=lambda each: each.name)
+    errors = [each.name for each in plain if each.kind == "error"]
+    methods, signals = draw(_members(scope, errors))
+    class_name = draw(class_names)
+    return ServiceSpec(
+        draw(st.sampled_from([class_name, "", "calc"])),
+        class_name,
+        methods,
+        signals,
+        tuple(definitions),
+        draw(docs),
+    )
+
+
+def _parameters() -> SearchStrategy[tuple[str, ...]]:
+    variables = st.sampled_from(["T", "K", "Quote", "Value", "int"])
+    return st.lists(variables, min_size=1, max_size=2, unique=True).map(tuple)
+
+
+@st.composite
+def _members(
+    draw: DrawFn, scope: Scope, errors: Sequence[str]
+) -> tuple[tuple[MethodSpec, ...], tuple[SignalSpec, ...]]:
+    member_names = draw(st.lists(names, max_size=5, unique=True))
+    cut = draw(st.integers(0, len(member_names)))
+    raised = st.lists(st.sampled_from(errors), unique=True) if errors else st.just([])
+    methods = [
+        MethodSpec(
+            name=name,
+            wire_name=f"Service.{name}",
+            arguments=draw(arguments(scope)),
+            result=scope.settle(draw(shapes)),
+            raises=tuple(draw(raised)),
+            oneway=draw(st.booleans()),
+            doc=draw(docs),
+        )
+        for name in member_names[:cut]
+    ]
+    signals = [
+        SignalSpec(name, f"Service.{name}", scope.settle(draw(shapes)), doc=draw(docs))
+        for name in member_names[cut:]
+    ]
+    return tuple(methods), tuple(signals)

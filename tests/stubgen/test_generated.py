@@ -1,0 +1,95 @@
+"""What is generated for any service: formatted, clean, runs, and means what the contract says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from inspect import cleandoc
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_type_hints
+
+from hypothesis import HealthCheck, given, settings
+
+from farcall._contract.spec import EnumSpec, RecordSpec, ServiceSpec
+from farcall.stubgen import render
+from tests.stubgen.running import imported
+from tests.stubgen.strategies import services
+
+RULES = "F,I,W,UP,B,C4,PIE,PERF,SIM,RET,PGH,E9,RUF1"
+"""What is not a matter of the names and texts that are the service's own."""
+
+some = settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+
+
+def ruff(*command: str, source: str) -> str:
+    """Give what ruff has to say about `source`."""
+    style = ("--isolated", "--quiet", "--line-length=100", "--target-version=py311", "-")
+    # Not from here, where farcall is not the third party that it is to the user of a stub.
+    away = Path(__file__).anchor
+    run = subprocess.run(
+        ["ruff", *command, *style],
+        input=source,
+        cwd=away,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return run.stdout + run.stderr
+
+
+@given(services())
+@some
+def test_ruff_format_would_change_nothing(spec: ServiceSpec) -> None:
+    """Lines are broken where ruff breaks them."""
+    assert ruff("format", "--diff", source=render(spec, "0" * 32)) == ""
+
+
+@given(services())
+@some
+def test_ruff_check_finds_nothing(spec: ServiceSpec) -> None:
+    """Imports are sorted and used, and nothing is written in an old way."""
+    assert ruff("check", f"--select={RULES}", source=render(spec, "0" * 32)) == ""
+
+
+@given(services())
+@some
+def test_it_runs_and_every_annotation_has_a_meaning(spec: ServiceSpec) -> None:
+    """Whatever is evaluated is defined before it, and no member hides what another one means."""
+    with imported(render(spec, "0" * 32)) as module:
+        for record in (each for each in spec.definitions if isinstance(each, RecordSpec)):
+            hints = get_type_hints(getattr(module, record.name))
+            assert {each.name for each in record.fields} <= hints.keys()
+        for method in spec.methods:
+            hints = get_type_hints(getattr(proxy_of(module), method.name))
+            assert hints.keys() == {"return", *(each.name for each in method.arguments)}
+
+
+@given(services())
+@some
+def test_docstrings_arrive(spec: ServiceSpec) -> None:
+    """The text of a docstring is that of the service, whatever is in it."""
+    source = render(spec, "0" * 32)
+    with imported(source) as module:
+        texts = [(proxy_of(module), spec.doc)]
+        texts += [(getattr(proxy_of(module), each.name), each.doc) for each in spec.methods]
+        for each in spec.definitions:
+            # Without a class body there is no place for one.
+            if isinstance(each, RecordSpec | EnumSpec) and re.search(
+                f"class {each.name}\\b", source
+            ):
+                texts.append((getattr(module, each.name), each.doc))
+        for owner, text in texts:
+            assert not shown(text) or shown(owner.__doc__) == shown(text)
+
+
+def proxy_of(module: ModuleType) -> Any:
+    return next(
+        each
+        for name, each in vars(module).items()
+        if isinstance(each, type) and getattr(each, "farcall_contract", "") == "0" * 32
+    )
+
+
+def shown(doc: str | None) -> str:
+    return "\n".join(line.rstrip() for line in cleandoc(doc or "").strip().split("\n"))
