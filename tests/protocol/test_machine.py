@@ -366,4 +366,4 @@ def fitting(credit: SendCredit, sizes: Sequence[int]) -> list[bytes]:
 
 
 TestTwoPeers = TwoPeers.TestCase
-TestTwoPeers.settings = settings(max_examples=120, stateful_step_count=60)
+TestTwoPeers.settings = settings(max_examples=80, stateful_step_count=60)

@@ -12,6 +12,7 @@ from msgspec import UNSET, Raw
 
 from farcall._protocol.wire import (
     MAX_DEPTH,
+    MAX_PARTS,
     UnreadableText,
     canonical_id,
     is_too_deep,
@@ -79,6 +80,25 @@ def test_depth_is_limited(text: str, is_fine: bool) -> None:
         read_frame(text)
     else:
         with pytest.raises(UnreadableText, match="64 levels"):
+            read_frame(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_fine"),
+    [
+        ("[" + "0," * (MAX_PARTS - 1) + "0]", True),
+        ("[" + "0," * MAX_PARTS + "0]", False),
+        ('[{"a":[' + "0," * (2 * MAX_PARTS) + "0]}]", True),
+        ('[{"a":"' + "," * (2 * MAX_PARTS) + '"},1]', True),
+        ("[{}" + ",{},[1,2]" * MAX_PARTS + "]", False),
+    ],
+)
+def test_an_array_is_counted_before_it_is_split(text: str, is_fine: bool) -> None:
+    """A frame of nothing but commas must not become a gigabyte of small parts."""
+    if is_fine:
+        assert read_frame(text).is_array
+    else:
+        with pytest.raises(UnreadableText, match="65536 messages"):
             read_frame(text)
 
 

@@ -99,7 +99,7 @@ def _fault_of_items(call: OutgoingCall, seq: int, values: Sequence[bytes]) -> st
 
 def _stream_call(talk: Conversation, id: Raw) -> OutgoingCall | None:
     call = talk.outgoing.get(bytes(id))
-    return call if call is not None and call.credit is not None and call.was_sent else None
+    return call if call is not None and call.credit is not None else None
 
 
 def _goaway(_talk: Conversation, params: bytes | None) -> ProtocolEvent:

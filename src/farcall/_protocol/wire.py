@@ -25,12 +25,18 @@ BUNDLE_BYTES = 64 * 1024
 """A bundle grows no further: by then the cost of a frame is spread thin, and a larger one would
 only delay its first message."""
 
+MAX_PARTS = 64 * 1024
+"""What an array may hold before it is split to be counted: no limit of a bundle or a batch comes
+near, and 16 MiB of ``[0,0,...]`` would become a gigabyte of small objects."""
+
 # It also takes a string that does not end. A pattern that fails there would be tried again from
 # each quote on, in a time that grows with the square of the text.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.?[^"\\]*+)*+"?', re.DOTALL)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_STEP_OF_BRACKET = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NO_MARKS = bytes(set(_NO_BRACKETS) - set(b","))
+_COMMA = ord(",")
+_STEP_OF_MARK = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1, ord(","): 0}
 T = TypeVar("T")
 
 
@@ -78,6 +84,8 @@ def read_frame(frame: str | bytes) -> Frame:
         raise UnreadableText(f"nested deeper than {MAX_DEPTH} levels (the limit depth)")
     if not is_array:
         return Frame([text], is_array=False)
+    if text.count(b",") >= MAX_PARTS and _has_too_many_parts(text):
+        raise UnreadableText(f"more than {MAX_PARTS} messages in one frame (the limit bundle)")
     return Frame([bytes(part) for part in decode(_array, text)], is_array=True)
 
 
@@ -144,7 +152,14 @@ def is_too_deep(text: bytes, most: int = MAX_DEPTH) -> bool:
     if text.count(b"[") + text.count(b"{") <= most:
         return False
     brackets = _STRING.sub(b"", text).translate(None, _NO_BRACKETS)
-    return max(accumulate(map(_STEP_OF_BRACKET.__getitem__, brackets)), default=0) > most
+    return max(accumulate(map(_STEP_OF_MARK.__getitem__, brackets)), default=0) > most
+
+
+def _has_too_many_parts(text: bytes) -> bool:
+    marks = _STRING.sub(b"", text).translate(None, _NO_MARKS)
+    depths = accumulate(map(_STEP_OF_MARK.__getitem__, marks))
+    parts = sum(mark == _COMMA and depth == 1 for mark, depth in zip(marks, depths, strict=True))
+    return parts >= MAX_PARTS
 
 
 def pack(texts: Iterable[tuple[bytes, bool]], *, most: int, max_bytes: int) -> list[bytes]:
