@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 import attrs
@@ -31,6 +32,13 @@ def test_types_that_are_equal() -> None:
     """``Literal[1]`` and ``Literal[True]`` do not share a codec."""
     assert codec_of(list[Literal[1]]).encode([1]) == b"[1]"
     assert codec_of(list[Literal[True]]).encode([True]) == b"[true]"
+
+
+def test_unions_that_are_equal() -> None:
+    """Messages name the members in the order declared, whoever asked before."""
+    for annotation, label in ((int | str, "int | str"), (str | int, "str | int")):
+        with pytest.raises(EncodeError, match=re.escape(f"expected {label}, got")):
+            codec_of(annotation).encode(None)
 
 
 def test_unsupported() -> None:

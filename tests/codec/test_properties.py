@@ -13,7 +13,7 @@ from farcall._codec.codec import Codec
 from farcall.errors import EncodeError
 from tests.codec.cases import JSON, Case, cases
 
-EXAMPLES = settings(max_examples=150)
+EXAMPLES = settings(max_examples=100)
 
 
 def check_is_of_type(codec: Codec[Any], value: object) -> None:

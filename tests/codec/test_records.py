@@ -223,6 +223,7 @@ def test_ignores_unknown(annotation: Any, text: str, value: object) -> None:
         (Table, Line("a"), "expected Table, got Line @ value"),
         (Table, {"a-b": 1}, "missing @ value.id"),
         (Table, {"id": 1, "z": 1}, "unknown field @ value.z"),
+        (Table, {"id": 1, 2: 3}, "unknown field @ value['2']"),
         (Box[str], Box(1), "expected str, got int @ value.item"),
     ],
 )

@@ -25,6 +25,10 @@ class Side(enum.StrEnum):
     BUY = "buy"
 
 
+class Huge(int):
+    pass
+
+
 class Half(float):
     pass
 
@@ -123,6 +127,7 @@ def test_writes_what_python_takes_for_it(annotation: Any, value: object, text: s
         (bytes, '"YQ"', "expected base64"),
         (bytes, '"YR=="', "expected base64"),
         (bytes, '"Y Q=="', "expected base64"),
+        (bytes, '"YQ==YQ=="', "expected base64"),
         (bytes, '"é==="', "expected base64"),
         (bytes, '"_w=="', "expected base64"),
         (bytes, "[1]", "expected base64"),
@@ -178,6 +183,7 @@ def test_refuses_to_read(annotation: Any, text: str, fault: str) -> None:
         (float, "1", "expected float, got str"),
         (float, float("nan"), "expected finite float"),
         (float, float("-inf"), "expected finite float"),
+        (int, Huge(10**4299), "expected int of at most 4299 digits"),
         (float, 10**400, "expected float: too large"),
         (str, b"a", "expected str, got bytes"),
         (str, "\ud800", "expected str without lone surrogates"),

@@ -43,6 +43,7 @@ class Count(int):
         ([1, [2]], "[1, [2]]"),
         ({"a": 1, 2: None}, '{"a": 1, 2: None}'),
         ({3, 1, 2}, "{1, 2, 3}"),
+        ({9, 10}, "{10, 9}"),
         (set[int](), "set()"),
         (frozenset({2, 1}), "frozenset({1, 2})"),
         (frozenset[int](), "frozenset()"),

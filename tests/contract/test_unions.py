@@ -214,6 +214,10 @@ def test_records(names: list[str], choice: RecordChoice) -> None:
             " record, is a field",
         ),
         (
+            [Ref("Cat"), Ref("Kitten")],
+            "Cat and Kitten cannot be told apart: 'type', which would name the record, is a field",
+        ),
+        (
             [Ref("Cat"), Ref("Loose")],
             "Cat and Loose cannot be told apart: 'type', which would name the record, is a field",
         ),

@@ -78,9 +78,12 @@ def codec_of(annotation: object) -> Codec[Any]:
         UnsupportedType: values of the type cannot cross the wire.
     """
     try:
-        return _cached(annotation)
+        return _cached(annotation, repr(annotation))
     except TypeError:  # notes of `Annotated` may have no hash
         return Codec(annotation)
 
 
-_cached = lru_cache(maxsize=1024)(Codec[Any])
+@lru_cache(maxsize=1024)
+def _cached(annotation: object, _text: str) -> Codec[Any]:
+    # Its text tells apart unions that differ in their order alone, which Python calls equal.
+    return Codec(annotation)

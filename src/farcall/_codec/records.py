@@ -77,10 +77,12 @@ class Fields:
                 raise mismatch("missing", member(name))
         return written
 
-    def unknown(self, data: Mapping[str, Any]) -> list[Fault]:
+    def unknown(self, data: Mapping[Any, Any]) -> list[Fault]:
         """Name the members that are none of these."""
         return [
-            Fault(member(name), f"unknown {self.noun}") for name in data if name not in self.names
+            Fault(member(str(name)), f"unknown {self.noun}")
+            for name in data
+            if name not in self.names
         ]
 
 

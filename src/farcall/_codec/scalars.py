@@ -126,8 +126,8 @@ def _write_str(value: Any) -> str:
 
 
 def _parse_base64(text: str) -> bytes:
-    value = b64decode(text, validate=True)
-    # Python ignores the unused bits of the last character.
+    value = b64decode(text)
+    # Python skips characters that do not belong there, and unused bits of the last one.
     if _base64(value) != text:
         raise ValueError(text)
     return value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Any, TypeGuard
 
 from msgspec import Raw
@@ -44,7 +43,7 @@ def _write(value: Any) -> Any:
         return convert(_write, value)
     if _is_set(value):
         return in_order(convert(_write, value))
-    if isinstance(value, _PLAIN) and not isinstance(value, Enum):
+    if isinstance(value, _PLAIN):
         return ANYTHING.write(value)
     return _shape_of(value).write(value)
 

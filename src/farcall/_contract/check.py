@@ -49,7 +49,7 @@ class _Walk:
         try:
             self._check(spec)
         except UnsupportedType as error:
-            error.path = error.path or path
+            error.path = path
             raise
         self._visit_parts(spec, path)
 
