@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, NamedTuple, NewType, NotRequired, TypedDict, TypeVar
 
@@ -9,6 +10,7 @@ import attrs
 import pytest
 
 from farcall._codec import OMIT
+from farcall._codec.faults import MAX_FAULTS
 from tests.codec.through import faults, read, refusal, same, write
 
 T = TypeVar("T")
@@ -141,6 +143,13 @@ def test_round_trip(annotation: Any, value: object, text: str) -> None:
 def test_defaults_apply(annotation: Any, text: str, value: object) -> None:
     """A field that is left out has its default, made by the class itself."""
     assert read(annotation, text) == value
+
+
+def test_many_unknown_fields() -> None:
+    """However many unknown fields a peer sends, few are named."""
+    text = json.dumps({f"x{i}": i for i in range(1000)})
+
+    assert len(faults(Point, text)) == MAX_FAULTS
 
 
 def test_subclass_crosses_as_declared() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import attrs
 
-from farcall._codec.faults import Fault, Mismatch, member, mismatch, refused
+from farcall._codec.faults import MAX_FAULTS, Fault, Mismatch, member, mismatch, refused
 from farcall._codec.omit import OMIT
 from farcall._codec.shape import Shape, is_object
 
@@ -78,12 +79,9 @@ class Fields:
         return written
 
     def unknown(self, data: Mapping[Any, Any]) -> list[Fault]:
-        """Name the members that are none of these."""
-        return [
-            Fault(member(str(name)), f"unknown {self.noun}")
-            for name in data
-            if name not in self.names
-        ]
+        """Name members that are none of these, as many as are reported."""
+        names = islice((name for name in data if name not in self.names), MAX_FAULTS)
+        return [Fault(member(str(name)), f"unknown {self.noun}") for name in names]
 
 
 @attrs.frozen(eq=False)
