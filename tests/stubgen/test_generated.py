@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from inspect import cleandoc
 from pathlib import Path
 from types import ModuleType
@@ -28,7 +29,7 @@ def ruff(*command: str, source: str) -> str:
     # Not from here, where farcall is not the third party that it is to the user of a stub.
     away = Path(__file__).anchor
     run = subprocess.run(
-        ["ruff", *command, *style],
+        [sys.executable, "-m", "ruff", *command, *style],
         input=source,
         cwd=away,
         capture_output=True,
