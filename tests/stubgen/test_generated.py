@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import sys
 from inspect import cleandoc
 from pathlib import Path
 from types import ModuleType

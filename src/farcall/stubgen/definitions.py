@@ -88,8 +88,8 @@ def _enum(spec: EnumSpec, names: Names) -> str:
         return statement(joined(f"{spec.name} = ", made))
     doc = docstring(spec.doc, INDENT)
     members = [f"{' ' * INDENT}{name} = {constant(value)}" for name, value in spec.members]
-    body = [*doc, "", *members] if doc and members else [*doc, *members]
-    return "\n".join([f"class {spec.name}({base}):", *(body or [" " * INDENT + "pass"])])
+    body = [*doc, "", *members] if doc else members
+    return "\n".join([f"class {spec.name}({base}):", *body])
 
 
 def _is_member_name(name: str) -> bool:

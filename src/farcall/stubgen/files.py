@@ -92,6 +92,6 @@ def _diff(path: Path, content: bytes) -> str:
 
 
 def _lines(content: bytes) -> list[str]:
-    # Kept as they are: a file with other line ends is not the same.
-    lines = content.decode(errors="replace").split("\n")
-    return [f"{line}\n" for line in lines[:-1]] + [f"{line}\n" for line in lines[-1:] if line]
+    *lines, rest = content.decode(errors="replace").split("\n")
+    whole = [f"{line}\n" for line in lines]
+    return [*whole, f"{rest}\n\\ No newline at end of file\n"] if rest else whole

@@ -35,15 +35,14 @@ def record(spec: RecordSpec, names: Names) -> str:
 
 
 def _decorators(spec: RecordSpec, names: Names) -> list[str]:
+    if spec.kind in _BASES:
+        return []
     options = ["kw_only=True"] if _all_keyword_only(spec) else []
-    match spec.kind:
-        case "attrs" | "error":
-            decorator = f"{names.module('attrs')}.{'frozen' if spec.frozen else 'define'}"
-        case "dataclass":
-            decorator = names.standard("dataclass")
-            options = [*(["frozen=True"] if spec.frozen else []), *options]
-        case "typeddict" | "namedtuple":
-            return []
+    if spec.kind == "dataclass":
+        decorator = names.standard("dataclass")
+        options = ["frozen=True", *options] if spec.frozen else options
+    else:
+        decorator = f"{names.module('attrs')}.{'frozen' if spec.frozen else 'define'}"
     return [f"@{decorator}({', '.join(options)})" if options else f"@{decorator}"]
 
 

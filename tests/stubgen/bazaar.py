@@ -1,0 +1,166 @@
+"""A service that uses every type there is, and names that its stub has other uses for."""
+
+from __future__ import annotations
+
+import builtins
+import datetime as dt
+import enum
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import (
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    NamedTuple,
+    NewType,
+    NotRequired,
+    TypedDict,
+    TypeVar,
+)
+
+import attrs
+
+import farcall
+from farcall import ApplicationError, Signal, method, service
+
+T = TypeVar("T")
+
+
+class Side(enum.Enum):
+    """Which way a deal goes."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+Shade = enum.Enum("Shade", {"dark red": 1, "light red": 2})
+Symbol = NewType("Symbol", str)
+
+
+@attrs.frozen
+class Page(Generic[T]):
+    """Some of many."""
+
+    items: list[T]
+    next: Page[T] | None = None
+
+
+@attrs.define
+class Deal:
+    symbol: Symbol
+    side: Side = Side.BUY
+    tags: list[str] = attrs.field(factory=list)
+    weights: tuple[float, ...] = (0.5, 1e16)
+    at: dt.datetime = dt.datetime(2000, 1, 1)
+    parts: list[Deal] = attrs.field(factory=list, kw_only=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stall:
+    """A place to sell."""
+
+    name: str = 'The "Blue" one'
+    opens: dt.time
+    closes: dt.time
+    table: dict[str, Decimal] = field(default_factory=dict)
+
+
+class Weather(TypedDict):
+    sky: Literal["clear", "grey"]
+    wind: NotRequired[float]
+
+
+Headers = TypedDict("Headers", {"content-type": str, "length": NotRequired[int]})
+
+
+class Point(NamedTuple):
+    """Where something is."""
+
+    x: int
+    y: int = 0
+
+
+Place = Point
+
+
+@attrs.frozen
+class Diary:
+    """Its fields are called as their types are."""
+
+    date: dt.date
+    int: builtins.int
+    list: builtins.list[Any]
+    Point: Place
+
+
+@attrs.define
+class SoldOut(ApplicationError):
+    """There is none left."""
+
+    code: ClassVar[int] = 7
+
+    symbol: Symbol
+
+
+@attrs.define
+class Closed(ApplicationError):
+    pass
+
+
+Goods = NewType("Goods", Page[Deal])
+
+
+@service
+class Bazaar:
+    r"""Everything at once.
+
+    A path such as C:\goods is no trouble.
+    """
+
+    sold: Signal[Deal] = Signal(key="symbol", retain=True)
+    rained: Signal[Weather | None] = Signal(name="rain")
+
+    @method(raises=[SoldOut, Closed])
+    async def buy(
+        self,
+        symbol: Symbol,
+        /,
+        quantity: int = 1,
+        *,
+        side: Side = Side.BUY,
+        level: Literal[Level.LOW, Level.HIGH, 7, b"x", None] = Level.LOW,
+        within: dt.timedelta = dt.timedelta(seconds=1),
+    ) -> Deal:
+        """Buy "something"."""
+        return Deal(symbol, side, at=dt.datetime(2020, 1, 1) + within * quantity)
+
+    async def list(self, start: int = 0) -> Goods:
+        return Goods(Page([], None))
+
+    async def find(self, ids: frozenset[uuid.UUID], names: Sequence[str]) -> set[str] | bool:
+        return set(names)
+
+    async def describe(
+        self,
+        stall: Stall,
+        point: Point,
+        headers: Headers,
+        diary: Diary,
+        shade: Shade,
+        anything: farcall.Json,
+    ) -> Mapping[str, tuple[int, str, bytes]]:
+        return {stall.name: (point.x, headers["content-type"], bytes(diary.int))}
+
+    def name(self) -> str:
+        return type(self).__name__
+
+    @method(oneway=True)
+    async def ring(self, times: int | None = None) -> None: ...

@@ -1,0 +1,82 @@
+"""Each type of the contract has its annotation."""
+
+from __future__ import annotations
+
+import pytest
+
+from farcall._contract.spec import (
+    ArrayOf,
+    EnumMember,
+    LiteralOf,
+    MapOf,
+    Parameter,
+    RecordSpec,
+    Ref,
+    Scalar,
+    ScalarName,
+    ServiceSpec,
+    TupleOf,
+    TypeSpec,
+    UnionOf,
+)
+from farcall.stubgen.annotations import annotation, definitions_in
+from farcall.stubgen.layout import flat
+from farcall.stubgen.names import Names
+
+INT, STR = Scalar("int"), Scalar("str")
+
+
+def written(spec: TypeSpec) -> str:
+    page = RecordSpec("Page", "attrs", (), ("T",))
+    return flat(annotation(spec, Names(ServiceSpec("S", "S", (), (), (page,)))))
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("none", "None"),
+        ("bool", "bool"),
+        ("bytes", "bytes"),
+        ("timedelta", "timedelta"),
+        ("uuid", "UUID"),
+        ("decimal", "Decimal"),
+        ("json", "farcall.Json"),
+    ],
+)
+def test_types_without_parts(name: ScalarName, source: str) -> None:
+    """They go by their Python names."""
+    assert written(Scalar(name)) == source
+
+
+@pytest.mark.parametrize(
+    ("spec", "source"),
+    [
+        (ArrayOf("list", INT), "list[int]"),
+        (ArrayOf("tuple", INT), "tuple[int, ...]"),
+        (ArrayOf("sequence", INT), "Sequence[int]"),
+        (TupleOf((INT, STR)), "tuple[int, str]"),
+        (TupleOf(()), "tuple[()]"),
+        (MapOf("dict", STR, INT), "dict[str, int]"),
+        (MapOf("mapping", STR, INT), "Mapping[str, int]"),
+        (UnionOf((INT, Scalar("none"))), "int | None"),
+        (LiteralOf((1, "a", EnumMember("Side", "BUY"), None)), 'Literal[1, "a", Side.BUY, None]'),
+        (Ref("Page", (Parameter("T"),)), "Page[T]"),
+        (Ref("Quote"), "Quote"),
+    ],
+)
+def test_types_with_parts(spec: TypeSpec, source: str) -> None:
+    """They are written as in the service."""
+    assert written(spec) == source
+
+
+def test_every_definition_in_a_type_is_named() -> None:
+    """At any depth, enums of literals and arguments of generics included."""
+    spec = UnionOf(
+        (
+            TupleOf((ArrayOf("list", Ref("A")), INT)),
+            MapOf("dict", Ref("B"), LiteralOf((1, EnumMember("C", "X")))),
+            Ref("D", (Ref("E"), Parameter("T"))),
+        )
+    )
+
+    assert list(definitions_in(spec)) == ["A", "B", "C", "D", "E"]

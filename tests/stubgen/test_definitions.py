@@ -1,0 +1,108 @@
+"""Definitions stand in an order that Python can run, and that is good to read."""
+
+from __future__ import annotations
+
+from farcall._contract.spec import (
+    ArrayOf,
+    Default,
+    Definition,
+    EnumSpec,
+    FieldSpec,
+    MethodSpec,
+    NewTypeSpec,
+    RecordSpec,
+    Ref,
+    Scalar,
+    ServiceSpec,
+)
+from farcall.stubgen.definitions import define, in_order
+from farcall.stubgen.names import Names
+
+INT = Scalar("int")
+
+
+def order(*definitions: Definition) -> list[str]:
+    return [each.name for each in in_order(definitions)]
+
+
+def written(definition: Definition, *methods: str) -> list[str]:
+    members = tuple(MethodSpec(each, each, (), INT) for each in methods)
+    return list(define(definition, Names(ServiceSpec("S", "S", members, (), (definition,)))))
+
+
+def test_enums_new_types_records_errors() -> None:
+    """Each kind by name, whatever the order in the contract."""
+    definitions = (
+        RecordSpec("A", "error", ()),
+        RecordSpec("C", "attrs", ()),
+        RecordSpec("B", "attrs", ()),
+        NewTypeSpec("D", INT),
+        EnumSpec("E", "Enum", ()),
+    )
+
+    assert order(*definitions) == order(*reversed(definitions)) == ["E", "D", "B", "C", "A"]
+
+
+def test_a_new_type_stands_below_its_target() -> None:
+    """It is made when the module is imported."""
+    page = RecordSpec("Page", "attrs", (FieldSpec("owner", Ref("User")),))
+    new_types = (
+        NewTypeSpec("Goods", ArrayOf("list", Ref("Things"))),
+        NewTypeSpec("Things", Ref("Page")),
+        NewTypeSpec("User", INT),
+    )
+
+    assert order(page, *new_types) == ["Page", "Things", "Goods", "User"]
+
+
+def test_an_enum_stands_above_a_record_with_its_member() -> None:
+    """Also where the record has come up because of a new type."""
+    side = FieldSpec("side", Ref("Side"), Default("(Side.BUY,)"))
+    deal = RecordSpec("Deal", "attrs", (side, FieldSpec("at", INT, Default(None))))
+
+    assert order(deal, EnumSpec("Side", "Enum", ()), NewTypeSpec("A", Ref("Deal"))) == [
+        "Side",
+        "Deal",
+        "A",
+    ]
+
+
+def test_records_may_name_each_other() -> None:
+    """Their annotations are read later."""
+    one = RecordSpec("A", "attrs", (FieldSpec("b", Ref("B")),))
+    other = RecordSpec("B", "attrs", (FieldSpec("a", Ref("A")),))
+
+    assert order(one, other) == ["A", "B"]
+
+
+def test_a_new_type() -> None:
+    """It has its name twice, as Python wants it."""
+    assert written(NewTypeSpec("Symbol", Scalar("str"))) == ['Symbol = NewType("Symbol", str)']
+
+
+def test_an_enum() -> None:
+    """With its docstring and members."""
+    spec = EnumSpec("Side", "StrEnum", (("BUY", "buy"), ("SELL", "sell")), "Which way.")
+
+    assert written(spec) == [
+        'class Side(StrEnum):\n    """Which way."""\n\n    BUY = "buy"\n    SELL = "sell"'
+    ]
+
+
+def test_an_enum_without_text() -> None:
+    """Nothing stands before its members."""
+    assert written(EnumSpec("Level", "IntEnum", (("LOW", -1),))) == [
+        "class Level(IntEnum):\n    LOW = -1"
+    ]
+
+
+def test_an_enum_whose_members_are_no_names() -> None:
+    """It is made by a call."""
+    assert written(EnumSpec("Shade", "Enum", (("dark red", 1), ("class", 2)))) == [
+        'Shade = Enum("Shade", {"dark red": 1, "class": 2})'
+    ]
+
+
+def test_a_hidden_definition_gets_its_second_name() -> None:
+    """Right below it, before anything can need it."""
+    assert written(NewTypeSpec("Symbol", INT), "Symbol")[1:] == ["Symbol_ = Symbol"]

@@ -1,0 +1,182 @@
+"""Long statements are broken where ruff would break them."""
+
+from __future__ import annotations
+
+import pytest
+
+from farcall.stubgen.layout import (
+    WIDTH,
+    Brackets,
+    Joined,
+    Layout,
+    Parenthesized,
+    Union,
+    Value,
+    call,
+    flat,
+    joined,
+    statement,
+    subscript,
+    width,
+)
+
+LONG, LONGER = "A" * 60, "B" * 80
+
+
+def lines(layout: Layout, indent: int = 0) -> list[str]:
+    return statement(layout, indent).split("\n")
+
+
+def test_what_fits_stays_on_one_line() -> None:
+    """A line may be full to its last column."""
+    fitting = call("f", ["a", "b" * (WIDTH - len("f(a, )"))])
+
+    assert lines(fitting) == [flat(fitting)]
+    assert len(lines(call("f", ["a", "b" * (WIDTH - len("f(a, )") + 1)]))) == 4
+
+
+def test_indentation_takes_room() -> None:
+    """A statement inside of a class has less of the line."""
+    fitting = call("f", ["a", "b" * (WIDTH - len("f(a, )"))])
+
+    assert lines(fitting, 4)[0] == "    f("
+
+
+def test_what_follows_takes_room() -> None:
+    """Brackets are broken when the rest of the line has no place behind them."""
+    brackets = Brackets("(", ("a" * (WIDTH - 10),), ")")
+
+    assert len(lines(brackets)) == 1
+    assert len(lines(joined(brackets, " = 12345678"))) == 3
+
+
+def test_brackets_are_broken_with_a_last_comma() -> None:
+    """Each item has a line of its own, and the comma keeps it so."""
+    assert lines(call("f", [LONG, LONGER])) == ["f(", f"    {LONG},", f"    {LONGER},", ")"]
+
+
+def test_one_argument_of_a_type_has_no_comma() -> None:
+    """A comma behind it would make a tuple of it."""
+    assert lines(subscript("list", [LONG + LONGER])) == ["list[", f"    {LONG}{LONGER}", "]"]
+
+
+def test_a_tuple_of_one_always_has_its_comma() -> None:
+    """Without it the parentheses would mean nothing."""
+    assert lines(Brackets("(", ("1",), ")", "always")) == ["(1,)"]
+
+
+def test_empty_brackets_cannot_be_broken() -> None:
+    """There is nothing in them to put on a line."""
+    assert lines(joined("x" * WIDTH, Brackets("(", (), ")"))) == ["x" * WIDTH + "()"]
+
+
+def test_a_type_without_arguments_has_no_brackets() -> None:
+    """It is written by its name alone."""
+    assert subscript("Quote", []) == "Quote"
+
+
+def test_a_union_is_broken_before_its_operators() -> None:
+    """Between brackets it needs none of its own."""
+    union = Union((LONG, LONGER))
+
+    assert lines(Brackets("[", (union,), "]", "never")) == [
+        "[",
+        f"    {LONG}",
+        f"    | {LONGER}",
+        "]",
+    ]
+
+
+def test_members_of_a_union_are_broken_as_well() -> None:
+    """What stands before a member and behind the last one takes room, too."""
+    union = Union((subscript("list", [LONGER]), "int", subscript("set", [LONGER, "int"])))
+
+    assert lines(joined(" " * 16, union, " = None")) == [
+        " " * 16 + "list[",
+        f"    {LONGER}",
+        "]",
+        "| int",
+        f"| set[{LONGER}, int] = None",
+    ]
+
+
+def test_a_union_begins_where_what_is_before_it_ends() -> None:
+    """The columns of a name before the union are not forgotten for its first member."""
+    laid = lines(joined("name: ", Union((subscript("list", ["A" * 90]), "None"))))
+
+    assert laid == ["name: list[", f"    {'A' * 90}", "]", "| None"]
+
+
+def test_parentheses_appear_only_where_they_are_needed() -> None:
+    """A union alone behind a colon needs them on several lines, and not on one."""
+    assert lines(Parenthesized(Union(("int", "str")))) == ["int | str"]
+    assert lines(joined("x: ", Parenthesized(Union((LONG, LONGER))))) == [
+        "x: (",
+        f"    {LONG}",
+        f"    | {LONGER}",
+        ")",
+    ]
+
+
+def test_a_value_is_broken_at_its_own_brackets() -> None:
+    """That needs one line less than parentheses."""
+    assert lines(joined("x = ", Value(call("f", [LONG, LONG])))) == [
+        "x = f(",
+        f"    {LONG},",
+        f"    {LONG},",
+        ")",
+    ]
+
+
+def test_a_value_whose_brackets_begin_too_late_gets_parentheses() -> None:
+    """The line ends before them; inside, they may fit."""
+    assert lines(joined(f"{LONGER} = ", Value(call("f" * 30, ["1"])))) == [
+        f"{LONGER} = (",
+        f"    {'f' * 30}(1)",
+        ")",
+    ]
+
+
+def test_text_gets_parentheses_only_where_they_help() -> None:
+    """Text that is too long for any line is left where it is."""
+    assert lines(joined("x = ", Value("a" * 96))) == ["x = " + "a" * 96]
+    assert lines(joined("xyz = ", Value("a" * 95))) == ["xyz = (", "    " + "a" * 95, ")"]
+    assert lines(joined("x = ", Value("a" * 97))) == ["x = " + "a" * 97]
+
+
+def test_parameters_are_broken_before_the_result() -> None:
+    """As soon as a signature does not fit, each parameter has its line."""
+    parameters = Brackets("(", ("self",), ")", breaks_first=True)
+
+    assert lines(joined("def f", parameters, " -> ", subscript("list", [LONG + LONG]), ":")) == [
+        "def f(",
+        "    self,",
+        ") -> list[",
+        f"    {LONG + LONG}",
+        "]:",
+    ]
+
+
+def test_nothing_joined_is_nothing() -> None:
+    """A sequence without parts leaves no trace."""
+    assert lines(Joined(())) == [""]
+
+
+def test_a_broken_part_ends_where_its_last_line_ends() -> None:
+    """What follows is measured from there."""
+    first = Brackets("[", (LONG, LONG), "]")
+
+    assert lines(joined(first, Brackets("(", ("1" * 90,), ")"))) == [
+        "[",
+        f"    {LONG},",
+        f"    {LONG},",
+        f"]({'1' * 90})",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"), [("abc", 3), ("日本", 4), ("e\u0301", 1), ("é", 1), ("", 0)]
+)
+def test_columns_are_those_of_a_terminal(text: str, columns: int) -> None:
+    """Wide characters take two, and combining ones none."""
+    assert width(text) == columns

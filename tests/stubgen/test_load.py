@@ -1,0 +1,146 @@
+"""What is named on a command line is found, or it is said in one line why not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from farcall import DeclarationError
+from farcall._declare import Rule, service_of
+from farcall.stubgen import StubError, load
+
+SHOP = """
+from farcall import functions, service
+
+@service
+class Shop:
+    async def buy(self) -> None: ...
+    class Corner: ...
+
+def add(a: int) -> int:
+    return a
+
+calculator = functions(add, name="calc")
+opened = Shop()
+number = 3
+"""
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Work in a folder of its own; what is imported from there is forgotten afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    known = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - known:
+        del sys.modules[name]
+
+
+def refusal(target: str) -> str:
+    with pytest.raises(StubError) as caught:
+        load(target)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["Shop", "opened", "calculator"])
+def test_services_are_found_in_the_working_directory(project: Path, name: str) -> None:
+    """A class, an object of one, and what functions() made."""
+    (project / "shop_a.py").write_text(SHOP)
+
+    assert service_of(load(f"shop_a:{name}")).spec.methods
+
+
+def test_the_working_directory_comes_first_once(project: Path) -> None:
+    """However many services are loaded."""
+    (project / "shop_b.py").write_text(SHOP)
+
+    load("shop_b:Shop")
+    load("shop_b:opened")
+
+    assert sys.path.count(str(project)) == 1
+    assert sys.path[0] == str(project)
+
+
+@pytest.mark.parametrize(
+    "target", ["shop", "shop:", ":Shop", "shop.py/x:Shop", ".shop:Shop", "shop:Shop()", ""]
+)
+def test_a_target_names_module_and_class(target: str) -> None:
+    """The message shows how."""
+    assert refusal(target) == f"{target!r} is not module:Class, such as shop.service:Shop"
+
+
+def test_a_missing_module_is_named(project: Path) -> None:
+    """With where it was looked for."""
+    assert refusal("shop_c:Shop") == (
+        f"there is no module shop_c, neither in {project} nor installed"
+    )
+
+
+def test_a_missing_part_of_the_name_is_named(project: Path) -> None:
+    """The first one that is not there."""
+    (project / "shop_d").mkdir()
+
+    assert refusal("shop_d.service.v1:Shop").startswith("there is no module shop_d.service,")
+    assert refusal("shop_e.service:Shop").startswith("there is no module shop_e,")
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("import nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
+        ("from os import nothing_such", "cannot import name 'nothing_such' from 'os'"),
+    ],
+)
+def test_an_import_inside_of_the_module_is_another_matter(
+    project: Path, line: str, reason: str
+) -> None:
+    """The message leads to the line that failed, not to the one who asked."""
+    (project / "shop_f.py").write_text(f"\n{line}\n")
+
+    message = refusal("shop_f:Shop")
+
+    assert message.startswith(f"shop_f cannot be imported: {project / 'shop_f.py'}:2: {reason}")
+
+
+def test_a_missing_attribute_is_named(project: Path) -> None:
+    """Dots and all."""
+    (project / "shop_g.py").write_text(SHOP)
+
+    assert refusal("shop_g:Market") == "shop_g has no Market"
+    assert refusal("shop_g:Shop.Market") == "shop_g has no Shop.Market"
+
+
+@pytest.mark.parametrize("name", ["number", "add", "Shop.buy", "Shop.Corner"])
+def test_what_is_no_service_is_refused(project: Path, name: str) -> None:
+    """The message says what is missing."""
+    (project / "shop_h.py").write_text(SHOP)
+
+    assert refusal(f"shop_h:{name}") == (
+        f"shop_h:{name} is no service: decorate the class with @service"
+    )
+
+
+def test_a_wrong_declaration_speaks_for_itself(project: Path) -> None:
+    """Its own error names the line and the fix."""
+    (project / "shop_i.py").write_text(SHOP.replace("-> None", ""))
+
+    with pytest.raises(DeclarationError, match="FC101"):
+        load("shop_i:Shop")
+
+
+def test_a_class_that_breaks_the_contract_it_inherits_speaks_for_itself(project: Path) -> None:
+    """It is a service, but a wrong one."""
+    (project / "shop_j.py").write_text(
+        SHOP + "class Other(Shop):\n    async def buy(self, n: int) -> int: ...\n"
+    )
+
+    with pytest.raises(DeclarationError) as caught:
+        load("shop_j:Other")
+
+    assert caught.value.number != Rule.NO_SERVICE

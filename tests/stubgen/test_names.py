@@ -1,0 +1,110 @@
+"""Names that a service uses are used for nothing else in its module."""
+
+from __future__ import annotations
+
+from farcall._contract.spec import (
+    FieldSpec,
+    MethodSpec,
+    RecordSpec,
+    Scalar,
+    ServiceSpec,
+    SignalSpec,
+)
+from farcall.stubgen.names import Names
+
+NONE = Scalar("none")
+
+
+def names_beside(
+    *members: str, definitions: tuple[str, ...] = (), variables: tuple[str, ...] = ()
+) -> Names:
+    """Make the names of a service that has these names already."""
+    methods = tuple(MethodSpec(each, each, (), NONE) for each in members)
+    records = tuple(RecordSpec(each, "attrs", (), variables) for each in definitions)
+    return Names(ServiceSpec("Market", "Market", methods, (), records))
+
+
+def test_builtins_need_no_import() -> None:
+    """They are written by their names."""
+    names = names_beside()
+
+    assert names.builtin("list") == "list"
+    assert names.imports() == "from __future__ import annotations"
+
+
+def test_a_hidden_builtin_is_found_in_its_module() -> None:
+    """Inside of the class a method called list is what ``list`` means."""
+    names = names_beside("list")
+
+    assert names.builtin("list") == "builtins.list"
+    assert names.builtin("int") == "int"
+    assert "import builtins" in names.imports()
+
+
+def test_members_of_every_class_hide() -> None:
+    """Signals and fields do as well as methods."""
+    record = RecordSpec("Quote", "attrs", (FieldSpec("int", NONE),))
+    names = Names(ServiceSpec("S", "S", (), (SignalSpec("str", "S.str", NONE),), (record,)))
+
+    assert [names.builtin(each) for each in ("int", "str")] == ["builtins.int", "builtins.str"]
+
+
+def test_a_module_one_of_whose_names_is_taken_is_imported_whole() -> None:
+    """With ``datetime`` both a module and a class, one module would mean two things by it."""
+    names = names_beside("date")
+
+    assert names.standard("datetime") == "datetime.datetime"
+    assert names.imports().endswith("\n\nimport datetime")
+
+
+def test_a_module_whose_own_name_is_taken_gets_another() -> None:
+    """An underscore behind it tells them apart."""
+    names = names_beside("farcall", "datetime", "collections", "Mapping")
+
+    assert names.module("farcall") == names.module("farcall") == "farcall_"
+    assert names.standard("date") == "datetime_.date"
+    assert names.standard("Sequence") == "abc_.Sequence"
+    assert names.imports().split("\n\n")[1:] == [
+        "import collections.abc as abc_\nimport datetime as datetime_",
+        "import farcall as farcall_",
+    ]
+
+
+def test_imports_are_sorted() -> None:
+    """By section, whole modules first, then by module and by name."""
+    names = names_beside("int")
+    for each in ("UUID", "TypeVar", "Literal", "Mapping"):
+        names.standard(each)
+    names.builtin("int")
+    for each in ("farcall", "attrs"):
+        names.module(each)
+
+    assert names.imports().split("\n") == [
+        "from __future__ import annotations",
+        "",
+        "import builtins",
+        "from collections.abc import Mapping",
+        "from typing import Literal, TypeVar",
+        "from uuid import UUID",
+        "",
+        "import attrs",
+        "import farcall",
+    ]
+
+
+def test_a_hidden_definition_has_a_second_name() -> None:
+    """Others are known by their own."""
+    names = names_beside("Quote", definitions=("Quote", "Deal"))
+
+    assert (names.defined("Quote"), names.alias("Quote")) == ("Quote_", "Quote_")
+    assert (names.defined("Deal"), names.alias("Deal")) == ("Deal", None)
+
+
+def test_given_names_do_not_meet() -> None:
+    """What is chosen is taken from then on."""
+    names = names_beside("T", "T_", definitions=("T", "MarketProxy"), variables=("T", "K"))
+
+    assert names.proxy == "MarketProxy_"
+    assert names.variables == ("K", "T__")
+    assert names.variable("T") == "T__"
+    assert names.alias("T") == "T___"

@@ -1,0 +1,146 @@
+"""The class of a stub has a member for each of the service's."""
+
+from __future__ import annotations
+
+from farcall._contract.spec import (
+    ArgumentSpec,
+    Default,
+    MethodSpec,
+    RecordSpec,
+    Ref,
+    Scalar,
+    ServiceSpec,
+    SignalSpec,
+)
+from farcall.stubgen.names import Names
+from farcall.stubgen.proxy import proxy
+
+INT, NONE = Scalar("int"), Scalar("none")
+
+
+def lines(
+    *methods: MethodSpec, signals: tuple[SignalSpec, ...] = (), doc: str | None = None
+) -> list[str]:
+    spec = ServiceSpec("Shop", "Shop", methods, signals, (), doc)
+    return proxy(spec, "abc", Names(spec)).split("\n")
+
+
+def signature(*arguments: ArgumentSpec) -> str:
+    (line,) = (each for each in lines(MethodSpec("f", "Shop.f", arguments, NONE)) if "def" in each)
+    return line.strip()
+
+
+def test_the_header_carries_the_contract() -> None:
+    """Service and digest are compared when a connection opens."""
+    assert lines()[0] == 'class ShopProxy(farcall.Proxy, service="Shop", contract="abc"):'
+
+
+def test_a_long_header_is_broken() -> None:
+    """Each part has its line."""
+    spec = ServiceSpec("S" * 40, "S" * 40, (), (), ())
+
+    assert proxy(spec, "0" * 32, Names(spec)).split("\n")[:2] == [
+        f"class {'S' * 40}Proxy(",
+        "    farcall.Proxy,",
+    ]
+
+
+def test_a_body_is_never_empty() -> None:
+    """A docstring is enough."""
+    assert lines()[1:] == ["    pass"]
+    assert lines(doc="Sells.")[1:] == ['    """Sells."""']
+
+
+def test_a_method_is_async_and_carries_its_name_on_the_wire() -> None:
+    """Its body is never run."""
+    assert lines(MethodSpec("buy", "shop.purchase", (), INT, inline=True, doc="Buy.")) == [
+        'class ShopProxy(farcall.Proxy, service="Shop", contract="abc"):',
+        '    @farcall.endpoint("shop.purchase")',
+        "    async def buy(self) -> int:",
+        '        """Buy."""',
+        "        raise NotImplementedError",
+    ]
+
+
+def test_errors_and_direction_are_told_to_the_decorator() -> None:
+    """Only the errors listed there arrive as themselves."""
+    error = RecordSpec("SoldOut", "error", ())
+    method = MethodSpec("f", "Shop.f", (), NONE, ("SoldOut",), oneway=True)
+    spec = ServiceSpec("Shop", "Shop", (method,), (), (error,))
+
+    decorator = proxy(spec, "abc", Names(spec)).split("\n")[1].strip()
+
+    assert decorator == '@farcall.endpoint("Shop.f", raises=[SoldOut], oneway=True)'
+
+
+def test_roles_of_arguments() -> None:
+    """The slash and the star are where the service has them."""
+    a = ArgumentSpec("a", INT, "positional")
+    b = ArgumentSpec("b", INT, "either")
+    c = ArgumentSpec("c", INT, "keyword", Default("3"))
+
+    assert signature(a, b, c) == "async def f(self, a: int, /, b: int, *, c: int = 3) -> None:"
+    assert signature(b, c) == "async def f(self, b: int, *, c: int = 3) -> None:"
+
+
+def test_defaults_of_arguments() -> None:
+    """What has no literal, or could change, is left to the server."""
+    x, y, z = (
+        ArgumentSpec(name, INT, "either", Default(source))
+        for name, source in (("x", "(1, 2)"), ("y", None), ("z", "[]"))
+    )
+
+    assert signature(x, y, z) == (
+        "async def f(self, x: int = (1, 2), y: int = farcall.OMIT, z: int = farcall.OMIT) -> None:"
+    )
+
+
+def test_an_argument_may_be_called_self() -> None:
+    """The proxy goes by another name then, and only by position."""
+    assert signature(ArgumentSpec("self", INT, "either")) == (
+        "async def f(_self, /, self: int) -> None:"
+    )
+    assert signature(
+        ArgumentSpec("self", INT, "positional"), ArgumentSpec("_self", INT, "either")
+    ) == ("async def f(__self, self: int, /, _self: int) -> None:")
+
+
+def test_signals_stand_together() -> None:
+    """Before the methods."""
+    signals = (SignalSpec("a", "Shop.a", INT), SignalSpec("b", "b", NONE))
+
+    assert lines(MethodSpec("f", "Shop.f", (), NONE), signals=signals)[1:5] == [
+        '    a: farcall.RemoteSignal[int] = farcall.RemoteSignal("Shop.a")',
+        '    b: farcall.RemoteSignal[None] = farcall.RemoteSignal("b")',
+        "",
+        '    @farcall.endpoint("Shop.f")',
+    ]
+
+
+def test_signals_with_texts_stand_apart() -> None:
+    """So that it is plain which text is whose."""
+    signals = (SignalSpec("a", "Shop.a", INT, doc="First."), SignalSpec("b", "Shop.b", INT))
+
+    assert lines(signals=signals)[1:] == [
+        '    a: farcall.RemoteSignal[int] = farcall.RemoteSignal("Shop.a")',
+        '    """First."""',
+        "",
+        '    b: farcall.RemoteSignal[int] = farcall.RemoteSignal("Shop.b")',
+    ]
+
+
+def test_what_a_member_hides_goes_by_another_name() -> None:
+    """A method called farcall would be what the next decorator means."""
+    method = MethodSpec("farcall", "Shop.farcall", (), Ref("SoldOut"), ("SoldOut",))
+    spec = ServiceSpec(
+        "Shop",
+        "Shop",
+        (method,),
+        (SignalSpec("SoldOut", "Shop.SoldOut", NONE),),
+        (RecordSpec("SoldOut", "error", ()),),
+    )
+
+    text = proxy(spec, "abc", Names(spec))
+
+    assert '@farcall_.endpoint("Shop.farcall", raises=[SoldOut_])' in text
+    assert "async def farcall(self) -> SoldOut_:" in text

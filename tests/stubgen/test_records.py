@@ -1,0 +1,168 @@
+"""Records of each kind are written as a service would write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from farcall._contract.spec import (
+    ArrayOf,
+    Default,
+    FieldSpec,
+    Parameter,
+    RecordSpec,
+    Scalar,
+    ServiceSpec,
+    UnionOf,
+)
+from farcall.stubgen.names import Names
+from farcall.stubgen.records import record
+
+INT, STR, NONE = Scalar("int"), Scalar("str"), Scalar("none")
+X = FieldSpec("x", INT)
+ZERO = FieldSpec("y", INT, Default("0"))
+
+
+def lines(spec: RecordSpec) -> list[str]:
+    return record(spec, Names(ServiceSpec("S", "S", (), (), (spec,)))).split("\n")
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (RecordSpec("R", "attrs", (X,)), ["@attrs.define", "class R:", "    x: int"]),
+        (RecordSpec("R", "attrs", (X,), frozen=True), ["@attrs.frozen", "class R:", "    x: int"]),
+        (RecordSpec("R", "dataclass", (X,)), ["@dataclass", "class R:", "    x: int"]),
+        (
+            RecordSpec("R", "dataclass", (X,), frozen=True),
+            ["@dataclass(frozen=True)", "class R:", "    x: int"],
+        ),
+        (RecordSpec("R", "typeddict", (X,)), ["class R(TypedDict):", "    x: int"]),
+        (RecordSpec("R", "namedtuple", (X,)), ["class R(NamedTuple):", "    x: int"]),
+        (
+            RecordSpec("R", "error", (X,), code=1),
+            ["@attrs.define", "class R(farcall.ApplicationError):", "    x: int"],
+        ),
+        (
+            RecordSpec("R", "error", (X,), code=7),
+            ["@attrs.define", "class R(farcall.ApplicationError):", "    code = 7", "    x: int"],
+        ),
+    ],
+)
+def test_each_kind_has_its_form(spec: RecordSpec, expected: list[str]) -> None:
+    """Decorated, or derived from what makes it that kind."""
+    assert lines(spec) == expected
+
+
+@pytest.mark.parametrize("kind", ["attrs", "dataclass", "typeddict", "namedtuple", "error"])
+def test_a_generic_record_names_its_variables(kind: str) -> None:
+    """Behind the base that its kind has."""
+    field = FieldSpec("items", ArrayOf("list", Parameter("T")))
+    header = next(
+        line
+        for line in lines(RecordSpec("R", kind, (field,), ("T",)))  # type: ignore[arg-type]
+        if line.startswith("class")
+    )
+
+    assert header.endswith("Generic[T]):")
+
+
+def test_docstring_and_fields_are_apart() -> None:
+    """An empty line stands between them, as formatters want it."""
+    assert lines(RecordSpec("R", "namedtuple", (X,), doc="Where.")) == [
+        "class R(NamedTuple):",
+        '    """Where."""',
+        "",
+        "    x: int",
+    ]
+
+
+def test_a_body_is_never_empty() -> None:
+    """A docstring is enough; without one there is ``pass``."""
+    assert lines(RecordSpec("R", "namedtuple", ()))[1:] == ["    pass"]
+    assert lines(RecordSpec("R", "namedtuple", (), doc="Alone."))[1:] == ['    """Alone."""']
+
+
+@pytest.mark.parametrize(
+    ("kind", "default", "expected"),
+    [
+        ("attrs", Default("0"), "x: int = 0"),
+        ("attrs", Default(None), "x: int = farcall.OMIT"),
+        ("attrs", Default("[]"), "x: int = attrs.field(factory=list)"),
+        ("attrs", Default("[1]"), "x: int = attrs.field(factory=lambda: [1])"),
+        ("dataclass", Default("{}"), "x: int = field(default_factory=dict)"),
+        ("dataclass", Default("{1}"), "x: int = field(default_factory=lambda: {1})"),
+        ("namedtuple", Default("[]"), "x: int = []"),
+        ("typeddict", Default(None), "x: NotRequired[int]"),
+    ],
+)
+def test_defaults_are_copied(kind: str, default: Default, expected: str) -> None:
+    """What can change is made anew for each record; what has no literal is not sent."""
+    spec = RecordSpec("R", kind, (FieldSpec("x", INT, default),))  # type: ignore[arg-type]
+
+    assert lines(spec)[-1] == f"    {expected}"
+
+
+@pytest.mark.parametrize(("kind", "call"), [("attrs", "attrs.field"), ("dataclass", "field")])
+def test_one_field_may_be_for_keywords_only(kind: str, call: str) -> None:
+    """It says so itself, beside its default."""
+    fields = (X, FieldSpec("z", INT, keyword_only=True), FieldSpec("w", INT, Default("1"), True))
+
+    assert lines(RecordSpec("R", kind, fields))[-3:] == [  # type: ignore[arg-type]
+        "    x: int",
+        f"    z: int = {call}(kw_only=True)",
+        f"    w: int = {call}(default=1, kw_only=True)",
+    ]
+
+
+def test_where_all_fields_are_for_keywords_the_class_says_so() -> None:
+    """Once is enough."""
+    fields = (FieldSpec("z", INT, keyword_only=True),)
+
+    assert lines(RecordSpec("R", "dataclass", fields, frozen=True)) == [
+        "@dataclass(frozen=True, kw_only=True)",
+        "class R:",
+        "    z: int",
+    ]
+
+
+def test_attrs_is_told_to_keep_an_underscore() -> None:
+    """It takes it off the names of arguments otherwise, and the name on the wire has it."""
+    fields = (FieldSpec("_x", INT),)
+
+    assert lines(RecordSpec("R", "attrs", fields))[-1] == '    _x: int = attrs.field(alias="_x")'
+    assert lines(RecordSpec("R", "dataclass", fields))[-1] == "    _x: int"
+
+
+def test_an_optional_entry_may_be_a_union() -> None:
+    """Between the brackets it needs no parentheses, however long it is."""
+    union = UnionOf(tuple(ArrayOf("list", INT) for _ in range(9)))
+
+    assert lines(RecordSpec("R", "typeddict", (FieldSpec("x", union, Default(None)),)))[1:] == [
+        "    x: NotRequired[",
+        "        list[int]",
+        *["        | list[int]"] * 8,
+        "    ]",
+    ]
+
+
+def test_keys_that_are_no_names_are_written_as_text() -> None:
+    """The types beside them are quoted, for they are not annotations."""
+    fields = (FieldSpec("content-type", STR), FieldSpec("class", INT, Default(None)))
+
+    assert lines(RecordSpec("Headers", "typeddict", fields)) == [
+        'Headers = TypedDict("Headers", {"content-type": "str", "class": "NotRequired[int]"})'
+    ]
+
+
+def test_a_key_that_a_class_would_rename_is_written_as_text() -> None:
+    """Python puts the name of the class before two underscores."""
+    spec = RecordSpec("R", "typeddict", (FieldSpec("__x", INT),))
+
+    assert lines(spec) == ['R = TypedDict("R", {"__x": "int"})']
+
+
+def test_the_builtin_that_makes_a_default_may_be_hidden() -> None:
+    """A field called list means that one."""
+    spec = RecordSpec("R", "attrs", (FieldSpec("list", ArrayOf("list", INT), Default("[]")),))
+
+    assert lines(spec)[-1] == "    list: builtins.list[int] = attrs.field(factory=builtins.list)"
