@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import sys
 from inspect import cleandoc
 from pathlib import Path
 from types import ModuleType
