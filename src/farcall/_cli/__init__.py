@@ -1,22 +1,36 @@
 """The `farcall` command.
 
-The commands need the extra `cli`; without it this module still loads, and says what is missing.
+It needs the extra ``cli``; without it this module still loads, and says what is missing.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from importlib.util import find_spec
 
-EXTRA = ("cyclopts", "rich", "psutil")
+from farcall._cli.errors import FAILED, WRONG_USE
+
+EXTRA = ("cyclopts", "psutil", "rich")
 
 
 def main() -> None:
     """Run the command line; the status of the process is the command's."""
+    if not all(find_spec(each) for each in EXTRA):
+        print("farcall: the command line needs more: pip install 'farcall[cli]'", file=sys.stderr)
+        sys.exit(WRONG_USE)
+    sys.exit(_run())
+
+
+def _run() -> int:
     try:
         from farcall._cli.app import run  # noqa: PLC0415 - it needs the extra
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in EXTRA:
-            raise
-        print("farcall: the command line needs more: pip install 'farcall[cli]'", file=sys.stderr)
-        sys.exit(2)
-    sys.exit(run())
+
+        return run()
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # Python would write what it still holds once more at its end, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED

@@ -2,52 +2,57 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
-import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import cyclopts
 import trio
 from cyclopts import Parameter
+from cyclopts.validators import Number
 from rich.console import Console
 
 import farcall
 from farcall import stubgen
-from farcall._cli.attend import attend
+from farcall._cli.errors import FAILED, WRONG_USE, CommandError
+from farcall._cli.serving import serve_until_signal
+from farcall._contract.spec import ServiceSpec
 from farcall._declare import service_of
-from farcall._nursery import open_owned_nursery
 
-FAILED = 1
-WRONG_USE = 2
+Port: TypeAlias = Annotated[int, Parameter(validator=Number(gte=0, lt=1 << 16))]
+Seconds: TypeAlias = Annotated[float, Parameter(validator=Number(gte=0))]
 
 app = cyclopts.App(
     name="farcall",
     help="Typed remote procedure calls and live signals over WebSocket.",
     version=lambda: version("farcall"),
+    default_parameter=Parameter(negative=()),
 )
 
 
 def run(tokens: Sequence[str] | None = None) -> int:
     """Run one command and give its status; what a user did wrong is one line, no traceback."""
     try:
-        status = app(tokens, result_action="return_value", exit_on_error=False)
-    except cyclopts.CycloptsError:
-        return WRONG_USE  # cyclopts has said why
-    except (farcall.FarcallError, OSError, ValueError) as error:
-        print(f"farcall: {error}", file=sys.stderr)
-        return FAILED
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+        status = app(tokens, result_action="return_value", exit_on_error=False, print_error=False)
+    except cyclopts.CycloptsError as error:
+        return _failed(error, WRONG_USE)
+    except (CommandError, farcall.DeclarationError, stubgen.StubError) as error:
+        return _failed(error, FAILED)
     return status if isinstance(status, int) else 0
 
 
+def _failed(error: Exception, status: int) -> int:
+    print(f"farcall: {error}", file=sys.stderr)
+    return status
+
+
 @app.command
-def demo(*, seconds: float = 4.0, port: int = 0, forever: bool = False) -> int:
+def demo(*, seconds: Seconds = 4.0, port: Port = 0, forever: bool = False) -> None:
     """Serve this machine's live figures, and look at them through a generated stub.
 
     Parameters
@@ -59,20 +64,13 @@ def demo(*, seconds: float = 4.0, port: int = 0, forever: bool = False) -> int:
     forever
         Keep serving until interrupted.
     """
-    from farcall._demo.show import run_demo  # noqa: PLC0415 - the other commands need no psutil
+    from farcall._cli.demo import Demo, run_demo  # noqa: PLC0415 - the others need no psutil
 
-    trio.run(partial(run_demo, Console(), attend, port=port, seconds=seconds, forever=forever))
-    return 0
+    trio.run(run_demo, Demo(Console(), port, seconds, forever))
 
 
 @app.command
-def serve(
-    services: Annotated[tuple[str, ...], Parameter(negative=())],
-    /,
-    *,
-    port: int = 8765,
-    host: str = "127.0.0.1",
-) -> int:
+def serve(services: tuple[str, ...], /, *, port: Port = 8765, host: str = "127.0.0.1") -> None:
     """Serve one or several services until interrupted, then let running calls end.
 
     Parameters
@@ -86,18 +84,11 @@ def serve(
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     objects = [_instance(target) for target in services]
-    trio.run(_serve, objects, port, host)
-    return 0
+    trio.run(partial(serve_until_signal, objects, port, _announce, host=host))
 
 
-async def _serve(objects: list[object], port: int, host: str) -> None:
-    async with open_owned_nursery() as nursery:
-        start = partial(farcall.serve, objects, port, host=host)
-        server: farcall.Server = await nursery.start(start)
-        await nursery.start(attend, server, nursery.cancel_scope)
-        print(f"Serving at {server.url}", flush=True)
-        await server.wait_closed()
-        nursery.cancel_scope.cancel()
+async def _announce(server: farcall.Server) -> None:
+    print(f"Serving at {server.url}", flush=True)
 
 
 def _instance(target: str) -> object:
@@ -105,14 +96,18 @@ def _instance(target: str) -> object:
     if not isinstance(found, type):
         return found
     try:
-        return found()
+        inspect.signature(found).bind()
     except TypeError as error:
-        raise ValueError(f"{target} cannot be made without arguments ({error})") from error
+        raise CommandError(
+            f"{target} cannot be made without arguments: {error}; name an object of it instead"
+        ) from error
+    made: object = found()
+    return made
 
 
 @app.command
 def stubs(
-    services: Annotated[tuple[str, ...], Parameter(negative=())],
+    services: tuple[str, ...],
     /,
     *,
     output: Annotated[Path, Parameter(alias="-o")] = Path("stubs"),
@@ -130,10 +125,13 @@ def stubs(
         Write nothing; show what would change, with status 1 if anything would.
     """
     specs = [service_of(stubgen.load(target)).spec for target in services]
-    if check:
-        difference = stubgen.check(specs, output)
-        print(difference, end="")
-        return FAILED if difference else 0
-    for path in stubgen.write(specs, output):
-        print(path)
-    return 0
+    try:
+        shown = stubgen.check(specs, output) if check else _written(specs, output)
+    except OSError as error:
+        raise CommandError(f"{output}: {error.strerror}") from error
+    print(shown, end="")
+    return FAILED if check and shown else 0
+
+
+def _written(specs: Sequence[ServiceSpec], output: Path) -> str:
+    return "".join(f"{path}\n" for path in stubgen.write(specs, output))

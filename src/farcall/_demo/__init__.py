@@ -1,1 +1,1 @@
-"""The demonstration of `farcall demo`: a service, its generated stub, and what shows both."""
+"""A service that watches its machine, and its generated stub: what `farcall demo` serves."""

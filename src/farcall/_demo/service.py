@@ -2,74 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from datetime import UTC, datetime
+from collections.abc import Iterable
 
-import attrs
 import psutil
 import trio
 
-from farcall import ApplicationError, Signal, background, method, service
+from farcall import Signal, background, method, service
+from farcall._demo import machine
+from farcall._demo.records import Disk, Load, Memory, NoSuchProcess, Process, Sample
 
-
-@attrs.frozen
-class Load:
-    """How busy the processors are."""
-
-    processors: int
-    average_1: float
-    """Runnable processes, averaged over a minute."""
-    average_5: float
-    average_15: float
-
-
-@attrs.frozen
-class Memory:
-    """The main memory, in bytes."""
-
-    total: int
-    available: int
-    percent: float
-    """In use."""
-
-
-@attrs.frozen
-class Process:
-    """A running program."""
-
-    pid: int
-    name: str
-    memory: int
-    """Resident, in bytes."""
-
-
-@attrs.frozen
-class Disk:
-    """A mounted file system, in bytes."""
-
-    mount: str
-    total: int
-    used: int
-    percent: float
-
-
-@attrs.frozen
-class Sample:
-    """The machine at one moment."""
-
-    at: datetime
-    cpu_percent: float
-    """Of all processors, since the last sample."""
-    memory_percent: float
-    load: float
-    """Runnable processes, averaged over a minute."""
-
-
-@attrs.define
-class NoSuchProcess(ApplicationError):
-    """No process has this number, or it belongs to somebody else."""
-
-    pid: int
+WATCHED_SECONDS = 0.2
+"""The kernel counts hundredths of a second: in fewer of them, busy and idle look alike."""
 
 
 @service
@@ -79,78 +22,48 @@ class Monitor:
     sampled: Signal[Sample] = Signal(retain=True)
     """The machine, once in each interval."""
 
-    def __init__(self, interval: float = 0.5) -> None:
+    def __init__(self, interval: float = 1.0) -> None:
         self._interval = interval
 
     async def load(self) -> Load:
         """Tell how busy the processors are."""
-        one, five, fifteen = psutil.getloadavg()
-        return Load(os.cpu_count() or 1, one, five, fifteen)
+        return machine.read_load()
 
     async def memory(self) -> Memory:
         """Tell how much memory is in use."""
-        found = psutil.virtual_memory()
-        return Memory(found.total, found.available, found.percent)
+        return machine.read_memory()
 
     async def processes(self, most: int = 5) -> list[Process]:
-        """List the processes that hold most memory.
+        """Watch all processes for a moment, and list the busiest.
 
         Args:
             most: How many.
         """
-        # Reading all of /proc takes a while, in which nothing else could run.
-        return await trio.to_thread.run_sync(_largest, max(most, 0))
+        found = await trio.to_thread.run_sync(machine.all_processes)
+        return (await _watch(found))[: max(most, 0)]
 
     @method(raises=[NoSuchProcess])
     async def process(self, pid: int) -> Process:
-        """Look at one process."""
-        try:
-            return _described(psutil.Process(pid))
-        except (psutil.Error, ValueError, OverflowError):
-            raise NoSuchProcess(pid) from None
+        """Watch one process for a moment."""
+        for process in await _watch(machine.processes_with(pid)):
+            return process
+        raise NoSuchProcess(pid)
 
     async def disks(self) -> list[Disk]:
         """List the mounted file systems."""
-        # A file system on the network may take its time.
-        return await trio.to_thread.run_sync(_mounted, abandon_on_cancel=True)
+        # A file system on the network may not answer for long, and nobody can be kept waiting.
+        return await trio.to_thread.run_sync(machine.read_disks, abandon_on_cancel=True)
 
     @background
     async def sample(self) -> None:
         """Emit a sample in each interval."""
+        machine.read_sample()  # processors are counted from one reading to the next
         while True:
-            self.sampled.emit(_sampled())
             await trio.sleep(self._interval)
+            self.sampled.emit(machine.read_sample())
 
 
-def _sampled() -> Sample:
-    return Sample(
-        datetime.now(UTC),
-        psutil.cpu_percent(),
-        psutil.virtual_memory().percent,
-        psutil.getloadavg()[0],
-    )
-
-
-def _described(process: psutil.Process) -> Process:
-    return Process(process.pid, process.name(), process.memory_info().rss)
-
-
-def _largest(most: int) -> list[Process]:
-    found: list[Process] = []
-    for process in psutil.process_iter():
-        try:
-            found.append(_described(process))
-        except psutil.Error:
-            continue  # it has ended meanwhile, or is none of our business
-    return sorted(found, key=lambda each: each.memory, reverse=True)[:most]
-
-
-def _mounted() -> list[Disk]:
-    found: list[Disk] = []
-    for partition in psutil.disk_partitions():
-        try:
-            usage = psutil.disk_usage(partition.mountpoint)
-        except OSError:
-            continue  # it may not be looked at
-        found.append(Disk(partition.mountpoint, usage.total, usage.used, usage.percent))
-    return found
+async def _watch(processes: Iterable[psutil.Process]) -> list[Process]:
+    before = await trio.to_thread.run_sync(machine.read_cpu, processes)
+    await trio.sleep(WATCHED_SECONDS)
+    return await trio.to_thread.run_sync(machine.busiest_since, before)
