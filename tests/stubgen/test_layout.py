@@ -89,14 +89,17 @@ def test_a_union_is_broken_before_its_operators() -> None:
 
 def test_members_of_a_union_are_broken_as_well() -> None:
     """What stands before a member and behind the last one takes room, too."""
-    union = Union((subscript("list", [LONGER]), "int", subscript("set", [LONGER, "int"])))
+    union = Union((subscript("list", [LONGER]), "int", subscript("set", ["C" * 82, "int"])))
 
     assert lines(joined(" " * 16, union, " = None")) == [
         " " * 16 + "list[",
         f"    {LONGER}",
         "]",
         "| int",
-        f"| set[{LONGER}, int] = None",
+        "| set[",
+        f"    {'C' * 82},",
+        "    int,",
+        "] = None",
     ]
 
 
