@@ -6,17 +6,29 @@ import ast
 import doctest
 import importlib
 import inspect
+import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import attrs
+import msgspec
 import pytest
 
 import farcall
+from farcall._protocol.shapes import (
+    CancelShape,
+    CreditShape,
+    GoawayShape,
+    HelloShape,
+    ItemsShape,
+    StartedShape,
+)
+from farcall._publish import SubscribeParams
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src"
@@ -101,6 +113,34 @@ def test_example_of_readme_runs() -> None:
 
 def _unpriced(text: str) -> str:
     return re.sub(r"price=[\d.]+", "price", text)
+
+
+def test_frames_of_the_protocol_page_have_the_members_that_are_read() -> None:
+    """Whoever follows the page is understood: nothing on it is named otherwise in the code."""
+    read = {method: set(shape.__struct_fields__) for method, shape in SHAPES.items()}
+
+    shown = [each for each in messages_of_the_protocol_page() if each.get("method") in read]
+
+    assert {each["method"] for each in shown} == set(read)
+    assert [each for each in shown if not set(each["params"]) <= read[each["method"]]] == []
+
+
+def messages_of_the_protocol_page() -> Iterator[dict[str, Any]]:
+    text = (ROOT / "docs" / "protocol.md").read_text("utf-8")
+    for block in re.findall(r"^```json\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        frame = json.loads(block)
+        yield from frame if isinstance(frame, list) else [frame]
+
+
+SHAPES: Mapping[str, type[msgspec.Struct]] = {
+    "rpc.hello": HelloShape,
+    "rpc.subscribe": SubscribeParams,
+    "rpc.started": StartedShape,
+    "rpc.items": ItemsShape,
+    "rpc.credit": CreditShape,
+    "rpc.cancel": CancelShape,
+    "rpc.goaway": GoawayShape,
+}
 
 
 def test_reference_is_complete() -> None:
