@@ -9,7 +9,7 @@ import trio
 
 from farcall._transport import CloseReason, Transport
 from farcall._websocket import transport
-from farcall._websocket.link import CLIENT_LIMITS, SERVER_LIMITS
+from farcall._websocket.connection import CLIENT_LIMITS, SERVER_LIMITS
 from farcall._websocket.wire import Wire
 from tests.transport_suite import Check, End, Recorder, check_transport, running
 from tests.websocket.sockets import (
@@ -189,7 +189,7 @@ async def test_the_last_word_of_a_peer_is_heard() -> None:
 
 async def test_a_server_that_does_not_hang_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client leaves the server the first move after a goodbye, but not for ever."""
-    monkeypatch.setattr("farcall._websocket.link.CLOSE_SECONDS", SHORT)
+    monkeypatch.setattr("farcall._websocket.connection.CLOSE_SECONDS", SHORT)
     async with open_raw_server() as (raw, client):
         end = End(client)
         async with running(end):

@@ -1,18 +1,19 @@
 """WebSocket: the one place that knows trio-websocket and wsproto.
 
-`handshake` opens a link, `transport` is what the rest of farcall sees of it; below that `link` is
-trio-websocket's connection as we need it, `assembly` its messages, and `wire` the socket.
+`handshake` opens a link, `transport` is what the rest of farcall sees of it; below that stand
+`connection`, which is trio-websocket's as we need it, `assembly`, which puts its messages together,
+and `wire`, the socket.
 """
 
 from __future__ import annotations
 
+from farcall._websocket.connection import Limits
 from farcall._websocket.handshake import (
     Admit,
     Rejection,
     accept_websocket,
     connect_websocket,
 )
-from farcall._websocket.link import Limits
 from farcall._websocket.transport import WebSocketTransport
 
 __all__ = [

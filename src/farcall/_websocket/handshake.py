@@ -25,7 +25,7 @@ from wsproto.typing import Headers
 from wsproto.utilities import ProtocolError, RemoteProtocolError
 
 from farcall._transport import Endpoint, logger
-from farcall._websocket.link import CLIENT_LIMITS, SERVER_LIMITS, Limits, Link
+from farcall._websocket.connection import CLIENT_LIMITS, SERVER_LIMITS, GuardedConnection, Limits
 from farcall._websocket.transport import WebSocketTransport
 from farcall._websocket.wire import LOST, Wire
 from farcall.errors import ConnectFailed
@@ -148,7 +148,7 @@ async def _accept(wire: Wire, admit: Admit, limits: Limits) -> WebSocketTranspor
     await wire.send_all(protocol.send(AcceptConnection()))
     # A client must wait for our answer. One that does not loses nothing: wsproto would drop this.
     protocol.receive_data(early)
-    return WebSocketTransport(decision, wire, Link(wire, protocol, limits))
+    return WebSocketTransport(decision, wire, GuardedConnection(wire, protocol, limits))
 
 
 async def _read_head(wire: Wire) -> tuple[bytes, bytes]:
@@ -226,7 +226,7 @@ async def _connect(
     await wire.send_all(protocol.send(Request(host=host, target=target, extra_headers=fields)))
     answer = await _read_answer(wire, protocol)
     endpoint = _endpoint(wire, target, answer.extra_headers)
-    return WebSocketTransport(endpoint, wire, Link(wire, protocol, limits))
+    return WebSocketTransport(endpoint, wire, GuardedConnection(wire, protocol, limits))
 
 
 async def _read_answer(wire: Wire, protocol: WSConnection) -> AcceptConnection:

@@ -17,7 +17,7 @@ from farcall._transport import (
     Endpoint,
     Receiver,
 )
-from farcall._websocket.link import Link
+from farcall._websocket.connection import GuardedConnection
 from farcall._websocket.wire import Wire
 
 
@@ -28,15 +28,15 @@ class WebSocketTransport:
         It owns the socket. When `run` has returned, or after `aclose` or `abort`, that is closed.
     """
 
-    def __init__(self, endpoint: Endpoint, wire: Wire, link: Link) -> None:
+    def __init__(self, endpoint: Endpoint, wire: Wire, connection: GuardedConnection) -> None:
         self._endpoint = endpoint
         self._wire = wire
-        self._link = link
+        self._connection = connection
         self._idle = trio.Event()
         self._idle.set()
 
     def __repr__(self) -> str:
-        state = self._link.reason or "open"
+        state = self._connection.reason or "open"
         return f"<WebSocketTransport {self._endpoint.peer} {self._endpoint.path} {state}>"
 
     @property
@@ -53,18 +53,18 @@ class WebSocketTransport:
         """Read until the link ends; see `Transport.run`."""
         self._idle = trio.Event()
         try:
-            await self._link.read(receiver)
+            await self._connection.read(receiver)
         finally:
             self._idle.set()
         self._wire.abort()
-        self._link.note_reason(self._reason)
+        self._connection.note_reason(self._reason)
         return self._reason
 
     async def send(self, frames: Sequence[bytes]) -> None:
         """Send text messages, all of them in one write; see `Transport.send`."""
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
-            await self._link.send_frames(frames)
+            await self._connection.send_frames(frames)
         except ConnectionClosed:
             raise trio.BrokenResourceError(str(self._reason)) from None
 
@@ -72,25 +72,25 @@ class WebSocketTransport:
         """Send a ping; see `Transport.ping`."""
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
-            await self._link.send_ping(payload)
+            await self._connection.send_ping(payload)
         except ConnectionClosed:
             raise trio.BrokenResourceError(str(self._reason)) from None
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
         """Say goodbye, wait for the peer's, hang up; see `Transport.aclose`."""
-        if self._link.reason is not None:
+        if self._connection.reason is not None:
             await trio.lowlevel.checkpoint()
             return
         try:
             with trio.move_on_after(CLOSE_SECONDS), suppress(ConnectionClosed):
-                await self._link.say_goodbye(CloseReason(code, reason, remote=False))
+                await self._connection.say_goodbye(CloseReason(code, reason, remote=False))
                 await self._wait_hung_up()
         finally:
             self._wire.abort()
 
     def abort(self) -> None:
         """Hang up without a goodbye; see `Transport.abort`."""
-        self._link.note_reason(ABORTED)
+        self._connection.note_reason(ABORTED)
         self._wire.abort()
 
     async def _wait_hung_up(self) -> None:
@@ -103,4 +103,4 @@ class WebSocketTransport:
     @property
     def _reason(self) -> CloseReason:
         """Why the link has ended; nobody has noted it where the socket just broke."""
-        return self._link.reason or (STALLED if self._wire.has_stalled else HUNG_UP)
+        return self._connection.reason or (STALLED if self._wire.has_stalled else HUNG_UP)

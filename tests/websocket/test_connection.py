@@ -234,7 +234,7 @@ async def test_a_pong_that_cannot_leave() -> None:
 
 async def test_a_goodbye_that_cannot_leave(monkeypatch: pytest.MonkeyPatch) -> None:
     """A link that is to be closed for a fault, but takes no byte, is hung up all the same."""
-    monkeypatch.setattr("farcall._websocket.link.CLOSE_SECONDS", 0.01)
+    monkeypatch.setattr("farcall._websocket.connection.CLOSE_SECONDS", 0.01)
     monkeypatch.setattr("farcall._websocket.wire.CLOSE_SECONDS", 0.01)
     async with open_raw_client() as (raw, server):
         end = End(server)
@@ -324,7 +324,7 @@ async def test_any_bytes(said: bytes) -> None:
 
 
 async def test_what_is_used_of_trio_websocket() -> None:
-    """All that `Link` touches inside of trio-websocket is there, in the shape that it relies on."""
+    """What `GuardedConnection` touches inside of trio-websocket has the shape that it relies on."""
     signatures = {
         "__init__": "self stream ws_connection host path client_subprotocols client_extra_headers "
         "message_queue_size max_message_size receive_buffer_size",

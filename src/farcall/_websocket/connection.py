@@ -13,7 +13,7 @@ What is changed here, each for something that a peer can do or that costs too mu
 - A KeyError in a handler is taken for an unknown event; ours let no exception out.
 - A frame is sent under a shield: cancelled in its middle it would leave a torn link.
 
-The handshake is over when a link is made (see `handshake`), so that nothing has to run before
+The handshake is over when one is made (see `handshake`), so that nothing has to run before
 `read` does: trio-websocket's own handshake needs the reader, and waits for ever for a peer that
 hangs up in it. What came behind the handshake waits in wsproto; the reader begins with it.
 """
@@ -70,7 +70,7 @@ SERVER_LIMITS: Final = Limits(MAX_MESSAGE_IN_SERVER)
 CLIENT_LIMITS: Final = Limits(MAX_MESSAGE_IN_CLIENT)
 
 
-class Link(WebSocketConnection):
+class GuardedConnection(WebSocketConnection):
     """An open WebSocket."""
 
     def __init__(self, wire: Wire, protocol: wsproto.WSConnection, limits: Limits) -> None:
