@@ -8,6 +8,6 @@ class Market:
     async def quote(self, symbol: str) -> float:
         return 1.0
 
-    @method(name="quote")
+    @method(name="Market.quote")
     async def last_quote(self, symbol: str) -> float:
         return 1.0

@@ -86,7 +86,7 @@ def test_spec_of_a_method() -> None:
     class Market:
         """Quotes of a pretend exchange."""
 
-        @method(name="purchase")
+        @method(name="shop/purchase")
         async def buy(self, symbol: str, /, count: int = 1, *, limit: float = 0.5) -> str:
             """Buy some.
 
@@ -98,7 +98,7 @@ def test_spec_of_a_method() -> None:
     (buy,) = spec.methods
 
     assert (spec.class_name, spec.doc) == ("Market", "Quotes of a pretend exchange.")
-    assert (buy.name, buy.wire_name) == ("buy", "Market.purchase")
+    assert (buy.name, buy.wire_name) == ("buy", "shop/purchase")
     assert [each.role for each in buy.arguments] == ["positional", "either", "keyword"]
     assert [each.default for each in buy.arguments] == [None, Default("1"), Default("0.5")]
     assert buy.result == Scalar("str")
@@ -308,7 +308,7 @@ def test_functions() -> None:
     found = service_of(calculator := functions(add, multiply, name="desk-calc"))
 
     assert found.spec.class_name == "DeskCalc"
-    assert {*found.methods} == {"desk-calc.add", "desk-calc.times"}
+    assert {*found.methods} == {"desk-calc.add", "times"}
     assert found.methods["desk-calc.add"].spec.doc == "Add two numbers."
     assert getattr(calculator, found.methods["desk-calc.add"].attribute)(2, 3) == 5
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 import attrs
@@ -95,3 +96,20 @@ def test_default_of_another_type() -> None:
         @service
         class Shop:
             async def buy(self, counts: tuple[int, ...] = (1, "2")) -> None: ...  # type: ignore[assignment]
+
+
+def test_default_of_a_type_that_is_not_in_the_contract() -> None:
+    """A default is written as source only where a stub knows every name in it."""
+
+    class Size(StrEnum):
+        SMALL = "small"
+
+    @service
+    class Shop:
+        async def order(self, size: str = Size.SMALL) -> None: ...
+        async def fit(self, size: Size = Size.SMALL) -> None: ...
+
+    order, fit = service_of(Shop).spec.methods
+
+    assert order.arguments[0].default == Default(None)
+    assert fit.arguments[0].default == Default("Size.SMALL")

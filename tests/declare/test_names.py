@@ -14,35 +14,40 @@ from farcall._declare.sites import site_of_object
 SITE = site_of_object(pytest)
 
 
-def names(service: str, **parts: Any) -> dict[str, str]:
-    return wire_names(service, parts, dict.fromkeys(parts, SITE))
+def names(service: str, **chosen: Any) -> dict[str, str]:
+    return wire_names(service, chosen, dict.fromkeys(chosen, SITE))
 
 
 def test_names() -> None:
     """The name of a member stands behind that of its service, if that has one."""
-    assert names("Market", quote="quote", buy="purchase") == {
+    assert names("Market", quote=None) == {"quote": "Market.quote"}
+    assert names("", quote=None) == {"quote": "quote"}
+
+
+def test_chosen_name_is_the_whole_name() -> None:
+    """A member can take any name, such as that of a method which a service replaces."""
+    assert names("Market", quote=None, buy="textDocument/buy") == {
         "quote": "Market.quote",
-        "buy": "Market.purchase",
+        "buy": "textDocument/buy",
     }
-    assert names("", quote="quote") == {"quote": "quote"}
 
 
 @pytest.mark.parametrize(
-    ("service", "part"),
+    ("service", "chosen"),
     [
         ("Market", ""),
         ("Market", "a b"),
         ("Market", 3),
-        ("", "rpc.quote"),
+        ("Market", "rpc.quote"),
         ("", "$/quote"),
         ("", "__listMethods"),
-        ("rpc", "quote"),
+        ("rpc", None),
     ],
 )
-def test_bad_names(service: str, part: object) -> None:
+def test_bad_names(service: str, chosen: object) -> None:
     """A name is some text without spaces, and not one of the protocol's."""
     with pytest.raises(DeclarationError) as caught:
-        names(service, quote=part)
+        names(service, quote=chosen)
 
     assert caught.value.number == Rule.BAD_NAME
 
@@ -56,4 +61,4 @@ def test_service_names(name: str) -> None:
 def test_name_is_taken() -> None:
     """No two members have one name, and the error says who has it."""
     with pytest.raises(DeclarationError, match=r"first is called 'Market.quote' on the wire"):
-        names("Market", first="quote", second="quote")
+        names("Market", first="Market.quote", second="Market.quote")

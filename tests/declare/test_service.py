@@ -31,7 +31,7 @@ def test_digest_is_of_the_contract() -> None:
     def second() -> type:
         @service(name="Market")
         class Bazaar:
-            @method(name="quote")
+            @method(name="Market.quote")
             def price(self, symbol: str) -> float:
                 """Say what it costs."""
                 return 1.0
@@ -73,7 +73,7 @@ def test_signal_and_method_of_one_name() -> None:
     """Methods and signals share the names on the wire."""
 
     class Market:
-        ticked: Signal[float] = Signal(name="quote")
+        ticked: Signal[float] = Signal(name="Market.quote")
 
         async def quote(self, symbol: str) -> float:
             return 1.0

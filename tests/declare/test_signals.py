@@ -74,10 +74,10 @@ def test_type_in_the_value() -> None:
     class Market:
         ticked = Signal[float](name="tick", retain=True, broadcast=True)
 
-    spec = service_of(Market).signals["Market.tick"].spec
+    spec = service_of(Market).signals["tick"].spec
 
     assert spec.value == Scalar("float")
-    assert (spec.name, spec.wire_name) == ("ticked", "Market.tick")
+    assert (spec.name, spec.wire_name) == ("ticked", "tick")
     assert spec.retain
     assert spec.broadcast
 

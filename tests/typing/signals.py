@@ -6,7 +6,7 @@ from typing import ClassVar, assert_type
 
 import attrs
 
-from farcall._signals import BoundSignal, Signal, Subscription
+from farcall import BoundSignal, Signal, Subscription
 
 
 @attrs.frozen

@@ -77,7 +77,7 @@ def method(
 
     Args:
         function: The method, where the decorator is used without parentheses.
-        name: What stands for the member's name in ``Service.member`` on the wire.
+        name: The whole name on the wire, in place of ``Service.member``.
         raises: The errors that cross the wire as themselves, with their fields.
         oneway: Whether callers send a notification and get no answer.
         protected: Not there yet; refused.

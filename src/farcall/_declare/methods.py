@@ -104,7 +104,7 @@ def _argument(parameter: ReadParameter, site: Site, definitions: Definitions) ->
         return ArgumentSpec(parameter.name, type_, parameter.role)
     if parameter.default is not OMIT:
         _check_default(parameter, site)
-    default = Default(literal_source(parameter.default))
+    default = Default(literal_source(parameter.default, definitions))
     return ArgumentSpec(parameter.name, type_, parameter.role, default)
 
 

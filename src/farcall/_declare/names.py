@@ -26,22 +26,23 @@ def check_service_name(name: object, site: Site) -> None:
         _check(f"{name}.", site)
 
 
-def wire_names(service: str, parts: Mapping[str, str], sites: Mapping[str, Site]) -> dict[str, str]:
-    """Give each member its name on the wire.
+def wire_names(
+    service: str, chosen: Mapping[str, str | None], sites: Mapping[str, Site]
+) -> dict[str, str]:
+    """Give each member its name on the wire: the one chosen for it, or ``Service.member``.
 
     Args:
         service: The name of the service; empty for bare names.
-        parts: By attribute, what stands for the member in ``Service.member``.
+        chosen: By attribute, the whole name that its declaration asks for, or None.
         sites: By attribute, where it is declared.
 
     Raises:
         DeclarationError: a name is reserved, or two members have the same.
     """
     taken = dict[str, str]()
-    for attribute, part in parts.items():
+    for attribute, choice in chosen.items():
         site = sites[attribute]
-        _check(part, site)
-        name = f"{service}.{part}" if service else part
+        name = _member_name(service, attribute) if choice is None else choice
         _check(name, site)
         if name in taken:
             raise site.error(
@@ -51,6 +52,10 @@ def wire_names(service: str, parts: Mapping[str, str], sites: Mapping[str, Site]
             )
         taken[name] = attribute
     return {attribute: name for name, attribute in taken.items()}
+
+
+def _member_name(service: str, attribute: str) -> str:
+    return f"{service}.{attribute}" if service else attribute
 
 
 def _check(name: object, site: Site) -> None:

@@ -56,9 +56,9 @@ class Reading:
     doc: str | None
 
     @property
-    def wire_part(self) -> str:
-        """What stands for the member in ``Service.member``."""
-        return self.attribute if self.marks.name is None else self.marks.name
+    def chosen_name(self) -> str | None:
+        """The whole name on the wire that its declaration asks for; None for the usual one."""
+        return self.marks.name
 
 
 def read_function(

@@ -122,7 +122,7 @@ def _assembled(
     on_wire = {key: each for key, each in members.items() if not _is_background(each)}
     names = wire_names(
         name,
-        {key: each.wire_part for key, each in on_wire.items()},
+        {key: each.chosen_name for key, each in on_wire.items()},
         {key: each.site for key, each in on_wire.items()},
     )
     definitions = Definitions()

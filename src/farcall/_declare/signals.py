@@ -52,10 +52,9 @@ class SignalReading:
     """The type of its values."""
 
     @property
-    def wire_part(self) -> str:
-        """What stands for the member in ``Service.member``."""
-        name = self.options.name
-        return self.attribute if name is None else name
+    def chosen_name(self) -> str | None:
+        """The whole name on the wire that its declaration asks for; None for the usual one."""
+        return self.options.name
 
 
 def read_signal(cls: type[Any], attribute: str, signal: Any, scope: Scope) -> SignalReading:

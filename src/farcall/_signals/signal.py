@@ -38,15 +38,15 @@ class Signal(Generic[T]):
     Each object has subscribers of its own, by identity.
 
     Args:
-        name: The name on the wire, in place of that of the attribute.
+        name: The whole name on the wire, in place of ``Service.member``.
         key: A field of the values, by whose value subscribers may filter.
         retain: Hand a new subscriber the last value; with `key`, the last of each key (of the
             1,024 keys emitted last, at most 1 MiB).
         broadcast: Send the values to plain peers that have not asked for them, too.
-        history: How many values to keep for those who come back.
-        protected: Whether subscribing needs a login.
-        roles: The roles of which subscribing needs one.
-        allow: Decides on each subscription.
+        history: Not there yet; refused.
+        protected: Not there yet; refused.
+        roles: Not there yet; refused.
+        allow: Not there yet; refused.
     """
 
     def __init__(
