@@ -39,8 +39,9 @@ async def open_client(
 class RawClient:
     """A peer that says exactly what a test has it say."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, host: Host) -> None:
         self._transport = transport
+        self.host = host
         self._frames: deque[str | bytes] = deque()
         self.reason: CloseReason | None = None
 
@@ -82,7 +83,7 @@ async def raw_client(services: Any) -> AsyncIterator[RawClient]:
     """Serve `services` to a `RawClient`, in memory."""
     host = Host(services, max_message=2**20, heartbeat=farcall.Heartbeat())
     dialled, accepted = memory_pair()
-    client = RawClient(dialled)
+    client = RawClient(dialled, host)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(host.serve_link, accepted)
         nursery.start_soon(client.run)

@@ -7,8 +7,10 @@ from typing import Any
 import attrs
 import trio
 import trio.testing
+from trio.testing import MockClock
 
 from farcall import Signal, service
+from farcall._dispatch import Dispatcher
 from tests.ends import RawClient, raw_client
 
 
@@ -26,6 +28,9 @@ class Feed:
 
     async def ask(self) -> int:
         return 42
+
+    async def wait(self) -> None:
+        await trio.sleep_forever()
 
 
 HELLO = {"jsonrpc": "2.0", "id": 1, "method": "rpc.hello", "params": {"v": 1}}
@@ -209,7 +214,48 @@ async def test_a_value_that_no_message_can_hold_ends_its_subscription_alone() ->
     assert answer["result"] == 42
 
 
+async def test_nothing_is_kept_of_a_subscription_that_its_server_ended() -> None:
+    """However often a peer comes back for a value that it cannot take."""
+    feed = Feed()
+    feed.texts.emit("x" * 5000)  # retained
+    async with raw_client(feed) as client:
+        await ask(client, {**HELLO, "params": {"v": 1, "limits": {"message": 4096}}})
+        for id in range(2, 12):
+            (_started, end) = await ask(client, subscribe(id, "Feed.texts"))
+            assert end["error"]["code"] == -32008
+
+        (link,) = client.host.links
+        assert isinstance(link.handler, Dispatcher)
+        assert not link.handler._publisher._feeds
+
+
+async def test_a_server_that_drains_takes_no_subscriptions(autojump_clock: MockClock) -> None:
+    """-32001, as for calls: a subscription would hold up the drain to its end."""
+    async with raw_client(Feed()) as client:
+        await ask(client, HELLO)
+        (link,) = client.host.links
+        async with trio.open_nursery() as nursery:
+            await ask(client, {"jsonrpc": "2.0", "id": 2, "method": "Feed.wait"})
+            nursery.start_soon(link.drain, 10)
+            (_goaway, end) = await ask(client, subscribe(3, "Feed.texts"))
+
+    assert end["error"]["code"] == -32001
+
+
 # Plain peers
+
+
+async def test_a_value_that_no_event_can_hold_closes_a_plain_peer() -> None:
+    """It cannot be told that it missed something, so it may not miss anything."""
+    feed = Feed()
+    async with raw_client(feed) as client:
+        await ask(client, on("Feed.texts"))
+        feed.texts.emit("x" * 16 * 2**20)
+        await trio.testing.wait_all_tasks_blocked()
+
+        assert client.reason is not None
+        assert client.reason.code == 1011
+        assert feed.texts._state.subscribers == 0
 
 
 def on(*names: str, id: int = 1) -> dict[str, Any]:

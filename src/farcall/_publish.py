@@ -16,11 +16,12 @@ from msgspec import Raw, UnsetType
 
 from farcall._codec import Faults
 from farcall._connection.link import Link
+from farcall._connection.statistics import ConnectionState
 from farcall._endpoints import EventSource
 from farcall._protocol.messages import Error, Event, Message
-from farcall._protocol.state import IncomingCall, Stage
-from farcall._signals import Buffer, OnLag, SignalState
-from farcall.errors import CloseCode, ErrorCode
+from farcall._protocol.state import IncomingCall
+from farcall._signals import Buffer, Entry, OnLag, SignalState
+from farcall.errors import CloseCode, EncodeError, ErrorCode
 
 SUBSCRIBED = "ok"
 NO_SUCH_EVENT = "provided event invalid"
@@ -43,12 +44,29 @@ _names = msgspec.json.Decoder(list[str])
 
 
 class SignalFeed:
-    """The queue of one subscription of a farcall peer: started, items within credit, end."""
+    """The queue of one subscription of a farcall peer: started, items within credit, end.
 
-    def __init__(self, link: Link, call: IncomingCall, source: EventSource, on_lag: OnLag) -> None:
+    Args:
+        link: Where it goes.
+        call: The stream call.
+        state: Of the signal.
+        on_lag: What the subscriber wants when it is too slow.
+        forget: Called when the subscription has ended, for whichever reason but that of the link.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        call: IncomingCall,
+        state: SignalState[Any],
+        *,
+        on_lag: OnLag,
+        forget: Callable[[IncomingCall], object],
+    ) -> None:
         self._link = link
         self._call = call
-        self._state = source.state
+        self._state = state
+        self._forget = forget
         self._first: Message | None = None
         self._last: Message | None = None
         self._detach: Callable[[], None] = _nothing
@@ -64,14 +82,10 @@ class SignalFeed:
         self._detach = self._state.attach(self.buffer, key)
         self._wake()
 
-    @property
-    def is_ended(self) -> bool:
-        """Whether its call has been answered."""
-        return self._call.stage is Stage.ENDED
-
     def end(self, error: Error) -> None:
         """Drop what waits, and end the call after what has been taken."""
         self.detach()
+        self._forget(self._call)
         self._last = self._link.protocol.fail(self._call, error)
         self._link.note_answered()
         self._wake()
@@ -136,13 +150,25 @@ class EventFeed:
     def pop(self) -> Message | None:
         """Give the next event."""
         entries = self.buffer.take(1, self.buffer.next_size).entries
-        return Event(self._name, entries[0].encoded) if entries else None
+        return self._event(entries[0]) if entries else None
+
+    def _event(self, entry: Entry) -> Message | None:
+        event = Event(self._name, entry.encoded)
+        try:
+            self._link.protocol.check_size(event)
+        except EncodeError as error:
+            self._hang_up(CloseCode.INTERNAL, f"an event of {self._name} cannot be sent: {error}")
+            return None
+        return event
+
+    def _hang_up(self, code: CloseCode, problem: str) -> None:
+        self.detach()
+        self._link.hang_up(code, problem)
 
     def _wake(self) -> None:
         if self.buffer.missed:
             problem = f"events of {self._name} were not read (the limit subscription buffer)"
-            self.detach()
-            self._link.hang_up(CloseCode.SLOW_CONSUMER, problem)
+            self._hang_up(CloseCode.SLOW_CONSUMER, problem)
         else:
             self._link.put_stream(self)
 
@@ -183,6 +209,9 @@ class Publisher:
 
     def subscribe(self, call: IncomingCall) -> None:
         """Serve ``rpc.subscribe``."""
+        if self._link.state is not ConnectionState.OPEN:
+            self._link.fail(call, Error.of(ErrorCode.SHUTTING_DOWN))
+            return
         try:
             params = _params.decode(call.params or b"{}")
         except msgspec.MsgspecError as error:
@@ -200,7 +229,9 @@ class Publisher:
         except Faults as faults:
             self._refuse(call, faults.errors[0].path, faults.errors[0].message)
             return
-        feed = SignalFeed(self._link, call, source, params.on_lag)
+        feed = SignalFeed(
+            self._link, call, source.state, on_lag=params.on_lag, forget=self._feeds.pop
+        )
         self._feeds[call] = feed
         feed.attach(key, params.since)
 
@@ -210,8 +241,8 @@ class Publisher:
 
     def cancel(self, call: IncomingCall) -> None:
         """End a subscription because its subscriber leaves; other calls are not touched."""
-        feed = self._feeds.pop(call, None)
-        if feed is not None and not feed.is_ended:
+        feed = self._feeds.get(call)
+        if feed is not None:
             feed.end(Error.of(ErrorCode.CANCELLED))
 
     def cancel_all(self) -> None:
