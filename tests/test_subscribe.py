@@ -6,9 +6,11 @@ import attrs
 import pytest
 import trio
 import trio.testing
+from trio.testing import MockClock
 
 import farcall
 from farcall import Signal, service
+from farcall._memory import MemoryTransport
 from farcall.testing import open_pair
 from tests.ends import KINDS, Kind, open_client, wait_until
 
@@ -23,6 +25,7 @@ class Tick:
 class Feed:
     ticked: Signal[Tick] = Signal(key="symbol")
     texts: Signal[str] = Signal()
+    last: Signal[str] = Signal(retain=True)
 
     async def ask(self) -> int:
         return 42
@@ -161,7 +164,50 @@ async def test_subscribing_can_be_cancelled_while_it_is_asked_for() -> None:
         assert feed.texts._state.subscribers == 0
 
 
+async def test_a_subscription_that_ends_as_it_begins_says_why() -> None:
+    """The answer may come in the frame that starts it; its error is not lost."""
+    feed = Feed()
+    feed.last.emit("x" * 17 * 2**20)  # more than the client takes
+    async with open_pair(feed) as (session, _), session.subscribe("Feed.last") as texts:
+        with pytest.raises(farcall.ReplyTooLarge):
+            await anext(texts)
+
+
 # Towards plain servers
+
+
+async def test_a_plain_event_given_up_while_it_is_asked_for_is_put_off(
+    autojump_clock: MockClock,
+) -> None:
+    """The server sends no events for a subscriber that was cancelled too early."""
+    feed = Feed()
+    async with open_pair(feed, dialect="plain") as (session, connection):
+        transport = connection._link._transport
+        assert isinstance(transport, MemoryTransport)
+        transport.freeze()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_subscribe, session)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        transport.thaw()
+        assert await session.call("Feed.ask") == 42
+
+        assert feed.texts._state.subscribers == 0
+
+
+async def _subscribe(session: farcall.Session) -> None:
+    async with session.subscribe("Feed.texts"):
+        pass
+
+
+async def test_nobody_joins_the_subscribers_of_a_lost_plain_link() -> None:
+    """Its events are in force no more, though an earlier subscriber has not left its block."""
+    async with open_pair(Feed(), dialect="plain") as (session, connection):
+        async with session.subscribe("Feed.texts"):
+            await connection.aclose()
+            with trio.fail_after(1), pytest.raises(farcall.ConnectionLost):
+                async with session.subscribe("Feed.texts") as texts:
+                    await anext(texts)
 
 
 async def test_a_plain_servers_events_are_asked_for_once() -> None:

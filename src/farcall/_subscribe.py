@@ -60,6 +60,7 @@ class Subscriber:
     def on_closed(self) -> None:
         """End the subscriptions to a plain server; streams end with their calls."""
         for channel in self._channels.values():
+            channel.is_on = False
             for buffer in channel.buffers:
                 buffer.end(self._link.lost(sent=True))
 
@@ -86,11 +87,16 @@ class Subscriber:
         # A lock, not an event: should the first subscriber be cancelled, the next one asks again.
         async with channel.lock:
             if not channel.is_on:
-                await self._ask_for(name)
-                channel.is_on = True
+                channel.was_asked_for = True
+                channel.is_on = await self._ask_for(name)
+                channel.was_asked_for = channel.is_on
+                if not channel.is_on:
+                    raise MethodNotFound(
+                        int(ErrorCode.METHOD_NOT_FOUND), f"the server has no event {name!r}"
+                    )
 
-    async def _ask_for(self, name: str) -> None:
-        """Ask a plain server for an event.
+    async def _ask_for(self, name: str) -> bool:
+        """Ask a plain server for an event, and tell whether it has it.
 
         A server that knows no ``rpc.on`` may still send notifications of that name: many servers
         of plain JSON-RPC do so after a call of their own.
@@ -100,16 +106,13 @@ class Subscriber:
         except RemoteFailure as failure:
             if failure.code != ErrorCode.METHOD_NOT_FOUND:
                 raise error_of(failure) from None
-            return
-        if _word_for(name, text) not in _IN_FORCE:
-            raise MethodNotFound(
-                int(ErrorCode.METHOD_NOT_FOUND), f"the server has no event {name!r}"
-            )
+            return True
+        return _word_for(name, text) in _IN_FORCE
 
     async def _switch_off(self, name: str, channel: _Channel) -> None:
         if self._channels.get(name) is channel:
             del self._channels[name]
-        if not channel.is_on:
+        if not channel.was_asked_for:
             return
         grace = trio.CancelScope(shield=True, deadline=trio.current_time() + CANCEL_GRACE)
         with grace, suppress(RemoteFailure, FarcallError):  # nobody is left who would care
@@ -123,6 +126,9 @@ class _Channel:
     buffers: dict[Buffer, None] = attrs.field(factory=dict[Buffer, None])
     lock: trio.Lock = attrs.field(factory=trio.Lock)
     is_on: bool = False
+    """Whether the server has said that the events will come."""
+    was_asked_for: bool = False
+    """Whether they may come all the same: who asked was cancelled before the answer came."""
 
 
 @asynccontextmanager
@@ -135,8 +141,8 @@ async def _subscribe_stream(
         link.consume(opened[0], entry.size)
         return _decode(codec, entry.encoded, name)
 
-    def end() -> None:
-        buffer.end(_end_of(opened[0]) if opened else None)
+    def end(error: Exception | None) -> None:
+        buffer.end(error_of(error) if isinstance(error, RemoteFailure) else error)
 
     buffer, subscription = open_subscription(
         read, on_lag=on_lag, max_items=UNBOUNDED, max_bytes=UNBOUNDED
@@ -174,11 +180,6 @@ def _pusher(buffer: Buffer) -> OnItems:
             missed = 0
 
     return push
-
-
-def _end_of(pending: PendingStream) -> Exception | None:
-    error = pending.error
-    return error_of(error) if isinstance(error, RemoteFailure) else error
 
 
 def _decode(codec: Codec[T], text: bytes | Raw, name: str) -> T:

@@ -21,7 +21,7 @@ import trio
 from farcall._connection.handler import Handler
 from farcall._connection.heartbeat import Heartbeat, watch
 from farcall._connection.lanes import Lanes, StreamQueue
-from farcall._connection.pending import OnItems, PendingCall, PendingCalls, PendingStream
+from farcall._connection.pending import OnEnd, OnItems, PendingCall, PendingCalls, PendingStream
 from farcall._connection.pings import Pings
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
 from farcall._protocol import events
@@ -134,18 +134,21 @@ class Link:
     async def aclose(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
         """Send what waits, then close; 5 s each at most.
 
-        Cancelled, it hangs up.
+        Whoever comes second waits for the first. Cancelled, it hangs up.
         """
-        if self.state in (ConnectionState.OPEN, ConnectionState.DRAINING):
-            self.state = ConnectionState.CLOSING
-            with trio.move_on_after(CLOSE_SECONDS):
-                await self.flush()
-        self._note_end(CloseReason(code, reason, remote=False))
         try:
-            await self._transport.aclose(code, reason)
+            if self._is_usable:
+                self.state = ConnectionState.CLOSING
+                await self._say_goodbye(code, reason)
             await self._closed.wait()
         finally:
             self._transport.abort()
+
+    async def _say_goodbye(self, code: int, reason: str) -> None:
+        with trio.move_on_after(CLOSE_SECONDS):
+            await self.flush()
+        self._note_end(CloseReason(code, reason, remote=False))
+        await self._transport.aclose(code, reason)
 
     async def flush(self) -> None:
         """Wait until the writer has nothing left that may be sent now."""
@@ -160,7 +163,8 @@ class Link:
 
     async def drain(self, seconds: float) -> None:
         """Refuse new calls, let running ones end for at most `seconds`, and close with 1001."""
-        if self.state is ConnectionState.OPEN:
+        # It may be draining already, because the peer goes away; its calls end sooner if asked to.
+        if self._is_usable:
             self.state = ConnectionState.DRAINING
             if self.protocol.is_greeted:
                 self.lanes.put_control(Goaway(int(seconds * 1000), 0))
@@ -182,6 +186,8 @@ class Link:
         """Close because of what the peer did; what waits for it is not sent any more."""
         logger.warning("%s: closing with %d: %s", self.endpoint.peer, code, problem)
         self._note_end(CloseReason(code, problem, remote=False))
+        if self._is_usable:
+            self.state = ConnectionState.CLOSING
         self.start_soon(self._transport.aclose, code, problem)
 
     def abort(self, code: int, reason: str) -> None:
@@ -230,7 +236,7 @@ class Link:
         Raises:
             RemoteFailure: the peer answered with an error.
             ConnectionLost: the link ended first.
-            EncodeError: the message is larger than the peer takes.
+            EncodeError: the message is larger, or nests deeper, than the peer takes.
 
         Cancelled before the writer took the request, it withdraws it; later, it forgets the
         call, whose answer is dropped when it comes.
@@ -256,7 +262,10 @@ class Link:
 
         Raises:
             RemoteFailure: the peer knows no hello; it speaks the plain dialect.
+            ConnectionLost: the link ended first.
+            InvalidResult: the answer is no hello.
         """
+        self._check_open()
         request = self.protocol.hello()
         call = self.protocol.hello_call
         assert call is not None
@@ -272,7 +281,7 @@ class Link:
         *,
         window: Window,
         on_items: OnItems,
-        on_end: Callable[[], None],
+        on_end: OnEnd,
     ) -> AsyncIterator[PendingStream]:
         """Make a stream call and wait until it has started; leaving the block ends it.
 
@@ -308,8 +317,12 @@ class Link:
             raise self.lost(sent=True)
         return self._pings.round_trip
 
+    @property
+    def _is_usable(self) -> bool:
+        return self.state in (ConnectionState.OPEN, ConnectionState.DRAINING)
+
     def _check_open(self) -> None:
-        if self.state not in (ConnectionState.OPEN, ConnectionState.DRAINING):
+        if not self._is_usable:
             raise self.lost(sent=False)
 
     def _queue(self, pending: PendingCall) -> None:
@@ -419,7 +432,7 @@ class Link:
             case events.HelloReceived(hello, answer):
                 self._on_hello(hello, answer)
             case events.GoawayReceived():
-                self.state = ConnectionState.DRAINING
+                self._on_goaway()
             case events.Stray(problem):
                 self._on_stray(problem)
             case events.Violation(code, problem):
@@ -448,6 +461,11 @@ class Link:
         elif self.protocol.hello_call is not None:
             self._pending.succeed(self.protocol.hello_call)
         self.handler.on_hello(hello)
+
+    def _on_goaway(self) -> None:
+        # It may have crossed a goodbye of this side.
+        if self.state is ConnectionState.OPEN:
+            self.state = ConnectionState.DRAINING
 
     def _on_stray(self, problem: str) -> None:
         self._strays += 1

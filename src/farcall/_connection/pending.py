@@ -81,17 +81,20 @@ class PendingCall:
 OnItems = Callable[[Sequence[bytes], str | None, int | None], None]
 """Takes the values of a batch, its cursor, and how many were missed before its first value."""
 
+OnEnd = Callable[[Exception | None], None]
+"""Takes the error that a stream ended with, or None for a result."""
+
 
 class PendingStream(PendingCall):
     """A stream call: it starts, brings items, and ends like any call.
 
     Args:
         on_items: Called in the reader's task; must not block or raise.
-        on_end: Called once when the outcome is there.
+        on_end: Called once when the outcome is there, maybe before anybody knows of the start.
     """
 
     def __init__(
-        self, call: OutgoingCall, request: Request, on_items: OnItems, on_end: Callable[[], None]
+        self, call: OutgoingCall, request: Request, on_items: OnItems, on_end: OnEnd
     ) -> None:
         super().__init__(call, request)
         self.on_items = on_items
@@ -107,7 +110,7 @@ class PendingStream(PendingCall):
     def _settle(self, result: outcome.Outcome[bytes]) -> None:
         super()._settle(result)
         self._begun.set()
-        self._on_end()
+        self._on_end(self.error)
 
     async def wait_started(self) -> bytes:
         """Wait for the value of ``rpc.started``; raises the error of a stream that never did."""

@@ -1,0 +1,83 @@
+"""One link at its edges: what is begun while it ends, or is ended while it begins."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+from trio.testing import MockClock
+
+import farcall
+from farcall import ConnectionState, service
+from farcall._connection.handler import Handler
+from farcall._connection.link import Link
+from farcall._protocol.core import Protocol
+from farcall._protocol.messages import Goaway, Hello, Limits
+from farcall._session import ClientHandler
+from farcall.testing import memory_pair, open_pair
+
+
+@service
+class Echo:
+    async def say(self, text: str) -> str:
+        return text
+
+
+def make_handler(link: Link) -> Handler:
+    return ClientHandler(link)
+
+
+async def test_a_link_that_ends_before_the_hello_is_lost_at_once(autojump_clock: MockClock) -> None:
+    """Whoever greets then hears of it without waiting for an answer that cannot come."""
+    dialled, accepted = memory_pair()
+    protocol = Protocol(Hello(Limits(2**20)), has_dialled=True)
+    link = Link(dialled, protocol, make_handler, heartbeat=farcall.Heartbeat())
+    accepted.cut()
+    await link.run()
+
+    with trio.fail_after(1), pytest.raises(farcall.ConnectionLost):
+        await link.greet()
+
+
+async def test_a_link_that_hangs_up_takes_no_more_calls(autojump_clock: MockClock) -> None:
+    """While the peer is still to answer the Close frame, a call fails at once, and as not sent."""
+    async with open_pair(Echo()) as (session, connection):
+        connection._link._transport.freeze()  # type: ignore[attr-defined]  # the memory pair's
+        session._link.hang_up(1008, "enough")
+
+        assert session.connection is not None
+        assert session.connection.state is ConnectionState.CLOSING
+        with trio.fail_after(1), pytest.raises(farcall.ConnectionLost, match="enough") as caught:
+            await session.call("Echo.say", "late")
+        assert not caught.value.sent
+
+
+async def test_a_peer_that_goes_away_reopens_nothing(autojump_clock: MockClock) -> None:
+    """A goaway that crosses our own goodbye leaves the state as it is."""
+    async with open_pair(Echo()) as (session, connection):
+        connection._link.lanes.put_control(Goaway(1000, 0))
+        session._link.hang_up(1008, "enough")
+        session._link.on_frame(Goaway(1000, 0).render())
+
+        assert session._link.state is ConnectionState.CLOSING
+
+
+async def test_two_may_close_a_link_and_what_waits_is_sent_all_the_same(
+    autojump_clock: MockClock,
+) -> None:
+    """The second one does not cut short what the first one still sends."""
+    async with open_pair(Echo()) as (session, connection):
+        server = connection._link
+        server._transport.freeze()  # type: ignore[attr-defined]  # the memory pair's
+        for n in range(300):  # more than the pipe holds
+            server.notify(f"event{n}", b'["%b"]' % (b"x" * 1000))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.aclose)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(server.aclose)
+            await trio.testing.wait_all_tasks_blocked()
+            server._transport.thaw()  # type: ignore[attr-defined]  # the memory pair's
+
+        assert len(server.lanes) == 0
+        assert session._link.close_reason is not None
+        assert session._link.close_reason.code == 1000
