@@ -81,7 +81,7 @@ class RawClient:
 @asynccontextmanager
 async def raw_client(services: Any) -> AsyncIterator[RawClient]:
     """Serve `services` to a `RawClient`, in memory."""
-    host = Host(services, max_message=2**20, heartbeat=farcall.Heartbeat())
+    host = Host(services, limits=farcall.Limits(), heartbeat=farcall.Heartbeat())
     dialled, accepted = memory_pair()
     client = RawClient(dialled, host)
     async with trio.open_nursery() as nursery:

@@ -197,7 +197,9 @@ async def test_a_handshake_that_takes_too_long_is_dropped() -> None:
     """The socket is closed, and nobody waits for it."""
     async with trio.open_nursery() as nursery:
         server: farcall.Server = await nursery.start(
-            lambda **kw: farcall.serve(Echo(), 0, handshake_seconds=0.05, **kw)
+            lambda **kw: farcall.serve(
+                Echo(), 0, limits=farcall.Limits(handshake_seconds=0.05), **kw
+            )
         )
         async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
             await stream.send_all(b"GET / HTTP/1.1\r\n")
@@ -210,7 +212,7 @@ async def test_a_message_over_the_limit_costs_only_its_connection() -> None:
     """1009 for it; the others go on."""
     async with trio.open_nursery() as nursery:
         server: farcall.Server = await nursery.start(
-            lambda **kw: farcall.serve(Echo(), 0, max_message=1000, **kw)
+            lambda **kw: farcall.serve(Echo(), 0, limits=farcall.Limits(message=1000), **kw)
         )
         async with farcall.connect(server.url) as good:
             async with farcall.connect(server.url, dialect="plain") as bad:

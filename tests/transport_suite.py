@@ -14,7 +14,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from farcall._transport import CloseReason, Transport
+from farcall._transport import CloseReason, Transport, too_big
 
 SMALL = 1000
 """The size in bytes of the largest message that the links of `Maker` take in these checks."""
@@ -321,7 +321,7 @@ async def too_large_closes_1009(maker: Maker) -> None:
 
         here, there = await left.wait_ended(), await right.wait_ended()
 
-        assert here == CloseReason(1009, "a message was larger than 1000 bytes", remote=True)
+        assert here == CloseReason(1009, too_big(SMALL), remote=True)
         assert there == attrs.evolve(here, remote=False)
         assert not right.heard.has_frame()
 

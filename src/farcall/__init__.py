@@ -13,6 +13,7 @@ from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
 from farcall._declare import background, functions, local, method, service, stream
 from farcall._host import ServerStatistics
+from farcall._limits import Limits
 from farcall._proxy import BoundRemoteSignal, Proxy, RemoteSignal, endpoint
 from farcall._server import Server, serve
 from farcall._session import Session, SessionState
@@ -65,6 +66,7 @@ __all__ = [
     "InvalidArguments",
     "InvalidResult",
     "Json",
+    "Limits",
     "MethodNotFound",
     "NotSupported",
     "Proxy",

@@ -14,15 +14,16 @@ from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import Link
 from farcall._connection.pending import RemoteFailure
 from farcall._declare import service_of
+from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._nursery import open_owned_nursery
 from farcall._protocol.core import Protocol
 from farcall._protocol.messages import Hello
 from farcall._protocol.messages import Limits as PeerLimits
 from farcall._proxy import Proxy
 from farcall._session import ClientHandler, ContractCheck, Session
-from farcall._transport import MAX_MESSAGE_IN_CLIENT, Transport
+from farcall._transport import Transport
 from farcall._url import WebSocketUrl
-from farcall._websocket import Limits, connect_websocket
+from farcall._websocket import connect_websocket
 from farcall.errors import ConnectFailed, FarcallError
 
 logger = logging.getLogger("farcall")
@@ -31,9 +32,6 @@ ProxyT = TypeVar("ProxyT")
 
 Dialect: TypeAlias = Literal["farcall", "plain"]
 """Whether to say hello; a server that knows no farcall at all is best not greeted."""
-
-CONNECT_SECONDS = 10.0
-"""For name, connection and handshake: slower is no connection one would want to use."""
 
 DEFAULT_HEARTBEAT = Heartbeat()
 
@@ -47,7 +45,7 @@ class ClientOptions:
 
     dialect: Dialect
     contract: ContractCheck
-    max_message: int
+    limits: Limits
     heartbeat: Heartbeat
 
 
@@ -57,7 +55,7 @@ async def open_session(
 ) -> AsyncIterator[Session | ProxyT]:
     """Make a session over an open transport, and end both with the block."""
     contracts = {} if proxy is None else _contract_of(proxy)
-    own = Hello(PeerLimits(options.max_message), contracts=contracts)
+    own = Hello(PeerLimits(options.limits.messages_in_client().size), contracts=contracts)
     protocol = Protocol(own, has_dialled=True)
     link = Link(transport, protocol, ClientHandler, heartbeat=options.heartbeat)
     async with open_owned_nursery() as nursery:
@@ -105,9 +103,8 @@ def connect(
     dialect: Dialect = ...,
     headers: Mapping[str, str] | None = ...,
     contract: ContractCheck = ...,
-    max_message: int = ...,
+    limits: Limits = ...,
     heartbeat: Heartbeat = ...,
-    connect_seconds: float = ...,
 ) -> AbstractAsyncContextManager[Session]: ...
 
 
@@ -120,9 +117,8 @@ def connect(
     dialect: Dialect = ...,
     headers: Mapping[str, str] | None = ...,
     contract: ContractCheck = ...,
-    max_message: int = ...,
+    limits: Limits = ...,
     heartbeat: Heartbeat = ...,
-    connect_seconds: float = ...,
 ) -> AbstractAsyncContextManager[ProxyT]: ...
 
 
@@ -134,9 +130,8 @@ def connect(
     dialect: Dialect = "farcall",
     headers: Mapping[str, str] | None = None,
     contract: ContractCheck = "warn",
-    max_message: int = MAX_MESSAGE_IN_CLIENT,
+    limits: Limits = DEFAULT_LIMITS,
     heartbeat: Heartbeat = DEFAULT_HEARTBEAT,
-    connect_seconds: float = CONNECT_SECONDS,
 ) -> AbstractAsyncContextManager[Any]:
     """Connect to a server, for the length of an ``async with`` block.
 
@@ -148,9 +143,8 @@ def connect(
         headers: Sent with the handshake.
         contract: What to do when the server's contract is not that of the proxy: ``"warn"``
             logs one warning, ``"strict"`` raises.
-        max_message: The largest message taken, in bytes; the server is told.
+        limits: What the server may cost, and the time to connect; the hello has 5 s of its own.
         heartbeat: When a silent server is pinged, and when it is given up.
-        connect_seconds: For the connection and its handshake; the hello has 5 s of its own.
 
     Returns:
         A context manager. When its block ends, what was queued is sent and the link is closed.
@@ -168,8 +162,8 @@ def connect(
         The link is cut; the server sees that, and ends what ran for it.
     """
     target = WebSocketUrl.parse(url)
-    options = ClientOptions(dialect, contract, max_message, heartbeat)
-    return _connect(target, proxy, options, headers or {}, connect_seconds)
+    options = ClientOptions(dialect, contract, limits, heartbeat)
+    return _connect(target, proxy, options, headers or {})
 
 
 @asynccontextmanager
@@ -178,25 +172,25 @@ async def _connect(
     proxy: type[Any] | None,
     options: ClientOptions,
     headers: Mapping[str, str],
-    seconds: float,
 ) -> AsyncIterator[Any]:
-    transport = await _dial(target, options, headers, seconds)
+    transport = await _dial(target, options.limits, headers)
     async with open_session(transport, target.shown, proxy, options) as session:
         yield session
 
 
-async def _dial(
-    target: WebSocketUrl, options: ClientOptions, headers: Mapping[str, str], seconds: float
-) -> Transport:
-    limits = Limits(options.max_message)
+async def _dial(target: WebSocketUrl, limits: Limits, headers: Mapping[str, str]) -> Transport:
+    seconds = limits.handshake_seconds
+    messages = limits.messages_in_client()
     try:
         with trio.fail_after(seconds):
             stream = await trio.open_tcp_stream(target.host, target.port)
             return await connect_websocket(
-                stream, target.authority, target.target, headers=headers, limits=limits
+                stream, target.authority, target.target, headers=headers, limits=messages
             )
     except trio.TooSlowError:
-        raise ConnectFailed(f"{target.shown}: no connection in {seconds:g} s") from None
+        raise ConnectFailed(
+            f"{target.shown}: no connection in {seconds:g} s (the limit handshake_seconds)"
+        ) from None
     except OSError as error:
         raise ConnectFailed(f"{target.shown}: {_reason(error)}") from error
     except ConnectFailed as error:

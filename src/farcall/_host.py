@@ -17,8 +17,10 @@ from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import Link
 from farcall._dispatch import Dispatcher
 from farcall._endpoints import Endpoints
+from farcall._limits import Limits
 from farcall._protocol.core import Protocol
-from farcall._protocol.messages import Hello, Limits
+from farcall._protocol.messages import Hello
+from farcall._protocol.messages import Limits as PeerLimits
 from farcall._transport import Transport
 
 logger = logging.getLogger("farcall")
@@ -44,16 +46,16 @@ class Host:
 
     Args:
         services: What to serve, and where.
-        max_message: The largest message taken from a peer, in bytes; farcall peers are told.
+        limits: What a peer may cost; farcall peers are told what concerns them.
         heartbeat: When a silent peer is pinged, and when it is given up.
 
     Raises:
         DeclarationError: an object is no service, or a name is offered twice at one path.
     """
 
-    def __init__(self, services: Services, *, max_message: int, heartbeat: Heartbeat) -> None:
+    def __init__(self, services: Services, *, limits: Limits, heartbeat: Heartbeat) -> None:
         self.paths = _endpoints_by_path(services)
-        self._max_message = max_message
+        self._limits = limits
         self._heartbeat = heartbeat
         self._links: set[Link] = set()
         self._accepted = 0
@@ -94,7 +96,8 @@ class Host:
             self._links.discard(link)
 
     def _make_link(self, transport: Transport, endpoints: Endpoints) -> Link:
-        own = Hello(Limits(self._max_message), contracts=endpoints.contracts)
+        told = PeerLimits(self._limits.messages_in_server().size)
+        own = Hello(told, contracts=endpoints.contracts)
         return Link(
             transport,
             Protocol(own, has_dialled=False),

@@ -15,12 +15,11 @@ from typing import Final, TypeAlias, TypeVar, assert_never
 import attrs
 import trio
 
+from farcall._limits import MAX_MESSAGE_IN_CLIENT, MAX_MESSAGE_IN_SERVER
 from farcall._transport import (
     ABORTED,
     CLOSE_SECONDS,
     HUNG_UP,
-    MAX_MESSAGE_IN_CLIENT,
-    MAX_MESSAGE_IN_SERVER,
     STALL_SECONDS,
     STALLED,
     CloseReason,

@@ -11,15 +11,12 @@ import trio
 
 from farcall._connection.heartbeat import Heartbeat
 from farcall._host import Host, ServerStatistics, Services
+from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._nursery import open_owned_nursery
-from farcall._transport import MAX_MESSAGE_IN_SERVER, Endpoint
-from farcall._websocket import Limits, Rejection, accept_websocket
+from farcall._transport import Endpoint
+from farcall._websocket import Rejection, accept_websocket
 
 logger = logging.getLogger("farcall")
-
-HANDSHAKE_SECONDS = 10.0
-"""From the connection to the end of the handshake; a peer that needs longer holds a descriptor
-for nothing."""
 
 DRAIN_SECONDS = 10.0
 """How long running calls may take after the server was asked to end; orchestrators kill at 30."""
@@ -93,7 +90,6 @@ class _Door:
 
     host: Host
     limits: Limits
-    handshake_seconds: float
 
     def admit(self, endpoint: Endpoint) -> Rejection | None:
         """Let in who asks for a path that is served."""
@@ -105,8 +101,10 @@ class _Door:
         """Serve one connection; nothing that it brings harms another one, or the server."""
         try:
             transport = None
-            with trio.move_on_after(self.handshake_seconds):
-                transport = await accept_websocket(stream, admit=self.admit, limits=self.limits)
+            with trio.move_on_after(self.limits.handshake_seconds):
+                transport = await accept_websocket(
+                    stream, admit=self.admit, limits=self.limits.messages_in_server()
+                )
             if transport is not None:
                 await self.host.serve_link(transport)
         except Exception:  # a defect of ours: it ends this connection, and is told
@@ -120,8 +118,7 @@ async def serve(
     port: int,
     *,
     host: str | None = "127.0.0.1",
-    max_message: int = MAX_MESSAGE_IN_SERVER,
-    handshake_seconds: float = HANDSHAKE_SECONDS,
+    limits: Limits = DEFAULT_LIMITS,
     drain_seconds: float = DRAIN_SECONDS,
     heartbeat: Heartbeat = DEFAULT_HEARTBEAT,
     task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
@@ -134,8 +131,7 @@ async def serve(
         port: To listen at; 0 for any that is free (`Server.port` tells).
         host: The address to listen at: an IPv4 or IPv6 address, or a name with all its
             addresses; None for every interface of the machine.
-        max_message: The largest message taken, in bytes; over it the link is closed with 1009.
-        handshake_seconds: For the handshake of each connection.
+        limits: What peers may cost.
         drain_seconds: For running calls, after `Server.shutdown`.
         heartbeat: When a silent peer is pinged, and when it is given up.
         task_status: Reports the `Server` as soon as it listens.
@@ -151,10 +147,10 @@ async def serve(
     Cancellation:
         Every link is cut, and every handler cancelled, at once.
     """
-    served = Host(services, max_message=max_message, heartbeat=heartbeat)
+    served = Host(services, limits=limits, heartbeat=heartbeat)
     listeners = await _listen(host, port)
     server = Server(served, listeners)
-    door = _Door(served, Limits(max_message), handshake_seconds)
+    door = _Door(served, limits)
     try:
         async with open_owned_nursery() as nursery:
             served.start_background(nursery)

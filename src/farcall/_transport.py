@@ -14,10 +14,6 @@ import attrs
 
 logger: Final = logging.getLogger("farcall.transport")
 
-MAX_MESSAGE_IN_SERVER: Final = 2**20
-"""Bytes: a server takes from anybody, so it takes little (trio-websocket's default as well)."""
-MAX_MESSAGE_IN_CLIENT: Final = 16 * 2**20
-"""Bytes: a client has chosen its server, and results are larger than calls."""
 CLOSE_SECONDS: Final = 5.0
 """How long a peer may take to answer a Close frame; half of what ``websockets`` allows."""
 STALL_SECONDS: Final = 10.0
@@ -49,7 +45,7 @@ ABORTED: Final = CloseReason(ABNORMAL_CLOSURE, "hung up without a Close frame", 
 
 def too_big(limit: int) -> str:
     """Say in a Close frame which limit a message was over."""
-    return f"a message was larger than {limit} bytes"
+    return f"a message was larger than {limit} bytes (the limit message)"
 
 
 @attrs.frozen

@@ -10,9 +10,9 @@ from hashlib import sha1
 
 import trio
 
+from farcall._limits import Limits, MessageLimits
 from farcall._transport import Endpoint, Transport
 from farcall._websocket import (
-    Limits,
     Rejection,
     WebSocketTransport,
     accept_websocket,
@@ -29,7 +29,7 @@ REQUEST = (
     b"\r\n"
 )
 
-SMALL = Limits(max_message=1000)
+SMALL = Limits(message=1000).messages_in_client()
 
 TEXT, BINARY, CLOSE, PING, PONG, CONTINUATION = 1, 2, 8, 9, 10, 0
 
@@ -71,7 +71,7 @@ async def open_pair(
     *, max_message: int | None = None, target: str = "/"
 ) -> AsyncIterator[tuple[Transport, Transport]]:
     """Open a WebSocket between two transports."""
-    limits = Limits(max_message or 2**20)
+    limits = Limits(message=max_message).messages_in_server()
     async with open_sockets() as (near, far):
         accepted: list[WebSocketTransport | None] = []
 
@@ -127,7 +127,7 @@ class Raw:
 
 @asynccontextmanager
 async def open_raw_client(
-    limits: Limits = SMALL, *, early: Sequence[bytes] = ()
+    limits: MessageLimits = SMALL, *, early: Sequence[bytes] = ()
 ) -> AsyncIterator[tuple[Raw, WebSocketTransport]]:
     """Open a WebSocket between a client that speaks in bytes and a server's transport."""
     async with open_sockets() as (near, far):
@@ -141,7 +141,7 @@ async def open_raw_client(
 
 @asynccontextmanager
 async def open_raw_server(
-    limits: Limits = SMALL, *, early: Sequence[bytes] = ()
+    limits: MessageLimits = SMALL, *, early: Sequence[bytes] = ()
 ) -> AsyncIterator[tuple[Raw, WebSocketTransport]]:
     """Open a WebSocket between a server that speaks in bytes and a client's transport."""
     async with open_sockets() as (near, far):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from wsproto.events import BytesMessage, TextMessage
 
-from farcall._websocket.assembly import MAX_FRAGMENTS, Assembly, Refused
+from farcall._limits import MessageLimits
+from farcall._websocket.assembly import Assembly, Refused
 from farcall.errors import CloseCode
 
 
 @pytest.fixture
 def assembly() -> Assembly:
-    return Assembly(max_message=10)
+    return Assembly(MessageLimits(10, 5, 60))
 
 
 def test_whole_messages(assembly: Assembly) -> None:
@@ -64,10 +65,10 @@ def test_pieces_over_the_limit(assembly: Assembly) -> None:
 
 def test_too_many_fragments(assembly: Assembly) -> None:
     """The number of frames in a message is limited, however small they are."""
-    for _ in range(MAX_FRAGMENTS):
+    for _ in range(5):
         assembly.add(TextMessage("", message_finished=False))
 
-    with pytest.raises(Refused, match="more than 1024 fragments") as caught:
+    with pytest.raises(Refused, match="more than 5 fragments") as caught:
         assembly.add(TextMessage("", message_finished=False))
 
     assert caught.value.code is CloseCode.POLICY
@@ -76,15 +77,15 @@ def test_too_many_fragments(assembly: Assembly) -> None:
 def test_fragments_are_counted_for_each_message(assembly: Assembly) -> None:
     """The next message may have as many again."""
     for _ in range(3):
-        for _ in range(MAX_FRAGMENTS - 1):
+        for _ in range(4):
             assembly.add(TextMessage("", message_finished=False))
         assert assembly.add(TextMessage("end")) == "end"
 
 
 def test_pieces_of_one_frame_are_no_fragments() -> None:
     """A frame that arrives slowly is one frame."""
-    assembly = Assembly(max_message=10_000)
-    for _ in range(2 * MAX_FRAGMENTS):
+    assembly = Assembly(MessageLimits(10_000, 5, 60))
+    for _ in range(10):
         assembly.add(TextMessage("x", frame_finished=False, message_finished=False))
 
-    assert assembly.add(TextMessage("x")) == "x" * (2 * MAX_FRAGMENTS + 1)
+    assert assembly.add(TextMessage("x")) == "x" * 11

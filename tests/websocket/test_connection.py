@@ -13,8 +13,9 @@ from trio.testing import wait_all_tasks_blocked
 from trio_websocket import WebSocketConnection
 from wsproto.connection import ConnectionState
 
+from farcall._limits import MessageLimits
 from farcall._transport import CloseReason
-from farcall._websocket import Limits, WebSocketTransport
+from farcall._websocket import WebSocketTransport
 from farcall._websocket.wire import Wire
 from tests.transport_suite import End, Recorder, running
 from tests.websocket.sockets import (
@@ -33,7 +34,7 @@ from tests.websocket.sockets import (
 )
 
 
-async def fate_of(limits: Limits, *frames: bytes) -> tuple[CloseReason, bytes]:
+async def fate_of(limits: MessageLimits, *frames: bytes) -> tuple[CloseReason, bytes]:
     """Send `frames` to a server; tell how its link ended, and what it sent until then."""
     async with open_raw_client(limits) as (raw, server):
         end = End(server)
@@ -136,7 +137,7 @@ async def test_too_many_fragments() -> None:
         SMALL, frame(TEXT, fin=False), *[frame(CONTINUATION, fin=False)] * 1024
     )
 
-    expected = "a message had more than 1024 fragments"
+    expected = "a message had more than 1024 fragments (the limit fragments)"
     assert reason == CloseReason(1008, expected, remote=False)
     assert answer == close_frame(1008, expected, masked=False)
 
@@ -148,8 +149,8 @@ async def test_too_large_really_closes() -> None:
         async with running(end), trio.open_nursery() as nursery:
             nursery.start_soon(raw.send, frame(TEXT, b"x" * 1_000_000), frame(PING))
 
-            expected = close_frame(1009, "a message was larger than 1000 bytes", masked=False)
-            assert await raw.read_to_end() == expected
+            problem = "a message was larger than 1000 bytes (the limit message)"
+            assert await raw.read_to_end() == close_frame(1009, problem, masked=False)
 
             await wait_all_tasks_blocked()
             await raw.hang_up()
@@ -166,16 +167,16 @@ async def test_a_frame_is_refused_before_it_is_there() -> None:
 
 async def test_an_incomplete_message() -> None:
     """A message whose end does not come closes 1008, without anything more from the peer."""
-    reason, answer = await fate_of(Limits(1000, 0.01), frame(TEXT, b"x", fin=False))
+    reason, answer = await fate_of(MessageLimits(1000, 1024, 0.01), frame(TEXT, b"x", fin=False))
 
-    expected = "a message was incomplete for 0.01 s"
+    expected = "a message was incomplete for 0.01 s (the limit incomplete_seconds)"
     assert reason == CloseReason(1008, expected, remote=False)
     assert answer == close_frame(1008, expected, masked=False)
 
 
 async def test_dripping_does_not_help() -> None:
     """The time of a message runs from its first piece, whatever comes behind."""
-    async with open_raw_client(Limits(1000, 0.02)) as (raw, server):
+    async with open_raw_client(MessageLimits(1000, 1024, 0.02)) as (raw, server):
         end = End(server)
         async with running(end), trio.open_nursery() as nursery:
 
@@ -195,7 +196,7 @@ async def test_dripping_does_not_help() -> None:
 
 async def test_a_complete_message_has_time() -> None:
     """When a message is complete its time no longer runs."""
-    async with open_raw_client(Limits(1000, 0.01)) as (raw, server):
+    async with open_raw_client(MessageLimits(1000, 1024, 0.01)) as (raw, server):
         end = End(server)
         async with running(end):
             await raw.send(frame(TEXT, b"1", fin=False), frame(CONTINUATION, b"2"))

@@ -9,7 +9,6 @@ import trio
 
 from farcall._transport import CloseReason, Transport
 from farcall._websocket import transport
-from farcall._websocket.connection import CLIENT_LIMITS, SERVER_LIMITS
 from farcall._websocket.wire import Wire
 from tests.transport_suite import Check, End, Recorder, check_transport, running
 from tests.websocket.sockets import (
@@ -219,9 +218,3 @@ async def test_a_stalled_peer(monkeypatch: pytest.MonkeyPatch) -> None:
             await server.send([b"x" * 16_000_000])
 
         assert "no byte was taken" in (await server.run(Recorder())).reason
-
-
-def test_default_limits() -> None:
-    """A server takes 1 MiB, a client 16, and a message may take a minute."""
-    assert (SERVER_LIMITS.max_message, CLIENT_LIMITS.max_message) == (2**20, 16 * 2**20)
-    assert SERVER_LIMITS.incomplete_seconds == CLIENT_LIMITS.incomplete_seconds == 60

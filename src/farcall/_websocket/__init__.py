@@ -7,7 +7,6 @@ and `wire`, the socket.
 
 from __future__ import annotations
 
-from farcall._websocket.connection import Limits
 from farcall._websocket.handshake import (
     Admit,
     Rejection,
@@ -18,7 +17,6 @@ from farcall._websocket.transport import WebSocketTransport
 
 __all__ = [
     "Admit",
-    "Limits",
     "Rejection",
     "WebSocketTransport",
     "accept_websocket",

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import attrs
 from wsproto.events import BytesMessage, TextMessage
 
+from farcall._limits import MessageLimits
 from farcall._transport import too_big
 from farcall.errors import CloseCode
-
-MAX_FRAGMENTS: Final = 1024
-"""Frames in one message. Nobody needs many; each of an endless row of empty ones costs time."""
 
 
 class Refused(Exception):
@@ -31,7 +27,7 @@ class Assembly:
     the bytes are there, and what is here is all that an incomplete message costs.
     """
 
-    max_message: int
+    limits: MessageLimits
     """In bytes, where trio-websocket counts characters."""
     _buffer: bytearray = attrs.field(factory=bytearray)
     _fragments: int = 0
@@ -59,12 +55,14 @@ class Assembly:
         self._buffer += event.data.encode() if isinstance(event, TextMessage) else event.data
         self._check_size(len(self._buffer))
         self._fragments += event.frame_finished
-        if self._fragments > MAX_FRAGMENTS:
-            raise Refused(CloseCode.POLICY, f"a message had more than {MAX_FRAGMENTS} fragments")
+        most = self.limits.fragments
+        if self._fragments > most:
+            problem = f"a message had more than {most} fragments (the limit fragments)"
+            raise Refused(CloseCode.POLICY, problem)
 
     def _check_size(self, size: int) -> None:
-        if size > self.max_message:
-            raise Refused(CloseCode.TOO_BIG, too_big(self.max_message))
+        if size > self.limits.size:
+            raise Refused(CloseCode.TOO_BIG, too_big(self.limits.size))
 
     def _complete(self, event: TextMessage | BytesMessage) -> str | bytes:
         whole, self._buffer = self._buffer, bytearray()

@@ -24,7 +24,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final, TypeVar
 
-import attrs
 import trio
 import wsproto
 from trio_websocket import ConnectionClosed, WebSocketConnection
@@ -38,10 +37,9 @@ from wsproto.events import (
     TextMessage,
 )
 
+from farcall._limits import MessageLimits
 from farcall._transport import (
     CLOSE_SECONDS,
-    MAX_MESSAGE_IN_CLIENT,
-    MAX_MESSAGE_IN_SERVER,
     CloseReason,
     Receiver,
     logger,
@@ -56,28 +54,14 @@ RECEIVE_BYTES: Final = 64 * 1024
 PayloadT = TypeVar("PayloadT", str | bytes, bytes)
 
 
-@attrs.frozen
-class Limits:
-    """How much of a message a peer may have us keep, and for how long."""
-
-    max_message: int
-    """Bytes on the wire."""
-    incomplete_seconds: float = 60.0
-    """From the first byte of a message to its last; a slow line has 1 MiB through in that."""
-
-
-SERVER_LIMITS: Final = Limits(MAX_MESSAGE_IN_SERVER)
-CLIENT_LIMITS: Final = Limits(MAX_MESSAGE_IN_CLIENT)
-
-
 class GuardedConnection(WebSocketConnection):
     """An open WebSocket."""
 
-    def __init__(self, wire: Wire, protocol: wsproto.WSConnection, limits: Limits) -> None:
+    def __init__(self, wire: Wire, protocol: wsproto.WSConnection, limits: MessageLimits) -> None:
         super().__init__(wire, protocol, host="", path="", receive_buffer_size=RECEIVE_BYTES)
         self._initial_request = None  # the handshake is over
         self._wire = wire
-        self._assembly = Assembly(limits.max_message)
+        self._assembly = Assembly(limits)
         self._incomplete_seconds = limits.incomplete_seconds
         self._receiver: Receiver  # from `read`, which alone makes events
         self._patience = trio.CancelScope()
@@ -136,7 +120,8 @@ class GuardedConnection(WebSocketConnection):
             await self._reader_task()
         if self._patience.cancelled_caught and self.is_open:
             seconds = self._incomplete_seconds
-            await self.fail(CloseCode.POLICY, f"a message was incomplete for {seconds:g} s")
+            problem = f"a message was incomplete for {seconds:g} s (the limit incomplete_seconds)"
+            await self.fail(CloseCode.POLICY, problem)
 
     def _be_patient(self, seconds: float) -> None:
         self._patience.deadline = trio.current_time() + seconds

@@ -24,14 +24,18 @@ from wsproto.events import AcceptConnection, RejectConnection, Request
 from wsproto.typing import Headers
 from wsproto.utilities import ProtocolError, RemoteProtocolError
 
+from farcall._limits import DEFAULT_LIMITS, MessageLimits
 from farcall._transport import Endpoint, logger
-from farcall._websocket.connection import CLIENT_LIMITS, SERVER_LIMITS, GuardedConnection, Limits
+from farcall._websocket.connection import GuardedConnection
 from farcall._websocket.transport import WebSocketTransport
 from farcall._websocket.wire import LOST, Wire
 from farcall.errors import ConnectFailed
 
 MAX_HEAD: Final = 16 * 1024
 """Bytes of a request with its headers; what h11 and most servers allow."""
+
+SERVER_MESSAGES: Final = DEFAULT_LIMITS.messages_in_server()
+CLIENT_MESSAGES: Final = DEFAULT_LIMITS.messages_in_client()
 
 _END_OF_HEAD: Final = re.compile(rb"\n\r?\n")
 """As h11 has it, so that both mean the same byte."""
@@ -71,7 +75,7 @@ async def accept_websocket(
     stream: trio.SocketStream,
     *,
     admit: Admit,
-    limits: Limits = SERVER_LIMITS,
+    limits: MessageLimits = SERVER_MESSAGES,
 ) -> WebSocketTransport | None:
     """Perform the handshake of a server on a connection that has just been accepted.
 
@@ -101,7 +105,7 @@ async def connect_websocket(
     target: str = "/",
     *,
     headers: Mapping[str, str] | None = None,
-    limits: Limits = CLIENT_LIMITS,
+    limits: MessageLimits = CLIENT_MESSAGES,
 ) -> WebSocketTransport:
     """Perform the handshake of a client on a connection that has just been made.
 
@@ -138,7 +142,7 @@ async def _own(stream: trio.SocketStream) -> AsyncIterator[Wire]:
         raise
 
 
-async def _accept(wire: Wire, admit: Admit, limits: Limits) -> WebSocketTransport | None:
+async def _accept(wire: Wire, admit: Admit, limits: MessageLimits) -> WebSocketTransport | None:
     head, early = await _read_head(wire)
     protocol = WSConnection(ConnectionType.SERVER)
     decision = _decide(protocol, head, wire, admit)
@@ -219,7 +223,7 @@ async def _reject(wire: Wire, rejection: Rejection) -> None:
 
 
 async def _connect(
-    wire: Wire, host: str, target: str, headers: Mapping[str, str], limits: Limits
+    wire: Wire, host: str, target: str, headers: Mapping[str, str], limits: MessageLimits
 ) -> WebSocketTransport:
     protocol = WSConnection(ConnectionType.CLIENT)
     fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]

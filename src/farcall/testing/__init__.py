@@ -13,10 +13,10 @@ from farcall._call import Connection
 from farcall._client import ClientOptions, Dialect, open_session
 from farcall._connection.heartbeat import Heartbeat
 from farcall._host import Host, Services
+from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._memory import MemoryTransport, memory_pair
 from farcall._nursery import open_owned_nursery
 from farcall._session import ContractCheck, Session
-from farcall._transport import MAX_MESSAGE_IN_CLIENT, MAX_MESSAGE_IN_SERVER
 
 ClientT = TypeVar("ClientT")
 
@@ -40,6 +40,7 @@ def open_pair(
     path: str = ...,
     dialect: Dialect = ...,
     contract: ContractCheck = ...,
+    limits: Limits = ...,
     heartbeat: Heartbeat = ...,
 ) -> AbstractAsyncContextManager[Pair[Session]]: ...
 
@@ -53,6 +54,7 @@ def open_pair(
     path: str = ...,
     dialect: Dialect = ...,
     contract: ContractCheck = ...,
+    limits: Limits = ...,
     heartbeat: Heartbeat = ...,
 ) -> AbstractAsyncContextManager[Pair[ClientT]]: ...
 
@@ -66,6 +68,7 @@ async def open_pair(
     path: str = "/",
     dialect: Dialect = "farcall",
     contract: ContractCheck = "warn",
+    limits: Limits = DEFAULT_LIMITS,
     heartbeat: Heartbeat = Heartbeat(),  # noqa: B008 - frozen
 ) -> AsyncIterator[Pair[Any]]:
     """Serve services to one client in this process, over a link in memory.
@@ -79,6 +82,7 @@ async def open_pair(
         path: What the client asks for.
         dialect: As for `farcall.connect`.
         contract: As for `farcall.connect`.
+        limits: Of both ends.
         heartbeat: Of both ends.
 
     Returns:
@@ -90,9 +94,9 @@ async def open_pair(
     Cancellation:
         The link is cut, and both ends end.
     """
-    host = Host(services, max_message=MAX_MESSAGE_IN_SERVER, heartbeat=heartbeat)
+    host = Host(services, limits=limits, heartbeat=heartbeat)
     dialled, accepted = memory_pair(path=path)
-    options = ClientOptions(dialect, contract, MAX_MESSAGE_IN_CLIENT, heartbeat)
+    options = ClientOptions(dialect, contract, limits, heartbeat)
     async with open_owned_nursery() as nursery:
         host.start_background(nursery)
         nursery.start_soon(host.serve_link, accepted)

@@ -1,0 +1,86 @@
+"""What a peer may cost us: every limit in one object, each with the reason for its default.
+
+Limits wrap what they guard; nothing here enforces one. Whoever does says "the limit NAME" in the
+error, where NAME is that of the field.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import attrs
+from attrs.validators import and_, gt, instance_of, optional
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+MAX_MESSAGE_IN_SERVER: Final = MIB
+"""Bytes: a server takes from anybody, so it takes little (trio-websocket's default as well)."""
+MAX_MESSAGE_IN_CLIENT: Final = 16 * MIB
+"""Bytes: a client has chosen its server, and results are larger than calls."""
+
+
+def _count(default: int) -> Any:
+    # Any: as for `attrs.field`, whose type is that of the default.
+    return attrs.field(default=default, validator=and_(instance_of(int), gt(0)))
+
+
+def _seconds(default: float) -> Any:
+    return attrs.field(default=default, validator=gt(0))
+
+
+@attrs.frozen
+class MessageLimits:
+    """How much of a message a peer may have us keep, and for how long."""
+
+    size: int
+    fragments: int
+    incomplete_seconds: float
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """Say what peers may cost: ``serve(..., limits=Limits(message=65_536))``.
+
+    Every limit is on by default, and costs the connection that is over it at most. Those of the
+    handshake, but its time, and of connections have a meaning in a server alone.
+
+    Raises:
+        ValueError: a limit is zero or less.
+        TypeError: a count is no integer.
+    """
+
+    message: int | None = attrs.field(
+        default=None, validator=optional(and_(instance_of(int), gt(0)))
+    )
+    """Bytes on the wire of a message that comes in; None for 1 MiB in a server, which takes from
+    anybody, and 16 MiB in a client, which has chosen its server. farcall peers are told. Over it
+    the connection is closed with 1009."""
+
+    fragments: int = _count(1024)
+    """Frames in one message; each of an endless row of empty ones costs time. Over it the
+    connection is closed with 1008."""
+
+    incomplete_seconds: float = _seconds(60.0)
+    """From the first byte of a message to its last; a slow line has 1 MiB through in that. Over it
+    the connection is closed with 1008."""
+
+    handshake_seconds: float = _seconds(10.0)
+    """In a server from the connection to the end of its handshake, with TLS and whatever decides
+    who may come in; a peer that needs longer holds a descriptor for nothing, and is hung up on. In
+    a client for name, connection, TLS and handshake; over it `ConnectFailed` is raised."""
+
+    def messages_in_server(self) -> MessageLimits:
+        """Give what a server lets a peer send."""
+        return self._messages(MAX_MESSAGE_IN_SERVER)
+
+    def messages_in_client(self) -> MessageLimits:
+        """Give what a client lets its server send."""
+        return self._messages(MAX_MESSAGE_IN_CLIENT)
+
+    def _messages(self, default: int) -> MessageLimits:
+        size = default if self.message is None else self.message
+        return MessageLimits(size, self.fragments, self.incomplete_seconds)
+
+
+DEFAULT_LIMITS: Final = Limits()

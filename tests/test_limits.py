@@ -1,0 +1,176 @@
+"""Each limit has a test named after it, which shows both sides of its edge, and a row in the docs.
+
+A limit that would need much time or many peers is set to little; its default is in the table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import attrs
+import pytest
+import trio
+
+import farcall
+from farcall import Limits, service
+from tests.websocket.sockets import CONTINUATION, TEXT, Raw, close_frame, frame
+
+ROOT = Path(__file__).parent.parent
+
+REQUEST = (
+    b"GET / HTTP/1.1\r\n"
+    b"Host: localhost\r\n"
+    b"Connection: Upgrade\r\n"
+    b"Upgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    b"\r\n"
+)
+
+CALL = b'{"jsonrpc":"2.0","id":1,"method":"Echo.say","params":["%s"]}'
+
+
+def expect_closed(heard: bytes, code: int, words: str, limit: str) -> None:
+    """Check that all that was heard is one Close frame, which names the limit."""
+    assert heard == close_frame(code, f"{words} (the limit {limit})", masked=False)
+
+
+@service
+class Echo:
+    async def say(self, text: str) -> str:
+        return text
+
+
+@asynccontextmanager
+async def serving(limits: Limits) -> AsyncIterator[farcall.Server]:
+    async with trio.open_nursery() as nursery:
+        server: farcall.Server = await nursery.start(
+            partial(farcall.serve, Echo(), 0, limits=limits)
+        )
+        with trio.fail_after(5):
+            yield server
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def raw_peer(server: farcall.Server, *, opened: bool = True) -> AsyncIterator[Raw]:
+    """Connect in bytes; behind an opening handshake unless told otherwise."""
+    async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
+        raw = Raw(stream)
+        if opened:
+            await raw.send(REQUEST)
+            await raw.read_head()
+        yield raw
+
+
+def call_of(size: int) -> bytes:
+    """Write a call that is a message of `size` bytes."""
+    return CALL % (b"x" * (size - len(CALL) + 2))
+
+
+def result_of(size: int) -> bytes:
+    """Write the frame of its answer."""
+    text = b"x" * (size - len(CALL) + 2)
+    return frame(TEXT, b'{"jsonrpc":"2.0","id":1,"result":"%s"}' % text, masked=False)
+
+
+class TestLimits:
+    """The object."""
+
+    @pytest.mark.parametrize("name", [field.name for field in attrs.fields(Limits)])
+    def test_zero_is_refused(self, name: str) -> None:
+        """A limit of nothing is a mistake, and named."""
+        with pytest.raises(ValueError, match=name):
+            Limits(**{name: 0})
+
+    def test_a_count_is_an_integer(self) -> None:
+        """Half a fragment is one too."""
+        with pytest.raises(TypeError, match="fragments"):
+            Limits(fragments=1.5)  # type: ignore[arg-type]
+
+    def test_message_defaults(self) -> None:
+        """A server takes 1 MiB, a client 16; either takes what it was told to."""
+        assert Limits().messages_in_server().size == 2**20
+        assert Limits().messages_in_client().size == 16 * 2**20
+        assert Limits(message=7).messages_in_server().size == 7
+        assert Limits(message=7).messages_in_client().size == 7
+
+    def test_every_limit_is_shown(self) -> None:
+        """Each has its row in the documentation, with its default, and the test it names."""
+        page = (ROOT / "docs" / "limits.md").read_text("utf-8")
+        rows = dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", page, re.MULTILINE))
+        fields = attrs.fields(Limits)
+
+        assert list(rows) == [field.name for field in fields]
+        for field in fields:
+            if field.default is not None:
+                assert rows[field.name].replace(",", "").startswith(f"{field.default:g}"), field
+            assert f"test_limit_{field.name}" in globals(), field.name
+
+
+async def test_limit_message() -> None:
+    """A message of the limit is taken, one byte more closes the connection with 1009."""
+    async with serving(Limits(message=1000)) as server:
+        async with raw_peer(server) as raw:
+            await raw.send(frame(TEXT, call_of(1000)))
+            await raw.expect(result_of(1000))
+            await raw.send(frame(TEXT, call_of(1001)))
+
+            words = "a message was larger than 1000 bytes"
+            expect_closed(await raw.read_to_end(), 1009, words, "message")
+
+
+async def test_limit_fragments() -> None:
+    """A message of so many frames is taken, one more closes the connection with 1008."""
+    call = call_of(100)
+    async with serving(Limits(fragments=3)) as server:
+        async with raw_peer(server) as raw:
+            await raw.send(
+                frame(TEXT, call, fin=False), frame(CONTINUATION, fin=False), frame(CONTINUATION)
+            )
+            await raw.expect(result_of(100))
+            await raw.send(frame(TEXT, call, fin=False), *[frame(CONTINUATION, fin=False)] * 3)
+
+            words = "a message had more than 3 fragments"
+            expect_closed(await raw.read_to_end(), 1008, words, "fragments")
+
+
+async def test_limit_incomplete_seconds() -> None:
+    """A message may be incomplete for so long, and no longer."""
+    async with serving(Limits(incomplete_seconds=0.05)) as server:
+        async with raw_peer(server) as raw:
+            await raw.send(frame(TEXT, call_of(100), fin=False))
+            await raw.send(frame(CONTINUATION))
+            await trio.sleep(0.1)  # the time of a message that is complete does not run
+            await raw.expect(result_of(100))
+            await raw.send(frame(TEXT, call_of(100), fin=False))
+
+            words = "a message was incomplete for 0.05 s"
+            expect_closed(await raw.read_to_end(), 1008, words, "incomplete_seconds")
+
+
+async def test_limit_handshake_seconds() -> None:
+    """A peer has so long to open its connection, and all the time after that."""
+    async with serving(Limits(handshake_seconds=0.05)) as server:
+        async with raw_peer(server) as good, raw_peer(server, opened=False) as slow:
+            await slow.send(REQUEST[:-1])
+
+            assert await slow.read_to_end() == b""
+
+            await good.send(frame(TEXT, call_of(100)))
+            await good.expect(result_of(100))
+
+
+async def test_limit_handshake_seconds_of_a_client() -> None:
+    """A server that does not answer in that time is no server; the error names the limit."""
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with listener:
+        port = listener.socket.getsockname()[1]
+        limits = Limits(handshake_seconds=0.05)
+        with pytest.raises(farcall.ConnectFailed, match="the limit handshake_seconds"):
+            async with farcall.connect(f"ws://127.0.0.1:{port}", limits=limits):
+                pass
