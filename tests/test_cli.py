@@ -15,7 +15,7 @@ import trio
 from farcall._cli.app import run
 
 SERVICE = '''
-from farcall import service
+from farcall import background, service
 
 @service
 class Greeter:
@@ -32,6 +32,21 @@ class Needy:
 
     async def ask(self) -> str:
         return self.what
+
+@service
+class Broken:
+    def __init__(self) -> None:
+        raise RuntimeError("no database")
+
+    async def ask(self) -> None: ...
+
+@service
+class Lost:
+    async def ask(self) -> None: ...
+
+    @background
+    async def watch(self) -> None:
+        raise RuntimeError("the database is gone")
 
 class NoService:
     pass
@@ -93,6 +108,30 @@ def test_a_service_that_needs_arguments_is_one_line(
     """Serve an object instead."""
     assert run(["serve", f"{project.stem}:Needy"]) == 1
     assert "cannot be made without arguments" in capsys.readouterr().err
+
+
+def test_a_service_that_cannot_be_made_is_one_line(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It names the line of the constructor that failed."""
+    assert run(["serve", f"{project.stem}:Broken"]) == 1
+
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"farcall: {project.stem}:Broken cannot be made: {project}:")
+    assert shown.endswith(": RuntimeError: no database\n")
+    assert shown.count("\n") == 1
+
+
+def test_a_background_task_that_fails_ends_the_command(
+    project: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The line says where, and the log has the rest."""
+    assert run(["serve", f"{project.stem}:Lost", "--port", "0"]) == 1
+
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"farcall: {project}:")
+    assert last.endswith(": RuntimeError: the database is gone")
+    assert [record.exc_info is not None for record in caplog.records] == [True]
 
 
 def test_a_port_in_use_is_one_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

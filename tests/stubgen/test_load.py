@@ -93,13 +93,21 @@ def test_a_missing_part_of_the_name_is_named(project: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("import nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
-        ("from os import nothing_such", "cannot import name 'nothing_such' from 'os'"),
+        (
+            "import nowhere_to_be_found",
+            "ModuleNotFoundError: No module named 'nowhere_to_be_found'",
+        ),
+        (
+            "from os import nothing_such",
+            "ImportError: cannot import name 'nothing_such' from 'os'",
+        ),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("def (:", "SyntaxError: invalid syntax"),
+        ("raise KeyError", "KeyError"),
+        ("raise ValueError('two\\nlines')", "ValueError: two lines"),
     ],
 )
-def test_an_import_inside_of_the_module_is_another_matter(
-    project: Path, line: str, reason: str
-) -> None:
+def test_a_module_that_fails_is_another_matter(project: Path, line: str, reason: str) -> None:
     """The message leads to the line that failed, not to the one who asked."""
     (project / "shop_f.py").write_text(f"\n{line}\n")
 

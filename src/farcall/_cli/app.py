@@ -35,19 +35,32 @@ app = cyclopts.App(
 )
 
 
+logger = logging.getLogger("farcall")
+
+
 def run(tokens: Sequence[str] | None = None) -> int:
-    """Run one command and give its status; what a user did wrong is one line, no traceback."""
+    """Run one command and give its status; what goes wrong is one line on the error stream.
+
+    Args:
+        tokens: The words behind ``farcall``; those of the process, if left out.
+
+    Returns:
+        0, 1 where the command failed, or 2 where its words are at fault.
+    """
     try:
         status = app(tokens, result_action="return_value", exit_on_error=False, print_error=False)
     except cyclopts.CycloptsError as error:
         return _failed(error, WRONG_USE)
     except (CommandError, farcall.DeclarationError, stubgen.StubError) as error:
         return _failed(error, FAILED)
+    except Exception as error:  # of a @background method, or a mistake of ours
+        logger.error("the command failed", exc_info=error)
+        return _failed(stubgen.in_one_line(error), FAILED)
     return status if isinstance(status, int) else 0
 
 
-def _failed(error: Exception, status: int) -> int:
-    print(f"farcall: {error}", file=sys.stderr)
+def _failed(reason: object, status: int) -> int:
+    print(f"farcall: {reason}", file=sys.stderr)
     return status
 
 
@@ -101,7 +114,11 @@ def _instance(target: str) -> object:
         raise CommandError(
             f"{target} cannot be made without arguments: {error}; name an object of it instead"
         ) from error
-    made: object = found()
+    try:
+        made: object = found()
+    except Exception as error:  # the constructor is the user's and may raise anything
+        reason = f"{target} cannot be made: {stubgen.in_one_line(error)}"
+        raise CommandError(reason) from error
     return made
 
 

@@ -7,9 +7,9 @@ the classes, `layout` breaks their lines, `module` puts them together, `files` p
 
 from __future__ import annotations
 
-from farcall.stubgen.errors import StubError
+from farcall.stubgen.errors import StubError, in_one_line
 from farcall.stubgen.files import check, write
 from farcall.stubgen.load import load
 from farcall.stubgen.module import module_name, render
 
-__all__ = ["StubError", "check", "load", "module_name", "render", "write"]
+__all__ = ["StubError", "check", "in_one_line", "load", "module_name", "render", "write"]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib
 import sys
-import traceback
 from pathlib import Path
 from types import ModuleType
 
 from farcall._declare import Rule, service_of
 from farcall.errors import DeclarationError
-from farcall.stubgen.errors import StubError
+from farcall.stubgen.errors import StubError, in_one_line
 
 
 def load(target: str) -> object:
@@ -26,7 +25,8 @@ def load(target: str) -> object:
         That class or object, for `service_of`, or to be served.
 
     Raises:
-        StubError: there is no such service; it says in one line what is missing.
+        StubError: there is no such service, or its module cannot be imported; it says in one line
+            what is missing, or where the module fails.
         DeclarationError: the service is declared wrongly.
     """
     module, colon, attribute = target.partition(":")
@@ -45,18 +45,14 @@ def _import(name: str) -> ModuleType:
         sys.path.insert(0, directory)
     try:
         return importlib.import_module(name)
-    except ImportError as exc:
+    except DeclarationError:
+        raise
+    except Exception as exc:  # a module is a program and may raise anything
         if isinstance(exc, ModuleNotFoundError) and f"{name}.".startswith(f"{exc.name}."):
             reason = f"there is no module {exc.name}, neither in {directory} nor installed"
         else:
-            reason = f"{name} cannot be imported: {_place(exc)}: {exc}"
+            reason = f"{name} cannot be imported: {in_one_line(exc)}"
         raise StubError(reason) from exc
-
-
-def _place(exc: ImportError) -> str:
-    """Tell the line whose import failed; below it is only the machinery of imports."""
-    frames = [each for each in traceback.extract_tb(exc.__traceback__) if each.filename[0] != "<"]
-    return f"{frames[-1].filename}:{frames[-1].lineno}"
 
 
 def _attribute(module: ModuleType, name: str) -> object:
