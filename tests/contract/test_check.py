@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import enum
 from collections.abc import Mapping, Sequence
@@ -44,6 +45,47 @@ class Table(TypedDict):
 
 class Point(NamedTuple):
     x: int
+
+
+class Line(NamedTuple):
+    points: list[Point]
+
+
+@attrs.frozen
+class Basket(Generic[T]):
+    item: T
+    notes: list[str] = attrs.field(factory=list, eq=False)
+
+
+@attrs.frozen
+class Chain(Generic[T]):
+    item: T
+    rest: Chain[T] | None
+
+
+@attrs.frozen
+class Spreading(Generic[T]):
+    inner: tuple[Spreading[tuple[T]], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cart:
+    items: list[str]
+    notes: list[str] = dataclasses.field(default_factory=list, compare=False)
+
+
+@attrs.define(eq=False)
+class Unique:
+    items: list[str]
+
+
+@attrs.frozen
+class ByName:
+    name: str
+    items: list[str]
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
 
 Name = NewType("Name", str)
@@ -95,6 +137,10 @@ def check(annotation: Any) -> None:
         set[Side],
         set[Quote],
         set[Point],
+        set[Basket[int]],
+        set[Chain[Basket[str]]],
+        set[Unique],
+        set[ByName],
         set[tuple[int, ...]],
         set[tuple[int, frozenset[str]]],
         frozenset[str | None],
@@ -121,6 +167,10 @@ def test_supported(annotation: Any) -> None:
         (set[list[int]], "list has no hash, so no set can hold it", ""),
         (set[Sequence[int]], "sequence has no hash, so no set can hold it", ""),
         (set[Mutable], "Mutable has no hash, so no set can hold it", ""),
+        (set[Line], "Line has no hash, so no set can hold it", ""),
+        (set[Cart], "Cart has no hash, so no set can hold it", ""),
+        (set[Chain[list[int]]], "Chain has no hash, so no set can hold it", ""),
+        (set[Basket[Basket[Line]]], "Basket has no hash, so no set can hold it", ""),
         (set[Table], "Table has no hash, so no set can hold it", ""),
         (set[Names], "Names has no hash, so no set can hold it", ""),
         (set[dict[str, int]], "dict has no hash, so no set can hold it", ""),
@@ -143,9 +193,12 @@ def test_unsupported(annotation: Any, problem: str, path: str) -> None:
     assert (caught.value.problem, caught.value.path) == (problem, path)
 
 
-def test_growing_generic() -> None:
+@pytest.mark.parametrize(
+    ("annotation", "name"), [(Growing[int], "Growing"), (set[Spreading[int]], "Spreading")]
+)
+def test_growing_generic(annotation: Any, name: str) -> None:
     """A generic whose arguments grow at each level has no end, and is refused."""
     with pytest.raises(UnsupportedType) as caught:
-        check(Growing[int])
+        check(annotation)
 
-    assert caught.value.problem == "Growing contains itself with ever longer arguments"
+    assert caught.value.problem == f"{name} contains itself with ever longer arguments"

@@ -327,7 +327,9 @@ def test_functions_with_bare_names() -> None:
 
 def test_no_functions() -> None:
     """A service made of nothing is refused where it is called for."""
-    with pytest.raises(DeclarationError, match=r"test_classes.py:\d+: FC132 functions\(\): "):
+    with pytest.raises(
+        DeclarationError, match=r"test_classes.py:\d+: FC132 functions\(\): .* Pass at least one"
+    ):
         functions(name="calc")
 
 
@@ -360,7 +362,11 @@ def test_class_is_not_served() -> None:
 
 
 def test_string_is_no_class() -> None:
-    """`@service("name")` is a mistake that is named where it is made."""
+    """`@service("name")` is a mistake that is named where it is made, like that of `@method`."""
     wrong: Any = "calc"
 
     assert refusal(lambda: service(wrong)) == Rule.NO_CLASS
+    with pytest.raises(DeclarationError, match=r"Write @service\(name='calc'\)\.$"):
+        service(wrong)
+    with pytest.raises(DeclarationError, match=r"Write @method\(name='calc'\)\.$"):
+        method(wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -48,7 +49,7 @@ def test_mark(decorator: Any, marks: Marks) -> None:
     assert marks_of(quote) == marks
 
 
-@pytest.mark.parametrize("wrapper", [staticmethod, classmethod, property])
+@pytest.mark.parametrize("wrapper", [staticmethod, classmethod, property, cached_property])
 def test_mark_on_the_inside(wrapper: Any) -> None:
     """The mark goes to the function inside of what wraps it, on either side of the decorator."""
     member = wrapper(quote)
@@ -57,9 +58,22 @@ def test_mark_on_the_inside(wrapper: Any) -> None:
     assert marks_of(member) == marks_of(wrapper(quote)) == Marks("local")
 
 
+def test_error_listed_twice() -> None:
+    """A double says nothing new, and is no other contract."""
+    marks = marks_of(method(raises=[Closed, Closed])(quote))
+
+    assert marks == Marks("method", raises=(Closed,))
+
+
 @pytest.mark.parametrize(
     "options",
-    [{"raises": 3}, {"raises": [3]}, {"raises": [ApplicationError]}, {"raises": Closed}],
+    [
+        {"raises": 3},
+        {"raises": [3]},
+        {"raises": [[]]},
+        {"raises": [ApplicationError]},
+        {"raises": Closed},
+    ],
 )
 def test_wrong_errors(options: dict[str, Any]) -> None:
     """Only a list of classes derived from ApplicationError is one of declared errors."""

@@ -30,6 +30,14 @@ async def quote(self: object, symbol: str) -> float:
 def plain(self: object) -> None: ...
 
 
+def marked() -> Any:
+    @method
+    def status(self: object) -> str:
+        return "open"
+
+    return status
+
+
 @dataclass
 class Data:
     symbol: str
@@ -77,6 +85,9 @@ class Callable:
         functools.partial(quote),
         functools.partialmethod(quote),
         Callable(),
+        lambda self: None,
+        property(marked()),
+        functools.cached_property(marked()),
     ],
 )
 def test_no_function(value: object) -> None:

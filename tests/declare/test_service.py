@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import attrs
@@ -39,6 +40,20 @@ def test_digest_is_of_the_contract() -> None:
         return Bazaar
 
     assert service_of(first()).digest == service_of(second()).digest
+
+
+def test_service_that_is_a_dataclass() -> None:
+    """The signature that dataclass puts into the place of a docstring is none."""
+
+    @service
+    @dataclass
+    class Market:
+        limit: int = 3
+
+        async def quote(self, symbol: str) -> float:
+            return 1.0
+
+    assert service_of(Market).spec.doc is None
 
 
 def test_marked_mixin() -> None:

@@ -11,6 +11,7 @@ import attrs
 from farcall._contract.algebra import fields_of, target
 from farcall._contract.definitions import Definitions
 from farcall._contract.labels import label
+from farcall._contract.records import hashed_fields
 from farcall._contract.spec import (
     ArrayOf,
     LiteralOf,
@@ -44,6 +45,8 @@ def check(spec: TypeSpec, definitions: Definitions) -> None:
 class _Walk:
     definitions: Definitions
     visited: set[Ref] = attrs.field(factory=set[Ref])
+    taken_as_hashable: frozenset[Ref] = frozenset()
+    """Records whose fields are being looked at, further out: they may contain themselves."""
 
     def visit(self, spec: TypeSpec, path: str) -> None:
         try:
@@ -111,12 +114,23 @@ class _Walk:
                 return kind in ("tuple", "frozenset") and self._is_hashable(item)
             case TupleOf(parts) | UnionOf(parts):
                 return all(map(self._is_hashable, parts))
-            case Ref(name):
-                return self.definitions.class_of(name).__hash__ is not None
+            case Ref() as ref:
+                return self._is_named_hashable(ref)
             case MapOf() | Scalar("json"):
                 return False
             case _:
                 return True
+
+    def _is_named_hashable(self, ref: Ref) -> bool:
+        definition, cls = self.definitions[ref.name], self.definitions.class_of(ref.name)
+        if cls.__hash__ is None or not isinstance(definition, RecordSpec):
+            return cls.__hash__ is not None
+        if ref in self.taken_as_hashable or _nesting(ref) > MAX_NESTING:
+            return True  # if it grows without end, that is told when its fields are visited
+        inside = attrs.evolve(self, taken_as_hashable=self.taken_as_hashable | {ref})
+        hashed = hashed_fields(cls)
+        fields = fields_of(definition, ref.arguments)
+        return all(inside._is_hashable(each.type) for each in fields if each.name in hashed)
 
 
 def _nesting(spec: TypeSpec) -> int:

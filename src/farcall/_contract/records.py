@@ -52,6 +52,15 @@ def is_frozen(cls: type) -> bool:
     return parameters is not None and parameters.frozen
 
 
+def doc_of(cls: type) -> str | None:
+    """Give the docstring that was written in the class itself."""
+    doc = vars(cls).get("__doc__")
+    # dataclass and NamedTuple write a signature where there is no docstring.
+    if doc is None or doc.startswith(f"{cls.__name__}("):
+        return None
+    return inspect.cleandoc(doc)
+
+
 def read_fields(cls: type) -> tuple[Field, ...]:
     """Read the fields of a record class.
 
@@ -81,6 +90,30 @@ def attribute_names(cls: type) -> dict[str, str]:
     if not attrs.has(cls):
         return {}
     return {field.alias or field.name: field.name for field in attrs.fields(cls)}
+
+
+def hashed_fields(cls: type[Any]) -> frozenset[str]:
+    """Name the fields that the hash of a record is made of; none where it is made otherwise."""
+    if not _has_made_hash(cls):
+        return frozenset()
+    if attrs.has(cls):
+        hashed = (each for each in attrs.fields(cls) if _counts(each.hash, each.eq))
+        return frozenset(each.alias or each.name for each in hashed)
+    if dataclasses.is_dataclass(cls):
+        fields = dataclasses.fields(cls)
+        return frozenset(each.name for each in fields if _counts(each.hash, each.compare))
+    return frozenset(cls._fields)
+
+
+def _has_made_hash(cls: type[Any]) -> bool:
+    """Say whether attrs, dataclass or `NamedTuple` made the hash, and not the class itself."""
+    owner = next(base for base in cls.__mro__ if "__hash__" in vars(base))
+    code = getattr(vars(owner)["__hash__"], "__code__", None)
+    return owner is tuple or (code is not None and code.co_filename.startswith("<"))
+
+
+def _counts(in_hash: bool | None, in_equality: bool) -> bool:
+    return in_equality if in_hash is None else in_hash
 
 
 def resolve_hints(cls: type) -> dict[str, Any]:

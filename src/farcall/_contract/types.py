@@ -33,7 +33,7 @@ from farcall._contract.algebra import union_of
 from farcall._contract.check import check
 from farcall._contract.definitions import Definitions
 from farcall._contract.literals import literal_source
-from farcall._contract.records import Field, Kind, is_frozen, kind_of, read_fields
+from farcall._contract.records import Field, Kind, doc_of, is_frozen, kind_of, read_fields
 from farcall._contract.spec import (
     ArrayOf,
     Default,
@@ -204,7 +204,7 @@ class _Scope:
                     f"{cls.__name__} {problem}", "use an Enum whose values are int or str"
                 )
             members = tuple((member.name, self._value(member)) for member in cls)
-            self.definitions.define(EnumSpec(cls.__name__, _base(cls), members, _doc(cls)))
+            self.definitions.define(EnumSpec(cls.__name__, _base(cls), members, doc_of(cls)))
         return Ref(cls.__name__)
 
     def _value(self, member: Enum) -> int | str:
@@ -238,7 +238,7 @@ class _Scope:
             parameters=tuple(variable.__name__ for variable in parameters),
             frozen=is_frozen(cls),
             code=self._code(cls) if kind == "error" else None,
-            doc=_doc(cls),
+            doc=doc_of(cls),
         )
 
     def _with_bases(self, cls: type) -> Mapping[Any, TypeSpec]:
@@ -344,14 +344,6 @@ def _base(cls: type[Enum]) -> Literal["Enum", "IntEnum", "StrEnum"]:
     if issubclass(cls, int):
         return "IntEnum"
     return "StrEnum" if issubclass(cls, str) else "Enum"
-
-
-def _doc(cls: type) -> str | None:
-    doc = vars(cls).get("__doc__")
-    # dataclass and NamedTuple write a signature where there is no docstring.
-    if doc is None or doc.startswith(f"{cls.__name__}("):
-        return None
-    return inspect.cleandoc(doc)
 
 
 def _home(cls: Any) -> str:

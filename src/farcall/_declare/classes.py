@@ -20,6 +20,7 @@ from farcall._declare.reading import Reading, read_function
 from farcall._declare.rules import Rule
 from farcall._declare.service import Service, attach_service, declared_on
 from farcall._declare.sites import site_of_caller, site_of_class, site_of_object
+from farcall.errors import DeclarationError
 
 C = TypeVar("C", bound=type[Any])
 
@@ -49,11 +50,7 @@ def service(cls: Any = None, /, *, name: str | None = None, protected: bool | No
 
     def declare(cls: object) -> object:
         if not isinstance(cls, type):
-            raise site_of_object(cls).error(
-                Rule.NO_CLASS,
-                "@service is for classes, and this is none",
-                "Decorate the class, or pass functions to farcall.functions(...)",
-            )
+            raise _no_class(cls)
         _declare(cls, cls.__name__ if name is None else name, protected, around)
         return cls
 
@@ -78,6 +75,8 @@ def functions(*functions: Callable[..., object], name: str) -> object:
     >>> calculator = functions(add, name="calc")
     """
     scope, site = Scope(names_around(1)), site_of_caller("functions()")
+    if not functions:
+        raise site.error(Rule.NO_MEMBERS, "it was given no functions", "Pass at least one")
     check_service_name(name, site)
     body = dict[str, Member]()
     for function in functions:
@@ -136,6 +135,16 @@ def _declare(
     check_service_name(name, site)
     body = read_body(cls, Scope.inside(cls, around))
     check_kept(attach_service(cls, name, body, site), cls)
+
+
+def _no_class(thing: object) -> DeclarationError:
+    named = f"Write @service(name={thing!r})"
+    decorated = "Decorate the class, or pass functions to farcall.functions(...)"
+    return site_of_object(thing).error(
+        Rule.NO_CLASS,
+        "@service is for classes, and this is none",
+        named if isinstance(thing, str) else decorated,
+    )
 
 
 def _read_plain(function: object, scope: Scope) -> Reading:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Set
 from contextlib import AbstractAsyncContextManager
+from functools import cached_property
 from types import FunctionType
 from typing import Any, Literal, ParamSpec, TypeGuard, TypeVar, cast, overload
 
@@ -41,9 +42,12 @@ def marks_of(member: object) -> Marks | None:
 
 
 def function_within(member: object) -> object:
-    """Look through `staticmethod`, `classmethod` and `property` to the function inside."""
-    inner = member.fget if isinstance(member, property) else member
-    return getattr(inner, "__func__", inner)
+    """Look through `staticmethod`, `classmethod` and properties to the function inside."""
+    match member:
+        case property(fget=inner) | cached_property(func=inner):
+            return inner
+        case _:
+            return getattr(member, "__func__", member)
 
 
 @overload
@@ -194,10 +198,11 @@ def _site_to_mark(function: object, decorator: str) -> Site:
     inner = function_within(function)
     if isinstance(inner, FunctionType):
         return site_of_function(inner)
+    is_name = isinstance(inner, str) and decorator == "@method"
     raise site_of_object(inner).error(
         Rule.NO_FUNCTION,
         f"{decorator} is for functions written in a class, and this is no function",
-        "Write a def, and decorate that",
+        f"Write {decorator}(name={inner!r})" if is_name else "Write a def, and decorate that",
     )
 
 
@@ -219,7 +224,8 @@ def _errors_listed(site: Site, raises: object) -> tuple[type[ApplicationError], 
         raise site.error(
             Rule.BAD_ERROR, "raises= takes a list of classes", f"Write raises=[{name}]"
         )
-    return tuple(_application_error(site, each) for each in cast("Iterable[object]", raises))
+    listed = (_application_error(site, each) for each in cast("Iterable[object]", raises))
+    return tuple(dict.fromkeys(listed))
 
 
 def _is_derived(listed: object) -> TypeGuard[type[ApplicationError]]:

@@ -60,7 +60,8 @@ class _Body:
             return None
         if isinstance(value, Signal):
             return read_signal(self.cls, attribute, value, self.scope)
-        if marks.kind == "local" or not self._is_endpoint(attribute, value):
+        is_meant = marks_of(value) is not None or self._is_endpoint(attribute, value)
+        if marks.kind == "local" or not is_meant:
             return None
         return self._read_function(attribute, value, marks)
 
@@ -114,10 +115,11 @@ class _Body:
         return isinstance(value, _METHOD_LIKE) or (callable(value) and not is_alias)
 
     def _read_function(self, attribute: str, value: object, marks: Marks) -> Reading:
-        if not isinstance(value, FunctionType):
+        if not isinstance(value, FunctionType) or _is_lambda(value):
+            kind = "lambda" if _is_lambda(value) else type(value).__name__
             raise site_of_attribute(self.cls, attribute).error(
                 Rule.NO_FUNCTION,
-                f"a public {type(value).__name__} cannot be an endpoint",
+                f"a public {kind} cannot be an endpoint",
                 f"Write a method in its place, or keep it off the wire {_way_off(value)}",
             )
         reading = read_function(value, attribute, marks, self.scope)
@@ -138,6 +140,10 @@ class _Body:
 def _way_off(value: object) -> str:
     is_function = isinstance(function_within(value), FunctionType)
     return "with @local" if is_function else "with an underscore before its name"
+
+
+def _is_lambda(value: object) -> bool:
+    return isinstance(value, FunctionType) and not value.__name__.isidentifier()
 
 
 _METHOD_LIKE = (staticmethod, classmethod, partialmethod)

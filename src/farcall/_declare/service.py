@@ -6,13 +6,13 @@ there, and gets its name. Members of bases that are not decorated stay off the w
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
 from farcall._contract.digest import digest
+from farcall._contract.records import doc_of
 from farcall._contract.spec import ServiceSpec
 from farcall._contract.types import Definitions
 from farcall._declare.marks import marks_of
@@ -142,7 +142,7 @@ def _assembled(
         methods=tuple(each.spec for each in methods.values()),
         signals=tuple(each.spec for each in signals.values()),
         definitions=definitions.sorted(),
-        doc=inspect.cleandoc(cls.__doc__) if cls.__doc__ else None,
+        doc=doc_of(cls),
     )
     background = tuple(key for key, each in members.items() if _is_background(each))
     return Service(cls, spec, digest(spec), methods, signals, background, body)
