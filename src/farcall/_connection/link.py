@@ -22,7 +22,7 @@ from farcall._connection.handler import Handler
 from farcall._connection.heartbeat import Heartbeat, watch
 from farcall._connection.lanes import Lanes, StreamQueue
 from farcall._connection.pending import OnEnd, OnItems, PendingCall, PendingCalls, PendingStream
-from farcall._connection.pings import Pings
+from farcall._connection.pings import Ping, Pings
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
 from farcall._protocol import events
 from farcall._protocol.core import Protocol
@@ -312,10 +312,11 @@ class Link:
             ConnectionLost: the link ended first.
         """
         self._check_open()
-        await self._send_ping().wait()
-        if self.is_closed or self._pings.round_trip is None:
+        ping = self._send_ping()
+        await ping.wait()
+        if ping.round_trip is None:
             raise self.lost(sent=True)
-        return self._pings.round_trip
+        return ping.round_trip
 
     @property
     def _is_usable(self) -> bool:
@@ -408,10 +409,10 @@ class Link:
         seconds = self._heartbeat.idle_seconds + self._heartbeat.grace_seconds
         self.abort(CloseCode.INTERNAL, f"the peer was silent for {seconds:.0f} s")
 
-    def _send_ping(self) -> trio.Event:
-        payload, answered = self._pings.new()
-        self.lanes.put_ping(payload)
-        return answered
+    def _send_ping(self) -> Ping:
+        ping = self._pings.new()
+        self.lanes.put_ping(ping.payload)
+        return ping
 
     # Reading: called by the transport, in its reader
 

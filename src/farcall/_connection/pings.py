@@ -2,36 +2,70 @@
 
 from __future__ import annotations
 
+import attrs
 import trio
 
 
+@attrs.define(eq=False)
+class Ping:
+    """A ping, and what is known of its way."""
+
+    payload: bytes
+    sent_at: float = attrs.field(factory=trio.current_time)
+    round_trip: float | None = None
+    """Seconds; None before the pong, and for good where the link ended first."""
+    _over: trio.Event = attrs.field(factory=trio.Event)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing to wait for any more."""
+        return self._over.is_set()
+
+    async def wait(self) -> None:
+        """Wait for the pong, or for the end of the link."""
+        await self._over.wait()
+
+    def end(self) -> None:
+        """Let everybody go who waits."""
+        self._over.set()
+
+
 class Pings:
-    """Pings on their way, by payload. At most a few: each is answered, or the link ends."""
+    """Pings on their way, by payload, oldest first.
+
+    They are bounded by the heartbeat: where no pong comes, nothing else does for long.
+    """
 
     def __init__(self) -> None:
-        self._waiting: dict[bytes, tuple[float, trio.Event]] = {}
+        self._waiting: dict[bytes, Ping] = {}
         self._sent = 0
         self.round_trip: float | None = None
         """Seconds, by the last pong; None before the first."""
 
-    def new(self) -> tuple[bytes, trio.Event]:
-        """Make a payload, and the event that is set when its pong comes, or the link ends."""
+    def new(self) -> Ping:
+        """Make a ping that is to be sent now."""
         self._sent += 1
-        payload = b"%d" % self._sent
-        answered = trio.Event()
-        self._waiting[payload] = trio.current_time(), answered
-        return payload, answered
+        ping = Ping(b"%d" % self._sent)
+        self._waiting[ping.payload] = ping
+        return ping
 
     def on_pong(self, payload: bytes) -> None:
-        """Take a pong; one that nobody asked for means nothing."""
-        sent = self._waiting.pop(payload, None)
-        if sent is not None:
-            sent_at, answered = sent
-            self.round_trip = trio.current_time() - sent_at
-            answered.set()
+        """Take a pong; one that nobody asked for means nothing.
+
+        "An endpoint [...] MAY elect to send a Pong frame for only the most recently processed Ping
+        frame" (RFC 6455, section 5.5.3), so those before it are answered as well.
+        """
+        if payload not in self._waiting:
+            return
+        for ping in tuple(self._waiting.values()):
+            del self._waiting[ping.payload]
+            self.round_trip = ping.round_trip = trio.current_time() - ping.sent_at
+            ping.end()
+            if ping.payload == payload:
+                return
 
     def end(self) -> None:
         """Let everybody go who waits for a pong that will not come."""
-        for _, answered in self._waiting.values():
-            answered.set()
+        for ping in self._waiting.values():
+            ping.end()
         self._waiting.clear()

@@ -1,0 +1,176 @@
+"""Where outcomes wait for the tasks that want them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from farcall._connection.pending import PendingCall, PendingCalls, PendingStream, RemoteFailure
+from farcall._protocol.events import (
+    ErrorReceived,
+    ItemsReceived,
+    ResultReceived,
+    StartedReceived,
+    UnreadableAnswer,
+)
+from farcall._protocol.messages import Request
+from farcall._protocol.state import OutgoingCall, Stage
+from farcall.errors import InvalidResult
+
+
+class Stream:
+    """A stream call, and what it told."""
+
+    def __init__(self, id: bytes = b"1") -> None:
+        self.batches: list[tuple[list[bytes], str | None, int | None]] = []
+        self.ends: list[Exception | None] = []
+        call, request = OutgoingCall(id, "watch", Stage.OPEN), Request("watch", None, id)
+        self.pending = PendingStream(call, request, self._on_items, self.ends.append)
+
+    def _on_items(self, values: Sequence[bytes], cursor: str | None, missed: int | None) -> None:
+        self.batches.append((list(values), cursor, missed))
+
+
+def make_pending(id: bytes = b"1", stage: Stage = Stage.OPEN) -> PendingCall:
+    return PendingCall(OutgoingCall(id, "ask", stage), Request("ask", None, id))
+
+
+def table_of(*pendings: PendingCall) -> PendingCalls:
+    table = PendingCalls()
+    for pending in pendings:
+        table.insert(pending)
+    return table
+
+
+async def test_a_result_ends_the_wait() -> None:
+    """The text comes out as it is."""
+    pending = make_pending()
+    table_of(pending).settle(ResultReceived(pending.call, b"42"))
+
+    assert pending.is_settled
+    assert pending.error is None
+    assert await pending.wait() == b"42"
+
+
+async def test_an_error_is_raised_where_the_call_is_waited_for() -> None:
+    """With all that was on the wire, and no more."""
+    pending = make_pending()
+    table_of(pending).settle(ErrorReceived(pending.call, 7, "no", b"[1]"))
+
+    with pytest.raises(RemoteFailure) as caught:
+        await pending.wait()
+    assert (caught.value.code, caught.value.message, caught.value.data) == (7, "no", b"[1]")
+    assert pending.error is caught.value
+
+
+async def test_an_answer_that_is_none_names_the_method() -> None:
+    """Nobody knows what the peer meant."""
+    pending = make_pending()
+    table_of(pending).settle(UnreadableAnswer(pending.call, "no JSON"))
+
+    with pytest.raises(InvalidResult, match="the answer to ask: no JSON"):
+        await pending.wait()
+
+
+async def test_a_greeting_ends_without_a_result() -> None:
+    """The core has used it up."""
+    pending = make_pending()
+    table = table_of(pending)
+    table.succeed(pending.call)
+    table.succeed(pending.call)
+
+    assert await pending.wait() == b"null"
+
+
+def test_what_is_for_nobody_is_dropped() -> None:
+    """Its caller has left, or was answered before: the first outcome stays."""
+    answered, left = make_pending(b"1"), make_pending(b"2")
+    table = table_of(answered, left)
+    table.forget(left)
+    for pending in (answered, left):
+        table.settle(ResultReceived(pending.call, b"1"))
+        table.settle(ErrorReceived(pending.call, 7, "late", None))
+
+    assert answered.is_settled
+    assert answered.error is None
+    assert not left.is_settled
+
+
+def test_the_end_of_the_link_tells_what_was_sent() -> None:
+    """Each call by itself; those that are settled stay as they are."""
+    queued, sent, settled = make_pending(b"1", Stage.QUEUED), make_pending(b"2"), make_pending(b"3")
+    table = table_of(queued, sent, settled)
+    table.settle(ResultReceived(settled.call, b"1"))
+    table.end(ValueError)
+
+    assert str(queued.error) == "False"
+    assert str(sent.error) == "True"
+    assert settled.error is None
+
+
+async def test_a_cancelled_wait_changes_nothing() -> None:
+    """The call can still be waited for, and settled."""
+    pending = make_pending()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pending.wait)
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+
+    assert not pending.is_settled
+    table_of(pending).settle(ResultReceived(pending.call, b"1"))
+    await pending.wait_settled()
+    assert await pending.wait() == b"1"
+
+
+async def test_a_stream_starts_brings_items_and_ends() -> None:
+    """Its end is told once, with no error for a result."""
+    stream = Stream()
+    call = stream.pending.call
+    table = table_of(stream.pending)
+    table.settle(StartedReceived(call, b"0"))
+    table.settle(ItemsReceived(call, [b"1", b"2"], "here", 3))
+
+    assert await stream.pending.wait_started() == b"0"
+    assert stream.batches == [([b"1", b"2"], "here", 3)]
+    assert stream.ends == []
+
+    table.settle(ResultReceived(call, b"null"))
+
+    assert stream.ends == [None]
+
+
+async def test_a_stream_that_never_starts_raises_its_error() -> None:
+    """To whoever waits for the start."""
+    stream = Stream()
+    table_of(stream.pending).settle(ErrorReceived(stream.pending.call, 7, "no", None))
+
+    with pytest.raises(RemoteFailure):
+        await stream.pending.wait_started()
+    assert stream.ends == [stream.pending.error]
+
+
+async def test_a_stream_that_started_and_failed_has_started() -> None:
+    """Its error is for who reads it, and is told at the end."""
+    stream = Stream()
+    table = table_of(stream.pending)
+    table.settle(StartedReceived(stream.pending.call, b"0"))
+    table.settle(ErrorReceived(stream.pending.call, 7, "no", None))
+
+    assert await stream.pending.wait_started() == b"0"
+    assert stream.ends == [stream.pending.error]
+
+
+def test_items_for_nobody_are_dropped() -> None:
+    """Of a stream that was left, or of a call that is none."""
+    stream, pending = Stream(), make_pending(b"2")
+    table = table_of(stream.pending, pending)
+    table.forget(stream.pending)
+    for call in (stream.pending.call, pending.call):
+        table.settle(StartedReceived(call, b"0"))
+        table.settle(ItemsReceived(call, [b"1"], None, 0))
+
+    assert stream.batches == []
+    assert not pending.is_settled

@@ -1,0 +1,80 @@
+"""Pings and their pongs, on a clock that a test moves."""
+
+from __future__ import annotations
+
+import trio
+from trio.testing import MockClock
+
+from farcall._connection.pings import Pings
+
+
+async def test_a_pong_measures_the_round_trip(mock_clock: MockClock) -> None:
+    """From the ping on, in seconds; the wait for it ends."""
+    pings = Pings()
+    ping = pings.new()
+    mock_clock.jump(0.25)
+
+    assert (ping.is_over, pings.round_trip) == (False, None)
+
+    pings.on_pong(ping.payload)
+
+    assert (ping.is_over, pings.round_trip) == (True, 0.25)
+    assert ping.round_trip == 0.25
+
+
+async def test_each_ping_measures_for_itself(mock_clock: MockClock) -> None:
+    """Whoever asked gets the answer to its own ping, though a later pong has come meanwhile."""
+    pings = Pings()
+    first = pings.new()
+    mock_clock.jump(1)
+    second = pings.new()
+    pings.on_pong(first.payload)
+    mock_clock.jump(2)
+    pings.on_pong(second.payload)
+
+    assert (first.round_trip, second.round_trip) == (1, 2)
+    assert pings.round_trip == 2
+
+
+async def test_a_pong_answers_all_pings_before_it(mock_clock: MockClock) -> None:
+    """A peer may answer the latest of several pings alone (RFC 6455, section 5.5.3)."""
+    pings = Pings()
+    first, second, third = pings.new(), pings.new(), pings.new()
+    mock_clock.jump(3)
+    pings.on_pong(second.payload)
+
+    assert (first.round_trip, second.round_trip) == (3, 3)
+    assert not third.is_over
+
+
+async def test_a_pong_that_nobody_asked_for_means_nothing() -> None:
+    """Be it made up, or the second one to a ping; the waiting ones still wait."""
+    pings = Pings()
+    answered = pings.new()
+    pings.on_pong(answered.payload)
+    waiting = pings.new()
+    for payload in (b"", b"unasked", b"99", answered.payload):
+        pings.on_pong(payload)
+
+    assert not waiting.is_over
+
+
+async def test_the_end_of_the_link_ends_every_wait() -> None:
+    """Without a round trip: the pong has not come."""
+    pings = Pings()
+    ping = pings.new()
+    pings.end()
+    with trio.fail_after(1):
+        await ping.wait()
+
+    assert ping.round_trip is None
+
+
+async def test_a_pong_that_came_before_the_end_of_the_link_counts() -> None:
+    """Whoever waited for it had its answer, though it hears of it only now."""
+    pings = Pings()
+    ping = pings.new()
+    pings.on_pong(ping.payload)
+    pings.end()
+
+    assert ping.round_trip is not None
