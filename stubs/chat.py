@@ -34,6 +34,7 @@ class ChatProxy(farcall.Proxy, service="Chat", contract="45b269ecebdeb6903ef3b1b
     """Rooms to talk in; a room is there as soon as somebody speaks in it."""
 
     said: farcall.RemoteSignal[Message] = farcall.RemoteSignal("Chat.said")
+    """Each message, as it is said."""
 
     @farcall.endpoint("Chat.rooms")
     async def rooms(self) -> list[str]:

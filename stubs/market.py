@@ -30,6 +30,7 @@ class MarketProxy(farcall.Proxy, service="Market", contract="096562751a657b21d23
     """Quotes of a pretend exchange."""
 
     ticked: farcall.RemoteSignal[Quote] = farcall.RemoteSignal("Market.ticked")
+    """Each change of a price."""
 
     @farcall.endpoint("Market.symbols")
     async def symbols(self) -> list[str]:

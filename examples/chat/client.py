@@ -1,7 +1,7 @@
 """Two people in one room, and one in another, each over a connection of their own.
 
 Start ``farcall serve examples.chat.service:Chat`` in one terminal, and in another one
-``python -m examples.chat.client ws://127.0.0.1:8765``.
+``python -m examples.chat.client``.
 """
 
 from __future__ import annotations
@@ -41,4 +41,4 @@ async def main(url: str) -> None:
 
 
 if __name__ == "__main__":
-    trio.run(main, sys.argv[1])
+    trio.run(main, sys.argv[1] if sys.argv[1:] else "ws://127.0.0.1:8765")

@@ -1,7 +1,7 @@
 """A client of the market, through its generated stub.
 
 Start ``farcall serve examples.market.service:Market`` in one terminal, and in another one
-``python -m examples.market.client ws://127.0.0.1:8765``.
+``python -m examples.market.client``.
 """
 
 from __future__ import annotations
@@ -32,4 +32,4 @@ async def main(url: str) -> None:
 
 
 if __name__ == "__main__":
-    trio.run(main, sys.argv[1])
+    trio.run(main, sys.argv[1] if sys.argv[1:] else "ws://127.0.0.1:8765")

@@ -1,7 +1,7 @@
 """A client of the monitor, through its generated stub.
 
 Start ``farcall serve examples.monitor.service:Monitor`` in one terminal, and in another one
-``python -m examples.monitor.client ws://127.0.0.1:8765``.
+``python -m examples.monitor.client``.
 """
 
 from __future__ import annotations
@@ -33,4 +33,4 @@ async def main(url: str) -> None:
 
 
 if __name__ == "__main__":
-    trio.run(main, sys.argv[1])
+    trio.run(main, sys.argv[1] if sys.argv[1:] else "ws://127.0.0.1:8765")

@@ -9,7 +9,8 @@ import attrs
 import pytest
 
 from farcall import DeclarationError, Signal, method, service
-from farcall._declare import Rule, service_of
+from farcall._contract.digest import digest
+from farcall._declare import Rule, documented, service_of
 
 
 def refusal(cls: type) -> str:
@@ -54,6 +55,48 @@ def test_service_that_is_a_dataclass() -> None:
             return 1.0
 
     assert service_of(Market).spec.doc is None
+
+
+@service
+class Ticker:
+    """A base whose signals are inherited."""
+
+    ticked: Signal[float] = Signal()
+    """Each price.
+
+    As it changes.
+    """
+    opened: Signal[None] = Signal()
+
+
+@service
+class Exchange(Ticker):
+    closed: Signal[None] = Signal()
+    """In the evening."""
+
+
+def test_docstrings_of_signals() -> None:
+    """What stands below a signal is read where it is wanted, inherited ones included."""
+    found = service_of(Exchange)
+
+    docs = {each.name: each.doc for each in documented(found).signals}
+
+    assert docs == {
+        "ticked": "Each price.\n\nAs it changes.",
+        "opened": None,
+        "closed": "In the evening.",
+    }
+    assert documented(found) != found.spec
+    assert digest(documented(found)) == found.digest
+
+
+def test_signals_of_a_class_without_source() -> None:
+    """A class that a program made has no docstrings to read, and is served all the same."""
+    namespace = {"__module__": "nowhere", "ticked": Signal[float]()}
+
+    found = service_of(service(type("Made", (), namespace)))
+
+    assert documented(found) == found.spec
 
 
 def test_marked_mixin() -> None:

@@ -126,6 +126,7 @@ class Bazaar:
     """
 
     sold: Signal[Deal] = Signal(key="symbol", retain=True)
+    """Each deal, to whoever asks for its symbol."""
     rained: Signal[Weather | None] = Signal(name="rain")
 
     @method(raises=[SoldOut, Closed])

@@ -12,12 +12,12 @@ from farcall import testing
 from farcall._contract.definitions import Definitions
 from farcall._contract.spec import EnumSpec, NewTypeSpec, RecordSpec, Scalar, ServiceSpec
 from farcall._contract.types import describe
-from farcall._declare import Method, method_of, service_of
+from farcall._declare import Method, documented, method_of, service_of
 from farcall.stubgen import check, module_name, render
 from tests.stubgen.bazaar import Bazaar
 from tests.typing.generated import bazaar
 
-BAZAAR = service_of(Bazaar).spec
+BAZAAR = documented(service_of(Bazaar))
 
 
 @pytest.mark.parametrize(

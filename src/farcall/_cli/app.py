@@ -22,7 +22,7 @@ from farcall import stubgen
 from farcall._cli.errors import FAILED, WRONG_USE, CommandError
 from farcall._cli.serving import serve_until_signal
 from farcall._contract.spec import ServiceSpec
-from farcall._declare import service_of
+from farcall._declare import documented, service_of
 
 Port: TypeAlias = Annotated[int, Parameter(validator=Number(gte=0, lt=1 << 16))]
 Seconds: TypeAlias = Annotated[float, Parameter(validator=Number(gte=0))]
@@ -141,7 +141,7 @@ def stubs(
     check
         Write nothing; show what would change, with status 1 if anything would.
     """
-    specs = [service_of(stubgen.load(target)).spec for target in services]
+    specs = [documented(service_of(stubgen.load(target))) for target in services]
     try:
         shown = stubgen.check(specs, output) if check else _written(specs, output)
     except OSError as error:

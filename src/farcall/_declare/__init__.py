@@ -3,7 +3,7 @@
 A class goes one way through these files: `marks` (what decorators say about a member), `members`
 (its body), `reading` (each function, its types resolved), `methods` and `signals` (contract and
 codecs), `service` (put together under one name). `kept` looks at classes that override members
-without being read. `rules` numbers what can be wrong, `sites` finds where.
+without being read. `rules` numbers what can be wrong, `sites` and `source` find where.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from farcall._declare.classes import functions, service, service_of, service_of_
 from farcall._declare.marks import background, local, method, stream
 from farcall._declare.methods import Method, method_of
 from farcall._declare.rules import Rule
-from farcall._declare.service import Service
+from farcall._declare.service import Service, documented
 from farcall._declare.signals import SignalEntry
 from farcall._declare.sites import site_of_attribute
 
@@ -23,6 +23,7 @@ __all__ = [
     "Service",
     "SignalEntry",
     "background",
+    "documented",
     "functions",
     "local",
     "method",

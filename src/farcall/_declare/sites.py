@@ -5,9 +5,7 @@ A place is looked up when an error needs it, and not before: that reads the sour
 
 from __future__ import annotations
 
-import ast
 import inspect
-import linecache
 import sys
 from collections.abc import Callable
 from types import FunctionType
@@ -16,6 +14,7 @@ from typing import Any
 import attrs
 
 from farcall._declare.rules import Rule
+from farcall._declare.source import source_of
 from farcall.errors import DeclarationError
 
 
@@ -66,39 +65,11 @@ def site_of_object(thing: object) -> Site:
 
 
 def _place_of(cls: type[Any], attribute: str | None = None) -> str:
-    try:
-        file = inspect.getsourcefile(cls) or ""
-        _, line = inspect.getsourcelines(cls)
-        module = ast.parse("".join(linecache.getlines(file)))
-    except (OSError, TypeError, SyntaxError):  # a console, or a class made by a program
+    source = source_of(cls)
+    if source is None:
         return _calling_line()
-    for node in ast.walk(module):
-        if isinstance(node, ast.ClassDef) and _first_line(node) == line:
-            line = _lines_of(node).get(attribute, line)
-    return f"{file}:{line}"
-
-
-def _first_line(definition: ast.ClassDef) -> int:
-    decorators = [each.lineno for each in definition.decorator_list]
-    return min([definition.lineno, *decorators])
-
-
-def _lines_of(definition: ast.ClassDef) -> dict[str | None, int]:
-    return {
-        name: statement.lineno for statement in definition.body for name in _names_in(statement)
-    }
-
-
-def _names_in(statement: ast.stmt) -> list[str]:
-    match statement:
-        case ast.AnnAssign(target=ast.Name(id=name)):
-            return [name]
-        case ast.Assign(targets=targets):
-            return [target.id for target in targets if isinstance(target, ast.Name)]
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-            return [name]
-        case _:
-            return []
+    line = source.first_line if attribute is None else source.line_of(attribute)
+    return f"{source.file}:{line}"
 
 
 def _calling_line() -> str:

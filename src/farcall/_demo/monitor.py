@@ -73,6 +73,7 @@ class MonitorProxy(farcall.Proxy, service="Monitor", contract="7e700d77be85078d8
     """Live figures of the machine that serves it."""
 
     sampled: farcall.RemoteSignal[Sample] = farcall.RemoteSignal("Monitor.sampled")
+    """The machine, once in each interval."""
 
     @farcall.endpoint("Monitor.load")
     async def load(self) -> Load:

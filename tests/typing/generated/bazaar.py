@@ -133,6 +133,8 @@ class BazaarProxy(farcall.Proxy, service="Bazaar", contract="24e6cea94221f4882ba
     """
 
     sold: farcall.RemoteSignal[Deal] = farcall.RemoteSignal("Bazaar.sold")
+    """Each deal, to whoever asks for its symbol."""
+
     rained: farcall.RemoteSignal[Weather | None] = farcall.RemoteSignal("rain")
 
     @farcall.endpoint("Bazaar.buy", raises=[SoldOut, Closed])
