@@ -10,7 +10,7 @@ import trio.testing
 from trio.testing import MockClock
 
 from farcall import Signal, service
-from farcall._dispatch import Dispatcher
+from farcall._peer import Peer
 from tests.ends import RawClient, raw_client
 
 
@@ -225,8 +225,8 @@ async def test_nothing_is_kept_of_a_subscription_that_its_server_ended() -> None
             assert end["error"]["code"] == -32008
 
         (link,) = client.host.links
-        assert isinstance(link.handler, Dispatcher)
-        assert not link.handler._publisher._feeds
+        assert isinstance(link.handler, Peer)
+        assert not link.handler._dispatcher._publisher._feeds
 
 
 async def test_a_server_that_drains_takes_no_subscriptions(autojump_clock: MockClock) -> None:

@@ -172,9 +172,9 @@ async def test_a_result_may_be_read_as_a_type() -> None:
 
 
 async def test_a_call_that_its_caller_abandons_is_forgotten_when_answered() -> None:
-    """Its id counts as in flight until then, and the answer is dropped."""
+    """A plain peer cannot be told; its id counts as in flight until then."""
     plane = Plane()
-    async with open_pair(plane) as (session, _):
+    async with open_pair(plane, dialect="plain") as (session, _):
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(session.call, "Plane.wait")

@@ -6,7 +6,14 @@ elsewhere, call its methods through a generated proxy, and iterate over its `Sig
 
 from __future__ import annotations
 
-from farcall._call import CallContext, Connection, current_call
+from farcall._call import (
+    CallContext,
+    CallKind,
+    Connection,
+    Interceptor,
+    Proceed,
+    current_call,
+)
 from farcall._client import connect
 from farcall._codec import OMIT, Json
 from farcall._connection.heartbeat import Heartbeat
@@ -50,6 +57,7 @@ __all__ = [
     "BoundSignal",
     "Busy",
     "CallContext",
+    "CallKind",
     "ConnectFailed",
     "Connection",
     "ConnectionLost",
@@ -62,6 +70,7 @@ __all__ = [
     "FarcallError",
     "Forbidden",
     "Heartbeat",
+    "Interceptor",
     "InternalError",
     "InvalidArguments",
     "InvalidResult",
@@ -69,6 +78,7 @@ __all__ = [
     "Limits",
     "MethodNotFound",
     "NotSupported",
+    "Proceed",
     "Proxy",
     "RemoteCancelled",
     "RemoteSignal",

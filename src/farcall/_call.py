@@ -1,30 +1,32 @@
-"""One call as users see it: where it came from for who serves it, how it ends for who makes it.
+"""One call as users see it: what a handler may ask of it, and what interceptors stand around.
 
-A call made goes through `call_method`: codec, link, codec, and the one place where what came over
-the wire becomes an exception. A call served can ask `current_call`.
+The same `CallContext` serves both sides, and calls, streams and subscriptions alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import math
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import attrs
 
-from farcall._codec import Faults, decode_json
 from farcall._connection.link import Link
-from farcall._connection.pending import RemoteFailure
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
-from farcall._declare import Method
-from farcall.errors import CloseCode, InvalidResult, RpcError
+from farcall._proxy import ProxyFactory
+from farcall.errors import CloseCode
+
+ProxyT = TypeVar("ProxyT")
 
 
 class Connection:
     """One live connection, as a handler or a client may look at it."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, proxies: ProxyFactory) -> None:
         self._link = link
+        self._proxies = proxies
 
     def __repr__(self) -> str:
         return f"<Connection to {self.peer}, {self.state.value}>"
@@ -69,6 +71,19 @@ class Connection:
         """Take a snapshot of its counts."""
         return self._link.statistics()
 
+    def proxy(self, proxy: type[ProxyT]) -> ProxyT:
+        """Make a typed proxy of a service of the peer, to call back what it serves.
+
+        Args:
+            proxy: A generated stub, or the service class itself.
+
+        Raises:
+            ContractMismatch: under ``contract="strict"``, when the peer's contract is another.
+            NotSupported: a service class that has plain ``def`` endpoints; use its stub.
+            DeclarationError: the class is neither a stub nor a service.
+        """
+        return self._proxies.proxy(proxy)
+
     async def ping(self) -> float:
         """Measure a round trip, in seconds.
 
@@ -93,13 +108,43 @@ class Connection:
         await self._link.wait_closed()
 
 
-@attrs.frozen
+CallKind: TypeAlias = Literal["call", "stream", "subscription"]
+"""What a call brings: one result, items, or the values of a signal."""
+
+CancelReason: TypeAlias = Literal["caller", "deadline", "disconnect", "shutdown"]
+"""Why a call was cancelled: its caller left, ran out of time or hung up, or this side closes."""
+
+ArgumentsByName: TypeAlias = Mapping[str, Any]
+"""Arguments by name; those of an untyped call that have none by their place, from ``"0"`` up."""
+
+
+@attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
 class CallContext:
-    """What a handler can know of the call that it serves."""
+    """What is known of a call: its handler asks `current_call`, an interceptor is given it."""
 
     connection: Connection
     method: str
-    """The wire name."""
+    """The wire name, of a method or a signal."""
+    kind: CallKind = "call"
+    deadline: float = math.inf
+    """When the caller stops to wait, on Trio's clock; `math.inf` for never."""
+    trace: str | None = None
+    """The caller's span, a ``traceparent`` (W3C Trace Context); an interceptor may set another."""
+    cancel_reason: str | None = None
+    """Why the call was cancelled, once it was: a `CancelReason`, or the word of a peer."""
+    _read: Callable[[], ArgumentsByName] = attrs.field(default=dict, alias="read")
+    _arguments: ArgumentsByName | None = attrs.field(default=None, init=False)
+
+    @property
+    def arguments(self) -> ArgumentsByName:
+        """The arguments that were given, decoded on first use.
+
+        Raises:
+            InvalidArguments: they are not what the contract says.
+        """
+        if self._arguments is None:
+            self._arguments = self._read()
+        return self._arguments
 
 
 _current: ContextVar[CallContext] = ContextVar("farcall.current_call")
@@ -117,52 +162,27 @@ def current_call() -> CallContext:
         raise RuntimeError("current_call() is for code that runs in a handler") from None
 
 
+def served_call() -> CallContext | None:
+    """Tell which call this code serves, if any."""
+    return _current.get(None)
+
+
 def enter_call(context: CallContext) -> None:
     """Make `context` the current call of this task, for the task's life."""
     _current.set(context)
 
 
-async def call_method(
-    link: Link, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> Any:
-    """Call a method of known types: encode, send, wait, decode.
+Proceed: TypeAlias = Callable[[], Awaitable[Any]]
+"""Go on with a call: it returns the result, or raises what the call ended with."""
 
-    Raises:
-        TypeError: the arguments do not fit the signature.
-        EncodeError: an argument is not of its type.
-        ApplicationError: one of those the method declares.
-        RpcError: any other error of the peer.
-        InvalidResult: the result is not of its type.
-        ConnectionLost: the link ended first.
-    """
-    params = method.arguments.encode(args, kwargs)
-    name = method.spec.wire_name
-    if method.spec.oneway:
-        return link.notify(name, params)
-    try:
-        result = await link.call(name, params)
-    except RemoteFailure as failure:
-        raise error_of(failure, method) from None
-    return decode_result(method, result)
+Interceptor: TypeAlias = Callable[[CallContext, Proceed], Awaitable[Any]]
+"""``async def f(call, proceed)`` stands around calls, and returns what ``await proceed()`` gave,
+or something else, or raises."""
 
 
-def decode_result(method: Method, result: bytes) -> Any:
-    """Read the result of a method.
-
-    Raises:
-        InvalidResult: it is not of its type; names the path.
-    """
-    try:
-        return method.result.decode(result, unknown="ignore", at="result")
-    except Faults as faults:
-        raise InvalidResult(f"{method.spec.wire_name}: {faults}") from None
-
-
-def error_of(failure: RemoteFailure, method: Method | None = None) -> Exception:
-    """Make the exception for an error of the peer: a declared one, or an `RpcError`."""
-    if method is not None:
-        declared = method.errors.decode(failure.code, failure.message, failure.data)
-        if declared is not None:
-            return declared
-    data = None if failure.data is None else decode_json(failure.data)
-    return RpcError.of(failure.code, failure.message, data)
+async def intercepted(interceptors: Iterable[Interceptor], call: CallContext, core: Proceed) -> Any:
+    """Run `core` with interceptors around it, the first one outermost."""
+    proceed = core
+    for interceptor in reversed(tuple(interceptors)):
+        proceed = functools.partial(interceptor, call, proceed)
+    return await proceed()

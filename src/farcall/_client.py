@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+import math
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Literal, TypeAlias, TypeVar, cast, overload
 
 import attrs
 import trio
 
+from farcall._call import Interceptor
+from farcall._caller import ContractCheck, LinkCaller, contract_of
 from farcall._connection.heartbeat import Heartbeat
-from farcall._connection.link import Link
+from farcall._connection.link import CANCEL_GRACE, Link
 from farcall._connection.pending import RemoteFailure
-from farcall._declare import service_of
+from farcall._dispatch import Serving
+from farcall._endpoints import Endpoints
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._nursery import open_owned_nursery
+from farcall._peer import Peer
 from farcall._protocol.core import Protocol
 from farcall._protocol.messages import Hello
 from farcall._protocol.messages import Limits as PeerLimits
-from farcall._proxy import Proxy
-from farcall._session import ClientHandler, ContractCheck, Session
+from farcall._session import Session
 from farcall._transport import Transport
 from farcall._url import WebSocketUrl
 from farcall._websocket import connect_websocket
@@ -43,10 +47,14 @@ HELLO_SECONDS = 5.0
 class ClientOptions:
     """What `connect` was asked for, apart from where to."""
 
-    dialect: Dialect
-    contract: ContractCheck
-    limits: Limits
-    heartbeat: Heartbeat
+    dialect: Dialect = "farcall"
+    contract: ContractCheck = "warn"
+    serves: Sequence[object] = ()
+    interceptors: Sequence[Interceptor] = ()
+    max_call_seconds: float = math.inf
+    cancel_grace: float = CANCEL_GRACE
+    limits: Limits = DEFAULT_LIMITS
+    heartbeat: Heartbeat = DEFAULT_HEARTBEAT
 
 
 @asynccontextmanager
@@ -54,16 +62,17 @@ async def open_session(
     transport: Transport, url: str, proxy: type[ProxyT] | None, options: ClientOptions
 ) -> AsyncIterator[Session | ProxyT]:
     """Make a session over an open transport, and end both with the block."""
-    contracts = {} if proxy is None else _contract_of(proxy)
-    own = Hello(PeerLimits(options.limits.messages_in_client().size), contracts=contracts)
-    protocol = Protocol(own, has_dialled=True)
-    link = Link(transport, protocol, ClientHandler, heartbeat=options.heartbeat)
+    endpoints = Endpoints.of(options.serves)
+    link = _make_link(transport, url, proxy, options, endpoints)
+    caller = cast("Peer", link.handler).caller
     async with open_owned_nursery() as nursery:
         await nursery.start(link.run)
         try:
             if options.dialect == "farcall":
                 await _greet(link, url)
-            session = Session(url, link, cast("ClientHandler", link.handler), options.contract)
+            session = Session(url, link, caller)
+            for function in endpoints.background:
+                nursery.start_soon(function)
             try:
                 yield session if proxy is None else session.proxy(proxy)
             finally:
@@ -73,11 +82,32 @@ async def open_session(
             nursery.cancel_scope.cancel()
 
 
-def _contract_of(proxy: type[Any]) -> dict[str, str]:
-    if issubclass(proxy, Proxy):
-        return {proxy.farcall_service: proxy.farcall_contract}
-    service = service_of(proxy)
-    return {service.spec.name: service.digest}
+def _make_link(
+    transport: Transport,
+    url: str,
+    proxy: type[Any] | None,
+    options: ClientOptions,
+    endpoints: Endpoints,
+) -> Link:
+    wanted: Mapping[str, str] = {} if proxy is None else contract_of(proxy)
+    own = Hello(
+        PeerLimits(options.limits.messages_in_client().size),
+        contracts={**wanted, **endpoints.contracts},
+    )
+
+    def make_peer(link: Link) -> Peer:
+        caller = LinkCaller(link, options.interceptors, options.contract, url)
+        return Peer(
+            link, caller, endpoints, Serving(options.interceptors, options.max_call_seconds)
+        )
+
+    return Link(
+        transport,
+        Protocol(own, has_dialled=True),
+        make_peer,
+        heartbeat=options.heartbeat,
+        cancel_grace=options.cancel_grace,
+    )
 
 
 async def _greet(link: Link, url: str) -> None:
@@ -103,6 +133,10 @@ def connect(
     dialect: Dialect = ...,
     headers: Mapping[str, str] | None = ...,
     contract: ContractCheck = ...,
+    serves: Sequence[object] = ...,
+    interceptors: Sequence[Interceptor] = ...,
+    max_call_seconds: float = ...,
+    cancel_grace: float = ...,
     limits: Limits = ...,
     heartbeat: Heartbeat = ...,
 ) -> AbstractAsyncContextManager[Session]: ...
@@ -117,6 +151,10 @@ def connect(
     dialect: Dialect = ...,
     headers: Mapping[str, str] | None = ...,
     contract: ContractCheck = ...,
+    serves: Sequence[object] = ...,
+    interceptors: Sequence[Interceptor] = ...,
+    max_call_seconds: float = ...,
+    cancel_grace: float = ...,
     limits: Limits = ...,
     heartbeat: Heartbeat = ...,
 ) -> AbstractAsyncContextManager[ProxyT]: ...
@@ -130,6 +168,10 @@ def connect(
     dialect: Dialect = "farcall",
     headers: Mapping[str, str] | None = None,
     contract: ContractCheck = "warn",
+    serves: Sequence[object] = (),
+    interceptors: Sequence[Interceptor] = (),
+    max_call_seconds: float = math.inf,
+    cancel_grace: float = CANCEL_GRACE,
     limits: Limits = DEFAULT_LIMITS,
     heartbeat: Heartbeat = DEFAULT_HEARTBEAT,
 ) -> AbstractAsyncContextManager[Any]:
@@ -143,6 +185,11 @@ def connect(
         headers: Sent with the handshake.
         contract: What to do when the server's contract is not that of the proxy: ``"warn"``
             logs one warning, ``"strict"`` raises.
+        serves: Service objects for the server to call back; see `Connection.proxy`.
+        interceptors: Around each call, both those made and those served here; the first one
+            is outermost.
+        max_call_seconds: For each call that is served here.
+        cancel_grace: Seconds for which a cancelled call waits for the server's answer.
         limits: What the server may cost, and the time to connect; the hello has 5 s of its own.
         heartbeat: When a silent server is pinged, and when it is given up.
 
@@ -152,6 +199,8 @@ def connect(
     Raises:
         ConnectFailed: nobody listens there, or who does is no server of this kind.
         ContractMismatch: under ``contract="strict"``.
+        DeclarationError: an object in `serves` is no service, or two offer the same name.
+        Exception: what a ``@background`` method of `serves` raised, as it is.
         ValueError: the URL is none.
 
     Resources:
@@ -162,7 +211,16 @@ def connect(
         The link is cut; the server sees that, and ends what ran for it.
     """
     target = WebSocketUrl.parse(url)
-    options = ClientOptions(dialect, contract, limits, heartbeat)
+    options = ClientOptions(
+        dialect,
+        contract,
+        tuple(serves),
+        tuple(interceptors),
+        max_call_seconds,
+        cancel_grace,
+        limits,
+        heartbeat,
+    )
     return _connect(target, proxy, options, headers or {})
 
 

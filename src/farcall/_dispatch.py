@@ -1,4 +1,4 @@
-"""Serving the calls of one connection: find the endpoint, decode, run the handler, answer.
+"""Serving the calls of one connection: find the endpoint, start it, send its answer.
 
 Calls start in the order in which they were sent. Trio does not start tasks in the order in which
 they were spawned, so each request goes into a queue, and each task, when it first runs, takes the
@@ -8,32 +8,33 @@ oldest one that waits.
 from __future__ import annotations
 
 import logging
-import secrets
-import time
+import math
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
+import attrs
 import msgspec
+import trio
 
-from farcall._call import CallContext, Connection, enter_call
-from farcall._codec import Faults, encode_untyped
+from farcall._call import Connection, Interceptor
 from farcall._connection.link import Link
 from farcall._connection.statistics import ConnectionState
-from farcall._declare import Method
 from farcall._endpoints import Endpoint, Endpoints
-from farcall._protocol.messages import Error, Hello
+from farcall._protocol.messages import Error
 from farcall._protocol.state import IncomingCall
 from farcall._publish import Publisher
-from farcall.errors import RESERVED_CODES, ApplicationError, ErrorCode, RpcError
+from farcall._serving import Deadline, ServedCall
+from farcall.errors import ErrorCode
 
 logger = logging.getLogger("farcall")
 
-SLOW_SECONDS = 0.05
-"""An inline method that takes longer holds up everybody; long enough not to blame a busy CPU."""
 
-_slow_methods: set[str] = set()
-"""Those already logged; as many as there are inline methods."""
+@attrs.frozen
+class Serving:
+    """How calls are served."""
+
+    interceptors: Sequence[Interceptor] = ()
+    max_call_seconds: float = math.inf
 
 
 class Dispatcher:
@@ -41,16 +42,24 @@ class Dispatcher:
 
     Args:
         link: The link.
+        connection: The same, as handlers see it.
         endpoints: What is served on it.
+        serving: How.
     """
 
-    def __init__(self, link: Link, endpoints: Endpoints) -> None:
+    def __init__(
+        self, link: Link, connection: Connection, endpoints: Endpoints, serving: Serving
+    ) -> None:
         self._link = link
+        self._connection = connection
         self._endpoints = endpoints
-        self._connection = Connection(link)
+        self._serving = serving
         self._publisher = Publisher(link, endpoints.signals)
-        self._waiting: deque[tuple[IncomingCall | None, Endpoint, bytes | None]] = deque()
+        self._waiting: deque[ServedCall] = deque()
         # The queue's bound is that of the calls in flight: each entry has its task already.
+        self._in_flight: dict[ServedCall, None] = {}
+        self._by_call: dict[IncomingCall, ServedCall] = {}
+        self._orders: dict[str, trio.Lock] = {}
         self._builtin: Mapping[str, Callable[[IncomingCall], None]] = {
             "rpc.on": self._publisher.on,
             "rpc.off": self._publisher.off,
@@ -59,13 +68,22 @@ class Dispatcher:
             "__listMethods": self._list_methods,
         }
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether calls are in flight; subscriptions do not count, for they never end."""
+        return bool(self._in_flight)
+
+    def has_method(self, name: str) -> bool:
+        """Whether a method of this name is served."""
+        return name in self._endpoints.methods
+
     # What the link tells
 
     def on_open(self) -> None:
         """Begin: the link can send."""
         self._publisher.on_open()
 
-    def on_hello(self, _hello: Hello) -> None:
+    def on_hello(self) -> None:
         """The peer is farcall: it subscribes for itself, and reads bundles."""
         self._publisher.on_hello()
 
@@ -80,35 +98,41 @@ class Dispatcher:
         elif self._link.state is not ConnectionState.OPEN:
             self._link.fail(call, Error.of(ErrorCode.SHUTTING_DOWN))
         else:
-            self._start(call, endpoint, call.params)
+            self._start(endpoint, call, call.params)
 
     def on_notification(self, method: str, params: bytes | None) -> None:
         """Start to serve a one-way call; an unknown one has nobody to be told to."""
         endpoint = self._endpoints.methods.get(method)
         if endpoint is not None and self._link.state is ConnectionState.OPEN:
-            self._start(None, endpoint, params)
+            self._start(endpoint, None, params)
         elif method in ("rpc.on", "rpc.off"):
             self._publisher.on_notification(method, params)
         else:
             logger.debug("%s: no method %s for a notification", self._connection.peer, method)
 
-    def on_cancel(self, call: IncomingCall, _reason: str) -> None:
-        """End a subscription that its subscriber leaves."""
-        self._publisher.cancel(call)
+    def on_cancel(self, call: IncomingCall, reason: str) -> None:
+        """End a call that its caller does not want any more, or a subscription that it leaves."""
+        served = self._by_call.get(call)
+        if served is None:
+            self._publisher.cancel(call)
+        else:
+            served.cancel(reason)
 
     def on_credit(self, call: IncomingCall) -> None:
         """Send what a subscription holds back."""
         self._publisher.on_credit(call)
 
-    def on_event(self, _name: str, _params: bytes | None) -> None:
-        """Ignore an event: this side has not subscribed to any."""
-
     def on_draining(self) -> None:
         """End the subscriptions, which would never end by themselves."""
         self._publisher.cancel_all()
 
+    def on_grace_over(self) -> None:
+        """Cancel the calls that take longer than a drain."""
+        self._cancel_all("shutdown")
+
     def on_closed(self) -> None:
-        """Leave every signal."""
+        """Cancel the calls, whose callers are not there any more, and leave every signal."""
+        self._cancel_all("disconnect")
         self._publisher.close()
 
     # Built in
@@ -125,87 +149,48 @@ class Dispatcher:
 
     # Handlers
 
-    def _start(self, call: IncomingCall | None, endpoint: Endpoint, params: bytes | None) -> None:
-        self._waiting.append((call, endpoint, params))
+    def _start(self, endpoint: Endpoint, call: IncomingCall | None, params: bytes | None) -> None:
+        deadline = Deadline.of(call, self._serving.max_call_seconds)
+        served = ServedCall(self._connection, endpoint, call, params, deadline)
+        if self._may_run_inline(endpoint):
+            self._answer(served, served.run_inline())
+            return
+        self._in_flight[served] = None
+        if call is not None:
+            self._by_call[call] = served
+        self._waiting.append(served)
         self._link.start_soon(self._serve_oldest)
 
+    def _may_run_inline(self, endpoint: Endpoint) -> bool:
+        """Whether a plain ``def`` may run in the reader: nothing must be waiting before it."""
+        method = endpoint.method
+        is_quick = not (method.is_async or method.in_thread or method.ordered)
+        return is_quick and not self._waiting and not self._serving.interceptors
+
     async def _serve_oldest(self) -> None:
-        call, endpoint, params = self._waiting.popleft()
-        enter_call(CallContext(self._connection, endpoint.method.spec.wire_name))
+        served = self._waiting.popleft()
+        method = served.endpoint.method
+        order = None
+        if method.ordered:
+            order = self._orders.setdefault(method.spec.wire_name, trio.Lock())
         try:
-            result = await _run(endpoint, params)
-        except Exception as exc:  # noqa: BLE001 - whatever a handler raises is answered, and ends only its call
-            error = _describe(exc, endpoint.method)
-            if call is not None:
-                self._link.fail(call, error)
+            outcome = await served.run(self._serving.interceptors, order)
+        finally:
+            # Free before the answer is queued: a caller that hears it may send the next call.
+            del self._in_flight[served]
+            if served.call is not None:
+                del self._by_call[served.call]
+        self._answer(served, outcome)
+
+    def _answer(self, served: ServedCall, outcome: bytes | Error) -> None:
+        call = served.call
+        if call is None or self._link.is_closed:
+            self._link.note_ended()
+        elif isinstance(outcome, Error):
+            self._link.fail(call, outcome)
         else:
-            if call is not None:
-                self._link.respond(call, result)
+            self._link.respond(call, outcome)
 
-
-async def _run(endpoint: Endpoint, params: bytes | None) -> bytes:
-    """Decode the arguments, run the handler, encode its result."""
-    method = endpoint.method
-    args, kwargs = method.arguments.decode(params)
-    if method.is_async:
-        value = await endpoint.function(*args, **kwargs)
-    else:
-        value = _run_inline(endpoint, args, kwargs)
-    return method.result.encode(value)
-
-
-def _run_inline(endpoint: Endpoint, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    began = time.perf_counter()
-    try:
-        return endpoint.function(*args, **kwargs)
-    finally:
-        _note_slow(endpoint.method.spec.wire_name, time.perf_counter() - began)
-
-
-def _note_slow(name: str, seconds: float) -> None:
-    if seconds > SLOW_SECONDS and name not in _slow_methods:
-        _slow_methods.add(name)
-        logger.warning(
-            "%s is a plain def and took %.0f ms, in which nothing else could run;"
-            " make it async, or quicker (logged once)",
-            name,
-            seconds * 1000,
-        )
-
-
-# Errors
-
-
-def _describe(exc: Exception, method: Method) -> Error:
-    """Say what a peer may know of a handler's failure."""
-    if isinstance(exc, Faults):
-        errors = [{"path": fault.path, "message": fault.message} for fault in exc.errors]
-        return Error.of(ErrorCode.INVALID_PARAMS, {"errors": errors})
-    if isinstance(exc, ApplicationError) and method.errors.knows(exc):
-        return _declared(exc, method)
-    if isinstance(exc, RpcError) and exc.code not in RESERVED_CODES:
-        return _as_it_is(exc, method)
-    return _redacted(exc, method)
-
-
-def _declared(exc: ApplicationError, method: Method) -> Error:
-    try:
-        return Error(*method.errors.encode(exc))
-    except Exception as fault:  # noqa: BLE001 - a field of the wrong type, or a __str__ that fails
-        return _redacted(fault, method)
-
-
-def _as_it_is(exc: RpcError, method: Method) -> Error:
-    try:
-        error = Error(exc.code, exc.message, None if exc.data is None else encode_untyped(exc.data))
-        error.render()
-    except Exception as fault:  # noqa: BLE001 - data that is no JSON, a code that is no number
-        return _redacted(fault, method)
-    return error
-
-
-def _redacted(exc: Exception, method: Method) -> Error:
-    """Tell the peer an id, and the log everything: it may hold what is not the peer's business."""
-    id = secrets.token_hex(8)
-    logger.error("%s failed (id %s)", method.spec.wire_name, id, exc_info=exc)
-    return Error.of(ErrorCode.INTERNAL_ERROR, {"id": id})
+    def _cancel_all(self, reason: str) -> None:
+        for served in self._in_flight:
+            served.cancel(reason)

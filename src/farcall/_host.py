@@ -13,11 +13,13 @@ from typing import TypeAlias, cast
 import attrs
 import trio
 
+from farcall._caller import LinkCaller
 from farcall._connection.heartbeat import Heartbeat
-from farcall._connection.link import Link
-from farcall._dispatch import Dispatcher
+from farcall._connection.link import CANCEL_GRACE, Link
+from farcall._dispatch import Serving
 from farcall._endpoints import Endpoints
 from farcall._limits import Limits
+from farcall._peer import Peer
 from farcall._protocol.core import Protocol
 from farcall._protocol.messages import Hello
 from farcall._protocol.messages import Limits as PeerLimits
@@ -46,15 +48,27 @@ class Host:
 
     Args:
         services: What to serve, and where.
+        serving: How calls are served.
         limits: What a peer may cost; farcall peers are told what concerns them.
         heartbeat: When a silent peer is pinged, and when it is given up.
+        cancel_grace: Seconds for which a cancelled call of a client waits for its answer.
 
     Raises:
         DeclarationError: an object is no service, or a name is offered twice at one path.
     """
 
-    def __init__(self, services: Services, *, limits: Limits, heartbeat: Heartbeat) -> None:
+    def __init__(
+        self,
+        services: Services,
+        serving: Serving = Serving(),  # noqa: B008 - frozen
+        *,
+        limits: Limits,
+        heartbeat: Heartbeat,
+        cancel_grace: float = CANCEL_GRACE,
+    ) -> None:
         self.paths = _endpoints_by_path(services)
+        self._serving = serving
+        self._cancel_grace = cancel_grace
         self._limits = limits
         self._heartbeat = heartbeat
         self._links: set[Link] = set()
@@ -98,11 +112,17 @@ class Host:
     def _make_link(self, transport: Transport, endpoints: Endpoints) -> Link:
         told = PeerLimits(self._limits.messages_in_server().size)
         own = Hello(told, contracts=endpoints.contracts)
+
+        def make_peer(link: Link) -> Peer:
+            caller = LinkCaller(link, self._serving.interceptors, "warn", link.endpoint.peer)
+            return Peer(link, caller, endpoints, self._serving)
+
         return Link(
             transport,
             Protocol(own, has_dialled=False),
-            lambda link: Dispatcher(link, endpoints),
+            make_peer,
             heartbeat=self._heartbeat,
+            cancel_grace=self._cancel_grace,
         )
 
     async def drain(self, seconds: float) -> None:

@@ -19,6 +19,15 @@ from farcall.errors import ApplicationError, NotSupported
 
 P = ParamSpec("P")
 T = TypeVar("T")
+ProxyT = TypeVar("ProxyT")
+
+
+class ProxyFactory(Protocol):
+    """What makes proxies over a link."""
+
+    def proxy(self, proxy: type[ProxyT]) -> ProxyT:
+        """Make a proxy from a stub, or from a service class."""
+        ...
 
 
 class Caller(Protocol):

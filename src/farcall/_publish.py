@@ -87,7 +87,7 @@ class SignalFeed:
         self.detach()
         self._forget(self._call)
         self._last = self._link.protocol.fail(self._call, error)
-        self._link.note_answered()
+        self._link.note_ended()
         self._wake()
 
     def detach(self) -> None:
@@ -276,7 +276,7 @@ class Publisher:
         fresh: list[str] = []
         answers = {name: self._try_on(name, fresh) for name in names}
         answer = self._link.protocol.respond(call, msgspec.json.encode(answers))
-        self._link.note_answered()
+        self._link.note_ended()
         if answer is None:
             self._begin(fresh)
         else:

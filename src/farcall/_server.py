@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
+from collections.abc import Sequence
 from contextlib import suppress
 
 import attrs
 import trio
 
+from farcall._call import Interceptor
 from farcall._connection.heartbeat import Heartbeat
+from farcall._connection.link import CANCEL_GRACE
+from farcall._dispatch import Serving
 from farcall._host import Host, ServerStatistics, Services
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._nursery import open_owned_nursery
@@ -118,6 +123,9 @@ async def serve(
     port: int,
     *,
     host: str | None = "127.0.0.1",
+    interceptors: Sequence[Interceptor] = (),
+    max_call_seconds: float = math.inf,
+    cancel_grace: float = CANCEL_GRACE,
     limits: Limits = DEFAULT_LIMITS,
     drain_seconds: float = DRAIN_SECONDS,
     heartbeat: Heartbeat = DEFAULT_HEARTBEAT,
@@ -131,6 +139,11 @@ async def serve(
         port: To listen at; 0 for any that is free (`Server.port` tells).
         host: The address to listen at: an IPv4 or IPv6 address, or a name with all its
             addresses; None for every interface of the machine.
+        interceptors: Around each call, both those served and those made back; the first one is
+            outermost.
+        max_call_seconds: For each call; over it the handler is cancelled, and its caller gets
+            `DeadlineExceeded`.
+        cancel_grace: Seconds for which a cancelled call of a client waits for its answer.
         limits: What peers may cost.
         drain_seconds: For running calls, after `Server.shutdown`.
         heartbeat: When a silent peer is pinged, and when it is given up.
@@ -147,7 +160,13 @@ async def serve(
     Cancellation:
         Every link is cut, and every handler cancelled, at once.
     """
-    served = Host(services, limits=limits, heartbeat=heartbeat)
+    served = Host(
+        services,
+        Serving(tuple(interceptors), max_call_seconds),
+        limits=limits,
+        heartbeat=heartbeat,
+        cancel_grace=cancel_grace,
+    )
     listeners = await _listen(host, port)
     server = Server(served, listeners)
     door = _Door(served, limits)

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from enum import Enum
-from typing import Any, Literal, TypeAlias, TypeVar, cast, overload
+from typing import Any, TypeVar, overload
 
-import trio
-
-from farcall._call import Connection, call_method, error_of
-from farcall._codec import Codec, Faults, codec_of, encode_untyped
+from farcall._call import Connection
+from farcall._caller import LinkCaller, proxy_over
+from farcall._codec import Codec, codec_of
 from farcall._connection.link import Link
-from farcall._connection.pending import RemoteFailure
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
-from farcall._declare import Method, service_of
-from farcall._protocol.messages import Error, Hello
-from farcall._protocol.state import IncomingCall
-from farcall._proxy import ClassProxy, Proxy
+from farcall._declare import Method
 from farcall._signals import OnLag, Subscription
-from farcall._subscribe import Subscriber
-from farcall.errors import ContractMismatch, ErrorCode, InvalidResult
-
-logger = logging.getLogger("farcall")
 
 T = TypeVar("T")
 ProxyT = TypeVar("ProxyT")
-
-ContractCheck: TypeAlias = Literal["warn", "strict"]
-"""What to do about a stub that was generated from another contract than the server's."""
 
 
 class SessionState(Enum):
@@ -42,57 +29,16 @@ class SessionState(Enum):
     CLOSED = "closed"
 
 
-class ClientHandler:
-    """What a client makes of the server's messages."""
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-        self.subscriber = Subscriber(link)
-
-    def on_open(self) -> None:
-        """Nothing to do: whoever connects waits for that."""
-
-    def on_draining(self) -> None:
-        """Nothing runs here that would have to end."""
-
-    def on_hello(self, _hello: Hello) -> None:
-        """Nothing to do: whoever greeted waits for the answer."""
-
-    def on_request(self, call: IncomingCall) -> None:
-        """Answer a server that calls: nothing is served on this side."""
-        self._link.fail(call, Error.of(ErrorCode.METHOD_NOT_FOUND))
-
-    def on_notification(self, method: str, params: bytes | None) -> None:
-        """Take a notification of plain JSON-RPC for an event: many servers send theirs so."""
-        if not self._link.protocol.is_greeted:
-            self.subscriber.on_event(method, params)
-
-    def on_cancel(self, _call: IncomingCall, _reason: str) -> None:
-        """Nothing runs here that could be cancelled."""
-
-    def on_credit(self, _call: IncomingCall) -> None:
-        """No stream leaves this side."""
-
-    def on_event(self, name: str, params: bytes | None) -> None:
-        """Hand an event to those who have subscribed to it."""
-        self.subscriber.on_event(name, params)
-
-    def on_closed(self) -> None:
-        """End the subscriptions."""
-        self.subscriber.on_closed()
-
-
 class Session:
     """A client's side of what it shares with one server.
 
     Made by `connect`. Calls may be made by any number of tasks at once.
     """
 
-    def __init__(self, url: str, link: Link, handler: ClientHandler, check: ContractCheck) -> None:
+    def __init__(self, url: str, link: Link, caller: LinkCaller) -> None:
         self._url = url
         self._link = link
-        self._subscriber = handler.subscriber
-        self._check = check
+        self._caller = caller
         self._is_left = False
 
     def __repr__(self) -> str:
@@ -106,7 +52,7 @@ class Session:
     @property
     def connection(self) -> Connection | None:
         """The live link, or None while there is none."""
-        return None if self._link.is_closed else Connection(self._link)
+        return None if self._link.is_closed else self._caller.connection
 
     def statistics(self) -> ConnectionStatistics:
         """Take a snapshot of the counts of its link."""
@@ -170,17 +116,12 @@ class Session:
             TypeError: arguments both by position and by name.
 
         Cancellation:
-            The call is forgotten; its answer is dropped when it comes.
+            A farcall server is asked to cancel the handler, and its answer awaited for at most
+            0.5 s; an outcome that came first is returned all the same. At a plain server the
+            call goes on, and its answer is dropped when it comes.
         """
-        codec: Codec[Any] = codec_of(returns)
-        try:
-            text = await self._link.call(method, _params(method, args, arguments, kwargs))
-        except RemoteFailure as failure:
-            raise error_of(failure) from None
-        try:
-            return codec.decode(text, unknown="ignore", at="result")
-        except Faults as faults:
-            raise InvalidResult(f"{method}: {faults}") from None
+        named = {**(arguments or {}), **kwargs}
+        return await self._caller.call(method, args, named, codec_of(returns))
 
     async def notify(
         self, method: str, /, *args: Any, arguments: Mapping[str, Any] | None = None, **kwargs: Any
@@ -190,8 +131,7 @@ class Session:
         Cancellation:
             Cancelled at its one checkpoint, it has sent nothing.
         """
-        await trio.lowlevel.checkpoint()
-        self._link.notify(method, _params(method, args, arguments, kwargs))
+        await self._caller.notify(method, args, {**(arguments or {}), **kwargs})
 
     @overload
     def subscribe(
@@ -233,35 +173,20 @@ class Session:
             NotSupported: a service class that has plain ``def`` endpoints; use its stub.
             DeclarationError: the class is neither a stub nor a service.
         """
-        if issubclass(proxy, Proxy):
-            self._compare(proxy.farcall_service, proxy.farcall_contract)
-            return proxy(self)
-        service = service_of(proxy)
-        self._compare(service.spec.name, service.digest)
-        # To the type checker it is the class: that is what this kind of proxy is for.
-        return cast("ProxyT", ClassProxy(service, self))
-
-    def _compare(self, name: str, digest: str) -> None:
-        hello = self._link.protocol.peer
-        if hello is None or hello.contracts.get(name) == digest:
-            return
-        theirs = "has another contract" if name in hello.contracts else "does not offer it"
-        problem = f"the stub of {name or 'the service'} is not of this server, which {theirs}"
-        if self._check == "strict":
-            raise ContractMismatch(f"{problem}; generate the stub again")
-        logger.warning("%s: %s; calls may fail", self._url, problem)
+        self._caller.compare(proxy)
+        return proxy_over(self, proxy)
 
     async def call_method(
         self, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
         """Call a method of known types; proxies do."""
-        return await call_method(self._link, method, args, kwargs)
+        return await self._caller.call_method(method, args, kwargs)
 
     def subscribe_signal(
         self, name: str, codec: Codec[T], *, key: object, on_lag: OnLag
     ) -> AbstractAsyncContextManager[Subscription[T]]:
         """Subscribe to a signal whose values have a known type; proxies do."""
-        return self._subscriber.subscribe(name, codec, key=key, on_lag=on_lag)
+        return self._caller.subscribe_signal(name, codec, key=key, on_lag=on_lag)
 
     def leave(self) -> None:
         """Note that its block has ended."""
@@ -275,14 +200,3 @@ _SESSION_STATES: Mapping[ConnectionState, SessionState] = {
     ConnectionState.CLOSING: SessionState.CLOSED,
     ConnectionState.CLOSED: SessionState.LOST,
 }
-
-
-def _params(
-    method: str, args: tuple[Any, ...], arguments: Mapping[str, Any] | None, kwargs: dict[str, Any]
-) -> bytes | None:
-    named = {**(arguments or {}), **kwargs}
-    if args and named:
-        raise TypeError(f"{method}: JSON-RPC has arguments by position or by name, not both")
-    if args:
-        return encode_untyped(list(args))
-    return encode_untyped(named) if named else None

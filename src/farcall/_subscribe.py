@@ -16,10 +16,10 @@ import msgspec
 import trio
 from msgspec import Raw
 
-from farcall._call import error_of
 from farcall._codec import Codec, Faults, codec_of, encode_untyped
-from farcall._connection.link import CANCEL_GRACE, Link
+from farcall._connection.link import Link
 from farcall._connection.pending import OnItems, PendingStream, RemoteFailure
+from farcall._failures import error_of
 from farcall._protocol.credit import DEFAULT_WINDOW, Window
 from farcall._signals import Buffer, Entry, OnLag, Subscription, open_subscription
 from farcall.errors import ErrorCode, FarcallError, InvalidResult, MethodNotFound, NotSupported
@@ -114,7 +114,9 @@ class Subscriber:
             del self._channels[name]
         if not channel.was_asked_for:
             return
-        grace = trio.CancelScope(shield=True, deadline=trio.current_time() + CANCEL_GRACE)
+        grace = trio.CancelScope(
+            shield=True, deadline=trio.current_time() + self._link.cancel_grace
+        )
         with grace, suppress(RemoteFailure, FarcallError):  # nobody is left who would care
             await self._link.call("rpc.off", msgspec.json.encode([name]))
 

@@ -9,11 +9,14 @@ from trio.testing import MockClock
 
 import farcall
 from farcall import ConnectionState, service
+from farcall._caller import LinkCaller
 from farcall._connection.handler import Handler
 from farcall._connection.link import Link
+from farcall._dispatch import Serving
+from farcall._endpoints import Endpoints
+from farcall._peer import Peer
 from farcall._protocol.core import Protocol
 from farcall._protocol.messages import Goaway, Hello, Limits
-from farcall._session import ClientHandler
 from farcall.testing import memory_pair, open_pair
 
 
@@ -24,7 +27,7 @@ class Echo:
 
 
 def make_handler(link: Link) -> Handler:
-    return ClientHandler(link)
+    return Peer(link, LinkCaller(link, (), "warn", "a server"), Endpoints.of([]), Serving())
 
 
 async def test_a_link_that_ends_before_the_hello_is_lost_at_once(autojump_clock: MockClock) -> None:

@@ -73,7 +73,7 @@ SPOKEN: list[Message] = [
     Request("add", b"[1,2]", b"7"),
     Request("log", b'{"a":1}'),
     Request("rpc.hello", make_hello().render(), b"1"),
-    Request("rpc.subscribe", b'{"signal":"a"}', b"8", b'{"credit":[2,10]}'),
+    Request("rpc.subscribe", b'{"signal":"a"}', b"8", Window(2, 10)),
     Response(b"2", b"5"),
     Response(b'"s1"', b"[]"),
     ErrorResponse(b"2", Error(1, "no", b'{"code":"No"}')),

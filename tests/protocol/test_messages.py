@@ -50,8 +50,16 @@ ROWS: list[tuple[Message, str]] = [
     (Request("now", None, b"7"), '"id":7,"method":"now"'),
     (Request("log", b"[]"), '"method":"log","params":[]'),
     (
-        Request("rpc.subscribe", b"{}", b"7", b'{"credit":[32,262144]}'),
+        Request("rpc.subscribe", b"{}", b"7", Window()),
         '"id":7,"method":"rpc.subscribe","params":{},"meta":{"credit":[32,262144]}',
+    ),
+    (
+        Request("add", None, b"7", deadline=1.5, traceparent="00-a-b-01"),
+        '"id":7,"method":"add","traceparent":"00-a-b-01","meta":{"timeout":1500}',
+    ),
+    (
+        Request("history", None, b"7", Window(2, 10), deadline=0.0),
+        '"id":7,"method":"history","meta":{"timeout":0,"credit":[2,10]}',
     ),
     (Request('"\u00e9\n'), '"method":"\\"\u00e9\\n"'),
     (Response(b"7", b'{"price":1.5}'), '"id":7,"result":{"price":1.5}'),
@@ -99,6 +107,18 @@ def test_a_message_is_written(message: Message, members: str) -> None:
 
     assert message.render().decode() == text
     assert json.loads(text)["jsonrpc"] == "2.0"
+
+
+@pytest.mark.parametrize(
+    ("now", "timeout"), [(7.0, 3000), (9.9991, 1), (9.9989, 2), (10.5, 0), (-(2.0**60), 2**53)]
+)
+def test_a_timeout_is_what_is_left_when_the_request_leaves_rounded_up(
+    now: float, timeout: int
+) -> None:
+    """The milliseconds from `now` to the deadline; never less than none, or more than JSON can."""
+    text = Request("add", None, b"7", deadline=10.0).render(now)
+
+    assert json.loads(text)["meta"] == {"timeout": timeout}
 
 
 def test_a_batch_reply_is_an_array() -> None:
@@ -156,9 +176,7 @@ def read_by_client(message: Message, more: str = "") -> tuple[OutgoingCall, list
 def read_by_server(message: Message, more: str = "") -> tuple[IncomingCall, list[ProtocolEvent]]:
     """Let a server with a stream under way, whose id is 7, read a message."""
     pair = ProtocolPair.greeted()
-    (event,) = pair.server.receive(
-        Request("rpc.subscribe", b"{}", b"7", b'{"credit":[1,1]}').render()
-    )
+    (event,) = pair.server.receive(Request("rpc.subscribe", b"{}", b"7", Window(1, 1)).render())
     assert isinstance(event, RequestReceived)
     text = message.render().decode()
     return event.call, pair.server.receive(text[:-1] + more + "}")
@@ -219,17 +237,18 @@ def test_a_message_to_the_side_that_accepted_is_read(
     [
         Request("add", b"[1,2]", b"8"),
         Request("add", None, b'"\\u0038"'),
-        Request("rpc.subscribe", b"{}", b"8", b'{"credit":[3,4],"timeout":5}'),
+        Request("rpc.subscribe", b"{}", b"8", Window(3, 4), deadline=5.0),
     ],
 )
 def test_a_request_is_read(request_: Request, more: str) -> None:
-    """A request becomes a call with the same id, method, params and window."""
+    """A request becomes a call with the same id, method, params, window and timeout."""
     _, (event,) = read_by_server(request_, more)
 
     assert isinstance(event, RequestReceived)
     call = event.call
     assert (call.id, call.method, call.params) == (request_.id, request_.method, request_.params)
-    assert call.credit == (None if request_.meta is None else Window(3, 4).for_sender())
+    assert call.credit == (None if request_.window is None else request_.window.for_sender())
+    assert call.timeout == (None if request_.deadline is None else 5000)
 
 
 @pytest.mark.parametrize("more", UNKNOWN)

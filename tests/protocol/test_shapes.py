@@ -8,7 +8,6 @@ import msgspec
 import pytest
 from msgspec import UNSET, Raw
 
-from farcall._protocol.credit import Window
 from farcall._protocol.messages import Hello, Limits
 from farcall._protocol.shapes import (
     CancelShape,
@@ -18,8 +17,8 @@ from farcall._protocol.shapes import (
     ItemsShape,
     StartedShape,
     read_hello,
+    read_meta,
     read_shape,
-    read_window,
 )
 from farcall._protocol.wire import UnreadableText
 from tests.protocol.pair import make_hello
@@ -94,19 +93,21 @@ def test_no_subscriptions_are_a_limit_as_well() -> None:
 
 
 @pytest.mark.parametrize(
-    ("meta", "window"),
+    ("meta", "credit", "timeout"),
     [
-        (UNSET, None),
-        (Raw(b"{}"), None),
-        (Raw(b'{"timeout":7998}'), None),
-        (Raw(b'{"credit":null}'), None),
-        (Raw(b'{"credit":[1,2],"more":1}'), Window(1, 2)),
-        (Raw(b'{"credit":[9007199254740992,9007199254740992]}'), Window(2**53, 2**53)),
+        (UNSET, None, None),
+        (Raw(b"{}"), None, None),
+        (Raw(b'{"timeout":7998}'), None, 7998),
+        (Raw(b'{"timeout":0,"credit":null}'), None, 0),
+        (Raw(b'{"credit":[1,2],"more":1}'), (1, 2), None),
+        (Raw(b'{"credit":[9007199254740992,9007199254740992]}'), (2**53, 2**53), None),
     ],
 )
-def test_a_window_is_read(meta: Any, window: Window | None) -> None:
-    """A request opens a window where it has a credit."""
-    assert read_window(meta) == window
+def test_meta_is_read(meta: Any, credit: tuple[int, int] | None, timeout: int | None) -> None:
+    """A request may open a window, and name the milliseconds for which its caller waits."""
+    read = read_meta(meta)
+
+    assert (read.credit, read.timeout) == (credit, timeout)
 
 
 @pytest.mark.parametrize(
@@ -122,12 +123,16 @@ def test_a_window_is_read(meta: Any, window: Window | None) -> None:
         b'{"credit":[1.0,1]}',
         b'{"credit":{"items":1}}',
         b'{"credit":[1,9007199254740993]}',
+        b'{"timeout":-1}',
+        b'{"timeout":1.5}',
+        b'{"timeout":"8"}',
+        b'{"timeout":9007199254740993}',
     ],
 )
-def test_a_malformed_window_is_refused(meta: bytes) -> None:
-    """A window is two counts above nought."""
+def test_malformed_meta_is_refused(meta: bytes) -> None:
+    """A window is two counts above nought, a timeout one that may be nought."""
     with pytest.raises(UnreadableText):
-        read_window(Raw(meta))
+        read_meta(Raw(meta))
 
 
 @pytest.mark.parametrize(

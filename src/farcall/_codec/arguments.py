@@ -74,6 +74,23 @@ class Arguments:
             each.name: each.default for each in declared if each.role == "positional"
         }
 
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the arguments of a call by name, those alone that were passed.
+
+        Raises:
+            TypeError: the call is wrong, as it would be locally.
+        """
+        if len(args) > len(self._positional):
+            raise TypeError(f"takes {len(self._positional)} positional arguments, got {len(args)}")
+        bound = dict(zip(self._positional, args, strict=False))
+        for name in kwargs:
+            self._check_keyword(name, bound)
+        given = {name: value for name, value in {**bound, **kwargs}.items() if value is not OMIT}
+        for name in self._required:
+            if name not in given:
+                raise TypeError(f"missing argument {name!r}")
+        return given
+
     def encode(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes | None:
         """Write the arguments of a call as an object; None when there are none.
 
@@ -83,7 +100,7 @@ class Arguments:
             TypeError: the call is wrong, as it would be locally.
             EncodeError: an argument is not of its type.
         """
-        bound = self._bind(args, kwargs)
+        bound = self.bind(args, kwargs)
         return encoded(self._write, bound, _AT) if bound else None
 
     def decode(self, params: bytes | Raw | None) -> tuple[list[Any], dict[str, Any]]:
@@ -99,18 +116,6 @@ class Arguments:
         # A parameter without a name to call it by cannot be skipped, only filled in.
         args = [values.pop(name, default) for name, default in self._only_positional.items()]
         return args, values
-
-    def _bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        if len(args) > len(self._positional):
-            raise TypeError(f"takes {len(self._positional)} positional arguments, got {len(args)}")
-        bound = dict(zip(self._positional, args, strict=False))
-        for name in kwargs:
-            self._check_keyword(name, bound)
-        given = {name: value for name, value in {**bound, **kwargs}.items() if value is not OMIT}
-        for name in self._required:
-            if name not in given:
-                raise TypeError(f"missing argument {name!r}")
-        return given
 
     def _check_keyword(self, name: str, bound: Mapping[str, Any]) -> None:
         if name in bound:

@@ -15,6 +15,11 @@ from farcall._protocol.state import IncomingCall
 class Handler(Protocol):
     """The receiver of what the peer asks and says; none of its methods blocks or raises."""
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether calls of the peer are being served."""
+        ...
+
     def on_open(self) -> None:
         """The link is open: it can send."""
 
@@ -38,6 +43,9 @@ class Handler(Protocol):
 
     def on_draining(self) -> None:
         """This side will close once the calls under way have ended; no new ones are to begin."""
+
+    def on_grace_over(self) -> None:
+        """The calls under way have had their time; they are to end now."""
 
     def on_closed(self) -> None:
         """The link has ended; nothing can be sent any more."""

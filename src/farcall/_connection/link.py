@@ -12,7 +12,8 @@ nothing half done.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeVarTuple
 
@@ -21,16 +22,23 @@ import trio
 from farcall._connection.handler import Handler
 from farcall._connection.heartbeat import Heartbeat, watch
 from farcall._connection.lanes import Lanes, StreamQueue
-from farcall._connection.pending import OnEnd, OnItems, PendingCall, PendingCalls, PendingStream
+from farcall._connection.pending import (
+    OWN_DEADLINE,
+    OnEnd,
+    OnItems,
+    PendingCall,
+    PendingCalls,
+    PendingStream,
+)
 from farcall._connection.pings import Ping, Pings
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
 from farcall._protocol import events
 from farcall._protocol.core import Protocol
 from farcall._protocol.credit import Window
-from farcall._protocol.messages import Error, Goaway, Hello, Message
+from farcall._protocol.messages import MESSAGES, Error, Goaway, Hello, Message, Request
 from farcall._protocol.state import IncomingCall
 from farcall._transport import CloseReason, Endpoint, Transport
-from farcall.errors import CloseCode, ConnectionLost
+from farcall.errors import CloseCode, ConnectionLost, ErrorCode
 
 logger = logging.getLogger("farcall")
 Ts = TypeVarTuple("Ts")
@@ -51,6 +59,7 @@ class Link:
         protocol: Its state.
         make_handler: Makes what is told of the peer's messages.
         heartbeat: When a silent peer is pinged and given up.
+        cancel_grace: Seconds for which a cancelled caller waits for the peer's answer.
     """
 
     def __init__(
@@ -60,10 +69,12 @@ class Link:
         make_handler: Callable[[Link], Handler],
         *,
         heartbeat: Heartbeat,
+        cancel_grace: float = CANCEL_GRACE,
     ) -> None:
         self.state = ConnectionState.CONNECTING
         self.data: dict[str, Any] = {}
         self.protocol = protocol
+        self.cancel_grace = cancel_grace
         self.close_reason: CloseReason | None = None
         self.lanes = Lanes(self._wake)
         self._transport = transport
@@ -171,10 +182,13 @@ class Link:
             self.handler.on_draining()
         with trio.move_on_after(seconds):
             await self._wait_idle_peer()
+        self.handler.on_grace_over()
+        with trio.move_on_after(self.cancel_grace):
+            await self._wait_idle_peer()
         await self.aclose(CloseCode.GOING_AWAY, "the server is shutting down")
 
     async def _wait_idle_peer(self) -> None:
-        while len(self.protocol.incoming):
+        while self.handler.is_busy and not self.is_closed:
             self._incoming_ended = trio.Event()
             await self._incoming_ended.wait()
 
@@ -223,12 +237,21 @@ class Link:
 
     # Asking
 
-    async def call(self, method: str, params: bytes | None) -> bytes:
+    async def call(
+        self,
+        method: str,
+        params: bytes | None,
+        *,
+        traceparent: str | None = None,
+        reason: Callable[[], str | None] = lambda: None,
+    ) -> bytes:
         """Call a method of the peer and wait for its result.
 
         Args:
             method: The wire name.
             params: JSON text, or None.
+            traceparent: The caller's span, if it has one.
+            reason: Asked when the call is cancelled for another reason than its own scope.
 
         Returns:
             The JSON text of the result.
@@ -238,19 +261,32 @@ class Link:
             ConnectionLost: the link ended first.
             EncodeError: the message is larger, or nests deeper, than the peer takes.
 
-        Cancelled before the writer took the request, it withdraws it; later, it forgets the
-        call, whose answer is dropped when it comes.
+        The deadline of the calling task travels along. Cancelled before the writer took the
+        request, it withdraws it; later, it asks the peer to cancel and waits for the answer, for
+        `cancel_grace` at most: an outcome that came first is given all the same.
         """
         # Whoever is cancelled already, or out of time, sends nothing.
         await trio.lowlevel.checkpoint_if_cancelled()
         self._check_open()
-        call, request = self.protocol.request(method, params)
+        deadline = trio.current_effective_deadline()
+        call, request = self.protocol.request(
+            method,
+            params,
+            deadline=deadline if deadline < math.inf else None,
+            traceparent=traceparent,
+        )
         pending = PendingCall(call, request)
         self._queue(pending)
         try:
-            return await pending.wait()
+            await pending.wait_settled()
+        except trio.Cancelled:
+            own = "deadline" if trio.current_time() >= deadline else "caller"
+            await self._cancel(pending, reason() or own)
+            if not pending.has_won:
+                raise
         finally:
             self._leave(pending)
+        return pending.unwrap()
 
     def notify(self, method: str, params: bytes | None) -> None:
         """Send a notification; see `call` for what it raises."""
@@ -285,7 +321,7 @@ class Link:
     ) -> AsyncIterator[PendingStream]:
         """Make a stream call and wait until it has started; leaving the block ends it.
 
-        Cancelled or left, it cancels the call and waits for the answer, for `CANCEL_GRACE` at
+        Cancelled or left, it cancels the call and waits for the answer, for `cancel_grace` at
         most; after that the call counts as abandoned.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -342,12 +378,16 @@ class Link:
             self.protocol.withdraw(pending.call)
 
     async def _leave_stream(self, pending: PendingStream) -> None:
-        cancel = self.protocol.cancel(pending.call, "caller")
-        if cancel is not None and not pending.is_settled:
-            self.lanes.put_control(cancel)
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + CANCEL_GRACE):
-                await pending.wait_settled()
+        await self._cancel(pending, "caller")
         self._leave(pending)
+
+    async def _cancel(self, pending: PendingCall, reason: str) -> None:
+        """Ask the peer to end a call, and wait for its answer, but not for long."""
+        cancel = None if pending.is_settled else self.protocol.cancel(pending.call, reason)
+        if cancel is not None:
+            self.lanes.put_control(cancel)
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + self.cancel_grace):
+                await pending.wait_settled()
 
     # Answering
 
@@ -360,11 +400,11 @@ class Link:
         self._answer(self.protocol.fail(call, error))
 
     def _answer(self, message: Message | None) -> None:
-        self.note_answered()
+        self.note_ended()
         if message is not None:
             self.lanes.put_call(message)
 
-    def note_answered(self) -> None:
+    def note_ended(self) -> None:
         """Note that a call of the peer has ended; a drain waits for that."""
         self._incoming_ended.set()
 
@@ -386,12 +426,29 @@ class Link:
         if payload is not None:
             await self._transport.ping(payload)
             return
-        frames = self.protocol.frames(self.lanes.drain())
+        now = trio.current_time()
+        frames = self.protocol.frames(self._unexpired(self.lanes.drain(), now), now)
         if not frames:
             await self._wait_work()
             return
         self._frames_out += len(frames)
         await self._transport.send(frames)
+
+    def _unexpired(self, messages: Iterator[Message], now: float) -> Iterator[Message]:
+        for message in messages:
+            if isinstance(message, Request) and message.has_expired(now):
+                self._expire(message)
+            else:
+                yield message
+
+    def _expire(self, request: Request) -> None:
+        """Withdraw a call that ran out of time in the queue, and answer it as the peer would."""
+        assert request.id is not None
+        call = self.protocol.outgoing.get(request.id)
+        assert call is not None
+        self.protocol.withdraw(call)
+        code = ErrorCode.DEADLINE_EXCEEDED
+        self._pending.settle(events.ErrorReceived(call, code, MESSAGES[code], OWN_DEADLINE))
 
     async def _wait_work(self) -> None:
         self._is_idle.set()

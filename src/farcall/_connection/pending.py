@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import msgspec
 import outcome
 import trio
 
@@ -17,7 +18,7 @@ from farcall._protocol.events import (
 )
 from farcall._protocol.messages import Request
 from farcall._protocol.state import OutgoingCall
-from farcall.errors import InvalidResult
+from farcall.errors import ConnectionLost, ErrorCode, InvalidResult
 
 
 class RemoteFailure(Exception):
@@ -28,6 +29,14 @@ class RemoteFailure(Exception):
         self.code = code
         self.message = message
         self.data = data
+
+    @property
+    def is_own_deadline(self) -> bool:
+        """Whether the peer's clock struck for the deadline that this side had sent."""
+        return self.code == ErrorCode.DEADLINE_EXCEEDED and self.data == OWN_DEADLINE
+
+
+OWN_DEADLINE = msgspec.json.encode({"by": "caller"})
 
 
 class PendingCall:
@@ -48,6 +57,13 @@ class PendingCall:
     def is_settled(self) -> bool:
         """Whether the outcome is there."""
         return self._outcome is not None
+
+    @property
+    def has_won(self) -> bool:
+        """Whether the call came to an end of its own before the peer knew of its cancellation."""
+        if isinstance(self.error, RemoteFailure):
+            return self.error.code not in (ErrorCode.CANCELLED, ErrorCode.DEADLINE_EXCEEDED)
+        return self.is_settled and not isinstance(self.error, ConnectionLost)
 
     @property
     def error(self) -> Exception | None:
@@ -74,6 +90,10 @@ class PendingCall:
     async def wait(self) -> bytes:
         """Wait for the outcome; a checkpoint. Cancelled, it changes nothing."""
         await self._settled.wait()
+        return self.unwrap()
+
+    def unwrap(self) -> bytes:
+        """Give the result of a settled call, or raise its error."""
         assert self._outcome is not None
         return self._outcome.unwrap()
 

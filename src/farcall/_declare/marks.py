@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Set
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
+from inspect import iscoroutinefunction, unwrap
 from types import FunctionType
 from typing import Any, Literal, ParamSpec, TypeGuard, TypeVar, cast, overload
 
@@ -33,6 +34,8 @@ class Marks:
     name: str | None = None
     raises: tuple[type[ApplicationError], ...] = ()
     oneway: bool = False
+    in_thread: bool = False
+    ordered: bool = False
 
 
 def marks_of(member: object) -> Marks | None:
@@ -86,8 +89,10 @@ def method(
         oneway: Whether callers send a notification and get no answer.
         protected: Not there yet; refused.
         roles: Not there yet; refused.
-        thread: Not there yet; refused.
-        ordered: Not there yet; refused.
+        thread: Whether a plain ``def`` runs in a worker thread; it cannot be cancelled there,
+            but may ask by ``trio.from_thread.check_cancelled``.
+        ordered: Whether calls of one connection run one at a time, in the order in which they
+            were sent; others start in that order and run together.
         idempotent: Not there yet; refused.
 
     Returns:
@@ -98,8 +103,6 @@ def method(
     """
     later = {
         Rule.PROTECTED_LATER: protected is not None or bool(roles),
-        Rule.THREAD_LATER: thread,
-        Rule.ORDERED_LATER: ordered,
         Rule.IDEMPOTENT_LATER: idempotent,
     }
 
@@ -107,7 +110,13 @@ def method(
         site = _site_to_mark(function, "@method")
         for rule in (rule for rule, is_used in later.items() if is_used):
             raise not_yet(site, rule)
-        marks = Marks("method", name, _errors_listed(site, raises), oneway)
+        if thread and iscoroutinefunction(unwrap(function)):
+            raise site.error(
+                Rule.THREAD_OF_ASYNC,
+                "thread=True is for a plain def, and this is async",
+                "Leave out thread=True, or make it a plain def",
+            )
+        marks = Marks("method", name, _errors_listed(site, raises), oneway, thread, ordered)
         return _leave(function, site, marks)
 
     return mark if function is None else mark(function)
@@ -163,11 +172,6 @@ _LATER = {
         "access control by protected=, roles= and allow=",
         "Leave them out, and let only those connect who may call",
     ),
-    Rule.THREAD_LATER: (
-        "thread=",
-        "Make the method async and await trio.to_thread.run_sync in it",
-    ),
-    Rule.ORDERED_LATER: ("ordered=", "Leave it out, and take a trio.Lock in the method"),
     Rule.IDEMPOTENT_LATER: (
         "idempotent=",
         "Leave it out, and let callers repeat the call on ConnectionLost",

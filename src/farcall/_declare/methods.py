@@ -31,7 +31,10 @@ class Method:
     result: Codec[Any]
     errors: ErrorCodec
     is_async: bool
-    """Whether the call is to be awaited; a plain ``def`` runs inline."""
+    """Whether the call is to be awaited; a plain ``def`` runs inline, or in a thread."""
+    in_thread: bool = False
+    ordered: bool = False
+    """Whether the calls of one connection run one at a time."""
 
 
 def endpoint_of(reading: Reading, wire_name: str, definitions: Definitions) -> Method:
@@ -59,6 +62,8 @@ def endpoint_of(reading: Reading, wire_name: str, definitions: Definitions) -> M
         codec_of(reading.result),
         ErrorCodec(reading.marks.raises),
         reading.is_async,
+        reading.marks.in_thread,
+        reading.marks.ordered,
     )
 
 

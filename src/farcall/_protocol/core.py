@@ -71,6 +71,11 @@ class Protocol:
         return self._talk.is_greeted
 
     @property
+    def has_dialled(self) -> bool:
+        """Whether this side made the connection."""
+        return self._talk.has_dialled
+
+    @property
     def outgoing(self) -> CallTable[OutgoingCall]:
         """The calls of this side that are in flight."""
         return self._talk.outgoing
@@ -112,7 +117,13 @@ class Protocol:
         return request
 
     def request(
-        self, method: str, params: bytes | None, *, window: Window | None = None
+        self,
+        method: str,
+        params: bytes | None,
+        *,
+        window: Window | None = None,
+        deadline: float | None = None,
+        traceparent: str | None = None,
     ) -> tuple[OutgoingCall, Request]:
         """Make a call; it is in the table from now on, and sent when its message is rendered.
 
@@ -120,6 +131,8 @@ class Protocol:
             method: The wire name.
             params: JSON text, or None for no such member.
             window: Given for a stream call.
+            deadline: When the caller stops to wait, on the clock that `frames` is told.
+            traceparent: The caller's span, if it has one.
 
         Raises:
             EncodeError: the message would be larger than the peer takes.
@@ -127,8 +140,9 @@ class Protocol:
         self._calls_made += 1
         number = b"%d" % self._calls_made
         id = number if self._talk.has_dialled else b'"s%b"' % number
-        meta = None if window is None else b'{"credit":[%d,%d]}' % (window.items, window.size)
-        request = Request(method, params, id, meta)
+        if not self.is_greeted:  # a plain peer gets JSON-RPC 2.0 and nothing else
+            deadline = traceparent = None
+        request = Request(method, params, id, window, deadline, traceparent)
         self.check_size(request)
         call = OutgoingCall(id, method, credit=None if window is None else window.for_receiver())
         self._talk.outgoing.insert(call)
@@ -250,31 +264,37 @@ class Protocol:
 
     # Writing
 
-    def render(self, message: Message) -> bytes:
+    def render(self, message: Message, now: float = 0.0) -> bytes:
         """Write a message at the moment the writer takes it; a request is *sent* from here on."""
-        if isinstance(message, Request) and message.id is not None:
+        if not isinstance(message, Request):
+            return message.render()
+        if message.id is not None:
             call = self._talk.outgoing.get(message.id)
             if call is not None:
                 call.move(Step.TAKE)
-        return message.render()
+        return message.render(now)
 
-    def frames(self, messages: Iterable[Message]) -> list[bytes]:
+    def frames(self, messages: Iterable[Message], now: float = 0.0) -> list[bytes]:
         """Render messages and join them as the dialect allows: bundles, or one to a frame.
 
         It takes no more of `messages` than make up a bundle, and leaves the rest to their owner.
+
+        Args:
+            messages: In the order in which they are to leave.
+            now: The time, by which the deadlines of requests are measured.
         """
-        texts = self._texts(messages)
+        texts = self._texts(messages, now)
         if self.peer is None:
             return [text for text, _ in texts]
         limits = self.peer.limits
         most = min(limits.bundle, self.own.limits.bundle)
         return pack(texts, most=most, max_bytes=min(BUNDLE_BYTES, limits.message))
 
-    def _texts(self, messages: Iterable[Message]) -> list[tuple[bytes, bool]]:
+    def _texts(self, messages: Iterable[Message], now: float) -> list[tuple[bytes, bool]]:
         texts: list[tuple[bytes, bool]] = []
         size = 0
         for message in messages:
-            texts.append((self.render(message), _is_alone(message)))
+            texts.append((self.render(message, now), _is_alone(message)))
             size += len(texts[-1][0])
             if size >= BUNDLE_BYTES or len(texts) == MAX_TAKEN:
                 break

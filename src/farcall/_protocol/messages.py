@@ -6,18 +6,22 @@ shapes are those of JSON-RPC 2.0, of rpc-websockets, and of the protocol specifi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 import msgspec
 
+from farcall._protocol.credit import Window
 from farcall.errors import ErrorCode
 
 RequestId: TypeAlias = bytes
 """An id as JSON text, so that a peer's is echoed byte for byte."""
 
 NULL_ID: RequestId = b"null"
+LONGEST_TIMEOUT: Final = 2**53
+"""In milliseconds; where JavaScript's integers end."""
 _encode = msgspec.json.encode
 _HEAD = b'{"jsonrpc":"2.0"'
 
@@ -97,19 +101,41 @@ class Request:
     method: str
     params: bytes | None = None
     id: RequestId | None = None
-    meta: bytes | None = None
+    window: Window | None = None
+    """How much of a stream may be on its way to the caller; set for a stream call."""
+    deadline: float | None = None
+    """When the caller stops to wait, on the clock that `render` is told."""
+    traceparent: str | None = None
+    """The caller's span (W3C Trace Context, section 3.2)."""
 
-    def render(self) -> bytes:
+    def render(self, now: float = 0.0) -> bytes:
+        """Write it as it leaves at the time `now`, for what is left until the deadline."""
+        trace = self.traceparent
         return b"".join(
             (
                 _HEAD,
                 b"" if self.id is None else b',"id":' + self.id,
                 b',"method":' + _encode(self.method),
                 b"" if self.params is None else b',"params":' + self.params,
-                b"" if self.meta is None else b',"meta":' + self.meta,
+                b"" if trace is None else b',"traceparent":' + _encode(trace),
+                self._meta(now),
                 b"}",
             )
         )
+
+    def has_expired(self, now: float) -> bool:
+        """Tell whether nobody waits for the answer any more."""
+        return self.deadline is not None and self.deadline <= now
+
+    def _meta(self, now: float) -> bytes:
+        members: list[bytes] = []
+        if self.deadline is not None:
+            # Rounded up: the server's clock must not strike before the caller's own does.
+            left = math.ceil((self.deadline - now) * 1000)
+            members.append(b'"timeout":%d' % min(max(left, 0), LONGEST_TIMEOUT))
+        if self.window is not None:
+            members.append(b'"credit":[%d,%d]' % (self.window.items, self.window.size))
+        return b',"meta":{%b}' % b",".join(members) if members else b""
 
 
 @attrs.frozen

@@ -33,7 +33,7 @@ from farcall._protocol.messages import (
     RequestId,
     Response,
 )
-from farcall._protocol.shapes import read_hello, read_window
+from farcall._protocol.shapes import read_hello, read_meta
 from farcall._protocol.state import BatchAnswers, IncomingCall
 from farcall._protocol.wire import Envelope, UnreadableText, read_envelope, read_frame, read_text
 from farcall.errors import CloseCode, ErrorCode
@@ -167,11 +167,31 @@ def _request(talk: Conversation, envelope: Envelope, batch: BatchAnswers | None)
 
 def _incoming(talk: Conversation, envelope: Envelope) -> IncomingCall:
     id = _id(envelope.id)
-    method = _method(envelope, id)
-    # To a plain peer `meta` means nothing, or something of its own.
-    window = _window(envelope, id) if talk.is_greeted else None
-    credit = None if window is None else window.for_sender()
-    return IncomingCall(id, method, params=_params(envelope, id), credit=credit)
+    call = IncomingCall(id, _method(envelope, id), params=_params(envelope, id))
+    if talk.is_greeted:  # to a plain peer `meta` means nothing, or something of its own
+        _add_meta(call, envelope)
+    return call
+
+
+def _add_meta(call: IncomingCall, envelope: Envelope) -> None:
+    try:
+        meta = read_meta(envelope.meta)
+    except UnreadableText as error:
+        raise _Invalid(f"meta: {error}", call.id) from None
+    call.timeout = meta.timeout
+    if meta.credit is not None:
+        call.credit = Window(*meta.credit).for_sender()
+    call.traceparent = _traceparent(envelope.traceparent)
+
+
+def _traceparent(raw: Raw | UnsetType) -> str | None:
+    """Read the caller's span; one that cannot be right is as good as none (W3C, section 3.2.2)."""
+    if isinstance(raw, UnsetType) or len(bytes(raw)) > MAX_ID_BYTES:
+        return None
+    try:
+        return read_text(raw)
+    except UnreadableText:
+        return None
 
 
 def _hello(talk: Conversation, call: IncomingCall) -> ProtocolEvent:
@@ -243,13 +263,6 @@ def _params(envelope: Envelope, id: RequestId) -> bytes | None:
     if params[:1] not in b"[{":
         raise _Invalid("params must be an array or an object", id)
     return params
-
-
-def _window(envelope: Envelope, id: RequestId) -> Window | None:
-    try:
-        return read_window(envelope.meta)
-    except UnreadableText as error:
-        raise _Invalid(f"meta: {error}", id) from None
 
 
 # Faults

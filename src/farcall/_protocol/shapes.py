@@ -8,7 +8,6 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta, Raw, UnsetType
 
-from farcall._protocol.credit import Window
 from farcall._protocol.messages import Hello, Limits
 from farcall._protocol.wire import UnreadableText, decode
 
@@ -42,6 +41,7 @@ class MetaShape(msgspec.Struct):
     """``meta`` of a request."""
 
     credit: tuple[Positive, Positive] | None = None
+    timeout: Count | None = None
 
 
 class CancelShape(msgspec.Struct):
@@ -115,12 +115,12 @@ def read_hello(text: bytes | None) -> Hello:
     return Hello(limits, read.v, tuple(read.features), read.contracts)
 
 
-def read_window(meta: Raw | UnsetType) -> Window | None:
-    """Read the window that a request opens for a stream, if it does."""
-    if isinstance(meta, UnsetType):
-        return None
-    credit = read_shape(MetaShape, bytes(meta)).credit
-    return None if credit is None else Window(*credit)
+def read_meta(meta: Raw | UnsetType) -> MetaShape:
+    """Read what a request says beside its parameters; under the rules of `read_shape`."""
+    return _NO_META if isinstance(meta, UnsetType) else read_shape(MetaShape, bytes(meta))
+
+
+_NO_META = MetaShape()
 
 
 class ErrorShape(msgspec.Struct):

@@ -145,6 +145,9 @@ class IncomingCall(_Call):
 
     stage: Stage = Stage.OPEN
     params: bytes | None = None
+    timeout: int | None = None
+    """Milliseconds for which the caller will wait; None for as long as it takes."""
+    traceparent: str | None = None
     credit: SendCredit | None = None
     """Set where the peer opened a window for a stream."""
     batch: BatchAnswers | None = None

@@ -55,6 +55,7 @@ class Envelope(msgspec.Struct):
     error: Raw | UnsetType = UNSET
     notification: Raw | UnsetType = UNSET
     meta: Raw | UnsetType = UNSET
+    traceparent: Raw | UnsetType = UNSET
 
 
 _envelope = msgspec.json.Decoder(Envelope)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Generic, NamedTuple, TypeVar, overload
+from typing import Any, Generic, NamedTuple, TypeVar, cast, overload
 
 import trio
 import trio.testing
 
-from farcall._call import Connection
+from farcall._call import Connection, Interceptor
+from farcall._caller import ContractCheck
 from farcall._client import ClientOptions, Dialect, open_session
 from farcall._connection.heartbeat import Heartbeat
+from farcall._connection.link import CANCEL_GRACE
+from farcall._dispatch import Serving
 from farcall._host import Host, Services
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._memory import MemoryTransport, memory_pair
 from farcall._nursery import open_owned_nursery
-from farcall._session import ContractCheck, Session
+from farcall._peer import Peer
+from farcall._session import Session
 
 ClientT = TypeVar("ClientT")
 
@@ -40,6 +45,11 @@ def open_pair(
     path: str = ...,
     dialect: Dialect = ...,
     contract: ContractCheck = ...,
+    serves: Sequence[object] = ...,
+    interceptors: Sequence[Interceptor] = ...,
+    client_interceptors: Sequence[Interceptor] = ...,
+    max_call_seconds: float = ...,
+    cancel_grace: float = ...,
     limits: Limits = ...,
     heartbeat: Heartbeat = ...,
 ) -> AbstractAsyncContextManager[Pair[Session]]: ...
@@ -54,6 +64,11 @@ def open_pair(
     path: str = ...,
     dialect: Dialect = ...,
     contract: ContractCheck = ...,
+    serves: Sequence[object] = ...,
+    interceptors: Sequence[Interceptor] = ...,
+    client_interceptors: Sequence[Interceptor] = ...,
+    max_call_seconds: float = ...,
+    cancel_grace: float = ...,
     limits: Limits = ...,
     heartbeat: Heartbeat = ...,
 ) -> AbstractAsyncContextManager[Pair[ClientT]]: ...
@@ -68,6 +83,11 @@ async def open_pair(
     path: str = "/",
     dialect: Dialect = "farcall",
     contract: ContractCheck = "warn",
+    serves: Sequence[object] = (),
+    interceptors: Sequence[Interceptor] = (),
+    client_interceptors: Sequence[Interceptor] = (),
+    max_call_seconds: float = math.inf,
+    cancel_grace: float = CANCEL_GRACE,
     limits: Limits = DEFAULT_LIMITS,
     heartbeat: Heartbeat = Heartbeat(),  # noqa: B008 - frozen
 ) -> AsyncIterator[Pair[Any]]:
@@ -82,6 +102,11 @@ async def open_pair(
         path: What the client asks for.
         dialect: As for `farcall.connect`.
         contract: As for `farcall.connect`.
+        serves: As for `farcall.connect`.
+        interceptors: Of the server.
+        client_interceptors: Of the client.
+        max_call_seconds: Of the server, for each call.
+        cancel_grace: Of both ends.
         limits: Of both ends.
         heartbeat: Of both ends.
 
@@ -94,14 +119,28 @@ async def open_pair(
     Cancellation:
         The link is cut, and both ends end.
     """
-    host = Host(services, limits=limits, heartbeat=heartbeat)
+    host = Host(
+        services,
+        Serving(tuple(interceptors), max_call_seconds),
+        limits=limits,
+        heartbeat=heartbeat,
+        cancel_grace=cancel_grace,
+    )
     dialled, accepted = memory_pair(path=path)
-    options = ClientOptions(dialect, contract, limits, heartbeat)
+    options = ClientOptions(
+        dialect,
+        contract,
+        tuple(serves),
+        tuple(client_interceptors),
+        limits=limits,
+        cancel_grace=cancel_grace,
+        heartbeat=heartbeat,
+    )
     async with open_owned_nursery() as nursery:
         host.start_background(nursery)
         nursery.start_soon(host.serve_link, accepted)
         await trio.testing.wait_all_tasks_blocked()
         (link,) = host.links
         async with open_session(dialled, f"memory:{path}", proxy, options) as client:
-            yield Pair(client, Connection(link))
+            yield Pair(client, cast("Peer", link.handler).caller.connection)
         nursery.cancel_scope.cancel()

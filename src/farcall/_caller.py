@@ -1,0 +1,216 @@
+"""Calling over one link: codec, interceptors, link, and back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Literal, TypeAlias, TypeVar, cast
+
+import trio
+
+from farcall._call import (
+    ArgumentsByName,
+    CallContext,
+    Connection,
+    Interceptor,
+    intercepted,
+    served_call,
+)
+from farcall._codec import Codec, Faults, encode_untyped
+from farcall._connection.link import Link
+from farcall._connection.pending import RemoteFailure
+from farcall._declare import Method, service_of
+from farcall._failures import error_of
+from farcall._proxy import Caller, ClassProxy, Proxy
+from farcall._signals import OnLag, Subscription
+from farcall._subscribe import Subscriber
+from farcall.errors import ContractMismatch, InvalidResult
+
+logger = logging.getLogger("farcall")
+
+T = TypeVar("T")
+ProxyT = TypeVar("ProxyT")
+
+ContractCheck: TypeAlias = Literal["warn", "strict"]
+"""What to do about a stub that was generated from another contract than the peer's."""
+
+
+class LinkCaller:
+    """Make calls of the peer of one link; what proxies and sessions call through.
+
+    Args:
+        link: The link.
+        interceptors: Around each call, the first one outermost.
+        check: What to do about a contract that is not the peer's.
+        name: Of the peer, for the log.
+    """
+
+    def __init__(
+        self, link: Link, interceptors: Sequence[Interceptor], check: ContractCheck, name: str
+    ) -> None:
+        self._link = link
+        self._name = name
+        self._interceptors = interceptors
+        self._check = check
+        self.connection = Connection(link, self)
+        self.subscriber = Subscriber(link)
+
+    def __repr__(self) -> str:
+        return repr(self.connection)
+
+    def proxy(self, proxy: type[ProxyT]) -> ProxyT:
+        """Make a typed proxy; see `Connection.proxy`."""
+        self.compare(proxy)
+        return proxy_over(self, proxy)
+
+    def compare(self, proxy: type[Any]) -> None:
+        """Tell, or refuse, where the peer has another contract than a proxy was made for.
+
+        Raises:
+            ContractMismatch: the check is strict.
+        """
+        hello = self._link.protocol.peer
+        ((name, digest),) = contract_of(proxy).items()
+        if hello is None or hello.contracts.get(name) == digest:
+            return
+        theirs = "has another contract" if name in hello.contracts else "does not offer it"
+        problem = f"the stub of {name or 'the service'} is not of this server, which {theirs}"
+        if self._check == "strict":
+            raise ContractMismatch(f"{problem}; generate the stub again")
+        logger.warning("%s: %s; calls may fail", self._name, problem)
+
+    # Calling
+
+    async def call_method(
+        self, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Call a method of known types: encode, send, wait, decode.
+
+        Raises:
+            TypeError: the arguments do not fit the signature.
+            EncodeError: an argument is not of its type.
+            ApplicationError: one of those the method declares.
+            RpcError: any other error of the peer.
+            InvalidResult: the result is not of its type.
+            ConnectionLost: the link ended first.
+        """
+        context = self._context(method.spec.wire_name, lambda: method.arguments.bind(args, kwargs))
+
+        async def core() -> Any:
+            params = method.arguments.encode(args, kwargs)
+            if method.spec.oneway:
+                return self._link.notify(context.method, params)
+            return _decode(method.result, await self._ask(context, params, method), context.method)
+
+        return await self._intercepted(context, core)
+
+    async def call(
+        self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], returns: Codec[T]
+    ) -> T:
+        """Call a method for which there is no stub; see `call_method`."""
+        context = self._context(name, lambda: _by_name(args, kwargs))
+
+        async def core() -> Any:
+            params = untyped_params(name, args, kwargs)
+            return _decode(returns, await self._ask(context, params), name)
+
+        return cast("T", await self._intercepted(context, core))
+
+    async def notify(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Call a method and want no answer."""
+        context = self._context(name, lambda: _by_name(args, kwargs))
+
+        async def core() -> None:
+            await trio.lowlevel.checkpoint()
+            self._link.notify(name, untyped_params(name, args, kwargs))
+
+        await self._intercepted(context, core)
+
+    def subscribe_signal(
+        self, name: str, codec: Codec[T], *, key: object, on_lag: OnLag
+    ) -> AbstractAsyncContextManager[Subscription[T]]:
+        """Subscribe to a signal whose values have a known type."""
+        return self.subscriber.subscribe(name, codec, key=key, on_lag=on_lag)
+
+    def _context(self, name: str, read: Any) -> CallContext:
+        served = served_call()
+        return CallContext(
+            self.connection,
+            name,
+            deadline=trio.current_effective_deadline(),
+            trace=None if served is None else served.trace,
+            read=read,
+        )
+
+    async def _intercepted(self, context: CallContext, core: Any) -> Any:
+        if not self._interceptors:
+            return await core()
+        return await intercepted(self._interceptors, context, core)
+
+    async def _ask(
+        self, context: CallContext, params: bytes | None, method: Method | None = None
+    ) -> bytes:
+        """Make the call, such that a deadline looks as it does in local code."""
+        deadline = trio.current_effective_deadline()
+        try:
+            return await self._link.call(
+                context.method, params, traceparent=context.trace, reason=_reason
+            )
+        except RemoteFailure as failure:
+            if failure.is_own_deadline:
+                # Both clocks measure the same; the caller's own scope is to say so.
+                await trio.sleep_until(deadline)
+            raise error_of(failure, method) from None
+
+
+def _reason() -> str | None:
+    """Pass on why the call that is served here ends, to those that it has made."""
+    served = served_call()
+    return None if served is None else served.cancel_reason
+
+
+def proxy_over(caller: Caller, proxy: type[ProxyT]) -> ProxyT:
+    """Make a proxy over a caller.
+
+    Raises:
+        NotSupported: a service class that has plain ``def`` endpoints; use its stub.
+        DeclarationError: the class is neither a stub nor a service.
+    """
+    if issubclass(proxy, Proxy):
+        return proxy(caller)
+    # To the type checker it is the class: that is what this kind of proxy is for.
+    return cast("ProxyT", ClassProxy(service_of(proxy), caller))
+
+
+def contract_of(proxy: type[Any]) -> Mapping[str, str]:
+    """Tell the contract of a stub or a service class, as a hello names it."""
+    if issubclass(proxy, Proxy):
+        return {proxy.farcall_service: proxy.farcall_contract}
+    service = service_of(proxy)
+    return {service.spec.name: service.digest}
+
+
+def untyped_params(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes | None:
+    """Write arguments of any JSON types.
+
+    Raises:
+        TypeError: arguments both by position and by name.
+        EncodeError: one cannot cross the wire.
+    """
+    if args and kwargs:
+        raise TypeError(f"{name}: JSON-RPC has arguments by position or by name, not both")
+    if args:
+        return encode_untyped(list(args))
+    return encode_untyped(dict(kwargs)) if kwargs else None
+
+
+def _by_name(args: Sequence[Any], kwargs: Mapping[str, Any]) -> ArgumentsByName:
+    return {**{str(place): value for place, value in enumerate(args)}, **kwargs}
+
+
+def _decode(codec: Codec[T], text: bytes, name: str) -> T:
+    try:
+        return codec.decode(text, unknown="ignore", at="result")
+    except Faults as faults:
+        raise InvalidResult(f"{name}: {faults}") from None

@@ -1,0 +1,206 @@
+"""One call of the peer while it is served: its scope, its deadline, its one answer."""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import attrs
+import trio
+
+from farcall._call import (
+    ArgumentsByName,
+    CallContext,
+    Connection,
+    Interceptor,
+    enter_call,
+    intercepted,
+)
+from farcall._codec import Faults
+from farcall._endpoints import Endpoint
+from farcall._failures import describe, invalid_arguments, redacted
+from farcall._protocol.messages import Error
+from farcall._protocol.state import IncomingCall
+from farcall.errors import RESERVED_CODES, ErrorCode, RpcError
+
+logger = logging.getLogger("farcall")
+
+SLOW_SECONDS = 0.05
+"""An inline method that takes longer holds up everybody; long enough not to blame a busy CPU."""
+
+_slow_methods: set[str] = set()
+"""Those already logged; as many as there are inline methods."""
+
+
+@attrs.frozen
+class Deadline:
+    """When a call has to end, and whose limit that is."""
+
+    at: float
+    by: str
+
+    @classmethod
+    def of(cls, call: IncomingCall | None, longest: float) -> Deadline:
+        """Take the earlier one of what the caller said and what the server allows.
+
+        Args:
+            call: The caller's call; None for one that wants no answer.
+            longest: What the server allows, in seconds.
+        """
+        now = trio.current_time()
+        timeout = None if call is None else call.timeout
+        if timeout is None or longest < timeout / 1000:
+            return cls(now + longest, "server")
+        return cls(now + timeout / 1000, "caller")
+
+
+class ServedCall:
+    """A call of the peer, from its start to its outcome.
+
+    Args:
+        connection: Where it came from.
+        endpoint: What serves it.
+        call: Its entry in the protocol's table; None for one that wants no answer.
+        params: JSON text, or None.
+        deadline: When it has to end.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        endpoint: Endpoint,
+        call: IncomingCall | None,
+        params: bytes | None,
+        deadline: Deadline,
+    ) -> None:
+        self.call = call
+        self.endpoint = endpoint
+        self._params = params
+        self._deadline = deadline
+        self._scope = trio.CancelScope(deadline=deadline.at)
+        self._decoded: tuple[list[Any], dict[str, Any]] | None = None
+        self.context = CallContext(
+            connection,
+            endpoint.method.spec.wire_name,
+            deadline=deadline.at,
+            trace=None if call is None else call.traceparent,
+            read=self._arguments,
+        )
+
+    def cancel(self, reason: str) -> None:
+        """Cancel the handler; a second time changes nothing."""
+        if self.context.cancel_reason is None:
+            logger.debug(
+                "%s: %s is cancelled (%s)",
+                self.context.connection.peer,
+                self.context.method,
+                reason,
+            )
+            self.context.cancel_reason = reason
+            self._scope.cancel()
+
+    async def run(
+        self, interceptors: Sequence[Interceptor], order: trio.Lock | None
+    ) -> bytes | Error:
+        """Run the handler, and say how the call has ended; raises nothing.
+
+        A handler that was cancelled and returns or raises all the same has the last word.
+
+        Args:
+            interceptors: To run it in, the first one outermost.
+            order: Held while it runs; its waiters go in the order in which they came.
+        """
+        enter_call(self.context)
+        try:
+            with self._scope:
+                async with order or nullcontext():
+                    return self._encode(await self._pass(interceptors))
+        except Exception as exc:  # noqa: BLE001 - whatever a handler raises is answered
+            return describe(exc, self.endpoint.method)
+        return self._cancelled()
+
+    def run_inline(self) -> bytes | Error:
+        """Run a plain ``def`` here and now; see `run`."""
+        return contextvars.copy_context().run(self._run_inline)
+
+    def _run_inline(self) -> bytes | Error:
+        enter_call(self.context)
+        try:
+            return self._encode(self._call_inline())
+        except Exception as exc:  # noqa: BLE001 - as above
+            return describe(exc, self.endpoint.method)
+
+    def _cancelled(self) -> Error:
+        if self.context.cancel_reason is not None:
+            return Error.of(ErrorCode.CANCELLED)
+        self.context.cancel_reason = "deadline"
+        return Error.of(ErrorCode.DEADLINE_EXCEEDED, {"by": self._deadline.by})
+
+    async def _pass(self, interceptors: Sequence[Interceptor]) -> Any:
+        if interceptors:
+            return await intercepted(interceptors, self.context, self._handle)
+        return await self._handle()
+
+    async def _handle(self) -> Any:
+        """Run the handler itself, at the heart of the interceptors."""
+        method = self.endpoint.method
+        if not method.is_async and not method.in_thread:
+            return self._call_inline()
+        args, kwargs = self._decode()
+        call = functools.partial(self.endpoint.function, *args, **kwargs)
+        with self._guard():
+            # A thread cannot be cancelled; the call is in flight until it has ended.
+            return await (trio.to_thread.run_sync(call) if method.in_thread else call())
+
+    def _call_inline(self) -> Any:
+        args, kwargs = self._decode()
+        began = time.perf_counter()
+        try:
+            with self._guard():
+                return self.endpoint.function(*args, **kwargs)
+        finally:
+            _note_slow(self.context.method, time.perf_counter() - began)
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        """Keep a handler from saying what only the protocol may say.
+
+        A code of the protocol means something about *this* call. Raised by a handler it is about
+        another one, which the handler made; told as it is, a caller would repeat what has run.
+        """
+        try:
+            yield
+        except RpcError as exc:
+            if exc.code in RESERVED_CODES:
+                raise redacted(exc, self.endpoint.method) from None
+            raise
+
+    def _decode(self) -> tuple[list[Any], dict[str, Any]]:
+        if self._decoded is None:
+            try:
+                self._decoded = self.endpoint.method.arguments.decode(self._params)
+            except Faults as faults:
+                raise invalid_arguments(faults) from None
+        return self._decoded
+
+    def _arguments(self) -> ArgumentsByName:
+        return self.endpoint.method.arguments.bind(*self._decode())
+
+    def _encode(self, value: Any) -> bytes:
+        return self.endpoint.method.result.encode(value)
+
+
+def _note_slow(name: str, seconds: float) -> None:
+    if seconds > SLOW_SECONDS and name not in _slow_methods:
+        _slow_methods.add(name)
+        logger.warning(
+            "%s is a plain def and took %.0f ms, in which nothing else could run;"
+            " make it async, or quicker (logged once)",
+            name,
+            seconds * 1000,
+        )
