@@ -27,7 +27,9 @@ def _run() -> int:
     try:
         from farcall._cli.app import run  # noqa: PLC0415 - it needs the extra
 
-        return run()
+        status = run()
+        sys.stdout.flush()  # what still waits could not be written, either, where nobody reads
+        return status
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:

@@ -46,6 +46,9 @@ def run(tokens: Sequence[str] | None = None) -> int:
 
     Returns:
         0, 1 where the command failed, or 2 where its words are at fault.
+
+    Raises:
+        BrokenPipeError: whoever read the output has gone.
     """
     try:
         status = app(tokens, result_action="return_value", exit_on_error=False, print_error=False)
@@ -53,6 +56,8 @@ def run(tokens: Sequence[str] | None = None) -> int:
         return _failed(error, WRONG_USE)
     except (CommandError, farcall.DeclarationError, stubgen.StubError) as error:
         return _failed(error, FAILED)
+    except BrokenPipeError:
+        raise
     except Exception as error:  # of a @background method, or a mistake of ours
         logger.error("the command failed", exc_info=error)
         return _failed(stubgen.in_one_line(error), FAILED)

@@ -169,7 +169,7 @@ async def test_a_signal_ends_a_server() -> None:
     """SIGTERM drains it, and the status is 0."""
     command = [sys.executable, "-m", "farcall", "serve"]
     command += ["examples.chat.service:Chat", "--port", "0"]
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parent.parent.parent
     with trio.fail_after(20):
         async with trio.open_nursery() as nursery:
             process: trio.Process = await nursery.start(

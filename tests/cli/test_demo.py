@@ -1,0 +1,39 @@
+"""The demonstration that goes on serving."""
+
+from __future__ import annotations
+
+import io
+
+import trio
+from rich.console import Console
+
+from farcall._cli.demo import Demo, run_demo
+
+
+class Told(io.StringIO):
+    """Remembers what is written, and tells when some words were."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self._words = words
+        self.event = trio.Event()
+
+    def write(self, text: str, /) -> int:
+        if self._words in text:
+            self.event.set()
+        return super().write(text)
+
+
+async def test_forever_is_until_it_is_interrupted() -> None:
+    """Then the ways in name the port of this very server, and it ends when it is cancelled."""
+    written = Told("Serving until Ctrl-C")
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run_demo, Demo(Console(file=written), 0, 0.0, True))
+            await written.event.wait()
+            nursery.cancel_scope.cancel()
+
+    shown = written.getvalue()
+    url = shown.split()[3]
+    assert url.startswith("ws://127.0.0.1:")
+    assert shown.count(url) == 3

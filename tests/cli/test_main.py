@@ -1,0 +1,79 @@
+"""The process that the command runs in: its status, and what it does without its extra."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from farcall import _cli
+from farcall._cli import app, main
+
+
+def status_of_main() -> object:
+    with pytest.raises(SystemExit) as caught:
+        main()
+    return caught.value.code
+
+
+@pytest.mark.parametrize("missing", ["cyclopts", "psutil", "rich"])
+def test_a_missing_extra_is_one_line(
+    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says what to install, and nothing of the extra is imported."""
+
+    def find_spec(name: str) -> object | None:
+        return None if name == missing else object()
+
+    monkeypatch.setattr(_cli, "find_spec", find_spec)
+    monkeypatch.setattr(app, "run", lambda: pytest.fail("it was run"))
+
+    assert status_of_main() == 2
+    assert capsys.readouterr().err == (
+        "farcall: the command line needs more: pip install 'farcall[cli]'\n"
+    )
+
+
+@pytest.mark.parametrize("status", [0, 1, 2])
+def test_the_status_is_that_of_the_command(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is."""
+    monkeypatch.setattr(app, "run", lambda: status)
+
+    assert status_of_main() == status
+
+
+def test_an_interrupt_is_told_by_the_status_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """128 and the number of the signal, as shells have it."""
+
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app, "run", interrupted)
+
+    assert status_of_main() == 130
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("writes", ["print('x', flush=True)", "print('x')"])
+def test_a_reader_that_has_gone_is_no_news(writes: str) -> None:
+    """As in ``farcall stubs ... | head -1``: whether it shows at once or at the end."""
+    program = (
+        "from farcall import _cli; from farcall._cli import app;"
+        f"app.run = lambda: {writes} or 0; input(); _cli.main()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None  # so that `communicate` does not read it
+
+    _, complaints = process.communicate(b"\n", timeout=30)
+
+    assert (process.returncode, complaints) == (1, b"")
