@@ -601,3 +601,21 @@ def test_a_call_of_the_peer_knows_its_window(pair: ProtocolPair) -> None:
     incoming = IncomingCall(b"1", "rpc.subscribe", credit=Window(1, 2).for_sender())
 
     assert pair.server.protocol.send_credit(incoming).window == Window(1, 2)
+
+
+@pytest.mark.parametrize(("excess", "is_fine"), [(0, True), (1, False)])
+def test_the_reply_to_a_batch_may_fill_a_message(
+    plain: ProtocolPair, excess: int, is_fine: bool
+) -> None:
+    """Brackets and commas count."""
+    events = plain.server.receive(
+        b"[%b]" % b",".join(b'{"jsonrpc":"2.0","id":%d,"method":"a"}' % n for n in range(2))
+    )
+    first, second = [event.call for event in events if isinstance(event, RequestReceived)]
+    assert plain.server.protocol.respond(first, b"1") is None
+    around = sum(len(Response(call.id, b"").render()) for call in (first, second)) + len("[1,]")
+    text = b'"%b"' % (b"x" * (DEFAULT_MESSAGE_OUT - around - 2 + excess))
+    (frame,) = plain.server.send(plain.server.protocol.respond(second, text))
+
+    assert (len(frame) == DEFAULT_MESSAGE_OUT) is is_fine
+    assert len(frame) <= DEFAULT_MESSAGE_OUT

@@ -31,11 +31,12 @@ from farcall._protocol.messages import (
     Message,
     Request,
     Response,
+    Sized,
     Started,
 )
 from farcall._protocol.shapes import DEFAULT_MESSAGE_OUT
 from farcall._protocol.state import CallTable, IncomingCall, OutgoingCall, Step
-from farcall._protocol.wire import BUNDLE_BYTES, MAX_DEPTH, is_too_deep, pack
+from farcall._protocol.wire import BUNDLE_BYTES, MAX_DEPTH, count_brackets, is_too_deep, pack
 from farcall.errors import EncodeError, ErrorCode
 
 MAX_TAKEN = 256
@@ -154,20 +155,21 @@ class Protocol:
         self.check_size(request)
         return request
 
-    def check_size(self, message: Message) -> None:
+    def check_size(self, message: Sized) -> None:
         """Refuse a message that the peer would not take, or that is no JSON.
 
         Raises:
             EncodeError: names the limit that the message is over.
         """
         try:
-            text = message.render()
+            parts = message.parts()
         except UnicodeEncodeError as error:
             raise EncodeError(str(error)) from error
-        if len(text) > self.message_limit:
-            problem = f"the message has {len(text)} bytes; the peer takes {self.message_limit}"
+        size = sum(map(len, parts))
+        if size > self.message_limit:
+            problem = f"the message has {size} bytes; the peer takes {self.message_limit}"
             raise EncodeError(f"{problem} (its limit message)")
-        if is_too_deep(text):
+        if _is_too_deep(parts):
             raise EncodeError(f"the message nests deeper than {MAX_DEPTH} levels (the limit depth)")
 
     def withdraw(self, call: OutgoingCall) -> None:
@@ -219,13 +221,13 @@ class Protocol:
     def _fitting(
         self, call: IncomingCall, answer: Response | ErrorResponse
     ) -> Response | ErrorResponse:
-        text = answer.render()
-        taken = 0 if call.batch is None else call.batch.size
-        excess = len(text) + taken - self.message_limit
+        parts = answer.parts()
+        taken = 0 if call.batch is None else call.batch.size + len(b"[]")
+        excess = sum(map(len, parts)) + taken - self.message_limit
         data: dict[str, str | int]
         if excess > 0:
             data = {"limit": "message", "bytes": self.message_limit, "excess": excess}
-        elif is_too_deep(text):
+        elif _is_too_deep(parts):
             data = {"limit": "depth", "most": MAX_DEPTH}
         else:
             return answer
@@ -305,6 +307,11 @@ class Protocol:
         self._is_broken = True
         self._talk.incoming.end_all()
         return self._talk.outgoing.end_all()
+
+
+def _is_too_deep(parts: Iterable[bytes]) -> bool:
+    # Few messages have so many brackets at all; only those are put together to be looked at.
+    return sum(map(count_brackets, parts)) > MAX_DEPTH and is_too_deep(b"".join(parts))
 
 
 def _is_alone(message: Message) -> bool:

@@ -7,7 +7,9 @@ shapes are those of JSON-RPC 2.0, of rpc-websockets, and of the protocol specifi
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -94,8 +96,21 @@ MESSAGES: Mapping[ErrorCode, str] = {
 """The wording of JSON-RPC 2.0 and of rpc-websockets, whose clients compare it."""
 
 
+class Sized(ABC):
+    """A message that holds what users say, so that it may grow over the limits of the peer."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def parts(self) -> list[bytes]:
+        """Write the text in pieces: who asks for its size need not join them."""
+
+    def render(self) -> bytes:
+        return b"".join(self.parts())
+
+
 @attrs.frozen
-class Request:
+class Request(Sized):
     """A request, or a notification where `id` is None."""
 
     method: str
@@ -108,20 +123,19 @@ class Request:
     traceparent: str | None = None
     """The caller's span (W3C Trace Context, section 3.2)."""
 
+    def parts(self, now: float = 0.0) -> list[bytes]:
+        parts = [_HEAD] if self.id is None else [_HEAD, b',"id":', self.id]
+        parts += (b',"method":', _encode(self.method))
+        if self.params is not None:
+            parts += (b',"params":', self.params)
+        if self.traceparent is not None:
+            parts += (b',"traceparent":', _encode(self.traceparent))
+        parts += (self._meta(now), b"}")
+        return parts
+
     def render(self, now: float = 0.0) -> bytes:
         """Write it as it leaves at the time `now`, for what is left until the deadline."""
-        trace = self.traceparent
-        return b"".join(
-            (
-                _HEAD,
-                b"" if self.id is None else b',"id":' + self.id,
-                b',"method":' + _encode(self.method),
-                b"" if self.params is None else b',"params":' + self.params,
-                b"" if trace is None else b',"traceparent":' + _encode(trace),
-                self._meta(now),
-                b"}",
-            )
-        )
+        return b"".join(self.parts(now))
 
     def has_expired(self, now: float) -> bool:
         """Tell whether nobody waits for the answer any more."""
@@ -139,7 +153,7 @@ class Request:
 
 
 @attrs.frozen
-class Response:
+class Response(Sized):
     """The result of a request."""
 
     id: RequestId
@@ -147,19 +161,19 @@ class Response:
     is_alone: bool = False
     """Whether it must not share its frame: the answer to a hello, before which no bundle is."""
 
-    def render(self) -> bytes:
-        return b'%b,"id":%b,"result":%b}' % (_HEAD, self.id, self.result)
+    def parts(self) -> list[bytes]:
+        return [_HEAD, b',"id":', self.id, b',"result":', self.result, b"}"]
 
 
 @attrs.frozen
-class ErrorResponse:
+class ErrorResponse(Sized):
     """The error that a request ended with."""
 
     id: RequestId
     error: Error
 
-    def render(self) -> bytes:
-        return b'%b,"id":%b,"error":%b}' % (_HEAD, self.id, self.error.render())
+    def parts(self) -> list[bytes]:
+        return [_HEAD, b',"id":', self.id, b',"error":', self.error.render(), b"}"]
 
 
 @attrs.frozen
@@ -184,7 +198,7 @@ class Started:
 
 
 @attrs.frozen
-class Items:
+class Items(Sized):
     """Values of a stream, in order; `seq` is the number of the first, counted from 0."""
 
     id: RequestId
@@ -194,12 +208,17 @@ class Items:
     missed: int | None = 0
     """How many were dropped before the first value; None when nobody knows."""
 
-    def render(self) -> bytes:
-        extra = b"" if self.cursor is None else b',"cursor":' + _encode(self.cursor)
+    def parts(self) -> list[bytes]:
+        head = b'%b,"method":"rpc.items","params":{"id":%b,"seq":%d,"values":['
+        parts = [head % (_HEAD, self.id, self.seq), *self.values[:1]]
+        parts += chain.from_iterable((b",", value) for value in self.values[1:])
+        parts.append(b"]")
+        if self.cursor is not None:
+            parts += (b',"cursor":', _encode(self.cursor))
         if self.missed != 0:
-            extra += b',"missed":' + _encode(self.missed)
-        members = b'"id":%b,"seq":%d,"values":%b%b'
-        return _notification(b"items", members % (self.id, self.seq, join(self.values), extra))
+            parts += (b',"missed":', _encode(self.missed))
+        parts.append(b"}}")
+        return parts
 
 
 @attrs.frozen
@@ -240,15 +259,16 @@ class Goaway:
 
 
 @attrs.frozen
-class Event:
+class Event(Sized):
     """An event for a plain peer, in a shape that JSON-RPC and rpc-websockets clients both read."""
 
     name: str
     value: bytes
 
-    def render(self) -> bytes:
+    def parts(self) -> list[bytes]:
         name = _encode(self.name)
-        return b'%b,"method":%b,"notification":%b,"params":[%b]}' % (_HEAD, name, name, self.value)
+        head = b'%b,"method":%b,"notification":%b,"params":[' % (_HEAD, name, name)
+        return [head, self.value, b"]}"]
 
 
 Message: TypeAlias = (

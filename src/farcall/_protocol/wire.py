@@ -148,9 +148,14 @@ def _utf8(frame: str | bytes) -> bytes:
     return bytes(frame)
 
 
+def count_brackets(text: bytes) -> int:
+    """Count what opens an array or an object, in strings as well: no text nests deeper."""
+    return text.count(b"[") + text.count(b"{")
+
+
 def is_too_deep(text: bytes, most: int = MAX_DEPTH) -> bool:
     """Tell whether a text nests deeper than `most`; it need not be JSON."""
-    if text.count(b"[") + text.count(b"{") <= most:
+    if count_brackets(text) <= most:
         return False
     brackets = _STRING.sub(b"", text).translate(None, _NO_BRACKETS)
     return max(accumulate(map(_STEP_OF_MARK.__getitem__, brackets)), default=0) > most
