@@ -142,13 +142,19 @@ class GuardedConnection(WebSocketConnection):
             await self._send_bytes(data)
 
     async def _send_bytes(self, data: bytes) -> None:
+        # Free, it is taken without a checkpoint: sending is one, and each costs a turn of the loop.
         try:
-            async with self._stream_lock:
-                await self._stream.send_all(data)
+            self._stream_lock.acquire_nowait()
+        except trio.WouldBlock:
+            await self._stream_lock.acquire()
+        try:
+            await self._stream.send_all(data)
         except LOST:
             # trio-websocket would stop its reader here. Let it read: what the peer said last, such
             # as why it hung up, may still lie in the socket, and the end of it behind that.
             raise ConnectionClosed(self._close_reason) from None
+        finally:
+            self._stream_lock.release()
 
     async def _handle_message_event(self, event: BytesMessage | TextMessage) -> None:
         if self.reason is not None:

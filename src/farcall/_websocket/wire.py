@@ -35,18 +35,21 @@ class Wire(trio.abc.HalfCloseableStream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all of `data`; a peer that takes none of it for 10 s has lost the link."""
-        remaining = memoryview(data)
-        try:
-            while remaining:
-                with trio.fail_after(STALL_SECONDS):
-                    sent = await self._stream.socket.send(remaining)
-                remaining = remaining[sent:]
-        except trio.TooSlowError:
+        with trio.move_on_after(STALL_SECONDS) as patience:
+            try:
+                await self._send_pieces(memoryview(data), patience)
+            except OSError as exc:
+                raise trio.BrokenResourceError(str(exc)) from exc
+        if patience.cancelled_caught:
             self.has_stalled = True
             self.abort()
-            raise trio.BrokenResourceError("the peer takes no data") from None
-        except OSError as exc:
-            raise trio.BrokenResourceError(str(exc)) from exc
+            raise trio.BrokenResourceError("the peer takes no data")
+
+    async def _send_pieces(self, remaining: memoryview, patience: trio.CancelScope) -> None:
+        while remaining:
+            sent = await self._stream.socket.send(remaining)
+            remaining = remaining[sent:]
+            patience.deadline = trio.current_time() + STALL_SECONDS
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until the socket has room; see `trio.abc.SendStream`."""
