@@ -19,11 +19,11 @@ class Pulse:
         self.received_at = trio.current_time()
         self.pinged_at: list[float] = []
 
-    def ping(self) -> None:
+    async def ping(self) -> None:
         self.pinged_at.append(trio.current_time())
 
-    def answer(self) -> None:
-        self.ping()
+    async def answer(self) -> None:
+        await self.ping()
         self.received_at = trio.current_time() + 1
 
 
@@ -50,6 +50,21 @@ async def test_a_peer_that_answers_is_asked_again(autojump_clock: MockClock) -> 
 
     assert scope.cancelled_caught
     assert len(pulse.pinged_at) >= 2
+
+
+async def test_a_ping_that_waits_for_its_turn_costs_the_peer_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    """A large message may be in front of it on a slow line; the grace begins behind that."""
+    pulse = Pulse()
+
+    async def ping_late() -> None:
+        await trio.sleep(60)
+        await pulse.ping()
+
+    await watch(EXACT, pulse, ping_late)
+
+    assert trio.current_time() == pytest.approx(20 + 60 + 20)
 
 
 async def test_a_busy_peer_is_not_pinged(autojump_clock: MockClock) -> None:

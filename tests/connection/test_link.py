@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import trio
 import trio.testing
 from trio.testing import MockClock
 
 import farcall
-from farcall import ConnectionState, service
+from farcall import ConnectionState, Heartbeat, service
 from farcall._caller import LinkCaller
 from farcall._connection.handler import Handler
 from farcall._connection.link import Link
 from farcall._dispatch import Serving
 from farcall._endpoints import Endpoints
+from farcall._memory import MemoryTransport
 from farcall._peer import Peer
 from farcall._protocol.core import Protocol
 from farcall._protocol.messages import Goaway, Hello, Limits
 from farcall.testing import memory_pair, open_pair
+from tests.transport_suite import Recorder
 
 
 @service
@@ -84,3 +88,29 @@ async def test_two_may_close_a_link_and_what_waits_is_sent_all_the_same(
         assert len(server.lanes) == 0
         assert session._link.close_reason is not None
         assert session._link.close_reason.code == 1000
+
+
+class SlowLine(MemoryTransport):
+    """A link on which a message is a minute on its way."""
+
+    async def send(self, frames: Sequence[bytes]) -> None:
+        await trio.sleep(60)
+        await super().send(frames)
+
+
+async def test_a_large_message_on_a_slow_line_is_no_silence(autojump_clock: MockClock) -> None:
+    """The peer hears it out, and answers the ping that had to wait behind it."""
+    dialled, accepted = memory_pair()
+    slow = SlowLine(dialled.endpoint, dialled._inbound, dialled._outbound, 2**20)
+    protocol = Protocol(Hello(Limits(2**20)), has_dialled=True)
+    link = Link(slow, protocol, make_handler, heartbeat=Heartbeat(jitter=0.0))
+    heard = Recorder()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(accepted.run, heard)
+        await nursery.start(link.run)
+        link.notify("large", None)
+        await trio.sleep(90)
+
+        assert not link.is_closed
+        assert await heard.next_frame() == '{"jsonrpc":"2.0","method":"large"}'
+        nursery.cancel_scope.cancel()

@@ -78,3 +78,27 @@ async def test_a_pong_that_came_before_the_end_of_the_link_counts() -> None:
     pings.end()
 
     assert ping.round_trip is not None
+
+
+async def test_the_round_trip_begins_when_the_writer_takes_the_ping(mock_clock: MockClock) -> None:
+    """What was being sent before it is not the way's fault."""
+    pings = Pings()
+    ping = pings.new()
+    mock_clock.jump(60)
+    pings.take(ping.payload)
+    pings.take(b"unknown")
+    await ping.wait_taken()
+    mock_clock.jump(1)
+    pings.on_pong(ping.payload)
+
+    assert ping.round_trip == 1
+
+
+async def test_nobody_waits_for_a_writer_that_has_ended() -> None:
+    """Neither with a ping that waits for it already, nor with a later one."""
+    pings = Pings()
+    waiting = pings.new()
+    pings.lose_writer()
+    with trio.fail_after(1):
+        await waiting.wait_taken()
+        await pings.new().wait_taken()

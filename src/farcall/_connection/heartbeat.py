@@ -7,7 +7,7 @@ only when something is sent, and then after many minutes.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import attrs
@@ -40,14 +40,23 @@ class Pulse(Protocol):
         ...
 
 
-async def watch(heartbeat: Heartbeat, pulse: Pulse, send_ping: Callable[[], object]) -> None:
-    """Ping whenever the peer is silent; return when it stays so. Never raises."""
+async def watch(
+    heartbeat: Heartbeat, pulse: Pulse, send_ping: Callable[[], Awaitable[object]]
+) -> None:
+    """Ping whenever the peer is silent; return when it stays so. Never raises.
+
+    Args:
+        heartbeat: When.
+        pulse: The signs of life.
+        send_ping: Returns when the ping is on its way. A large message before it may take its
+            time on a slow line; the transport notices a peer that takes nothing of that.
+    """
     while True:
         heard_at = pulse.received_at
         await trio.sleep_until(heard_at + heartbeat.spread(heartbeat.idle_seconds))
         if pulse.received_at != heard_at:
             continue
-        send_ping()
+        await send_ping()
         await trio.sleep(heartbeat.spread(heartbeat.grace_seconds))
         if pulse.received_at == heard_at:
             return

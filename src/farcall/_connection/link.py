@@ -419,11 +419,12 @@ class Link:
             while True:
                 await self._write_once()
         except trio.BrokenResourceError:
-            pass  # the reader ends as well, and knows why
+            self._pings.lose_writer()  # the reader ends as well, and knows why
 
     async def _write_once(self) -> None:
         payload = self.lanes.take_ping()
         if payload is not None:
+            self._pings.take(payload)
             await self._transport.ping(payload)
             return
         now = trio.current_time()
@@ -462,9 +463,12 @@ class Link:
     # Heartbeat
 
     async def _beat(self) -> None:
-        await watch(self._heartbeat, self._transport, self._send_ping)
+        await watch(self._heartbeat, self._transport, self._ping_out)
         seconds = self._heartbeat.idle_seconds + self._heartbeat.grace_seconds
         self.abort(CloseCode.INTERNAL, f"the peer was silent for {seconds:.0f} s")
+
+    async def _ping_out(self) -> None:
+        await self._send_ping().wait_taken()
 
     def _send_ping(self) -> Ping:
         ping = self._pings.new()

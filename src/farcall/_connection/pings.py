@@ -11,9 +11,11 @@ class Ping:
     """A ping, and what is known of its way."""
 
     payload: bytes
-    sent_at: float = attrs.field(factory=trio.current_time)
+    taken_at: float = attrs.field(factory=trio.current_time)
+    """When the writer took it; until then, when it was made."""
     round_trip: float | None = None
     """Seconds; None before the pong, and for good where the link ended first."""
+    _taken: trio.Event = attrs.field(factory=trio.Event)
     _over: trio.Event = attrs.field(factory=trio.Event)
 
     @property
@@ -21,12 +23,22 @@ class Ping:
         """Whether there is nothing to wait for any more."""
         return self._over.is_set()
 
+    async def wait_taken(self) -> None:
+        """Wait until the writer has taken it, or will never do so."""
+        await self._taken.wait()
+
+    def take(self) -> None:
+        """Let the round trip begin: what was being sent before is no part of it."""
+        self.taken_at = trio.current_time()
+        self._taken.set()
+
     async def wait(self) -> None:
         """Wait for the pong, or for the end of the link."""
         await self._over.wait()
 
     def end(self) -> None:
         """Let everybody go who waits."""
+        self._taken.set()
         self._over.set()
 
 
@@ -41,13 +53,28 @@ class Pings:
         self._sent = 0
         self.round_trip: float | None = None
         """Seconds, by the last pong; None before the first."""
+        self._has_writer = True
 
     def new(self) -> Ping:
         """Make a ping that is to be sent now."""
         self._sent += 1
         ping = Ping(b"%d" % self._sent)
         self._waiting[ping.payload] = ping
+        if not self._has_writer:
+            ping.take()
         return ping
+
+    def take(self, payload: bytes) -> None:
+        """Note that the writer takes a ping; one that is over already does not matter."""
+        ping = self._waiting.get(payload)
+        if ping is not None:
+            ping.take()
+
+    def lose_writer(self) -> None:
+        """Let nobody wait for a writer that has ended."""
+        self._has_writer = False
+        for ping in self._waiting.values():
+            ping.take()
 
     def on_pong(self, payload: bytes) -> None:
         """Take a pong; one that nobody asked for means nothing.
@@ -59,7 +86,7 @@ class Pings:
             return
         for ping in tuple(self._waiting.values()):
             del self._waiting[ping.payload]
-            self.round_trip = ping.round_trip = trio.current_time() - ping.sent_at
+            self.round_trip = ping.round_trip = trio.current_time() - ping.taken_at
             ping.end()
             if ping.payload == payload:
                 return
