@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Generic, NamedTuple, NewType, NotRequired, Typ
 import attrs
 import pytest
 
-from farcall._codec import OMIT
-from farcall._codec.faults import MAX_FAULTS
+from farcall._codec import OMIT, Unknown
+from farcall._codec.faults import MAX_FAULTS, mismatch
 from tests.codec.through import faults, read, refusal, same, write
 
 T = TypeVar("T")
@@ -239,3 +239,142 @@ def test_ignores_unknown(annotation: Any, text: str, value: object) -> None:
 def test_refuses_to_write(annotation: Any, value: object, error: str) -> None:
     """What is no such record, or holds what is wrong, is refused at its place."""
     assert refusal(annotation, value) == error
+
+
+@attrs.define
+class Loose:
+    a: int = 1
+    b: list[int] = attrs.field(factory=list)
+
+
+class LooseTable(TypedDict, total=False):
+    a: int
+
+
+class Nothing(TypedDict):
+    pass
+
+
+@pytest.mark.parametrize("annotation", [Loose, LooseTable, Nothing])
+@pytest.mark.parametrize("unknown", ["refuse", "ignore"])
+@pytest.mark.parametrize("text", ["[]", '""', '"a"', "1", "null", "true"])
+def test_only_objects_are_records(annotation: type, unknown: Unknown, text: str) -> None:
+    """A record all of whose fields may be absent is an object all the same."""
+    assert faults(annotation, text, unknown) == [f"expected {annotation.__name__} @ value"]
+
+
+@attrs.frozen
+class Stubbed:
+    """As a stub has it, where the service's defaults have no literals."""
+
+    since: int = OMIT
+    tags: list[str] = OMIT
+    name: str = "n"
+
+
+@dataclass
+class StubbedToo:
+    name: str
+    since: int = OMIT
+
+
+def test_omit_by_default() -> None:
+    """A field that is `OMIT` by default is left out, or else checked like any other."""
+    assert write(Stubbed, Stubbed()) == '{"name":"n"}'
+    assert write(StubbedToo, StubbedToo("a")) == '{"name":"a"}'
+    assert write(Stubbed, Stubbed(1, ["a"], OMIT)) == '{"since":1,"tags":["a"]}'
+    assert refusal(Stubbed, Stubbed("1")) == "expected int, got str @ value.since"  # type: ignore[arg-type]
+
+
+def test_what_was_never_set() -> None:
+    """A field that an instance does not have is left out, or missed."""
+    line = Line.__new__(Line)
+    assert refusal(Line, line) == "missing @ value.sku"
+
+    object.__setattr__(line, "sku", "a")
+    assert write(Line, line) == '{"sku":"a"}'
+
+
+@attrs.define(init=False)
+class Backwards:
+    """Its constructor has an order of its own, and a name that goes by keyword alone."""
+
+    a: int
+    b: int
+    c: int
+    d: int = 4
+
+    def __init__(self, a: int, c: int, b: int, *, d: int = 4) -> None:
+        self.a, self.b, self.c, self.d = a, b, c, d
+
+
+@attrs.define(kw_only=True)
+class Keywords:
+    b: int = 2
+    a: int
+
+
+def test_order_of_constructor() -> None:
+    """Arguments reach the constructor by their names, whatever its order."""
+    assert read(Backwards, '{"a":1,"b":2,"c":3}') == Backwards(a=1, b=2, c=3)
+    assert read(Keywords, '{"a":1}') == Keywords(a=1)
+
+
+@attrs.define
+class Reserved:
+    """Its fields are called like what cattrs takes."""
+
+    cl: int
+    converter: int
+    attrs: int
+    o: int
+    res: int = 0
+    self_: int = 0
+
+
+Quoted = TypedDict("Quoted", {"a'b": int, 'c"d\\': NotRequired[int], "cl": int, "": int})
+Odd: Any = attrs.make_class("Odd[int]", {"n": attrs.field(type=int)})
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (Reserved, Reserved(1, 2, 3, 4, 5, 6)),
+        (Quoted, {"a'b": 1, 'c"d\\': 2, "cl": 3, "": 4}),
+        (Odd, Odd(1)),
+    ],
+)
+def test_names_that_disturb_no_code(annotation: Any, value: object) -> None:
+    """Fields and classes may have any name, though code is written with them in it."""
+    assert same(read(annotation, write(annotation, value)), value)
+    assert all(fault.startswith("missing @ value") for fault in faults(annotation, "{}"))
+
+
+@attrs.define
+class Moody:
+    """Its constructor fails with an error that looks like one of ours."""
+
+    kind: str
+
+    def __attrs_post_init__(self) -> None:
+        raise {
+            "mismatch": mismatch("secret"),
+            "key": KeyError("kind"),
+            "depth": RecursionError("deep"),
+        }[self.kind]
+
+
+@pytest.mark.parametrize("kind", ["mismatch", "key", "depth"])
+def test_errors_of_constructors_are_no_faults(kind: str) -> None:
+    """Whatever a constructor raises is told as its refusal."""
+    assert faults(Moody, json.dumps({"kind": kind})) == ["refused by Moody @ value"]
+    assert faults(list[Moody], json.dumps([{"kind": kind}])) == ["refused by Moody @ value[0]"]
+
+
+class Ordered(dict[str, int]):
+    pass
+
+
+def test_dicts_of_other_classes() -> None:
+    """A TypedDict is written from any dict, and shares nothing with it."""
+    assert write(Table, Ordered(id=1)) == '{"id":1}'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -9,7 +10,8 @@ import msgspec
 import pytest
 
 from farcall._codec import Faults, codec_of, decode_json, encode_untyped
-from farcall._codec.text import MAX_VALUE_DEPTH, decoded, encoded
+from farcall._codec.passes import Passes
+from farcall._codec.text import MAX_DETAILED, MAX_VALUE_DEPTH, decoded, encoded
 from farcall._protocol.wire import MAX_DEPTH
 from farcall.errors import EncodeError
 from tests.codec.through import faults, refusal, write
@@ -59,7 +61,7 @@ def test_reading_too_deep() -> None:
         return read(data)
 
     with pytest.raises(Faults, match="nested too deep @ result"):
-        decoded(read, b"1", "result")
+        decoded(Passes(lambda _: read), b"1", "result")
 
 
 def test_raw() -> None:
@@ -104,7 +106,7 @@ def test_endless_value() -> None:
 def test_errors_hide_the_inside() -> None:
     """An EncodeError shows no trace of how it was found."""
     with pytest.raises(EncodeError) as caught:
-        encoded(codec_of(int).strict.write, "a", "value")
+        encoded(codec_of(int).writing, "a", "value")
 
     assert caught.value.__suppress_context__
 
@@ -113,3 +115,44 @@ def test_untyped_depth() -> None:
     """Values without a type have the same limit."""
     with pytest.raises(EncodeError, match="nested deeper than 60 levels @ params"):
         encode_untyped(nested(MAX_VALUE_DEPTH + 1), at="params")
+
+
+@attrs.define
+class Sized:
+    size: int
+    more: str = ""
+
+
+def padded(size: object, length: int) -> bytes:
+    text = b'{"size":%b,"more":""}' % str(size).encode()
+    return text.replace(b'""', b'"%b"' % (b"x" * (length - len(text))))
+
+
+def test_large_text_is_not_searched() -> None:
+    """What is wrong is told with its place up to a length; beyond it that would take too long."""
+    codec = codec_of(Sized)
+
+    with pytest.raises(Faults) as caught:
+        codec.decode(padded("true", MAX_DETAILED), unknown="refuse", at="a")
+    assert str(caught.value) == "expected int @ a.size"
+
+    large = padded("true", MAX_DETAILED + 1)
+    for text in (large, msgspec.Raw(large)):
+        with pytest.raises(Faults) as caught:
+            codec.decode(text, unknown="refuse", at="a")
+        assert str(caught.value) == (
+            "not of its type; the place is told where there are at most 16384 bytes @ a"
+        )
+
+    assert codec.decode(padded(1, MAX_DETAILED + 1), unknown="refuse", at="a").size == 1
+
+
+def test_second_pass_succeeds() -> None:
+    """A value that is taken only the second time, by a validator with moods, is taken."""
+
+    def make(is_detailed: bool) -> Callable[[str], object]:
+        return str if is_detailed else int
+
+    passes = Passes(make)
+    assert decoded(passes, b'"a"', "a") == "a"
+    assert encoded(passes, "a", "a") == b'"a"'

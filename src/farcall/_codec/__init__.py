@@ -1,8 +1,10 @@
 """What carries values over the wire: strict both ways, and every fault has its path.
 
-The shape of a type is made from its description in the contract (`farcall._contract.types`) and
-from nothing else, so that what a contract says is what the codec accepts. `codec_of`, `Arguments`
-and `ErrorCodec` are what others use; below them lie shapes, one for each kind of type.
+`codec_of`, `Arguments` and `ErrorCodec` are what others use. Below them a cattrs converter with
+strict hooks says what a type accepts. It is asked for a type as the contract describes it
+(`farcall._contract.types`), not for an annotation, so that what a contract says is what the codec
+accepts. Values are converted by the functions that cattrs writes for speed; where one fails, the
+conversion is made again by functions that tell what is wrong, and where.
 """
 
 from __future__ import annotations

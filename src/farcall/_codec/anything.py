@@ -39,7 +39,7 @@ def _write_key(key: Any) -> str:
     raise refused("str as a key", key)
 
 
-def _read(data: Any) -> Any:
+def _read(data: Any, _: object = None) -> Any:
     return data
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from inspect import Parameter
 from typing import Any, Protocol
 
 import attrs
 from msgspec import Raw
 
-from farcall._codec.codec import codec_of
+from farcall._codec.codec import Codec, codec_of
 from farcall._codec.faults import item, mismatch
+from farcall._codec.generated import Field, converter_of
 from farcall._codec.omit import OMIT
-from farcall._codec.records import Field, Fields, item_of
-from farcall._codec.shape import is_array, is_object
+from farcall._codec.passes import Convert, Passes
+from farcall._codec.records import Fields, members_reader, members_writer
+from farcall._codec.shape import Shape, is_array, is_object
 from farcall._codec.text import decoded, encoded
 from farcall._contract.spec import Role
 
@@ -66,8 +69,8 @@ class Arguments:
 
     def __init__(self, parameters: Iterable[Declared]) -> None:
         declared = tuple(parameters)
-        self._fields = Fields(refuses_unknown=True, noun="argument")
-        self._fields.fill([_field(each) for each in declared])
+        self._fields = [_field(each) for each in declared]
+        self._names = [each.name for each in declared]
         self._required = [each.name for each in declared if each.default is Parameter.empty]
         self._positional = [each.name for each in declared if each.role != "keyword"]
         self._only_positional = {
@@ -75,7 +78,7 @@ class Arguments:
         }
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the arguments of a call by name, those alone that were passed.
+        """Give the arguments of a call by name, as declared, those alone that were passed.
 
         Raises:
             TypeError: the call is wrong, as it would be locally.
@@ -85,7 +88,10 @@ class Arguments:
         bound = dict(zip(self._positional, args, strict=False))
         for name in kwargs:
             self._check_keyword(name, bound)
-        given = {name: value for name, value in {**bound, **kwargs}.items() if value is not OMIT}
+        bound.update(kwargs)
+        given = {
+            name: value for name in self._names if (value := bound.get(name, OMIT)) is not OMIT
+        }
         for name in self._required:
             if name not in given:
                 raise TypeError(f"missing argument {name!r}")
@@ -101,7 +107,7 @@ class Arguments:
             EncodeError: an argument is not of its type.
         """
         bound = self.bind(args, kwargs)
-        return encoded(self._write, bound, _AT) if bound else None
+        return encoded(self._writing, bound, _AT) if bound else None
 
     def decode(self, params: bytes | Raw | None) -> tuple[list[Any], dict[str, Any]]:
         """Read the arguments of a call, given by position or by name.
@@ -112,7 +118,7 @@ class Arguments:
         Raises:
             Faults: one is missing, unknown, or not of its type.
         """
-        values = decoded(self._read, b"{}" if params is None else params, _AT)
+        values = decoded(self._reading, b"{}" if params is None else params, _AT)
         # A parameter without a name to call it by cannot be skipped, only filled in.
         args = [values.pop(name, default) for name, default in self._only_positional.items()]
         return args, values
@@ -120,32 +126,57 @@ class Arguments:
     def _check_keyword(self, name: str, bound: Mapping[str, Any]) -> None:
         if name in bound:
             raise TypeError(f"got two values for argument {name!r}")
-        if name not in self._fields.names or name in self._only_positional:
+        if name not in self._names or name in self._only_positional:
             raise TypeError(f"got an unexpected keyword argument {name!r}")
 
-    def _write(self, bound: dict[str, Any]) -> dict[str, Any]:
-        return self._fields.write(bound, item_of)
+    @cached_property
+    def _writing(self) -> Passes[Any]:
+        return Passes(lambda is_detailed: members_writer(self._table(is_detailed)))
 
-    def _read(self, data: Any) -> dict[str, Any]:
-        if is_object(data):
-            return self._fields.read(data)
-        if is_array(data):
-            return self._read_list(data)
-        raise mismatch("expected object or array")
+    @cached_property
+    def _reading(self) -> Passes[dict[str, Any]]:
+        return Passes(self._reader)
 
-    def _read_list(self, data: list[Any]) -> dict[str, Any]:
+    def _reader(self, is_detailed: bool) -> Convert[dict[str, Any]]:
+        table = self._table(is_detailed)
+        read_object = read_named = members_reader("arguments", table)
+        if is_detailed:
+            read_named = members_reader("arguments", attrs.evolve(table, place=self._position))
+
+        def read(data: Any) -> Any:
+            if is_object(data):
+                return read_object(data)
+            if is_array(data):
+                return read_named(self._named(data))
+            raise mismatch("expected object or array")
+
+        return read
+
+    def _table(self, is_detailed: bool) -> Fields:
+        converter = converter_of(
+            lambda codec: _shape(codec, is_detailed).read,
+            lambda codec: _shape(codec, is_detailed).write,
+            is_detailed=is_detailed,
+        )
+        return Fields(self._fields, converter, refuses_unknown=True, noun="argument")
+
+    def _named(self, data: list[Any]) -> dict[str, Any]:
         if len(data) > len(self._positional):
             raise mismatch("unknown argument", item(len(self._positional)))
-        return self._fields.read(
-            dict(zip(self._positional, data, strict=False)),
-            lambda name: item(self._positional.index(name)),
-        )
+        return dict(zip(self._positional, data, strict=False))
+
+    def _position(self, name: str) -> str:
+        return item(self._positional.index(name))
+
+
+def _shape(codec: Codec[Any], is_detailed: bool) -> Shape:
+    return codec.shape(is_detailed=is_detailed)
 
 
 def _field(declared: Declared) -> Field:
     return Field(
         declared.name,
         declared.name,
-        codec_of(declared.annotation).strict,
+        codec_of(declared.annotation),
         declared.default is Parameter.empty,
     )

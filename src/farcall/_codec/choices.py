@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import attrs
 
 from farcall._codec.faults import Mismatch, member, mismatch, refused
-from farcall._codec.records import Record, TypedTable
+from farcall._codec.records import Record
 from farcall._codec.scalars import SCALARS
 from farcall._codec.shape import Shape, class_of, is_object, is_table
 from farcall._contract.unions import TAG, RecordChoice
@@ -20,7 +20,7 @@ from farcall._contract.unions import TAG, RecordChoice
 class Readable(Protocol):
     """What can read; a shape can, too."""
 
-    def read(self, data: Any, /) -> Any:
+    def read(self, data: Any, _: Any = None, /) -> Any:
         """Make the Python value, or raise `Mismatch`."""
         ...
 
@@ -35,7 +35,7 @@ class Union:
     by_class: Mapping[type, Readable]
     """By the class of what msgspec reads, and so by form."""
 
-    def read(self, data: Any) -> Any:
+    def read(self, data: Any, _: object = None) -> Any:
         """Read as the one member that has this form."""
         shape = self.by_class.get(class_of(data))
         if shape is None:
@@ -61,7 +61,7 @@ class Values:
     label: str
     members: Sequence[Shape]
 
-    def read(self, data: Any) -> Any:
+    def read(self, data: Any, _: object = None) -> Any:
         """Read as the one member that has this value."""
         for shape in self.members:
             with suppress(Mismatch):
@@ -74,10 +74,10 @@ class Records:
     """Members that are records, told apart by `RecordChoice`."""
 
     label: str
-    members: Sequence[Record | TypedTable]
+    members: Sequence[Record]
     choice: RecordChoice
 
-    def read(self, data: Any) -> Any:
+    def read(self, data: Any, _: object = None) -> Any:
         """Read as the record that is named, or that has a field no other has."""
         if not is_object(data):
             raise mismatch(f"expected {self.label}")
@@ -115,7 +115,7 @@ class Records:
         names = " | ".join(json.dumps(name) for name in self.choice.tags)
         raise mismatch(f"expected {names}", member(TAG))
 
-    def _meant_by(self, value: Any) -> Record | TypedTable:
+    def _meant_by(self, value: Any) -> Record:
         fitting = [shape for shape in self.members if shape.fits(value)]
         if len(fitting) > 1 and is_table(value):  # several TypedDicts, which have no class
             fitting = [shape for shape in fitting if shape is self.members[self._named(value)]]

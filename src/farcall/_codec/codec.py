@@ -7,7 +7,8 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 import msgspec
 
-from farcall._codec.compiler import Compiler
+from farcall._codec.hooks import Hooks
+from farcall._codec.passes import Passes
 from farcall._codec.shape import Shape
 from farcall._codec.text import decoded, encoded
 from farcall._contract.definitions import Definitions
@@ -27,6 +28,7 @@ class Codec(Generic[T]):
     def __init__(self, annotation: object) -> None:
         self._definitions = Definitions()
         self._spec = describe(annotation, self._definitions)
+        self._shapes: dict[tuple[Unknown, bool], Shape] = {}
 
     def encode(self, value: T, *, at: str = "value") -> bytes:
         """Write a value.
@@ -39,7 +41,7 @@ class Codec(Generic[T]):
             EncodeError: it is not of the type, or holds what JSON cannot say. The message tells
                 what and where: ``expected int, got str @ value.items[3].qty``.
         """
-        return encoded(self.strict.write, value, at)
+        return encoded(self.writing, value, at)
 
     def decode(self, text: bytes | msgspec.Raw, *, unknown: Unknown, at: str) -> T:
         """Read a value.
@@ -52,19 +54,38 @@ class Codec(Generic[T]):
         Raises:
             Faults: the text is no JSON, or not of the type.
         """
-        shape = self.strict if unknown == "refuse" else self.tolerant
-        value: T = decoded(shape.read, text, at)
+        value: T = decoded(self.strict if unknown == "refuse" else self.tolerant, text, at)
         return value
 
     @cached_property
-    def strict(self) -> Shape:
-        """The shape that refuses unknown fields, for use inside of another codec."""
-        return Compiler(self._definitions, refuses_unknown=True).shape(self._spec)
+    def writing(self) -> Passes[Any]:
+        """The passes that write."""
+        return Passes(lambda is_detailed: self.shape(is_detailed=is_detailed).write)
 
     @cached_property
-    def tolerant(self) -> Shape:
-        """The shape that ignores unknown fields, for use inside of another codec."""
-        return Compiler(self._definitions, refuses_unknown=False).shape(self._spec)
+    def strict(self) -> Passes[Any]:
+        """The passes that read, and refuse unknown fields."""
+        return Passes(lambda is_detailed: self.shape(is_detailed=is_detailed).read)
+
+    @cached_property
+    def tolerant(self) -> Passes[Any]:
+        """The passes that read, and ignore unknown fields."""
+        return Passes(lambda is_detailed: self._shape("ignore", is_detailed).read)
+
+    def shape(self, *, is_detailed: bool) -> Shape:
+        """Give the shape that refuses unknown fields, for use inside of another codec.
+
+        Args:
+            is_detailed: Whether it tells the path of each fault, which takes longer.
+        """
+        return self._shape("refuse", is_detailed)
+
+    def _shape(self, unknown: Unknown, is_detailed: bool) -> Shape:
+        key = unknown, is_detailed
+        if key not in self._shapes:
+            hooks = Hooks(self._definitions, unknown == "refuse", is_detailed)
+            self._shapes[key] = hooks.shape(self._spec)
+        return self._shapes[key]
 
 
 @overload

@@ -30,7 +30,7 @@ def constants(name: str, pairs: Iterable[tuple[Any, Constant]]) -> Plain:
     }
     label = _label([constant for _, constant in pairs])
 
-    def read(data: Any) -> Any:
+    def read(data: Any, _: object = None) -> Any:
         try:
             return values[type(data), data]
         except (KeyError, TypeError):  # a list or dict has no hash

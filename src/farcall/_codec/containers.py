@@ -69,7 +69,7 @@ class Array:
     label: str
     item: Shape
 
-    def read(self, data: Any) -> Any:
+    def read(self, data: Any, _: object = None) -> Any:
         """Read every item; a set takes doubles and has them once."""
         if not is_array(data):
             raise mismatch(f"expected {self.label}")
@@ -98,7 +98,7 @@ class Tuple:
     items: Sequence[Shape]
     label: str = "tuple"
 
-    def read(self, data: Any) -> Any:
+    def read(self, data: Any, _: object = None) -> Any:
         """Read as many items as there are types."""
         if not is_array(data) or len(data) != len(self.items):
             raise mismatch(f"expected list of {len(self.items)} items")
@@ -125,7 +125,7 @@ class Table:
     key: Shape
     value: Shape
 
-    def read(self, data: Any) -> dict[Any, Any]:
+    def read(self, data: Any, _: object = None) -> dict[Any, Any]:
         """Read keys and values; of keys that mean the same the last one counts."""
         if not is_object(data):
             raise mismatch(f"expected {self.label}")

@@ -9,7 +9,8 @@ from msgspec import Raw
 
 from farcall._codec.codec import Codec, codec_of
 from farcall._codec.faults import Faults
-from farcall._codec.shape import is_object
+from farcall._codec.passes import Convert, Passes
+from farcall._codec.shape import Write, is_object
 from farcall._codec.text import decoded, encoded
 from farcall.errors import RESERVED_CODES, ApplicationError
 
@@ -48,8 +49,9 @@ class ErrorCodec:
         """
         cls = self._declared_class(exc)
         name = cls.__name__
-        write = self._codecs[cls].strict.write
-        data = encoded(lambda each: {"code": name, "fields": write(each)}, exc, name)
+        fields = self._codecs[cls].writing
+        writing = Passes(lambda is_detailed: _named(name, fields.way(is_detailed)))
+        data = encoded(writing, exc, name)
         # A lone surrogate in a field's text was refused above; one in `__str__` is spelled out.
         message = str(exc).encode(errors="backslashreplace").decode()
         return int(cls.code), message, data
@@ -63,7 +65,7 @@ class ErrorCodec:
         if data is None or code in RESERVED_CODES:
             return None
         try:
-            exc = decoded(self._read, data, "error.data")
+            exc = decoded(Passes(self._reader), data, "error.data")
         except Faults:
             return None
         if exc is not None:
@@ -74,13 +76,20 @@ class ErrorCodec:
         fitting = [cls for cls in self._codecs if isinstance(exc, cls)]
         return max(fitting, key=lambda cls: len(cls.__mro__))
 
-    def _read(self, data: Any) -> ApplicationError | None:
-        if not is_object(data) or not isinstance(name := data.get("code"), str):
-            return None
-        if (codec := self._by_name.get(name)) is None:
-            return None
-        exc: ApplicationError = codec.tolerant.read(data.get("fields", {}))
-        return exc
+    def _reader(self, is_detailed: bool) -> Convert[ApplicationError | None]:
+        def read(data: Any) -> ApplicationError | None:
+            if not is_object(data) or not isinstance(name := data.get("code"), str):
+                return None
+            if (codec := self._by_name.get(name)) is None:
+                return None
+            exc: ApplicationError = codec.tolerant.way(is_detailed)(data.get("fields", {}))
+            return exc
+
+        return read
+
+
+def _named(name: str, write: Write) -> Write:
+    return lambda exc: {"code": name, "fields": write(exc)}
 
 
 def _remember(exc: ApplicationError, message: str) -> None:

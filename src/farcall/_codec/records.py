@@ -1,148 +1,208 @@
-"""Objects with fields: records, errors, and the arguments of a call."""
+"""Objects with fields: records, errors, and the arguments of a call.
+
+cattrs writes what reads and writes them. Here stands what it leaves open: that an object is one,
+that an instance is of its class, and what is wrong, with the path of each fault.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 import attrs
+from cattrs import BaseConverter, ClassValidationError
 
 from farcall._codec.faults import MAX_FAULTS, Fault, Mismatch, member, mismatch, refused
+from farcall._codec.generated import (
+    Field,
+    Structure,
+    structure_class,
+    structure_table,
+    unstructure_class,
+    unstructure_table,
+)
 from farcall._codec.omit import OMIT
-from farcall._codec.shape import Shape, is_object
+from farcall._codec.shape import Read, Write
 
 MAX_MESSAGE = 200
 """Characters of a validator's message that reach the peer; it may repeat the value."""
 
 
-@attrs.frozen
-class Field:
-    """One member of an object."""
-
-    name: str
-    attribute: str
-    """Where a Python record keeps it."""
-    shape: Shape
-    is_required: bool
-
-
-@attrs.define(eq=False)
-class Fields:
-    """The members of one kind of object."""
-
-    refuses_unknown: bool
-    noun: str = "field"
-    names: frozenset[str] = frozenset()
-    _readers: Sequence[tuple[str, Callable[[Any], Any], bool]] = ()
-    _writers: Sequence[tuple[str, str, Callable[[Any], Any], bool]] = ()
-
-    def fill(self, fields: Sequence[Field]) -> None:
-        """Set the members; later than the rest, for a recursive record is one of its own."""
-        self.names = frozenset(field.name for field in fields)
-        # Every call of every method passes here: tuples are unpacked faster than attributes read.
-        self._readers = [(each.name, each.shape.read, each.is_required) for each in fields]
-        self._writers = [
-            (each.name, each.attribute, each.shape.write, each.is_required) for each in fields
-        ]
-
-    def read(self, data: Mapping[str, Any], path: Callable[[str], str] = member) -> dict[str, Any]:
-        """Read the members that are there; `path` tells where each stands."""
-        values: dict[str, Any] = {}
-        faults: list[Fault] = []
-        for name, read, is_required in self._readers:
-            if name in data:
-                try:
-                    values[name] = read(data[name])
-                except Mismatch as fault:
-                    faults += fault.within(path(name)).faults
-            elif is_required:
-                faults.append(Fault(member(name), "missing"))
-        if self.refuses_unknown and len(data) > len(values):
-            faults += self.unknown(data)
-        if faults:
-            raise Mismatch(faults)
-        return values
-
-    def write(self, value: Any, get: Callable[[Any, str, Any], Any]) -> dict[str, Any]:
-        """Write the members that `get` finds, but those that are `OMIT`."""
-        written: dict[str, Any] = {}
-        for name, attribute, write, is_required in self._writers:
-            part = get(value, attribute, OMIT)
-            if part is not OMIT:
-                try:
-                    written[name] = write(part)
-                except Mismatch as fault:
-                    raise fault.within(member(name)) from None
-            elif is_required:
-                raise mismatch("missing", member(name))
-        return written
-
-    def unknown(self, data: Mapping[Any, Any]) -> list[Fault]:
-        """Name members that are none of these, as many as are reported."""
-        names = islice((name for name in data if name not in self.names), MAX_FAULTS)
-        return [Fault(member(str(name)), f"unknown {self.noun}") for name in names]
-
-
 @attrs.frozen(eq=False)
 class Record:
-    """A class whose instances are objects in JSON."""
+    """The shape of a class whose instances are objects in JSON; of a TypedDict that is `dict`."""
 
     label: str
     cls: type
-    fields: Fields
-
-    def read(self, data: Any) -> Any:
-        """Make an instance; its own validators have their say."""
-        if not is_object(data):
-            raise mismatch(f"expected {self.label}")
-        values = self.fields.read(data)
-        try:
-            return self.cls(**values)
-        except Exception as error:  # validators and converters are the user's: anything at all
-            raise mismatch(_refusal(error, self.label)) from error
-
-    def write(self, value: Any) -> dict[str, Any]:
-        """Write the fields; an instance of a subclass crosses as the class that was declared."""
-        if not self.fits(value):
-            raise refused(self.label, value)
-        return self.fields.write(value, getattr)
+    read: Read
+    write: Write
 
     def fits(self, value: object) -> bool:
         """Tell whether it is an instance."""
         return isinstance(value, self.cls)
 
 
-@attrs.frozen(eq=False)
-class TypedTable:
-    """A `TypedDict`: to Python a dict like any other."""
+@attrs.frozen
+class Fields:
+    """The members of one kind of object."""
 
-    label: str
-    fields: Fields
+    fields: Sequence[Field]
+    converter: BaseConverter
+    """It has the hooks of their types."""
+    refuses_unknown: bool
+    noun: str = "field"
+    place: Callable[[str], str] = member
+    """Tells where in the object a member stands."""
 
-    def read(self, data: Any) -> dict[str, Any]:
-        """Read the items that are there."""
-        if not is_object(data):
-            raise mismatch(f"expected {self.label}")
-        return self.fields.read(data)
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all members."""
+        return frozenset(field.name for field in self.fields)
 
-    def write(self, value: Any) -> dict[str, Any]:
-        """Write the items; one that the type does not name is refused."""
-        if not self.fits(value):
-            raise refused(self.label, value)
-        written = self.fields.write(value, item_of)
-        if len(written) < len(value) and (unknown := self.fields.unknown(value)):
-            raise Mismatch(unknown)
-        return written
+    @property
+    def is_detailed(self) -> bool:
+        """Whether what is made of them tells the path of each fault."""
+        return self.converter.detailed_validation
 
-    def fits(self, value: object) -> bool:
-        """Tell whether it is a dict."""
-        return isinstance(value, dict)
+    @property
+    def names_unknown(self) -> bool:
+        """Whether cattrs looks for unknown members.
+
+        It makes a set of all members for that. Where only their presence counts, `_of_known` sees
+        it in half the time.
+        """
+        return self.is_detailed and self.refuses_unknown
 
 
-def item_of(table: Mapping[str, Any], name: str, default: Any) -> Any:
-    """Take a member of a table as `getattr` takes one of an object."""
-    return table.get(name, default)
+def class_record(label: str, cls: type, fields: Fields) -> Record:
+    """Make the shape of a class that is called with its fields.
+
+    An instance of a subclass crosses as the class that was declared.
+    """
+    return Record(
+        label,
+        cls,
+        _class_reader(label, cls, fields),
+        _checked(label, cls, _class_writer(cls, fields)),
+    )
+
+
+def table_record(label: str, fields: Fields) -> Record:
+    """Make the shape of a `TypedDict`: to Python a dict like any other."""
+    write = _checked(label, dict, _known_written(fields, members_writer(fields)))
+    return Record(label, dict, members_reader(label, fields), write)
+
+
+def members_reader(label: str, fields: Fields) -> Read:
+    """Make the function that reads the members of an object into a dict."""
+    structure = structure_table(
+        fields.fields, fields.converter, refuses_unknown=fields.names_unknown
+    )
+    if not fields.refuses_unknown:
+        structure = _of_known_parts(fields.names, structure)
+    return _guarded(label, fields, structure)
+
+
+def members_writer(fields: Fields) -> Write:
+    """Make the function that writes the members of a dict that has no others."""
+    if fields.is_detailed:
+        return _one_by_one(fields, _item_of)
+    return unstructure_table(fields.fields, fields.converter)
+
+
+def _class_reader(label: str, cls: type, fields: Fields) -> Read:
+    structure = structure_class(
+        cls, fields.fields, fields.converter, refuses_unknown=fields.names_unknown
+    )
+    is_bare = not fields.is_detailed and not fields.refuses_unknown
+    if is_bare and any(field.is_required for field in fields.fields):
+        return structure  # it looks for a key, so what is no object fails by itself
+    return _guarded(label, fields, structure)
+
+
+def _class_writer(cls: type, fields: Fields) -> Write:
+    if fields.is_detailed:
+        return _one_by_one(fields, getattr)
+    return unstructure_class(cls, fields.fields, fields.converter)
+
+
+def _guarded(label: str, fields: Fields, structure: Structure) -> Read:
+    if fields.is_detailed:
+        return _of_object(label, _told(label, fields, structure))
+    if fields.refuses_unknown:
+        return _of_known(label, fields.names, structure)
+    return _of_object(label, structure)
+
+
+def _of_object(label: str, structure: Structure) -> Read:
+    def read(data: Any, _: object = None) -> Any:
+        if type(data) is dict:
+            return structure(data, None)
+        raise mismatch(f"expected {label}")
+
+    return read
+
+
+def _of_known(label: str, names: frozenset[str], structure: Structure) -> Read:
+    def read(data: Any, _: object = None) -> Any:
+        if type(data) is dict and names.issuperset(data):  # pyright: ignore[reportUnknownArgumentType]
+            return structure(data, None)
+        raise mismatch(f"expected {label}")
+
+    return read
+
+
+def _of_known_parts(names: frozenset[str], structure: Structure) -> Structure:
+    # cattrs copies a table with whatever else is in it.
+    def read(data: dict[str, Any], _: object) -> Any:
+        if not names.issuperset(data):
+            data = {name: part for name, part in data.items() if name in names}
+        return structure(data, None)
+
+    return read
+
+
+def _told(label: str, fields: Fields, structure: Structure) -> Structure:
+    """Make faults of what cattrs found wrong."""
+
+    def read(data: dict[str, Any], _: object) -> Any:
+        try:
+            return structure(data, None)
+        except ClassValidationError as error:
+            raise Mismatch(_faults(label, fields, data, error)) from error
+
+    return read
+
+
+def _faults(
+    label: str, fields: Fields, data: Mapping[str, Any], error: ClassValidationError
+) -> list[Fault]:
+    of_members, of_all = error.group_exceptions()
+    faults: list[Fault] = []
+    for exc, note in of_members:
+        faults += _member_faults(fields.place, note.name, data, exc)
+    if fields.refuses_unknown:
+        faults += _unknown(fields, data)
+    # The constructor was called only if nothing of that was wrong.
+    return faults or [Fault("", _refusal(exc, label)) for exc in of_all]
+
+
+def _member_faults(
+    place: Callable[[str], str], name: str, data: Mapping[str, Any], exc: Exception
+) -> list[Fault]:
+    if name not in data:
+        return [Fault(member(name), "missing")]
+    if isinstance(exc, Mismatch):
+        return exc.within(place(name)).faults
+    raise exc
+
+
+def _unknown(fields: Fields, data: Iterable[Any]) -> list[Fault]:
+    """Name members that are none of these, as many as are reported."""
+    known = fields.names
+    names = islice((name for name in data if name not in known), MAX_FAULTS)
+    return [Fault(member(str(name)), f"unknown {fields.noun}") for name in names]
 
 
 def _refusal(error: Exception, label: str) -> str:
@@ -150,3 +210,54 @@ def _refusal(error: Exception, label: str) -> str:
     if isinstance(error, ValueError) and error.args and isinstance(error.args[0], str):
         return error.args[0][:MAX_MESSAGE]
     return f"refused by {label}"
+
+
+def _checked(label: str, cls: type, write: Write) -> Write:
+    def write_instance(value: Any) -> Any:
+        if isinstance(value, cls):
+            return write(value)
+        raise refused(label, value)
+
+    return write_instance
+
+
+def _known_written(fields: Fields, write: Write) -> Write:
+    names = fields.names
+
+    def write_known(table: dict[Any, Any]) -> Any:
+        if names.issuperset(table):
+            return write(table)
+        raise Mismatch(_unknown(fields, table))
+
+    return write_known
+
+
+def _one_by_one(fields: Fields, get: Callable[[Any, str, Any], Any]) -> Write:
+    """Write each member by itself, which tells whose fault it is, and leaves out each `OMIT`.
+
+    cattrs writes no function that would.
+    """
+    writers = [
+        (each, fields.converter.get_unstructure_hook(each.type, cache_result=False))
+        for each in fields.fields
+    ]
+
+    def write(value: Any) -> dict[str, Any]:
+        written: dict[str, Any] = {}
+        for field, write_member in writers:
+            part = get(value, field.attribute, OMIT)
+            if part is not OMIT:
+                try:
+                    written[field.name] = write_member(part)
+                except Mismatch as fault:
+                    raise fault.within(member(field.name)) from None
+            elif field.is_required:
+                raise mismatch("missing", member(field.name))
+        return written
+
+    return write
+
+
+def _item_of(table: Mapping[str, Any], name: str, default: Any) -> Any:
+    """Take a member of a table as `getattr` takes one of an object."""
+    return table.get(name, default)

@@ -44,7 +44,7 @@ def _matching(pattern: str, parse: Callable[[str], Any]) -> Callable[[str], Any]
     return parse_strictly
 
 
-def _read_none(data: Any) -> None:
+def _read_none(data: Any, _: object = None) -> None:
     if data is not None:
         raise mismatch("expected null")
 
@@ -54,7 +54,7 @@ def _write_none(value: Any) -> None:
         raise refused("None", value)
 
 
-def _read_bool(data: Any) -> bool:
+def _read_bool(data: Any, _: object = None) -> bool:
     if data is True or data is False:
         return data
     raise mismatch("expected bool")
@@ -70,7 +70,7 @@ def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _read_int(data: Any) -> int:
+def _read_int(data: Any, _: object = None) -> int:
     if type(data) is int:
         return check_digits(data)
     raise mismatch("expected int")
@@ -88,7 +88,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, float) or _is_int(value)
 
 
-def _read_float(data: Any) -> float:
+def _read_float(data: Any, _: object = None) -> float:
     if type(data) is float:
         return data
     if type(data) is int:
@@ -111,7 +111,7 @@ def _as_float(value: float) -> float:
         raise mismatch("expected float: too large") from error
 
 
-def _read_str(data: Any) -> str:
+def _read_str(data: Any, _: object = None) -> str:
     if type(data) is str:
         return data
     raise mismatch("expected str")
@@ -160,7 +160,7 @@ def _check_exponent(value: Decimal) -> Decimal:
     return value
 
 
-def _read_timedelta(data: Any) -> timedelta:
+def _read_timedelta(data: Any, _: object = None) -> timedelta:
     if type(data) is not int and type(data) is not float:
         raise mismatch("expected timedelta")
     try:

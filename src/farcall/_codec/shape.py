@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeGuard
+from typing import Any, Protocol, TypeAlias, TypeGuard
 
 import attrs
 
 from farcall._codec.faults import mismatch, refused
 
 _TEXTS = (str, bytes, bytearray, memoryview)
+
+
+class Read(Protocol):
+    """A hook that reads; cattrs gives it the type as well, which ours know already."""
+
+    def __call__(self, data: Any, _: Any = None, /) -> Any:
+        """Make the Python value."""
+        ...
+
+
+Write: TypeAlias = Callable[[Any], Any]
+"""A hook that writes."""
 
 
 class Shape(Protocol):
@@ -24,7 +36,7 @@ class Shape(Protocol):
         """The name of the type in messages."""
         ...
 
-    def read(self, data: Any, /) -> Any:
+    def read(self, data: Any, _: Any = None, /) -> Any:
         """Make the Python value.
 
         Raises:
@@ -75,8 +87,8 @@ class Plain:
     """A shape without parts."""
 
     label: str
-    read: Callable[[Any], Any]
-    write: Callable[[Any], Any]
+    read: Read
+    write: Write
     fits: Callable[[object], bool]
 
 
@@ -100,7 +112,7 @@ def as_text(
         text_of: Makes the text; raises ValueError for a value that has none.
     """
 
-    def read(data: Any) -> Any:
+    def read(data: Any, _: object = None) -> Any:
         if type(data) is not str:
             raise mismatch(f"expected {label}")
         try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Raw
 
 from farcall._codec.faults import Faults, Mismatch, mismatch
+from farcall._codec.passes import Passes
 from farcall._codec.shape import is_array, is_object
 from farcall._protocol.wire import MAX_DEPTH, UnreadableText, decode
 from farcall.errors import EncodeError
@@ -19,6 +19,11 @@ ENVELOPE_DEPTH = 4
 MAX_VALUE_DEPTH = MAX_DEPTH - ENVELOPE_DEPTH
 """Nesting of what is written, so that no message is deeper than peers read."""
 
+MAX_DETAILED = 16 * 1024
+"""Bytes of a text that is read again to tell what is wrong with it. That takes several times as
+long as reading it, and a peer decides how much is wrong."""
+
+_NOT_SEARCHED = f"not of its type; the place is told where there are at most {MAX_DETAILED} bytes"
 _TOO_DEEP = f"nested deeper than {MAX_VALUE_DEPTH} levels"
 
 T = TypeVar("T")
@@ -27,32 +32,43 @@ _anything = msgspec.json.Decoder(Any)
 _encoder = msgspec.json.Encoder()
 
 
-def decoded(read: Callable[[Any], T], text: bytes | Raw, at: str) -> T:
+def decoded(reading: Passes[T], text: bytes | Raw, at: str) -> T:
     """Read JSON and make a value of it.
 
     How deep the text nests was checked once, where its frame was read.
 
     Raises:
-        Faults: it is no JSON, or `read` finds a `Mismatch`.
+        Faults: it is no JSON, or `reading` does not take what it holds.
     """
     try:
-        return read(decode(_anything, text))
+        data = decode(_anything, text)
     except UnreadableText as error:
         raise Faults.one(at, f"not JSON: {error}") from error
+    try:
+        return reading.quick(data)
+    except Exception as error:  # whatever it is, the detailed pass tells it properly
+        if memoryview(text).nbytes > MAX_DETAILED:
+            raise Faults.one(at, _NOT_SEARCHED) from error
+    return _read_in_detail(reading, data, at)
+
+
+def _read_in_detail(reading: Passes[T], data: Any, at: str) -> T:
+    try:
+        return reading.detailed(data)
     except Mismatch as error:
         raise Faults(fault.within(at) for fault in error.faults) from error
     except RecursionError as error:
         raise Faults.one(at, "nested too deep") from error
 
 
-def encoded(write: Callable[[T], Any], value: T, at: str) -> bytes:
+def encoded(writing: Passes[Any], value: Any, at: str) -> bytes:
     """Make of a value what stands for it, and write that as JSON.
 
     Raises:
-        EncodeError: `write` finds a `Mismatch`, or the text would nest too deep.
+        EncodeError: `writing` does not take the value, or the text would nest too deep.
     """
     try:
-        data = write(value)
+        data = _written(writing, value)
         text = _encoder.encode(data)
         if text.count(b"[") + text.count(b"{") > MAX_VALUE_DEPTH:
             _check_depth(data)
@@ -61,6 +77,13 @@ def encoded(write: Callable[[T], Any], value: T, at: str) -> bytes:
     except RecursionError:
         raise EncodeError(f"{_TOO_DEEP} @ {at}") from None
     return text
+
+
+def _written(writing: Passes[Any], value: Any) -> Any:
+    try:
+        return writing.quick(value)
+    except Exception:  # noqa: BLE001  # whatever it is, the detailed pass tells it properly
+        return writing.detailed(value)
 
 
 def _check_depth(data: Any) -> None:

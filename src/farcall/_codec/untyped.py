@@ -10,7 +10,8 @@ from farcall._codec.anything import ANYTHING, Json
 from farcall._codec.codec import codec_of
 from farcall._codec.containers import convert, convert_table, in_order
 from farcall._codec.faults import mismatch, refused
-from farcall._codec.shape import Shape, is_table
+from farcall._codec.passes import Passes
+from farcall._codec.shape import Shape, Write, is_table
 from farcall._codec.text import decoded, encoded
 from farcall._contract.unsupported import UnsupportedType
 
@@ -23,7 +24,7 @@ def encode_untyped(value: object, *, at: str = "value") -> bytes:
     Raises:
         EncodeError: it, or a part of it, is neither.
     """
-    return encoded(_write, value, at)
+    return encoded(_WRITING, value, at)
 
 
 def decode_json(text: bytes | Raw, *, at: str = "value") -> Json:
@@ -32,26 +33,28 @@ def decode_json(text: bytes | Raw, *, at: str = "value") -> Json:
     Raises:
         Faults: the text is no JSON.
     """
-    value: Json = decoded(ANYTHING.read, text, at)
+    value: Json = decoded(_READING, text, at)
     return value
 
 
-def _write(value: Any) -> Any:
-    if is_table(value):
-        return convert_table(_write_key, _write, value)
-    if _is_array(value):
-        return convert(_write, value)
-    if _is_set(value):
-        return in_order(convert(_write, value))
-    if isinstance(value, _PLAIN):
-        return ANYTHING.write(value)
-    return _shape_of(value).write(value)
+def _writer(is_detailed: bool) -> Write:
+    def write(value: Any) -> Any:
+        if is_table(value):
+            return convert_table(write_key, write, value)
+        if _is_array(value):
+            return convert(write, value)
+        if _is_set(value):
+            return in_order(convert(write, value))
+        if isinstance(value, _PLAIN):
+            return ANYTHING.write(value)
+        return _shape_of(value, is_detailed).write(value)
 
+    def write_key(key: Any) -> str:
+        if isinstance(written := write(key), str):
+            return written
+        raise refused("text as a key", key)
 
-def _write_key(key: Any) -> str:
-    if isinstance(written := _write(key), str):
-        return written
-    raise refused("text as a key", key)
+    return write
 
 
 def _is_array(value: object) -> TypeGuard[list[Any] | tuple[Any, ...]]:
@@ -63,8 +66,12 @@ def _is_set(value: object) -> TypeGuard[set[Any] | frozenset[Any]]:
     return isinstance(value, set | frozenset)
 
 
-def _shape_of(value: object) -> Shape:
+def _shape_of(value: object, is_detailed: bool) -> Shape:
     try:
-        return codec_of(type(value)).strict
+        return codec_of(type(value)).shape(is_detailed=is_detailed)
     except UnsupportedType as error:
         raise mismatch(str(error)) from error
+
+
+_WRITING = Passes(_writer)
+_READING = Passes(lambda _: ANYTHING.read)

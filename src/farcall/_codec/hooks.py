@@ -1,16 +1,24 @@
-"""From a type, as data, to the shape that carries its values."""
+"""The hooks of a type, made from what the contract says about it.
+
+cattrs would dispatch on annotations. Ours dispatches on the contract's description of a type
+instead, so that what a contract says and what the codec accepts cannot differ, and with hooks
+that are strict.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from functools import cached_property
 
 import attrs
+from cattrs import BaseConverter
 
 from farcall._codec.choices import Readable, Records, Union, Values, specificity
 from farcall._codec.constants import constants
 from farcall._codec.containers import Array, Table, Tuple
-from farcall._codec.records import Field, Fields, Record, TypedTable
+from farcall._codec.generated import Field, converter_of
+from farcall._codec.records import Fields, Record, class_record, table_record
 from farcall._codec.scalars import SCALARS
 from farcall._codec.shape import Shape
 from farcall._contract.algebra import fields_of, target
@@ -44,15 +52,24 @@ _CLASS_OF_FORM: Mapping[Form, type] = {
 
 
 @attrs.frozen
-class Compiler:
-    """Makes shapes of the types of one set of definitions."""
+class Hooks:
+    """Makes the hooks of the types of one set of definitions."""
 
     definitions: Definitions
     refuses_unknown: bool
     """Whether records refuse fields that they do not know."""
-    _records: dict[Ref, Record | TypedTable] = attrs.field(
-        factory=dict[Ref, "Record | TypedTable"], init=False
-    )
+    is_detailed: bool
+    """Whether records tell the path of each fault."""
+    _records: dict[Ref, Record] = attrs.field(factory=dict[Ref, Record], init=False)
+
+    @cached_property
+    def converter(self) -> BaseConverter:
+        """What cattrs asks for the hooks of a type."""
+        return converter_of(
+            lambda spec: self.shape(spec).read,
+            lambda spec: self.shape(spec).write,
+            is_detailed=self.is_detailed,
+        )
 
     def shape(self, spec: TypeSpec) -> Shape:
         """Make the shape of a type without type variables."""
@@ -93,35 +110,40 @@ class Compiler:
         enum: type[Enum] = self.definitions.class_of(spec.name)
         return constants(spec.name, [(enum[name], value) for name, value in spec.members])
 
-    def _record(self, ref: Ref) -> Record | TypedTable:
-        if ref in self._records:
-            return self._records[ref]
-        record = self.definitions[ref.name]
-        assert isinstance(record, RecordSpec)
-        cls = self.definitions.class_of(ref.name)
-        fields = Fields(self.refuses_unknown)
-        shape = (
-            TypedTable(ref.name, fields)
-            if record.kind == "typeddict"
-            else Record(ref.name, cls, fields)
-        )
-        self._records[ref] = shape
-        fields.fill(self._fields(cls, record, ref.arguments))
-        return shape
+    def _record(self, ref: Ref) -> Record:
+        if ref not in self._records:
+            record = self.definitions[ref.name]
+            assert isinstance(record, RecordSpec)
+            cls = self.definitions.class_of(ref.name)
+            self._records[ref] = self._later(ref, dict if record.kind == "typeddict" else cls)
+            self._records[ref] = self._define(record, cls, ref.arguments)
+        return self._records[ref]
 
-    def _fields(
-        self, cls: type, record: RecordSpec, arguments: tuple[TypeSpec, ...]
-    ) -> Sequence[Field]:
+    def _later(self, ref: Ref, cls: type) -> Record:
+        """Stand for a record that is being made, where it contains itself."""
+        records = self._records
+        return Record(
+            ref.name,
+            cls,
+            lambda data, _=None: records[ref].read(data),
+            lambda value: records[ref].write(value),  # noqa: PLW0108  # not now, but when called
+        )
+
+    def _define(self, record: RecordSpec, cls: type, arguments: tuple[TypeSpec, ...]) -> Record:
         attributes = attribute_names(cls)
-        return [
+        members = [
             Field(
                 field.name,
                 attributes.get(field.name, field.name),
-                self.shape(field.type),
+                field.type,
                 field.default is None,
             )
             for field in fields_of(record, arguments)
         ]
+        fields = Fields(members, self.converter, self.refuses_unknown)
+        if record.kind == "typeddict":
+            return table_record(record.name, fields)
+        return class_record(record.name, cls, fields)
 
     def _union(self, union: UnionOf) -> Shape:
         choice = choose(union, self.definitions)

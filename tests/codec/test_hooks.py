@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from farcall._codec.compiler import Compiler
+from farcall._codec.hooks import Hooks
 from farcall._codec.scalars import SCALARS
 from farcall._codec.shape import Shape
 from farcall._contract.definitions import Definitions
@@ -24,7 +24,7 @@ class Tree:
 def shape_of(annotation: Any) -> Shape:
     definitions = Definitions()
     spec = describe(annotation, definitions)
-    return Compiler(definitions, refuses_unknown=True).shape(spec)
+    return Hooks(definitions, refuses_unknown=True, is_detailed=False).shape(spec)
 
 
 def test_scalars_are_shared() -> None:
@@ -41,9 +41,9 @@ def test_one_shape_for_each_record() -> None:
     """A record that stands in a type twice has one shape."""
     definitions = Definitions()
     spec = describe(Tree, definitions)
-    compiler = Compiler(definitions, refuses_unknown=False)
+    hooks = Hooks(definitions, refuses_unknown=False, is_detailed=False)
 
-    assert compiler.shape(spec) is compiler.shape(spec)
+    assert hooks.shape(spec) is hooks.shape(spec)
 
 
 @pytest.mark.parametrize(
@@ -73,4 +73,4 @@ def test_union_fits() -> None:
 def test_variable() -> None:
     """A variable has no shape; arguments are put in before."""
     with pytest.raises(AssertionError, match="has no argument"):
-        Compiler(Definitions(), refuses_unknown=True).shape(Parameter("T"))
+        Hooks(Definitions(), refuses_unknown=True, is_detailed=False).shape(Parameter("T"))
