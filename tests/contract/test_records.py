@@ -190,9 +190,24 @@ class Shadowing(ApplicationError):
     args: int  # type: ignore[assignment]
 
 
+class Undecorated(ApplicationError):
+    symbol: str
+
+
+class Derived(Quote):
+    size: int
+
+
+class DerivedData(Plain):
+    size: int
+
+
 @pytest.mark.parametrize(
     ("cls", "problem"),
     [
+        (Undecorated, "'symbol' is annotated and yet no field"),
+        (Derived, "'size' is annotated and yet no field"),
+        (DerivedData, "'size' is annotated and yet no field"),
         (Hidden, "the name 'Decimal' in its annotations is not defined in "),
         (Nonsense, "its annotations cannot be evaluated (unsupported operand"),
         (Seeded, "its constructor does not take its fields"),

@@ -403,6 +403,9 @@ OtherQuote = attrs.make_class("Quote", {"a": attrs.field(type=int)})
             "Callable[[int], str] is no type that crosses the wire;"
             " use an attrs class of such types",
         ),
+        (any, "<built-in function any> is no type that crosses the wire; use Any"),
+        (datetime, "datetime is a module; name a class in it"),
+        (Literal[1.5], "1.5 cannot stand in a Literal; use None, bool, int, str, bytes or Enum"),
         (complex, "complex is no type that crosses the wire; use an attrs class of such types"),
         (bytearray, "bytearray is no type that crosses the wire; use bytes"),
         (

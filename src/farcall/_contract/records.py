@@ -5,7 +5,17 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Iterator
-from typing import Any, Literal, NotRequired, Required, TypeAlias, get_origin, get_type_hints
+from itertools import takewhile
+from typing import (
+    Any,
+    ClassVar,
+    Literal,
+    NotRequired,
+    Required,
+    TypeAlias,
+    get_origin,
+    get_type_hints,
+)
 
 import attrs
 
@@ -68,6 +78,7 @@ def read_fields(cls: type) -> tuple[Field, ...]:
         UnsupportedType: a record could not be made again out of what its fields hold.
     """
     hints = resolve_hints(cls)
+    _check_decorated(cls, hints)
     match kind_of(cls):
         case "typeddict":
             return tuple(_typeddict_fields(cls, hints))
@@ -197,6 +208,25 @@ def _no_fields(cls: type) -> tuple[Field, ...]:
             cls.__name__,
         )
     return ()
+
+
+def _check_decorated(cls: type[Any], hints: dict[str, Any]) -> None:
+    """Refuse fields that were only annotated: whoever inherits from a record must say so again."""
+    if kind_of(cls) not in ("attrs", "dataclass", "error"):
+        return
+    undecorated = takewhile(lambda base: not _MADE.intersection(vars(base)), cls.__mro__)
+    for name in (name for base in undecorated for name in inspect.get_annotations(base)):
+        if get_origin(hints[name]) is not ClassVar and not hasattr(ApplicationError, name):
+            decorator = "@dataclass" if dataclasses.is_dataclass(cls) else "@attrs.define"
+            raise UnsupportedType(
+                f"{name!r} is annotated and yet no field, for nothing made it one",
+                f"put {decorator} on the class",
+                cls.__name__,
+            )
+
+
+_MADE = frozenset({"__attrs_attrs__", "__dataclass_fields__"})
+"""What attrs and dataclass leave in a class, and not in what inherits from it."""
 
 
 def _check_constructor(cls: type, fields: tuple[Field, ...]) -> None:

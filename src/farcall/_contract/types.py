@@ -96,6 +96,7 @@ _FIXES: Mapping[Any, str] = {
     collections.defaultdict: "use dict[...]",
     bytearray: "use bytes",
     memoryview: "use bytes",
+    any: "use Any",
 }
 
 
@@ -166,8 +167,11 @@ class _Scope:
         if isinstance(value, Enum):
             self._named(type(value))
             return EnumMember(type(value).__name__, value.name)
-        assert value is None or isinstance(value, bool | int | str | bytes)
-        return value
+        if value is None or isinstance(value, bool | int | str | bytes):
+            return value
+        raise self._unsupported(
+            f"{value!r} cannot stand in a Literal", "use None, bool, int, str, bytes or Enum"
+        )
 
     def _collection(self, annotation: Any) -> TypeSpec | None:
         origin, arguments = get_origin(annotation), get_args(annotation)
@@ -304,10 +308,12 @@ class _Scope:
         )
 
     def _no_such_type(self, annotation: object) -> UnsupportedType:
-        cls, fix = get_origin(annotation) or annotation, "use an attrs class of such types"
+        if isinstance(annotation, types.ModuleType):
+            return self._unsupported(f"{annotation.__name__} is a module", "name a class in it")
+        named, fix = get_origin(annotation) or annotation, "use an attrs class of such types"
         return self._unsupported(
             f"{inspect.formatannotation(annotation)} is no type that crosses the wire",
-            _FIXES.get(cls, fix) if inspect.isclass(cls) else fix,
+            _FIXES.get(named, fix) if isinstance(named, abc.Hashable) else fix,
         )
 
     def _unsupported(self, problem: str, fix: str) -> UnsupportedType:

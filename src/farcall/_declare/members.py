@@ -13,7 +13,7 @@ import attrs
 
 from farcall._declare.annotations import Scope, without_class_var
 from farcall._declare.marks import Marks, function_within, marks_of
-from farcall._declare.reading import Reading, read_function
+from farcall._declare.reading import Reading, read_function, takes_anything
 from farcall._declare.rules import Rule
 from farcall._declare.signals import SignalReading, read_signal
 from farcall._declare.sites import site_of_attribute
@@ -122,6 +122,12 @@ class _Body:
                 f"a public {kind} cannot be an endpoint",
                 f"Write a method in its place, or keep it off the wire {_way_off(value)}",
             )
+        if value.__name__ != attribute and takes_anything(value):
+            raise site_of_attribute(self.cls, attribute).error(
+                Rule.VARIADIC,
+                f"a decorator put {value.__name__} in its place, which takes any arguments",
+                "Put @functools.wraps(...) there, which tells the parameters of the method",
+            )
         reading = read_function(value, attribute, marks, self.scope)
         if marks.kind == "background":
             check_background(reading)
@@ -133,7 +139,7 @@ class _Body:
             raise site_of_attribute(self.cls, attribute).error(
                 Rule.PRIVATE_MEMBER,
                 "a name with a leading underscore stays off the wire",
-                f"Call it {attribute.lstrip('_')}, or take the declaration away",
+                f"Call it {attribute.strip('_')}, or take the declaration away",
             )
 
 

@@ -90,6 +90,12 @@ def is_async(function: Callable[..., Any]) -> bool:
     return any(map(inspect.iscoroutinefunction, (function, inspect.unwrap(function))))
 
 
+def takes_anything(function: Callable[..., Any]) -> bool:
+    """Say whether a function has ``*args`` or ``**kwargs``."""
+    parameters = inspect.signature(function).parameters.values()
+    return any(each.kind not in _ROLES for each in parameters)
+
+
 @attrs.frozen
 class _Reader:
     function: Callable[..., Any]

@@ -1,0 +1,14 @@
+"""An annotation alone makes no field."""
+
+from farcall import ApplicationError, method, service
+
+
+class UnknownSymbol(ApplicationError):
+    symbol: str
+
+
+@service
+class Market:
+    @method(raises=[UnknownSymbol])
+    async def quote(self, symbol: str) -> float:
+        raise UnknownSymbol(symbol)
