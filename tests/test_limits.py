@@ -5,18 +5,22 @@ A limit that would need much time or many peers is set to little; its default is
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import resource
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 import attrs
 import pytest
 import trio
+import trio.testing
 
 import farcall
 from farcall import Limits, service
+from tests.ends import wait_until
 from tests.websocket.sockets import CONTINUATION, TEXT, Raw, close_frame, frame
 
 ROOT = Path(__file__).parent.parent
@@ -57,13 +61,20 @@ async def serving(limits: Limits) -> AsyncIterator[farcall.Server]:
 
 
 @asynccontextmanager
-async def raw_peer(server: farcall.Server, *, opened: bool = True) -> AsyncIterator[Raw]:
-    """Connect in bytes; behind an opening handshake unless told otherwise."""
+async def silent(server: farcall.Server) -> AsyncIterator[Raw]:
+    """Connect, and wait until the handshake is under way."""
+    async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        yield Raw(stream)
+
+
+@asynccontextmanager
+async def raw_peer(server: farcall.Server) -> AsyncIterator[Raw]:
+    """Connect in bytes, behind an opening handshake."""
     async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
         raw = Raw(stream)
-        if opened:
-            await raw.send(REQUEST)
-            await raw.read_head()
+        await raw.send(REQUEST)
+        await raw.read_head()
         yield raw
 
 
@@ -156,13 +167,115 @@ async def test_limit_incomplete_seconds() -> None:
 async def test_limit_handshake_seconds() -> None:
     """A peer has so long to open its connection, and all the time after that."""
     async with serving(Limits(handshake_seconds=0.05)) as server:
-        async with raw_peer(server) as good, raw_peer(server, opened=False) as slow:
+        async with raw_peer(server) as good, silent(server) as slow:
             await slow.send(REQUEST[:-1])
 
             assert await slow.read_to_end() == b""
 
             await good.send(frame(TEXT, call_of(100)))
             await good.expect(result_of(100))
+
+
+async def test_limit_pending_handshakes() -> None:
+    """So many peers may be silent at once; one more costs the oldest of them its connection."""
+    async with serving(Limits(pending_handshakes=2)) as server:
+        async with raw_peer(server) as opened, silent(server) as oldest, silent(server) as second:
+            async with silent(server) as newest:
+                assert await oldest.read_to_end() == b""
+
+                for raw in (second, newest):
+                    await raw.send(REQUEST)
+                    assert (await raw.read_head()).startswith(b"HTTP/1.1 101 ")
+                await opened.send(frame(TEXT, call_of(100)))
+                await opened.expect(result_of(100))
+
+
+async def test_limit_headers() -> None:
+    """A request of so many headers is taken, one more is answered with 431."""
+    await check_head(Limits(headers=6), b"X: 1", b"Y: 1", limit="headers")
+
+
+async def test_limit_header_line() -> None:
+    """A header of so many bytes is taken, one more is answered with 431."""
+    line = b"X: ".ljust(100, b"x")
+    await check_head(Limits(header_line=100), line, line + b"x", limit="header_line")
+
+
+async def test_limit_head() -> None:
+    """A request of so many bytes is taken, one more is answered with 431."""
+    line = b"X: ".ljust(500 - len(REQUEST) - 2, b"x")
+    await check_head(Limits(head=500), line, line + b"x", limit="head")
+
+
+async def check_head(limits: Limits, right: bytes, wrong: bytes, *, limit: str) -> None:
+    """Check that a header is taken, and another one, or the two together, refused."""
+    async with serving(limits) as server:
+        async with silent(server) as good, silent(server) as bad:
+            await good.send(REQUEST[:-2] + right + b"\r\n\r\n")
+            assert (await good.read_head()).startswith(b"HTTP/1.1 101 ")
+
+            both = right + b"\r\n" + wrong if limit == "headers" else wrong
+            await bad.send(REQUEST[:-2] + both + b"\r\n\r\n")
+            answer = await bad.read_to_end()
+            assert answer.startswith(b"HTTP/1.1 431 ")
+            assert answer.endswith(b"(the limit %s)\n" % limit.encode())
+
+
+async def test_limit_connections() -> None:
+    """So many connections may be open, one more gets 503; a place that is left can be taken."""
+    async with serving(Limits(connections=2)) as server:
+        async with raw_peer(server) as good:
+            async with raw_peer(server):
+                await check_full(server, "connections")
+            await wait_until(lambda: server.statistics().connections == 1)
+            async with farcall.connect(server.url) as session:
+                assert await session.call("Echo.say", "a") == "a"
+            await good.send(frame(TEXT, call_of(100)))
+            await good.expect(result_of(100))
+
+
+async def test_limit_descriptor_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open connections take no more than their share of the descriptors of the process."""
+    monkeypatch.setattr("farcall._server.descriptor_limit", lambda: 10)
+    async with serving(Limits(descriptor_share=0.2)) as server:
+        async with raw_peer(server), raw_peer(server):
+            await check_full(server, "descriptor_share")
+
+
+async def check_full(server: farcall.Server, limit: str) -> None:
+    with pytest.raises(farcall.ConnectFailed, match=rf"503: .*\(the limit {limit}\)") as caught:
+        async with farcall.connect(server.url):
+            pass
+    assert caught.value.status == 503
+
+
+async def test_the_accept_loop_outlives_a_lack_of_descriptors(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Who connects while the process has none left is served when it has some again."""
+    async with serving(Limits()) as server:
+        with trio.socket.socket() as peer:
+            with descriptors_up_to(peer.fileno()):
+                await peer.connect(("127.0.0.1", server.port))
+                await wait_until(lambda: "accept" in caplog.text)
+            raw = Raw(trio.SocketStream(peer))
+            await raw.send(REQUEST)
+            assert (await raw.read_head()).startswith(b"HTTP/1.1 101 ")
+
+
+@contextmanager
+def descriptors_up_to(last: int) -> Iterator[None]:
+    """Let this process make no new descriptor, once those up to `last` are taken."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as taken:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (last + 1, hard))
+        try:
+            with suppress(OSError):
+                while True:
+                    taken.callback(os.close, os.dup(0))
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def test_limit_handshake_seconds_of_a_client() -> None:

@@ -122,7 +122,9 @@ async def _greet(link: Link, url: str) -> None:
         problem = f"{url} did not answer the hello in {HELLO_SECONDS:g} s"
         raise ConnectFailed(f"{problem}; {hint}") from None
     except FarcallError as error:
-        raise ConnectFailed(f"{url} ended the connection at the hello: {error}; {hint}") from None
+        code = None if link.close_reason is None else link.close_reason.code
+        problem = f"{url} ended the connection at the hello: {error}; {hint}"
+        raise ConnectFailed(problem, code=code) from None
 
 
 @overload
@@ -252,7 +254,8 @@ async def _dial(target: WebSocketUrl, limits: Limits, headers: Mapping[str, str]
     except OSError as error:
         raise ConnectFailed(f"{target.shown}: {_reason(error)}") from error
     except ConnectFailed as error:
-        raise ConnectFailed(f"{target.shown}: {error}") from error.__cause__
+        problem = f"{target.shown}: {error}"
+        raise ConnectFailed(problem, status=error.status) from error.__cause__
 
 
 def _reason(error: BaseException) -> str:

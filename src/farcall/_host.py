@@ -41,6 +41,8 @@ class ServerStatistics:
     """Links that ever did."""
     calls: int
     """Calls in flight, subscriptions included."""
+    pending: int = 0
+    """Handshakes under way."""
 
 
 class Host:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import attrs
-from attrs.validators import and_, gt, instance_of, optional
+from attrs.validators import and_, gt, instance_of, lt, optional
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -69,6 +69,27 @@ class Limits:
     """In a server from the connection to the end of its handshake, with TLS and whatever decides
     who may come in; a peer that needs longer holds a descriptor for nothing, and is hung up on. In
     a client for name, connection, TLS and handshake; over it `ConnectFailed` is raised."""
+
+    pending_handshakes: int = _count(1000)
+    """Connections whose handshake is under way, and never more than half of the descriptors that
+    `descriptor_share` leaves. Over it the oldest one is dropped, so that peers who say nothing
+    keep nobody out."""
+
+    headers: int = _count(64)
+    """Header fields of a request; over it the answer is 431."""
+
+    header_line: int = _count(8 * KIB)
+    """Bytes of the first line of a request, and of each header; over it the answer is 431."""
+
+    head: int = _count(16 * KIB)
+    """Bytes of a request with all its headers; over it the answer is 431."""
+
+    connections: int = _count(10_000)
+    """Open connections; over it the answer is 503."""
+
+    descriptor_share: float = attrs.field(default=0.8, validator=and_(gt(0), lt(1)))
+    """Of the descriptors that the process may have (RLIMIT_NOFILE when `serve` begins), what open
+    connections may take; over it the answer is 503."""
 
     def messages_in_server(self) -> MessageLimits:
         """Give what a server lets a peer send."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 import attrs
@@ -15,11 +15,12 @@ from farcall._call import Interceptor
 from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import CANCEL_GRACE
 from farcall._dispatch import Serving
+from farcall._door import Door
 from farcall._host import Host, ServerStatistics, Services
+from farcall._http import Gate
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._nursery import open_owned_nursery
-from farcall._transport import Endpoint
-from farcall._websocket import Rejection, accept_websocket
+from farcall._room import Room, descriptor_limit
 
 logger = logging.getLogger("farcall")
 
@@ -38,8 +39,9 @@ class Server:
     Made by `serve` alone.
     """
 
-    def __init__(self, host: Host, listeners: list[trio.SocketListener]) -> None:
+    def __init__(self, host: Host, room: Room, listeners: list[trio.SocketListener]) -> None:
         self._host = host
+        self._room = room
         self._listeners = listeners
         self._shutdown = trio.Event()
         self._closed = trio.Event()
@@ -65,7 +67,7 @@ class Server:
 
     def statistics(self) -> ServerStatistics:
         """Take a snapshot."""
-        return self._host.statistics()
+        return attrs.evolve(self._host.statistics(), pending=self._room.pending)
 
     def shutdown(self) -> None:
         """Begin the end: accept no more, drain, and let `serve` return. Never blocks."""
@@ -89,35 +91,6 @@ class Server:
         self._closed.set()
 
 
-@attrs.frozen
-class _Door:
-    """What happens to each connection that comes in."""
-
-    host: Host
-    limits: Limits
-
-    def admit(self, endpoint: Endpoint) -> Rejection | None:
-        """Let in who asks for a path that is served."""
-        if endpoint.path in self.host.paths:
-            return None
-        return Rejection(404, "nothing is served at this path")
-
-    async def enter(self, stream: trio.SocketStream) -> None:
-        """Serve one connection; nothing that it brings harms another one, or the server."""
-        try:
-            transport = None
-            with trio.move_on_after(self.limits.handshake_seconds):
-                transport = await accept_websocket(
-                    stream, admit=self.admit, limits=self.limits.messages_in_server()
-                )
-            if transport is not None:
-                await self.host.serve_link(transport)
-        except Exception:  # a defect of ours: it ends this connection, and is told
-            logger.exception("a connection failed")
-        finally:
-            await trio.aclose_forcefully(stream)
-
-
 async def serve(
     services: Services,
     port: int,
@@ -126,6 +99,8 @@ async def serve(
     interceptors: Sequence[Interceptor] = (),
     max_call_seconds: float = math.inf,
     cancel_grace: float = CANCEL_GRACE,
+    allowed_origins: Collection[str] = (),
+    allowed_hosts: Collection[str] = (),
     limits: Limits = DEFAULT_LIMITS,
     drain_seconds: float = DRAIN_SECONDS,
     heartbeat: Heartbeat = DEFAULT_HEARTBEAT,
@@ -144,6 +119,11 @@ async def serve(
         max_call_seconds: For each call; over it the handler is cancelled, and its caller gets
             `DeadlineExceeded`.
         cancel_grace: Seconds for which a cancelled call of a client waits for its answer.
+        allowed_origins: Whose pages may connect beside those of this server: origins such as
+            ``https://example.com``, or ``null``. Peers that are no browsers send none.
+        allowed_hosts: Under which names a server on a loopback address is known, beside localhost
+            and that address: ``example.com``, or with its port. It is for proxies on the same
+            machine that pass on the name which they were called by.
         limits: What peers may cost.
         drain_seconds: For running calls, after `Server.shutdown`.
         heartbeat: When a silent peer is pinged, and when it is given up.
@@ -152,6 +132,7 @@ async def serve(
     Raises:
         OSError: it cannot listen there; says where.
         DeclarationError: something served is no service, or a name is offered twice.
+        ValueError: a path, an origin or a host is none.
         Exception: what a ``@background`` method raised, as it is.
 
     Resources:
@@ -160,6 +141,7 @@ async def serve(
     Cancellation:
         Every link is cut, and every handler cancelled, at once.
     """
+    gate = Gate.of(allowed_origins, allowed_hosts)
     served = Host(
         services,
         Serving(tuple(interceptors), max_call_seconds),
@@ -168,8 +150,9 @@ async def serve(
         cancel_grace=cancel_grace,
     )
     listeners = await _listen(host, port)
-    server = Server(served, listeners)
-    door = _Door(served, limits)
+    room = Room.of(limits, descriptor_limit())
+    server = Server(served, room, listeners)
+    door = Door(served, limits, room, gate)
     try:
         async with open_owned_nursery() as nursery:
             served.start_background(nursery)
@@ -188,7 +171,7 @@ async def serve(
 
 async def _accept(
     scope: trio.CancelScope,
-    door: _Door,
+    door: Door,
     listeners: list[trio.SocketListener],
     handlers: trio.Nursery,
 ) -> None:

@@ -15,7 +15,7 @@
     │   └── InternalError                    -32603  .id: where to look in the server's log
     ├── ApplicationError                     declared by a service; crosses as itself
     ├── ConnectionLost(sent)                 the link ended first (also trio.BrokenResourceError)
-    ├── ConnectFailed                        no link could be made
+    ├── ConnectFailed(reason)                no link could be made  .status, .code
     ├── InvalidResult                        the answer is not what the contract promises
     ├── EncodeError                          a value cannot cross the wire; nothing was sent
     ├── SignalLagged(missed)                 a subscriber was too slow
@@ -233,7 +233,20 @@ class ConnectionLost(FarcallError, trio.BrokenResourceError):
 
 
 class ConnectFailed(FarcallError):
-    """Say that no connection could be made, and why."""
+    """Say that no connection could be made, and why.
+
+    Args:
+        reason: One sentence.
+        status: Of HTTP, where the server answered with one: 401, 403 and 404 tell that another
+            try makes no sense.
+        code: Of the Close frame, where the server ended the connection at the hello.
+    """
+
+    def __init__(self, reason: str, *, status: int | None = None, code: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+        self.code = code
 
 
 class InvalidResult(FarcallError):

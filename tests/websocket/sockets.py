@@ -10,14 +10,10 @@ from hashlib import sha1
 
 import trio
 
+from farcall._http import read_request
 from farcall._limits import Limits, MessageLimits
 from farcall._transport import Endpoint, Transport
-from farcall._websocket import (
-    Rejection,
-    WebSocketTransport,
-    accept_websocket,
-    connect_websocket,
-)
+from farcall._websocket import Line, Upgrade, WebSocketTransport, Wire, connect_websocket
 
 REQUEST = (
     b"GET /chat?token=1 HTTP/1.1\r\n"
@@ -51,8 +47,12 @@ def close_frame(code: int, reason: str = "", *, masked: bool = True) -> bytes:
     return frame(CLOSE, struct.pack("!H", code) + reason.encode(), masked=masked)
 
 
-def admit_all(_endpoint: Endpoint) -> Rejection | None:
-    return None
+async def accept(stream: trio.SocketStream, limits: MessageLimits = SMALL) -> WebSocketTransport:
+    """Open a WebSocket to whoever asks."""
+    wire = Wire(stream)
+    request = await read_request(wire, Limits())
+    endpoint = Endpoint(wire.local, wire.peer, request.path, request.query, request.headers)
+    return await Upgrade.of(request).accept(Line.plain(wire), endpoint, limits)
 
 
 @asynccontextmanager
@@ -73,16 +73,15 @@ async def open_pair(
     """Open a WebSocket between two transports."""
     limits = Limits(message=max_message).messages_in_server()
     async with open_sockets() as (near, far):
-        accepted: list[WebSocketTransport | None] = []
+        accepted: list[WebSocketTransport] = []
 
-        async def accept() -> None:
-            accepted.append(await accept_websocket(far, admit=admit_all, limits=limits))
+        async def accept_one() -> None:
+            accepted.append(await accept(far, limits))
 
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(accept)
+            nursery.start_soon(accept_one)
             client = await connect_websocket(near, "localhost", target, limits=limits)
         (server,) = accepted
-        assert server is not None
         yield client, server
 
 
@@ -133,8 +132,7 @@ async def open_raw_client(
     async with open_sockets() as (near, far):
         raw = Raw(near)
         await raw.send(REQUEST, *early)
-        server = await accept_websocket(far, admit=admit_all, limits=limits)
-        assert server is not None
+        server = await accept(far, limits)
         await raw.read_head()
         yield raw, server
 

@@ -2,23 +2,22 @@
 
 `handshake` opens a link, `transport` is what the rest of farcall sees of it; below that stand
 `connection`, which is trio-websocket's as we need it, `assembly`, which puts its messages together,
-and `wire`, the socket.
+`line`, with or without TLS, and `wire`, the socket.
 """
 
 from __future__ import annotations
 
-from farcall._websocket.handshake import (
-    Admit,
-    Rejection,
-    accept_websocket,
-    connect_websocket,
-)
+from farcall._websocket.handshake import Upgrade, connect_websocket
+from farcall._websocket.line import Line, accept_tls
 from farcall._websocket.transport import WebSocketTransport
+from farcall._websocket.wire import LOST, Wire
 
 __all__ = [
-    "Admit",
-    "Rejection",
+    "LOST",
+    "Line",
+    "Upgrade",
     "WebSocketTransport",
-    "accept_websocket",
+    "Wire",
+    "accept_tls",
     "connect_websocket",
 ]

@@ -45,7 +45,8 @@ from farcall._transport import (
     logger,
 )
 from farcall._websocket.assembly import Assembly, Refused
-from farcall._websocket.wire import LOST, Wire
+from farcall._websocket.line import Line
+from farcall._websocket.wire import LOST
 from farcall.errors import CloseCode
 
 RECEIVE_BYTES: Final = 64 * 1024
@@ -57,10 +58,10 @@ PayloadT = TypeVar("PayloadT", str | bytes, bytes)
 class GuardedConnection(WebSocketConnection):
     """An open WebSocket."""
 
-    def __init__(self, wire: Wire, protocol: wsproto.WSConnection, limits: MessageLimits) -> None:
-        super().__init__(wire, protocol, host="", path="", receive_buffer_size=RECEIVE_BYTES)
+    def __init__(self, line: Line, protocol: wsproto.WSConnection, limits: MessageLimits) -> None:
+        super().__init__(line.stream, protocol, host="", path="", receive_buffer_size=RECEIVE_BYTES)
         self._initial_request = None  # the handshake is over
-        self._wire = wire
+        self._wire = line.wire
         self._assembly = Assembly(limits)
         self._incomplete_seconds = limits.incomplete_seconds
         self._receiver: Receiver  # from `read`, which alone makes events

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TypeAlias
 
 import trio
@@ -24,10 +25,15 @@ class Wire(trio.abc.HalfCloseableStream):
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
-        self.local = _address(stream.socket.getsockname)
+        local, peer = _name(stream.socket.getsockname), _name(stream.socket.getpeername)
+        self.local = _address(local)
         """The address of this side, as text."""
-        self.peer = _address(stream.socket.getpeername)
+        self.peer = _address(peer)
         """The address of the other side, as text."""
+        self.local_ip = _ip(local)
+        """The same without its port; None for a Unix socket."""
+        self.peer_ip = _ip(peer)
+        """The same of the other side; None also for a peer that has gone already."""
         self.received_at = trio.current_time()
         """When the last byte came, on Trio's clock."""
         self.has_stalled = False
@@ -93,11 +99,18 @@ LOST = (trio.BrokenResourceError, trio.ClosedResourceError)
 """What a stream raises when the link ends, by the peer or by ourselves."""
 
 
-def _address(ask: Callable[[], _SocketName]) -> str:
+def _name(ask: Callable[[], _SocketName]) -> _SocketName:
     try:
-        name = ask()
+        return ask()
     except OSError:
         return "unknown"  # the peer of a connection just accepted may have gone already
+
+
+def _ip(name: _SocketName) -> IPv4Address | IPv6Address | None:
+    return ip_address(name[0]) if isinstance(name, tuple) else None
+
+
+def _address(name: _SocketName) -> str:
     match name:
         case (host, port, *_):
             return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

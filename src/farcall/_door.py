@@ -1,0 +1,131 @@
+"""What happens to a connection that comes in, up to its end.
+
+A handshake has its time and its place in the `Room`; within them its request is read, looked at,
+and either answered or made a WebSocket, which the `Host` then serves. Whatever a peer does ends
+its own connection alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
+
+import attrs
+import trio
+
+from farcall._host import Host
+from farcall._http import Answer, Gate, Rejection, Request, read_request
+from farcall._limits import Limits
+from farcall._room import Room
+from farcall._transport import Endpoint
+from farcall._websocket import LOST, Line, Upgrade, WebSocketTransport, Wire, accept_tls
+
+logger = logging.getLogger("farcall")
+
+READABLE_METHODS: Final = ("GET", "HEAD")
+
+Admit: TypeAlias = Callable[[Endpoint], Awaitable[None]]
+"""Decides who may connect, before the upgrade and inside of its time: `Rejection` refuses."""
+
+
+async def admit_everybody(_endpoint: Endpoint) -> None:
+    """Let in whoever asks."""
+
+
+@attrs.frozen
+class Door:
+    """Where connections come in."""
+
+    host: Host
+    limits: Limits
+    room: Room
+    gate: Gate = attrs.field(factory=Gate.of)
+    admit: Admit = admit_everybody
+    ssl_context: ssl.SSLContext | None = None
+
+    async def enter(self, stream: trio.SocketStream) -> None:
+        """Serve one connection; nothing that it brings harms another one, or the server."""
+        wire = Wire(stream)
+        try:
+            transport = await self._open(wire)
+            if transport is not None:
+                await self._serve(transport)
+        except Exception:  # a defect of ours: it ends this connection, and is told
+            logger.exception("a connection failed")
+        finally:
+            wire.abort()
+
+    async def _serve(self, transport: WebSocketTransport) -> None:
+        try:
+            await self.host.serve_link(transport)
+        finally:
+            self.room.leave()
+
+    async def _open(self, wire: Wire) -> WebSocketTransport | None:
+        """Perform the handshake; give None where it came to an answer, or to nothing."""
+        with self.room.handshake(self.limits.handshake_seconds):
+            try:
+                return await self._receive(wire)
+            except LOST as exc:
+                logger.debug("a peer was lost in its handshake: %s", exc)
+        return None
+
+    async def _receive(self, wire: Wire) -> WebSocketTransport | None:
+        line, method = Line.plain(wire), "GET"
+        try:
+            if self.ssl_context is not None:
+                line = await accept_tls(wire, self.ssl_context)
+            request = await read_request(line.stream, self.limits)
+            method = request.method
+            self.gate.check(request.headers, wire.local_ip, is_secure=line.is_secure)
+            if request.wants_websocket:
+                return await self._upgrade(request, line)
+            answer = await self.answer(request)
+        except Rejection as rejection:
+            logger.debug("refused a request: %s", rejection)
+            answer = rejection.answer
+        except LOST:
+            raise
+        except Exception:  # a defect, ours or of `admit`
+            logger.exception("answering a request failed")
+            answer = Answer(500, b"internal error\n")
+        await line.stream.send_all(answer.render(method))
+        await wire.finish()
+        return None
+
+    async def answer(self, request: Request) -> Answer:
+        """Answer a plain request: what HTTP shows of the services has its place here.
+
+        Raises:
+            Rejection: in the place of an answer.
+        """
+        if request.method not in READABLE_METHODS:
+            raise Rejection(
+                405, "this port speaks WebSocket", {"Allow": ", ".join(READABLE_METHODS)}
+            )
+        self._check_path(request)
+        # RFC 9110, section 15.5.22: Upgrade must say what is spoken, and Connection name it.
+        headers = {"Upgrade": "websocket", "Connection": "close, upgrade"}
+        raise Rejection(426, "this port speaks WebSocket: connect with ws:// or wss://", headers)
+
+    async def _upgrade(self, request: Request, line: Line) -> WebSocketTransport:
+        self._check_path(request)
+        upgrade = Upgrade.of(request)
+        endpoint = self._endpoint(request, line.wire)
+        self.room.check()  # before `admit`, which may cost much
+        await self.admit(endpoint)
+        self.room.enter()
+        try:
+            return await upgrade.accept(line, endpoint, self.limits.messages_in_server())
+        except BaseException:
+            self.room.leave()
+            raise
+
+    def _check_path(self, request: Request) -> None:
+        if request.path not in self.host.paths:
+            raise Rejection(404, "nothing is served at this path")
+
+    def _endpoint(self, request: Request, wire: Wire) -> Endpoint:
+        return Endpoint(wire.local, wire.peer, request.path, request.query, request.headers)

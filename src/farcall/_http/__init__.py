@@ -1,0 +1,13 @@
+"""HTTP as far as it comes before a WebSocket: one request, and at most one answer.
+
+`request` reads what is asked, `answer` writes what it gets, and `origin` says whose pages may ask.
+A connection carries one request: with its answer it ends, or it becomes a WebSocket.
+"""
+
+from __future__ import annotations
+
+from farcall._http.answer import Answer, Rejection
+from farcall._http.origin import Gate
+from farcall._http.request import Request, read_request
+
+__all__ = ["Answer", "Gate", "Rejection", "Request", "read_request"]

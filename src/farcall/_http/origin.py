@@ -1,0 +1,174 @@
+"""Whose pages may ask: browsers let every page open a WebSocket to every server.
+
+They say in Origin whose page it is, and in Host which name was looked up. Two attacks follow:
+
+- A page of somebody else connects, and the browser adds the user's cookies. So where there is an
+  Origin it must be the one of this server, which is Host, or be allowed.
+- A page of ``evil.example`` has its own name resolve to 127.0.0.1 (DNS rebinding). Origin and Host
+  then agree. But servers on the loopback interface are known by few names, so Host is checked too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final, TypeAlias
+
+import attrs
+
+from farcall._http.answer import Rejection
+
+IpAddress: TypeAlias = IPv4Address | IPv6Address
+
+_AUTHORITY: Final = re.compile(
+    r"(?P<host>\[[0-9a-f:.]+\]|[^\s\[\]:/?#@,]+)(?::(?P<port>[0-9]{1,5}))?", re.ASCII
+)
+_ORIGIN: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<authority>[^/?#]+)", re.ASCII)
+_DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
+
+NULL_ORIGIN: Final = "null"
+"""What browsers say for a page that is nobody's: from a file, in a sandbox, redirected."""
+
+
+@attrs.frozen
+class Authority:
+    """A host, with the port where one is named."""
+
+    host: str
+    port: int | None
+
+    @classmethod
+    def parse(cls, text: str) -> Authority | None:
+        """Read it; None for what is none."""
+        found = _AUTHORITY.fullmatch(text.lower())
+        if found is None:
+            return None
+        port = found["port"]
+        return cls(found["host"], None if port is None else int(port))
+
+    def at(self, default_port: int | None) -> Authority:
+        """Fill in the port."""
+        return self if self.port is not None else Authority(self.host, default_port)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it can mean nothing but this machine."""
+        if self.host == "localhost":
+            return True
+        try:
+            return is_loopback(ip_address(self.host.strip("[]")))
+        except ValueError:
+            return False
+
+
+@attrs.frozen
+class Origin:
+    """Scheme, host and port of a page (RFC 6454)."""
+
+    scheme: str
+    authority: Authority
+    """With its port, where the scheme has one."""
+
+    @classmethod
+    def parse(cls, text: str) -> Origin | None:
+        """Read it; None for what is none, ``null`` included."""
+        found = _ORIGIN.fullmatch(text.lower())
+        authority = found and Authority.parse(found["authority"])
+        if found is None or authority is None:
+            return None
+        return cls(found["scheme"], authority.at(_DEFAULT_PORTS.get(found["scheme"])))
+
+
+@attrs.frozen
+class Gate:
+    """Decide by Origin and Host; `Gate.of` makes one from what an operator writes."""
+
+    _origins: frozenset[Origin]
+    _hosts: frozenset[Authority]
+    _allows_null: bool = False
+
+    @classmethod
+    def of(cls, origins: Collection[str] = (), hosts: Collection[str] = ()) -> Gate:
+        """Allow these, beside those that are always allowed.
+
+        Args:
+            origins: Such as ``https://example.com``, or ``null``.
+            hosts: Such as ``example.com``, which means each port, or ``example.com:8765``.
+
+        Raises:
+            ValueError: one of them is none.
+        """
+        return cls(
+            frozenset(_origin(text) for text in origins if text != NULL_ORIGIN),
+            frozenset(map(_host, hosts)),
+            NULL_ORIGIN in origins,
+        )
+
+    def check(
+        self, headers: Mapping[str, str], local: IpAddress | None, *, is_secure: bool = False
+    ) -> None:
+        """Check a request.
+
+        Args:
+            headers: By names in lower case.
+            local: The address of this side; None for a Unix socket, which no page can name.
+            is_secure: Whether it came over TLS.
+
+        Raises:
+            Rejection: 403, with the reason.
+        """
+        host = Authority.parse(headers.get("host", ""))
+        if local is not None and is_loopback(local) and not self._is_known(host):
+            raise Rejection(
+                403, "this host name means nobody here; the operator can add it to allowed_hosts"
+            )
+        origin = headers.get("origin")
+        if origin is not None and not self._is_welcome(origin, host, is_secure=is_secure):
+            raise Rejection(
+                403, "pages of this origin may not; the operator can add it to allowed_origins"
+            )
+
+    def _is_known(self, host: Authority | None) -> bool:
+        if host is None:
+            return False
+        return host.is_loopback or not self._hosts.isdisjoint({host, Authority(host.host, None)})
+
+    def _is_welcome(self, text: str, host: Authority | None, *, is_secure: bool) -> bool:
+        if text == NULL_ORIGIN:
+            return self._allows_null
+        origin = Origin.parse(text)
+        if origin is None:
+            return False
+        return origin in self._origins or _is_own(origin, host, is_secure=is_secure)
+
+
+def _is_own(origin: Origin, host: Authority | None, *, is_secure: bool) -> bool:
+    """Tell whether a page is one of this server.
+
+    A Host without a port means the scheme's. Without TLS that is the page's scheme, for a proxy
+    may have ended TLS in front of us; with TLS it is https, or a page that came in clear, which
+    anybody on the way may have written, would pass.
+    """
+    default = _DEFAULT_PORTS["https"] if is_secure else _DEFAULT_PORTS.get(origin.scheme)
+    return host is not None and default is not None and origin.authority == host.at(default)
+
+
+def is_loopback(address: IpAddress) -> bool:
+    """Tell whether an address is of the loopback interface, and be it IPv4 in IPv6."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def _origin(text: str) -> Origin:
+    origin = Origin.parse(text)
+    if origin is None:
+        raise ValueError(f"{text!r} in allowed_origins is no origin such as https://example.com")
+    return origin
+
+
+def _host(text: str) -> Authority:
+    host = Authority.parse(text)
+    if host is None:
+        raise ValueError(f"{text!r} in allowed_hosts is no host such as example.com:8765")
+    return host

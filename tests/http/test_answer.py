@@ -1,0 +1,56 @@
+"""Answers of HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+from farcall._http import Answer, Rejection
+
+
+@pytest.fixture(autouse=True)
+def _date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("farcall._http.answer.formatdate", lambda usegmt: "today")
+
+
+def test_an_answer_is_written() -> None:
+    """It has a date, a length and a type, and says that the connection ends."""
+    assert Answer(200, b"hello", "text/html", headers={"X-A": "b"}).render() == (
+        b"HTTP/1.1 200 OK\r\n"
+        b"Date: today\r\n"
+        b"Content-Type: text/html\r\n"
+        b"Content-Length: 5\r\n"
+        b"Connection: close\r\n"
+        b"X-A: b\r\n"
+        b"\r\n"
+        b"hello"
+    )
+
+
+def test_head() -> None:
+    """HEAD gets what GET would, but for the body."""
+    answer = Answer(200, b"hello")
+
+    assert answer.render("HEAD") == answer.render().removesuffix(b"hello")
+
+
+def test_a_header_of_the_answer_takes_the_place_of_ours() -> None:
+    """No field stands there twice."""
+    shown = Answer(426, headers={"Connection": "close, upgrade"}).render()
+
+    assert shown.count(b"Connection: ") == 1
+    assert b"Connection: close, upgrade\r\n" in shown
+
+
+@pytest.mark.parametrize("value", ["a\r\nb: c", "a\nb", "\0", "€"])
+def test_a_header_that_cannot_be_written(value: str) -> None:
+    """What would begin another field is refused where the answer is made."""
+    with pytest.raises(ValueError, match="the header X-A cannot hold"):
+        Answer(200, headers={"X-A": value})
+
+
+def test_a_rejection() -> None:
+    """Its reason is the text of the answer, and what the log shows."""
+    rejection = Rejection(401, "log in", {"WWW-Authenticate": "Bearer"})
+
+    assert str(rejection) == "401, log in"
+    assert rejection.answer == Answer(401, b"log in\n", headers={"WWW-Authenticate": "Bearer"})

@@ -1,0 +1,113 @@
+"""How many peers there may be."""
+
+from __future__ import annotations
+
+import logging
+import math
+import resource
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from farcall._http import Rejection
+from farcall._limits import Limits
+from farcall._room import Room, descriptor_limit
+
+
+@pytest.mark.parametrize(
+    ("descriptors", "most_open", "most_pending"),
+    [
+        (math.inf, 10_000, 1000),
+        (100_000, 10_000, 1000),
+        (12_500, 10_000, 1000),
+        (10_000, 8_000, 1000),
+        (1024, 819, 102),
+        (10, 8, 1),
+        (1, 1, 1),
+    ],
+)
+def test_descriptors_are_shared(descriptors: float, most_open: int, most_pending: int) -> None:
+    """80 % for open connections, at most 10 % for handshakes, the rest for the application."""
+    room = Room.of(Limits(), descriptors)
+
+    assert (room.most_open, room.most_pending) == (most_open, most_pending)
+
+
+@pytest.mark.parametrize(("descriptors", "limit"), [(10, "descriptor_share"), (99, "connections")])
+def test_the_limit_that_holds_is_named(descriptors: int, limit: str) -> None:
+    """Who is sent away learns which of the two it was."""
+    room = Room.of(Limits(connections=9), descriptors)
+    for _ in range(room.most_open):
+        room.enter()
+
+    for ask in (room.check, room.enter):
+        with pytest.raises(Rejection, match=rf"503, .*\(the limit {limit}\)"):
+            ask()
+
+
+def test_who_leaves_makes_room() -> None:
+    """The count is of connections that are open now."""
+    room = Room.of(Limits(connections=1), math.inf)
+    for _ in range(3):
+        room.enter()
+        room.leave()
+
+    assert room.open == 0
+
+
+def test_the_limit_of_this_process() -> None:
+    """It is the soft one, which is what counts when a descriptor is made."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    assert descriptor_limit() == soft
+
+
+async def test_a_handshake_has_its_time(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is ended when that is over, and the log names the limit."""
+    caplog.set_level(logging.DEBUG)
+    room = Room.of(Limits(), math.inf)
+    with room.handshake(10):
+        assert room.pending == 1
+        await trio.Event().wait()
+
+    assert trio.current_time() == pytest.approx(10)
+    assert room.pending == 0
+    assert "the limit handshake_seconds" in caplog.text
+
+
+async def test_the_oldest_goes_for_the_newest(caplog: pytest.LogCaptureFixture) -> None:
+    """However many come, the last ones are there, and no more than may be."""
+    caplog.set_level(logging.DEBUG)
+    room = Room.of(Limits(pending_handshakes=2), math.inf)
+    ended: list[int] = []
+
+    async def take_long(number: int) -> None:
+        with room.handshake(10):
+            await trio.Event().wait()
+        ended.append(number)
+
+    async with trio.open_nursery() as nursery:
+        for number in range(5):
+            nursery.start_soon(take_long, number)
+            await wait_all_tasks_blocked()
+            assert room.pending == min(number + 1, 2)
+
+        assert ended == [0, 1, 2]
+        assert "the limit pending_handshakes" in caplog.text
+        nursery.cancel_scope.cancel()
+
+    assert room.pending == 0
+
+
+async def test_an_end_frees_the_place() -> None:
+    """A handshake that is over, well or not, drops nobody."""
+    room = Room.of(Limits(pending_handshakes=1), math.inf)
+    with room.handshake(10):
+        pass
+    with pytest.raises(KeyError), room.handshake(10):
+        raise KeyError
+
+    assert room.pending == 0
