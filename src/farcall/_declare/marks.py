@@ -141,13 +141,17 @@ def background(function: F, /) -> F:
     """Run an async method without parameters in the server's nursery while its service is served.
 
     Args:
-        function: The method.
+        function: The method. What it raises ends the server, and comes out of `serve`; it may
+            return early.
 
     Returns:
         The same.
 
     Raises:
         DeclarationError: it is no function, or marked otherwise already.
+
+    Cancellation:
+        The method is cancelled when its server ends.
     """
     return _leave(function, _site_to_mark(function, "@background"), Marks("background"))
 
