@@ -5,13 +5,10 @@ names totals since the start of the stream (``rpc.credit``): what it has consume
 Totals, unlike increments, can be merged and repeated without harm. The laws:
 
 - The sender never has more than a window unconsumed, in either unit ...
-- ... except for one item larger than what is left, which may pass when at least half of the
-  window is free, in both units; otherwise a large item would wait for ever.
-- The receiver grants when half of the window is consumed: early enough for a fast stream never to
-  stop, and seldom enough that credit is not the larger part of what is said.
-
-Nothing stalls: what is consumed and not granted is less than half of the window, so once all is
-consumed more than half is free, and any item may pass.
+- ... except for one item larger than what is left, which may pass when nothing of its stream is
+  in flight; otherwise a large item would wait for ever.
+- The receiver grants when half of the window is consumed, so that a fast stream never stops,
+  and when it has consumed all, so that a waiting large item can pass.
 """
 
 from __future__ import annotations
@@ -28,10 +25,6 @@ class Window:
     items: int = 32
     size: int = 256 * 1024
     """In bytes of encoded values."""
-
-    def is_half_free(self, items_left: int, bytes_left: int) -> bool:
-        """Tell whether an item of any size may pass."""
-        return 2 * items_left >= self.items and 2 * bytes_left >= self.size
 
     def for_sender(self) -> SendCredit:
         """Open the window at the side that produces."""
@@ -61,20 +54,26 @@ class SendCredit:
         self.granted_bytes = self.window.size
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing of the stream is in flight: the whole window is free again."""
+        return (
+            self.granted_items - self.sent_items >= self.window.items
+            and self.granted_bytes - self.sent_bytes >= self.window.size
+        )
+
+    @property
     def items_left(self) -> int:
         """How many items may be sent now."""
         return self.granted_items - self.sent_items
 
     @property
     def bytes_left(self) -> int:
-        """How many bytes may be sent now, apart from one large item."""
+        """How many bytes may be sent now, apart from one large item while `is_idle`."""
         return self.granted_bytes - self.sent_bytes
 
     def allows(self, size: int) -> bool:
         """Tell whether an item of `size` bytes may be sent now."""
-        return self.items_left > 0 and (
-            size <= self.bytes_left or self.window.is_half_free(self.items_left, self.bytes_left)
-        )
+        return self.items_left > 0 and (size <= self.bytes_left or self.is_idle)
 
     def spend(self, items: int, size: int) -> None:
         """Count what is being sent."""
@@ -110,13 +109,13 @@ class ReceiveCredit:
 
         An empty batch, which brings nothing but a cursor, always is.
         """
-        items_left = self.granted_items - self.received_items
-        bytes_left = self.granted_bytes - self.received_bytes
+        was_idle = self.received_bytes + self.window.size <= self.granted_bytes
+        is_single = len(sizes) == 1
         self.received_items += len(sizes)
         self.received_bytes += sum(sizes)
-        may_pass = len(sizes) == 1 and self.window.is_half_free(items_left, bytes_left)
-        fits = sum(sizes) <= bytes_left or not sizes
-        return (fits or may_pass) and len(sizes) <= items_left
+        fits = self.received_bytes <= self.granted_bytes
+        may_pass = fits or not sizes or (is_single and was_idle)
+        return may_pass and self.received_items <= self.granted_items
 
     def consume(self, size: int) -> None:
         """Count one item that the application has taken."""
@@ -128,8 +127,12 @@ class ReceiveCredit:
         items = self.consumed_items + self.window.items
         size = self.consumed_bytes + self.window.size
         gained_items, gained_bytes = items - self.granted_items, size - self.granted_bytes
-        is_due = 2 * gained_items >= self.window.items or 2 * gained_bytes >= self.window.size
-        if not is_due:
+        is_due = (
+            2 * gained_items >= self.window.items
+            or 2 * gained_bytes >= self.window.size
+            or self.consumed_items == self.received_items
+        )
+        if not gained_items or not is_due:
             return None
         self.granted_items, self.granted_bytes = items, size
         return items, size
