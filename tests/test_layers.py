@@ -27,7 +27,7 @@ LAYERS = (
     {"_caller", "_serving", "_dispatch"},
     {"_peer"},
     {"_host", "_session"},
-    {"_room", "_door", "_client", "_server"},
+    {"_dial", "_listen", "_room", "_door", "_client", "_server"},
     {"__init__"},
     {"stubgen", "testing", "_cli", "_demo", "__main__"},
 )

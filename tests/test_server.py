@@ -88,6 +88,58 @@ async def test_ipv6_is_served() -> None:
         server.shutdown()
 
 
+async def test_several_addresses_are_served() -> None:
+    """All at one port; each has its URL."""
+    async with trio.open_nursery() as nursery:
+        server: farcall.Server = await nursery.start(
+            lambda **kw: farcall.serve(Echo(), 0, host=["127.0.0.1", "127.0.0.2"], **kw)
+        )
+        assert server.urls == [f"ws://127.0.0.{n}:{server.port}" for n in (1, 2)]
+        for url in server.urls:
+            async with farcall.connect(url) as session:
+                assert await session.call("Echo.say", "hi") == "hi"
+        server.shutdown()
+
+
+async def test_an_inherited_socket_is_served() -> None:
+    """It needs no port, and is closed at the end."""
+    inherited = socket.create_server(("127.0.0.1", 0))
+    async with trio.open_nursery() as nursery:
+        server: farcall.Server = await nursery.start(
+            lambda **kw: farcall.serve(Echo(), sock=inherited, **kw)
+        )
+        assert server.port == inherited.getsockname()[1]
+        async with farcall.connect(server.url) as session:
+            assert await session.call("Echo.say", "hi") == "hi"
+        server.shutdown()
+        await server.wait_closed()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            inherited.getsockname()
+
+
+async def test_nowhere_to_listen_is_refused() -> None:
+    """A port, a path or a socket is needed."""
+    with pytest.raises(ValueError, match="nowhere to listen: give a port, unix= or sock="):
+        await farcall.serve(Echo())
+
+
+async def test_who_connects_during_a_drain_is_refused_at_once() -> None:
+    """The port is closed as soon as the end begins, not when it is over."""
+    echo = Echo()
+    async with trio.open_nursery() as nursery:
+        server: farcall.Server = await nursery.start(farcall.serve, echo, 0)
+        async with farcall.connect(server.url) as session:
+            nursery.start_soon(session.call, "Echo.wait")
+            await wait_until(lambda: server.statistics().calls == 1)
+            server.shutdown()
+            await wait_until(lambda: session.state is farcall.SessionState.DRAINING)
+            with pytest.raises(farcall.ConnectFailed, match="refused"):
+                async with farcall.connect(server.url):
+                    pass
+            echo.release.set()
+            await wait_until(lambda: session.connection is None)
+
+
 async def test_a_port_in_use_is_a_clear_error() -> None:
     """It names the address and what to do."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Literal, TypeAlias, TypeVar, cast, overload
@@ -16,6 +17,7 @@ from farcall._caller import ContractCheck, LinkCaller, contract_of
 from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import CANCEL_GRACE, Link
 from farcall._connection.pending import RemoteFailure
+from farcall._dial import Dialler
 from farcall._dispatch import Serving
 from farcall._endpoints import Endpoints
 from farcall._limits import DEFAULT_LIMITS, Limits
@@ -26,8 +28,6 @@ from farcall._protocol.messages import Hello
 from farcall._protocol.messages import Limits as PeerLimits
 from farcall._session import Session
 from farcall._transport import Transport
-from farcall._url import WebSocketUrl
-from farcall._websocket import connect_websocket
 from farcall.errors import ConnectFailed, FarcallError
 
 logger = logging.getLogger("farcall")
@@ -134,6 +134,7 @@ def connect(
     *,
     dialect: Dialect = ...,
     headers: Mapping[str, str] | None = ...,
+    ssl_context: ssl.SSLContext | None = ...,
     contract: ContractCheck = ...,
     serves: Sequence[object] = ...,
     interceptors: Sequence[Interceptor] = ...,
@@ -152,6 +153,7 @@ def connect(
     *,
     dialect: Dialect = ...,
     headers: Mapping[str, str] | None = ...,
+    ssl_context: ssl.SSLContext | None = ...,
     contract: ContractCheck = ...,
     serves: Sequence[object] = ...,
     interceptors: Sequence[Interceptor] = ...,
@@ -169,6 +171,7 @@ def connect(
     *,
     dialect: Dialect = "farcall",
     headers: Mapping[str, str] | None = None,
+    ssl_context: ssl.SSLContext | None = None,
     contract: ContractCheck = "warn",
     serves: Sequence[object] = (),
     interceptors: Sequence[Interceptor] = (),
@@ -180,11 +183,14 @@ def connect(
     """Connect to a server, for the length of an ``async with`` block.
 
     Args:
-        url: ``ws://host:port/path``; the path is the namespace.
+        url: ``ws://host:port/path``, or ``wss:`` for TLS; the path is the namespace. A Unix socket
+            is ``ws+unix:///path/of/socket:/path``.
         proxy: A generated stub, or the service class itself; without it the block gets the
             `Session`, for servers that have no stub.
         dialect: ``"plain"`` sends no hello, for servers that cannot bear one.
         headers: Sent with the handshake.
+        ssl_context: For ``wss:``, which certificates are good; by default those that the system
+            trusts, for the host of the URL.
         contract: What to do when the server's contract is not that of the proxy: ``"warn"``
             logs one warning, ``"strict"`` raises.
         serves: Service objects for the server to call back; see `Connection.proxy`.
@@ -203,7 +209,7 @@ def connect(
         ContractMismatch: under ``contract="strict"``.
         DeclarationError: an object in `serves` is no service, or two offer the same name.
         Exception: what a ``@background`` method of `serves` raised, as it is.
-        ValueError: the URL is none.
+        ValueError: the URL is none, or it has no TLS and an `ssl_context` was given.
 
     Resources:
         One socket, and a nursery for its reader, its writer and its heartbeat. What the block
@@ -212,7 +218,7 @@ def connect(
     Cancellation:
         The link is cut; the server sees that, and ends what ran for it.
     """
-    target = WebSocketUrl.parse(url)
+    dialler = Dialler.of(url, headers, limits, ssl_context)
     options = ClientOptions(
         dialect,
         contract,
@@ -223,45 +229,13 @@ def connect(
         limits,
         heartbeat,
     )
-    return _connect(target, proxy, options, headers or {})
+    return _connect(dialler, proxy, options)
 
 
 @asynccontextmanager
 async def _connect(
-    target: WebSocketUrl,
-    proxy: type[Any] | None,
-    options: ClientOptions,
-    headers: Mapping[str, str],
+    dialler: Dialler, proxy: type[Any] | None, options: ClientOptions
 ) -> AsyncIterator[Any]:
-    transport = await _dial(target, options.limits, headers)
-    async with open_session(transport, target.shown, proxy, options) as session:
+    transport = await dialler.dial()
+    async with open_session(transport, dialler.url.shown, proxy, options) as session:
         yield session
-
-
-async def _dial(target: WebSocketUrl, limits: Limits, headers: Mapping[str, str]) -> Transport:
-    seconds = limits.handshake_seconds
-    messages = limits.messages_in_client()
-    try:
-        with trio.fail_after(seconds):
-            stream = await trio.open_tcp_stream(target.host, target.port)
-            return await connect_websocket(
-                stream, target.authority, target.target, headers=headers, limits=messages
-            )
-    except trio.TooSlowError:
-        raise ConnectFailed(
-            f"{target.shown}: no connection in {seconds:g} s (the limit handshake_seconds)"
-        ) from None
-    except OSError as error:
-        raise ConnectFailed(f"{target.shown}: {_reason(error)}") from error
-    except ConnectFailed as error:
-        problem = f"{target.shown}: {error}"
-        raise ConnectFailed(problem, status=error.status) from error.__cause__
-
-
-def _reason(error: BaseException) -> str:
-    """Say why nothing answers; Trio lists each address that it has tried behind its own words."""
-    cause = error.__cause__
-    if isinstance(cause, BaseExceptionGroup):
-        attempts = cast("BaseExceptionGroup[BaseException]", cause).exceptions
-        return "; ".join(dict.fromkeys(map(str, attempts)))
-    return str(cause or error)

@@ -16,7 +16,8 @@ import attrs
 import trio
 
 from farcall._host import Host
-from farcall._http import Answer, Gate, Rejection, Request, read_request
+from farcall._http import Answer, Gate, Rejection, Request, TrustedProxies, read_request
+from farcall._http.origin import IpAddress
 from farcall._limits import Limits
 from farcall._room import Room
 from farcall._transport import Endpoint
@@ -42,6 +43,7 @@ class Door:
     limits: Limits
     room: Room
     gate: Gate = attrs.field(factory=Gate.of)
+    proxies: TrustedProxies = attrs.field(factory=TrustedProxies)
     admit: Admit = admit_everybody
     ssl_context: ssl.SSLContext | None = None
 
@@ -75,11 +77,11 @@ class Door:
     async def _receive(self, wire: Wire) -> WebSocketTransport | None:
         line, method = Line.plain(wire), "GET"
         try:
-            if self.ssl_context is not None:
+            if self.ssl_context is not None and not wire.is_unix:
                 line = await accept_tls(wire, self.ssl_context)
             request = await read_request(line.stream, self.limits)
             method = request.method
-            self.gate.check(request.headers, wire.local_ip, is_secure=line.is_secure)
+            self.gate.check(request.headers, _local_ip(wire), is_secure=line.is_secure)
             if request.wants_websocket:
                 return await self._upgrade(request, line)
             answer = await self.answer(request)
@@ -128,4 +130,18 @@ class Door:
             raise Rejection(404, "nothing is served at this path")
 
     def _endpoint(self, request: Request, wire: Wire) -> Endpoint:
-        return Endpoint(wire.local, wire.peer, request.path, request.query, request.headers)
+        headers = request.headers
+        client = self._client_of(wire, headers.get("x-forwarded-for", ""))
+        return Endpoint(wire.local, client or wire.peer, request.path, request.query, headers)
+
+    def _client_of(self, wire: Wire, forwarded: str) -> str | None:
+        if wire.peer_ip is None and not wire.is_unix:
+            return None  # it has gone already
+        return self.proxies.client_of(wire.peer_ip, forwarded)
+
+
+def _local_ip(wire: Wire) -> IpAddress | None:
+    """Give the address of this side; None is that of a Unix socket, and of nothing else."""
+    if wire.local_ip is None and not wire.is_unix:
+        raise trio.BrokenResourceError("the connection has no address any more")
+    return wire.local_ip

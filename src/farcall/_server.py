@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import math
+import os
+import socket
+import ssl
 from collections.abc import Collection, Sequence
-from contextlib import suppress
+from pathlib import Path
 
 import attrs
 import trio
@@ -17,8 +19,9 @@ from farcall._connection.link import CANCEL_GRACE
 from farcall._dispatch import Serving
 from farcall._door import Door
 from farcall._host import Host, ServerStatistics, Services
-from farcall._http import Gate
+from farcall._http import Gate, TrustedProxies
 from farcall._limits import DEFAULT_LIMITS, Limits
+from farcall._listen import Listeners, Place, open_listeners
 from farcall._nursery import open_owned_nursery
 from farcall._room import Room, descriptor_limit
 
@@ -29,9 +32,6 @@ DRAIN_SECONDS = 10.0
 
 DEFAULT_HEARTBEAT = Heartbeat()
 
-PORT_TRIES = 10
-"""How often to look for a port that is free for IPv4 and IPv6 at once."""
-
 
 class Server:
     """A server that listens; `serve` reports it when it does.
@@ -39,10 +39,13 @@ class Server:
     Made by `serve` alone.
     """
 
-    def __init__(self, host: Host, room: Room, listeners: list[trio.SocketListener]) -> None:
+    def __init__(self, host: Host, room: Room, listeners: Listeners, *, is_secure: bool) -> None:
         self._host = host
         self._room = room
-        self._listeners = listeners
+        self.urls: Sequence[str] = listeners.urls(is_secure=is_secure)
+        """Where each address is reached, without a path: inherited sockets first, then TCP, then
+        the Unix socket."""
+        self._ports = listeners.ports
         self._shutdown = trio.Event()
         self._closed = trio.Event()
 
@@ -50,20 +53,20 @@ class Server:
         return f"<Server at {self.url}>"
 
     @property
-    def addresses(self) -> list[tuple[str, int]]:
-        """Host and port of each listening socket."""
-        return [listener.socket.getsockname()[:2] for listener in self._listeners]
-
-    @property
     def port(self) -> int:
-        """The port, also where 0 was asked for."""
-        return self.addresses[0][1]
+        """The port, also where 0 was asked for; the first one, where there are several.
+
+        Raises:
+            RuntimeError: it listens at Unix sockets alone.
+        """
+        if not self._ports:
+            raise RuntimeError(f"this server has no port, it listens at {self.url}")
+        return self._ports[0]
 
     @property
     def url(self) -> str:
-        """Where the first address is reached, without a path."""
-        host, port = self.addresses[0]
-        return f"ws://{f'[{host}]' if ':' in host else host}:{port}"
+        """The first of `urls`, which `connect` takes."""
+        return self.urls[0]
 
     def statistics(self) -> ServerStatistics:
         """Take a snapshot."""
@@ -93,9 +96,13 @@ class Server:
 
 async def serve(
     services: Services,
-    port: int,
+    port: int | None = None,
     *,
-    host: str | None = "127.0.0.1",
+    host: str | Sequence[str] | None = "127.0.0.1",
+    unix: str | os.PathLike[str] | None = None,
+    sock: socket.socket | Sequence[socket.socket] = (),
+    ssl_context: ssl.SSLContext | None = None,
+    trusted_proxies: Collection[str] = (),
     interceptors: Sequence[Interceptor] = (),
     max_call_seconds: float = math.inf,
     cancel_grace: float = CANCEL_GRACE,
@@ -111,9 +118,17 @@ async def serve(
     Args:
         services: A service object, several in a list, or ``{"/": A(), "/side": [B(), C()]}``,
             where the path is the namespace; any other path is answered with HTTP 404.
-        port: To listen at; 0 for any that is free (`Server.port` tells).
+        port: To listen at; 0 for any that is free (`Server.port` tells). It may be left out
+            where `unix` or `sock` is given.
         host: The address to listen at: an IPv4 or IPv6 address, or a name with all its
-            addresses; None for every interface of the machine.
+            addresses; several in a list; None for every interface of the machine.
+        unix: The path of a Unix socket to listen at, which none but the user of this process can
+            open (mode 0600). A socket that nobody listens at any more is replaced.
+        sock: A socket that listens already, such as one that was inherited, or several. They are
+            closed at the end.
+        ssl_context: For TLS, with the certificate of this server; a Unix socket has none.
+        trusted_proxies: Those whose X-Forwarded-For says who the peer is: addresses, networks
+            such as ``10.0.0.0/8``, and ``unix`` for who connects to the Unix socket.
         interceptors: Around each call, both those served and those made back; the first one is
             outermost.
         max_call_seconds: For each call; over it the handler is cancelled, and its caller gets
@@ -132,7 +147,8 @@ async def serve(
     Raises:
         OSError: it cannot listen there; says where.
         DeclarationError: something served is no service, or a name is offered twice.
-        ValueError: a path, an origin or a host is none.
+        ValueError: a path, an origin, a host or a proxy is none, there is nothing to listen at,
+            or a socket that was given does not listen.
         Exception: what a ``@background`` method raised, as it is.
 
     Resources:
@@ -141,7 +157,9 @@ async def serve(
     Cancellation:
         Every link is cut, and every handler cancelled, at once.
     """
+    place = _place(port, host, unix, sock)
     gate = Gate.of(allowed_origins, allowed_hosts)
+    proxies = TrustedProxies.of(trusted_proxies)
     served = Host(
         services,
         Serving(tuple(interceptors), max_call_seconds),
@@ -149,10 +167,10 @@ async def serve(
         heartbeat=heartbeat,
         cancel_grace=cancel_grace,
     )
-    listeners = await _listen(host, port)
     room = Room.of(limits, descriptor_limit())
-    server = Server(served, room, listeners)
-    door = Door(served, limits, room, gate)
+    door = Door(served, limits, room, gate, proxies, ssl_context=ssl_context)
+    listeners = await open_listeners(place)
+    server = Server(served, room, listeners, is_secure=ssl_context is not None)
     try:
         async with open_owned_nursery() as nursery:
             served.start_background(nursery)
@@ -164,49 +182,34 @@ async def serve(
             await served.drain(drain_seconds)
             nursery.cancel_scope.cancel()
     finally:
-        for listener in listeners:
-            listener.socket.close()
+        listeners.close()
         server.note_closed()
 
 
 async def _accept(
-    scope: trio.CancelScope,
-    door: Door,
-    listeners: list[trio.SocketListener],
-    handlers: trio.Nursery,
+    scope: trio.CancelScope, door: Door, listeners: Listeners, handlers: trio.Nursery
 ) -> None:
-    with scope:
-        # Trio's accept loop lives on when descriptors run out (EMFILE), and tries again.
-        await trio.serve_listeners(door.enter, listeners, handler_nursery=handlers)
-
-
-async def _listen(host: str | None, port: int) -> list[trio.SocketListener]:
     try:
-        if port:
-            return await trio.open_tcp_listeners(port, host=host)
-        return await _listen_anywhere(host)
-    except OSError as error:
-        raise OSError(error.errno, _explain(error, host, port)) from error
+        with scope:
+            # Trio's accept loop lives on when descriptors run out (EMFILE), and tries again.
+            await trio.serve_listeners(door.enter, listeners.sockets, handler_nursery=handlers)
+    finally:
+        listeners.close()  # whoever connects during a drain is refused at once
 
 
-async def _listen_anywhere(host: str | None) -> list[trio.SocketListener]:
-    """Find one port that is free at all addresses: asked for 0, each of them gets its own."""
-    for _ in range(PORT_TRIES):
-        listeners = await trio.open_tcp_listeners(0, host=host)
-        ports = [listener.socket.getsockname()[1] for listener in listeners]
-        if len(set(ports)) == 1:
-            return listeners
-        for listener in listeners:
-            listener.socket.close()
-        with suppress(OSError):
-            return await trio.open_tcp_listeners(ports[0], host=host)
-    raise OSError(errno.EADDRINUSE, f"no port is free at all addresses of {host or '*'}")
-
-
-def _explain(error: OSError, host: str | None, port: int) -> str:
-    where = f"{host or '*'}:{port}"
-    if error.errno == errno.EADDRINUSE:
-        return f"cannot listen at {where}: the port is in use; choose another, or 0 for any"
-    if error.errno == errno.EACCES:
-        return f"cannot listen at {where}: ports below 1024 are for the superuser"
-    return f"cannot listen at {where}: {error.strerror or error}"
+def _place(
+    port: int | None,
+    host: str | Sequence[str] | None,
+    unix: str | os.PathLike[str] | None,
+    sock: socket.socket | Sequence[socket.socket],
+) -> Place:
+    sockets = [sock] if isinstance(sock, socket.socket) else list(sock)
+    if port is None and unix is None and not sockets:
+        raise ValueError("nowhere to listen: give a port, unix= or sock=")
+    hosts = [host] if host is None or isinstance(host, str) else list(host)
+    return Place(
+        () if port is None else hosts,
+        port or 0,
+        None if unix is None else Path(unix),
+        sockets,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import cast
 
 import pytest
@@ -14,6 +15,8 @@ from tests.websocket.sockets import open_sockets
 
 class FakeSocket:
     """A socket that takes a few bytes now and then."""
+
+    family = socket.AF_INET6
 
     def __init__(self, takes: int, seconds: float) -> None:
         self._takes, self._seconds = takes, seconds

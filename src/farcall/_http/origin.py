@@ -156,8 +156,13 @@ def _is_own(origin: Origin, host: Authority | None, *, is_secure: bool) -> bool:
 
 def is_loopback(address: IpAddress) -> bool:
     """Tell whether an address is of the loopback interface, and be it IPv4 in IPv6."""
+    return unmapped(address).is_loopback
+
+
+def unmapped(address: IpAddress) -> IpAddress:
+    """Give an IPv4 address that came as IPv6 as what it is."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return (mapped or address).is_loopback
+    return mapped or address
 
 
 def _origin(text: str) -> Origin:

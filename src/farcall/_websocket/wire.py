@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TypeAlias
 
 import trio
+from trio.socket import AF_UNIX
 
 from farcall._transport import CLOSE_SECONDS, STALL_SECONDS
 
@@ -26,6 +27,8 @@ class Wire(trio.abc.HalfCloseableStream):
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
         local, peer = _name(stream.socket.getsockname), _name(stream.socket.getpeername)
+        self.is_unix = stream.socket.family == AF_UNIX
+        """Whether it is a Unix socket, whose ends have no IP address."""
         self.local = _address(local)
         """The address of this side, as text."""
         self.peer = _address(peer)

@@ -1,0 +1,133 @@
+"""TLS below a WebSocket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+from farcall._http import Rejection, read_request
+from farcall._limits import Limits
+from farcall._transport import Endpoint, Transport
+from farcall._websocket import (
+    Line,
+    Upgrade,
+    WebSocketTransport,
+    Wire,
+    accept_tls,
+    connect_websocket,
+    line,
+)
+from farcall.errors import ConnectFailed
+from tests.transport_suite import Check, Recorder, check_transport
+from tests.websocket.certificates import client_context, server_context
+from tests.websocket.sockets import Raw, open_sockets
+
+
+@asynccontextmanager
+async def open_secure_pair(
+    *, max_message: int | None = None
+) -> AsyncIterator[tuple[Transport, Transport]]:
+    """Open a WebSocket over TLS between two transports."""
+    limits = Limits(message=max_message).messages_in_server()
+    async with open_sockets() as (near, far):
+        accepted: list[WebSocketTransport] = []
+
+        async def accept() -> None:
+            secure = await accept_tls(Wire(far), server_context())
+            request = await read_request(secure.stream, Limits())
+            endpoint = Endpoint(secure.wire.local, secure.wire.peer)
+            accepted.append(await Upgrade.of(request).accept(secure, endpoint, limits))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(accept)
+            client = await connect_websocket(
+                near,
+                "localhost",
+                limits=limits,
+                ssl_context=client_context(),
+                server_name="127.0.0.1",
+            )
+        yield client, accepted[0]
+
+
+@check_transport
+async def test_is_a_transport(check: Check) -> None:
+    """With TLS a WebSocket does what every transport does."""
+    await check(open_secure_pair)
+
+
+async def test_stalls_are_seen_below_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer that takes no byte is hung up on, and bytes that come are noted, as without TLS."""
+    monkeypatch.setattr("farcall._websocket.wire.STALL_SECONDS", 0.05)
+    async with open_secure_pair() as (client, server):
+        assert server.received_at <= trio.current_time()
+        with pytest.raises(trio.BrokenResourceError, match="no byte was taken"):
+            await server.send([b"x" * 16_000_000])
+
+        assert "no byte was taken" in (await server.run(Recorder())).reason
+        client.abort()
+
+
+async def test_is_secure() -> None:
+    """A line knows whether it has TLS."""
+    async with open_sockets() as (near, far), trio.open_nursery() as nursery:
+        wire = Wire(near)
+        nursery.start_soon(line.dial_tls, Wire(far), client_context(), "127.0.0.1")
+
+        assert not Line.plain(wire).is_secure
+        assert (await accept_tls(wire, server_context())).is_secure
+
+
+async def test_plain_http_at_a_tls_port() -> None:
+    """It can be answered in its own words."""
+    async with open_sockets() as (near, far):
+        await far.send_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        with pytest.raises(Rejection, match="400, this port speaks TLS"):
+            await accept_tls(Wire(near), server_context())
+
+
+@pytest.mark.parametrize("said", [b"nonsense, and more of it", b"\x16\x03\x01", b""])
+async def test_no_tls_at_a_tls_port(said: bytes) -> None:
+    """Whatever else a peer says ends the handshake."""
+    async with open_sockets() as (near, far):
+        if said:
+            await far.send_all(said)
+        await far.send_eof()
+        with pytest.raises(trio.BrokenResourceError):
+            await accept_tls(Wire(near), server_context())
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "speaks no TLS .* a plain port, ws://"),
+        (b"\x15\x03\x03\x00\x02\x02\x28", "the TLS handshake failed: .*HANDSHAKE_FAILURE"),
+        (b"", "hung up during the TLS handshake"),
+    ],
+)
+async def test_a_server_without_tls(said: bytes, words: str) -> None:
+    """A client says what it met, and what might help."""
+    async with open_sockets() as (near, far):
+        raw = Raw(far)
+        if said:
+            await raw.send(said)
+        await far.send_eof()
+        with pytest.raises(ConnectFailed, match=words):
+            await line.dial_tls(Wire(near), client_context(), "localhost")
+
+
+async def test_a_server_that_resets() -> None:
+    """A reset in the handshake is a lost link, which the caller explains."""
+    async with open_sockets() as (near, far):
+        async with trio.open_nursery() as nursery:
+
+            async def reset() -> None:
+                await far.receive_some(1)  # what is left makes the close a reset
+                await far.aclose()
+
+            nursery.start_soon(reset)
+            with pytest.raises((trio.BrokenResourceError, ConnectFailed)):
+                await line.dial_tls(Wire(near), client_context(), "localhost")
