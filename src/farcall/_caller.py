@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, TypeAlias, TypeVar, cast
@@ -158,10 +159,12 @@ class LinkCaller:
                 context.method, params, traceparent=context.trace, reason=_reason
             )
         except RemoteFailure as failure:
-            if failure.is_own_deadline:
+            # Without a deadline the peer had none to speak of.
+            if failure.is_own_deadline and deadline < math.inf:
                 # Both clocks measure the same; the caller's own scope is to say so.
                 await trio.sleep_until(deadline)
-            raise error_of(failure, method) from None
+            error = error_of(failure, method)
+            raise error from error.__cause__
 
 
 def _reason() -> str | None:

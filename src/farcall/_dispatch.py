@@ -35,6 +35,8 @@ class Serving:
 
     interceptors: Sequence[Interceptor] = ()
     max_call_seconds: float = math.inf
+    debug: bool = False
+    """Whether notes and tracebacks of failures travel."""
 
 
 class Dispatcher:
@@ -151,7 +153,8 @@ class Dispatcher:
 
     def _start(self, endpoint: Endpoint, call: IncomingCall | None, params: bytes | None) -> None:
         deadline = Deadline.of(call, self._serving.max_call_seconds)
-        served = ServedCall(self._connection, endpoint, call, params, deadline)
+        debug = self._serving.debug
+        served = ServedCall(self._connection, endpoint, call, params, deadline, debug=debug)
         if self._may_run_inline(endpoint):
             self._answer(served, served.run_inline())
             return

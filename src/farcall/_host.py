@@ -19,6 +19,7 @@ from farcall._connection.link import CANCEL_GRACE, Link
 from farcall._dispatch import Serving
 from farcall._endpoints import Endpoints
 from farcall._limits import Limits
+from farcall._nursery import open_owned_nursery
 from farcall._peer import Peer
 from farcall._protocol.core import Protocol
 from farcall._protocol.messages import Hello
@@ -104,7 +105,7 @@ class Host:
         self._links.add(link)
         self._accepted += 1
         try:
-            async with trio.open_nursery() as nursery:
+            async with open_owned_nursery() as nursery:
                 await nursery.start(link.run)
                 if self._is_draining:
                     nursery.start_soon(link.drain, 0.0)
@@ -130,7 +131,7 @@ class Host:
     async def drain(self, seconds: float) -> None:
         """End every link as gently as `seconds` allow; new ones are sent away at once."""
         self._is_draining = True
-        async with trio.open_nursery() as nursery:
+        async with open_owned_nursery() as nursery:
             for link in self.links:
                 nursery.start_soon(link.drain, seconds)
 

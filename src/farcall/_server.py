@@ -105,6 +105,7 @@ async def serve(
     trusted_proxies: Collection[str] = (),
     interceptors: Sequence[Interceptor] = (),
     max_call_seconds: float = math.inf,
+    debug: bool = False,
     cancel_grace: float = CANCEL_GRACE,
     allowed_origins: Collection[str] = (),
     allowed_hosts: Collection[str] = (),
@@ -133,6 +134,8 @@ async def serve(
             outermost.
         max_call_seconds: For each call; over it the handler is cancelled, and its caller gets
             `DeadlineExceeded`.
+        debug: Whether notes and tracebacks of failures travel to callers, who see them as notes of
+            the exception. Never where callers are strangers: they tell how the server is made.
         cancel_grace: Seconds for which a cancelled call of a client waits for its answer.
         allowed_origins: Whose pages may connect beside those of this server: origins such as
             ``https://example.com``, or ``null``. Peers that are no browsers send none.
@@ -162,7 +165,7 @@ async def serve(
     proxies = TrustedProxies.of(trusted_proxies)
     served = Host(
         services,
-        Serving(tuple(interceptors), max_call_seconds),
+        Serving(tuple(interceptors), max_call_seconds, debug),
         limits=limits,
         heartbeat=heartbeat,
         cancel_grace=cancel_grace,

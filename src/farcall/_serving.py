@@ -23,7 +23,7 @@ from farcall._call import (
 )
 from farcall._codec import Faults
 from farcall._endpoints import Endpoint
-from farcall._failures import describe, invalid_arguments, redacted
+from farcall._failures import describe, invalid_arguments, redacted, unanswered
 from farcall._protocol.messages import Error
 from farcall._protocol.state import IncomingCall
 from farcall.errors import RESERVED_CODES, ErrorCode, RpcError
@@ -68,6 +68,7 @@ class ServedCall:
         call: Its entry in the protocol's table; None for one that wants no answer.
         params: JSON text, or None.
         deadline: When it has to end.
+        debug: Whether notes and tracebacks of a failure travel.
     """
 
     def __init__(
@@ -77,11 +78,14 @@ class ServedCall:
         call: IncomingCall | None,
         params: bytes | None,
         deadline: Deadline,
+        *,
+        debug: bool = False,
     ) -> None:
         self.call = call
         self.endpoint = endpoint
         self._params = params
         self._deadline = deadline
+        self._debug = debug
         self._scope = trio.CancelScope(deadline=deadline.at)
         self._decoded: tuple[list[Any], dict[str, Any]] | None = None
         self.context = CallContext(
@@ -120,8 +124,8 @@ class ServedCall:
             with self._scope:
                 async with order or nullcontext():
                     return self._encode(await self._pass(interceptors))
-        except Exception as exc:  # noqa: BLE001 - whatever a handler raises is answered
-            return describe(exc, self.endpoint.method)
+        except BaseException as exc:  # noqa: BLE001 - whatever a handler raises is answered
+            return self._failed(exc)
         return self._cancelled()
 
     def run_inline(self) -> bytes | Error:
@@ -132,8 +136,16 @@ class ServedCall:
         enter_call(self.context)
         try:
             return self._encode(self._call_inline())
-        except Exception as exc:  # noqa: BLE001 - as above
-            return describe(exc, self.endpoint.method)
+        except BaseException as exc:  # noqa: BLE001 - as above
+            return self._failed(exc)
+
+    def _failed(self, exc: BaseException) -> Error:
+        """Make the answer of a call that has failed; what is not about the call goes on."""
+        method = self.endpoint.method
+        remains = unanswered(exc, method)
+        if remains is not None:
+            raise remains
+        return describe(exc, method, debug=self._debug)
 
     def _cancelled(self) -> Error:
         if self.context.cancel_reason is not None:

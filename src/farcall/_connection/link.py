@@ -32,6 +32,7 @@ from farcall._connection.pending import (
 )
 from farcall._connection.pings import Ping, Pings
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
+from farcall._nursery import open_owned_nursery
 from farcall._protocol import events
 from farcall._protocol.core import Protocol
 from farcall._protocol.credit import Window
@@ -124,7 +125,7 @@ class Link:
         Cancelled, it hangs up, and every task of the link ends.
         """
         try:
-            async with trio.open_nursery() as nursery:
+            async with open_owned_nursery() as nursery:
                 self._nursery = nursery
                 nursery.start_soon(self._write)
                 nursery.start_soon(self._beat)

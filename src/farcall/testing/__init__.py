@@ -49,6 +49,7 @@ def open_pair(
     interceptors: Sequence[Interceptor] = ...,
     client_interceptors: Sequence[Interceptor] = ...,
     max_call_seconds: float = ...,
+    debug: bool = ...,
     cancel_grace: float = ...,
     limits: Limits = ...,
     heartbeat: Heartbeat = ...,
@@ -68,6 +69,7 @@ def open_pair(
     interceptors: Sequence[Interceptor] = ...,
     client_interceptors: Sequence[Interceptor] = ...,
     max_call_seconds: float = ...,
+    debug: bool = ...,
     cancel_grace: float = ...,
     limits: Limits = ...,
     heartbeat: Heartbeat = ...,
@@ -87,6 +89,7 @@ async def open_pair(
     interceptors: Sequence[Interceptor] = (),
     client_interceptors: Sequence[Interceptor] = (),
     max_call_seconds: float = math.inf,
+    debug: bool = False,
     cancel_grace: float = CANCEL_GRACE,
     limits: Limits = DEFAULT_LIMITS,
     heartbeat: Heartbeat = Heartbeat(),  # noqa: B008 - frozen
@@ -106,6 +109,7 @@ async def open_pair(
         interceptors: Of the server.
         client_interceptors: Of the client.
         max_call_seconds: Of the server, for each call.
+        debug: Of the server.
         cancel_grace: Of both ends.
         limits: Of both ends.
         heartbeat: Of both ends.
@@ -121,7 +125,7 @@ async def open_pair(
     """
     host = Host(
         services,
-        Serving(tuple(interceptors), max_call_seconds),
+        Serving(tuple(interceptors), max_call_seconds, debug),
         limits=limits,
         heartbeat=heartbeat,
         cancel_grace=cancel_grace,

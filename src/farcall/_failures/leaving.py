@@ -1,0 +1,208 @@
+"""From an exception to an error: what a peer may know of a failure.
+
+A declared error crosses as itself and an `RpcError` as it is. All else may hold what is not the
+peer's business: the peer gets an id, and the log everything.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import secrets
+import traceback
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import cast
+
+import attrs
+import msgspec
+import trio
+
+from farcall._codec import Faults, encode_untyped
+from farcall._declare import Method
+from farcall._failures.bounds import (
+    BEYOND_LEAVES,
+    BEYOND_LEVELS,
+    MAX_LEAVES,
+    MAX_LEVELS,
+    leaves,
+    parts,
+)
+from farcall._protocol.messages import MESSAGES, Error
+from farcall.errors import (
+    RESERVED_CODES,
+    ApplicationError,
+    ErrorCode,
+    InternalError,
+    InvalidArguments,
+    RpcError,
+)
+
+logger = logging.getLogger("farcall")
+
+MAX_DEBUG_TEXT = 8 * 1024
+"""Characters of a traceback: some dozens of frames, of which the last ones tell most."""
+
+
+def invalid_arguments(faults: Faults) -> InvalidArguments:
+    """Make the exception for arguments that are not what the contract says."""
+    errors = [{"path": fault.path, "message": fault.message} for fault in faults.errors]
+    return InvalidArguments(ErrorCode.INVALID_PARAMS, "Invalid params", {"errors": errors})
+
+
+def describe(exc: BaseException, method: Method, *, debug: bool = False) -> Error:
+    """Say what a peer may know of a failure; raises nothing.
+
+    Args:
+        exc: What left the handler.
+        method: Says which errors are declared.
+        debug: Whether notes and tracebacks travel as well.
+    """
+    return _Writer.of(exc, method, debug).write(exc)
+
+
+def redacted(
+    exc: BaseException, method: Method, limit: Mapping[str, str | int] | None = None
+) -> InternalError:
+    """Tell the peer an id, and the log everything: it may hold what is not the peer's business."""
+    id = secrets.token_hex(8)
+    logger.error("%s failed (id %s)", method.spec.wire_name, id, exc_info=exc)
+    code = ErrorCode.INTERNAL_ERROR
+    return InternalError(code, MESSAGES[code], {"id": id, **(limit or {})})
+
+
+def unanswered(exc: BaseException, method: Method) -> BaseException | None:
+    """Find what of a failure is not about its call, and has to leave the handler's task.
+
+    That is the end of the program, and the cancellation of a scope around the call. What failed
+    beside the latter is logged: nobody is there to be told.
+    """
+    if _part_of(exc, KeyboardInterrupt, SystemExit) is not None:
+        return exc
+    # Any other Cancelled was kept, or made, by the handler, and Trio would pass it on for ever.
+    if trio.current_effective_deadline() != -math.inf:
+        return None
+    cancelled = _part_of(exc, trio.Cancelled)
+    if cancelled is not None and cancelled is not exc:
+        redacted(exc, method)
+    return cancelled
+
+
+def _part_of(exc: BaseException, *types: type[BaseException]) -> BaseException | None:
+    if isinstance(exc, BaseExceptionGroup):
+        return cast("BaseExceptionGroup[BaseException]", exc).subgroup(types)
+    return exc if isinstance(exc, types) else None
+
+
+@attrs.define
+class _Writer:
+    """Writes one tree of errors."""
+
+    method: Method
+    debug: bool
+    room: int
+    """How many errors may still be written, apart from the one that stands for the rest."""
+    is_full: bool = False
+
+    @classmethod
+    def of(cls, exc: BaseException, method: Method, debug: bool) -> _Writer:
+        has_rest = sum(1 for _ in islice(leaves(exc), MAX_LEAVES + 1)) > MAX_LEAVES
+        return cls(method, debug, MAX_LEAVES - has_rest)
+
+    def write(self, exc: BaseException, level: int = 1) -> Error:
+        """Write one error with all that hangs on it."""
+        try:
+            return self._told(exc, level) or self._redacted(exc)
+        except Exception as fault:  # noqa: BLE001 - a field of the wrong type, data that is no JSON
+            return self._redacted(fault)
+
+    def _told(self, exc: BaseException, level: int) -> Error | None:
+        if isinstance(exc, ApplicationError) and self.method.errors.knows(exc):
+            code, message, data = self.method.errors.encode(exc)
+            return _checked(Error(code, message, self._with_extras(data, exc, level)))
+        if isinstance(exc, RpcError):
+            is_own = level > 1 and exc.code in RESERVED_CODES
+            return None if is_own else _as_it_is(exc)
+        inside = parts(exc)
+        if inside is None:
+            return None
+        if level > MAX_LEVELS:
+            return self._redacted(exc, BEYOND_LEVELS)
+        return self._group(exc, inside, level)
+
+    def _group(self, group: BaseException, inside: Iterable[BaseException], level: int) -> Error:
+        message = self._message(group)
+        errors: list[bytes] = []
+        for each in inside:
+            if self.is_full:
+                break
+            errors.append(self._part(each, group, level).render())
+        data = b'{"errors":[%b]}' % b",".join(errors)
+        return Error(int(ErrorCode.GROUP), message, self._with_extras(data, group, level))
+
+    def _part(self, exc: BaseException, group: BaseException, level: int) -> Error:
+        is_branch = parts(exc) is not None and level < MAX_LEVELS
+        if is_branch and self.room:
+            return self.write(exc, level + 1)
+        if not self.room:
+            self.is_full = True
+            return self._redacted(group, BEYOND_LEAVES)
+        self.room -= 1
+        return self.write(exc, level + 1)
+
+    def _message(self, group: BaseException) -> str:
+        """Give the text of a group, which is a secret where all that it holds is one."""
+        is_told = any(map(self._is_told, leaves(group)))
+        assert isinstance(group, BaseExceptionGroup)
+        return group.message if is_told else MESSAGES[ErrorCode.INTERNAL_ERROR]
+
+    def _is_told(self, exc: BaseException) -> bool:
+        if isinstance(exc, RpcError):
+            return exc.code not in RESERVED_CODES
+        return self.method.errors.knows(exc)
+
+    def _redacted(self, exc: BaseException, limit: Mapping[str, str | int] | None = None) -> Error:
+        error = _as_it_is(redacted(exc, self.method, limit))
+        assert error.data is not None
+        return attrs.evolve(error, data=_joined(error.data, self._debug_members(exc)))
+
+    def _with_extras(self, data: bytes, exc: BaseException, level: int) -> bytes:
+        return _joined(data, {**self._cause(exc, level), **self._debug_members(exc)})
+
+    def _cause(self, exc: BaseException, level: int) -> dict[str, bytes]:
+        cause = exc.__cause__
+        if cause is None or level == MAX_LEVELS or not self.method.errors.knows(cause):
+            return {}
+        return {"cause": self.write(cause, level + 1).render()}
+
+    def _debug_members(self, exc: BaseException) -> dict[str, bytes]:
+        if not self.debug:
+            return {}
+        notes = [str(note)[:MAX_DEBUG_TEXT] for note in getattr(exc, "__notes__", ())]
+        text = "".join(traceback.format_exception(exc))[-MAX_DEBUG_TEXT:]
+        members = {"traceback": _text(text)}
+        if notes:
+            members["notes"] = b"[%b]" % b",".join(map(_text, notes[:MAX_LEAVES]))
+        return members
+
+
+def _as_it_is(exc: RpcError) -> Error:
+    data = None if exc.data is None else encode_untyped(exc.data)
+    return _checked(Error(exc.code, exc.message, data))
+
+
+def _checked(error: Error) -> Error:
+    """Find out now whether an error can be written: its code and its text are the handler's."""
+    error.render()
+    return error
+
+
+def _joined(data: bytes, members: Mapping[str, bytes]) -> bytes:
+    """Add members to an object that has some."""
+    more = (b',"%b":%b' % (name.encode(), text) for name, text in members.items())
+    return b"%b%b}" % (data.removesuffix(b"}"), b"".join(more))
+
+
+def _text(text: str) -> bytes:
+    # As with the message of an error: what is no Unicode is spelled out.
+    return msgspec.json.encode(text.encode(errors="backslashreplace").decode())

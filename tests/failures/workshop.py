@@ -1,0 +1,92 @@
+"""A service that fails in whatever way a test asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import attrs
+import trio
+
+from farcall import ApplicationError, local, method, service
+
+
+@attrs.define
+class Broken(ApplicationError):
+    part: str
+
+
+@attrs.frozen
+class Worn(ApplicationError):
+    by: int = 0
+
+
+@attrs.define
+class Secret(ApplicationError):
+    word: str
+
+
+@service
+class Workshop:
+    """Raises what `fails_with` gives."""
+
+    def __init__(self, fails_with: Callable[[], object]) -> None:
+        self._fails_with = fails_with
+
+    @local
+    def fail(self) -> None:
+        found = self._fails_with()
+        if isinstance(found, BaseException):
+            raise found from found.__cause__
+
+    @method(raises=[Broken, Worn])
+    async def work(self) -> None:
+        self.fail()
+
+    @method(raises=[Broken, Worn])
+    def work_inline(self) -> None:
+        self.fail()
+
+    @method(raises=[Broken])
+    async def work_until_cancelled(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            try:
+                await trio.sleep_forever()
+            finally:
+                self.fail()
+
+    async def healthy(self) -> str:
+        return "fine"
+
+
+def caused(error: Exception, cause: BaseException) -> Exception:
+    """Make what ``raise error from cause`` raises."""
+    error.__cause__ = cause
+    return error
+
+
+def nested(levels: int, leaf: Exception) -> Exception:
+    """Put an exception into that many groups."""
+    for level in range(levels, 0, -1):
+        leaf = ExceptionGroup(f"level {level}", [leaf])
+    return leaf
+
+
+def parts(exc: object) -> list[Any]:
+    """Give the exceptions of a group, of types that the test knows; none for another one."""
+    if not isinstance(exc, BaseExceptionGroup):
+        return []
+    return list(cast("BaseExceptionGroup[BaseException]", exc).exceptions)
+
+
+def leaves(exc: object) -> list[Any]:
+    """Give the single exceptions in a group of groups."""
+    found = parts(exc)
+    return [leaf for each in found for leaf in leaves(each)] if found else [exc]
+
+
+def depth(exc: object) -> int:
+    """Count groups in groups."""
+    found = parts(exc)
+    return 1 + max(map(depth, found)) if found else 0
