@@ -20,6 +20,7 @@ from rich.console import Console
 import farcall
 from farcall import stubgen
 from farcall._cli.errors import FAILED, WRONG_USE, CommandError
+from farcall._cli.place import Place
 from farcall._cli.serving import serve_until_signal
 from farcall._contract.spec import ServiceSpec
 from farcall._declare import documented, service_of
@@ -88,7 +89,20 @@ def demo(*, seconds: Seconds = 4.0, port: Port = 0, forever: bool = False) -> No
 
 
 @app.command
-def serve(services: tuple[str, ...], /, *, port: Port = 8765, host: str = "127.0.0.1") -> None:
+def serve(
+    services: tuple[str, ...],
+    /,
+    *,
+    port: Port | None = None,
+    host: tuple[str, ...] = ("127.0.0.1",),
+    unix: Path | None = None,
+    fd: tuple[int, ...] = (),
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+    allowed_origin: tuple[str, ...] = (),
+    allowed_host: tuple[str, ...] = (),
+    trusted_proxy: tuple[str, ...] = (),
+) -> None:
     """Serve one or several services until interrupted, then let running calls end.
 
     Parameters
@@ -96,17 +110,42 @@ def serve(services: tuple[str, ...], /, *, port: Port = 8765, host: str = "127.0
     services
         Each is module:Class or module:object, looked for in the working directory first.
     port
-        To listen at; 0 for any that is free.
+        To listen at; 0 for any that is free; 8765 unless there is --unix or --fd.
     host
-        The address to listen at.
+        The address to listen at; may be given several times.
+    unix
+        The path of a Unix socket to listen at.
+    fd
+        The descriptor of an inherited socket that listens; may be given several times.
+    tls_cert
+        The certificate chain for TLS, in PEM.
+    tls_key
+        Its key, unless it is in the same file.
+    allowed_origin
+        Whose pages may connect, such as https://example.com; may be given several times.
+    allowed_host
+        A name of this server, for a proxy on this machine; may be given several times.
+    trusted_proxy
+        An address, a network or "unix" whose X-Forwarded-For counts; may be given several times.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     objects = [_instance(target) for target in services]
-    trio.run(partial(serve_until_signal, objects, port, _announce, host=host))
+    place = Place(
+        port,
+        host,
+        unix,
+        fd,
+        tls_cert,
+        tls_key,
+        allowed_origin,
+        allowed_host,
+        trusted_proxy,
+    )
+    trio.run(partial(serve_until_signal, objects, _announce, **place.options()))
 
 
 async def _announce(server: farcall.Server) -> None:
-    print(f"Serving at {server.url}", flush=True)
+    print(f"Serving at {', '.join(server.urls)}", flush=True)
 
 
 def _instance(target: str) -> object:

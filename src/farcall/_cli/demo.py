@@ -58,7 +58,7 @@ async def run_demo(demo: Demo) -> None:
     Cancellation:
         Server and client end.
     """
-    await serve_until_signal([Monitor(INTERVAL)], demo.port, partial(_visit, demo))
+    await serve_until_signal([Monitor(INTERVAL)], partial(_visit, demo), port=demo.port)
 
 
 async def _visit(demo: Demo, server: farcall.Server) -> None:

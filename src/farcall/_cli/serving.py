@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import trio
 
@@ -17,25 +17,22 @@ from farcall._nursery import open_owned_nursery
 Visit: TypeAlias = Callable[[farcall.Server], Awaitable[None]]
 
 
-async def serve_until_signal(
-    services: Sequence[object], port: int, visit: Visit, *, host: str = "127.0.0.1"
-) -> None:
+async def serve_until_signal(services: Sequence[object], visit: Visit, **options: Any) -> None:
     """Serve until `farcall.Server.shutdown`, SIGINT or SIGTERM, and drain.
 
     Args:
         services: What to serve.
-        port: To listen at; 0 for any that is free.
         visit: Runs beside the server as soon as it listens; cancelled by a signal.
-        host: The address to listen at.
+        options: Those of `farcall.serve`.
 
     Raises:
-        CommandError: it cannot listen there.
+        CommandError: it cannot listen there, or an option makes no sense.
         DeclarationError: a name is offered twice.
         SystemExit: a second signal came.
     """
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with open_owned_nursery() as nursery:
-            server = await _start(nursery, services, port, host)
+            server = await _start(nursery, partial(farcall.serve, services, **options))
             visiting = trio.CancelScope()
             nursery.start_soon(_obey, signals, server, visiting)
             with visiting:
@@ -44,15 +41,13 @@ async def serve_until_signal(
             nursery.cancel_scope.cancel()
 
 
-async def _start(
-    nursery: trio.Nursery, services: Sequence[object], port: int, host: str
-) -> farcall.Server:
+async def _start(nursery: trio.Nursery, serve: Callable[..., Awaitable[object]]) -> farcall.Server:
     try:
-        server: farcall.Server = await nursery.start(
-            partial(farcall.serve, services, port, host=host)
-        )
+        server: farcall.Server = await nursery.start(serve)
     except OSError as error:
         raise CommandError(error.strerror) from error
+    except ValueError as error:
+        raise CommandError(error) from error
     return server
 
 
