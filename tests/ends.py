@@ -79,9 +79,12 @@ class RawClient:
 
 
 @asynccontextmanager
-async def raw_client(services: Any) -> AsyncIterator[RawClient]:
+async def raw_client(
+    services: Any,
+    limits: farcall.Limits = farcall.Limits(),  # noqa: B008 - frozen
+) -> AsyncIterator[RawClient]:
     """Serve `services` to a `RawClient`, in memory."""
-    host = Host(services, limits=farcall.Limits(), heartbeat=farcall.Heartbeat())
+    host = Host(services, limits=limits, heartbeat=farcall.Heartbeat())
     dialled, accepted = memory_pair()
     client = RawClient(dialled, host)
     async with trio.open_nursery() as nursery:

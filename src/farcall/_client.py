@@ -90,10 +90,9 @@ def _make_link(
     endpoints: Endpoints,
 ) -> Link:
     wanted: Mapping[str, str] = {} if proxy is None else contract_of(proxy)
-    own = Hello(
-        PeerLimits(options.limits.messages_in_client().size),
-        contracts={**wanted, **endpoints.contracts},
-    )
+    limits = options.limits
+    told = PeerLimits(limits.messages_in_client().size, limits.calls, limits.subscriptions)
+    own = Hello(told, contracts={**wanted, **endpoints.contracts})
 
     def make_peer(link: Link) -> Peer:
         caller = LinkCaller(link, options.interceptors, options.contract, url)
@@ -107,6 +106,7 @@ def _make_link(
         make_peer,
         heartbeat=options.heartbeat,
         cancel_grace=options.cancel_grace,
+        limits=limits,
     )
 
 

@@ -16,6 +16,7 @@ import attrs
 import msgspec
 import trio
 
+from farcall._budget import CallBudget
 from farcall._call import Connection, Interceptor
 from farcall._connection.link import Link
 from farcall._connection.statistics import ConnectionState
@@ -27,6 +28,9 @@ from farcall._serving import Deadline, ServedCall
 from farcall.errors import ErrorCode
 
 logger = logging.getLogger("farcall")
+
+RETRY_MS = 100
+"""After which a refused call may be tried again: a few calls of usual length have ended by then."""
 
 
 @attrs.frozen
@@ -57,6 +61,7 @@ class Dispatcher:
         self._endpoints = endpoints
         self._serving = serving
         self._publisher = Publisher(link, endpoints.signals)
+        self._budget = CallBudget(link.limits)
         self._waiting: deque[ServedCall] = deque()
         # The queue's bound is that of the calls in flight: each entry has its task already.
         self._in_flight: dict[ServedCall, None] = {}
@@ -152,17 +157,31 @@ class Dispatcher:
     # Handlers
 
     def _start(self, endpoint: Endpoint, call: IncomingCall | None, params: bytes | None) -> None:
+        size = 0 if params is None else len(params)
+        limit = self._budget.excess(size)
+        if limit is not None:
+            self._refuse(call, limit)
+            return
         deadline = Deadline.of(call, self._serving.max_call_seconds)
         debug = self._serving.debug
         served = ServedCall(self._connection, endpoint, call, params, deadline, debug=debug)
         if self._may_run_inline(endpoint):
             self._answer(served, served.run_inline())
             return
+        self._budget.take(size)
         self._in_flight[served] = None
         if call is not None:
             self._by_call[call] = served
         self._waiting.append(served)
         self._link.start_soon(self._serve_oldest)
+
+    def _refuse(self, call: IncomingCall | None, limit: str) -> None:
+        """Send a call away for which there is no room; the reader does not wait for any."""
+        if call is None:
+            self._link.drops.add(limit)
+        else:
+            data = {"limit": limit, "retry_after_ms": RETRY_MS}
+            self._link.fail(call, Error.of(ErrorCode.BUSY, data))
 
     def _may_run_inline(self, endpoint: Endpoint) -> bool:
         """Whether a plain ``def`` may run in the reader: nothing must be waiting before it."""
@@ -180,6 +199,7 @@ class Dispatcher:
             outcome = await served.run(self._serving.interceptors, order)
         finally:
             # Free before the answer is queued: a caller that hears it may send the next call.
+            self._budget.give_back(served.size)
             del self._in_flight[served]
             if served.call is not None:
                 del self._by_call[served.call]

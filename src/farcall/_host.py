@@ -113,7 +113,8 @@ class Host:
             self._links.discard(link)
 
     def _make_link(self, transport: Transport, endpoints: Endpoints) -> Link:
-        told = PeerLimits(self._limits.messages_in_server().size)
+        limits = self._limits
+        told = PeerLimits(limits.messages_in_server().size, limits.calls, limits.subscriptions)
         own = Hello(told, contracts=endpoints.contracts)
 
         def make_peer(link: Link) -> Peer:
@@ -126,6 +127,7 @@ class Host:
             make_peer,
             heartbeat=self._heartbeat,
             cancel_grace=self._cancel_grace,
+            limits=limits,
         )
 
     async def drain(self, seconds: float) -> None:

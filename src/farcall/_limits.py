@@ -91,6 +91,23 @@ class Limits:
     """Of the descriptors that the process may have (RLIMIT_NOFILE when `serve` begins), what open
     connections may take; over it the answer is 503."""
 
+    calls: int = _count(1024)
+    """Calls of a peer in flight, until their tasks have ended; streams too, subscriptions not.
+    farcall peers are told, and wait; over it others get `Busy`, and one-way calls are dropped."""
+
+    call_bytes: int = _count(16 * MIB)
+    """Bytes of the parameters of all these calls; over it as with `calls`."""
+
+    process_calls: int = _count(16 * KIB)
+    """Calls of all peers in flight; over it as with `calls`."""
+
+    process_call_bytes: int = _count(512 * MIB)
+    """Bytes of the parameters of all these calls; over it as with `calls`."""
+
+    subscriptions: int = _count(128)
+    """Subscriptions of a peer; over it a new one is refused with -32006. Those that the server
+    begins by itself, to broadcasts, do not count."""
+
     def messages_in_server(self) -> MessageLimits:
         """Give what a server lets a peer send."""
         return self._messages(MAX_MESSAGE_IN_SERVER)

@@ -52,6 +52,7 @@ class SignalFeed:
         state: Of the signal.
         on_lag: What the subscriber wants when it is too slow.
         forget: Called when the subscription has ended, for whichever reason but that of the link.
+        note_left: Called when the writer has taken its end as well, so that nothing of it waits.
     """
 
     def __init__(
@@ -62,11 +63,13 @@ class SignalFeed:
         *,
         on_lag: OnLag,
         forget: Callable[[IncomingCall], object],
+        note_left: Callable[[], object],
     ) -> None:
         self._link = link
         self._call = call
         self._state = state
         self._forget = forget
+        self._note_left = note_left
         self._first: Message | None = None
         self._last: Message | None = None
         self._detach: Callable[[], None] = _nothing
@@ -102,6 +105,7 @@ class SignalFeed:
             return first
         if self._last is not None:
             last, self._last = self._last, None
+            self._note_left()
             return last
         return self._pop_items()
 
@@ -202,6 +206,8 @@ class Publisher:
         self._link = link
         self._signals = signals
         self._feeds: dict[IncomingCall, SignalFeed] = {}
+        self._places = 0
+        """Taken by feeds; one that has ended keeps its place until its end has left."""
         self._events: dict[str, EventFeed | None] = {}
         """By name; None while the answer that begins it waits."""
 
@@ -220,6 +226,8 @@ class Publisher:
         source = self._signals.get(params.signal)
         if source is None:
             self._link.fail(call, Error.of(ErrorCode.METHOD_NOT_FOUND, params.signal))
+        elif self._places >= self._link.limits.subscriptions:
+            self._link.fail(call, self._too_many())
         else:
             self._subscribe(call, source, params)
 
@@ -230,14 +238,27 @@ class Publisher:
             self._refuse(call, faults.errors[0].path, faults.errors[0].message)
             return
         feed = SignalFeed(
-            self._link, call, source.state, on_lag=params.on_lag, forget=self._feeds.pop
+            self._link,
+            call,
+            source.state,
+            on_lag=params.on_lag,
+            forget=self._feeds.pop,
+            note_left=self._note_left,
         )
+        self._places += 1
         self._feeds[call] = feed
         feed.attach(key, params.since)
 
     def _refuse(self, call: IncomingCall, path: str, message: str) -> None:
         data = {"errors": [{"path": path, "message": message}]}
         self._link.fail(call, Error.of(ErrorCode.INVALID_PARAMS, data))
+
+    def _note_left(self) -> None:
+        self._places -= 1
+
+    def _too_many(self) -> Error:
+        data = {"limit": "subscriptions", "most": self._link.limits.subscriptions}
+        return Error.of(ErrorCode.TOO_MANY_SUBSCRIPTIONS, data)
 
     def cancel(self, call: IncomingCall) -> None:
         """End a subscription because its subscriber leaves; other calls are not touched."""
@@ -273,6 +294,9 @@ class Publisher:
         names = self._read_names(call)
         if names is None:
             return
+        if self._would_be_too_many(names):
+            self._link.fail(call, self._too_many())
+            return
         fresh: list[str] = []
         answers = {name: self._try_on(name, fresh) for name in names}
         answer = self._link.protocol.respond(call, msgspec.json.encode(answers))
@@ -295,6 +319,9 @@ class Publisher:
             names = _names.decode(params or b"[]")
         except msgspec.MsgspecError:
             return
+        if method == "rpc.on" and self._would_be_too_many(names):
+            self._link.drops.add("subscriptions")
+            return
         fresh: list[str] = []
         for name in names:
             self._try_on(name, fresh) if method == "rpc.on" else self._off(name)
@@ -309,6 +336,15 @@ class Publisher:
         except msgspec.MsgspecError as error:
             self._refuse(call, "params", str(error))
             return None
+
+    def _would_be_too_many(self, names: list[str]) -> bool:
+        """Tell whether there is no place for all of these events, and those that are on already.
+
+        Broadcasts take none: a plain peer gets them whether it asks or not.
+        """
+        wanted = self._events.keys() | (set(names) & self._signals.keys())
+        taken = sum(not self._signals[name].spec.broadcast for name in wanted)
+        return taken > self._link.limits.subscriptions
 
     def _try_on(self, name: str, fresh: list[str]) -> str:
         if name not in self._signals:

@@ -83,6 +83,8 @@ class ServedCall:
     ) -> None:
         self.call = call
         self.endpoint = endpoint
+        self.size = 0 if params is None else len(params)
+        """In bytes, of its parameters."""
         self._params = params
         self._deadline = deadline
         self._debug = debug

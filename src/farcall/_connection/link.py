@@ -19,6 +19,7 @@ from typing import Any, TypeVarTuple
 
 import trio
 
+from farcall._connection.drops import Drops
 from farcall._connection.handler import Handler
 from farcall._connection.heartbeat import Heartbeat, watch
 from farcall._connection.lanes import Lanes, StreamQueue
@@ -32,6 +33,7 @@ from farcall._connection.pending import (
 )
 from farcall._connection.pings import Ping, Pings
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
+from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._nursery import open_owned_nursery
 from farcall._protocol import events
 from farcall._protocol.core import Protocol
@@ -61,6 +63,7 @@ class Link:
         make_handler: Makes what is told of the peer's messages.
         heartbeat: When a silent peer is pinged and given up.
         cancel_grace: Seconds for which a cancelled caller waits for the peer's answer.
+        limits: What the peer may cost.
     """
 
     def __init__(
@@ -71,13 +74,16 @@ class Link:
         *,
         heartbeat: Heartbeat,
         cancel_grace: float = CANCEL_GRACE,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
+        self.limits = limits
         self.state = ConnectionState.CONNECTING
         self.data: dict[str, Any] = {}
         self.protocol = protocol
         self.cancel_grace = cancel_grace
         self.close_reason: CloseReason | None = None
         self.lanes = Lanes(self._wake)
+        self.drops = Drops(transport.endpoint.peer)
         self._transport = transport
         self.handler = make_handler(self)
         self._heartbeat = heartbeat
@@ -114,6 +120,7 @@ class Link:
             frames_in=self._frames_in,
             frames_out=self._frames_out,
             strays=self._strays,
+            dropped=self.drops.count,
             round_trip=self._pings.round_trip,
         )
 

@@ -34,6 +34,8 @@ class ConnectionStatistics:
     frames_out: int
     strays: int
     """Messages of the peer that belonged to nothing, and were dropped."""
+    dropped: int
+    """One-way calls of the peer that were over a limit."""
     round_trip: float | None
     """Seconds, by the last ping; None before the first pong."""
 

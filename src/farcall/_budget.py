@@ -1,0 +1,133 @@
+"""What peers cost, counted: for each connection, and for all connections together.
+
+"All" are those of one Trio run, which in most processes is one: counts that several threads share
+would need a lock on the path of every call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+from trio.lowlevel import RunVar
+
+from farcall._limits import Limits
+
+
+# Validating on assignment would send every change of a counter through Python code: none here.
+@attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
+class _Process:
+    """The counts of all connections."""
+
+    calls: int = 0
+    call_bytes: int = 0
+    held: int = 0
+    accounts: dict[Account, None] = attrs.field(factory=dict["Account", None])
+
+
+_process: RunVar[_Process] = RunVar("farcall process")
+
+
+def _of_process() -> _Process:
+    try:
+        return _process.get()
+    except LookupError:
+        _process.set(_Process())
+        return _process.get()
+
+
+@attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
+class CallBudget:
+    """The calls of one peer that are in flight here, and what their parameters hold."""
+
+    _limits: Limits
+    _all: _Process = attrs.field(factory=_of_process, init=False)
+    calls: int = attrs.field(default=0, init=False)
+    size: int = attrs.field(default=0, init=False)
+    """In bytes, of the parameters of all of them."""
+
+    def excess(self, size: int) -> str | None:
+        """Name the limit that one more call would be over; None where there is room for it.
+
+        Args:
+            size: Of its parameters, in bytes.
+        """
+        limits, shared = self._limits, self._all
+        if self.calls >= limits.calls:
+            return "calls"
+        if self.size + size > limits.call_bytes:
+            return "call_bytes"
+        if shared.calls >= limits.process_calls:
+            return "process_calls"
+        if shared.call_bytes + size > limits.process_call_bytes:
+            return "process_call_bytes"
+        return None
+
+    def take(self, size: int) -> None:
+        """Count a call that begins; `excess` has found room for it."""
+        self.calls += 1
+        self.size += size
+        self._all.calls += 1
+        self._all.call_bytes += size
+
+    def give_back(self, size: int) -> None:
+        """Count a call that has ended."""
+        self.calls -= 1
+        self.size -= size
+        self._all.calls -= 1
+        self._all.call_bytes -= size
+
+
+@attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
+class Account:
+    """The memory that one connection has waiting: for its peer to read it, or to send the rest.
+
+    When all connections hold more than they may, the one that holds most has to end: a good peer
+    takes what is sent to it, and holds little for long.
+
+    Args:
+        most: What all connections may hold, in bytes.
+        evict: Called, at most once, when this one has to end. The account is closed by then.
+    """
+
+    _most: int
+    _evict: Callable[[], object]
+    _all: _Process = attrs.field(factory=_of_process, init=False)
+    _is_closed: bool = attrs.field(default=False, init=False)
+    held: int = attrs.field(default=0, init=False)
+    """In bytes."""
+
+    def __attrs_post_init__(self) -> None:
+        self._all.accounts[self] = None
+
+    def hold(self, size: int) -> None:
+        """Count bytes that wait from now on."""
+        if self._is_closed:
+            return
+        self.held += size
+        self._all.held += size
+        while self._all.held > self._most:
+            max(self._all.accounts, key=_held).evict()
+
+    def release(self, size: int) -> None:
+        """Count bytes that wait no more."""
+        if not self._is_closed:
+            self.held -= size
+            self._all.held -= size
+
+    def evict(self) -> None:
+        """End the connection whose account this is."""
+        self.close()
+        self._evict()
+
+    def close(self) -> None:
+        """Give back everything; nothing is counted any more."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._all.held -= self.held
+            self.held = 0
+            del self._all.accounts[self]
+
+
+def _held(account: Account) -> int:
+    return account.held

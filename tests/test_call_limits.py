@@ -1,0 +1,234 @@
+"""What calls and subscriptions may cost: each limit from both sides of its edge.
+
+The peers are plain ones, which know of no limit and do not wait their turn.
+"""
+
+from __future__ import annotations
+
+import logging
+from operator import itemgetter
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from farcall import Limits, Signal, method, service
+from farcall.testing import open_pair
+from tests.ends import RawClient, raw_client
+
+
+@service(name="")
+class Gate:
+    """Calls that stay until the gate opens."""
+
+    first: Signal[int] = Signal()
+    second: Signal[int] = Signal()
+    everywhere: Signal[int] = Signal(broadcast=True)
+
+    def __init__(self) -> None:
+        self.opened = trio.Event()
+        self.heard: list[str] = []
+
+    async def enter(self, who: str) -> str:
+        try:
+            await self.opened.wait()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0.1)  # a cancelled one takes its time as well
+        return who
+
+    @method(oneway=True)
+    async def shout(self, who: str) -> None:
+        self.heard.append(who)
+        await self.opened.wait()
+
+    def add(self, left: int, right: int) -> int:
+        return left + right
+
+
+def call(id: Any, name: str, *params: Any) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": id, "method": name, "params": list(params)}
+
+
+def busy(id: Any, limit: str) -> dict[str, Any]:
+    data = {"limit": limit, "retry_after_ms": 100}
+    error = {"code": -32003, "message": "Busy", "data": data}
+    return {"jsonrpc": "2.0", "id": id, "error": error}
+
+
+def result(id: Any, value: Any) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": id, "result": value}
+
+
+async def open_gate(gate: Gate, client: RawClient) -> list[Any]:
+    """Let everybody through, and give the answers in the order of their ids."""
+    gate.opened.set()
+    await trio.sleep(1)
+    return sorted(client.heard(), key=itemgetter("id"))
+
+
+async def test_limit_calls(autojump_clock: MockClock) -> None:
+    """So many calls are served at once; one more is refused at once, and a place gets free."""
+    gate = Gate()
+    async with raw_client(gate, Limits(calls=2)) as client:
+        assert await client.ask(call(1, "enter", "a")) == []
+        assert await client.ask(call(2, "enter", "b")) == []
+        assert await client.ask(call(3, "enter", "c")) == [busy(3, "calls")]
+        assert await open_gate(gate, client) == [result(1, "a"), result(2, "b")]
+        await client.ask(call(4, "enter", "d"))
+        assert await open_gate(gate, client) == [result(4, "d")]
+
+
+async def test_limit_calls_counts_until_the_task_has_ended(autojump_clock: MockClock) -> None:
+    """A cancelled handler that still cleans up holds its place."""
+    async with raw_client(Gate(), Limits(calls=1)) as client:
+        await client.ask(call(1, "enter", "a"))
+        cancel = {"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": 1}}
+        assert await client.ask(cancel) == []
+        assert await client.ask(call(2, "enter", "b")) == [busy(2, "calls")]
+        await trio.sleep(1)
+        (cancelled,) = client.heard()
+        assert cancelled["error"]["code"] == -32800
+        assert await client.ask(call(3, "add", 1, 2)) == [result(3, 3)]
+
+
+async def test_limit_calls_counts_calls_with_a_null_id(autojump_clock: MockClock) -> None:
+    """They are in no table, and cost as much."""
+    gate = Gate()
+    async with raw_client(gate, Limits(calls=1)) as client:
+        assert await client.ask(call(None, "enter", "a")) == []
+        assert await client.ask(call(None, "enter", "b")) == [busy(None, "calls")]
+        assert await open_gate(gate, client) == [result(None, "a")]
+
+
+async def test_limit_calls_drops_one_way_calls(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody waits for their answer: they are counted, and told of once a second."""
+    gate = Gate()
+    shout = {"jsonrpc": "2.0", "method": "shout", "params": ["x"]}
+    with caplog.at_level(logging.WARNING, "farcall"):
+        async with raw_client(gate, Limits(calls=1)) as client:
+            assert await client.ask([shout] * 4) == []
+            (link,) = client.host.links
+            assert (gate.heard, link.statistics().dropped) == (["x"], 3)
+            await trio.sleep(1)
+            await client.ask(shout)
+            assert link.statistics().dropped == 4
+
+    words = "memory: dropped %d one-way calls (the limit calls)"
+    assert caplog.messages == [words % 1, words % 3]
+
+
+async def test_limit_calls_is_checked_before_the_arguments(autojump_clock: MockClock) -> None:
+    """What is unknown is told so, and what has no room is not even looked at."""
+    async with raw_client(Gate(), Limits(calls=1)) as client:
+        await client.ask(call(1, "enter", "a"))
+        (unknown,) = await client.ask(call(2, "nothing"))
+        assert unknown["error"]["code"] == -32601
+        assert await client.ask(call(3, "enter", 7)) == [busy(3, "calls")]
+
+
+async def test_limit_calls_leaves_subscriptions_out(autojump_clock: MockClock) -> None:
+    """They never end, and have a limit of their own."""
+    async with open_pair(Gate(), limits=Limits(calls=1)) as (session, _):
+        async with session.subscribe("first"), session.subscribe("second"):
+            assert await session.call("add", 1, 2) == 3
+
+
+async def test_limit_call_bytes(autojump_clock: MockClock) -> None:
+    """Parameters of so many bytes are kept at once, and not one more."""
+    gate = Gate()
+    params = len('["aaaa"]')
+    async with raw_client(gate, Limits(call_bytes=2 * params)) as client:
+        assert await client.ask(call(1, "enter", "aaaa")) == []
+        assert await client.ask(call(2, "enter", "aaaab")) == [busy(2, "call_bytes")]
+        assert await client.ask(call(3, "enter", "cccc")) == []
+        assert await client.ask(call(4, "add", 1, 2)) == [busy(4, "call_bytes")]
+        assert await open_gate(gate, client) == [result(1, "aaaa"), result(3, "cccc")]
+
+
+async def refused_elsewhere(limits: Limits, limit: str) -> None:
+    """Fill the process over one connection, and look at another one."""
+    gate = Gate()
+    async with raw_client(gate, limits) as first, raw_client(gate, limits) as second:
+        assert await first.ask(call(1, "enter", "a")) == []
+        assert await second.ask(call(1, "enter", "b")) == []
+        assert await second.ask(call(2, "enter", "c")) == [busy(2, limit)]
+        assert await open_gate(gate, first) == [result(1, "a")]
+        assert second.heard() == [result(1, "b")]
+        assert await first.ask(call(3, "add", 1, 2)) == [result(3, 3)]
+
+
+async def test_limit_process_calls(autojump_clock: MockClock) -> None:
+    """So many calls are served at once on all connections together."""
+    await refused_elsewhere(Limits(process_calls=2), "process_calls")
+
+
+async def test_limit_process_call_bytes(autojump_clock: MockClock) -> None:
+    """Parameters of so many bytes are kept at once on all connections together."""
+    size = 2 * len('["a"]')
+    await refused_elsewhere(Limits(process_call_bytes=size), "process_call_bytes")
+
+
+async def test_the_calls_of_a_lost_connection_are_given_back(autojump_clock: MockClock) -> None:
+    """What it had in flight is room for others once its tasks have ended."""
+    gate, limits = Gate(), Limits(process_calls=1)
+    async with raw_client(gate, limits) as first:
+        await first.ask(call(1, "enter", "a"))
+    async with raw_client(gate, limits) as second:
+        assert await second.ask(call(1, "add", 1, 2)) == [result(1, 3)]
+
+
+async def test_limit_subscriptions(autojump_clock: MockClock) -> None:
+    """So many subscriptions are served; one more is -32006, until one has been left."""
+    error = {
+        "code": -32006,
+        "message": "Too many subscriptions",
+        "data": {"limit": "subscriptions", "most": 1},
+    }
+    hello = {"v": 1, "limits": {"message": 2**20}}
+    async with raw_client(Gate(), Limits(subscriptions=1)) as client:
+        await client.ask({"jsonrpc": "2.0", "id": 0, "method": "rpc.hello", "params": hello})
+        client.heard()
+        subscribe: dict[str, Any] = {"jsonrpc": "2.0", "method": "rpc.subscribe"}
+        started = await client.ask(subscribe | {"id": 1, "params": {"signal": "first"}})
+        assert started[0]["method"] == "rpc.started"
+        refused = await client.ask(subscribe | {"id": 2, "params": {"signal": "second"}})
+        assert refused == [{"jsonrpc": "2.0", "id": 2, "error": error}]
+        await client.ask({"jsonrpc": "2.0", "method": "rpc.cancel", "params": {"id": 1}})
+        (again,) = await client.ask(subscribe | {"id": 3, "params": {"signal": "second"}})
+        assert again["method"] == "rpc.started"
+
+
+async def test_limit_subscriptions_of_a_plain_peer(autojump_clock: MockClock) -> None:
+    """It is refused as a whole, and nothing of it is in force; broadcasts take no place."""
+    async with raw_client(Gate(), Limits(subscriptions=1)) as client:
+        (refused,) = await client.ask(call(1, "rpc.on", "first", "second"))
+        assert refused["error"]["data"] == {"limit": "subscriptions", "most": 1}
+        on = await client.ask(call(2, "rpc.on", "first", "everywhere", "nothing"))
+        words = {"first": "ok", "everywhere": "ok", "nothing": "provided event invalid"}
+        assert on == [result(2, words)]
+        (refused,) = await client.ask(call(3, "rpc.on", "second"))
+        assert refused["error"]["code"] == -32006
+        await client.ask(call(4, "rpc.off", "first"))
+        assert await client.ask(call(5, "rpc.on", "second")) == [result(5, {"second": "ok"})]
+
+
+async def test_limit_subscriptions_holds_without_an_answer_too(autojump_clock: MockClock) -> None:
+    """A notification that asks for too much is dropped and counted."""
+    gate = Gate()
+    async with raw_client(gate, Limits(subscriptions=1)) as client:
+        on: dict[str, Any] = {"jsonrpc": "2.0", "method": "rpc.on"}
+        await client.ask(on | {"params": ["first", "second"]})
+        (link,) = client.host.links
+        assert link.statistics().dropped == 1
+        gate.first.emit(1)
+        await wait_all_tasks_blocked()
+        assert client.heard() == []
+        await client.ask(on | {"params": ["first"]})
+        gate.first.emit(2)
+        await wait_all_tasks_blocked()
+        (event,) = client.heard()
+        assert event["params"] == [2]
