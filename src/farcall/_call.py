@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import attrs
+import trio
 
 from farcall._connection.link import Link
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
+from farcall._nursery import open_owned_nursery
 from farcall._proxy import ProxyFactory
 from farcall.errors import CloseCode
 
+T = TypeVar("T")
 ProxyT = TypeVar("ProxyT")
 
 
@@ -178,6 +182,36 @@ Proceed: TypeAlias = Callable[[], Awaitable[Any]]
 Interceptor: TypeAlias = Callable[[CallContext, Proceed], Awaitable[Any]]
 """``async def f(call, proceed)`` stands around calls, and returns what ``await proceed()`` gave,
 or something else, or raises."""
+
+
+Open: TypeAlias = Callable[[], AbstractAsyncContextManager[T]]
+"""Begin what lasts as long as a block: a stream, or a subscription."""
+
+
+@asynccontextmanager
+async def intercepted_scope(
+    interceptors: Iterable[Interceptor], call: CallContext, begin: Open[T]
+) -> AsyncIterator[T]:
+    """Run a block with interceptors around it: `Proceed` returns when the block is left.
+
+    The interceptors run in a task beside the block, so that what they open is theirs to close.
+    """
+    left = trio.Event()
+
+    async def run(*, task_status: trio.TaskStatus[T]) -> None:
+        async def core() -> None:
+            async with begin() as opened:
+                task_status.started(opened)
+                await left.wait()
+
+        await intercepted(interceptors, call, core)
+
+    async with open_owned_nursery() as nursery:
+        opened: T = await nursery.start(run)
+        try:
+            yield opened
+        finally:
+            left.set()
 
 
 async def intercepted(interceptors: Iterable[Interceptor], call: CallContext, core: Proceed) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
@@ -13,17 +13,23 @@ import trio
 from farcall._call import (
     ArgumentsByName,
     CallContext,
+    CallKind,
     Connection,
     Interceptor,
+    Open,
     intercepted,
+    intercepted_scope,
     served_call,
 )
+from farcall._call_stream import Download, call_stream, open_download
 from farcall._codec import Codec, Faults, encode_untyped
+from farcall._connection.item_queue import ItemQueue
 from farcall._connection.link import Link
 from farcall._connection.pending import RemoteFailure
 from farcall._declare import Method, service_of
 from farcall._failures import error_of
 from farcall._proxy import Caller, ClassProxy, Proxy
+from farcall._send_uploads import open_uploads
 from farcall._signals import OnLag, Subscription
 from farcall._subscribe import Subscriber
 from farcall.errors import ContractMismatch, InvalidResult
@@ -99,12 +105,36 @@ class LinkCaller:
         context = self._context(method.spec.wire_name, lambda: method.arguments.bind(args, kwargs))
 
         async def core() -> Any:
-            params = method.arguments.encode(args, kwargs)
+            bound = method.arguments.bind(args, kwargs)
+            if method.uploads:
+                async with open_uploads(self._link, method, bound) as (params, queues):
+                    text = await self._ask(context, params, method, queues)
+                return _decode(method.result, text, context.method)
+            params = method.arguments.write(bound)
             if method.spec.oneway:
                 return self._link.notify(context.method, params)
             return _decode(method.result, await self._ask(context, params, method), context.method)
 
         return await self._intercepted(context, core)
+
+    def open_stream(
+        self, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
+        """Call a stream of known types; see `call_stream`."""
+        bound = method.arguments.bind(args, kwargs)
+        context = self._context(method.spec.wire_name, lambda: bound, "stream")
+        return self._scoped(context, lambda: call_stream(self._link, method, bound, context.trace))
+
+    def stream(
+        self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], returns: Codec[T]
+    ) -> AbstractAsyncContextManager[AsyncIterator[T]]:
+        """Call a stream for which there is no stub; see `open_download`."""
+        params = untyped_params(name, args, kwargs)
+        context = self._context(name, lambda: _by_name(args, kwargs), "stream")
+        download = Download(name, returns)
+        return self._scoped(
+            context, lambda: open_download(self._link, download, params, (), context.trace)
+        )
 
     async def call(
         self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], returns: Codec[T]
@@ -132,13 +162,22 @@ class LinkCaller:
         self, name: str, codec: Codec[T], *, key: object, on_lag: OnLag
     ) -> AbstractAsyncContextManager[Subscription[T]]:
         """Subscribe to a signal whose values have a known type."""
-        return self.subscriber.subscribe(name, codec, key=key, on_lag=on_lag)
+        context = self._context(name, lambda: {"key": key, "on_lag": on_lag}, "subscription")
+        return self._scoped(
+            context, lambda: self.subscriber.subscribe(name, codec, key=key, on_lag=on_lag)
+        )
 
-    def _context(self, name: str, read: Any) -> CallContext:
+    def _scoped(self, context: CallContext, begin: Open[T]) -> AbstractAsyncContextManager[T]:
+        if not self._interceptors:
+            return begin()
+        return intercepted_scope(self._interceptors, context, begin)
+
+    def _context(self, name: str, read: Any, kind: CallKind = "call") -> CallContext:
         served = served_call()
         return CallContext(
             self.connection,
             name,
+            kind,
             deadline=trio.current_effective_deadline(),
             trace=None if served is None else served.trace,
             read=read,
@@ -150,13 +189,17 @@ class LinkCaller:
         return await intercepted(self._interceptors, context, core)
 
     async def _ask(
-        self, context: CallContext, params: bytes | None, method: Method | None = None
+        self,
+        context: CallContext,
+        params: bytes | None,
+        method: Method | None = None,
+        uploads: Sequence[ItemQueue] = (),
     ) -> bytes:
         """Make the call, such that a deadline looks as it does in local code."""
         deadline = trio.current_effective_deadline()
         try:
             return await self._link.call(
-                context.method, params, traceparent=context.trace, reason=_reason
+                context.method, params, uploads=uploads, traceparent=context.trace, reason=_reason
             )
         except RemoteFailure as failure:
             # Without a deadline the peer had none to speak of.

@@ -21,11 +21,13 @@ from farcall._call import Connection, Interceptor
 from farcall._connection.link import Link
 from farcall._connection.statistics import ConnectionState
 from farcall._endpoints import Endpoint, Endpoints
-from farcall._protocol.messages import Error
+from farcall._failures import describe
+from farcall._protocol.messages import Error, Message
 from farcall._protocol.state import IncomingCall
 from farcall._publish import Publisher
+from farcall._serve_stream import ServedStream
 from farcall._serving import Deadline, ServedCall
-from farcall.errors import ErrorCode
+from farcall.errors import ErrorCode, InvalidArguments
 
 logger = logging.getLogger("farcall")
 
@@ -78,7 +80,7 @@ class Dispatcher:
     @property
     def is_busy(self) -> bool:
         """Whether calls are in flight; subscriptions do not count, for they never end."""
-        return bool(self._in_flight)
+        return bool(self._in_flight or self._by_call)
 
     def has_method(self, name: str) -> bool:
         """Whether a method of this name is served."""
@@ -126,8 +128,12 @@ class Dispatcher:
             served.cancel(reason)
 
     def on_credit(self, call: IncomingCall) -> None:
-        """Send what a subscription holds back."""
-        self._publisher.on_credit(call)
+        """Send what a stream, or a subscription, holds back."""
+        served = self._by_call.get(call)
+        if isinstance(served, ServedStream):
+            served.on_credit()
+        else:
+            self._publisher.on_credit(call)
 
     def on_draining(self) -> None:
         """End the subscriptions, which would never end by themselves."""
@@ -140,6 +146,7 @@ class Dispatcher:
     def on_closed(self) -> None:
         """Cancel the calls, whose callers are not there any more, and leave every signal."""
         self._cancel_all("disconnect")
+        self._by_call.clear()
         self._publisher.close()
 
     # Built in
@@ -162,9 +169,12 @@ class Dispatcher:
         if limit is not None:
             self._refuse(call, limit)
             return
-        deadline = Deadline.of(call, self._serving.max_call_seconds)
-        debug = self._serving.debug
-        served = ServedCall(self._connection, endpoint, call, params, deadline, debug=debug)
+        served = self._make(endpoint, call, params)
+        if served is None:
+            logger.debug("%s: a stream as a notification", self._connection.peer)
+            return
+        if endpoint.method.uploads and not self._accept_uploads(served):
+            return
         if self._may_run_inline(endpoint):
             self._answer(served, served.run_inline())
             return
@@ -182,6 +192,31 @@ class Dispatcher:
         else:
             data = {"limit": limit, "retry_after_ms": RETRY_MS}
             self._link.fail(call, Error.of(ErrorCode.BUSY, data))
+
+    def _make(
+        self, endpoint: Endpoint, call: IncomingCall | None, params: bytes | None
+    ) -> ServedCall | None:
+        """Make what serves a call; a stream that nobody waits for is none."""
+        debug = self._serving.debug
+        if not endpoint.method.is_stream:
+            deadline = Deadline.of(call, self._serving.max_call_seconds)
+            return ServedCall(self._connection, endpoint, call, params, deadline, debug=debug)
+        if call is None:
+            return None
+        # Its scope ends a stream, and nothing else: it may well go on for ever.
+        deadline = Deadline(math.inf, "caller")
+        return ServedStream(
+            self._connection, endpoint, call, params, deadline, link=self._link, debug=debug
+        )
+
+    def _accept_uploads(self, served: ServedCall) -> bool:
+        """Open the uploads of a call, or refuse it."""
+        try:
+            served.accept_uploads(self._link)
+        except InvalidArguments as exc:
+            self._answer(served, describe(exc, served.endpoint.method, debug=False))
+            return False
+        return True
 
     def _may_run_inline(self, endpoint: Endpoint) -> bool:
         """Whether a plain ``def`` may run in the reader: nothing must be waiting before it."""
@@ -201,18 +236,32 @@ class Dispatcher:
             # Free before the answer is queued: a caller that hears it may send the next call.
             self._budget.give_back(served.size)
             del self._in_flight[served]
-            if served.call is not None:
-                del self._by_call[served.call]
-        self._answer(served, outcome)
+            served.end_uploads()
+        if served.queue is None or self._link.is_closed:
+            self._answer(served, outcome)
+        else:
+            served.queue.end(lambda: self._end_stream(served, outcome))
 
     def _answer(self, served: ServedCall, outcome: bytes | Error) -> None:
         call = served.call
+        if call is not None:
+            self._by_call.pop(call, None)
         if call is None or self._link.is_closed:
             self._link.note_ended()
         elif isinstance(outcome, Error):
             self._link.fail(call, outcome)
         else:
             self._link.respond(call, outcome)
+
+    def _end_stream(self, served: ServedCall, outcome: bytes | Error) -> Message | None:
+        """Make the answer to a stream, when the last of its items has left."""
+        call = served.call
+        assert call is not None
+        del self._by_call[call]
+        self._link.note_ended()
+        if isinstance(outcome, Error):
+            return self._link.protocol.fail(call, outcome)
+        return self._link.protocol.respond(call, outcome)
 
     def _cancel_all(self, reason: str) -> None:
         for served in self._in_flight:

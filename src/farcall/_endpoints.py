@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import attrs
@@ -31,6 +32,13 @@ class Endpoint:
     def function(self) -> Any:
         """The bound method."""
         return getattr(self.target, self.method.attribute)
+
+    @property
+    def generator(self) -> Any:
+        """The generator function behind the method of a stream, bound to its object."""
+        function = self.function
+        owner = getattr(function, "__self__", None)
+        return function.__wrapped__ if owner is None else partial(function.__wrapped__, owner)
 
 
 @attrs.frozen

@@ -14,7 +14,6 @@ import attrs
 import trio
 
 from farcall._call import (
-    ArgumentsByName,
     CallContext,
     Connection,
     Interceptor,
@@ -22,11 +21,14 @@ from farcall._call import (
     intercepted,
 )
 from farcall._codec import Faults
+from farcall._connection.item_queue import ItemQueue
+from farcall._connection.link import Link
 from farcall._endpoints import Endpoint
 from farcall._failures import describe, invalid_arguments, redacted, unanswered
 from farcall._protocol.messages import Error
 from farcall._protocol.state import IncomingCall
-from farcall.errors import RESERVED_CODES, ErrorCode, RpcError
+from farcall._receive_uploads import ReceivedUploads
+from farcall.errors import RESERVED_CODES, ErrorCode, InvalidArguments, RpcError
 
 logger = logging.getLogger("farcall")
 
@@ -85,11 +87,15 @@ class ServedCall:
         self.endpoint = endpoint
         self.size = 0 if params is None else len(params)
         """In bytes, of its parameters."""
+        self.queue: ItemQueue | None = None
+        """What has to leave before the answer: the items of a stream."""
         self._params = params
         self._deadline = deadline
         self._debug = debug
         self._scope = trio.CancelScope(deadline=deadline.at)
-        self._decoded: tuple[list[Any], dict[str, Any]] | None = None
+        self._given: dict[str, Any] | None = None
+        self._uploads: ReceivedUploads | None = None
+        self._refusal: RpcError | None = None
         self.context = CallContext(
             connection,
             endpoint.method.spec.wire_name,
@@ -190,20 +196,47 @@ class ServedCall:
         try:
             yield
         except RpcError as exc:
-            if exc.code in RESERVED_CODES:
+            if exc.code in RESERVED_CODES and exc is not self._refusal:
                 raise redacted(exc, self.endpoint.method) from None
             raise
 
     def _decode(self) -> tuple[list[Any], dict[str, Any]]:
-        if self._decoded is None:
-            try:
-                self._decoded = self.endpoint.method.arguments.decode(self._params)
-            except Faults as faults:
-                raise invalid_arguments(faults) from None
-        return self._decoded
+        return self.endpoint.method.arguments.split(self._arguments())
 
-    def _arguments(self) -> ArgumentsByName:
-        return self.endpoint.method.arguments.bind(*self._decode())
+    def _arguments(self) -> dict[str, Any]:
+        if self._given is None:
+            try:
+                self._given = self.endpoint.method.arguments.read(self._params)
+            except Faults as faults:
+                raise self._refuse(faults) from None
+        return self._given
+
+    def _refuse(self, faults: Faults) -> InvalidArguments:
+        """Make the exception for what the caller did wrong; kept, to be told from others."""
+        refusal = invalid_arguments(faults)
+        self._refusal = refusal
+        return refusal
+
+    def accept_uploads(self, link: Link) -> None:
+        """Take what the caller sends as streams: it may come before the handler has started.
+
+        Raises:
+            InvalidArguments: the arguments are wrong.
+        """
+        self._uploads = ReceivedUploads(link, self._refuse)
+        given = self._arguments()
+        try:
+            for name, codec in self.endpoint.method.uploads.items():
+                if name in given:
+                    given[name] = self._uploads.accept(name, given[name], codec)
+        except Faults as faults:
+            self.end_uploads()
+            raise self._refuse(faults) from None
+
+    def end_uploads(self) -> None:
+        """Drop what the caller still sends: the call has ended."""
+        if self._uploads is not None:
+            self._uploads.end()
 
     def _encode(self, value: Any) -> bytes:
         return self.endpoint.method.result.encode(value)

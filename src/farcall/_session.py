@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from enum import Enum
 from typing import Any, TypeVar, overload
@@ -165,6 +165,60 @@ class Session:
         """
         return self.subscribe_signal(name, codec_of(returns), key=key, on_lag=on_lag)
 
+    @overload
+    def stream(
+        self,
+        name: str,
+        /,
+        *args: Any,
+        returns: type[T],
+        arguments: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> AbstractAsyncContextManager[AsyncIterator[T]]: ...
+
+    @overload
+    def stream(
+        self,
+        name: str,
+        /,
+        *args: Any,
+        arguments: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> AbstractAsyncContextManager[AsyncIterator[Any]]: ...
+
+    def stream(
+        self,
+        name: str,
+        /,
+        *args: Any,
+        returns: Any = Any,
+        arguments: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
+        """Call a stream for which there is no stub.
+
+        Args:
+            name: The wire name.
+            args: Sent as an array.
+            returns: The type of the items; without it any JSON values come as they are.
+            arguments: Sent as an object, like `kwargs`; for names that this method uses itself.
+            kwargs: Sent as an object.
+
+        Returns:
+            A context manager that gives an async iterator over the items. Left, it has asked the
+            server to stop, and waited for its answer, 0.5 s at most. A plain server answers with
+            an array; its items are given one by one.
+
+        Raises:
+            RpcError: the server answered with an error, also while iterating.
+            ConnectionLost: the link has ended, also while iterating.
+            EncodeError: an argument cannot cross the wire.
+            InvalidResult: an item is not of the type that `returns` names, while iterating.
+            TypeError: arguments both by position and by name.
+        """
+        named = {**(arguments or {}), **kwargs}
+        return self._caller.stream(name, args, named, codec_of(returns))
+
     def proxy(self, proxy: type[ProxyT]) -> ProxyT:
         """Make a typed proxy of a service: from a stub, or typed by the service class itself.
 
@@ -181,6 +235,12 @@ class Session:
     ) -> Any:
         """Call a method of known types; proxies do."""
         return await self._caller.call_method(method, args, kwargs)
+
+    def open_stream(
+        self, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
+        """Call a stream of known types; proxies do."""
+        return self._caller.open_stream(method, args, kwargs)
 
     def subscribe_signal(
         self, name: str, codec: Codec[T], *, key: object, on_lag: OnLag

@@ -106,7 +106,10 @@ class Arguments:
             TypeError: the call is wrong, as it would be locally.
             EncodeError: an argument is not of its type.
         """
-        bound = self.bind(args, kwargs)
+        return self.write(self.bind(args, kwargs))
+
+    def write(self, bound: Mapping[str, Any]) -> bytes | None:
+        """Write arguments that `bind` gave; see `encode`."""
         return encoded(self._writing, bound, _AT) if bound else None
 
     def decode(self, params: bytes | Raw | None) -> tuple[list[Any], dict[str, Any]]:
@@ -118,10 +121,18 @@ class Arguments:
         Raises:
             Faults: one is missing, unknown, or not of its type.
         """
-        values = decoded(self._reading, b"{}" if params is None else params, _AT)
+        return self.split(self.read(params))
+
+    def read(self, params: bytes | Raw | None) -> dict[str, Any]:
+        """Read the arguments of a call by name, those alone that were given; see `decode`."""
+        return decoded(self._reading, b"{}" if params is None else params, _AT)
+
+    def split(self, values: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Tell what to call the function with, from arguments by name."""
+        kwargs = dict(values)
         # A parameter without a name to call it by cannot be skipped, only filled in.
-        args = [values.pop(name, default) for name, default in self._only_positional.items()]
-        return args, values
+        args = [kwargs.pop(name, default) for name, default in self._only_positional.items()]
+        return args, kwargs
 
     def _check_keyword(self, name: str, bound: Mapping[str, Any]) -> None:
         if name in bound:

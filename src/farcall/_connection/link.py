@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVarTuple
 
@@ -22,6 +22,7 @@ import trio
 from farcall._connection.drops import Drops
 from farcall._connection.handler import Handler
 from farcall._connection.heartbeat import Heartbeat, watch
+from farcall._connection.item_queue import ItemQueue
 from farcall._connection.lanes import Lanes, StreamQueue
 from farcall._connection.pending import (
     OWN_DEADLINE,
@@ -33,6 +34,7 @@ from farcall._connection.pending import (
 )
 from farcall._connection.pings import Ping, Pings
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
+from farcall._connection.uploads import OpenUploads
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._nursery import open_owned_nursery
 from farcall._protocol import events
@@ -89,6 +91,7 @@ class Link:
         self._heartbeat = heartbeat
         self._nursery: trio.Nursery | None = None
         self._pending = PendingCalls()
+        self.uploads = OpenUploads()
         self._pings = Pings()
         self._work = trio.Event()
         self._is_idle = trio.Event()
@@ -231,6 +234,7 @@ class Link:
         self._incoming_ended.set()
         self.protocol.cut()
         self._pending.end(lambda sent: self.lost(sent=sent))
+        self.uploads.end(lambda sent: self.lost(sent=sent))
         self._pings.end()
         self.handler.on_closed()
 
@@ -250,6 +254,7 @@ class Link:
         method: str,
         params: bytes | None,
         *,
+        uploads: Sequence[ItemQueue] = (),
         traceparent: str | None = None,
         reason: Callable[[], str | None] = lambda: None,
     ) -> bytes:
@@ -258,6 +263,7 @@ class Link:
         Args:
             method: The wire name.
             params: JSON text, or None.
+            uploads: What its arguments name as streams; held back until the request has left.
             traceparent: The caller's span, if it has one.
             reason: Asked when the call is cancelled for another reason than its own scope.
 
@@ -284,7 +290,7 @@ class Link:
             traceparent=traceparent,
         )
         pending = PendingCall(call, request)
-        self._queue(pending)
+        self._queue(pending, uploads)
         try:
             await pending.wait_settled()
         except trio.Cancelled:
@@ -326,6 +332,8 @@ class Link:
         window: Window,
         on_items: OnItems,
         on_end: OnEnd,
+        uploads: Sequence[ItemQueue] = (),
+        traceparent: str | None = None,
     ) -> AsyncIterator[PendingStream]:
         """Make a stream call and wait until it has started; leaving the block ends it.
 
@@ -334,9 +342,11 @@ class Link:
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         self._check_open()
-        call, request = self.protocol.request(method, params, window=window)
+        call, request = self.protocol.request(
+            method, params, window=window, traceparent=traceparent
+        )
         pending = PendingStream(call, request, on_items, on_end)
-        self._queue(pending)
+        self._queue(pending, uploads)
         try:
             await pending.wait_started()
             yield pending
@@ -370,12 +380,15 @@ class Link:
         if not self._is_usable:
             raise self.lost(sent=False)
 
-    def _queue(self, pending: PendingCall) -> None:
+    def _queue(self, pending: PendingCall, uploads: Sequence[ItemQueue] = ()) -> None:
         self._pending.insert(pending)
+        if uploads:
+            self.uploads.hold(pending, uploads)
         self.lanes.put_call(pending.request)
 
     def _leave(self, pending: PendingCall) -> None:
         """Forget a call that is not waited for any more; nothing to do for a settled one."""
+        self.uploads.forget_held(pending)
         if pending.is_settled:
             return
         self._pending.forget(pending)
@@ -440,6 +453,7 @@ class Link:
         if not frames:
             await self._wait_work()
             return
+        self.uploads.release_sent()
         self._frames_out += len(frames)
         await self._transport.send(frames)
 
@@ -507,6 +521,8 @@ class Link:
                 self._on_stray(problem)
             case events.Violation(code, problem):
                 self.hang_up(code, problem)
+            case events.UploadItems() | events.UploadEnded() | events.UploadCredit():
+                self.uploads.react(event)
             case _:
                 self._pass_on(event)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -35,6 +35,10 @@ class Method:
     in_thread: bool = False
     ordered: bool = False
     """Whether the calls of one connection run one at a time."""
+    is_stream: bool = False
+    """Whether it is an async generator, whose items `result` carries one by one."""
+    uploads: Mapping[str, Codec[Any]] = attrs.field(factory=dict[str, Codec[Any]])
+    """The codecs of the items of those parameters that are async iterables."""
 
 
 def endpoint_of(reading: Reading, wire_name: str, definitions: Definitions) -> Method:

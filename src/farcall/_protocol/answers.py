@@ -16,7 +16,7 @@ from farcall._protocol.events import (
     Stray,
     UnreadableAnswer,
 )
-from farcall._protocol.messages import NULL_ID
+from farcall._protocol.messages import NULL_ID, Error
 from farcall._protocol.shapes import ErrorShape, read_hello
 from farcall._protocol.state import OutgoingCall, Stage
 from farcall._protocol.wire import Envelope, UnreadableText, canonical_id, decode, salvage
@@ -107,13 +107,21 @@ def _outcome(talk: Conversation, call: OutgoingCall, envelope: Envelope) -> Prot
 
 
 def _error(call: OutgoingCall, raw: Raw) -> ProtocolEvent:
-    """Read an error, or make one of whatever a JavaScript peer threw: it sends that as it is."""
     try:
-        shape = _error_shape(raw)
+        error = read_error(raw)
     except UnreadableText as problem:
         return UnreadableAnswer(call, str(problem))
-    return ErrorReceived(
-        call,
+    return ErrorReceived(call, error.code, error.message, error.data)
+
+
+def read_error(raw: Raw) -> Error:
+    """Read an error, or make one of whatever a JavaScript peer threw: it sends that as it is.
+
+    Raises:
+        UnreadableText: it is no JSON.
+    """
+    shape = _error_shape(raw)
+    return Error(
         shape.code if type(shape.code) is int else int(ErrorCode.EVENT_NOT_PROVIDED),
         shape.message if isinstance(shape.message, str) else "the peer gave no message",
         _error_data(shape, raw),

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from msgspec import Raw
+from msgspec import Raw, UnsetType
 
+from farcall._protocol.answers import read_error
 from farcall._protocol.conversation import Conversation, shown, violation
+from farcall._protocol.credit import ReceiveCredit
 from farcall._protocol.events import (
     CancelReceived,
     CreditReceived,
@@ -19,16 +21,22 @@ from farcall._protocol.events import (
     ProtocolEvent,
     StartedReceived,
     Stray,
+    UploadCredit,
+    UploadEnded,
+    UploadItems,
 )
+from farcall._protocol.messages import RequestId
 from farcall._protocol.shapes import (
     CancelShape,
     CreditShape,
     GoawayShape,
     ItemsShape,
     StartedShape,
+    UploadEndShape,
     read_shape,
 )
 from farcall._protocol.state import OutgoingCall, Stage, Step
+from farcall._protocol.uploads import IncomingUpload
 from farcall._protocol.wire import UnreadableText
 
 
@@ -57,7 +65,9 @@ def _cancel(talk: Conversation, params: bytes | None) -> ProtocolEvent | None:
 
 def _credit(talk: Conversation, params: bytes | None) -> ProtocolEvent | None:
     read = read_shape(CreditShape, params)
-    call = talk.incoming.get(bytes(read.id))
+    if not isinstance(read.upload, UnsetType):
+        return _upload_credit(talk, read.upload, read)
+    call = talk.incoming.get(_id(read.id))
     # As with a cancel: the stream may have ended while the credit was on its way.
     if call is None or call.credit is None:
         return None
@@ -66,7 +76,7 @@ def _credit(talk: Conversation, params: bytes | None) -> ProtocolEvent | None:
 
 def _started(talk: Conversation, params: bytes | None) -> ProtocolEvent | None:
     read = read_shape(StartedShape, params)
-    call = _stream_call(talk, read.id)
+    call = _stream_call(talk, bytes(read.id))
     if call is None or not call.can(Step.START):
         return violation(f"rpc.started for id {shown(bytes(read.id).decode())}")
     call.move(Step.START)
@@ -75,11 +85,15 @@ def _started(talk: Conversation, params: bytes | None) -> ProtocolEvent | None:
 
 def _items(talk: Conversation, params: bytes | None) -> ProtocolEvent | None:
     read = read_shape(ItemsShape, params)
-    call = _stream_call(talk, read.id)
+    if not isinstance(read.upload, UnsetType):
+        return _upload_items(talk, read.upload, read)
+    id = _id(read.id)
+    call = _stream_call(talk, id)
     if call is None or not call.can(Step.ITEMS):
-        return violation(f"rpc.items for id {shown(bytes(read.id).decode())}")
+        return violation(f"rpc.items for id {shown(id.decode())}")
     values = [bytes(value) for value in read.values]
-    problem = _fault_of_items(call, read.seq, values)
+    assert call.credit is not None
+    problem = _fault_of_items(call, call.credit, read.seq, values)
     if problem is not None:
         return violation(problem)
     if call.stage is Stage.ABANDONED:
@@ -87,18 +101,52 @@ def _items(talk: Conversation, params: bytes | None) -> ProtocolEvent | None:
     return ItemsReceived(call, values, read.cursor, read.missed)
 
 
-def _fault_of_items(call: OutgoingCall, seq: int, values: Sequence[bytes]) -> str | None:
-    if seq != call.seq:
-        return f"rpc.items with seq {seq} where {call.seq} was due"
-    call.seq += len(values)
-    assert call.credit is not None
-    if not call.credit.receive([len(value) for value in values]):
+def _upload_items(talk: Conversation, id: Raw, read: ItemsShape) -> ProtocolEvent | None:
+    upload = talk.uploads.incoming.get(bytes(id))
+    if upload is None:  # its call has been answered while they were on their way
+        return None
+    values = [bytes(value) for value in read.values]
+    problem = _fault_of_items(upload, upload.credit, read.seq, values)
+    return UploadItems(upload, values) if problem is None else violation(problem)
+
+
+def _upload_credit(talk: Conversation, id: Raw, read: CreditShape) -> ProtocolEvent | None:
+    upload = talk.uploads.outgoing.get(bytes(id))
+    if upload is None or not upload.credit.grant(read.items, read.bytes):
+        return None
+    return UploadCredit(upload)
+
+
+def _upload_end(talk: Conversation, params: bytes | None) -> ProtocolEvent | None:
+    read = read_shape(UploadEndShape, params)
+    upload = talk.uploads.incoming.get(bytes(read.upload))
+    if upload is None:
+        return None
+    talk.uploads.end_incoming(upload)
+    return UploadEnded(
+        upload, None if isinstance(read.error, UnsetType) else read_error(read.error)
+    )
+
+
+def _fault_of_items(
+    stream: OutgoingCall | IncomingUpload, credit: ReceiveCredit, seq: int, values: Sequence[bytes]
+) -> str | None:
+    if seq != stream.seq:
+        return f"rpc.items with seq {seq} where {stream.seq} was due"
+    stream.seq += len(values)
+    if not credit.receive([len(value) for value in values]):
         return "rpc.items beyond the credit of its stream"
     return None
 
 
-def _stream_call(talk: Conversation, id: Raw) -> OutgoingCall | None:
-    call = talk.outgoing.get(bytes(id))
+def _id(raw: Raw | UnsetType) -> RequestId:
+    if isinstance(raw, UnsetType):
+        raise UnreadableText("neither id nor upload")
+    return bytes(raw)
+
+
+def _stream_call(talk: Conversation, id: RequestId) -> OutgoingCall | None:
+    call = talk.outgoing.get(id)
     return call if call is not None and call.credit is not None else None
 
 
@@ -112,5 +160,6 @@ CONTROLS: Mapping[str, Callable[[Conversation, bytes | None], ProtocolEvent | No
     "rpc.credit": _credit,
     "rpc.started": _started,
     "rpc.items": _items,
+    "rpc.end": _upload_end,
     "rpc.goaway": _goaway,
 }

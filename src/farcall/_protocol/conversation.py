@@ -7,6 +7,7 @@ import attrs
 from farcall._protocol.events import Violation
 from farcall._protocol.messages import Hello
 from farcall._protocol.state import CallTable, IncomingCall, OutgoingCall
+from farcall._protocol.uploads import Uploads
 from farcall.errors import CloseCode
 
 MOST_SHOWN = 40
@@ -25,6 +26,7 @@ class Conversation:
     """The greeting of the other side; set from then on."""
     outgoing: CallTable[OutgoingCall] = attrs.field(factory=CallTable[OutgoingCall])
     incoming: CallTable[IncomingCall] = attrs.field(factory=CallTable[IncomingCall])
+    uploads: Uploads = attrs.field(factory=Uploads)
     hello_call: OutgoingCall | None = None
     """The call that carries our hello, if we greeted."""
     has_received: bool = False

@@ -36,6 +36,7 @@ from farcall._protocol.messages import (
 )
 from farcall._protocol.shapes import DEFAULT_MESSAGE_OUT
 from farcall._protocol.state import CallTable, IncomingCall, OutgoingCall, Step
+from farcall._protocol.uploads import OutgoingUpload, Uploads
 from farcall._protocol.wire import BUNDLE_BYTES, MAX_DEPTH, count_brackets, is_too_deep, pack
 from farcall.errors import EncodeError, ErrorCode
 
@@ -264,6 +265,21 @@ class Protocol:
         call.seq += len(values)
         return message
 
+    # Uploads
+
+    @property
+    def uploads(self) -> Uploads:
+        """The uploads that are open, in both directions."""
+        return self._talk.uploads
+
+    def upload_items(self, upload: OutgoingUpload, values: Sequence[bytes]) -> Items:
+        """Send the next values of an upload; under the rules of `items`."""
+        message = Items(upload.id, upload.seq, values, is_upload=True)
+        self.check_size(message)
+        upload.credit.spend(len(values), sum(map(len, values)))
+        upload.seq += len(values)
+        return message
+
     # Writing
 
     def render(self, message: Message, now: float = 0.0) -> bytes:
@@ -306,6 +322,7 @@ class Protocol:
         """Forget everything in flight because the link has ended, and give the open calls."""
         self._is_broken = True
         self._talk.incoming.end_all()
+        self._talk.uploads.clear()
         return self._talk.outgoing.end_all()
 
 

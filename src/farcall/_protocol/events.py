@@ -7,8 +7,9 @@ from typing import TypeAlias
 
 import attrs
 
-from farcall._protocol.messages import Hello, Message
+from farcall._protocol.messages import Error, Hello, Message
 from farcall._protocol.state import IncomingCall, OutgoingCall
+from farcall._protocol.uploads import IncomingUpload, OutgoingUpload
 
 
 @attrs.frozen
@@ -95,6 +96,29 @@ class ItemsReceived:
 
 
 @attrs.frozen
+class UploadItems:
+    """Values of an upload of the peer, in order."""
+
+    upload: IncomingUpload
+    values: Sequence[bytes]
+
+
+@attrs.frozen
+class UploadEnded:
+    """An upload of the peer is complete, or has failed."""
+
+    upload: IncomingUpload
+    error: Error | None
+
+
+@attrs.frozen
+class UploadCredit:
+    """There is more room for an upload of this side."""
+
+    upload: OutgoingUpload
+
+
+@attrs.frozen
 class EventReceived:
     """A plain peer emits an event."""
 
@@ -142,7 +166,10 @@ PeerEvent: TypeAlias = (
 )
 """What the peer asks of this side, or says to it."""
 
+UploadEvent: TypeAlias = UploadItems | UploadEnded | UploadCredit
+"""What the peer says of uploads, its own or those of this side."""
+
 LinkEvent: TypeAlias = HelloReceived | GoawayReceived | Reply | Stray | Violation
 """What concerns the link itself."""
 
-ProtocolEvent: TypeAlias = AnswerEvent | PeerEvent | LinkEvent
+ProtocolEvent: TypeAlias = AnswerEvent | PeerEvent | UploadEvent | LinkEvent

@@ -207,10 +207,13 @@ class Items(Sized):
     cursor: str | None = None
     missed: int | None = 0
     """How many were dropped before the first value; None when nobody knows."""
+    is_upload: bool = False
+    """Whether `id` is that of an upload, and not of a call."""
 
     def parts(self) -> list[bytes]:
-        head = b'%b,"method":"rpc.items","params":{"id":%b,"seq":%d,"values":['
-        parts = [head % (_HEAD, self.id, self.seq), *self.values[:1]]
+        head = b'%b,"method":"rpc.items","params":{%b,"seq":%d,"values":['
+        address = _address(self.id, self.is_upload)
+        parts = [head % (_HEAD, address, self.seq), *self.values[:1]]
         parts += chain.from_iterable((b",", value) for value in self.values[1:])
         parts.append(b"]")
         if self.cursor is not None:
@@ -229,10 +232,25 @@ class Credit:
     items: int
     size: int
     """In bytes of encoded values."""
+    is_upload: bool = False
+    """Whether `id` is that of an upload, and not of a call."""
 
     def render(self) -> bytes:
-        members = b'"id":%b,"items":%d,"bytes":%d' % (self.id, self.items, self.size)
+        address = _address(self.id, self.is_upload)
+        members = b'%b,"items":%d,"bytes":%d' % (address, self.items, self.size)
         return _notification(b"credit", members)
+
+
+@attrs.frozen
+class UploadEnd:
+    """Nothing follows on an upload, or what has made it fail."""
+
+    id: RequestId
+    error: Error | None = None
+
+    def render(self) -> bytes:
+        error = b"" if self.error is None else b',"error":' + self.error.render()
+        return _notification(b"end", _address(self.id, is_upload=True) + error)
 
 
 @attrs.frozen
@@ -279,6 +297,7 @@ Message: TypeAlias = (
     | Started
     | Items
     | Credit
+    | UploadEnd
     | Cancel
     | Goaway
     | Event
@@ -288,6 +307,10 @@ Message: TypeAlias = (
 def join(texts: Sequence[bytes]) -> bytes:
     """Write texts as one JSON array."""
     return b"[%b]" % b",".join(texts)
+
+
+def _address(id: RequestId, is_upload: bool) -> bytes:
+    return (b'"upload":' if is_upload else b'"id":') + id
 
 
 def _prose(text: str) -> bytes:

@@ -58,22 +58,31 @@ class StartedShape(msgspec.Struct):
     value: Raw
 
 
-class ItemsShape(msgspec.Struct):
+class ItemsShape(msgspec.Struct, kw_only=True):
     """The parameters of ``rpc.items``."""
 
-    id: Raw
+    id: Raw | UnsetType = msgspec.UNSET
+    upload: Raw | UnsetType = msgspec.UNSET
     seq: Count
     values: list[Raw]
     cursor: str | None = None
     missed: Count | None = 0
 
 
-class CreditShape(msgspec.Struct):
+class CreditShape(msgspec.Struct, kw_only=True):
     """The parameters of ``rpc.credit``."""
 
-    id: Raw
+    id: Raw | UnsetType = msgspec.UNSET
+    upload: Raw | UnsetType = msgspec.UNSET
     items: Count
     bytes: Count
+
+
+class UploadEndShape(msgspec.Struct):
+    """The parameters of ``rpc.end``."""
+
+    upload: Raw
+    error: Raw | UnsetType = msgspec.UNSET
 
 
 class GoawayShape(msgspec.Struct):

@@ -1,0 +1,123 @@
+"""The caller's half of a stream call: a context manager whose block reads the items."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import msgspec
+from msgspec import Raw
+
+from farcall._codec import Codec, Faults
+from farcall._connection.item_queue import ItemQueue
+from farcall._connection.link import Link
+from farcall._connection.pending import PendingStream, RemoteFailure
+from farcall._declare import Method
+from farcall._failures import error_of
+from farcall._protocol.credit import DEFAULT_WINDOW
+from farcall._send_uploads import open_uploads
+from farcall._streams import Inbox
+from farcall.errors import InvalidResult
+
+
+@attrs.frozen
+class Download:
+    """A stream of the peer, before it is called."""
+
+    name: str
+    """The wire name."""
+    item: Codec[Any]
+    method: Method | None = None
+    """The declared one, whose errors arrive as themselves."""
+
+    def read(self, text: bytes) -> Any:
+        """Read an item."""
+        try:
+            return self.item.decode(text, unknown="ignore", at="item")
+        except Faults as faults:
+            raise InvalidResult(f"{self.name}: {faults}") from None
+
+    def error(self, error: Exception | None) -> Exception | None:
+        """Make the exception to raise for what the stream ended with."""
+        return error_of(error, self.method) if isinstance(error, RemoteFailure) else error
+
+
+@asynccontextmanager
+async def call_stream(
+    link: Link, method: Method, bound: Mapping[str, Any], trace: str | None
+) -> AsyncIterator[AsyncIterator[Any]]:
+    """Call a stream with arguments of known types, uploads among them; see `open_download`."""
+    download = Download(method.spec.wire_name, method.result, method)
+    async with (
+        open_uploads(link, method, bound) as (params, queues),
+        open_download(link, download, params, queues, trace) as items,
+    ):
+        yield items
+
+
+@asynccontextmanager
+async def open_download(
+    link: Link,
+    download: Download,
+    params: bytes | None,
+    uploads: Sequence[ItemQueue] = (),
+    trace: str | None = None,
+) -> AsyncIterator[AsyncIterator[Any]]:
+    """Call a stream of the peer; leaving the block ends it.
+
+    Raises:
+        ApplicationError: one of those the method declares, also while iterating.
+        RpcError: any other error of the peer, also while iterating.
+        InvalidResult: an item is not of its type, while iterating.
+        ConnectionLost: the link has ended, also while iterating.
+
+    Cancellation:
+        Left for whatever reason, the peer is asked to end the stream, and its answer awaited for
+        `Link.cancel_grace` at most.
+    """
+    if not link.protocol.is_greeted:
+        yield await _whole(link, download, params)
+        return
+    opened: list[PendingStream] = []
+    inbox = Inbox[Any](download.read, lambda size: link.consume(opened[0], size))
+    stream = link.open_stream(
+        download.name,
+        params,
+        window=DEFAULT_WINDOW,
+        on_items=lambda values, _cursor, _missed: inbox.push(values),
+        on_end=lambda error: inbox.end(download.error(error)),
+        uploads=uploads,
+        traceparent=trace,
+    )
+    try:
+        async with stream as pending:
+            opened.append(pending)
+            try:
+                yield inbox
+            finally:
+                inbox.close()
+    except RemoteFailure as failure:
+        error = error_of(failure, download.method)
+        raise error from error.__cause__
+
+
+async def _whole(link: Link, download: Download, params: bytes | None) -> AsyncIterator[Any]:
+    """Ask a plain peer, which answers with an array of all items."""
+    try:
+        text = await link.call(download.name, params)
+    except RemoteFailure as failure:
+        error = error_of(failure, download.method)
+        raise error from error.__cause__
+    inbox = Inbox[Any](download.read, lambda _size: None)
+    inbox.push(_parts(text, download.name))
+    inbox.end()
+    return inbox
+
+
+def _parts(text: bytes, name: str) -> list[bytes]:
+    try:
+        return [bytes(part) for part in msgspec.json.decode(text, type=list[Raw])]
+    except msgspec.MsgspecError:
+        raise InvalidResult(f"{name}: expected an array of items @ result") from None

@@ -1,0 +1,111 @@
+"""A stream of the peer while it is served: its generator, driven as fast as the peer reads."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from farcall._call import Connection
+from farcall._connection.item_queue import ItemQueue
+from farcall._connection.link import Link
+from farcall._endpoints import Endpoint
+from farcall._protocol.messages import MESSAGES, Items, Message
+from farcall._protocol.state import IncomingCall
+from farcall._serving import Deadline, ServedCall
+from farcall.errors import EncodeError, ErrorCode, ReplyTooLarge
+
+
+class ServedStream(ServedCall):
+    """A call of a `stream` endpoint; see `ServedCall` for the arguments.
+
+    A farcall peer gets the items one by one, a plain one the array of all of them.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        endpoint: Endpoint,
+        call: IncomingCall,
+        params: bytes | None,
+        deadline: Deadline,
+        *,
+        link: Link,
+        debug: bool = False,
+    ) -> None:
+        super().__init__(connection, endpoint, call, params, deadline, debug=debug)
+        self.context.kind = "stream"
+        self._link = link
+        self._call = call
+        self._collected: list[bytes] | None = None
+        self._size = 0
+
+    def cancel(self, reason: str) -> None:
+        """Cancel the generator, and send nothing of what it has given and nobody will read."""
+        super().cancel(reason)
+        if self.queue is not None:
+            self.queue.outbox.close()
+            self.queue.wake()
+
+    def on_credit(self) -> None:
+        """Go on: the peer has room for more."""
+        if self.queue is not None:
+            self.queue.outbox.on_credit()
+
+    async def _handle(self) -> Any:
+        args, kwargs = self._decode()
+        generator: AsyncGenerator[Any, None] = self.endpoint.generator(*args, **kwargs)
+        put = self._begin()
+        with self._guard():
+            async with aclosing(generator):
+                async for value in generator:
+                    await put(self._item(value))
+
+    def _item(self, value: Any) -> bytes:
+        return self.endpoint.method.result.encode(value, at="item")
+
+    def _begin(self) -> Callable[[bytes], Awaitable[None]]:
+        if not self._link.protocol.is_greeted:
+            self._collected = []
+            return self._collect
+        credit = self._link.protocol.send_credit(self._call)
+        queue = ItemQueue(credit, self._items, self._link.put_stream)
+        queue.begin(self._link.protocol.start(self._call, b"null"))
+        self.queue = queue
+        return self._put
+
+    async def _put(self, text: bytes) -> None:
+        assert self.queue is not None
+        try:
+            self._link.protocol.check_size(Items(self._call.id, self._call.seq, [text]))
+        except EncodeError:
+            raise self._too_large(len(text)) from None
+        await self.queue.outbox.put(text)
+
+    async def _collect(self, text: bytes) -> None:
+        assert self._collected is not None
+        self._collected.append(text)
+        self._size += len(text) + 1
+        if self._size > self._link.protocol.message_limit:
+            raise self._too_large(self._size)
+
+    def _too_large(self, size: int) -> ReplyTooLarge:
+        limit = self._link.protocol.message_limit
+        data = {"limit": "message", "bytes": limit, "excess": max(size - limit, 0)}
+        code = ErrorCode.REPLY_TOO_LARGE
+        refusal = ReplyTooLarge(code, MESSAGES[code], data)
+        self._refusal = refusal
+        return refusal
+
+    def _items(self, values: Sequence[bytes]) -> Message:
+        return self._link.protocol.items(self._call, values)
+
+    def _encode(self, value: Any) -> bytes:  # noqa: ARG002 - there is none
+        return (
+            b"null"
+            if self._collected is None
+            else msgspec.json.encode([*map(Raw, self._collected)])
+        )

@@ -1,0 +1,141 @@
+"""The local halves of a stream: values that wait to be sent, and values that wait to be read.
+
+Neither knows a connection. What bounds both is the credit of the stream: the reader grants as much
+as it has room for, and who produces waits until its value may go.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TypeVar
+
+import trio
+
+from farcall._protocol.credit import SendCredit
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Outbox:
+    """Encoded values of one stream, in order, as many as its reader has room for.
+
+    Args:
+        credit: How much the reader takes.
+        wake: Called, synchronously, when there is something to take.
+    """
+
+    def __init__(self, credit: SendCredit, wake: Callable[[], None]) -> None:
+        self._credit = credit
+        self._wake = wake
+        self._values: deque[bytes] = deque()
+        self._size = 0
+        self._room = trio.Event()
+        self.is_closed = False
+        """Whether nobody takes values any more."""
+
+    async def put(self, value: bytes) -> None:
+        """Add a value, and wait until the reader has room for another one, or will have none.
+
+        Cancelled, it has added the value all the same.
+        """
+        self._values.append(value)
+        self._size += len(value)
+        self._wake()
+        while not self._has_room and not self.is_closed:
+            self._room = trio.Event()
+            await self._room.wait()
+
+    def take(self, max_bytes: int) -> list[bytes]:
+        """Take the values that may be sent now, in one message of about `max_bytes`."""
+        taken: list[bytes] = []
+        size = 0
+        while self._values and self._may_go(len(taken), size, max_bytes):
+            value = self._values.popleft()
+            taken.append(value)
+            size += len(value)
+        self._size -= size
+        return taken
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._values
+
+    def on_credit(self) -> None:
+        """Go on: the reader has room for more."""
+        if self._has_room:
+            self._room.set()
+        self._wake()
+
+    def close(self) -> None:
+        """Drop what waits, and let the producer go."""
+        self.is_closed = True
+        self._values.clear()
+        self._size = 0
+        self._room.set()
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether another value could be sent at once: what waits is within the credit."""
+        left = self._credit.bytes_left - self._size
+        return len(self._values) < self._credit.items_left and left > 0
+
+    def _may_go(self, taken: int, size: int, max_bytes: int) -> bool:
+        following = size + len(self._values[0])
+        if not taken:
+            return self._credit.allows(following)
+        fits = following <= min(self._credit.bytes_left, max_bytes)
+        return fits and taken < self._credit.items_left
+
+
+class Inbox(AsyncIterator[T_co]):
+    """Values of one stream that have arrived, to be iterated over.
+
+    Args:
+        read: Makes the value of its text; what it raises is raised to the reader.
+        on_read: Called with the size of each text that has been read, in bytes.
+    """
+
+    def __init__(self, read: Callable[[bytes], T_co], on_read: Callable[[int], None]) -> None:
+        self._read = read
+        self._on_read = on_read
+        self._values: deque[bytes] = deque()
+        self._arrived = trio.Event()
+        self._error: Exception | None = None
+        self._has_ended = False
+        self._is_closed = False
+
+    def push(self, values: Sequence[bytes]) -> None:
+        """Add values that have arrived. Never blocks: credit has made room for them."""
+        if not self._is_closed:
+            self._values.extend(values)
+            self._arrived.set()
+
+    def end(self, error: Exception | None = None) -> None:
+        """Add the end: nothing follows, or this error does."""
+        if not self._has_ended:
+            self._has_ended = True
+            self._error = error
+            self._arrived.set()
+
+    def close(self) -> None:
+        """Drop what has not been read; whoever reads gets `trio.ClosedResourceError`."""
+        self._is_closed = True
+        self._values.clear()
+        self._arrived.set()
+
+    async def __anext__(self) -> T_co:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        while not (self._values or self._has_ended or self._is_closed):
+            self._arrived = trio.Event()
+            await self._arrived.wait()
+        if self._values:
+            text = self._values.popleft()
+            self._on_read(len(text))
+            return self._read(text)
+        if self._is_closed:
+            raise trio.ClosedResourceError("the stream was left")
+        if self._error is not None:
+            raise self._error
+        raise StopAsyncIteration
