@@ -106,7 +106,7 @@ class TestTls:
 
     async def test_a_client_that_never_ends_its_handshake(self) -> None:
         """TLS is within the time of the handshake."""
-        limits = Limits(handshake_seconds=0.1)
+        limits = Limits(handshake_seconds=0.5)
         async with serving(ssl_context=server_context(), limits=limits) as server:
             async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
                 await stream.send_all(b"\x16\x03\x01")

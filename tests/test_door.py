@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 import farcall
 from farcall import service
-from farcall._door import Admit, Door, admit_everybody
+from farcall._door import Admit, Door, _local_ip, admit_everybody
 from farcall._host import Host
-from farcall._http import Rejection
+from farcall._http import Rejection, TrustedProxies
 from farcall._limits import Limits
 from farcall._room import Room
 from farcall._transport import Endpoint
+from farcall._websocket import Wire
 from tests.ends import wait_until
 from tests.websocket.sockets import REQUEST, TEXT, Raw, frame, open_sockets
 
@@ -155,6 +156,18 @@ async def test_a_peer_that_resets() -> None:
         await entrance.enter(far)
 
         assert far.socket.fileno() == -1
+
+
+async def test_a_peer_whose_address_is_gone() -> None:
+    """It is nobody behind a proxy, and a connection without a local address is no Unix socket."""
+    async with open_sockets() as (near, _):
+        wire = Wire(near)
+        wire.peer_ip = wire.local_ip = None
+        entrance = Door(door().host, Limits(), Room(1, 1), proxies=TrustedProxies.of(["unix"]))
+
+        assert entrance._client_of(wire, "192.0.2.1") is None
+        with pytest.raises(trio.BrokenResourceError, match="no address any more"):
+            _local_ip(wire)
 
 
 async def test_admit_sees_the_request() -> None:

@@ -157,8 +157,7 @@ async def test_limit_incomplete_seconds() -> None:
     """A message may be incomplete for so long, and no longer."""
     async with serving(Limits(incomplete_seconds=0.05)) as server:
         async with raw_peer(server) as raw:
-            await raw.send(frame(TEXT, call_of(100), fin=False))
-            await raw.send(frame(CONTINUATION))
+            await raw.send(frame(TEXT, call_of(100), fin=False), frame(CONTINUATION))
             await trio.sleep(0.1)  # the time of a message that is complete does not run
             await raw.expect(result_of(100))
             await raw.send(frame(TEXT, call_of(100), fin=False))
@@ -169,7 +168,7 @@ async def test_limit_incomplete_seconds() -> None:
 
 async def test_limit_handshake_seconds() -> None:
     """A peer has so long to open its connection, and all the time after that."""
-    async with serving(Limits(handshake_seconds=0.05)) as server:
+    async with serving(Limits(handshake_seconds=0.5)) as server:
         async with raw_peer(server) as good, silent(server) as slow:
             await slow.send(REQUEST[:-1])
 
