@@ -18,6 +18,8 @@ import trustme
 import farcall
 from farcall import Limits, current_call, service
 from farcall._dial import Dialler
+from farcall._websocket import Wire
+from farcall._websocket.line import dial_tls
 from tests.websocket.certificates import client_context, server_context
 from tests.websocket.sockets import REQUEST, Raw
 
@@ -58,6 +60,13 @@ class TestTls:
             assert server.url == f"wss://127.0.0.1:{server.port}"
             async with farcall.connect(server.url, ssl_context=client_context()) as session:
                 assert await session.call("Echo.say", "x" * 100_000) == "x" * 100_000
+
+    async def test_a_name(self) -> None:
+        """The certificate has to be for the host of the URL, whatever address that has."""
+        async with serving(ssl_context=server_context("localhost")) as server:
+            url = f"wss://localhost:{server.port}"
+            async with farcall.connect(url, ssl_context=client_context()) as session:
+                assert await session.call("Echo.say", "a") == "a"
 
     async def test_unknown_authority(self) -> None:
         """A certificate that nobody trusted has signed is refused."""
@@ -145,12 +154,12 @@ class TestTls:
             async with connect(headers={"Origin": f"https://{here}"}) as session:
                 assert await session.call("Echo.say", "a") == "a"
 
-            refusal = await refusal_by(
-                server.url,
-                ssl_context=client_context(),
-                headers={"Origin": "https://127.0.0.1"},
-            )
-            assert refusal.status == 403
+            stream = await trio.open_tcp_stream("127.0.0.1", server.port)
+            line = await dial_tls(Wire(stream), client_context(), "127.0.0.1")
+            request = REQUEST.replace(b"example.com", b"localhost\r\nOrigin: http://localhost")
+            await line.stream.send_all(request)
+            assert (await line.stream.receive_some()).startswith(b"HTTP/1.1 403 ")
+            line.wire.abort()
 
 
 class TestUnix:

@@ -243,6 +243,22 @@ async def test_a_fault_in_serving(
     assert "KeyError: 'defect'" in caplog.text
 
 
+async def test_a_full_server_asks_nobody_to_decide() -> None:
+    """Where there is no room, whoever decides on logins has no work."""
+
+    async def admit(_endpoint: Endpoint) -> None:
+        raise Rejection(401, "log in")
+
+    full = Room(1, 10)
+    full.enter()
+    host = door().host
+    async with open_sockets() as (near, far), trio.open_nursery() as nursery:
+        nursery.start_soon(Door(host, Limits(), full, admit=admit).enter, far)
+        await near.send_all(UPGRADE)
+        assert (await Raw(near).read_to_end()).startswith(b"HTTP/1.1 503 ")
+        await near.aclose()
+
+
 async def test_room_is_asked_for_again_behind_admit() -> None:
     """While one waits to be admitted another one may take the last place."""
     entrance = door()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from pathlib import Path
 
 import pytest
 import trio
@@ -123,11 +124,13 @@ async def test_nowhere_to_listen_is_refused() -> None:
         await farcall.serve(Echo())
 
 
-async def test_who_connects_during_a_drain_is_refused_at_once() -> None:
-    """The port is closed as soon as the end begins, not when it is over."""
-    echo = Echo()
+async def test_who_connects_during_a_drain_is_refused_at_once(tmp_path: Path) -> None:
+    """All sockets are closed as soon as the end begins, and the file of one has gone."""
+    echo, path = Echo(), tmp_path / "a.sock"
     async with trio.open_nursery() as nursery:
-        server: farcall.Server = await nursery.start(farcall.serve, echo, 0)
+        server: farcall.Server = await nursery.start(
+            lambda **kw: farcall.serve(echo, 0, unix=path, **kw)
+        )
         async with farcall.connect(server.url) as session:
             nursery.start_soon(session.call, "Echo.wait")
             await wait_until(lambda: server.statistics().calls == 1)
@@ -136,6 +139,7 @@ async def test_who_connects_during_a_drain_is_refused_at_once() -> None:
             with pytest.raises(farcall.ConnectFailed, match="refused"):
                 async with farcall.connect(server.url):
                     pass
+            assert not path.exists()
             echo.release.set()
             await wait_until(lambda: session.connection is None)
 
