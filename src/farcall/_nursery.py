@@ -40,17 +40,18 @@ def _single(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
     """Find the one exception of the outermost group; a group that the user raised stays whole."""
     errors = [exc for exc in group.exceptions if not _is_cancelled(exc)]
     if not errors:
-        return next(_leaves(group))
+        return next(leaves(group))
     return errors[0] if len(errors) == 1 else None
 
 
 def _is_cancelled(exc: BaseException) -> bool:
-    return all(isinstance(leaf, trio.Cancelled) for leaf in _leaves(exc))
+    return all(isinstance(leaf, trio.Cancelled) for leaf in leaves(exc))
 
 
-def _leaves(exc: BaseException) -> Iterator[BaseException]:
+def leaves(exc: BaseException) -> Iterator[BaseException]:
+    """Give what a group consists of, at whatever depth; of another exception itself."""
     if isinstance(exc, BaseExceptionGroup):
         for part in cast("BaseExceptionGroup[BaseException]", exc).exceptions:
-            yield from _leaves(part)
+            yield from leaves(part)
     else:
         yield exc

@@ -22,10 +22,21 @@ from farcall._memory import MemoryTransport, memory_pair
 from farcall._nursery import open_owned_nursery
 from farcall._peer import Peer
 from farcall._session import Session
+from farcall.errors import ConnectFailed
+from farcall.testing._sweep import CancelledBy, CancelSweepError, SweepReport, cancel_sweep
 
 ClientT = TypeVar("ClientT")
 
-__all__ = ["MemoryTransport", "Pair", "memory_pair", "open_pair"]
+__all__ = [
+    "CancelSweepError",
+    "CancelledBy",
+    "MemoryTransport",
+    "Pair",
+    "SweepReport",
+    "cancel_sweep",
+    "memory_pair",
+    "open_pair",
+]
 
 
 class Pair(NamedTuple, Generic[ClientT]):
@@ -118,6 +129,7 @@ async def open_pair(
         A context manager that gives a `Pair`: the client, and the server's `Connection`.
 
     Raises:
+        ConnectFailed: one end has gone before the other one was there.
         Exception: what a ``@background`` method raised, as it is.
 
     Cancellation:
@@ -144,6 +156,8 @@ async def open_pair(
         host.start_background(nursery)
         nursery.start_soon(host.serve_link, accepted)
         await trio.testing.wait_all_tasks_blocked()
+        if not host.links:
+            raise ConnectFailed(f"memory:{path}: the server has cut the link already")
         (link,) = host.links
         async with open_session(dialled, f"memory:{path}", proxy, options) as client:
             yield Pair(client, cast("Peer", link.handler).caller.connection)

@@ -1,0 +1,76 @@
+"""What a link holds on behalf of calls and subscriptions, counted by its kind.
+
+This is the one place that looks into all the parts of a link: what they hold is nobody's business
+but theirs, and that of whoever wants to know that it is gone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import cast
+
+from farcall._connection.link import Link
+from farcall._dispatch import Dispatcher
+from farcall._peer import Peer
+from farcall._publish import Publisher
+from farcall._signals import SignalState
+from farcall._subscribe import Subscriber
+
+
+def census(links: Iterable[Link]) -> Counter[str]:
+    """Count what links hold, and who listens to the signals that they offer.
+
+    Returns:
+        Counts by a description such as ``server: calls in``; signals are counted once, however
+        many links offer them. What is zero is left out.
+    """
+    counts: Counter[str] = Counter()
+    signals: dict[int, SignalState[object]] = {}
+    for link in links:
+        side = "client" if link.protocol.has_dialled else "server"
+        for kind, count in _held_by(link):
+            counts[f"{side}: {kind}"] += count
+        for source in _dispatcher(link)._endpoints.signals.values():
+            signals[id(source.state)] = source.state
+    for state in signals.values():
+        counts[f"subscribers of {state.name}"] += state.subscribers
+    return +counts
+
+
+def _held_by(link: Link) -> Iterator[tuple[str, int]]:
+    yield "calls out", len(link.protocol.outgoing)
+    yield "calls in", len(link.protocol.incoming)
+    yield "calls that are waited for", len(link._pending._calls)
+    if not link.is_closed:  # what waited for a writer that has ended goes with the link
+        yield "messages in the queue", len(link.lanes)
+    yield from _served_by(_dispatcher(link))
+    yield from _subscribed_by(_peer(link).caller.subscriber)
+
+
+def _served_by(dispatcher: Dispatcher) -> Iterator[tuple[str, int]]:
+    yield "handlers", len(dispatcher._in_flight)
+    yield "calls that wait for their task", len(dispatcher._waiting)
+    yield "calls that can be cancelled", len(dispatcher._by_call)
+    orders = [lock.statistics() for lock in dispatcher._orders.values()]
+    yield "turns of ordered methods", sum(each.locked + each.tasks_waiting for each in orders)
+    yield from _published_by(dispatcher._publisher)
+
+
+def _published_by(publisher: Publisher) -> Iterator[tuple[str, int]]:
+    yield "subscriptions served", len(publisher._feeds)
+    broadcast = [name for name, source in publisher._signals.items() if source.spec.broadcast]
+    asked_for = [name for name in publisher._events if name not in broadcast]
+    yield "events served", len(asked_for)
+
+
+def _subscribed_by(subscriber: Subscriber) -> Iterator[tuple[str, int]]:
+    yield "events listened to", len(subscriber._channels)
+
+
+def _peer(link: Link) -> Peer:
+    return cast("Peer", link.handler)
+
+
+def _dispatcher(link: Link) -> Dispatcher:
+    return _peer(link)._dispatcher

@@ -1,0 +1,292 @@
+"""The cancel sweep: end a scenario at every one of its steps, and look at what is left of it."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
+from contextlib import AbstractAsyncContextManager
+from typing import Generic, Literal, TypeAlias, TypeVar
+
+import attrs
+import trio
+from trio.lowlevel import Task
+from trio.testing import wait_all_tasks_blocked
+
+from farcall._connection.link import Link
+from farcall._connection.statistics import ConnectionState
+from farcall._nursery import leaves, open_owned_nursery
+from farcall.errors import CloseCode, FarcallError
+from farcall.testing._census import census
+from farcall.testing._watch import Watch, scheduled_by, stack_of, watching
+
+logger = logging.getLogger("farcall")
+
+T = TypeVar("T")
+
+CancelledBy: TypeAlias = Literal["caller", "handlers", "server", "cut"]
+"""Who ends the scenario: its own scope; the server, which cancels its handlers and subscriptions
+as at the end of a drain; the server's nursery, cancelled as a whole; or a link that breaks."""
+
+MAX_STEPS = 10_000
+"""A scenario of more steps is no scenario but a load test, and its sweep would take hours."""
+
+SCENARIO_SECONDS = 60.0
+"""Longer than any time limit of a link, so that only what hangs for good is called hanging."""
+
+SETTLE_SECONDS = 1.0
+"""For the other side to end what it did: many round trips, where one is enough."""
+
+_POLLS = 20
+
+
+@attrs.frozen
+class SweepReport:
+    """What a sweep has done."""
+
+    steps: int
+    """Task steps, on both sides, of the run that came to its end uncancelled."""
+    completed: int
+    """Runs in which the scenario came to its end all the same: a result had won."""
+    runs: int
+    """Runs that were cut off, each after one more step than the one before."""
+
+
+class CancelSweepError(AssertionError):
+    """A scenario that was cancelled left something behind, or did not end; says at which step."""
+
+
+async def cancel_sweep(
+    open: Callable[[], AbstractAsyncContextManager[T]],  # noqa: A002 - as a user reads it
+    scenario: Callable[[T], Awaitable[object]],
+    /,
+    *,
+    by: CancelledBy | Callable[[T], object] = "caller",
+    again: Callable[[T], Awaitable[object]] | None = None,
+    tolerate: tuple[type[Exception], ...] = (),
+    settle_seconds: float = SETTLE_SECONDS,
+    scenario_seconds: float = SCENARIO_SECONDS,
+    max_steps: int = MAX_STEPS,
+    seed: int = 0,
+) -> SweepReport:
+    """Run a scenario again and again, cancelled after its 1st, 2nd, 3rd ... step.
+
+    Each run is in a fresh environment. A step is one of any task that began in it: of the
+    scenario, of both ends of each link, of handlers. Afterwards nothing may be left that was not
+    there before: no task, no call in flight or waited for on either side, no message in a queue,
+    no handler, no subscription. A link that was not broken must be good for another call. The
+    sweep ends when the scenario does before it is cancelled.
+
+    Use it under ``trio.testing.MockClock`` with ``autojump_threshold=0`` (`autojump_clock` of
+    pytest-trio) and with `open_pair`: then a run can be repeated step by step.
+
+    Args:
+        open: Makes the environment, such as ``lambda: open_pair(Shop(), ShopProxy)``.
+        scenario: What is done in it; given what `open` gave.
+        by: Who ends it; a function, called between two steps and given what `open` gave, may end
+            it in a way of its own, after which links may be broken.
+        again: What must work afterwards, where the link was not broken; the scenario itself
+            where nothing is given.
+        tolerate: What the scenario may end with when it is cancelled, beside `FarcallError`.
+        settle_seconds: For the other side to end what it did.
+        scenario_seconds: After which a run is taken to hang. The scenario does not see it.
+        max_steps: After which the sweep gives up.
+        seed: Chooses among the orders in which Trio may run tasks.
+
+    Raises:
+        CancelSweepError: something was left behind, or a run did not end, or there was no end of
+            steps.
+        Exception: what the scenario raised when it was not cancelled, or what nothing here
+            tolerates.
+
+    Cancellation:
+        Ends the run that is under way.
+    """
+    allowed: tuple[type[Exception], ...] = (FarcallError, *tolerate)
+    sweep = _Sweep(open, scenario, by, again or scenario, allowed, settle_seconds, scenario_seconds)
+    runs: list[_Run[T]] = []
+    for step in range(max_steps):
+        run = _Run(sweep, step)
+        with scheduled_by(seed):
+            await run.go()
+        if not run.was_cut_off:
+            _check_links(by, runs, run)
+            return SweepReport(run.watch.steps, sum(each.has_completed for each in runs), len(runs))
+        runs.append(run)
+    raise CancelSweepError(f"the scenario takes more than {max_steps} steps (the limit max_steps)")
+
+
+@attrs.frozen
+class _Sweep(Generic[T]):
+    open: Callable[[], AbstractAsyncContextManager[T]]
+    scenario: Callable[[T], Awaitable[object]]
+    by: CancelledBy | Callable[[T], object]
+    again: Callable[[T], Awaitable[object]]
+    tolerate: tuple[type[Exception], ...]
+    settle_seconds: float
+    scenario_seconds: float
+
+
+class _Run(Generic[T]):
+    """One run of the scenario, cut off after one step.
+
+    Args:
+        sweep: What it is a run of.
+        step: After how many steps; 0 for before the first one.
+    """
+
+    def __init__(self, sweep: _Sweep[T], step: int) -> None:
+        self._sweep = sweep
+        self.step = step
+        self._scope = trio.CancelScope()
+        self._where = ""
+        self._environment: T
+        self._tasks_before: frozenset[Task] = frozenset()
+        self._held_before: Counter[str] = Counter()
+        self.watch = Watch(self._on_step)
+        self.was_cut_off = False
+        self.has_completed = False
+        self.is_link_broken = False
+
+    async def go(self) -> None:
+        """Run all of it.
+
+        Raises:
+            CancelSweepError: something was left behind, or it hung.
+        """
+        with watching(self.watch):
+            async with open_owned_nursery() as nursery:
+                # A task, not a deadline: that would travel with the calls.
+                nursery.start_soon(self._end_what_hangs)
+                await self._live()
+                nursery.cancel_scope.cancel()
+        if self.watch.fault is not None:
+            raise self.watch.fault
+
+    async def _end_what_hangs(self) -> None:
+        self.watch.tasks.discard(trio.lowlevel.current_task())
+        await trio.sleep(self._sweep.scenario_seconds)
+        problem = f"it has not ended in {self._sweep.scenario_seconds:g} s"
+        error = self._error(problem, self.watch.tasks)
+        # Told now: what hangs in a shield lets no exception out.
+        logger.error("%s", error)
+        raise error
+
+    async def _live(self) -> None:
+        async with self._sweep.open() as self._environment:
+            await wait_all_tasks_blocked()
+            links = tuple(self.watch.links)
+            self._note_before()
+            await self._play()
+            await self._settle()
+            self.is_link_broken = any(link.state is not ConnectionState.OPEN for link in links)
+            if self.was_cut_off and not self.is_link_broken:
+                await self._sweep.again(self._environment)
+                await self._settle()
+        self._tasks_before, self._held_before = frozenset(), Counter()
+        await self._settle()
+
+    def _note_before(self) -> None:
+        self._tasks_before = frozenset(self.watch.tasks)
+        self._held_before = census(self.watch.links)
+
+    # The scenario
+
+    async def _play(self) -> None:
+        async with open_owned_nursery() as nursery:
+            # In a task of its own, whose steps count.
+            nursery.start_soon(self._play_here)
+
+    async def _play_here(self) -> None:
+        self.watch.is_counting = True
+        try:
+            with self._scope:
+                if self.step == 0:
+                    self._cut_off(trio.lowlevel.current_task())
+                await self._sweep.scenario(self._environment)
+                self.has_completed = True
+        except Exception as error:
+            if not (self.was_cut_off and self._is_tolerable(error)):
+                raise
+        finally:
+            self.watch.is_counting = False
+
+    def _is_tolerable(self, error: Exception) -> bool:
+        return all(
+            isinstance(leaf, (*self._sweep.tolerate, trio.Cancelled)) for leaf in leaves(error)
+        )
+
+    def _on_step(self, number: int, task: Task) -> None:
+        if number == self.step:
+            self._cut_off(task)
+
+    def _cut_off(self, task: Task) -> None:
+        self.was_cut_off = True
+        self.watch.is_counting = False
+        self._where = stack_of(task)
+        by = self._sweep.by
+        if by == "caller":
+            self._scope.cancel()
+        elif callable(by):
+            by(self._environment)
+        else:
+            for link in self.watch.links:
+                _WAYS[by](link)
+
+    # What is left
+
+    async def _settle(self) -> None:
+        """Wait until nothing is left that was not there before."""
+        for _ in range(_POLLS):
+            await wait_all_tasks_blocked()
+            if not self._tasks_left() and not self._held():
+                return
+            await trio.sleep(self._sweep.settle_seconds / _POLLS)
+        held = [f"{kind} ({count})" for kind, count in self._held().items()]
+        tasks = self._tasks_left()
+        running = [f"{len(tasks)} tasks"] if tasks else []
+        raise self._error(f"this was left: {', '.join(held + running)}", tasks)
+
+    def _tasks_left(self) -> Set[Task]:
+        return self.watch.tasks - self._tasks_before
+
+    def _held(self) -> Counter[str]:
+        return census(self.watch.links) - self._held_before
+
+    def _error(self, problem: str, tasks: Set[Task]) -> CancelSweepError:
+        by = self._sweep.by
+        how = f"cancelled ({by}) after step {self.step}, which was"
+        when = f"{how}\n{self._where}" if self.was_cut_off else "not cancelled"
+        running = "".join(map(stack_of, tasks))
+        return CancelSweepError(
+            f"{problem}\n{when}" + (f"\nstill running\n{running}" * bool(tasks))
+        )
+
+
+def _cancel_handlers(link: Link) -> None:
+    link.handler.on_draining()
+    link.handler.on_grace_over()
+
+
+def _cancel_server(link: Link) -> None:
+    if not link.protocol.has_dialled and link._nursery is not None:
+        link._nursery.cancel_scope.cancel()
+
+
+def _cut(link: Link) -> None:
+    if link.protocol.has_dialled:
+        link.abort(CloseCode.INTERNAL, "cut by the sweep")
+
+
+_WAYS: Mapping[str, Callable[[Link], None]] = {
+    "handlers": _cancel_handlers,
+    "server": _cancel_server,
+    "cut": _cut,
+}
+
+
+def _check_links(by: object, runs: Iterable[_Run[T]], last: _Run[T]) -> None:
+    """Look for links that did not survive what ends one call alone."""
+    broken = [run.step for run in runs if run.is_link_broken]
+    if broken and not last.is_link_broken and by in ("caller", "handlers"):
+        raise CancelSweepError(f"cancelled ({by}) after step {broken[0]}, the link ended as well")

@@ -1,0 +1,100 @@
+"""Watching a Trio run: its tasks, their steps, the links that live in them."""
+
+from __future__ import annotations
+
+import random
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import trio
+import trio._core._run as trio_run
+from trio.lowlevel import Task
+
+from farcall._connection.link import Link
+
+
+class Watch(trio.abc.Instrument):
+    """Follow the tasks that are spawned while it is installed, and count the steps they take.
+
+    Args:
+        on_step: Called after each step that counts, in the run but between the tasks; it is given
+            the number of the step, from 1 up, and the task that took it.
+    """
+
+    def __init__(self, on_step: Callable[[int, Task], None]) -> None:
+        self._on_step = on_step
+        self.tasks: set[Task] = set()
+        self.links: list[Link] = []
+        self.is_counting = False
+        self.steps = 0
+        self.fault: Exception | None = None
+        """What went wrong in `on_step`; Trio would only log it."""
+
+    def task_spawned(self, task: Task) -> None:
+        """Note a task, and the link that it writes for."""
+        # Those below the root are Trio's own, and live as long as the run.
+        nursery = task.parent_nursery
+        if nursery is None or nursery.parent_task is trio.lowlevel.current_root_task():
+            return
+        self.tasks.add(task)
+        link = _link_of(task)
+        if link is not None:
+            self.links.append(link)
+
+    def task_exited(self, task: Task) -> None:
+        """Forget a task."""
+        self.tasks.discard(task)
+
+    def after_task_step(self, task: Task) -> None:
+        """Count a step, of the tasks that were spawned under watch alone."""
+        if not self.is_counting or task not in self.tasks:
+            return
+        self.steps += 1
+        try:
+            self._on_step(self.steps, task)
+        except Exception as fault:  # noqa: BLE001 - raised again where the watch is read
+            self.fault = self.fault or fault
+
+
+def _link_of(task: Task) -> Link | None:
+    """Tell whose writer a task is: the frame of its coroutine holds the link."""
+    frame = getattr(task.coro, "cr_frame", None)
+    if frame is None or frame.f_code is not Link._write.__code__:
+        return None
+    link: Link = frame.f_locals["self"]
+    return link
+
+
+@contextmanager
+def watching(watch: Watch) -> Iterator[None]:
+    """Install a watch for a while."""
+    trio.lowlevel.add_instrument(watch)
+    try:
+        yield
+    finally:
+        trio.lowlevel.remove_instrument(watch)
+
+
+@contextmanager
+def scheduled_by(seed: int) -> Iterator[None]:
+    """Let Trio choose among runnable tasks by a seed, so that a run can be repeated step by step.
+
+    Trio shuffles each batch of tasks, lest programs rely on an order; the switch is what
+    pytest-trio throws for Hypothesis. Without virtual time a clock and sockets still differ.
+    """
+    inside: Any = trio_run
+    before, inside._ALLOW_DETERMINISTIC_SCHEDULING = inside._ALLOW_DETERMINISTIC_SCHEDULING, True
+    shuffle, inside._r = inside._r, random.Random(seed)
+    try:
+        yield
+    finally:
+        inside._ALLOW_DETERMINISTIC_SCHEDULING, inside._r = before, shuffle
+
+
+def stack_of(task: Task) -> str:
+    """Show where a task stands, the innermost call last."""
+    frames = list(task.iter_await_frames())
+    shown = traceback.StackSummary.extract(iter(frames)).format()
+    return f"  task {task.name}\n{''.join(shown)}"
