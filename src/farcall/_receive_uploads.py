@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -15,6 +15,9 @@ from farcall._connection.uploads import UploadReader
 from farcall._failures import error_of
 from farcall._protocol.uploads import IncomingUpload
 from farcall._streams import Inbox
+
+MAX_ID_BYTES: Final = 256
+"""As for the ids of requests: the name is kept, and echoed with each credit."""
 
 Refuse = Callable[[Faults], Exception]
 """Makes the exception for an item that is not of its type."""
@@ -62,7 +65,7 @@ class ReceivedUploads:
     def _id(self, path: str, given: Any) -> bytes:
         match given:
             case {"$stream": str(name)} if len(cast("dict[str, Any]", given)) == 1:
-                if self._link.protocol.is_greeted:
+                if self._link.protocol.is_greeted and len(name) <= MAX_ID_BYTES:
                     return msgspec.json.encode(name)
             case _:
                 pass

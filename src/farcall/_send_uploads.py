@@ -61,8 +61,7 @@ class Sending:
         """Send a value, and tell whether anybody will take another one."""
         text = self.codec.encode(value, at=f"{self.path}[{place}]")
         self.link.protocol.check_size(Items(self.upload.id, place, [text], is_upload=True))
-        if not self.queue.outbox.is_closed:
-            await self.queue.outbox.put(text)
+        await self.queue.outbox.put(text)
         return not self.queue.outbox.is_closed
 
     def forget(self) -> None:

@@ -37,8 +37,10 @@ class Outbox:
     async def put(self, value: bytes) -> None:
         """Add a value, and wait until the reader has room for another one, or will have none.
 
-        Cancelled, it has added the value all the same.
+        Once closed it drops the value. Cancelled, it has added it all the same.
         """
+        if self.is_closed:
+            return
         self._values.append(value)
         self._size += len(value)
         self._wake()

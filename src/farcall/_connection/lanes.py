@@ -36,7 +36,7 @@ class Lanes:
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._control: deque[Message] = deque()
-        self._credits: dict[RequestId, Credit] = {}
+        self._credits: dict[tuple[bool, RequestId], Credit] = {}
         self._calls: deque[Message] = deque()
         # A dict is the set that keeps an order: streams are many, and put at each emit.
         self._streams: dict[StreamQueue, None] = {}
@@ -59,7 +59,7 @@ class Lanes:
 
     def put_credit(self, credit: Credit) -> None:
         """Queue credit in place of older credit of the same stream: totals only grow."""
-        self._credits[credit.id] = credit
+        self._credits[credit.is_upload, credit.id] = credit
         self._wake()
 
     def put_call(self, message: Message) -> None:
