@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar
+
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -9,6 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import farcall
 from farcall import current_call, method, service
 from farcall.testing import open_pair
+from tests.ends import RawClient, raw_client
 
 
 @service
@@ -46,6 +51,20 @@ class Stubborn:
         self.log.append(f"+{name}")
         await trio.sleep(1)
         self.log.append(f"-{name}")
+
+    async def group(self) -> None:
+        async def fail() -> None:
+            try:
+                await trio.sleep_forever()
+            except trio.Cancelled:
+                raise ValueError("on the way out") from None
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fail)
+            nursery.start_soon(trio.sleep_forever)
+
+    def quick(self) -> str:
+        return "quick"
 
     @method(thread=True)
     def in_thread(self) -> str:
@@ -161,3 +180,173 @@ async def test_a_method_may_run_in_a_thread() -> None:
     """It knows its call there as well."""
     async with open_pair(Stubborn()) as (session, _):
         assert await session.call("Stubborn.in_thread") == "Stubborn.in_thread"
+
+
+HELLO = {"jsonrpc": "2.0", "id": 1, "method": "rpc.hello", "params": {"v": 1, "limits": {}}}
+CANCELLED = {"code": -32800, "message": "Cancelled"}
+
+
+def request(id: int, method: str) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": id, "method": method}
+
+
+def cancel(id: int, method: str = "rpc.cancel") -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "method": method, "params": {"id": id}}
+
+
+@asynccontextmanager
+async def greeted(served: object) -> AsyncIterator[RawClient]:
+    """Serve to a peer that has said hello, and now says what a test has it say."""
+    async with raw_client(served) as client:
+        await client.ask(HELLO)
+        yield client
+
+
+def answers(heard: list[Any]) -> list[Any]:
+    """Take the messages out of bundles."""
+    return [each for part in heard for each in (part if isinstance(part, list) else [part])]
+
+
+@service
+class Marked:
+    """Notes what was begun."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+
+    async def begin(self) -> str:
+        self.begun += 1
+        return "done"
+
+    async def last(self) -> None:
+        self.begun += 1
+        await trio.sleep_forever()
+
+
+async def test_a_call_that_is_cancelled_before_its_start_is_not_begun() -> None:
+    """It is answered all the same; the calls around it are served."""
+    marked = Marked()
+    async with greeted(marked) as client:
+        bundle = [request(2, "Marked.begin"), request(3, "Marked.begin"), cancel(2)]
+        heard = answers(await client.ask(bundle))
+
+    assert marked.begun == 1
+    assert {each["id"]: each.get("error", each.get("result")) for each in heard} == {
+        2: CANCELLED,
+        3: "done",
+    }
+
+
+async def test_a_cancel_may_come_twice_late_or_for_nothing() -> None:
+    """Each call has one answer, and the link lives."""
+    async with greeted(Marked()) as client:
+        assert await client.ask(request(2, "Marked.last")) == []
+        heard = answers(await client.ask([cancel(2), cancel(2), cancel(2), cancel(99)]))
+        assert [(each["id"], each["error"]) for each in heard] == [(2, CANCELLED)]
+        assert await client.ask(cancel(2)) == []
+        (answer,) = await client.ask(request(3, "Marked.begin"))
+        assert answer["result"] == "done"
+
+
+async def test_a_plain_peer_cancels_by_the_name_that_other_protocols_have() -> None:
+    """Though it has not said hello."""
+    async with raw_client(Marked()) as client:
+        assert await client.ask(request(2, "Marked.last")) == []
+        (answer,) = await client.ask(cancel(2, "$/cancelRequest"))
+        assert answer["error"] == CANCELLED
+
+
+async def test_a_cancel_and_the_answer_may_cross(autojump_clock: MockClock) -> None:
+    """A cancel in the frame behind its call finds it answered, if an inline def served it."""
+    async with greeted(Stubborn()) as client:
+        bundle = [request(2, "Stubborn.quick"), cancel(2)]
+        (answer,) = answers(await client.ask(bundle))
+        assert answer["result"] == "quick"
+
+
+async def test_a_handler_whose_tasks_fail_while_it_is_cancelled_answers_once(
+    autojump_clock: MockClock,
+) -> None:
+    """What is left of its group, without the cancellations, is what it ended with."""
+    async with open_pair(Stubborn()) as (session, connection):
+        with pytest.RaisesGroup(farcall.FarcallError, flatten_subgroups=True):
+            await cancelled_after(1, session, "Stubborn.group")
+        assert session.statistics().calls_out == connection.statistics().calls_in == 0
+
+
+async def test_without_grace_a_cancelled_caller_goes_at_once(autojump_clock: MockClock) -> None:
+    """The call counts as in flight until its handler has ended."""
+    async with open_pair(Stubborn(), cancel_grace=0) as (session, _):
+        began = trio.current_time()
+        await cancelled_after(1, session, "Stubborn.cling")
+        assert trio.current_time() - began == 1
+        assert session.statistics().calls_out == 1
+
+
+async def test_a_link_that_breaks_ends_the_grace(autojump_clock: MockClock) -> None:
+    """Nobody is left who could answer: the caller is cancelled, and hears of no lost link."""
+    async with open_pair(Stubborn(), cancel_grace=60) as (session, connection):
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+
+            async def call() -> None:
+                outcome = await cancelled_after(1, session, "Stubborn.cling")
+                assert isinstance(outcome, trio.CancelScope)
+                assert outcome.cancelled_caught
+                assert trio.current_time() - began == 3
+
+            nursery.start_soon(call)
+            await trio.sleep(3)
+            connection._link.abort(1011, "pulled")
+
+
+async def test_a_call_in_the_queue_is_withdrawn(autojump_clock: MockClock) -> None:
+    """The peer hears neither of it nor of its cancellation, and the caller waits for nobody."""
+    async with open_pair(Stubborn()) as (session, connection):
+        transport: Any = session._link._transport
+        transport.freeze()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.call, "Stubborn.one_at_a_time", "x" * 100_000)
+            nursery.start_soon(session.call, "Stubborn.one_at_a_time", "y")
+            await wait_all_tasks_blocked()
+            assert isinstance(await cancelled_after(0, session, "Stubborn.obey"), trio.CancelScope)
+            await wait_all_tasks_blocked()
+            transport.thaw()
+        assert connection.statistics().calls_in == 0
+
+
+async def test_a_shielded_caller_is_not_cancelled(autojump_clock: MockClock) -> None:
+    """Its handler runs to the end, as local code in a shield would."""
+    stubborn = Stubborn()
+    async with open_pair(stubborn) as (session, _):
+        with trio.move_on_after(0.5), trio.CancelScope(shield=True):
+            await session.call("Stubborn.one_at_a_time", "a")
+    assert stubborn.log == ["+a", "-a"]
+
+
+async def test_the_reason_of_a_cancellation_travels(autojump_clock: MockClock) -> None:
+    """A handler, and those that it has called, can tell why they are to end."""
+    stubborn = Stubborn()
+    async with open_pair(stubborn) as (session, _):
+        Relay.session = session
+        async with open_pair(Relay()) as (outer, connection):
+            async with trio.open_nursery() as nursery:
+
+                async def call() -> None:
+                    with pytest.raises(farcall.RemoteCancelled):
+                        await outer.call("Relay.obey")
+
+                nursery.start_soon(call)
+                await wait_all_tasks_blocked()
+                await connection._link.drain(1)
+    assert stubborn.log == ["ended: shutdown"]
+
+
+@service
+class Relay:
+    """Asks somebody else."""
+
+    session: ClassVar[farcall.Session]
+
+    async def obey(self) -> None:
+        await self.session.call("Stubborn.obey")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import farcall
-from farcall import current_call, service
+from farcall import current_call, method, service
 from farcall.testing import open_pair
+from tests.ends import raw_client
 
 
 @service
@@ -93,3 +95,165 @@ async def test_no_deadline_is_none(autojump_clock: MockClock) -> None:
     async with open_pair(slow, Slow) as (proxy, _):
         assert await proxy.wait(100) == "done"
         assert slow.left == [math.inf]
+
+
+@service
+class Chain:
+    """One service of several in a row: each asks the next one, after a while."""
+
+    def __init__(self, onward: Chain | None = None) -> None:
+        self.onward = onward
+        self.left: list[float] = []
+        self.ended_at: float | None = None
+        self.reason: str | None = None
+
+    async def ask(self) -> None:
+        self.left.append(current_call().deadline - trio.current_time())
+        await trio.sleep(1)
+        try:
+            if self.onward is not None:
+                await self.onward.ask()
+            await trio.sleep_forever()
+        finally:
+            self.ended_at = trio.current_time()
+            self.reason = current_call().cancel_reason
+
+
+async def test_a_deadline_shrinks_from_service_to_service(autojump_clock: MockClock) -> None:
+    """Each call inherits what is left of the one that it serves; all end at one time."""
+    last = Chain()
+    async with open_pair(last, Chain) as (to_last, _):
+        middle = Chain(to_last)
+        async with open_pair(middle, Chain) as (to_middle, _):
+            first = Chain(to_middle)
+            async with open_pair(first, Chain) as (to_first, _):
+                began = trio.current_time()
+                with trio.move_on_after(5):
+                    await to_first.ask()
+                await wait_all_tasks_blocked()
+
+    assert [first.left, middle.left, last.left] == [[5], [4], [3]]
+    assert first.ended_at == middle.ended_at == last.ended_at == began + 5
+    assert first.reason == middle.reason == last.reason == "deadline"
+
+
+async def test_no_caller_sees_the_servers_error_before_its_own(autojump_clock: MockClock) -> None:
+    """Milliseconds are rounded up, and whoever hears of the deadline first waits for its own."""
+    async with open_pair(Slow(), Slow) as (slow, _):
+        ended: list[bool] = []
+
+        async def call(number: int) -> None:
+            with trio.move_on_after(0.1 + number / 7_000) as scope:
+                await slow.wait(10)
+            ended.append(scope.cancelled_caught)
+
+        async with trio.open_nursery() as nursery:
+            for number in range(900):
+                nursery.start_soon(call, number)
+        assert ended == [True] * 900
+
+
+async def test_a_deadline_that_was_moved_is_told_by_its_error(autojump_clock: MockClock) -> None:
+    """What the peer was told holds; the caller, who has more time by now, gets the error."""
+    async with open_pair(Slow(), Slow) as (slow, _):
+        began = trio.current_time()
+        with trio.move_on_after(2) as scope:
+            async with trio.open_nursery() as nursery:
+
+                async def call() -> None:
+                    with pytest.raises(farcall.DeadlineExceeded) as caught:
+                        await slow.wait(10)
+                    assert caught.value.data == {"by": "caller"}
+
+                nursery.start_soon(call)
+                await trio.sleep(1)
+                scope.deadline += 5
+        assert trio.current_time() - began == 2
+        assert not scope.cancelled_caught
+
+
+async def test_a_call_out_of_time_is_not_begun() -> None:
+    """Neither a coroutine nor a plain def; the answer names the limit."""
+    async with raw_client(Counting()) as client:
+        await client.ask(HELLO)
+        for name in ("Counting.later", "Counting.now"):
+            meta = {"timeout": 0}
+            (answer,) = await client.ask({"jsonrpc": "2.0", "id": 7, "method": name, "meta": meta})
+            assert answer["error"]["code"] == -32002
+            assert answer["error"]["data"] == {"by": "caller"}
+    assert Counting.begun == []
+
+
+HELLO = {"jsonrpc": "2.0", "id": 1, "method": "rpc.hello", "params": {"v": 1, "limits": {}}}
+
+
+@service
+class Counting:
+    """Notes what was begun."""
+
+    begun: ClassVar[list[str]] = []
+
+    async def later(self) -> None:
+        self.begun.append("later")
+
+    def now(self) -> None:
+        self.begun.append("now")
+
+
+async def test_the_cap_of_the_server_ends_one_way_calls_too(autojump_clock: MockClock) -> None:
+    """They have no caller whose time could run out."""
+    idle = Idle()
+    async with open_pair(idle, Idle, max_call_seconds=3) as (proxy, _):
+        began = trio.current_time()
+        await proxy.idle()
+        await trio.sleep(10)
+    assert idle.ended_at == began + 3
+
+
+@service
+class Idle:
+    """Sleeps, and wants nobody to wait for it."""
+
+    ended_at = 0.0
+
+    @method(oneway=True)
+    async def idle(self) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            self.ended_at = trio.current_time()
+
+
+async def test_a_shield_keeps_a_deadline_from_travelling(autojump_clock: MockClock) -> None:
+    """As it keeps it from ending local code."""
+    async with open_pair(Slow(), Slow) as (slow, _):
+        with trio.move_on_after(1), trio.CancelScope(shield=True):
+            assert await slow.deadline() == 1e6
+            assert await slow.wait(3) == "done"
+
+
+async def test_a_call_that_waits_for_its_turn_runs_out_of_time(autojump_clock: MockClock) -> None:
+    """And is answered, though its handler never ran."""
+    queue = Queue()
+    async with open_pair(queue, Queue) as (proxy, connection):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(proxy.turn)
+            await wait_all_tasks_blocked()
+            with trio.move_on_after(1) as scope:
+                await proxy.turn()
+            assert scope.cancelled_caught
+            await wait_all_tasks_blocked()
+            assert connection.statistics().calls_in == 1
+    assert queue.turns == 1
+
+
+@service
+class Queue:
+    """One at a time."""
+
+    turns = 0
+
+    @method(ordered=True)
+    async def turn(self) -> None:
+        self.turns += 1
+        await trio.sleep(5)

@@ -134,10 +134,19 @@ class CallContext:
     """When the caller stops to wait, on Trio's clock; `math.inf` for never."""
     trace: str | None = None
     """The caller's span, a ``traceparent`` (W3C Trace Context); an interceptor may set another."""
-    cancel_reason: str | None = None
-    """Why the call was cancelled, once it was: a `CancelReason`, or the word of a peer."""
+    _cancel_reason: str | None = attrs.field(default=None, init=False)
     _read: Callable[[], ArgumentsByName] = attrs.field(default=dict, alias="read")
     _arguments: ArgumentsByName | None = attrs.field(default=None, init=False)
+
+    @property
+    def cancel_reason(self) -> str | None:
+        """Why the call was cancelled, once it was: a `CancelReason`, or the word of a peer."""
+        is_late = self._cancel_reason is None and self.deadline <= _now()
+        return "deadline" if is_late else self._cancel_reason
+
+    def note_cancelled(self, reason: str) -> None:
+        """Remember why it was cancelled."""
+        self._cancel_reason = reason
 
     @property
     def arguments(self) -> ArgumentsByName:
@@ -149,6 +158,14 @@ class CallContext:
         if self._arguments is None:
             self._arguments = self._read()
         return self._arguments
+
+
+def _now() -> float:
+    """Tell the time, also to a handler that runs in a worker thread."""
+    try:
+        return trio.current_time()
+    except RuntimeError:
+        return trio.from_thread.run_sync(trio.current_time)
 
 
 _current: ContextVar[CallContext] = ContextVar("farcall.current_call")

@@ -93,6 +93,8 @@ class ServedCall:
         self._deadline = deadline
         self._debug = debug
         self._scope = trio.CancelScope(deadline=deadline.at)
+        self._is_cancelled = False
+        """Whether by somebody, rather than by its deadline."""
         self._given: dict[str, Any] | None = None
         self._uploads: ReceivedUploads | None = None
         self._refusal: RpcError | None = None
@@ -106,15 +108,15 @@ class ServedCall:
 
     def cancel(self, reason: str) -> None:
         """Cancel the handler; a second time changes nothing."""
-        if self.context.cancel_reason is None:
-            logger.debug(
-                "%s: %s is cancelled (%s)",
-                self.context.connection.peer,
-                self.context.method,
-                reason,
-            )
-            self.context.cancel_reason = reason
+        if not self._scope.cancel_called:
+            self._is_cancelled = True
+            self._note_cancelled(reason)
             self._scope.cancel()
+
+    def _note_cancelled(self, reason: str) -> None:
+        context = self.context
+        logger.debug("%s: %s is cancelled (%s)", context.connection.peer, context.method, reason)
+        context.note_cancelled(reason)
 
     async def run(
         self, interceptors: Sequence[Interceptor], order: trio.Lock | None
@@ -127,6 +129,8 @@ class ServedCall:
             interceptors: To run it in, the first one outermost.
             order: Held while it runs; its waiters go in the order in which they came.
         """
+        if self._scope.cancel_called:  # its caller left before it began, so it must not begin
+            return self._cancelled()
         enter_call(self.context)
         try:
             with self._scope:
@@ -138,6 +142,8 @@ class ServedCall:
 
     def run_inline(self) -> bytes | Error:
         """Run a plain ``def`` here and now; see `run`."""
+        if self._scope.cancel_called:
+            return self._cancelled()
         return contextvars.copy_context().run(self._run_inline)
 
     def _run_inline(self) -> bytes | Error:
@@ -156,9 +162,9 @@ class ServedCall:
         return describe(exc, method, debug=self._debug)
 
     def _cancelled(self) -> Error:
-        if self.context.cancel_reason is not None:
+        if self._is_cancelled:
             return Error.of(ErrorCode.CANCELLED)
-        self.context.cancel_reason = "deadline"
+        self._note_cancelled("deadline")
         return Error.of(ErrorCode.DEADLINE_EXCEEDED, {"by": self._deadline.by})
 
     async def _pass(self, interceptors: Sequence[Interceptor]) -> Any:

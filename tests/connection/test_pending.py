@@ -174,3 +174,23 @@ def test_items_for_nobody_are_dropped() -> None:
 
     assert stream.batches == []
     assert not pending.is_settled
+
+
+@pytest.mark.parametrize(
+    ("data", "is_own"),
+    [
+        (b'{"by":"caller"}', True),
+        (b'{ "by" : "caller", "more": 1 }', True),
+        (b'{"by":"server"}', False),
+        (b"{}", False),
+        (b"[]", False),
+        (b"\xff", False),
+        (None, False),
+    ],
+)
+def test_whose_deadline_it_was_is_read_however_it_is_written(
+    data: bytes | None, is_own: bool
+) -> None:
+    """Another implementation may put spaces, or other members."""
+    assert RemoteFailure(-32002, "Deadline exceeded", data).is_own_deadline is is_own
+    assert not RemoteFailure(-32800, "Cancelled", data).is_own_deadline

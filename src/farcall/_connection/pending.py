@@ -33,7 +33,16 @@ class RemoteFailure(Exception):
     @property
     def is_own_deadline(self) -> bool:
         """Whether the peer's clock struck for the deadline that this side had sent."""
-        return self.code == ErrorCode.DEADLINE_EXCEEDED and self.data == OWN_DEADLINE
+        if self.code != ErrorCode.DEADLINE_EXCEEDED or self.data is None:
+            return False
+        try:
+            return msgspec.json.decode(self.data, type=_Limit).by == "caller"
+        except msgspec.MsgspecError:
+            return False
+
+
+class _Limit(msgspec.Struct):
+    by: str = ""
 
 
 OWN_DEADLINE = msgspec.json.encode({"by": "caller"})
