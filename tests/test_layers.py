@@ -23,8 +23,11 @@ LAYERS = (
     {"_transport", "_memory", "_http", "_websocket"},
     {"_connection"},
     {"_failures", "_proxy", "_endpoints"},
-    {"_call", "_publish", "_subscribe", "_send_uploads", "_receive_uploads", "_call_stream"},
-    {"_caller", "_serving", "_serve_stream", "_dispatch"},
+    {
+        *("_call", "_call_stream", "_publish", "_receive_uploads", "_send_uploads", "_subscribe"),
+        "_task_status",
+    },
+    {"_caller", "_serving", "_serve_stream", "_serve_task", "_dispatch"},
     {"_peer"},
     {"_host", "_session"},
     {"_dial", "_listen", "_room", "_door", "_client", "_server"},

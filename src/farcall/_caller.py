@@ -25,13 +25,14 @@ from farcall._call_stream import Download, call_stream, open_download
 from farcall._codec import Codec, Faults, encode_untyped
 from farcall._connection.item_queue import ItemQueue
 from farcall._connection.link import Link
-from farcall._connection.pending import RemoteFailure
+from farcall._connection.pending import OnStarted, RemoteFailure
 from farcall._declare import Method, service_of
 from farcall._failures import error_of
 from farcall._proxy import Caller, ClassProxy, Proxy
 from farcall._send_uploads import open_uploads
 from farcall._signals import OnLag, Subscription
 from farcall._subscribe import Subscriber
+from farcall._task_status import without_status
 from farcall.errors import ContractMismatch, InvalidResult
 
 logger = logging.getLogger("farcall")
@@ -102,18 +103,20 @@ class LinkCaller:
             InvalidResult: the result is not of its type.
             ConnectionLost: the link ended first.
         """
+        kwargs, on_started = without_status(method, kwargs)
         context = self._context(method.spec.wire_name, lambda: method.arguments.bind(args, kwargs))
 
         async def core() -> Any:
             bound = method.arguments.bind(args, kwargs)
             if method.uploads:
                 async with open_uploads(self._link, method, bound) as (params, queues):
-                    text = await self._ask(context, params, method, queues)
+                    text = await self._ask(context, params, method, on_started, queues)
                 return _decode(method.result, text, context.method)
             params = method.arguments.write(bound)
             if method.spec.oneway:
                 return self._link.notify(context.method, params)
-            return _decode(method.result, await self._ask(context, params, method), context.method)
+            text = await self._ask(context, params, method, on_started)
+            return _decode(method.result, text, context.method)
 
         return await self._intercepted(context, core)
 
@@ -144,7 +147,8 @@ class LinkCaller:
 
         async def core() -> Any:
             params = untyped_params(name, args, kwargs)
-            return _decode(returns, await self._ask(context, params), name)
+            text = await self._ask(context, params, on_started=_overhear)
+            return _decode(returns, text, name)
 
         return cast("T", await self._intercepted(context, core))
 
@@ -193,13 +197,19 @@ class LinkCaller:
         context: CallContext,
         params: bytes | None,
         method: Method | None = None,
+        on_started: OnStarted | None = None,
         uploads: Sequence[ItemQueue] = (),
     ) -> bytes:
         """Make the call, such that a deadline looks as it does in local code."""
         deadline = trio.current_effective_deadline()
         try:
             return await self._link.call(
-                context.method, params, uploads=uploads, traceparent=context.trace, reason=_reason
+                context.method,
+                params,
+                uploads=uploads,
+                traceparent=context.trace,
+                reason=_reason,
+                on_started=on_started,
             )
         except RemoteFailure as failure:
             # Without a deadline the peer had none to speak of.
@@ -208,6 +218,10 @@ class LinkCaller:
                 await trio.sleep_until(deadline)
             error = error_of(failure, method)
             raise error from error.__cause__
+
+
+def _overhear(_value: bytes) -> None:
+    """Let a remote task start that was called without a stub: only its result was asked for."""
 
 
 def _reason() -> str | None:

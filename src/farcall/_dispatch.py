@@ -26,6 +26,7 @@ from farcall._protocol.messages import Error, Message
 from farcall._protocol.state import IncomingCall
 from farcall._publish import Publisher
 from farcall._serve_stream import ServedStream
+from farcall._serve_task import ServedTask
 from farcall._serving import Deadline, ServedCall
 from farcall.errors import ErrorCode, InvalidArguments
 
@@ -200,7 +201,11 @@ class Dispatcher:
         debug = self._serving.debug
         if not endpoint.method.is_stream:
             deadline = Deadline.of(call, self._serving.max_call_seconds)
-            return ServedCall(self._connection, endpoint, call, params, deadline, debug=debug)
+            if endpoint.method.started is None:
+                return ServedCall(self._connection, endpoint, call, params, deadline, debug=debug)
+            return ServedTask(
+                self._connection, endpoint, call, params, deadline, link=self._link, debug=debug
+            )
         if call is None:
             return None
         # Its scope ends a stream, and nothing else: it may well go on for ever.

@@ -6,9 +6,15 @@ from collections.abc import Sequence
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
-from farcall._connection.pending import PendingCall, PendingCalls, PendingStream, RemoteFailure
+from farcall._connection.pending import (
+    PendingCall,
+    PendingCalls,
+    PendingStream,
+    PendingTask,
+    RemoteFailure,
+)
 from farcall._protocol.events import (
     ErrorReceived,
     ItemsReceived,
@@ -43,6 +49,60 @@ def table_of(*pendings: PendingCall) -> PendingCalls:
     for pending in pendings:
         table.insert(pending)
     return table
+
+
+def make_task(told: list[bytes]) -> PendingTask:
+    call, request = OutgoingCall(b"1", "run", Stage.OPEN), Request("run", None, b"1", deadline=5.0)
+    return PendingTask(call, request, told.append)
+
+
+async def test_a_task_tells_of_its_start_on_the_way_to_its_end(autojump_clock: MockClock) -> None:
+    """Even where both came in one frame; its deadline is that of the task from then on."""
+    told: list[bytes] = []
+    pending = make_task(told)
+    table = table_of(pending)
+    assert pending.deadline == 5.0
+    table.settle(StartedReceived(pending.call, b"1"))
+    table.settle(ResultReceived(pending.call, b"2"))
+
+    with trio.fail_at(7.0):
+        await pending.follow()
+
+    assert told == [b"1"]
+    assert pending.deadline == 7.0
+    assert pending.unwrap() == b"2"
+
+
+async def test_a_task_may_end_without_a_start() -> None:
+    """Then there is nothing to tell."""
+    told: list[bytes] = []
+    pending = make_task(told)
+    table_of(pending).settle(ErrorReceived(pending.call, 7, "no", None))
+
+    await pending.follow()
+
+    assert told == []
+    assert isinstance(pending.error, RemoteFailure)
+
+
+async def test_a_start_is_told_once() -> None:
+    """Whoever asks for it."""
+    told: list[bytes] = []
+    pending = make_task(told)
+    pending.start(b"1")
+    pending.tell_started()
+    pending.tell_started()
+
+    assert told == [b"1"]
+
+
+async def test_a_call_that_wants_no_start_is_not_told() -> None:
+    """The protocol would have refused it; a subscription of the same name is another matter."""
+    pending = make_pending()
+    table_of(pending).settle(StartedReceived(pending.call, b"1"))
+    pending.tell_started()
+
+    assert not pending.is_settled
 
 
 async def test_a_result_ends_the_wait() -> None:

@@ -109,6 +109,7 @@ _methods = st.builds(
     types,
     st.lists(st.sampled_from(_DEFINED), unique=True, max_size=2).map(tuple),
     st.booleans(),
+    st.none() | types,
     st.booleans(),
     st.none() | st.just("doc"),
 )

@@ -111,6 +111,7 @@ def test_members(
         ({"result": INT}, "Market.buy -> result was None and is int now", True),
         ({"raises": ("Closed",)}, "Market.buy raises Closed now", False),
         ({"oneway": True}, "Market.buy is one-way now", True),
+        ({"started": INT}, "Market.buy is a remote task now", True),
     ],
 )
 def test_method(changes: dict[str, Any], message: str, breaking: bool) -> None:
@@ -131,6 +132,21 @@ def test_method(changes: dict[str, Any], message: str, breaking: bool) -> None:
 def test_method_promises_more(old: MethodSpec, message: str) -> None:
     """Fewer errors, or an answer where there was none, break nobody."""
     assert str(only_change(market(old), market(BUY))) == message
+
+
+@pytest.mark.parametrize(
+    ("new", "message"),
+    [
+        (None, "Market.buy is no remote task now (breaks callers)"),
+        (STR, "Market.buy -> started was int | str and is str now"),
+        (FLOAT, "Market.buy -> started was int | str and is float now (breaks callers)"),
+    ],
+)
+def test_what_a_task_tells_is_part_of_its_promise(new: TypeSpec | None, message: str) -> None:
+    """As its result is: it may become more precise."""
+    old = attrs.evolve(BUY, started=UnionOf((INT, STR)))
+
+    assert str(only_change(market(old), market(attrs.evolve(BUY, started=new)))) == message
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,14 @@ from farcall._protocol.events import (
     CreditReceived,
     GoawayReceived,
     ItemsReceived,
+    RequestReceived,
+    ResultReceived,
     StartedReceived,
     Stray,
     Violation,
 )
 from farcall._protocol.messages import Cancel, Credit, Goaway, Items, Started
+from farcall._protocol.state import IncomingCall
 from tests.protocol.pair import ProtocolPair
 from tests.protocol.saying import called, refused, say
 
@@ -47,6 +50,59 @@ def test_a_stream_starts_once(pair: ProtocolPair) -> None:
     (event,) = pair.client.receive(Started(outgoing.id, b"{}").render())
 
     assert event == Violation(1002, "rpc.started for id 2")
+
+
+def test_a_task_starts_once(pair: ProtocolPair) -> None:
+    """A call whose caller expects it may start as a stream does, and then ends with its result."""
+    outgoing, request = pair.client.protocol.request("run", None, may_start=True)
+    pair.client.send(request)
+    incoming = called_by(pair)
+    pair.server.send(pair.server.protocol.start(incoming, b"1"))
+
+    assert pair.deliver_to_client() == [StartedReceived(outgoing, b"1")]
+
+    (event,) = pair.client.receive(Started(outgoing.id, b"1").render())
+    assert event == Violation(1002, "rpc.started for id 2")
+
+
+def test_a_task_ends_with_its_result(pair: ProtocolPair) -> None:
+    """Whether it has started or not."""
+    for has_started in (True, False):
+        outgoing, request = pair.client.protocol.request("run", None, may_start=True)
+        pair.client.send(request)
+        incoming = called_by(pair)
+        if has_started:
+            pair.server.send(pair.server.protocol.start(incoming, b"1"))
+        pair.server.send(pair.server.protocol.respond(incoming, b"2"))
+
+        assert pair.deliver_to_client()[-1] == ResultReceived(outgoing, b"2")
+
+
+def test_a_task_brings_no_items(pair: ProtocolPair) -> None:
+    """It opened no window for them."""
+    outgoing, request = pair.client.protocol.request("run", None, may_start=True)
+    pair.client.send(request)
+    pair.server.send(pair.server.protocol.start(called_by(pair), b"1"))
+    pair.deliver_to_client()
+
+    (event,) = pair.client.receive(Items(outgoing.id, 0, [b"1"]).render())
+
+    assert event == Violation(1002, "rpc.items for id 2")
+
+
+def test_a_call_that_wants_no_start_has_none(pair: ProtocolPair) -> None:
+    """Its caller would not know what to do with the value."""
+    outgoing, _ = pair.call("add")
+
+    (event,) = pair.client.receive(Started(outgoing.id, b"1").render())
+
+    assert event == Violation(1002, "rpc.started for id 2")
+
+
+def called_by(pair: ProtocolPair) -> IncomingCall:
+    (event,) = pair.deliver_to_server()
+    assert isinstance(event, RequestReceived)
+    return event.call
 
 
 def test_items_come_in_order(pair: ProtocolPair) -> None:

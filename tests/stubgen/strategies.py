@@ -312,6 +312,7 @@ def _members(
             result=scope.settle(draw(shapes)),
             raises=tuple(draw(raised)),
             oneway=draw(st.booleans()),
+            started=draw(st.none() | shapes.map(scope.settle)),
             doc=draw(docs),
         )
         for name in member_names[:cut]

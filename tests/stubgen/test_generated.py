@@ -63,7 +63,8 @@ def test_it_runs_and_every_annotation_has_a_meaning(spec: ServiceSpec) -> None:
             assert {each.name for each in record.fields} <= hints.keys()
         for method in spec.methods:
             hints = get_type_hints(getattr(proxy_of(module), method.name))
-            assert hints.keys() == {"return", *(each.name for each in method.arguments)}
+            status = set[str]() if method.started is None else {"task_status"}
+            assert hints.keys() == {"return", *(each.name for each in method.arguments)} | status
 
 
 @given(services())

@@ -92,6 +92,7 @@ def test_a_stub_says_what_the_contract_says() -> None:
     for spec in BAZAAR.methods:
         read = read_back(spec.name, spec.wire_name, spec.raises, spec.oneway).spec
         assert (read.result, read.raises, read.oneway) == (spec.result, spec.raises, spec.oneway)
+        assert read.started == spec.started
         assert [(each.name, each.role, each.type) for each in read.arguments] == [
             (each.name, each.role, each.type) for each in spec.arguments
         ]

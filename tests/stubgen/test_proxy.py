@@ -83,6 +83,20 @@ def test_roles_of_arguments() -> None:
     assert signature(b, c) == "async def f(self, b: int, *, c: int = 3) -> None:"
 
 
+def test_a_remote_task_has_the_parameter_of_trio() -> None:
+    """Typed by what it tells, and not needed by who only awaits the result."""
+    limit = ArgumentSpec("limit", INT, "keyword")
+    method = MethodSpec("run", "Shop.run", (limit,), NONE, started=INT)
+
+    assert lines(method)[2:7] == [
+        "    async def run(",
+        "        self,",
+        "        *,",
+        "        limit: int,",
+        "        task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,",
+    ]
+
+
 def test_defaults_of_arguments() -> None:
     """What has no literal, or could change, is left to the server."""
     x, y, z = (

@@ -28,9 +28,11 @@ from farcall._connection.pending import (
     OWN_DEADLINE,
     OnEnd,
     OnItems,
+    OnStarted,
     PendingCall,
     PendingCalls,
     PendingStream,
+    pending_of,
 )
 from farcall._connection.pings import Ping, Pings
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
@@ -40,7 +42,7 @@ from farcall._nursery import open_owned_nursery
 from farcall._protocol import events
 from farcall._protocol.core import Protocol
 from farcall._protocol.credit import Window
-from farcall._protocol.messages import MESSAGES, Error, Goaway, Hello, Message, Request
+from farcall._protocol.messages import MESSAGES, Error, Goaway, Hello, Message, Request, Started
 from farcall._protocol.state import IncomingCall
 from farcall._transport import CloseReason, Endpoint, Transport
 from farcall.errors import CloseCode, ConnectionLost, ErrorCode
@@ -257,6 +259,7 @@ class Link:
         uploads: Sequence[ItemQueue] = (),
         traceparent: str | None = None,
         reason: Callable[[], str | None] = lambda: None,
+        on_started: OnStarted | None = None,
     ) -> bytes:
         """Call a method of the peer and wait for its result.
 
@@ -266,6 +269,7 @@ class Link:
             uploads: What its arguments name as streams; held back until the request has left.
             traceparent: The caller's span, if it has one.
             reason: Asked when the call is cancelled for another reason than its own scope.
+            on_started: Given for a remote task; what it raises ends the call.
 
         Returns:
             The JSON text of the result.
@@ -288,16 +292,21 @@ class Link:
             params,
             deadline=deadline if deadline < math.inf else None,
             traceparent=traceparent,
+            may_start=on_started is not None,
         )
-        pending = PendingCall(call, request)
+        pending = pending_of(call, request, on_started)
         self._queue(pending, uploads)
         try:
-            await pending.wait_settled()
+            await pending.follow()
         except trio.Cancelled:
-            own = "deadline" if trio.current_time() >= deadline else "caller"
+            own = "deadline" if trio.current_time() >= pending.deadline else "caller"
             await self._cancel(pending, reason() or own)
             if not pending.has_won:
                 raise
+            pending.tell_started()
+        except BaseException:  # what was told of the start is not what was agreed
+            await self._cancel(pending, "caller")
+            raise
         finally:
             self._leave(pending)
         return pending.unwrap()
@@ -411,6 +420,20 @@ class Link:
                 await pending.wait_settled()
 
     # Answering
+
+    def start(self, call: IncomingCall, value: bytes) -> None:
+        """Tell a farcall peer that its remote task has begun; a plain one knows no such thing.
+
+        Args:
+            call: Of the peer.
+            value: JSON text.
+
+        Raises:
+            EncodeError: the message would be larger, or deeper, than the peer takes.
+        """
+        if self.protocol.is_greeted and not self.is_closed:
+            self.protocol.check_size(Started(call.id, value))
+            self.lanes.put_call(self.protocol.start(call, value))
 
     def respond(self, call: IncomingCall, result: bytes) -> None:
         """End a call of the peer with the JSON text of its result."""

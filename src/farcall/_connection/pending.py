@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -59,6 +60,8 @@ class PendingCall:
     def __init__(self, call: OutgoingCall, request: Request) -> None:
         self.call = call
         self.request = request
+        self.deadline = math.inf if request.deadline is None else request.deadline
+        """When the caller stops to wait."""
         self._settled = trio.Event()
         self._outcome: outcome.Outcome[bytes] | None = None
 
@@ -96,6 +99,13 @@ class PendingCall:
         """Wait until there is an outcome, whatever it is."""
         await self._settled.wait()
 
+    async def follow(self) -> None:
+        """Wait until there is an outcome, and tell on the way what the peer tells."""
+        await self._settled.wait()
+
+    def tell_started(self) -> None:
+        """Tell that it has started, if it has and nobody knows yet."""
+
     async def wait(self) -> bytes:
         """Wait for the outcome; a checkpoint. Cancelled, it changes nothing."""
         await self._settled.wait()
@@ -105,6 +115,53 @@ class PendingCall:
         """Give the result of a settled call, or raise its error."""
         assert self._outcome is not None
         return self._outcome.unwrap()
+
+
+OnStarted = Callable[[bytes], None]
+"""Takes the value of ``rpc.started``, in the task that made the call; may raise."""
+
+
+class PendingTask(PendingCall):
+    """A call of a remote task: it may start, once, before it ends.
+
+    Args:
+        on_started: Told in the task that waits, which may be another scope's from then on.
+    """
+
+    def __init__(self, call: OutgoingCall, request: Request, on_started: OnStarted) -> None:
+        super().__init__(call, request)
+        self._on_started = on_started
+        self._begun = trio.Event()
+        self._started_value: bytes | None = None
+
+    def start(self, value: bytes) -> None:
+        """Note that the peer has started the task."""
+        self._started_value = value
+        self._begun.set()
+
+    def _settle(self, result: outcome.Outcome[bytes]) -> None:
+        super()._settle(result)
+        self._begun.set()
+
+    async def follow(self) -> None:
+        """Wait for the start, tell of it, and wait for the outcome."""
+        await self._begun.wait()
+        self.tell_started()
+        await self.wait_settled()
+
+    def tell_started(self) -> None:
+        """Hand the value on, once; from then on another deadline may hold for the task."""
+        value, self._started_value = self._started_value, None
+        if value is not None:
+            self._on_started(value)
+            self.deadline = trio.current_effective_deadline()
+
+
+def pending_of(call: OutgoingCall, request: Request, on_started: OnStarted | None) -> PendingCall:
+    """Make the entry for a call, or for a remote task where somebody wants to know of its start."""
+    if on_started is None:
+        return PendingCall(call, request)
+    return PendingTask(call, request, on_started)
 
 
 OnItems = Callable[[Sequence[bytes], str | None, int | None], None]
@@ -185,11 +242,10 @@ class PendingCalls:
 
     def _feed(self, event: StartedReceived | ItemsReceived) -> None:
         pending = self._calls.get(event.call)
-        if not isinstance(pending, PendingStream):
-            return
         if isinstance(event, StartedReceived):
-            pending.start(event.value)
-        else:
+            if isinstance(pending, PendingTask | PendingStream):
+                pending.start(event.value)
+        elif isinstance(pending, PendingStream):
             pending.on_items(event.values, event.cursor, event.missed)
 
     def end(self, lost: Callable[[bool], Exception]) -> None:

@@ -122,6 +122,17 @@ class _Comparison:
         if old.oneway != new.oneway:
             now = "is one-way" if new.oneway else "sends an answer"
             yield Change(old.wire_name, f"{now} now", breaking=new.oneway)
+        yield from self._started(old, new)
+
+    def _started(self, old: MethodSpec, new: MethodSpec) -> Iterator[Change]:
+        before, after = old.started, new.started
+        if before is None or after is None:
+            if before is not after:
+                now = "is no remote task" if after is None else "is a remote task"
+                yield Change(old.wire_name, f"{now} now", breaking=True)
+        elif type_form(before) != type_form(after):
+            fits = self.received.fits(after, before)
+            yield _retyped(f"{old.wire_name} -> started", before, after, fits)
 
     def _arguments(self, old: MethodSpec, new: MethodSpec) -> Iterator[Change]:
         arguments = _sides(old.arguments, new.arguments, "name")
@@ -294,5 +305,7 @@ def _types_sent(spec: ServiceSpec) -> Iterator[TypeSpec]:
 def _types_received(spec: ServiceSpec) -> Iterator[TypeSpec]:
     for method in spec.methods:
         yield method.result
+        if method.started is not None:
+            yield method.started
         yield from (Ref(name) for name in method.raises)
     yield from (signal.value for signal in spec.signals)

@@ -57,6 +57,8 @@ def method_form(spec: MethodSpec) -> Form:
     """Reduce an endpoint to what callers can tell."""
     positional = [each for each in spec.arguments if each.role != "keyword"]
     keyword = [each for each in spec.arguments if each.role == "keyword"]
+    # Said only of remote tasks, so that the digests of other contracts do not change.
+    started: list[Form] = [] if spec.started is None else [type_form(spec.started)]
     return [
         spec.wire_name,
         [argument_form(each) for each in positional],
@@ -64,6 +66,7 @@ def method_form(spec: MethodSpec) -> Form:
         type_form(spec.result),
         _sorted(spec.raises),
         spec.oneway,
+        *started,
     ]
 
 

@@ -195,6 +195,8 @@ class MethodSpec:
     raises: tuple[str, ...] = ()
     """The names of the declared errors, each defined in `ServiceSpec.definitions`."""
     oneway: bool = False
+    started: TypeSpec | None = None
+    """What a remote task tells when it has started; None for a method that is none."""
     inline: bool = False
     """Whether it is a plain ``def``. Not part of the contract: a caller cannot tell."""
     doc: str | None = None

@@ -17,6 +17,7 @@ from farcall._declare.reading import is_async
 from farcall._declare.rules import Rule
 from farcall._declare.service import Service, is_declaration
 from farcall._declare.sites import site_of_attribute
+from farcall._declare.status import STATUS
 from farcall.errors import DeclarationError
 
 
@@ -65,6 +66,8 @@ def _binds(signature: inspect.Signature, spec: MethodSpec, is_full: bool) -> boo
     given = [each for each in spec.arguments if is_full or each.default is None]
     by_position = [each.name for each in given if each.role != "keyword"]
     by_name = {each.name: each.name for each in given if each.role == "keyword"}
+    if spec.started is not None:
+        by_name[STATUS] = STATUS
     try:
         bound = signature.bind("self", *by_position, **by_name)
     except TypeError:

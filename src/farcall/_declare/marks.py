@@ -185,10 +185,6 @@ _LATER = {
         "an AsyncIterable parameter, an upload,",
         "Take a list, or let the caller call once for each item",
     ),
-    Rule.TASK_STATUS_LATER: (
-        "a task_status parameter",
-        "Leave it out, and tell about the start by a Signal",
-    ),
 }
 
 

@@ -40,7 +40,8 @@ def check_background(reading: Reading) -> None:
     Raises:
         DeclarationError: it is a plain ``def``, has parameters or a result.
     """
-    if not reading.is_async or reading.parameters or reading.result not in (None, type(None)):
+    takes_something = reading.parameters or reading.status is not None
+    if not reading.is_async or takes_something or reading.result not in (None, type(None)):
         raise reading.site.error(
             Rule.BAD_BACKGROUND,
             "a background task is started by the server, which gives it nothing and gets nothing",

@@ -39,6 +39,8 @@ class Method:
     """Whether it is an async generator, whose items `result` carries one by one."""
     uploads: Mapping[str, Codec[Any]] = attrs.field(factory=dict[str, Codec[Any]])
     """The codecs of the items of those parameters that are async iterables."""
+    started: Codec[Any] | None = None
+    """Carries what a remote task tells when it has started; None for a method that is none."""
 
 
 def endpoint_of(reading: Reading, wire_name: str, definitions: Definitions) -> Method:
@@ -54,6 +56,7 @@ def endpoint_of(reading: Reading, wire_name: str, definitions: Definitions) -> M
         result=described(reading.result, definitions, reading.site, "the result"),
         raises=tuple(_error(each, reading.site, definitions) for each in reading.marks.raises),
         oneway=reading.marks.oneway,
+        started=_started(reading, definitions),
         inline=not reading.is_async,
         doc=reading.doc,
     )
@@ -68,6 +71,7 @@ def endpoint_of(reading: Reading, wire_name: str, definitions: Definitions) -> M
         reading.is_async,
         reading.marks.in_thread,
         reading.marks.ordered,
+        started=None if reading.status is None else codec_of(reading.status.value),
     )
 
 
@@ -115,6 +119,12 @@ def _argument(parameter: ReadParameter, site: Site, definitions: Definitions) ->
         _check_default(parameter, site)
     default = Default(literal_source(parameter.default, definitions))
     return ArgumentSpec(parameter.name, type_, parameter.role, default)
+
+
+def _started(reading: Reading, definitions: Definitions) -> TypeSpec | None:
+    if reading.status is None:
+        return None
+    return described(reading.status.value, definitions, reading.site, "the value of task_status")
 
 
 def _check_default(parameter: ReadParameter, site: Site) -> None:

@@ -14,6 +14,7 @@ from farcall._declare.annotations import Scope
 from farcall._declare.marks import Marks, not_yet
 from farcall._declare.rules import Rule
 from farcall._declare.sites import Site, site_of_function
+from farcall._declare.status import STATUS, StatusParameter, is_status, read_status
 from farcall.errors import DeclarationError
 
 _ROLES: Final[dict[Any, Role]] = {
@@ -54,6 +55,8 @@ class Reading:
     result: Any
     is_async: bool
     doc: str | None
+    status: StatusParameter | None = None
+    """Set for a remote task; not one of the parameters, for callers pass nothing by it."""
 
     @property
     def chosen_name(self) -> str | None:
@@ -106,15 +109,20 @@ class _Reader:
         self._refuse_generator()
         signature = inspect.signature(self.function)
         declared = list(signature.parameters.values())
-        parameters = self._without_self(declared) if has_self else declared
+        parameters = [
+            (each, self._annotation(each))
+            for each in (self._without_self(declared) if has_self else declared)
+        ]
+        statuses = [pair for pair in parameters if is_status(*pair)]
         return Reading(
             attribute,
             self.site,
             marks,
-            tuple(map(self._parameter, parameters)),
+            tuple(self._parameter(*pair) for pair in parameters if pair not in statuses),
             self._result(signature.return_annotation),
             is_async(self.function),
             inspect.cleandoc(self.function.__doc__) if self.function.__doc__ else None,
+            self._status(statuses, marks),
         )
 
     def _refuse_generator(self) -> None:
@@ -135,17 +143,33 @@ class _Reader:
             )
         return declared[1:]
 
-    def _parameter(self, declared: Declared) -> ReadParameter:
+    def _status(
+        self, found: Sequence[tuple[Declared, Any]], marks: Marks
+    ) -> StatusParameter | None:
+        statuses = [
+            read_status(
+                declared,
+                annotation,
+                self.site,
+                is_async=is_async(self.function),
+                oneway=marks.oneway,
+            )
+            for declared, annotation in found
+        ]
+        return statuses[0] if statuses else None
+
+    def _annotation(self, declared: Declared) -> Any:
         self._check_kind(declared)
         what = f"parameter {declared.name!r}"
-        annotation = self._resolved(declared.annotation, what, f"`{declared.name}: str`")
+        example = "trio.TaskStatus[None]" if declared.name == STATUS else "str"
+        return self._resolved(declared.annotation, what, f"`{declared.name}: {example}`")
+
+    def _parameter(self, declared: Declared, annotation: Any) -> ReadParameter:
         if (get_origin(annotation) or annotation) in _STREAMS:
             raise not_yet(self.site, Rule.UPLOAD_LATER)
         return ReadParameter(declared.name, _ROLES[declared.kind], annotation, declared.default)
 
     def _check_kind(self, declared: Declared) -> None:
-        if declared.name == "task_status":
-            raise not_yet(self.site, Rule.TASK_STATUS_LATER)
         if declared.kind not in _ROLES:
             raise self.site.error(
                 Rule.VARIADIC,

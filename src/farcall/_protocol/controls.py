@@ -76,8 +76,8 @@ def _credit(talk: Conversation, params: bytes | None) -> ProtocolEvent | None:
 
 def _started(talk: Conversation, params: bytes | None) -> ProtocolEvent | None:
     read = read_shape(StartedShape, params)
-    call = _stream_call(talk, bytes(read.id))
-    if call is None or not call.can(Step.START):
+    call = talk.outgoing.get(bytes(read.id))
+    if call is None or not (call.may_start and call.can(Step.START)):
         return violation(f"rpc.started for id {shown(bytes(read.id).decode())}")
     call.move(Step.START)
     return StartedReceived(call, bytes(read.value)) if call.stage is Stage.STARTED else None

@@ -126,6 +126,7 @@ class Protocol:
         window: Window | None = None,
         deadline: float | None = None,
         traceparent: str | None = None,
+        may_start: bool = False,
     ) -> tuple[OutgoingCall, Request]:
         """Make a call; it is in the table from now on, and sent when its message is rendered.
 
@@ -135,6 +136,7 @@ class Protocol:
             window: Given for a stream call.
             deadline: When the caller stops to wait, on the clock that `frames` is told.
             traceparent: The caller's span, if it has one.
+            may_start: Whether it may tell of a start before it ends, as stream calls do.
 
         Raises:
             EncodeError: the message would be larger than the peer takes.
@@ -146,7 +148,8 @@ class Protocol:
             deadline = traceparent = None
         request = Request(method, params, id, window, deadline, traceparent)
         self.check_size(request)
-        call = OutgoingCall(id, method, credit=None if window is None else window.for_receiver())
+        credit = None if window is None else window.for_receiver()
+        call = OutgoingCall(id, method, credit=credit, may_start=may_start or credit is not None)
         self._talk.outgoing.insert(call)
         return call, request
 
@@ -235,7 +238,7 @@ class Protocol:
         return ErrorResponse(call.id, Error.of(ErrorCode.REPLY_TOO_LARGE, data))
 
     def start(self, call: IncomingCall, value: bytes) -> Started:
-        """Tell the peer that its stream call has begun."""
+        """Tell the peer that its stream call, or its remote task, has begun."""
         call.move(Step.START)
         return Started(call.id, value)
 

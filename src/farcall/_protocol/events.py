@@ -79,7 +79,7 @@ class UnreadableAnswer:
 
 @attrs.frozen
 class StartedReceived:
-    """A stream call has begun."""
+    """A stream call, or a remote task, has begun."""
 
     call: OutgoingCall
     value: bytes

@@ -187,14 +187,15 @@ class BatchReply:
 
 
 @attrs.frozen
-class Started:
+class Started(Sized):
     """A stream call, or a remote task, has begun."""
 
     id: RequestId
     value: bytes
 
-    def render(self) -> bytes:
-        return _notification(b"started", b'"id":%b,"value":%b' % (self.id, self.value))
+    def parts(self) -> list[bytes]:
+        head = b'%b,"method":"rpc.started","params":{"id":%b,"value":'
+        return [head % (_HEAD, self.id), self.value, b"}}"]
 
 
 @attrs.frozen

@@ -102,6 +102,8 @@ class OutgoingCall(_Call):
     stage: Stage = Stage.QUEUED
     credit: ReceiveCredit | None = None
     """Set for a stream call."""
+    may_start: bool = False
+    """Whether its caller expects it to tell of a start: a stream, or a remote task."""
     is_cancelled: bool = False
     """Whether the peer was asked to end it."""
 

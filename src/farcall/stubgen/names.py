@@ -29,7 +29,7 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
 
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-_THIRD_PARTY = ("attrs", "farcall")
+_THIRD_PARTY = ("attrs", "farcall", "trio")
 
 
 class Names:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from farcall._contract.spec import ArgumentSpec, MethodSpec, ServiceSpec, SignalSpec
+from farcall._contract.spec import ArgumentSpec, MethodSpec, ServiceSpec, SignalSpec, TypeSpec
 from farcall.stubgen.annotations import annotation, inner_annotation
 from farcall.stubgen.layout import (
     INDENT,
@@ -86,9 +86,18 @@ def _parameters(spec: MethodSpec, names: Names) -> Iterator[Layout]:
         yield "/"
     yield from (_parameter(each, names) for each in spec.arguments if each.role == "either")
     keyword = [each for each in spec.arguments if each.role == "keyword"]
-    if keyword:
+    if keyword or spec.started is not None:
         yield "*"
     yield from (_parameter(each, names) for each in keyword)
+    if spec.started is not None:
+        yield _status(spec.started, names)
+
+
+def _status(started: TypeSpec, names: Names) -> Layout:
+    """Write the parameter by which `trio.Nursery.start` is told of the start."""
+    trio = names.module("trio")
+    typed = subscript(f"{trio}.TaskStatus", [inner_annotation(started, names)])
+    return joined("task_status: ", typed, f" = {trio}.TASK_STATUS_IGNORED")
 
 
 def _receiver(spec: MethodSpec) -> str:

@@ -1,0 +1,92 @@
+"""The ``task_status`` parameter, which makes a method a remote task."""
+
+from __future__ import annotations
+
+from inspect import Parameter
+from typing import Any, get_args, get_origin
+
+import attrs
+import trio
+
+from farcall._declare.rules import Rule
+from farcall._declare.sites import Site
+
+STATUS = "task_status"
+"""The name by which `trio.Nursery.start` passes it."""
+
+_SPELLING = f"`*, {STATUS}: trio.TaskStatus[None]`"
+
+
+@attrs.frozen(eq=False)
+class StatusParameter:
+    """The parameter by which a remote task tells that it has started."""
+
+    value: Any
+    """The type of what it tells."""
+
+
+def is_status(declared: Parameter, annotation: object) -> bool:
+    """Say whether a parameter is meant as one; not every spelling will do."""
+    return declared.name == STATUS or _is_task_status(annotation)
+
+
+def read_status(
+    declared: Parameter, annotation: object, site: Site, *, is_async: bool, oneway: bool
+) -> StatusParameter:
+    """Read the parameter.
+
+    Args:
+        declared: As it is written.
+        annotation: Its type.
+        site: Of the function.
+        is_async: Whether the function is.
+        oneway: Whether it is declared to send no answer.
+
+    Raises:
+        DeclarationError: Trio could not pass it, or no caller could be told.
+    """
+    fault = _fault(declared, annotation, is_async=is_async, oneway=oneway)
+    if fault is not None:
+        raise site.error(Rule.BAD_TASK_STATUS, *fault)
+    (value,) = get_args(annotation)
+    return StatusParameter(value)
+
+
+def _fault(
+    declared: Parameter, annotation: object, *, is_async: bool, oneway: bool
+) -> tuple[str, str] | None:
+    """Give what is wrong, and what to write instead."""
+    if declared.name != STATUS:
+        return (
+            f"trio.Nursery.start passes it as {STATUS}, and it is called {declared.name}",
+            f"Call it {STATUS}",
+        )
+    if not _is_task_status(annotation):
+        return (
+            f"{STATUS} is what trio.Nursery.start passes, and no argument of callers",
+            f"Write {_SPELLING}, or call the argument something else",
+        )
+    if not get_args(annotation):
+        return (
+            f"the annotation of {STATUS} does not say what started() is told",
+            f"Write {_SPELLING}, or the type of the value in place of None",
+        )
+    if declared.kind is not Parameter.KEYWORD_ONLY:
+        return (
+            f"trio.Nursery.start passes {STATUS} by its name, and it has a position",
+            f"Put it behind a star, as in {_SPELLING}",
+        )
+    if not any(declared.default is each for each in (Parameter.empty, trio.TASK_STATUS_IGNORED)):
+        return (
+            f"the default of {STATUS} has no started()",
+            "Write `= trio.TASK_STATUS_IGNORED`, or no default",
+        )
+    if not is_async:
+        return "a remote task runs until it ends, and this is a plain def", "Make it async def"
+    if oneway:
+        return "a one-way method sends no answer, so nobody is told", "Leave out oneway=True"
+    return None
+
+
+def _is_task_status(annotation: object) -> bool:
+    return (get_origin(annotation) or annotation) is trio.TaskStatus

@@ -1,0 +1,11 @@
+"""A task runs beside others."""
+
+import trio
+
+from farcall import service
+
+
+@service
+class Market:
+    def watch(self, symbol: str, *, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()

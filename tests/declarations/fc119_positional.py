@@ -1,0 +1,11 @@
+"""Trio passes the status of a task by its name."""
+
+import trio
+
+from farcall import service
+
+
+@service
+class Market:
+    async def watch(self, symbol: str, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
