@@ -1,0 +1,91 @@
+"""A WebSocket that sends back what it gets, for the Autobahn|Testsuite.
+
+``python -m tests.websocket.echo serve PORT`` is the peer of ``wstest -m fuzzingclient``;
+``python -m tests.websocket.echo call URL`` that of ``wstest -m fuzzingserver``.
+See docs/threat-model.md for how it was run, and what came of it.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import sys
+from urllib.parse import urlsplit
+
+import trio
+from trio_websocket import ConnectionClosed
+from wsproto.events import BytesMessage, TextMessage
+
+from farcall._limits import MIB, Limits
+from farcall._websocket import WebSocketTransport, connect_websocket
+from tests.websocket.sockets import accept
+
+LIMITS = Limits(message=64 * MIB, fragments=1_000_000).messages_in_server()
+"""The suite sends 16 MiB in pieces of 64 bytes, to measure what that takes."""
+
+
+class Echo:
+    """What is heard on one link, and said again in the same kind of frame."""
+
+    def __init__(self, transport: WebSocketTransport) -> None:
+        self._transport = transport
+        # Unbounded: the suite waits for each answer, or sends a thousand small ones at most.
+        self._put, self._heard = trio.open_memory_channel[str | bytes](math.inf)
+        self.last: str | bytes = ""
+
+    def on_frame(self, frame: str | bytes) -> None:
+        self._put.send_nowait(frame)
+        self.last = frame
+
+    def on_pong(self, payload: bytes) -> None:
+        pass
+
+    async def run(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._answer)
+            await self._transport.run(self)
+            nursery.cancel_scope.cancel()
+
+    async def _answer(self) -> None:
+        try:
+            async for frame in self._heard:
+                # `Transport.send` knows text alone.
+                event = TextMessage(frame) if isinstance(frame, str) else BytesMessage(frame)
+                await self._transport._connection._send_events([event])
+        except ConnectionClosed:
+            pass
+
+
+async def serve(port: int) -> None:
+    """Echo whatever comes to a port."""
+
+    async def handle(stream: trio.SocketStream) -> None:
+        await Echo(await accept(stream, LIMITS)).run()
+
+    await trio.serve_tcp(handle, port, host="127.0.0.1")
+
+
+async def call(url: str) -> None:
+    """Go through every case of a fuzzing server."""
+    count = json.loads(await _visit(url, "/getCaseCount"))
+    for case in range(1, count + 1):
+        await _visit(url, f"/runCase?case={case}&agent=farcall")
+    await _visit(url, "/updateReports?agent=farcall")
+
+
+async def _visit(url: str, target: str) -> str | bytes:
+    place = urlsplit(url)
+    assert place.hostname is not None
+    assert place.port is not None
+    stream = await trio.open_tcp_stream(place.hostname, place.port)
+    echo = Echo(await connect_websocket(stream, place.netloc, target, limits=LIMITS))
+    await echo.run()
+    return echo.last
+
+
+if __name__ == "__main__":
+    verb, where = sys.argv[1:]
+    trio.run(
+        functools.partial(serve, int(where)) if verb == "serve" else functools.partial(call, where)
+    )

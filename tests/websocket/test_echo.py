@@ -1,0 +1,20 @@
+"""The peer of the Autobahn|Testsuite."""
+
+from __future__ import annotations
+
+import trio
+
+from tests.websocket.echo import LIMITS, Echo
+from tests.websocket.sockets import BINARY, TEXT, close_frame, frame, open_raw_client
+
+
+async def test_what_is_heard_is_said_again() -> None:
+    """Text comes back as text, and bytes as bytes, until the link ends."""
+    async with open_raw_client(LIMITS) as (raw, server), trio.open_nursery() as nursery:
+        nursery.start_soon(Echo(server).run)
+        await raw.send(frame(TEXT, "grün".encode()), frame(BINARY, b"\xff"))
+        await raw.expect(frame(TEXT, "grün".encode(), masked=False))
+        await raw.expect(frame(BINARY, b"\xff", masked=False))
+        await raw.send(close_frame(1000))
+        await raw.expect(close_frame(1000, masked=False))
+        await raw.hang_up()
