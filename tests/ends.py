@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 import trio
@@ -14,7 +14,7 @@ import trio.testing
 import farcall
 from farcall._host import Host
 from farcall._transport import CloseReason, Transport
-from farcall.testing import memory_pair, open_pair
+from farcall.testing import MemoryTransport, memory_pair, open_pair
 
 Kind = Literal["memory", "websocket"]
 KINDS: tuple[Kind, ...] = ("memory", "websocket")
@@ -53,6 +53,18 @@ class RawClient:
 
     async def run(self) -> None:
         self.reason = await self._transport.run(self)
+
+    def stop_reading(self) -> None:
+        """Leave in the link what comes from now on; only in memory."""
+        cast("MemoryTransport", self._transport).stop_reading()
+
+    def go_on_reading(self) -> None:
+        """Read what has come."""
+        cast("MemoryTransport", self._transport).go_on_reading()
+
+    async def send_json(self, message: Any) -> None:
+        """Send one JSON text, and wait for nothing."""
+        await self.send([msgspec.json.encode(message)])
 
     async def send(self, frames: list[bytes]) -> None:
         """Send frames as they are."""

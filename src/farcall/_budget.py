@@ -6,7 +6,8 @@ would need a lock on the path of every call.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import attrs
 from trio.lowlevel import RunVar
@@ -16,7 +17,7 @@ from farcall._limits import Limits
 
 # Validating on assignment would send every change of a counter through Python code: none here.
 @attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
-class _Process:
+class Process:
     """The counts of all connections."""
 
     calls: int = 0
@@ -25,14 +26,14 @@ class _Process:
     accounts: dict[Account, None] = attrs.field(factory=dict["Account", None])
 
 
-_process: RunVar[_Process] = RunVar("farcall process")
+_process: RunVar[Process] = RunVar("farcall process")
 
 
-def _of_process() -> _Process:
+def _of_process() -> Process:
     try:
         return _process.get()
     except LookupError:
-        _process.set(_Process())
+        _process.set(Process())
         return _process.get()
 
 
@@ -41,7 +42,7 @@ class CallBudget:
     """The calls of one peer that are in flight here, and what their parameters hold."""
 
     _limits: Limits
-    _all: _Process = attrs.field(factory=_of_process, init=False)
+    _all: Process = attrs.field(factory=_of_process, init=False)
     calls: int = attrs.field(default=0, init=False)
     size: int = attrs.field(default=0, init=False)
     """In bytes, of the parameters of all of them."""
@@ -88,11 +89,12 @@ class Account:
     Args:
         most: What all connections may hold, in bytes.
         evict: Called, at most once, when this one has to end. The account is closed by then.
+        all: The counts of all connections; by default those of this Trio run.
     """
 
     _most: int
     _evict: Callable[[], object]
-    _all: _Process = attrs.field(factory=_of_process, init=False)
+    _all: Process = attrs.field(factory=_of_process)
     _is_closed: bool = attrs.field(default=False, init=False)
     held: int = attrs.field(default=0, init=False)
     """In bytes."""
@@ -108,6 +110,15 @@ class Account:
         self._all.held += size
         while self._all.held > self._most:
             max(self._all.accounts, key=_held).evict()
+
+    @contextmanager
+    def holding(self, size: int) -> Iterator[None]:
+        """Count bytes that wait for the length of the block."""
+        self.hold(size)
+        try:
+            yield
+        finally:
+            self.release(size)
 
     def release(self, size: int) -> None:
         """Count bytes that wait no more."""

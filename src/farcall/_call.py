@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 import attrs
 import trio
 
-from farcall._connection.link import Link
+from farcall._connection.link import Link, handled_link
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
 from farcall._nursery import open_owned_nursery
 from farcall._proxy import ProxyFactory
@@ -191,6 +191,7 @@ def served_call() -> CallContext | None:
 def enter_call(context: CallContext) -> None:
     """Make `context` the current call of this task, for the task's life."""
     _current.set(context)
+    handled_link.set(context.connection._link)
 
 
 Proceed: TypeAlias = Callable[[], Awaitable[Any]]

@@ -224,28 +224,44 @@ class Dispatcher:
         return True
 
     def _may_run_inline(self, endpoint: Endpoint) -> bool:
-        """Whether a plain ``def`` may run in the reader: nothing must be waiting before it."""
+        """Whether a plain ``def`` may run in the reader: nothing must be waiting before it.
+
+        Nor may its answer have to wait: a task can do that, and the reader cannot.
+        """
         method = endpoint.method
         is_quick = not (method.is_async or method.in_thread or method.ordered)
-        return is_quick and not self._waiting and not self._serving.interceptors
+        is_alone = not (self._waiting or self._serving.interceptors)
+        return is_quick and is_alone and self._link.has_room
 
     async def _serve_oldest(self) -> None:
         served = self._waiting.popleft()
+        try:
+            outcome = await self._run(served)
+            await self._wait_room(served, outcome)
+        finally:
+            # Free before the answer is queued: a caller that hears it may send the next call.
+            self._budget.give_back(served.size)
+            del self._in_flight[served]
+        if served.queue is None or self._link.is_closed:
+            self._answer(served, outcome)
+
+    async def _run(self, served: ServedCall) -> bytes | Error:
         method = served.endpoint.method
         order = None
         if method.ordered:
             order = self._orders.setdefault(method.spec.wire_name, trio.Lock())
         try:
-            outcome = await served.run(self._serving.interceptors, order)
+            return await served.run(self._serving.interceptors, order)
         finally:
-            # Free before the answer is queued: a caller that hears it may send the next call.
-            self._budget.give_back(served.size)
-            del self._in_flight[served]
             served.end_uploads()
-        if served.queue is None or self._link.is_closed:
-            self._answer(served, outcome)
+
+    async def _wait_room(self, served: ServedCall, outcome: bytes | Error) -> None:
+        """Wait until the answer may be queued; that to a stream, until it has been taken."""
+        if served.queue is None:
+            await self._link.wait_room(len(outcome) if isinstance(outcome, bytes) else 0)
         else:
             served.queue.end(lambda: self._end_stream(served, outcome))
+            await served.queue.ended.wait()
 
     def _answer(self, served: ServedCall, outcome: bytes | Error) -> None:
         call = served.call

@@ -108,6 +108,20 @@ class Limits:
     """Subscriptions of a peer; over it a new one is refused with -32006. Those that the server
     begins by itself, to broadcasts, do not count."""
 
+    queued_messages: int = _count(1024)
+    """Requests and responses that wait to be sent. Over it tasks wait, those of callers and those
+    that have a result (whose calls stay in flight); answers that need no task, such as errors, go
+    in all the same, and over it the connection is closed with 1013."""
+
+    queued_bytes: int = _count(16 * MIB)
+    """Bytes of them, of the answers to unfinished batches as well; over it as with
+    `queued_messages`, but that one message may be larger than what was left."""
+
+    process_bytes: int = _count(1024 * MIB)
+    """Bytes that all connections have waiting: send queues, results that wait for room there,
+    buffers of subscriptions, incomplete messages. Over it the connection that holds most is closed
+    with 1013."""
+
     def messages_in_server(self) -> MessageLimits:
         """Give what a server lets a peer send."""
         return self._messages(MAX_MESSAGE_IN_SERVER)

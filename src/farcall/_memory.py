@@ -221,6 +221,14 @@ class MemoryTransport:
         self._inbound.thaw()
         self._outbound.thaw()
 
+    def stop_reading(self) -> None:
+        """Leave what comes in the link, until it is full and whoever sends has to wait."""
+        self._inbound.freeze()
+
+    def go_on_reading(self) -> None:
+        """Read what has come, and all that follows."""
+        self._inbound.thaw()
+
     def cut(self) -> None:
         """End the link for both ends at once, with all that is on its way."""
         self._inbound.cut()

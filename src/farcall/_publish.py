@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import attrs
 import msgspec
 from msgspec import Raw, UnsetType
 
@@ -177,23 +176,6 @@ class EventFeed:
             self._link.put_stream(self)
 
 
-@attrs.define(eq=False)
-class ThenSubscribe:
-    """The answer to ``rpc.on``: what it promises begins when the writer takes it."""
-
-    answer: Message
-    begin: Callable[[], None]
-    is_taken: bool = False
-
-    def pop(self) -> Message | None:
-        """Give the answer, once."""
-        if self.is_taken:
-            return None
-        self.is_taken = True
-        self.begin()
-        return self.answer
-
-
 class Publisher:
     """The subscriptions of one link.
 
@@ -299,12 +281,8 @@ class Publisher:
             return
         fresh: list[str] = []
         answers = {name: self._try_on(name, fresh) for name in names}
-        answer = self._link.protocol.respond(call, msgspec.json.encode(answers))
-        self._link.note_ended()
-        if answer is None:
-            self._begin(fresh)
-        else:
-            self._link.put_stream(ThenSubscribe(answer, lambda: self._begin(fresh)))
+        text = msgspec.json.encode(answers)
+        self._link.respond_then(call, text, lambda: self._begin(fresh))
 
     def off(self, call: IncomingCall) -> None:
         """Serve ``rpc.off``."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from farcall._budget import Account, Process
 from farcall._connection.lanes import Lanes
+from farcall._connection.send_queue import SendQueue
+from farcall._limits import Limits
 from farcall._protocol.messages import Cancel, Credit, Event, Message, Request
 
 
@@ -18,7 +21,8 @@ class Numbers:
 
 def make_lanes() -> tuple[Lanes, list[None]]:
     woken: list[None] = []
-    return Lanes(lambda: woken.append(None)), woken
+    queue = SendQueue(Limits(), Account(2**30, lambda: None, Process()))
+    return Lanes(lambda: woken.append(None), queue), woken
 
 
 def test_control_goes_first() -> None:

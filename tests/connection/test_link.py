@@ -77,7 +77,7 @@ async def test_two_may_close_a_link_and_what_waits_is_sent_all_the_same(
         server = connection._link
         server._transport.freeze()  # type: ignore[attr-defined]  # the memory pair's
         for n in range(300):  # more than the pipe holds
-            server.notify(f"event{n}", b'["%b"]' % (b"x" * 1000))
+            await server.notify(f"event{n}", b'["%b"]' % (b"x" * 1000))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(server.aclose)
             await trio.testing.wait_all_tasks_blocked()
@@ -108,7 +108,7 @@ async def test_a_large_message_on_a_slow_line_is_no_silence(autojump_clock: Mock
     async with trio.open_nursery() as nursery:
         nursery.start_soon(accepted.run, heard)
         await nursery.start(link.run)
-        link.notify("large", None)
+        await link.notify("large", None)
         await trio.sleep(90)
 
         assert not link.is_closed

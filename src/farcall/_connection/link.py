@@ -15,10 +15,12 @@ import logging
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVarTuple
 
 import trio
 
+from farcall._budget import Account
 from farcall._connection.drops import Drops
 from farcall._connection.handler import Handler
 from farcall._connection.heartbeat import Heartbeat, watch
@@ -35,7 +37,9 @@ from farcall._connection.pending import (
     pending_of,
 )
 from farcall._connection.pings import Ping, Pings
+from farcall._connection.send_queue import SendQueue
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
+from farcall._connection.turns import Turns
 from farcall._connection.uploads import OpenUploads
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._nursery import open_owned_nursery
@@ -43,9 +47,9 @@ from farcall._protocol import events
 from farcall._protocol.core import Protocol
 from farcall._protocol.credit import Window
 from farcall._protocol.messages import MESSAGES, Error, Goaway, Hello, Message, Request, Started
-from farcall._protocol.state import IncomingCall
+from farcall._protocol.state import SUBSCRIBE, IncomingCall
 from farcall._transport import CloseReason, Endpoint, Transport
-from farcall.errors import CloseCode, ConnectionLost, ErrorCode
+from farcall.errors import CloseCode, ConnectionLost, ErrorCode, RpcError
 
 logger = logging.getLogger("farcall")
 Ts = TypeVarTuple("Ts")
@@ -56,6 +60,10 @@ CLOSE_SECONDS = 5.0
 CANCEL_GRACE = 0.5
 """Seconds for which a cancelled caller waits for the peer's word: a few round trips around the
 world, and not yet noticed by a person who pressed Ctrl-C."""
+
+
+handled_link: ContextVar[Link] = ContextVar("farcall link of the handled call")
+"""Where the call came from that the current task handles, if it handles any."""
 
 
 class Link:
@@ -86,7 +94,8 @@ class Link:
         self.protocol = protocol
         self.cancel_grace = cancel_grace
         self.close_reason: CloseReason | None = None
-        self.lanes = Lanes(self._wake)
+        self.account = Account(limits.process_bytes, self._evict)
+        self.lanes = Lanes(self._wake, SendQueue(limits, self.account))
         self.drops = Drops(transport.endpoint.peer)
         self._transport = transport
         self.handler = make_handler(self)
@@ -94,6 +103,8 @@ class Link:
         self._nursery: trio.Nursery | None = None
         self._pending = PendingCalls()
         self.uploads = OpenUploads()
+        self._turns = Turns(self._count_calls)
+        self._batched = 0
         self._pings = Pings()
         self._work = trio.Event()
         self._is_idle = trio.Event()
@@ -211,11 +222,18 @@ class Link:
 
     def hang_up(self, code: int, problem: str) -> None:
         """Close because of what the peer did; what waits for it is not sent any more."""
+        if self.lanes.is_closed:
+            return
         logger.warning("%s: closing with %d: %s", self.endpoint.peer, code, problem)
         self._note_end(CloseReason(code, problem, remote=False))
+        self.lanes.close()
         if self._is_usable:
             self.state = ConnectionState.CLOSING
         self.start_soon(self._transport.aclose, code, problem)
+
+    def _evict(self) -> None:
+        problem = f"all connections had more than {self.limits.process_bytes} bytes waiting"
+        self.hang_up(CloseCode.SLOW_CONSUMER, f"{problem} (the limit process_bytes)")
 
     def abort(self, code: int, reason: str) -> None:
         """Hang up at once; `code` and `reason` tell this side why."""
@@ -237,7 +255,10 @@ class Link:
         self.protocol.cut()
         self._pending.end(lambda sent: self.lost(sent=sent))
         self.uploads.end(lambda sent: self.lost(sent=sent))
+        self._turns.end()
         self._pings.end()
+        self.lanes.close()
+        self.account.close()
         self.handler.on_closed()
 
     def lost(self, *, sent: bool) -> ConnectionLost:
@@ -276,6 +297,7 @@ class Link:
 
         Raises:
             RemoteFailure: the peer answered with an error.
+            Busy: the peer has as many calls as it takes, and this task handles a call of it.
             ConnectionLost: the link ended first.
             EncodeError: the message is larger, or nests deeper, than the peer takes.
 
@@ -286,14 +308,18 @@ class Link:
         # Whoever is cancelled already, or out of time, sends nothing.
         await trio.lowlevel.checkpoint_if_cancelled()
         self._check_open()
+        await self._wait_turn()
         deadline = trio.current_effective_deadline()
-        call, request = self.protocol.request(
-            method,
-            params,
-            deadline=deadline if deadline < math.inf else None,
-            traceparent=traceparent,
-            may_start=on_started is not None,
-        )
+        try:
+            call, request = self.protocol.request(
+                method,
+                params,
+                deadline=deadline if deadline < math.inf else None,
+                traceparent=traceparent,
+                may_start=on_started is not None,
+            )
+        finally:
+            self._turns.advance()  # one that could not be made leaves its place to the next
         pending = pending_of(call, request, on_started)
         self._queue(pending, uploads)
         try:
@@ -311,8 +337,13 @@ class Link:
             self._leave(pending)
         return pending.unwrap()
 
-    def notify(self, method: str, params: bytes | None) -> None:
-        """Send a notification; see `call` for what it raises."""
+    async def notify(self, method: str, params: bytes | None) -> None:
+        """Send a notification once there is room for it; see `call` for what it raises.
+
+        Cancelled, it has sent nothing.
+        """
+        await trio.lowlevel.checkpoint()
+        await self.lanes.calls.wait_room()
         self._check_open()
         self.lanes.put_call(self.protocol.notify(method, params))
 
@@ -351,9 +382,13 @@ class Link:
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         self._check_open()
-        call, request = self.protocol.request(
-            method, params, window=window, traceparent=traceparent
-        )
+        await self._wait_stream_turn(method)
+        try:
+            call, request = self.protocol.request(
+                method, params, window=window, traceparent=traceparent
+            )
+        finally:
+            self._turns.advance()
         pending = PendingStream(call, request, on_items, on_end)
         self._queue(pending, uploads)
         try:
@@ -389,6 +424,41 @@ class Link:
         if not self._is_usable:
             raise self.lost(sent=False)
 
+    def _count_calls(self) -> int:
+        """Count what the peer has to answer, or has not been asked yet."""
+        outgoing = self.protocol.outgoing
+        return len(outgoing) - outgoing.subscriptions
+
+    async def _wait_turn(self) -> None:
+        """Wait until the peer takes another call, and the queue has room for it."""
+        # While the peer waits for this side it may not be waited for: each might wait for the
+        # other for ever.
+        if not self._turns.is_free and handled_link.get(None) is self:
+            raise RpcError.of(ErrorCode.BUSY, MESSAGES[ErrorCode.BUSY], {"limit": "calls"})
+        if self._turns.is_free and self.lanes.calls.has_room:
+            return
+        async with self._turns.turn():
+            await self.lanes.calls.wait_room()
+        self._check_open()
+
+    async def _wait_stream_turn(self, method: str) -> None:
+        """Wait as for a call; a subscription has no turn, for it never ends."""
+        if method != SUBSCRIBE:
+            await self._wait_turn()
+            return
+        await self.lanes.calls.wait_room()
+        self._check_open()
+        self._check_subscriptions()
+
+    def _check_subscriptions(self) -> None:
+        """Refuse, as the peer would, more subscriptions than it has said that it serves."""
+        peer = self.protocol.peer
+        if peer is None or self.protocol.outgoing.subscriptions < peer.limits.subscriptions:
+            return
+        code = ErrorCode.TOO_MANY_SUBSCRIPTIONS
+        data = {"limit": "subscriptions", "most": peer.limits.subscriptions}
+        raise RpcError.of(code, MESSAGES[code], data)
+
     def _queue(self, pending: PendingCall, uploads: Sequence[ItemQueue] = ()) -> None:
         self._pending.insert(pending)
         if uploads:
@@ -406,6 +476,7 @@ class Link:
         else:
             self.lanes.withdraw(pending.request)
             self.protocol.withdraw(pending.call)
+            self._turns.advance()
 
     async def _leave_stream(self, pending: PendingStream) -> None:
         await self._cancel(pending, "caller")
@@ -439,14 +510,54 @@ class Link:
         """End a call of the peer with the JSON text of its result."""
         self._answer(self.protocol.respond(call, result))
 
+    def respond_then(self, call: IncomingCall, result: bytes, on_taken: Callable[[], None]) -> None:
+        """End a call, and begin what the answer promises when the writer takes it.
+
+        The answer to a call in a batch leaves with the others; what it promises begins at once.
+        """
+        message = self.protocol.respond(call, result)
+        if message is None:
+            on_taken()
+        self._answer(message, on_taken)
+
     def fail(self, call: IncomingCall, error: Error) -> None:
         """End a call of the peer with an error."""
         self._answer(self.protocol.fail(call, error))
 
-    def _answer(self, message: Message | None) -> None:
+    @property
+    def has_room(self) -> bool:
+        """Whether an answer may be put into the send queue without waiting."""
+        return self.lanes.calls.has_room
+
+    async def wait_room(self, size: int) -> None:
+        """Wait until the outcome of a call may be put into the send queue.
+
+        Args:
+            size: Of the outcome, in bytes; it is held meanwhile.
+        """
+        if not self.lanes.calls.has_room:
+            with self.account.holding(size):
+                await self.lanes.calls.wait_room()
+
+    def _answer(self, message: Message | None, on_taken: Callable[[], None] | None = None) -> None:
         self.note_ended()
         if message is not None:
-            self.lanes.put_call(message)
+            self.lanes.put_call(message, on_taken)
+        self._check_room()
+
+    def _check_room(self) -> None:
+        """Cut off a peer that has the reader answer it without end, and does not read."""
+        batched = self.protocol.batched
+        if batched != self._batched:
+            self.account.hold(batched - self._batched)
+            self._batched = batched
+        spare = self.protocol.message_limit
+        limit = self.lanes.calls.excess(spare)
+        if limit is None and batched > self.limits.queued_bytes + spare:
+            limit = "queued_bytes"
+        if limit is not None:
+            problem = f"too many answers were not read (the limit {limit})"
+            self.hang_up(CloseCode.SLOW_CONSUMER, problem)
 
     def note_ended(self) -> None:
         """Note that a call of the peer has ended; a drain waits for that."""
@@ -493,6 +604,7 @@ class Link:
         call = self.protocol.outgoing.get(request.id)
         assert call is not None
         self.protocol.withdraw(call)
+        self._turns.advance()
         code = ErrorCode.DEADLINE_EXCEEDED
         self._pending.settle(events.ErrorReceived(call, code, MESSAGES[code], OWN_DEADLINE))
 
@@ -530,12 +642,17 @@ class Link:
         """Take one frame and do what it asks for."""
         self._frames_in += 1
         for event in self.protocol.receive(frame):
+            if self.lanes.is_closed:
+                return
             self._react(event)
+        if self.protocol.batched != self._batched:
+            self._check_room()
+        self._turns.advance()
 
     def _react(self, event: events.ProtocolEvent) -> None:
         match event:
             case events.Reply(message):
-                self.lanes.put_call(message)
+                self._answer(message)
             case events.HelloReceived(hello, answer):
                 self._on_hello(hello, answer)
             case events.GoawayReceived():
@@ -569,6 +686,7 @@ class Link:
             self.lanes.put_control(answer)
         elif self.protocol.hello_call is not None:
             self._pending.succeed(self.protocol.hello_call)
+        self._turns.most = hello.limits.calls
         self.handler.on_hello(hello)
 
     def _on_goaway(self) -> None:

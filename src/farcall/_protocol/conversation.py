@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 
 from farcall._protocol.events import Violation
-from farcall._protocol.messages import Hello
-from farcall._protocol.state import CallTable, IncomingCall, OutgoingCall
+from farcall._protocol.messages import BatchReply, Hello
+from farcall._protocol.state import BatchAnswers, CallTable, IncomingCall, OutgoingCall
 from farcall._protocol.uploads import Uploads
 from farcall.errors import CloseCode
 
@@ -31,11 +31,28 @@ class Conversation:
     """The call that carries our hello, if we greeted."""
     has_received: bool = False
     """Whether the peer has said anything; a hello must come first."""
+    batched: int = 0
+    """The bytes of answers that wait for the other answers to their batch."""
 
     @property
     def is_greeted(self) -> bool:
         """Whether both sides have said hello: the dialect is farcall's."""
         return self.peer is not None
+
+    def answer_batch(self, batch: BatchAnswers, place: int, answer: bytes) -> BatchReply | None:
+        """Put an answer into its place, and give the reply once that was the last one."""
+        before = batch.size
+        batch.fill(place, answer)
+        self.batched += batch.size - before
+        return self.complete(batch)
+
+    def complete(self, batch: BatchAnswers) -> BatchReply | None:
+        """Give the reply to a batch once all answers are there; where there are any."""
+        answers = batch.complete()
+        if answers is None:
+            return None
+        self.batched -= batch.size
+        return BatchReply(answers)
 
 
 def shown(text: str) -> str:

@@ -21,7 +21,6 @@ from farcall._protocol.conversation import Conversation
 from farcall._protocol.credit import DEFAULT_WINDOW, SendCredit, Window
 from farcall._protocol.events import ProtocolEvent, Violation
 from farcall._protocol.messages import (
-    BatchReply,
     Cancel,
     Credit,
     Error,
@@ -91,6 +90,11 @@ class Protocol:
     def hello_call(self) -> OutgoingCall | None:
         """The call that carries our hello, if we greeted."""
         return self._talk.hello_call
+
+    @property
+    def batched(self) -> int:
+        """The bytes of answers that wait for the other answers to their batch."""
+        return self._talk.batched
 
     @property
     def message_limit(self) -> int:
@@ -218,9 +222,7 @@ class Protocol:
         answer = self._fitting(call, answer)
         if call.batch is None:
             return answer
-        call.batch.fill(call.place, answer.render())
-        answers = call.batch.complete()
-        return None if answers is None else BatchReply(answers)
+        return self._talk.answer_batch(call.batch, call.place, answer.render())
 
     def _fitting(
         self, call: IncomingCall, answer: Response | ErrorResponse

@@ -27,7 +27,6 @@ from farcall._protocol.events import (
 )
 from farcall._protocol.messages import (
     NULL_ID,
-    BatchReply,
     Error,
     ErrorResponse,
     RequestId,
@@ -112,13 +111,13 @@ def _batch_messages(talk: Conversation, messages: Sequence[bytes]) -> _Events:
     for text in messages:
         event = _message(talk, text, batch)
         if isinstance(event, Reply):
-            batch.fill(batch.reserve(), event.message.render())
+            talk.answer_batch(batch, batch.reserve(), event.message.render())
         else:
             yield event
     batch.is_read = True
-    answers = batch.complete()
-    if answers is not None:
-        yield Reply(BatchReply(answers))
+    reply = talk.complete(batch)
+    if reply is not None:
+        yield Reply(reply)
 
 
 def _message(

@@ -29,6 +29,9 @@ import attrs
 from farcall._protocol.credit import ReceiveCredit, SendCredit
 from farcall._protocol.messages import NULL_ID, RequestId
 
+SUBSCRIBE = "rpc.subscribe"
+"""The method whose calls are subscriptions."""
+
 
 class Stage(Enum):
     """Where a call stands."""
@@ -165,6 +168,8 @@ class CallTable(Generic[CallT]):
 
     def __init__(self) -> None:
         self._calls: dict[RequestId, CallT] = {}
+        self.subscriptions = 0
+        """How many of them are subscriptions, which do not count as calls that are served."""
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -183,14 +188,17 @@ class CallTable(Generic[CallT]):
         """Put a new call in. One with a null id cannot be addressed, so it is not kept."""
         if call.id != NULL_ID:
             self._calls[call.id] = call
+            self.subscriptions += call.method == SUBSCRIBE
 
     def end(self, call: CallT, step: Step = Step.END) -> None:
         """Settle a call and forget its id."""
         call.move(step)
-        self._calls.pop(call.id, None)
+        if self._calls.pop(call.id, None) is not None:
+            self.subscriptions -= call.method == SUBSCRIBE
 
     def end_all(self) -> list[CallT]:
         """Forget every call, because the link has ended, and give them as they stood."""
         calls = list(self._calls.values())
         self._calls.clear()
+        self.subscriptions = 0
         return calls

@@ -1,0 +1,190 @@
+"""What waits for a peer that does not read: each limit from both sides of its edge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from farcall import Limits, service
+from farcall._transport import CloseReason
+from tests.ends import RawClient, raw_client
+
+KIB = 1024
+PIPE = 64 * KIB
+"""What lies in the link in memory before a sender has to wait."""
+
+
+@service(name="")
+class Store:
+    """Gives as much as it is asked for."""
+
+    def __init__(self) -> None:
+        self.given = 0
+
+    async def fetch(self, size: int) -> str:
+        self.given += 1
+        return "x" * size
+
+    def peek(self, size: int) -> str:
+        self.given += 1
+        return "x" * size
+
+    async def hang(self) -> None:
+        await trio.sleep_forever()
+
+
+def call(id: Any, name: str, *params: Any) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": id, "method": name, "params": list(params)}
+
+
+class Deaf:
+    """A peer that sends, and reads nothing until it is told to."""
+
+    def __init__(self, client: RawClient) -> None:
+        self.client = client
+        (self.link,) = client.host.links
+
+    async def fill(self) -> None:
+        """Have the server send until the writer waits for the link."""
+        self.client.stop_reading()
+        await self.ask(call("full", "fetch", 2 * PIPE), call("stuck", "fetch", 1))
+        assert len(self.link.lanes.calls) == 0
+
+    async def ask(self, *messages: Any) -> None:
+        for message in messages:
+            await self.client.ask(message)
+
+    def ended(self) -> CloseReason | None:
+        return self.link.close_reason
+
+
+async def test_limit_queued_messages(autojump_clock: MockClock) -> None:
+    """So many answers of the reader may wait; one more, and the peer is cut off with 1013."""
+    async with raw_client(Store(), Limits(queued_messages=3)) as client:
+        deaf = Deaf(client)
+        await deaf.fill()
+        await deaf.ask(*[call(n, "nothing") for n in range(3)])
+        assert deaf.ended() is None
+
+        await deaf.ask(call(3, "nothing"))
+        problem = "too many answers were not read (the limit queued_messages)"
+        assert deaf.ended() == CloseReason(1013, problem, remote=False)
+        await trio.sleep(20)
+        assert deaf.link.is_closed
+
+
+async def test_limit_queued_messages_has_tasks_wait(autojump_clock: MockClock) -> None:
+    """The calls of those that have a result are in flight until there is room for it."""
+    store = Store()
+    async with raw_client(store, Limits(queued_messages=3, calls=4)) as client:
+        deaf = Deaf(client)
+        await deaf.fill()
+        await deaf.ask(*[call(n, "fetch", 1) for n in range(7)])
+        assert store.given == 2 + 7
+        assert (len(deaf.link.lanes.calls), len(deaf.link.protocol.incoming)) == (3, 4)
+        assert deaf.ended() is None
+
+        client.go_on_reading()
+        await trio.sleep(1)
+        answers = {frame["id"] for frame in client.heard()}
+        assert answers == {"full", "stuck", *range(7)}
+
+
+async def test_limit_queued_messages_has_inline_methods_wait(autojump_clock: MockClock) -> None:
+    """A plain method runs in the reader only while there is room for its answer."""
+    async with raw_client(Store(), Limits(queued_messages=3)) as client:
+        deaf = Deaf(client)
+        await deaf.fill()
+        await deaf.ask(*[call(n, "peek", 1) for n in range(9)])
+        assert (len(deaf.link.lanes.calls), deaf.ended()) == (3, None)
+
+        client.go_on_reading()
+        await trio.sleep(1)
+        assert len(client.heard()) == 2 + 9
+
+
+async def test_limit_queued_bytes(autojump_clock: MockClock) -> None:
+    """Below it a result of any size goes in; at it the next one waits."""
+    limits = Limits(queued_bytes=1000)
+    async with raw_client(Store(), limits) as client:
+        deaf = Deaf(client)
+        await deaf.fill()
+        await deaf.ask(call(1, "fetch", 997))  # and two quotes
+        await deaf.ask(call(2, "fetch", 5000))
+        await deaf.ask(call(3, "fetch", 1))
+        assert (len(deaf.link.lanes.calls), len(deaf.link.protocol.incoming)) == (2, 1)
+        client.go_on_reading()
+        await trio.sleep(1)
+        assert len(client.heard()) == 2 + 3
+
+
+async def test_limit_queued_bytes_holds_for_the_reader(autojump_clock: MockClock) -> None:
+    """Answers that no task gives may take as much again as one message, and no more."""
+    hello = {"v": 1, "limits": {"message": 500}}
+    async with raw_client(Store(), Limits(queued_bytes=1000)) as client:
+        await client.ask(call(0, "rpc.hello") | {"params": hello})
+        client.heard()
+        deaf = Deaf(client)
+        client.stop_reading()
+        size = len("Method not found")
+        await deaf.ask(*[call(n, "fetch", 400) for n in range(3 + PIPE // 400)])
+        at_rest = deaf.link.lanes.calls.size
+        assert at_rest >= 1000
+        room = (1500 - at_rest) // size
+        await deaf.ask(*[call(f"s{n}", "nothing") for n in range(room)])
+        assert deaf.ended() is None
+        await deaf.ask(call("last", "nothing"))
+        problem = "too many answers were not read (the limit queued_bytes)"
+        assert deaf.ended() == CloseReason(1013, problem, remote=False)
+
+
+async def test_limit_queued_bytes_holds_for_unfinished_batches(autojump_clock: MockClock) -> None:
+    """Answers that wait for the other ones of their batch are kept within it as well."""
+    batch = [call(0, "hang"), *[1] * 200]
+    async with raw_client(Store(), Limits(queued_bytes=1000, calls=10_000)) as client:
+        deaf = Deaf(client)
+        link = deaf.link
+        spare = link.protocol.message_limit
+        await client.ask(batch)
+        one = link.account.held
+        assert one == link.protocol.batched > 200 * 50
+        fitting = (1000 + spare) // one
+        for number in range(1, fitting):
+            await client.send_json([call(number, "hang"), *batch[1:]])
+        await wait_all_tasks_blocked()
+        assert deaf.ended() is None
+        await client.ask([call(fitting, "hang"), *batch[1:]])
+        problem = "too many answers were not read (the limit queued_bytes)"
+        assert deaf.ended() == CloseReason(1013, problem, remote=False)
+
+
+async def test_limit_process_bytes(autojump_clock: MockClock) -> None:
+    """Over it the connection that holds most ends with 1013, and no other one."""
+    store, limits = Store(), Limits(process_bytes=1_000_000)
+    async with raw_client(store, limits) as first, raw_client(store, limits) as second:
+        large, small = Deaf(first), Deaf(second)
+        for deaf in (large, small):
+            await deaf.fill()
+        await large.ask(call(1, "fetch", 600_000 - 2))
+        await small.ask(call(1, "fetch", 400_000 - 2))
+        assert (large.ended(), small.ended()) == (None, None)
+
+        await small.ask(call(2, "fetch", 0))
+        problem = "all connections had more than 1000000 bytes waiting (the limit process_bytes)"
+        assert large.ended() == CloseReason(1013, problem, remote=False)
+        assert small.ended() is None
+
+
+async def test_results_that_wait_for_room_are_counted(autojump_clock: MockClock) -> None:
+    """They are no smaller than those that are in the queue already."""
+    async with raw_client(Store(), Limits(queued_messages=1)) as client:
+        deaf = Deaf(client)
+        await deaf.fill()
+        await deaf.ask(*[call(n, "fetch", 998) for n in range(3)])
+        assert deaf.link.account.held == 3000
+
+        client.go_on_reading()
+        await trio.sleep(1)
+        assert deaf.link.account.held == 0

@@ -1,0 +1,178 @@
+"""What a farcall caller does about the limits of its peer: it waits its turn."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+import farcall
+from farcall import Limits, Signal, current_call, service
+from farcall.testing import open_pair
+
+
+@service(name="")
+class Counter:
+    """Knows how many are at work."""
+
+    first: Signal[int] = Signal()
+    second: Signal[int] = Signal()
+
+    def __init__(self) -> None:
+        self.began: list[int] = []
+        self.busiest = self.working = 0
+
+    async def work(self, number: int) -> int:
+        self.began.append(number)
+        self.working += 1
+        self.busiest = max(self.busiest, self.working)
+        try:
+            await trio.sleep(1)
+        finally:
+            self.working -= 1
+        return number
+
+    async def cling(self) -> None:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(10)
+
+    async def bounce(self, depth: int) -> str:
+        """Call the same method of the peer, as often as it goes."""
+        return await bounce(current_call().connection.proxy(Bouncer), depth)
+
+
+@service(name="")
+class Bouncer:
+    """The other end, which calls back from its handler too."""
+
+    async def bounce(self, depth: int) -> str:
+        return await bounce(current_call().connection.proxy(Counter), depth + 1)
+
+
+async def bounce(peer: Counter | Bouncer, depth: int) -> str:
+    try:
+        return await peer.bounce(depth)
+    except farcall.Busy as error:
+        return f"{error.data} at {depth}"
+
+
+async def test_a_caller_waits_its_turn(autojump_clock: MockClock) -> None:
+    """Many more calls than the server takes all succeed, in order, never too many at once."""
+    counter = Counter()
+    async with open_pair(counter, limits=Limits(calls=3)) as (session, _):
+        results: list[int] = []
+
+        async def call(number: int) -> None:
+            results.append(await session.call("work", number))
+
+        async with trio.open_nursery() as nursery:
+            for number in range(10):
+                nursery.start_soon(call, number)
+                await wait_all_tasks_blocked()
+
+    assert (counter.busiest, sorted(results)) == (3, list(range(10)))
+    assert counter.began == list(range(10))
+
+
+async def test_who_is_cancelled_while_waiting_has_sent_nothing(autojump_clock: MockClock) -> None:
+    """Neither the call, nor anything about it."""
+    counter = Counter()
+    async with open_pair(counter, limits=Limits(calls=1)) as (session, connection):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.call, "work", 1)
+            await wait_all_tasks_blocked()
+            frames = connection.statistics().frames_in
+            with trio.move_on_after(0.5) as scope:
+                await session.call("work", 2)
+
+            assert scope.cancelled_caught
+            assert connection.statistics().frames_in == frames
+        assert counter.began == [1]
+
+
+async def test_an_abandoned_call_counts_until_it_is_answered(autojump_clock: MockClock) -> None:
+    """The server is still at work on it, and would refuse another one."""
+    async with open_pair(Counter(), limits=Limits(calls=1)) as (session, _):
+        with trio.move_on_after(1):
+            await session.call("cling")
+        began = trio.current_time()
+        assert session.statistics().calls_out == 1
+
+        await session.call("work", 1)
+        assert trio.current_time() - began > 8
+
+
+async def test_a_call_that_cannot_be_made_lets_the_next_one_go(autojump_clock: MockClock) -> None:
+    """A turn that nobody used is not lost."""
+    counter = Counter()
+    limits = Limits(calls=1, message=1000)
+    async with open_pair(counter, limits=limits) as (session, _):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.call, "work", 1)
+            await wait_all_tasks_blocked()
+
+            async def fail() -> None:
+                with pytest.raises(farcall.EncodeError):
+                    await session.call("work", "x" * 2000)
+
+            nursery.start_soon(fail)
+            await wait_all_tasks_blocked()
+            nursery.start_soon(session.call, "work", 2)
+        assert counter.began == [1, 2]
+
+
+async def test_who_waits_hears_that_the_link_ends(autojump_clock: MockClock) -> None:
+    """As somebody who has sent nothing."""
+    async with open_pair(Counter(), limits=Limits(calls=1)) as (session, connection):
+        lost: list[bool] = []
+
+        async def call(number: int) -> None:
+            with pytest.raises(farcall.ConnectionLost) as caught:
+                await session.call("work", number)
+            lost.append(caught.value.sent)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call, 1)
+            await wait_all_tasks_blocked()
+            nursery.start_soon(call, 2)
+            await wait_all_tasks_blocked()
+            connection._link.abort(1006, "cut")
+        assert sorted(lost) == [False, True]
+
+
+@pytest.mark.parametrize("calls", [1, 2, 5])
+async def test_two_ends_never_wait_for_each_other(autojump_clock: MockClock, calls: int) -> None:
+    """A call made while one of the same peer is handled does not wait: it is `Busy`."""
+    limits = Limits(calls=calls)
+    async with open_pair(Counter(), Counter, serves=[Bouncer()], limits=limits) as pair:
+        with trio.fail_after(5):
+            assert await pair.client.bounce(0) == f"{{'limit': 'calls'}} at {calls}"
+
+
+async def test_limit_subscriptions_is_known_to_the_client(autojump_clock: MockClock) -> None:
+    """It says so itself, in the words of the server; and one that was left makes room."""
+    async with open_pair(Counter(), limits=Limits(subscriptions=1)) as (session, connection):
+        async with session.subscribe("first"):
+            frames = connection.statistics().frames_in
+            with pytest.raises(farcall.RpcError, match="Too many subscriptions") as caught:
+                async with session.subscribe("second"):
+                    raise AssertionError
+            assert (caught.value.code, caught.value.data) == (
+                -32006,
+                {"limit": "subscriptions", "most": 1},
+            )
+            assert connection.statistics().frames_in == frames
+        async with session.subscribe("second"):
+            pass
+
+
+async def test_no_limit_is_known_of_a_plain_peer(autojump_clock: MockClock) -> None:
+    """What it has not said is left to it to refuse."""
+    limits = Limits(calls=1)
+    async with open_pair(Counter(), dialect="plain", limits=limits) as (session, _):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.call, "work", 1)
+            await wait_all_tasks_blocked()
+            with pytest.raises(farcall.Busy) as caught:
+                await session.call("work", 2)
+            assert caught.value.retry_after == 0.1
