@@ -21,7 +21,7 @@ from farcall._connection.statistics import ConnectionState, ConnectionStatistics
 from farcall._declare import background, functions, local, method, service, stream
 from farcall._host import ServerStatistics
 from farcall._limits import Limits
-from farcall._proxy import BoundRemoteSignal, Proxy, RemoteSignal, endpoint
+from farcall._proxy import BoundRemoteSignal, Proxy, RemoteSignal, endpoint, stream_endpoint
 from farcall._server import Server, serve
 from farcall._session import Session, SessionState
 from farcall._signals import BoundSignal, Signal, Subscription
@@ -104,4 +104,5 @@ __all__ = [
     "serve",
     "service",
     "stream",
+    "stream_endpoint",
 ]

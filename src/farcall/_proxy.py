@@ -1,14 +1,14 @@
 """Proxies: classes whose methods are calls of a peer.
 
-A generated stub derives from `Proxy` and declares its members with `endpoint` and `RemoteSignal`;
-what they mean on the wire is read from their annotations when one is first used. A `ClassProxy`
-stands for a service class itself, for code that holds both sides.
+A generated stub derives from `Proxy` and declares its members with `endpoint`, `stream_endpoint`
+and `RemoteSignal`; what they mean on the wire is read from their annotations when one is first
+used. A `ClassProxy` stands for a service class itself, for code that holds both sides.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, Generic, ParamSpec, Protocol, TypeVar, get_args, overload
 
@@ -37,6 +37,12 @@ class Caller(Protocol):
         self, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
         """Call a method of known types."""
+
+    def open_stream(
+        self, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
+        """Call a stream of known types."""
+        ...
 
     def subscribe_signal(
         self, name: str, codec: Codec[T], *, key: object, on_lag: OnLag
@@ -94,6 +100,37 @@ def endpoint(
             return result
 
         return call
+
+    return decorate
+
+
+def stream_endpoint(
+    wire_name: str, *, raises: Sequence[type[ApplicationError]] = ()
+) -> Callable[
+    [Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]]],
+    Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]],
+]:
+    """Declare a stream of a stub; its signature says what crosses.
+
+    Args:
+        wire_name: Such as ``Market.history``.
+        raises: The errors that arrive as themselves.
+    """
+
+    def decorate(
+        function: Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]],
+    ) -> Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]]:
+        read = functools.cache(lambda: method_of(function, wire_name, raises, stream=True))
+
+        @functools.wraps(function)
+        def open_(
+            *args: P.args, **kwargs: P.kwargs
+        ) -> AbstractAsyncContextManager[AsyncIterator[T]]:
+            proxy, *rest = args
+            assert isinstance(proxy, Proxy)
+            return proxy._caller.open_stream(read(), tuple(rest), kwargs)
+
+        return open_
 
     return decorate
 
@@ -180,7 +217,8 @@ class ClassProxy:
         for method in service.methods.values():
             if not method.is_async:
                 raise NotSupported(_plain_def(service, method))
-            setattr(self, method.attribute, _caller_of(caller, method))
+            call = _opener_of(caller, method) if method.is_stream else _caller_of(caller, method)
+            setattr(self, method.attribute, call)
         for name, entry in service.signals.items():
             signal = BoundRemoteSignal[Any](caller, name, entry.codec)
             setattr(self, entry.attribute, signal)
@@ -199,6 +237,17 @@ def _caller_of(caller: Caller, method: Method) -> Callable[..., Awaitable[Any]]:
     call.__name__ = method.attribute
     call.__doc__ = method.spec.doc
     return call
+
+
+def _opener_of(
+    caller: Caller, method: Method
+) -> Callable[..., AbstractAsyncContextManager[AsyncIterator[Any]]]:
+    def open_(*args: Any, **kwargs: Any) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
+        return caller.open_stream(method, args, kwargs)
+
+    open_.__name__ = method.attribute
+    open_.__doc__ = method.spec.doc
+    return open_
 
 
 def _plain_def(service: Service, method: Method) -> str:

@@ -92,7 +92,7 @@ def _arguments(draw: st.DrawFn) -> tuple[ArgumentSpec, ...]:
     roles = sorted(draw(st.lists(st.integers(0, 2), min_size=3, max_size=3)))
     kinds: tuple[Role, ...] = ("positional", "either", "keyword")
     return tuple(
-        ArgumentSpec(name, draw(types), kinds[role], draw(_defaults))
+        ArgumentSpec(name, draw(types), kinds[role], draw(_defaults), draw(st.booleans()))
         for name, role in zip(names, roles, strict=False)
     )
 
@@ -112,6 +112,7 @@ _methods = st.builds(
     st.none() | types,
     st.booleans(),
     st.none() | st.just("doc"),
+    st.booleans(),
 )
 
 

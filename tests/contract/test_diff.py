@@ -112,6 +112,7 @@ def test_members(
         ({"raises": ("Closed",)}, "Market.buy raises Closed now", False),
         ({"oneway": True}, "Market.buy is one-way now", True),
         ({"started": INT}, "Market.buy is a remote task now", True),
+        ({"stream": True}, "Market.buy is a stream now", True),
     ],
 )
 def test_method(changes: dict[str, Any], message: str, breaking: bool) -> None:
@@ -192,6 +193,21 @@ def test_what_a_task_tells_is_part_of_its_promise(new: TypeSpec | None, message:
             "Market.f(a) is passed either way now",
         ),
         (
+            [argument("a")],
+            [argument("a", upload=True)],
+            "Market.f(a) is an upload now (breaks callers)",
+        ),
+        (
+            [argument("a", upload=True)],
+            [argument("a")],
+            "Market.f(a) is no upload now (breaks callers)",
+        ),
+        (
+            [argument("a", upload=True)],
+            [argument("a", FLOAT, upload=True)],
+            "Market.f(a) was int and is float now",
+        ),
+        (
             [argument("a"), argument("b")],
             [argument("b"), argument("a")],
             "Market.f takes its arguments in another order (breaks callers)",
@@ -237,6 +253,24 @@ def test_result(old: TypeSpec, new: TypeSpec, message: str) -> None:
     assert str(change) == f"Market.f -> result {message}"
 
 
+def test_stream_before() -> None:
+    """Callers of a stream read items, and a single answer is none."""
+    old, new = method("f", result=INT, stream=True), method("f", result=INT)
+
+    assert str(only_change(market(old), market(new))) == (
+        "Market.f answers once now (breaks callers)"
+    )
+
+
+def test_items_of_a_stream() -> None:
+    """An item may become more precise, as a result may."""
+    old, new = (method("f", result=each, stream=True) for each in (OPTIONAL_INT, INT))
+
+    assert str(only_change(market(old), market(new))) == (
+        "Market.f -> item was int | None and is int now"
+    )
+
+
 TICKED = signal("ticked", Scalar("json"), key="symbol", key_type=STR)
 
 
@@ -280,6 +314,11 @@ def sends(*definitions: Definition) -> ServiceSpec:
     return market(method("f", argument("a", Ref(name))), *definitions)
 
 
+def uploads(*definitions: Definition) -> ServiceSpec:
+    name = definitions[0].name
+    return market(method("f", argument("a", Ref(name), upload=True)), *definitions)
+
+
 def receives(*definitions: Definition) -> ServiceSpec:
     return market(method("f", result=Ref(definitions[0].name)), *definitions)
 
@@ -319,6 +358,20 @@ def test_fields(
     assert sent.path == received.path == "Quote.a"
     assert sent.message.removesuffix(" and must be given") == received.message == message
     assert (sent.breaking, received.breaking) == (breaks_sent, breaks_received)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "breaks"),
+    [
+        ([], [field("a")], True),
+        ([field("a")], [], False),
+        ([field("a")], [field("a", STR)], True),
+        ([field("a")], [field("a", FLOAT)], False),
+    ],
+)
+def test_fields_of_uploaded_items(old: list[FieldSpec], new: list[FieldSpec], breaks: bool) -> None:
+    """A server needs all fields of an item, and ignores those that it does not know."""
+    assert only_change(uploads(quote(*old)), uploads(quote(*new))).breaking is breaks
 
 
 def test_field_of_a_dict_may_be_absent() -> None:
@@ -410,7 +463,7 @@ def test_base_of_enum() -> None:
     assert str(change) == "Side is an StrEnum now"
 
 
-@pytest.mark.parametrize(("spec", "breaks"), [(sends, False), (receives, True)])
+@pytest.mark.parametrize(("spec", "breaks"), [(sends, False), (uploads, False), (receives, True)])
 def test_new_type(spec: Callable[..., ServiceSpec], breaks: bool) -> None:
     """A new type crosses as what it stands for."""
     change = only_change(spec(NewTypeSpec("Price", INT)), spec(NewTypeSpec("Price", FLOAT)))

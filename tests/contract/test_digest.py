@@ -119,6 +119,8 @@ def test_digest_leaves_out(same: ServiceSpec) -> None:
         pytest.param(with_method(raises=("Closed",)), id="errors"),
         pytest.param(with_method(oneway=True), id="one-way"),
         pytest.param(with_method(started=STR), id="start of a task"),
+        pytest.param(with_method(stream=True), id="stream"),
+        pytest.param(with_argument(upload=True), id="upload"),
         pytest.param(with_argument(name="maximum"), id="name of an argument"),
         pytest.param(with_argument(type=INT), id="type of an argument"),
         pytest.param(with_argument(role="either"), id="role of an argument"),

@@ -6,7 +6,7 @@ import collections
 import datetime
 import enum
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import (
@@ -419,6 +419,11 @@ OtherQuote = attrs.make_class("Quote", {"a": attrs.field(type=int)})
         (
             collections.OrderedDict[str, int],
             "collections.OrderedDict[str, int] is no type that crosses the wire; use dict[...]",
+        ),
+        (
+            AsyncIterator[int],
+            "collections.abc.AsyncIterator[int] is no type that crosses the wire;"
+            " annotate a parameter with AsyncIterable[...] alone, or use list[...]",
         ),
         ("Quote", "'Quote' is no type that crosses the wire; use an attrs class of such types"),
         (

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Annotated, Any
 
 import pytest
 
@@ -90,7 +90,7 @@ def sync_generator(self: object) -> Any:
         (sync_generator, Rule.GENERATOR),
         (no_parameters, Rule.NO_SELF),
         (only_by_name, Rule.NO_SELF),
-        (bare_stream, Rule.UPLOAD_LATER),
+        (bare_stream, Rule.NO_ITEM_TYPE),
     ],
 )
 def test_refused(function: Callable[..., Any], rule: Rule) -> None:
@@ -99,3 +99,42 @@ def test_refused(function: Callable[..., Any], rule: Rule) -> None:
         read(function)
 
     assert caught.value.number == rule
+
+
+def plain_items(self: object) -> AsyncIterator[int]:
+    raise NotImplementedError
+
+
+async def generated(self: object) -> AsyncGenerator[int, None]:
+    yield 1
+
+
+def opens_items(self: object) -> AbstractAsyncContextManager[AsyncIterator[int]]:
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("function", [plain_items, generated, opens_items])
+def test_item_of_a_stream(function: Callable[..., Any]) -> None:
+    """A stream is read from the generator, or from the context manager that a stub has."""
+    reading = read_function(function, "f", Marks("stream"), Scope({}))
+
+    assert reading.result is int
+    assert reading.is_stream
+    assert reading.is_async
+
+
+def uploads(
+    self: object,
+    name: str,
+    rows: AsyncIterable[int],
+    notes: Annotated[AsyncIterator[str], "in the margin"],
+) -> None: ...
+
+
+def test_uploads() -> None:
+    """An upload goes by the type of its items."""
+    name, rows, notes = read(uploads).parameters
+
+    assert (rows.is_upload, rows.annotation) == (True, int)
+    assert (notes.is_upload, notes.annotation) == (True, str)
+    assert not name.is_upload

@@ -76,8 +76,12 @@ class _Comparison:
     """From old callers to the new server."""
     received: Fit
     """From the new server to old callers."""
+    uploaded: Fit
+    """From old callers to the new server, which lets items have fields that it does not know."""
     is_sent: frozenset[str]
     """The named types that occur in arguments."""
+    is_uploaded: frozenset[str]
+    """Those in the items of uploads."""
     is_received: frozenset[str]
     """Those in results, values of signals and errors."""
 
@@ -88,8 +92,11 @@ class _Comparison:
             new,
             Fit.of(old, new, reader_is_strict=True),
             Fit.of(new, old, reader_is_strict=False),
-            reachable(_types_sent(old), old) | reachable(_types_sent(new), new),
-            reachable(_types_received(old), old) | reachable(_types_received(new), new),
+            Fit.of(old, new, reader_is_strict=False),
+            *(
+                reachable(types(old), old) | reachable(types(new), new)
+                for types in (_types_sent, _types_uploaded, _types_received)
+            ),
         )
 
     def changes(self) -> Iterator[Change]:
@@ -115,13 +122,17 @@ class _Comparison:
         yield from self._arguments(old, new)
         if type_form(old.result) != type_form(new.result):
             fits = self.received.fits(new.result, old.result)
-            yield _retyped(f"{old.wire_name} -> result", old.result, new.result, fits)
+            part = "item" if new.stream else "result"
+            yield _retyped(f"{old.wire_name} -> {part}", old.result, new.result, fits)
         for name in sorted({*old.raises} ^ {*new.raises}):
             verb = "raises" if name in new.raises else "does not raise"
             yield Change(old.wire_name, f"{verb} {name} now", breaking=False)
         if old.oneway != new.oneway:
             now = "is one-way" if new.oneway else "sends an answer"
             yield Change(old.wire_name, f"{now} now", breaking=new.oneway)
+        if old.stream != new.stream:
+            now = "is a stream" if new.stream else "answers once"
+            yield Change(old.wire_name, f"{now} now", breaking=True)
         yield from self._started(old, new)
 
     def _started(self, old: MethodSpec, new: MethodSpec) -> Iterator[Change]:
@@ -148,7 +159,11 @@ class _Comparison:
 
     def _argument(self, path: str, old: ArgumentSpec, new: ArgumentSpec) -> Iterator[Change]:
         if type_form(old.type) != type_form(new.type):
-            yield _retyped(path, old.type, new.type, self.sent.fits(old.type, new.type))
+            fit = self.uploaded if old.upload and new.upload else self.sent
+            yield _retyped(path, old.type, new.type, fit.fits(old.type, new.type))
+        if old.upload != new.upload:
+            now = "is an upload" if new.upload else "is no upload"
+            yield Change(path, f"{now} now", breaking=True)
         if old.role != new.role:
             ways = {"positional": "by position", "keyword": "by name", "either": "either way"}
             yield Change(path, f"is passed {ways[new.role]} now", new.role != "either")
@@ -206,6 +221,8 @@ class _Comparison:
         broken = set[str]()
         if old.name in self.is_sent:
             broken |= self.sent.broken_fields(old, new)
+        if old.name in self.is_uploaded:
+            broken |= self.uploaded.broken_fields(old, new)
         if old.name in self.is_received:
             broken |= self.received.broken_fields(new, old)
         return broken
@@ -221,14 +238,17 @@ class _Comparison:
         for name in sorted(before.keys() | after.keys()):
             was, now = before.get(name), after.get(name)
             if was != now:
-                breaking = (was in lost and old.name in self.is_sent) or (
+                breaking = (was in lost and old.name in self.is_sent | self.is_uploaded) or (
                     now in gained and old.name in self.is_received
                 )
                 yield Change(f"{old.name}.{name}", _revalued(was, now), breaking)
 
     def _fits_as_used(self, name: str, old: TypeSpec, new: TypeSpec) -> bool:
-        fits_sent = name not in self.is_sent or self.sent.fits(old, new)
-        return fits_sent and (name not in self.is_received or self.received.fits(new, old))
+        return (
+            (name not in self.is_sent or self.sent.fits(old, new))
+            and (name not in self.is_uploaded or self.uploaded.fits(old, new))
+            and (name not in self.is_received or self.received.fits(new, old))
+        )
 
 
 def _sides(old: Iterable[S], new: Iterable[S], key: str) -> _Sides[S]:
@@ -298,8 +318,13 @@ def _is_moved(old: list[str], new: list[str]) -> bool:
 
 def _types_sent(spec: ServiceSpec) -> Iterator[TypeSpec]:
     for method in spec.methods:
-        yield from (argument.type for argument in method.arguments)
+        yield from (argument.type for argument in method.arguments if not argument.upload)
     yield from (signal.key_type for signal in spec.signals if signal.key_type is not None)
+
+
+def _types_uploaded(spec: ServiceSpec) -> Iterator[TypeSpec]:
+    for method in spec.methods:
+        yield from (argument.type for argument in method.arguments if argument.upload)
 
 
 def _types_received(spec: ServiceSpec) -> Iterator[TypeSpec]:

@@ -67,12 +67,14 @@ def method_form(spec: MethodSpec) -> Form:
         _sorted(spec.raises),
         spec.oneway,
         *started,
+        *_only_if("stream", spec.stream),
     ]
 
 
 def argument_form(spec: ArgumentSpec) -> Form:
-    """Reduce an argument to its name, type and role."""
-    return [spec.name, type_form(spec.type), spec.role, spec.default is not None]
+    """Reduce an argument to its name, type, role and kind."""
+    form: list[Form] = [spec.name, type_form(spec.type), spec.role, spec.default is not None]
+    return [*form, *_only_if("upload", spec.upload)]
 
 
 def signal_form(spec: SignalSpec) -> Form:
@@ -137,6 +139,11 @@ def _service_form(spec: ServiceSpec) -> Form:
         _sorted(map(signal_form, spec.signals)),
         _sorted(map(definition_form, spec.definitions)),
     ]
+
+
+def _only_if(kind: str, is_there: bool) -> list[Form]:
+    """Name a kind that came later: contracts without it keep the digests they have."""
+    return [kind] if is_there else []
 
 
 def _sorted(forms: Iterable[Form]) -> list[Form]:

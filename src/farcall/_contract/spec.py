@@ -180,6 +180,8 @@ class ArgumentSpec:
     role: Role
     default: Default | None = None
     """None for an argument that must be given."""
+    upload: bool = False
+    """Whether it is a stream of values, of which `type` is one."""
 
 
 @attrs.frozen
@@ -192,6 +194,7 @@ class MethodSpec:
     """The name on the wire, such as ``Market.quote``."""
     arguments: tuple[ArgumentSpec, ...]
     result: TypeSpec
+    """What is returned; of a stream, the type of one item."""
     raises: tuple[str, ...] = ()
     """The names of the declared errors, each defined in `ServiceSpec.definitions`."""
     oneway: bool = False
@@ -200,6 +203,8 @@ class MethodSpec:
     inline: bool = False
     """Whether it is a plain ``def``. Not part of the contract: a caller cannot tell."""
     doc: str | None = None
+    stream: bool = False
+    """Whether it answers with items, one after the other."""
 
 
 @attrs.frozen

@@ -97,6 +97,10 @@ _FIXES: Mapping[Any, str] = {
     bytearray: "use bytes",
     memoryview: "use bytes",
     any: "use Any",
+    **dict.fromkeys(
+        (abc.AsyncIterable, abc.AsyncIterator, abc.AsyncGenerator),
+        "annotate a parameter with AsyncIterable[...] alone, or use list[...]",
+    ),
 }
 
 
@@ -125,7 +129,7 @@ class _Scope:
     path: str = ""
 
     def describe(self, annotation: Any) -> TypeSpec:
-        annotation = _without_notes(annotation)
+        annotation = without_notes(annotation)
         if annotation is None:
             return Scalar("none")
         if isinstance(annotation, type):
@@ -320,7 +324,7 @@ class _Scope:
         return UnsupportedType(problem, fix, self.path)
 
 
-def _without_notes(annotation: Any) -> Any:
+def without_notes(annotation: Any) -> Any:
     """Strip `Annotated` and the names that ``type X = ...`` gives."""
     while True:
         if get_origin(annotation) is Annotated:

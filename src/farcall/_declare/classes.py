@@ -20,6 +20,7 @@ from farcall._declare.reading import Reading, read_function
 from farcall._declare.rules import Rule
 from farcall._declare.service import Service, attach_service, declared_on
 from farcall._declare.sites import site_of_caller, site_of_class, site_of_object
+from farcall._declare.streams import check_stream
 from farcall.errors import DeclarationError
 
 C = TypeVar("C", bound=type[Any])
@@ -155,12 +156,14 @@ def _read_plain(function: object, scope: Scope) -> Reading:
             "Write a def that calls it",
         )
     marks = marks_of(function) or Marks()
-    if marks.kind != "method":
+    if marks.kind not in ("method", "stream"):
         raise site_of_object(function).error(
             Rule.CONFLICTING_MARKS,
             f"it is marked @{marks.kind} and passed to functions(), which makes an endpoint of it",
             "Do one of the two",
         )
+    if marks.kind == "stream":
+        check_stream(function, site_of_object(function))
     return read_function(function, function.__name__, marks, scope, has_self=False)
 
 

@@ -12,12 +12,14 @@ from types import FunctionType
 from typing import Any
 
 from farcall._contract.spec import MethodSpec
+from farcall._declare.marks import Marks, marks_of
 from farcall._declare.methods import Method
 from farcall._declare.reading import is_async
 from farcall._declare.rules import Rule
 from farcall._declare.service import Service, is_declaration
 from farcall._declare.sites import site_of_attribute
 from farcall._declare.status import STATUS
+from farcall._declare.streams import is_stream
 from farcall.errors import DeclarationError
 
 
@@ -28,7 +30,7 @@ def check_kept(service: Service, cls: type[Any]) -> None:
         DeclarationError: it declares members itself, or overrides one by what calls do not fit.
     """
     for base in takewhile(lambda base: base is not service.cls, cls.__mro__):
-        _check_declarations(base)
+        _check_declarations(base, service)
     for method in service.methods.values():
         if not _takes_calls_of(method, inspect.getattr_static(cls, method.attribute)):
             fix = f"Write {_kind(method)} with the same arguments, or decorate its class"
@@ -44,9 +46,12 @@ def _changed(cls: type[Any], attribute: str, what: str, fix: str) -> Declaration
     return site_of_attribute(owner, attribute).error(Rule.CHANGED_MEMBER, problem, fix)
 
 
-def _check_declarations(cls: type[Any]) -> None:
+def _check_declarations(cls: type[Any], service: Service) -> None:
+    streams = {each.attribute for each in service.methods.values() if each.is_stream}
     for attribute, value in vars(cls).items():
-        if is_declaration(value):
+        # A second implementation of a stream needs the decorator, to be a context manager as well.
+        is_override = attribute in streams and marks_of(value) == Marks("stream")
+        if is_declaration(value) and not is_override:
             raise site_of_attribute(cls, attribute).error(
                 Rule.LOST_MEMBER,
                 "its class is not decorated, so it would have no effect",
@@ -55,10 +60,17 @@ def _check_declarations(cls: type[Any]) -> None:
 
 
 def _takes_calls_of(method: Method, override: object) -> bool:
-    if not isinstance(override, FunctionType) or is_async(override) != method.is_async:
+    if not isinstance(override, FunctionType) or not _is_alike(method, override):
         return False
     signature = inspect.signature(override)
     return all(_binds(signature, method.spec, is_full) for is_full in (True, False))
+
+
+def _is_alike(method: Method, override: FunctionType) -> bool:
+    """Say whether a call gives the same kind of thing: a value, an awaitable, or a stream."""
+    if method.is_stream:
+        return is_stream(override)
+    return is_async(override) == method.is_async and not is_stream(override)
 
 
 def _binds(signature: inspect.Signature, spec: MethodSpec, is_full: bool) -> bool:
@@ -81,4 +93,6 @@ def _texts(bound: inspect.BoundArguments) -> list[tuple[str, str]]:
 
 
 def _kind(method: Method) -> str:
+    if method.is_stream:
+        return "a @stream"
     return "an async def" if method.is_async else "a plain def"

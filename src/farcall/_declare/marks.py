@@ -1,4 +1,4 @@
-"""What a decorator says about one member: `@method`, `@local`, `@background`, `@stream`.
+"""What a decorator says about one member: `@method`, `@local`, `@background`.
 
 A decorator only leaves a mark on its function and hands it back; the class decorator reads the
 marks. What a mark says that is wrong in itself is refused right here, where the line is known.
@@ -6,12 +6,11 @@ marks. What a mark says that is wrong in itself is refused right here, where the
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Set
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterable, Set
 from functools import cached_property
 from inspect import iscoroutinefunction, unwrap
 from types import FunctionType
-from typing import Any, Literal, ParamSpec, TypeGuard, TypeVar, cast, overload
+from typing import Any, Literal, TypeGuard, TypeVar, cast, overload
 
 import attrs
 
@@ -20,8 +19,6 @@ from farcall._declare.sites import Site, site_of_function, site_of_object
 from farcall.errors import ApplicationError
 
 F = TypeVar("F", bound=Callable[..., Any])
-P = ParamSpec("P")
-T = TypeVar("T")
 
 _ATTRIBUTE = "__farcall_marks__"
 
@@ -30,7 +27,7 @@ _ATTRIBUTE = "__farcall_marks__"
 class Marks:
     """What the decorator of a member said."""
 
-    kind: Literal["method", "local", "background"] = "method"
+    kind: Literal["method", "stream", "local", "background"] = "method"
     name: str | None = None
     raises: tuple[type[ApplicationError], ...] = ()
     oneway: bool = False
@@ -107,7 +104,7 @@ def method(
     }
 
     def mark(function: F) -> F:
-        site = _site_to_mark(function, "@method")
+        site = site_to_mark(function, "@method")
         for rule in (rule for rule, is_used in later.items() if is_used):
             raise not_yet(site, rule)
         if thread and iscoroutinefunction(unwrap(function)):
@@ -116,8 +113,8 @@ def method(
                 "thread=True is for a plain def, and this is async",
                 "Leave out thread=True, or make it a plain def",
             )
-        marks = Marks("method", name, _errors_listed(site, raises), oneway, thread, ordered)
-        return _leave(function, site, marks)
+        marks = Marks("method", name, errors_listed(site, raises), oneway, thread, ordered)
+        return leave(function, site, marks)
 
     return mark if function is None else mark(function)
 
@@ -134,7 +131,7 @@ def local(function: F, /) -> F:
     Raises:
         DeclarationError: it is no function, or marked otherwise already.
     """
-    return _leave(function, _site_to_mark(function, "@local"), Marks("local"))
+    return leave(function, site_to_mark(function, "@local"), Marks("local"))
 
 
 def background(function: F, /) -> F:
@@ -153,25 +150,10 @@ def background(function: F, /) -> F:
     Cancellation:
         The method is cancelled when its server ends.
     """
-    return _leave(function, _site_to_mark(function, "@background"), Marks("background"))
-
-
-def stream(
-    function: Callable[P, AsyncIterator[T]], /
-) -> Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]]:
-    """Declare an async generator a stream; not there yet, so every use is refused.
-
-    Args:
-        function: The async generator.
-
-    Raises:
-        DeclarationError: always.
-    """
-    raise not_yet(_site_to_mark(function, "@stream"), Rule.STREAM_LATER)
+    return leave(function, site_to_mark(function, "@background"), Marks("background"))
 
 
 _LATER = {
-    Rule.STREAM_LATER: ("@stream", "Return a list, or emit the values on a Signal"),
     Rule.PROTECTED_LATER: (
         "access control by protected=, roles= and allow=",
         "Leave them out, and let only those connect who may call",
@@ -181,10 +163,6 @@ _LATER = {
         "Leave it out, and let callers repeat the call on ConnectionLost",
     ),
     Rule.HISTORY_LATER: ("history=", "Leave it out; retain=True keeps the last value"),
-    Rule.UPLOAD_LATER: (
-        "an AsyncIterable parameter, an upload,",
-        "Take a list, or let the caller call once for each item",
-    ),
 }
 
 
@@ -198,11 +176,16 @@ def not_yet(site: Site, rule: Rule) -> Exception:
     return site.error(rule, f"{what} is not part of this version of farcall", instead)
 
 
-def _site_to_mark(function: object, decorator: str) -> Site:
+def site_to_mark(function: object, decorator: str) -> Site:
+    """Point to what a decorator is to mark.
+
+    Raises:
+        DeclarationError: it is no function.
+    """
     inner = function_within(function)
     if isinstance(inner, FunctionType):
         return site_of_function(inner)
-    is_name = isinstance(inner, str) and decorator == "@method"
+    is_name = isinstance(inner, str) and decorator in ("@method", "@stream")
     raise site_of_object(inner).error(
         Rule.NO_FUNCTION,
         f"{decorator} is for functions written in a class, and this is no function",
@@ -210,19 +193,38 @@ def _site_to_mark(function: object, decorator: str) -> Site:
     )
 
 
-def _leave(function: F, site: Site, marks: Marks) -> F:
+def check_unmarked(function: object, site: Site, kind: str) -> None:
+    """Refuse a second decorator.
+
+    Raises:
+        DeclarationError: there is a mark already.
+    """
     present = marks_of(function)
     if present is not None:
         raise site.error(
             Rule.CONFLICTING_MARKS,
-            f"@{marks.kind} stands beside @{present.kind}",
+            f"@{kind} stands beside @{present.kind}",
             "Keep one of the two",
         )
+
+
+def leave(function: F, site: Site, marks: Marks) -> F:
+    """Leave marks on a function, and give it back.
+
+    Raises:
+        DeclarationError: there are some already.
+    """
+    check_unmarked(function, site, marks.kind)
     setattr(function_within(function), _ATTRIBUTE, marks)
     return function
 
 
-def _errors_listed(site: Site, raises: object) -> tuple[type[ApplicationError], ...]:
+def errors_listed(site: Site, raises: object) -> tuple[type[ApplicationError], ...]:
+    """Check what ``raises=`` was given.
+
+    Raises:
+        DeclarationError: it is no list of classes derived from `ApplicationError`.
+    """
     if isinstance(raises, type) or not isinstance(raises, Iterable):
         name = getattr(raises, "__name__", repr(raises))
         raise site.error(

@@ -17,6 +17,7 @@ from farcall._declare.reading import Reading, read_function, takes_anything
 from farcall._declare.rules import Rule
 from farcall._declare.signals import SignalReading, read_signal
 from farcall._declare.sites import site_of_attribute
+from farcall._declare.streams import check_stream
 from farcall._signals import Signal
 
 Member: TypeAlias = Reading | SignalReading
@@ -129,6 +130,8 @@ class _Body:
                 f"a decorator put {value.__name__} in its place, which takes any arguments",
                 "Put @functools.wraps(...) there, which tells the parameters of the method",
             )
+        if marks.kind == "stream":
+            check_stream(value, site_of_attribute(self.cls, attribute))
         reading = read_function(value, attribute, marks, self.scope)
         if marks.kind == "background":
             check_background(reading)
@@ -136,7 +139,7 @@ class _Body:
 
     def _check_private(self, attribute: str, value: object) -> None:
         marks = marks_of(value)
-        if isinstance(value, Signal) or (marks is not None and marks.kind == "method"):
+        if isinstance(value, Signal) or (marks is not None and marks.kind in ("method", "stream")):
             raise site_of_attribute(self.cls, attribute).error(
                 Rule.PRIVATE_MEMBER,
                 "a name with a leading underscore stays off the wire",

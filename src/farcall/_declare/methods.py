@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from farcall._codec import OMIT, Arguments, Codec, ErrorCodec, codec_of
+from farcall._codec import OMIT, Arguments, Codec, ErrorCodec, Json, codec_of
 from farcall._contract.literals import literal_source
 from farcall._contract.spec import ArgumentSpec, Default, MethodSpec, Scalar, TypeSpec
 from farcall._contract.types import Definitions, describe
@@ -49,28 +49,34 @@ def endpoint_of(reading: Reading, wire_name: str, definitions: Definitions) -> M
     Raises:
         DeclarationError: a type in it cannot cross the wire, or its options contradict it.
     """
+    is_stream = reading.is_stream
     spec = MethodSpec(
         name=reading.attribute,
         wire_name=wire_name,
         arguments=tuple(_argument(each, reading.site, definitions) for each in reading.parameters),
-        result=described(reading.result, definitions, reading.site, "the result"),
+        result=described(
+            reading.result, definitions, reading.site, "an item" if is_stream else "the result"
+        ),
         raises=tuple(_error(each, reading.site, definitions) for each in reading.marks.raises),
         oneway=reading.marks.oneway,
         started=_started(reading, definitions),
         inline=not reading.is_async,
         doc=reading.doc,
+        stream=is_stream,
     )
     if spec.oneway:
         _check_oneway(spec, reading.site)
     return Method(
         spec,
         reading.attribute,
-        Arguments(reading.parameters),
+        Arguments(map(_carried, reading.parameters)),
         codec_of(reading.result),
         ErrorCodec(reading.marks.raises),
         reading.is_async,
         reading.marks.in_thread,
         reading.marks.ordered,
+        is_stream,
+        {each.name: codec_of(each.annotation) for each in reading.parameters if each.is_upload},
         started=None if reading.status is None else codec_of(reading.status.value),
     )
 
@@ -81,13 +87,14 @@ def method_of(
     raises: Iterable[type[ApplicationError]] = (),
     *,
     oneway: bool = False,
+    stream: bool = False,
 ) -> Method:
     """Read one method of a stub, by the rules by which that of the service was read.
 
     Raises:
         DeclarationError: the function could not be an endpoint.
     """
-    marks = Marks("method", raises=tuple(raises), oneway=oneway)
+    marks = Marks("stream" if stream else "method", raises=tuple(raises), oneway=oneway)
     return endpoint_of(
         read_function(function, function.__name__, marks, Scope({})), wire_name, Definitions()
     )
@@ -110,9 +117,17 @@ def _unsupported(exc: UnsupportedType, rule: Rule, site: Site, what: str) -> Dec
     return site.error(rule, f"{place}: {exc.problem}", exc.fix[:1].upper() + exc.fix[1:])
 
 
+def _carried(parameter: ReadParameter) -> ReadParameter:
+    """Let an upload stand among the arguments as whatever refers to it there."""
+    return attrs.evolve(parameter, annotation=Json) if parameter.is_upload else parameter
+
+
 def _argument(parameter: ReadParameter, site: Site, definitions: Definitions) -> ArgumentSpec:
-    what = f"parameter {parameter.name!r}"
+    part = "an item of " if parameter.is_upload else ""
+    what = f"{part}parameter {parameter.name!r}"
     type_ = described(parameter.annotation, definitions, site, what)
+    if parameter.is_upload:
+        return ArgumentSpec(parameter.name, type_, parameter.role, upload=True)
     if not parameter.has_default:
         return ArgumentSpec(parameter.name, type_, parameter.role)
     if parameter.default is not OMIT:
@@ -147,6 +162,13 @@ def _error(cls: type[ApplicationError], site: Site, definitions: Definitions) ->
 
 
 def _check_oneway(spec: MethodSpec, site: Site) -> None:
+    for each in spec.arguments:
+        if each.upload:
+            raise site.error(
+                Rule.ONEWAY_UPLOAD,
+                f"the upload {each.name!r} ends with its call, and a one-way call ends at once",
+                "Leave out oneway=True, or take a list",
+            )
     if spec.result != Scalar("none") or spec.raises:
         raise site.error(
             Rule.ONEWAY_ANSWERS,

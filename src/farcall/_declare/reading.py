@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from inspect import Parameter as Declared
-from typing import Any, Final, get_origin
+from typing import Any, Final
 
 import attrs
 
 from farcall._contract.spec import Role
 from farcall._declare.annotations import Scope
-from farcall._declare.marks import Marks, not_yet
+from farcall._declare.items import UPLOADS, is_iterator, item_type
+from farcall._declare.marks import Marks
 from farcall._declare.rules import Rule
 from farcall._declare.sites import Site, site_of_function
 from farcall._declare.status import STATUS, StatusParameter, is_status, read_status
@@ -22,7 +23,6 @@ _ROLES: Final[dict[Any, Role]] = {
     Declared.POSITIONAL_OR_KEYWORD: "either",
     Declared.KEYWORD_ONLY: "keyword",
 }
-_STREAMS = (AsyncIterable, AsyncIterator, AsyncGenerator)
 
 
 @attrs.frozen(eq=False)
@@ -32,7 +32,9 @@ class ReadParameter:
     name: str
     role: Role
     annotation: Any
+    """Its type; of an upload, that of one item."""
     default: object = Declared.empty
+    is_upload: bool = False
 
     @property
     def has_default(self) -> bool:
@@ -53,6 +55,7 @@ class Reading:
     marks: Marks
     parameters: tuple[ReadParameter, ...]
     result: Any
+    """What is returned; of a stream, one item."""
     is_async: bool
     doc: str | None
     status: StatusParameter | None = None
@@ -62,6 +65,11 @@ class Reading:
     def chosen_name(self) -> str | None:
         """The whole name on the wire that its declaration asks for; None for the usual one."""
         return self.marks.name
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it answers with items, one after the other."""
+        return self.marks.kind == "stream"
 
 
 def read_function(
@@ -106,7 +114,9 @@ class _Reader:
     site: Site
 
     def read(self, attribute: str, marks: Marks, *, has_self: bool) -> Reading:
-        self._refuse_generator()
+        is_stream = marks.kind == "stream"
+        if not is_stream:
+            self._refuse_generator()
         signature = inspect.signature(self.function)
         declared = list(signature.parameters.values())
         parameters = [
@@ -119,19 +129,21 @@ class _Reader:
             self.site,
             marks,
             tuple(self._parameter(*pair) for pair in parameters if pair not in statuses),
-            self._result(signature.return_annotation),
-            is_async(self.function),
+            self._result(signature.return_annotation, is_stream),
+            is_stream or is_async(self.function),
             inspect.cleandoc(self.function.__doc__) if self.function.__doc__ else None,
             self._status(statuses, marks),
         )
 
     def _refuse_generator(self) -> None:
         function = inspect.unwrap(self.function)
-        if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
-            raise self._generator("it yields")
+        if inspect.isasyncgenfunction(function):
+            raise self._generator("it yields", "Decorate it with @stream, or return a list")
+        if inspect.isgeneratorfunction(function):
+            fix = "Make it async and decorate it with @stream, or return a list"
+            raise self._generator("it yields", fix)
 
-    def _generator(self, problem: str) -> DeclarationError:
-        fix = "Return a list, or emit the values on a Signal"
+    def _generator(self, problem: str, fix: str) -> DeclarationError:
         return self.site.error(Rule.GENERATOR, f"{problem}, and an endpoint returns once", fix)
 
     def _without_self(self, declared: Sequence[Declared]) -> Sequence[Declared]:
@@ -151,8 +163,8 @@ class _Reader:
                 declared,
                 annotation,
                 self.site,
+                marks,
                 is_async=is_async(self.function),
-                oneway=marks.oneway,
             )
             for declared, annotation in found
         ]
@@ -165,9 +177,25 @@ class _Reader:
         return self._resolved(declared.annotation, what, f"`{declared.name}: {example}`")
 
     def _parameter(self, declared: Declared, annotation: Any) -> ReadParameter:
-        if (get_origin(annotation) or annotation) in _STREAMS:
-            raise not_yet(self.site, Rule.UPLOAD_LATER)
+        if is_iterator(annotation, UPLOADS):
+            return self._upload(declared, annotation)
         return ReadParameter(declared.name, _ROLES[declared.kind], annotation, declared.default)
+
+    def _upload(self, declared: Declared, annotation: Any) -> ReadParameter:
+        item = item_type(annotation)
+        if item is None:
+            raise self.site.error(
+                Rule.NO_ITEM_TYPE,
+                f"nothing says which items the upload {declared.name!r} has",
+                f"Write `{declared.name}: AsyncIterable[str]`, with their type",
+            )
+        if declared.default is not Declared.empty:
+            raise self.site.error(
+                Rule.UPLOAD_DEFAULT,
+                f"the upload {declared.name!r} has a default, and callers always send one",
+                "Leave the default out; callers without items pass an iterable that has none",
+            )
+        return ReadParameter(declared.name, _ROLES[declared.kind], item, is_upload=True)
 
     def _check_kind(self, declared: Declared) -> None:
         if declared.kind not in _ROLES:
@@ -177,11 +205,25 @@ class _Reader:
                 f"Take one list or dict instead, as in `{declared.name}: {_collection(declared)}`",
             )
 
-    def _result(self, annotation: object) -> Any:
+    def _result(self, annotation: object, is_stream: bool) -> Any:
+        if is_stream:
+            return self._item(annotation)
         resolved = self._resolved(annotation, "the result", "`-> None` or `-> str`")
-        if (get_origin(resolved) or resolved) in _STREAMS:
-            raise self._generator("its result is an async iterator")
+        if is_iterator(resolved):
+            fix = "Write an async generator and decorate it with @stream, or return a list"
+            raise self._generator("its result is an async iterator", fix)
         return resolved
+
+    def _item(self, annotation: object) -> Any:
+        resolved = self._resolved(annotation, "the result", "`-> AsyncIterator[str]`")
+        item = item_type(resolved)
+        if item is None:
+            raise self.site.error(
+                Rule.NO_ITEM_TYPE,
+                "nothing says which items the stream has",
+                "Write `-> AsyncIterator[str]`, with their type",
+            )
+        return item
 
     def _resolved(self, annotation: object, what: str, example: str) -> Any:
         if annotation is inspect.Signature.empty:

@@ -8,6 +8,7 @@ from typing import Any, get_args, get_origin
 import attrs
 import trio
 
+from farcall._declare.marks import Marks
 from farcall._declare.rules import Rule
 from farcall._declare.sites import Site
 
@@ -31,7 +32,7 @@ def is_status(declared: Parameter, annotation: object) -> bool:
 
 
 def read_status(
-    declared: Parameter, annotation: object, site: Site, *, is_async: bool, oneway: bool
+    declared: Parameter, annotation: object, site: Site, marks: Marks, *, is_async: bool
 ) -> StatusParameter:
     """Read the parameter.
 
@@ -39,13 +40,13 @@ def read_status(
         declared: As it is written.
         annotation: Its type.
         site: Of the function.
+        marks: What its decorator said.
         is_async: Whether the function is.
-        oneway: Whether it is declared to send no answer.
 
     Raises:
         DeclarationError: Trio could not pass it, or no caller could be told.
     """
-    fault = _fault(declared, annotation, is_async=is_async, oneway=oneway)
+    fault = _fault(declared, annotation, marks, is_async=is_async)
     if fault is not None:
         raise site.error(Rule.BAD_TASK_STATUS, *fault)
     (value,) = get_args(annotation)
@@ -53,7 +54,7 @@ def read_status(
 
 
 def _fault(
-    declared: Parameter, annotation: object, *, is_async: bool, oneway: bool
+    declared: Parameter, annotation: object, marks: Marks, *, is_async: bool
 ) -> tuple[str, str] | None:
     """Give what is wrong, and what to write instead."""
     if declared.name != STATUS:
@@ -81,9 +82,11 @@ def _fault(
             f"the default of {STATUS} has no started()",
             "Write `= trio.TASK_STATUS_IGNORED`, or no default",
         )
+    if marks.kind == "stream":
+        return "a stream is started by its block, and not by a nursery", f"Leave out {STATUS}"
     if not is_async:
         return "a remote task runs until it ends, and this is a plain def", "Make it async def"
-    if oneway:
+    if marks.oneway:
         return "a one-way method sends no answer, so nobody is told", "Leave out oneway=True"
     return None
 

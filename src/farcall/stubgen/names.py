@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from farcall._contract.spec import RecordSpec, ServiceSpec
 
 _HOMES: Mapping[str, tuple[str, ...]] = {
-    "collections.abc": ("Mapping", "Sequence"),
+    "collections.abc": ("AsyncIterable", "AsyncIterator", "Mapping", "Sequence"),
+    "contextlib": ("AbstractAsyncContextManager",),
     "dataclasses": ("dataclass", "field"),
     "datetime": ("date", "datetime", "time", "timedelta"),
     "decimal": ("Decimal",),

@@ -1,4 +1,4 @@
-"""Write the class that stands for the service: an async method for each endpoint."""
+"""Write the class that stands for the service: a method for each endpoint."""
 
 from __future__ import annotations
 
@@ -54,10 +54,12 @@ def _signal(spec: SignalSpec, names: Names) -> str:
 
 
 def _method(spec: MethodSpec, names: Names) -> str:
-    decorator = call(f"@{names.module('farcall')}.endpoint", _options(spec, names))
+    kind = "stream_endpoint" if spec.stream else "endpoint"
+    decorator = call(f"@{names.module('farcall')}.{kind}", _options(spec, names))
     parameters = Brackets("(", tuple(_parameters(spec, names)), ")", breaks_first=True)
-    result = annotation(spec.result, names)
-    signature = joined(f"async def {spec.name}", parameters, " -> ", result, ":")
+    result = _stream(spec, names) if spec.stream else annotation(spec.result, names)
+    define = "def" if spec.stream else "async def"
+    signature = joined(f"{define} {spec.name}", parameters, " -> ", result, ":")
     return "\n".join(
         [
             statement(decorator, INDENT),
@@ -66,6 +68,11 @@ def _method(spec: MethodSpec, names: Names) -> str:
             " " * 2 * INDENT + "raise NotImplementedError",
         ]
     )
+
+
+def _stream(spec: MethodSpec, names: Names) -> Layout:
+    items = subscript(names.standard("AsyncIterator"), [inner_annotation(spec.result, names)])
+    return subscript(names.standard("AbstractAsyncContextManager"), [items])
 
 
 def _options(spec: MethodSpec, names: Names) -> Iterator[Layout]:
@@ -110,11 +117,17 @@ def _receiver(spec: MethodSpec) -> str:
 
 
 def _parameter(spec: ArgumentSpec, names: Names) -> Layout:
+    typed = joined(f"{spec.name}: ", _argument_type(spec, names))
     if spec.default is None:
-        return joined(f"{spec.name}: ", inner_annotation(spec.type, names))
+        return typed
     source = spec.default.source
     if source is None or is_mutable(source):
         default: Layout = f"{names.module('farcall')}.OMIT"
     else:
         default = expression(source, names)
-    return joined(f"{spec.name}: ", inner_annotation(spec.type, names), " = ", default)
+    return joined(typed, " = ", default)
+
+
+def _argument_type(spec: ArgumentSpec, names: Names) -> Layout:
+    written = inner_annotation(spec.type, names)
+    return subscript(names.standard("AsyncIterable"), [written]) if spec.upload else written

@@ -1,4 +1,4 @@
-"""Uploads are not there yet."""
+"""So are the items of an upload."""
 
 from collections.abc import AsyncIterable
 
@@ -7,5 +7,5 @@ from farcall import service
 
 @service
 class Market:
-    async def place(self, orders: AsyncIterable[str]) -> int:
+    async def place(self, orders: AsyncIterable[slice]) -> int:
         return 0

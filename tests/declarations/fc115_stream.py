@@ -1,12 +1,13 @@
-"""Streams are not there yet."""
+"""A stream is an endpoint, and `@stream` has its options."""
 
 from collections.abc import AsyncIterator
 
-from farcall import service, stream
+from farcall import method, service, stream
 
 
 @service
 class Market:
+    @method(name="candles")
     @stream
     async def history(self, symbol: str) -> AsyncIterator[float]:
         yield 1.0

@@ -1,0 +1,142 @@
+"""`@stream`: an async generator as an endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+from inspect import isasyncgenfunction, unwrap
+from types import FunctionType
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
+
+from farcall._declare.marks import (
+    Marks,
+    check_unmarked,
+    errors_listed,
+    leave,
+    marks_of,
+    site_to_mark,
+)
+from farcall._declare.rules import Rule
+from farcall._declare.scoped import scoped
+from farcall._declare.sites import Site
+from farcall.errors import ApplicationError, DeclarationError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class StreamDecorator(Protocol):
+    """What `stream` with options gives."""
+
+    def __call__(
+        self, function: Callable[P, AsyncIterable[T]], /
+    ) -> Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]]:
+        """Decorate an async generator."""
+        ...
+
+
+@overload
+def stream(
+    function: Callable[P, AsyncIterable[T]], /
+) -> Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]]: ...
+@overload
+def stream(
+    *, name: str | None = None, raises: Iterable[type[ApplicationError]] = ()
+) -> StreamDecorator: ...
+def stream(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    raises: Iterable[type[ApplicationError]] = (),
+    **options: object,
+) -> Any:
+    """Make an async generator an endpoint whose items cross one by one, as the caller reads them.
+
+    Args:
+        function: The async generator, where the decorator is used without parentheses.
+        name: The whole name on the wire, in place of ``Service.member``.
+        raises: The errors that cross the wire as themselves, with their fields.
+
+    Returns:
+        A function that returns an async context manager of an async iterator, as it does for
+        callers far away; or a decorator that returns it. The generator is its ``__wrapped__``.
+
+    Raises:
+        DeclarationError: it is no async generator, or an option is wrong.
+
+    Cancellation:
+        Leaving the ``async with`` block ends the generator: its ``finally`` has run by then.
+    """
+
+    def mark(function: Callable[..., Any]) -> Any:
+        site = site_to_mark(function, "@stream")
+        check_unmarked(function, site, "stream")
+        _check_generator(function, site)
+        _check_options(options, site)
+        marks = Marks("stream", name, errors_listed(site, raises))
+        return leave(scoped(function), site, marks)
+
+    return mark if function is None else mark(function)
+
+
+def _check_generator(function: Callable[..., Any], site: Site) -> None:
+    if isasyncgenfunction(function):
+        return
+    if isasyncgenfunction(unwrap(function)):
+        raise _hidden(site)
+    raise site.error(
+        Rule.NO_STREAM,
+        "@stream is for async generators, and it is none",
+        "Write an async def that yields the items, or leave out @stream",
+    )
+
+
+_NO_OPTIONS = {
+    "oneway": "a stream is all answer, and a one-way call has none",
+    "thread": "an async generator runs in no worker thread",
+    "ordered": "only calls can run one at a time, and streams run as long as they are read",
+    "idempotent": "a stream that breaks off is not begun again",
+}
+
+
+def _check_options(options: Iterable[str], site: Site) -> None:
+    for option in options:
+        if option not in _NO_OPTIONS:
+            raise TypeError(f"stream() got an unexpected keyword argument {option!r}")
+        problem = f"@stream takes no {option}=: {_NO_OPTIONS[option]}"
+        raise site.error(Rule.STREAM_OPTION, problem, f"Leave out {option}=")
+
+
+def is_stream(function: FunctionType) -> bool:
+    """Say whether a function is what `stream` has made, and not something put on top of that."""
+    marks = marks_of(function)
+    if marks is None or marks.kind != "stream":
+        return False
+    # Whatever wraps the function has a copy of its marks.
+    return marks_of(getattr(function, "__wrapped__", None)) is None
+
+
+def check_stream(function: FunctionType, site: Site) -> None:
+    """Refuse a member that goes by the marks of a stream, its own or inherited, and is none.
+
+    Raises:
+        DeclarationError: it is not what `stream` has made.
+    """
+    if is_stream(function):
+        return
+    if marks_of(function) is not None:
+        raise _hidden(site)
+    raise site.error(
+        Rule.NO_STREAM,
+        "it overrides a stream, and is none",
+        "Write an async generator and decorate it with @stream",
+    )
+
+
+def _hidden(site: Site) -> DeclarationError:
+    return site.error(
+        Rule.NO_STREAM,
+        "another decorator stands between @stream and the server, which drives the generator",
+        "Decorate it with @stream alone; interceptors=[...] see streams as they see calls",
+    )

@@ -1,0 +1,146 @@
+"""Streams and uploads on proxies: of a stub, and typed by the service class."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import AbstractAsyncContextManager
+
+import attrs
+import pytest
+
+import farcall
+from farcall import ApplicationError, Proxy, endpoint, service, stream, stream_endpoint
+from farcall._declare import service_of
+from farcall.testing import open_pair
+
+
+@attrs.define
+class Closed(ApplicationError):
+    symbol: str
+
+
+@attrs.frozen
+class Quote:
+    symbol: str
+    price: float = 1.0
+
+
+@service
+class Market:
+    def __init__(self) -> None:
+        self.has_ended = False
+
+    @stream(raises=[Closed])
+    async def history(self, symbol: str, count: int = 2) -> AsyncIterator[Quote]:
+        """Tell the prices of old."""
+        try:
+            for number in range(count):
+                yield Quote(symbol, number)
+            raise Closed(symbol)
+        finally:
+            self.has_ended = True
+
+    async def place(self, orders: AsyncIterable[Quote], *, at: str) -> str:
+        symbols = [order.symbol async for order in orders]
+        return f"{'+'.join(symbols)} {at}"
+
+    @stream
+    async def doubled(self, numbers: AsyncIterable[int]) -> AsyncIterator[int]:
+        async for number in numbers:
+            yield 2 * number
+
+
+class MarketStub(Proxy, service="Market", contract=service_of(Market).digest):
+    @stream_endpoint("Market.history", raises=[Closed])
+    def history(
+        self, symbol: str, count: int = 2
+    ) -> AbstractAsyncContextManager[AsyncIterator[Quote]]:
+        """Tell the prices of old."""
+        raise NotImplementedError
+
+    @endpoint("Market.place")
+    async def place(self, orders: AsyncIterable[Quote], *, at: str) -> str:
+        raise NotImplementedError
+
+    @stream_endpoint("Market.doubled")
+    def doubled(
+        self, numbers: AsyncIterable[int]
+    ) -> AbstractAsyncContextManager[AsyncIterator[int]]:
+        raise NotImplementedError
+
+
+PROXIES = [Market, MarketStub]
+
+either = pytest.mark.parametrize("proxy", PROXIES)
+
+
+async def orders() -> AsyncIterator[Quote]:
+    for symbol in ("A", "B"):
+        yield Quote(symbol)
+
+
+async def numbers() -> AsyncIterator[int]:
+    yield 1
+    yield 2
+
+
+@either
+async def test_stream(proxy: type[Market] | type[MarketStub]) -> None:
+    """Items arrive as what they are, and a declared error after them as itself."""
+    seen = list[Quote]()
+    async with open_pair(Market(), proxy) as (market, _):
+        with pytest.raises(Closed) as caught:  # noqa: PT012 - a block is what is tested
+            async with market.history("ACME") as quotes:
+                async for quote in quotes:
+                    seen.append(quote)
+
+    assert seen == [Quote("ACME", 0), Quote("ACME", 1)]
+    assert caught.value.symbol == "ACME"
+
+
+@either
+async def test_early_exit(proxy: type[Market] | type[MarketStub]) -> None:
+    """The generator over there has ended when the block here has."""
+    service = Market()
+    async with open_pair(service, proxy) as (market, _):
+        async with market.history("ACME", count=1_000_000) as quotes:
+            await anext(quotes)
+
+        assert service.has_ended
+
+
+@either
+async def test_upload(proxy: type[Market] | type[MarketStub]) -> None:
+    """An upload goes beside ordinary arguments."""
+    async with open_pair(Market(), proxy) as (market, _):
+        assert await market.place(orders(), at="noon") == "A+B noon"
+
+
+@either
+async def test_both_ways(proxy: type[Market] | type[MarketStub]) -> None:
+    """A stream may take an upload."""
+    async with (
+        open_pair(Market(), proxy) as (market, _),
+        market.doubled(numbers()) as doubled,
+    ):
+        assert [number async for number in doubled] == [2, 4]
+
+
+@either
+async def test_what_is_known_of_a_stream(proxy: type[Market] | type[MarketStub]) -> None:
+    """The method of a proxy has name and docstring of the service's."""
+    async with open_pair(Market(), proxy) as (market, _):
+        assert market.history.__name__ == "history"
+        assert market.history.__doc__ == "Tell the prices of old."
+
+
+@either
+async def test_wrong_arguments(proxy: type[Market] | type[MarketStub]) -> None:
+    """A wrong call of a stream is one here, as in local code."""
+    async with open_pair(Market(), proxy) as (market, _):
+        with pytest.raises(TypeError, match="symbol"):
+            async with market.history():  # type: ignore[call-arg]
+                pass
+        with pytest.raises(farcall.EncodeError, match="symbol"):
+            async with market.history(7):  # type: ignore[arg-type]
+                pass
