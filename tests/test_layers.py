@@ -23,10 +23,8 @@ LAYERS = (
     {"_transport", "_memory", "_http", "_websocket"},
     {"_connection"},
     {"_failures", "_proxy", "_endpoints"},
-    {
-        *("_call", "_call_stream", "_publish", "_receive_uploads", "_send_uploads", "_subscribe"),
-        "_task_status",
-    },
+    {"_call", "_publish", "_subscribe"},
+    {"_items", "_send_uploads", "_receive_uploads", "_call_stream", "_task_status"},
     {"_caller", "_serving", "_serve_stream", "_serve_task", "_dispatch"},
     {"_peer"},
     {"_host", "_session"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from farcall._connection.link import Link
 from farcall._connection.pending import PendingStream, RemoteFailure
 from farcall._declare import Method
 from farcall._failures import error_of
+from farcall._items import item_codec
 from farcall._protocol.credit import DEFAULT_WINDOW
 from farcall._send_uploads import open_uploads
 from farcall._streams import Inbox
@@ -28,16 +29,21 @@ class Download:
 
     name: str
     """The wire name."""
-    item: Codec[Any]
+    codec: Codec[Any]
     method: Method | None = None
     """The declared one, whose errors arrive as themselves."""
 
-    def read(self, text: bytes) -> Any:
-        """Read an item."""
-        try:
-            return self.item.decode(text, unknown="ignore", at="item")
-        except Faults as faults:
-            raise InvalidResult(f"{self.name}: {faults}") from None
+    def reader(self, link: Link) -> Callable[[bytes], Any]:
+        """Make what reads an item."""
+        item = item_codec(link.protocol, self.codec)
+
+        def read(text: bytes) -> Any:
+            try:
+                return item.decode(text, unknown="ignore", at="item")
+            except Faults as faults:
+                raise InvalidResult(f"{self.name}: {faults}") from None
+
+        return read
 
     def error(self, error: Exception | None) -> Exception | None:
         """Make the exception to raise for what the stream ended with."""
@@ -81,7 +87,7 @@ async def open_download(
         yield await _whole(link, download, params)
         return
     opened: list[PendingStream] = []
-    inbox = Inbox[Any](download.read, lambda size: link.consume(opened[0], size))
+    inbox = Inbox[Any](download.reader(link), lambda size: link.consume(opened[0], size))
     stream = link.open_stream(
         download.name,
         params,
@@ -110,7 +116,7 @@ async def _whole(link: Link, download: Download, params: bytes | None) -> AsyncI
     except RemoteFailure as failure:
         error = error_of(failure, download.method)
         raise error from error.__cause__
-    inbox = Inbox[Any](download.read, lambda _size: None)
+    inbox = Inbox[Any](download.reader(link), lambda _size: None)
     inbox.push(_parts(text, download.name))
     inbox.end()
     return inbox

@@ -23,6 +23,7 @@ from farcall._endpoints import Endpoints
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._nursery import open_owned_nursery
 from farcall._peer import Peer
+from farcall._protocol.binary import FEATURES
 from farcall._protocol.core import Protocol
 from farcall._protocol.messages import Hello
 from farcall._protocol.messages import Limits as PeerLimits
@@ -92,7 +93,7 @@ def _make_link(
     wanted: Mapping[str, str] = {} if proxy is None else contract_of(proxy)
     limits = options.limits
     told = PeerLimits(limits.messages_in_client().size, limits.calls, limits.subscriptions)
-    own = Hello(told, contracts={**wanted, **endpoints.contracts})
+    own = Hello(told, features=FEATURES, contracts={**wanted, **endpoints.contracts})
 
     def make_peer(link: Link) -> Peer:
         caller = LinkCaller(link, options.interceptors, options.contract, url)

@@ -21,6 +21,7 @@ from farcall._endpoints import Endpoints
 from farcall._limits import Limits
 from farcall._nursery import open_owned_nursery
 from farcall._peer import Peer
+from farcall._protocol.binary import FEATURES
 from farcall._protocol.core import Protocol
 from farcall._protocol.messages import Hello
 from farcall._protocol.messages import Limits as PeerLimits
@@ -115,7 +116,7 @@ class Host:
     def _make_link(self, transport: Transport, endpoints: Endpoints) -> Link:
         limits = self._limits
         told = PeerLimits(limits.messages_in_server().size, limits.calls, limits.subscriptions)
-        own = Hello(told, contracts=endpoints.contracts)
+        own = Hello(told, features=FEATURES, contracts=endpoints.contracts)
 
         def make_peer(link: Link) -> Peer:
             caller = LinkCaller(link, self._serving.interceptors, "warn", link.endpoint.peer)

@@ -186,7 +186,7 @@ class MemoryTransport:
 
     async def send(self, frames: Sequence[bytes]) -> None:
         """Send text messages; see `Transport.send`."""
-        await self._send([_Frame(frame) for frame in frames])
+        await self._send([_Frame(frame, is_text=not frame.startswith(b"\0")) for frame in frames])
 
     async def ping(self, payload: bytes) -> None:
         """Send a ping; see `Transport.ping`."""

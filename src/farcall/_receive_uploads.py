@@ -13,6 +13,7 @@ from farcall._connection.link import Link
 from farcall._connection.pending import RemoteFailure
 from farcall._connection.uploads import UploadReader
 from farcall._failures import error_of
+from farcall._items import item_codec
 from farcall._protocol.uploads import IncomingUpload
 from farcall._streams import Inbox
 
@@ -89,9 +90,11 @@ class ReceivedUploads:
         return inbox
 
     def _inbox(self, path: str, codec: Codec[Any], on_read: Callable[[int], None]) -> Inbox[Any]:
+        item = item_codec(self._link.protocol, codec)
+
         def read(text: bytes) -> Any:
             try:
-                return codec.decode(text, unknown="refuse", at=path)
+                return item.decode(text, unknown="refuse", at=path)
             except Faults as faults:
                 raise self._refuse(faults) from None
 

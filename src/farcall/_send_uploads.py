@@ -15,12 +15,12 @@ import attrs
 import msgspec
 import trio
 
-from farcall._codec import Codec
 from farcall._connection.item_queue import ItemQueue
 from farcall._connection.link import Link
 from farcall._declare import Method
+from farcall._items import ItemCodec, item_codec
 from farcall._nursery import open_owned_nursery
-from farcall._protocol.messages import Error, Items, Message, UploadEnd
+from farcall._protocol.messages import BinaryItems, Error, Items, Message, UploadEnd
 from farcall._protocol.uploads import OutgoingUpload
 from farcall.errors import EncodeError, ErrorCode, RpcError
 
@@ -32,7 +32,7 @@ class Sending:
     link: Link
     upload: OutgoingUpload
     queue: ItemQueue
-    codec: Codec[Any]
+    item: ItemCodec[Any]
     path: str
 
     async def run(self, source: AsyncIterable[Any], fail: Callable[[Exception], None]) -> None:
@@ -59,8 +59,9 @@ class Sending:
 
     async def _put(self, value: Any, place: int) -> bool:
         """Send a value, and tell whether anybody will take another one."""
-        text = self.codec.encode(value, at=f"{self.path}[{place}]")
-        self.link.protocol.check_size(Items(self.upload.id, place, [text], is_upload=True))
+        text = self.item.encode(value, f"{self.path}[{place}]")
+        make = BinaryItems if self.item.is_binary else Items
+        self.link.protocol.check_size(make(self.upload.id, place, [text], is_upload=True))
         await self.queue.outbox.put(text)
         return not self.queue.outbox.is_closed
 
@@ -135,13 +136,14 @@ async def _first_failure() -> AsyncIterator[tuple[trio.Nursery, Callable[[Except
 
 def _open(link: Link, method: Method, name: str) -> Sending:
     upload = link.protocol.uploads.send()
+    item = item_codec(link.protocol, method.uploads[name])
 
     def items(values: Sequence[bytes]) -> Message:
-        return link.protocol.upload_items(upload, values)
+        return link.protocol.upload_items(upload, values, is_binary=item.is_binary)
 
     queue = ItemQueue(upload.credit, items, link.put_stream)
     link.uploads.send(upload, queue)
-    return Sending(link, upload, queue, method.uploads[name], f"params.{name}")
+    return Sending(link, upload, queue, item, f"params.{name}")
 
 
 def _name(upload: OutgoingUpload) -> str:

@@ -13,7 +13,8 @@ from farcall._call import Connection
 from farcall._connection.item_queue import ItemQueue
 from farcall._connection.link import Link
 from farcall._endpoints import Endpoint
-from farcall._protocol.messages import MESSAGES, Items, Message
+from farcall._items import item_codec
+from farcall._protocol.messages import MESSAGES, BinaryItems, Items, Message
 from farcall._protocol.state import IncomingCall
 from farcall._serving import Deadline, ServedCall
 from farcall.errors import EncodeError, ErrorCode, ReplyTooLarge
@@ -42,6 +43,7 @@ class ServedStream(ServedCall):
         self._call = call
         self._collected: list[bytes] | None = None
         self._size = 0
+        self._item = item_codec(link.protocol, endpoint.method.result)
 
     def cancel(self, reason: str) -> None:
         """Cancel the generator, and send nothing of what it has given and nobody will read."""
@@ -62,10 +64,7 @@ class ServedStream(ServedCall):
         with self._guard():
             async with aclosing(generator):
                 async for value in generator:
-                    await put(self._item(value))
-
-    def _item(self, value: Any) -> bytes:
-        return self.endpoint.method.result.encode(value, at="item")
+                    await put(self._item.encode(value, "item"))
 
     def _begin(self) -> Callable[[bytes], Awaitable[None]]:
         if not self._link.protocol.is_greeted:
@@ -80,7 +79,8 @@ class ServedStream(ServedCall):
     async def _put(self, text: bytes) -> None:
         assert self.queue is not None
         try:
-            self._link.protocol.check_size(Items(self._call.id, self._call.seq, [text]))
+            make = BinaryItems if self._item.is_binary else Items
+            self._link.protocol.check_size(make(self._call.id, self._call.seq, [text]))
         except EncodeError:
             raise self._too_large(len(text)) from None
         await self.queue.outbox.put(text)
@@ -101,7 +101,7 @@ class ServedStream(ServedCall):
         return refusal
 
     def _items(self, values: Sequence[bytes]) -> Message:
-        return self._link.protocol.items(self._call, values)
+        return self._link.protocol.items(self._call, values, is_binary=self._item.is_binary)
 
     def _encode(self, value: Any) -> bytes:  # noqa: ARG002 - there is none
         return (

@@ -96,7 +96,9 @@ class Transport(Protocol):
         ...
 
     async def send(self, frames: Sequence[bytes]) -> None:
-        """Send each of `frames` as one text message, all of them in one write where it can be.
+        """Send each of `frames` as one message, all of them in one write where it can be.
+
+        They are text, but for those that begin with a NUL byte, as no JSON does: these are binary.
 
         Called by one task at a time. Cancelled before it begins, it sends nothing; once begun it
         sends all of them, whatever is cancelled: the link is never left in the middle of a frame.

@@ -12,6 +12,7 @@ from farcall._codec.passes import Passes
 from farcall._codec.shape import Shape
 from farcall._codec.text import decoded, encoded
 from farcall._contract.definitions import Definitions
+from farcall._contract.spec import Scalar
 from farcall._contract.types import describe
 
 T = TypeVar("T")
@@ -29,6 +30,11 @@ class Codec(Generic[T]):
         self._definitions = Definitions()
         self._spec = describe(annotation, self._definitions)
         self._shapes: dict[tuple[Unknown, bool], Shape] = {}
+
+    @property
+    def is_bytes(self) -> bool:
+        """Whether its values are bytes, which need not be JSON to cross."""
+        return self._spec == Scalar("bytes")
 
     def encode(self, value: T, *, at: str = "value") -> bytes:
         """Write a value.

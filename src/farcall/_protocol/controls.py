@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Raw, UnsetType
 
 from farcall._protocol.answers import read_error
+from farcall._protocol.binary import read_binary
 from farcall._protocol.conversation import Conversation, shown, violation
 from farcall._protocol.credit import ReceiveCredit
 from farcall._protocol.events import (
@@ -86,27 +87,50 @@ def _started(talk: Conversation, params: bytes | None) -> ProtocolEvent | None:
 def _items(talk: Conversation, params: bytes | None) -> ProtocolEvent | None:
     read = read_shape(ItemsShape, params)
     if not isinstance(read.upload, UnsetType):
-        return _upload_items(talk, read.upload, read)
-    id = _id(read.id)
+        values = [bytes(value) for value in read.values]
+        return _upload_items(talk, bytes(read.upload), read.seq, values)
+    values = [bytes(value) for value in read.values]
+    return _call_items(talk, _id(read.id), read.seq, values, read.cursor, read.missed)
+
+
+def read_binary_items(talk: Conversation, frame: bytes) -> ProtocolEvent | None:
+    """Read a frame of items that are bytes; what is said of it holds as for ``rpc.items``."""
+    try:
+        read = read_binary(frame)
+        if not isinstance(read.upload, UnsetType):
+            return _upload_items(talk, bytes(read.upload), read.seq, read.values)
+        return _call_items(talk, _id(read.id), read.seq, read.values, None, 0)
+    except UnreadableText as error:
+        return violation(str(error))
+
+
+def _call_items(
+    talk: Conversation,
+    id: RequestId,
+    seq: int,
+    values: Sequence[bytes],
+    cursor: str | None,
+    missed: int | None,
+) -> ProtocolEvent | None:
     call = _stream_call(talk, id)
     if call is None or not call.can(Step.ITEMS):
         return violation(f"rpc.items for id {shown(id.decode())}")
-    values = [bytes(value) for value in read.values]
     assert call.credit is not None
-    problem = _fault_of_items(call, call.credit, read.seq, values)
+    problem = _fault_of_items(call, call.credit, seq, values)
     if problem is not None:
         return violation(problem)
     if call.stage is Stage.ABANDONED:
         return None
-    return ItemsReceived(call, values, read.cursor, read.missed)
+    return ItemsReceived(call, values, cursor, missed)
 
 
-def _upload_items(talk: Conversation, id: Raw, read: ItemsShape) -> ProtocolEvent | None:
-    upload = talk.uploads.incoming.get(bytes(id))
+def _upload_items(
+    talk: Conversation, id: RequestId, seq: int, values: Sequence[bytes]
+) -> ProtocolEvent | None:
+    upload = talk.uploads.incoming.get(id)
     if upload is None:  # its call has been answered while they were on their way
         return None
-    values = [bytes(value) for value in read.values]
-    problem = _fault_of_items(upload, upload.credit, read.seq, values)
+    problem = _fault_of_items(upload, upload.credit, seq, values)
     return UploadItems(upload, values) if problem is None else violation(problem)
 
 

@@ -54,6 +54,10 @@ class Conversation:
         self.batched -= batch.size
         return BatchReply(answers)
 
+    def has_feature(self, name: str) -> bool:
+        """Whether both sides have named a feature in their hello."""
+        return self.peer is not None and name in self.peer.features and name in self.own.features
+
 
 def shown(text: str) -> str:
     """Cut what a peer wrote down to what belongs into a log line, or a Close frame."""

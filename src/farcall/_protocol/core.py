@@ -21,6 +21,7 @@ from farcall._protocol.conversation import Conversation
 from farcall._protocol.credit import DEFAULT_WINDOW, SendCredit, Window
 from farcall._protocol.events import ProtocolEvent, Violation
 from farcall._protocol.messages import (
+    BinaryItems,
     Cancel,
     Credit,
     Error,
@@ -101,6 +102,10 @@ class Protocol:
         """The largest message that the peer takes, in bytes."""
         return DEFAULT_MESSAGE_OUT if self.peer is None else self.peer.limits.message
 
+    def has_feature(self, name: str) -> bool:
+        """Whether both sides have named a feature in their hello."""
+        return self._talk.has_feature(name)
+
     # Reading
 
     def receive(self, frame: str | bytes) -> list[ProtocolEvent]:
@@ -177,7 +182,7 @@ class Protocol:
         if size > self.message_limit:
             problem = f"the message has {size} bytes; the peer takes {self.message_limit}"
             raise EncodeError(f"{problem} (its limit message)")
-        if _is_too_deep(parts):
+        if not isinstance(message, BinaryItems) and _is_too_deep(parts):
             raise EncodeError(f"the message nests deeper than {MAX_DEPTH} levels (the limit depth)")
 
     def withdraw(self, call: OutgoingCall) -> None:
@@ -257,14 +262,26 @@ class Protocol:
         *,
         cursor: str | None = None,
         missed: int | None = 0,
-    ) -> Items:
+        is_binary: bool = False,
+    ) -> Items | BinaryItems:
         """Send the next values of a stream; the caller has asked `send_credit` for room.
+
+        Args:
+            call: The stream.
+            values: As JSON texts.
+            cursor: Where the last of them stands in its signal.
+            missed: How many were dropped before the first; None when nobody knows.
+            is_binary: Whether the values are bytes as they are; both sides have the feature.
 
         Raises:
             EncodeError: the message would be larger, or deeper, than the peer takes.
         """
         call.move(Step.ITEMS)
-        message = Items(call.id, call.seq, values, cursor, missed)
+        message = (
+            BinaryItems(call.id, call.seq, values)
+            if is_binary
+            else Items(call.id, call.seq, values, cursor, missed)
+        )
         self.check_size(message)
         self.send_credit(call).spend(len(values), sum(map(len, values)))
         call.seq += len(values)
@@ -277,9 +294,12 @@ class Protocol:
         """The uploads that are open, in both directions."""
         return self._talk.uploads
 
-    def upload_items(self, upload: OutgoingUpload, values: Sequence[bytes]) -> Items:
+    def upload_items(
+        self, upload: OutgoingUpload, values: Sequence[bytes], *, is_binary: bool = False
+    ) -> Items | BinaryItems:
         """Send the next values of an upload; under the rules of `items`."""
-        message = Items(upload.id, upload.seq, values, is_upload=True)
+        make = BinaryItems if is_binary else Items
+        message = make(upload.id, upload.seq, values, is_upload=True)
         self.check_size(message)
         upload.credit.spend(len(values), sum(map(len, values)))
         upload.seq += len(values)
@@ -337,4 +357,8 @@ def _is_too_deep(parts: Iterable[bytes]) -> bool:
 
 
 def _is_alone(message: Message) -> bool:
-    return isinstance(message, Response) and message.is_alone
+    match message:
+        case Response(is_alone=is_alone):
+            return is_alone
+        case _:
+            return isinstance(message, BinaryItems)

@@ -225,6 +225,28 @@ class Items(Sized):
         return parts
 
 
+BINARY_MARK: Final = b"\0"
+"""How a frame begins that is binary: as no JSON text does."""
+HEAD_LENGTH: Final = 4
+"""Bytes that tell how long the head of a binary frame is."""
+
+
+@attrs.frozen
+class BinaryItems(Sized):
+    """Values of a stream, each the bytes that it is, in a frame of its own; see `Items`."""
+
+    id: RequestId
+    seq: int
+    values: Sequence[bytes]
+    is_upload: bool = False
+
+    def parts(self) -> list[bytes]:
+        sizes = ",".join(str(len(value)) for value in self.values).encode()
+        address = _address(self.id, self.is_upload)
+        head = b'{%b,"seq":%d,"sizes":[%b]}' % (address, self.seq, sizes)
+        return [BINARY_MARK, len(head).to_bytes(HEAD_LENGTH, "big"), head, *self.values]
+
+
 @attrs.frozen
 class Credit:
     """How much of a stream its receiver can take, as totals since its start."""
@@ -297,6 +319,7 @@ Message: TypeAlias = (
     | BatchReply
     | Started
     | Items
+    | BinaryItems
     | Credit
     | UploadEnd
     | Cancel

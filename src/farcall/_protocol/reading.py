@@ -12,7 +12,13 @@ import attrs
 from msgspec import Raw, UnsetType
 
 from farcall._protocol.answers import is_answer, read_answer, read_broken_answer
-from farcall._protocol.controls import CONTROLS, read_control, read_foreign_cancel
+from farcall._protocol.binary import FEATURE, is_binary
+from farcall._protocol.controls import (
+    CONTROLS,
+    read_binary_items,
+    read_control,
+    read_foreign_cancel,
+)
 from farcall._protocol.conversation import Conversation, shown, violation
 from farcall._protocol.credit import Window
 from farcall._protocol.events import (
@@ -70,6 +76,9 @@ _Events = Iterator[ProtocolEvent | None]
 
 
 def _frame(talk: Conversation, frame: str | bytes) -> _Events:
+    if isinstance(frame, bytes) and is_binary(frame) and talk.has_feature(FEATURE):
+        yield read_binary_items(talk, frame)
+        return
     try:
         parts = read_frame(frame)
     except UnreadableText as error:

@@ -87,12 +87,14 @@ class GuardedConnection(WebSocketConnection):
             await self._wire.finish()
 
     async def send_frames(self, frames: Sequence[bytes]) -> None:
-        """Send text messages in one piece, so that they can leave in one TCP segment.
+        """Send messages in one piece, so that they can leave in one TCP segment.
+
+        Each is text, but those that begin with a NUL byte, as no JSON does, are binary.
 
         Raises:
             ConnectionClosed: the link has ended, or ends.
         """
-        await self._send_events([TextMessage(frame.decode()) for frame in frames])
+        await self._send_events([_message(frame) for frame in frames])
 
     async def send_ping(self, payload: bytes) -> None:
         """Send a ping; trio-websocket's own `ping` also waits for the pong."""
@@ -200,3 +202,7 @@ class GuardedConnection(WebSocketConnection):
             self._be_patient(self._incomplete_seconds)
         elif is_watched and not self._assembly.is_incomplete:
             self._patience.deadline = float("inf")
+
+
+def _message(frame: bytes) -> TextMessage | BytesMessage:
+    return BytesMessage(frame) if frame.startswith(b"\0") else TextMessage(frame.decode())

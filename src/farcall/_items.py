@@ -1,0 +1,50 @@
+"""How the items of one stream cross: as JSON, or, where they are bytes, as they are."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar, cast
+
+import attrs
+
+from farcall._codec import Codec, Faults
+from farcall._codec.codec import Unknown
+from farcall._protocol.binary import FEATURE, Blob
+from farcall._protocol.core import Protocol
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class ItemCodec(Generic[T]):
+    """Carries the items of one stream over one connection."""
+
+    codec: Codec[T]
+    is_binary: bool
+    """Whether items are sent in binary frames; what comes may be either."""
+
+    def encode(self, value: T, at: str) -> bytes:
+        """Write an item.
+
+        Raises:
+            EncodeError: it is not of the type; names `at`.
+        """
+        if self.is_binary and isinstance(value, bytes):
+            return value
+        return self.codec.encode(value, at=at)
+
+    def decode(self, text: bytes, *, unknown: Unknown, at: str) -> T:
+        """Read an item.
+
+        Raises:
+            Faults: it is not of the type; names `at`.
+        """
+        if not isinstance(text, Blob):
+            return self.codec.decode(text, unknown=unknown, at=at)
+        if not self.codec.is_bytes:
+            raise Faults.one(at, "expected JSON, got a binary frame")
+        return cast("T", bytes(text))
+
+
+def item_codec(protocol: Protocol, codec: Codec[T]) -> ItemCodec[T]:
+    """Choose what both sides of a connection understand."""
+    return ItemCodec(codec, codec.is_bytes and protocol.has_feature(FEATURE))

@@ -1,0 +1,77 @@
+"""Items that are bytes, in binary frames: a quarter smaller than base64, and several times cheaper.
+
+Both sides name the feature ``binary`` in their hello. A frame of this kind begins with a NUL byte,
+which no JSON text does; then come four bytes with the length of a head (big-endian), the head, and
+the values one after another. The head is the JSON of ``rpc.items`` with ``sizes`` in place of
+``values``; what it says is under the same laws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
+from typing import Annotated, Final
+
+import attrs
+import msgspec
+from msgspec import Meta, Raw, UnsetType
+
+from farcall._protocol.messages import BINARY_MARK, HEAD_LENGTH
+from farcall._protocol.wire import UnreadableText, decode
+
+FEATURE: Final = "binary"
+FEATURES: Final = (FEATURE,)
+"""All that farcall speaks beyond version 1."""
+_HEAD_AT: Final = len(BINARY_MARK) + HEAD_LENGTH
+
+
+class Blob(bytes):
+    """A value as it came in a binary frame, which is not to be read as JSON."""
+
+    __slots__ = ()
+
+
+class _Head(msgspec.Struct, kw_only=True):
+    id: Raw | UnsetType = msgspec.UNSET
+    upload: Raw | UnsetType = msgspec.UNSET
+    seq: Annotated[int, Meta(ge=0, le=2**53)]
+    sizes: list[Annotated[int, Meta(ge=0, le=2**53)]]
+
+
+_head = msgspec.json.Decoder(_Head)
+
+
+@attrs.frozen
+class BinaryFrame:
+    """What a binary frame holds."""
+
+    id: Raw | UnsetType
+    upload: Raw | UnsetType
+    seq: int
+    values: Sequence[Blob]
+
+
+def is_binary(frame: str | bytes) -> bool:
+    """Tell such a frame from a text, whatever it holds otherwise."""
+    return isinstance(frame, bytes) and frame.startswith(BINARY_MARK)
+
+
+def read_binary(frame: bytes) -> BinaryFrame:
+    """Read a frame that `is_binary`.
+
+    Raises:
+        UnreadableText: its head is none, or the values are not as long as that says.
+    """
+    end = _HEAD_AT + int.from_bytes(frame[len(BINARY_MARK) : _HEAD_AT], "big")
+    if len(frame) < end:
+        raise UnreadableText("a binary frame that is shorter than its head")
+    head = decode(_head, frame[_HEAD_AT:end])
+    if sum(head.sizes) != len(frame) - end:
+        raise UnreadableText("a binary frame whose values are not as long as its head says")
+    return BinaryFrame(head.id, head.upload, head.seq, list(_cut(frame, end, head.sizes)))
+
+
+def _cut(frame: bytes, start: int, sizes: Sequence[int]) -> Iterator[Blob]:
+    view = memoryview(frame)
+    for begin, end in pairwise(accumulate(sizes, initial=start)):
+        yield Blob(view[begin:end])

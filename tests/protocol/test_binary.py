@@ -1,0 +1,130 @@
+"""Items that are bytes, in binary frames: the feature ``binary``."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from farcall._protocol.binary import FEATURES, Blob, is_binary, read_binary
+from farcall._protocol.events import ItemsReceived, ProtocolEvent, UploadItems, Violation
+from farcall._protocol.messages import BinaryItems, Request
+from farcall._protocol.wire import UnreadableText
+from farcall.errors import EncodeError
+from tests.protocol.pair import ProtocolPair, make_hello
+
+
+@pytest.fixture
+def pair() -> ProtocolPair:
+    """Two peers that both have the feature."""
+    return ProtocolPair.greeted(make_hello(features=FEATURES), make_hello(features=FEATURES))
+
+
+@given(values=st.lists(st.binary(max_size=50), max_size=5), seq=st.integers(0, 2**53))
+def test_values_come_out_as_they_went_in(values: list[bytes], seq: int) -> None:
+    """Whatever bytes they hold, JSON or not."""
+    frame = BinaryItems(b'"s1"', seq, values).render()
+
+    assert is_binary(frame)
+    read = read_binary(frame)
+    assert (bytes(read.id), read.seq, list(read.values)) == (b'"s1"', seq, values)  # type: ignore[arg-type]  # it has an id
+    assert all(type(value) is Blob for value in read.values)
+
+
+def test_a_frame_is_a_mark_a_length_a_head_and_the_values() -> None:
+    """As the protocol has it, byte for byte."""
+    frame = BinaryItems(b"7", 41, [b"\x00\xff", b"abc"]).render()
+
+    head = b'{"id":7,"seq":41,"sizes":[2,3]}'
+    assert frame == b"\x00" + b"\x00\x00\x00\x1f" + head + b"\x00\xffabc"
+
+
+def test_items_of_a_call_may_be_binary(pair: ProtocolPair) -> None:
+    """They follow those that are JSON, count as much, and share no frame."""
+    outgoing, incoming = pair.stream()
+    server = pair.server.protocol
+    sent = pair.server.send(
+        server.items(incoming, [b"1"]),
+        server.items(incoming, [b"\xff\x00", b""], is_binary=True),
+        Request("after"),
+    )
+
+    assert [is_binary(frame) for frame in sent] == [False, True, False]
+    events = pair.deliver_to_client()
+    assert events[:2] == [
+        ItemsReceived(outgoing, [b"1"], None, 0),
+        ItemsReceived(outgoing, [Blob(b"\xff\x00"), Blob(b"")], None, 0),
+    ]
+    assert outgoing.credit is not None
+    assert outgoing.credit.received_bytes == 3
+
+
+def test_items_of_an_upload_may_be_binary(pair: ProtocolPair) -> None:
+    """In the same way."""
+    outgoing = pair.client.protocol.uploads.send()
+    incoming = pair.server.protocol.uploads.receive(outgoing.id)
+    assert incoming is not None
+
+    pair.client.send(pair.client.protocol.upload_items(outgoing, [b"{{{"], is_binary=True))
+
+    assert pair.deliver_to_server() == [UploadItems(incoming, [Blob(b"{{{")])]
+
+
+def test_bytes_do_not_nest(pair: ProtocolPair) -> None:
+    """The limit depth is for JSON; that of a message is for all."""
+    _, incoming = pair.stream()
+
+    pair.server.protocol.items(incoming, [b"[" * 1000], is_binary=True)
+    with pytest.raises(EncodeError, match="limit message"):
+        pair.server.protocol.items(incoming, [b"[" * 2**20], is_binary=True)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"\0",
+        b"\0\0\0\0\x02{",
+        b"\0\xff\xff\xff\xff{}",
+        b"\0\0\0\0\x02{}",
+        b'\0\0\0\0\x1b{"id":7,"seq":0,"sizes":[1]}',
+        b'\0\0\0\0\x1b{"id":7,"seq":0,"sizes":[1]}ab',
+        b'\0\0\0\0\x1c{"id":7,"seq":0,"sizes":[-1]}',
+        b'\0\0\0\0\x1c{"id":7,"seq":-1,"sizes":[0]}',
+        b'\0\0\0\0\x14{"seq":0,"sizes":[]}',
+        b'\0\0\0\0\x1b{"id":9,"seq":0,"sizes":[1]}a',
+        b'\0\0\0\0\x1b{"id":2,"seq":1,"sizes":[1]}a',
+    ],
+)
+def test_a_binary_frame_that_cannot_be_right_ends_the_link(
+    pair: ProtocolPair, frame: bytes
+) -> None:
+    """Its head must be one, and tell the truth."""
+    pair.stream()
+
+    (event,) = pair.client.receive(frame)
+
+    assert isinstance(event, Violation)
+    assert event.code == 1002
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    """Nothing else is raised."""
+    with contextlib.suppress(UnreadableText):
+        read_binary(b"\0" + data)
+
+
+@pytest.mark.parametrize(("client", "server"), [((), FEATURES), (FEATURES, ()), ((), ())])
+def test_without_the_feature_on_both_sides_such_a_frame_is_no_json(
+    client: tuple[str, ...], server: tuple[str, ...]
+) -> None:
+    """It is answered as any text that cannot be read."""
+    pair = ProtocolPair.greeted(make_hello(features=client), make_hello(features=server))
+    assert not pair.client.protocol.has_feature("binary")
+    assert not pair.server.protocol.has_feature("binary")
+
+    events: list[ProtocolEvent] = pair.client.receive(BinaryItems(b"7", 0, [b"a"]).render())
+
+    assert [type(event) for event in events] == [Violation]
