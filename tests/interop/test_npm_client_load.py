@@ -1,0 +1,124 @@
+"""The client of the npm package against our server: much, and much at once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+import farcall
+from farcall import service
+from tests.interop.peers import VERSIONS, Peer, run_peer
+
+pytestmark = [pytest.mark.requires("node"), pytest.mark.parametrize("version", VERSIONS)]
+
+
+@service(name="")
+class Load:
+    """Methods whose answers can be told apart."""
+
+    def __init__(self) -> None:
+        self._waiting: list[trio.Event] = []
+
+    async def backwards(self, number: int, of: int) -> int:
+        """Answer the last of `of` calls first."""
+        turn = trio.Event()
+        self._waiting.append(turn)
+        if len(self._waiting) == of:
+            turn.set()
+        await turn.wait()
+        self._waiting.pop()
+        if self._waiting:
+            self._waiting[-1].set()
+        return number
+
+    def same(self, text: str) -> str:
+        return text
+
+
+@service(name="")
+class Side:
+    def where(self) -> str:
+        return "/side"
+
+
+@asynccontextmanager
+async def open_peer(
+    version: str, path: str = "", *, options: str = "{}", prefix: str | None = None
+) -> AsyncIterator[Peer]:
+    served: Mapping[str, object] = {"/": Load(), "/side": Side()}
+    async with trio.open_nursery() as nursery:
+        server: farcall.Server = await nursery.start(farcall.serve, served, 0)
+        extra = [] if prefix is None else [prefix]
+        async with run_peer("client.cjs", version, server.url + path, options, *extra) as peer:
+            assert await peer.hear() == {"open": True}
+            yield peer
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_thousand_calls_at_once(version: str) -> None:
+    """They are all in flight together, and each gets its own answer, the last one first."""
+    async with open_peer(version) as peer:
+        answer = await peer.ask({"many": ["backwards", 1000]})
+
+    assert answer == {"result": {"right": 1000, "first": [999, 998, 997]}}
+
+
+async def test_a_megabyte_both_ways(version: str) -> None:
+    """A large call and its large answer are whole."""
+    async with open_peer(version) as peer:
+        assert await peer.ask({"large": ["same", 1_000_000, 1]}) == {"result": 1}
+
+
+async def test_ten_megabytes_both_ways(version: str) -> None:
+    """Ten of them may be under way at once."""
+    async with open_peer(version) as peer:
+        assert await peer.ask({"large": ["same", 1_000_000, 10]}) == {"result": 10}
+
+
+async def test_a_message_over_the_limit(version: str) -> None:
+    """A call of more than a megabyte ends the connection with 1009, as `ws` itself does."""
+    async with open_peer(version) as peer:
+        await peer.tell({"large": ["same", 2**20 + 1, 1]})
+
+        assert await peer.hear() == {"closed": 1009}
+
+
+async def test_ids_that_are_text(version: str) -> None:
+    """The package lets an application make its own ids."""
+    async with open_peer(version, prefix="\u00e9-\"'-") as peer:
+        assert await peer.ask({"call": ["same", ["a"]]}) == {"result": "a"}
+        answer = await peer.ask({"many": ["backwards", 20]})
+
+    assert answer["result"]["right"] == 20
+
+
+async def test_a_path_is_a_namespace(version: str) -> None:
+    """What is served at one path is not there at another one; the query means nothing."""
+    async with open_peer(version, "/side?socket_id=7") as peer:
+        assert await peer.ask({"call": ["where"]}) == {"result": "/side"}
+        missing = await peer.ask({"call": ["same", ["a"]]})
+
+    assert missing["error"]["code"] == -32601
+
+
+async def test_it_comes_back_to_a_server_that_was_restarted(version: str) -> None:
+    """The goodbye of a server that shuts down is one after which the package connects again."""
+    options = '{"reconnect": true, "reconnect_interval": 20, "max_reconnects": 0}'
+    async with trio.open_nursery() as nursery:
+        first: farcall.Server = await nursery.start(farcall.serve, Load(), 0)
+        async with run_peer("client.cjs", version, first.url, options) as peer:
+            assert await peer.hear() == {"open": True}
+            assert await peer.ask({"call": ["same", ["a"]]}) == {"result": "a"}
+
+            first.shutdown()
+            assert await peer.hear() == {"closed": 1001}
+            await first.wait_closed()
+            await nursery.start(farcall.serve, Load(), first.port)
+            while (line := await peer.hear()) != {"open": True}:
+                assert set(line) <= {"failed", "closed"}
+
+            assert await peer.ask({"call": ["same", ["b"]]}) == {"result": "b"}
+        nursery.cancel_scope.cancel()
