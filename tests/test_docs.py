@@ -27,6 +27,7 @@ from farcall._protocol.shapes import (
     HelloShape,
     ItemsShape,
     StartedShape,
+    UploadEndShape,
 )
 from farcall._publish import SubscribeParams
 
@@ -139,6 +140,7 @@ SHAPES: Mapping[str, type[msgspec.Struct]] = {
     "rpc.items": ItemsShape,
     "rpc.credit": CreditShape,
     "rpc.cancel": CancelShape,
+    "rpc.end": UploadEndShape,
     "rpc.goaway": GoawayShape,
 }
 
