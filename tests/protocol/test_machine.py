@@ -43,6 +43,8 @@ class Story:
     outgoing: OutgoingCall
     request: Request
     window: Window | None
+    deadline: float | None = None
+    sent_at: float = 0.0
     incoming: IncomingCall | None = None
     is_done: bool = False
     """Whether the caller waits no more: it has an answer, or has given up."""
@@ -64,13 +66,42 @@ class Side:
     """Of the calls that this side made."""
     asked: list[IncomingCall] = attrs.field(factory=list[IncomingCall])
     """The calls of the other side that it has not answered."""
+    due: dict[IncomingCall, float] = attrs.field(factory=dict[IncomingCall, float])
+    """When those that have a deadline run out of time, by the clock of this side."""
+    unwanted: set[IncomingCall] = attrs.field(factory=set[IncomingCall])
+    """The calls that the other side has cancelled."""
 
-    def write(self, count: int) -> None:
-        """Take up to `count` messages and put them on the wire."""
+    def write(self, count: int, now: float) -> None:
+        """Put up to `count` messages on the wire; what is out of time is withdrawn."""
         taken: list[Message] = []
         while len(taken) < count and (self.control or self.calls):
-            taken.append((self.control or self.calls).popleft())
-        self.wire.extend(self.protocol.frames(taken))
+            message = (self.control or self.calls).popleft()
+            if isinstance(message, Request) and message.id is not None:
+                story = self.story_of(message)
+                if message.has_expired(now):
+                    self.forget(story)
+                    continue
+                if story is not None:
+                    story.sent_at = now
+            taken.append(message)
+        self.wire.extend(self.protocol.frames(taken, now))
+
+    def story_of(self, request: Request) -> Story | None:
+        """Find the story of a request; a hello has none."""
+        return next((each for each in self.stories if each.request is request), None)
+
+    def forget(self, story: Story | None) -> None:
+        """Withdraw a call that the peer will never hear of."""
+        assert story is not None
+        self.protocol.withdraw(story.outgoing)
+        self.stories.remove(story)
+
+    def answer(self, call: IncomingCall, message: Message | None) -> None:
+        """Say the one answer of a call."""
+        self.asked.remove(call)
+        self.due.pop(call, None)
+        self.unwanted.discard(call)
+        self.say(message)
 
     def say(self, message: Message | None) -> None:
         if message is not None:
@@ -78,6 +109,7 @@ class Side:
 
 
 GREETINGS = ["over", "over", "over", "under way", "never"]
+TIMEOUTS = st.sampled_from([0.0004, 0.001, 0.0015, 0.25, 3.0])
 WINDOWS = st.builds(Window, st.integers(1, 5), st.integers(5, 25))
 SIZES = st.lists(st.sampled_from([1, 2, 3, 5, 8, 30]), min_size=1, max_size=5)
 
@@ -107,6 +139,7 @@ class TwoPeers(RuleBasedStateMachine):
 
     def open(self, greeting: str, bundle: int, message: int) -> None:
         """Make a connection whose sides have greeted, are about to, or do not greet."""
+        self.now = 1_000.0
         self.client = Side(Protocol(make_hello(bundle=bundle), has_dialled=True))
         self.server = Side(Protocol(make_hello(message=message), has_dialled=False))
         self.sides = (self.client, self.server)
@@ -133,14 +166,15 @@ class TwoPeers(RuleBasedStateMachine):
 
     # What callers do
 
-    @rule(is_client=st.booleans(), window=st.none() | WINDOWS)
-    def call(self, is_client: bool, window: Window | None) -> None:
+    @rule(is_client=st.booleans(), window=st.none() | WINDOWS, seconds=st.none() | TIMEOUTS)
+    def call(self, is_client: bool, window: Window | None, seconds: float | None = None) -> None:
         side = self.client if is_client else self.server
         if not side.protocol.is_greeted:
             window = None
         method = "add" if window is None else "rpc.subscribe"
-        call, request = side.protocol.request(method, b"[1]", window=window)
-        side.stories.append(Story(call, request, window))
+        deadline = None if seconds is None else self.now + seconds
+        call, request = side.protocol.request(method, b"[1]", window=window, deadline=deadline)
+        side.stories.append(Story(call, request, window, request.deadline))
         side.say(request)
 
     @precondition(lambda self: self.greeting == "never")
@@ -162,8 +196,7 @@ class TwoPeers(RuleBasedStateMachine):
     def withdraw(self, data: st.DataObject) -> None:
         side, story = data.draw(st.sampled_from(self.queued()))
         side.calls.remove(story.request)
-        side.protocol.withdraw(story.outgoing)
-        side.stories.remove(story)
+        side.forget(story)
 
     def not_cancelled(self) -> list[tuple[Side, Story]]:
         return [each for each in self.stories() if not each[1].outgoing.is_cancelled]
@@ -173,6 +206,8 @@ class TwoPeers(RuleBasedStateMachine):
     def cancel(self, data: st.DataObject) -> None:
         side, story = data.draw(st.sampled_from(self.not_cancelled()))
         message = side.protocol.cancel(story.outgoing, "caller")
+        may_be_asked = side.protocol.is_greeted and story.outgoing.was_sent and not story.is_done
+        assert (message is not None) is may_be_asked
         side.control.extend([] if message is None else [message])
 
     def waiting(self) -> list[tuple[Side, Story]]:
@@ -210,11 +245,30 @@ class TwoPeers(RuleBasedStateMachine):
     @rule(data=st.data(), is_good=st.booleans(), size=st.sampled_from([1, 400]))
     def answer(self, data: st.DataObject, is_good: bool, size: int) -> None:
         side, call = data.draw(st.sampled_from(self.asked()))
-        side.asked.remove(call)
         if is_good:
-            side.say(side.protocol.respond(call, b"1" * size))
+            side.answer(call, side.protocol.respond(call, b"1" * size))
         else:
-            side.say(side.protocol.fail(call, Error.of(ErrorCode.CANCELLED)))
+            side.answer(call, side.protocol.fail(call, Error.of(ErrorCode.CANCELLED)))
+
+    @precondition(lambda self: any(side.unwanted for side in self.sides))
+    @rule()
+    def obey(self) -> None:
+        """End what the other side has cancelled."""
+        for side in self.sides:
+            for call in [each for each in side.asked if each in side.unwanted]:
+                side.answer(call, side.protocol.fail(call, Error.of(ErrorCode.CANCELLED)))
+
+    @rule(seconds=TIMEOUTS)
+    def sleep(self, seconds: float) -> None:
+        """Let time pass; what has run out of it ends, and not before its caller's own has."""
+        self.now += seconds
+        for side in self.sides:
+            for call in [each for each, due in side.due.items() if due <= self.now]:
+                deadline = self.story_of(side, call).deadline
+                assert deadline is not None
+                assert deadline <= self.now + 1e-9  # the precision of the clock
+                error = Error.of(ErrorCode.DEADLINE_EXCEEDED, {"by": "caller"})
+                side.answer(call, side.protocol.fail(call, error))
 
     @precondition(lambda self: bool(self.asked(Stage.OPEN)))
     @rule(data=st.data())
@@ -238,7 +292,7 @@ class TwoPeers(RuleBasedStateMachine):
     @rule(counts=st.tuples(st.integers(0, 6), st.integers(0, 6)))
     def write(self, counts: tuple[int, int]) -> None:
         for side, count in zip(self.sides, counts, strict=True):
-            side.write(count)
+            side.write(count, self.now)
 
     @precondition(lambda self: any(side.wire for side in self.sides))
     @rule(counts=st.tuples(st.integers(0, 2), st.integers(0, 2)))
@@ -261,13 +315,13 @@ class TwoPeers(RuleBasedStateMachine):
         """Let everything arrive, and be consumed."""
         while self.is_moving():
             for side in self.sides:
-                side.write(10)
+                side.write(10, self.now)
                 while side.wire:
                     self.deliver_from(side)
             while unread := self.unread():
                 self.consume_one(*unread[0])
 
-    @precondition(lambda self: len(self.stories()) > 9)
+    @precondition(lambda self: len(self.stories()) > 6)
     @rule(greeting=st.sampled_from(GREETINGS))
     def cut(self, greeting: str) -> None:
         """Lose the link: every call that nobody has settled is given back; then begin anew."""
@@ -276,6 +330,10 @@ class TwoPeers(RuleBasedStateMachine):
             lost = {each for each in side.protocol.cut() if each.stage is not Stage.ABANDONED}
             assert lost - {side.protocol.hello_call} == still_open
             assert len(side.protocol.outgoing) == len(side.protocol.incoming) == 0
+        for side in self.sides:  # what was under way comes to nobody
+            assert [
+                event for each in side.wire for event in self.other(side).protocol.receive(each)
+            ] == []
         self.open(greeting, 2, 9_000)
 
     # What is seen of it
@@ -286,8 +344,11 @@ class TwoPeers(RuleBasedStateMachine):
                 side.control.extend([] if answer is None else [answer])
             case RequestReceived(call):
                 side.asked.append(call)
-                self.story_of(side, call).incoming = call
-            case CancelReceived(call) | CreditReceived(call):
+                self.begin_to_serve(side, call)
+            case CancelReceived(call):
+                assert call in side.asked
+                side.unwanted.add(call)
+            case CreditReceived(call):
                 assert call in side.asked
             case ResultReceived(call) | ErrorReceived(call):
                 story = self.told(side, call)
@@ -304,6 +365,18 @@ class TwoPeers(RuleBasedStateMachine):
                 assert story.received == story.sent[: len(story.received)]
             case _:
                 raise AssertionError(f"honest peers make no {event}")
+
+    def begin_to_serve(self, side: Side, call: IncomingCall) -> None:
+        """Note a call; the time that it brings is what was left when it was written, rounded up."""
+        story = self.story_of(side, call)
+        story.incoming = call
+        if call.timeout is None:
+            assert story.deadline is None
+            return
+        assert story.deadline is not None
+        left = story.deadline - story.sent_at
+        assert 0 < left <= call.timeout / 1000 <= left + 0.001 + 1e-9
+        side.due[call] = self.now + call.timeout / 1000
 
     def told(self, side: Side, call: OutgoingCall) -> Story:
         """Find a story, whose caller must still be waiting: nothing follows the end."""
@@ -342,8 +415,7 @@ class TwoPeers(RuleBasedStateMachine):
         self.settle()
         for side, call in self.asked():
             self.check_not_stuck(side, call)
-            side.asked.remove(call)
-            side.say(side.protocol.respond(call, b"null"))
+            side.answer(call, side.protocol.respond(call, b"null"))
         self.settle()
         for side in self.sides:
             assert len(side.protocol.outgoing) == len(side.protocol.incoming) == 0
