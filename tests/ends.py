@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +13,9 @@ import trio
 import trio.testing
 
 import farcall
+from farcall._dispatch import Serving
 from farcall._host import Host
+from farcall._login import Logins
 from farcall._transport import CloseReason, Transport
 from farcall.testing import MemoryTransport, memory_pair, open_pair
 
@@ -22,18 +25,35 @@ KINDS: tuple[Kind, ...] = ("memory", "websocket")
 
 @asynccontextmanager
 async def open_client(
-    kind: Kind, services: Any, proxy: type[Any] | None = None, **options: Any
+    kind: Kind,
+    services: Any,
+    proxy: type[Any] | None = None,
+    *,
+    authenticate: farcall.Authenticate | None = None,
+    **options: Any,
 ) -> AsyncIterator[Any]:
     """Serve `services` and connect: to a proxy, or to a session where there is none."""
     if kind == "memory":
-        async with open_pair(services, *filter(None, [proxy]), **options) as pair:
+        proxies = filter(None, [proxy])
+        async with open_pair(services, *proxies, authenticate=authenticate, **options) as pair:
             yield pair.client
         return
     async with trio.open_nursery() as nursery:
-        server: farcall.Server = await nursery.start(farcall.serve, services, 0)
+        serve = functools.partial(farcall.serve, services, 0, authenticate=authenticate)
+        server: farcall.Server = await nursery.start(serve)
         async with farcall.connect(server.url, *filter(None, [proxy]), **options) as client:
             yield client
         server.shutdown()
+
+
+def make_host(
+    services: Any,
+    authenticate: farcall.Authenticate | None = None,
+    limits: farcall.Limits = farcall.Limits(),  # noqa: B008 - frozen
+) -> Host:
+    """Make a server without sockets."""
+    serving = Serving(logins=None if authenticate is None else Logins(authenticate, limits))
+    return Host(services, serving, limits=limits, heartbeat=farcall.Heartbeat())
 
 
 class RawClient:
@@ -43,10 +63,16 @@ class RawClient:
         self._transport = transport
         self.host = host
         self._frames: deque[str | bytes] = deque()
+        self._came = trio.Event()
         self.reason: CloseReason | None = None
 
     def on_frame(self, frame: str | bytes) -> None:
         self._frames.append(frame)
+        self._came.set()
+
+    def hang_up(self) -> None:
+        """Leave without a goodbye."""
+        self._transport.abort()
 
     def on_pong(self, payload: bytes) -> None:
         pass
@@ -70,11 +96,12 @@ class RawClient:
         """Send frames as they are."""
         await self._transport.send(frames)
 
-    async def hear(self) -> str | bytes:
+    async def hear(self, seconds: float = 1) -> str | bytes:
         """Wait for the next frame."""
-        with trio.fail_after(1):
+        with trio.fail_after(seconds):
             while not self._frames:
-                await trio.testing.wait_all_tasks_blocked()
+                self._came = trio.Event()
+                await self._came.wait()
             return self._frames.popleft()
 
     def heard(self) -> list[Any]:
@@ -94,9 +121,10 @@ class RawClient:
 async def raw_client(
     services: Any,
     limits: farcall.Limits = farcall.Limits(),  # noqa: B008 - frozen
+    authenticate: farcall.Authenticate | None = None,
 ) -> AsyncIterator[RawClient]:
     """Serve `services` to a `RawClient`, in memory."""
-    host = Host(services, limits=limits, heartbeat=farcall.Heartbeat())
+    host = make_host(services, authenticate, limits)
     dialled, accepted = memory_pair()
     client = RawClient(dialled, host)
     async with trio.open_nursery() as nursery:

@@ -20,6 +20,7 @@ import trio.testing
 
 import farcall
 from farcall import Limits, service
+from farcall.testing import open_pair
 from tests.ends import wait_until
 from tests.websocket.sockets import CONTINUATION, TEXT, Raw, close_frame, frame
 
@@ -242,6 +243,70 @@ async def test_limit_descriptor_share(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(Limits(descriptor_share=0.2)) as server:
         async with raw_peer(server), raw_peer(server):
             await check_full(server, "descriptor_share")
+
+
+async def test_limit_failed_logins() -> None:
+    """So many are answered; the next one is not even looked at."""
+    asked: list[object] = []
+
+    async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
+        asked.append(credentials.login)
+        is_right = credentials.login == ["right"]
+        return farcall.Principal("ada") if is_right else None
+
+    pair = open_pair(Echo(), authenticate=authenticate, limits=Limits(failed_logins=2))
+    async with pair as (session, connection):
+        assert await session.call("rpc.login", "wrong") is False
+        assert await session.call("rpc.login", "right") is True
+        assert await session.call("rpc.login", "wrong") is False
+        with pytest.raises(farcall.ConnectionLost, match=r"1008.*the limit failed_logins"):
+            await session.call("rpc.login", "right")
+        assert connection.state is farcall.ConnectionState.CLOSED
+    assert asked == [None, ["wrong"], ["right"], ["wrong"]]
+
+
+async def test_limit_failed_logins_unanswered() -> None:
+    """No more may be unanswered than may fail; the others are refused at once."""
+
+    async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
+        if credentials.login is not None:
+            await trio.sleep_forever()
+        return None
+
+    pair = open_pair(Echo(), authenticate=authenticate, limits=Limits(failed_logins=2))
+    async with pair as (session, connection), trio.open_nursery() as nursery:
+        for _ in range(2):
+            nursery.start_soon(session.call, "rpc.login", "me")
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(farcall.Busy, match="failed_logins"):
+            await session.call("rpc.login", "me")
+        assert connection.statistics().calls_in == 2
+        nursery.cancel_scope.cancel()
+
+
+async def test_limit_logins(autojump_clock: trio.testing.MockClock) -> None:
+    """So many are at work at once in the process, whatever their servers; others wait."""
+    at_work, seen = 0, list[int]()
+
+    async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
+        nonlocal at_work
+        if credentials.login is not None:
+            seen.append(at_work := at_work + 1)
+            await trio.sleep(1)
+            at_work -= 1
+        return None
+
+    async def log_in() -> None:
+        pair = open_pair(Echo(), authenticate=authenticate, limits=Limits(logins=2))
+        async with pair as (session, _):
+            assert await session.call("rpc.login", "me") is False
+
+    began = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(log_in)
+    assert max(seen) == 2
+    assert trio.current_time() - began == 3
 
 
 async def check_full(server: farcall.Server, limit: str) -> None:

@@ -6,6 +6,8 @@ elsewhere, call its methods through a generated proxy, and iterate over its `Sig
 
 from __future__ import annotations
 
+from farcall._access import Authenticate, Credentials, Principal
+from farcall._audience import Room, User, room, user
 from farcall._call import (
     CallContext,
     CallKind,
@@ -53,6 +55,7 @@ from farcall.errors import (
 __all__ = [
     "OMIT",
     "ApplicationError",
+    "Authenticate",
     "BoundRemoteSignal",
     "BoundSignal",
     "Busy",
@@ -64,6 +67,7 @@ __all__ = [
     "ConnectionState",
     "ConnectionStatistics",
     "ContractMismatch",
+    "Credentials",
     "DeadlineExceeded",
     "DeclarationError",
     "EncodeError",
@@ -78,11 +82,13 @@ __all__ = [
     "Limits",
     "MethodNotFound",
     "NotSupported",
+    "Principal",
     "Proceed",
     "Proxy",
     "RemoteCancelled",
     "RemoteSignal",
     "ReplyTooLarge",
+    "Room",
     "RpcError",
     "Server",
     "ServerStatistics",
@@ -94,6 +100,7 @@ __all__ = [
     "SignalLagged",
     "Subscription",
     "Unauthorized",
+    "User",
     "background",
     "connect",
     "current_call",
@@ -101,8 +108,10 @@ __all__ = [
     "functions",
     "local",
     "method",
+    "room",
     "serve",
     "service",
     "stream",
     "stream_endpoint",
+    "user",
 ]

@@ -15,8 +15,11 @@ from typing import Any, Literal, TypeAlias, TypeVar
 import attrs
 import trio
 
+from farcall._access import Principal
+from farcall._audience import Room
 from farcall._connection.link import Link, handled_link
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
+from farcall._identity import Identity
 from farcall._nursery import open_owned_nursery
 from farcall._proxy import ProxyFactory
 from farcall.errors import CloseCode
@@ -28,9 +31,10 @@ ProxyT = TypeVar("ProxyT")
 class Connection:
     """One live connection, as a handler or a client may look at it."""
 
-    def __init__(self, link: Link, proxies: ProxyFactory) -> None:
+    def __init__(self, link: Link, proxies: ProxyFactory, identity: Identity) -> None:
         self._link = link
         self._proxies = proxies
+        self._identity = identity
 
     def __repr__(self) -> str:
         return f"<Connection to {self.peer}, {self.state.value}>"
@@ -65,6 +69,33 @@ class Connection:
     def data(self) -> dict[str, Any]:
         """A dict for the application, kept as long as the connection."""
         return self._link.data
+
+    @property
+    def principal(self) -> Principal | None:
+        """Who the peer has logged in as, as things are now; None for nobody."""
+        return self._identity.principal
+
+    def logout(self) -> None:
+        """Take the peer for nobody from now on, and end the subscriptions that need a login.
+
+        Calls that run already go on. The rooms that it has joined are the application's, and stay.
+        """
+        self._identity.drop()
+
+    def join(self, name: str) -> None:
+        """Let the peer have what is emitted ``to={farcall.room(name)}``, from now on.
+
+        Args:
+            name: Of the room; one comes to be when somebody joins it.
+
+        Raises:
+            TypeError: the name is no text.
+        """
+        self._identity.membership.add(Room(name))
+
+    def leave(self, name: str) -> None:
+        """Let the peer have no more of what is emitted to a room; one not joined does no harm."""
+        self._identity.membership.discard(Room(name))
 
     @property
     def state(self) -> ConnectionState:
@@ -130,6 +161,8 @@ class CallContext:
     method: str
     """The wire name, of a method or a signal."""
     kind: CallKind = "call"
+    principal: Principal | None = None
+    """Who the peer had logged in as when its call came; None for nobody, and for own calls."""
     deadline: float = math.inf
     """When the caller stops to wait, on Trio's clock; `math.inf` for never."""
     trace: str | None = None

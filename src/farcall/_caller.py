@@ -28,6 +28,7 @@ from farcall._connection.link import Link
 from farcall._connection.pending import OnStarted, RemoteFailure
 from farcall._declare import Method, service_of
 from farcall._failures import error_of
+from farcall._identity import Identity
 from farcall._proxy import Caller, ClassProxy, Proxy
 from farcall._send_uploads import open_uploads
 from farcall._signals import OnLag, Subscription
@@ -61,7 +62,9 @@ class LinkCaller:
         self._name = name
         self._interceptors = interceptors
         self._check = check
-        self.connection = Connection(link, self)
+        self.identity = Identity(link)
+        """Of the peer."""
+        self.connection = Connection(link, self, self.identity)
         self.subscriber = Subscriber(link)
 
     def __repr__(self) -> str:

@@ -14,12 +14,14 @@ import trio
 
 from farcall._call import Interceptor
 from farcall._caller import ContractCheck, LinkCaller, contract_of
+from farcall._codec import encode_untyped
 from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import CANCEL_GRACE, Link
 from farcall._connection.pending import RemoteFailure
 from farcall._dial import Dialler
 from farcall._dispatch import Serving
 from farcall._endpoints import Endpoints
+from farcall._failures import error_of
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._nursery import open_owned_nursery
 from farcall._peer import Peer
@@ -29,7 +31,7 @@ from farcall._protocol.messages import Hello
 from farcall._protocol.messages import Limits as PeerLimits
 from farcall._session import Session
 from farcall._transport import Transport
-from farcall.errors import ConnectFailed, FarcallError
+from farcall.errors import ConnectFailed, ConnectionLost, ErrorCode, FarcallError
 
 logger = logging.getLogger("farcall")
 
@@ -56,6 +58,8 @@ class ClientOptions:
     cancel_grace: float = CANCEL_GRACE
     limits: Limits = DEFAULT_LIMITS
     heartbeat: Heartbeat = DEFAULT_HEARTBEAT
+    login: Any = None
+    """What `rpc.login` takes; None for no login."""
 
 
 @asynccontextmanager
@@ -71,6 +75,8 @@ async def open_session(
         try:
             if options.dialect == "farcall":
                 await _greet(link, url)
+            if options.login is not None:
+                await log_in(link, url, options.login, options.limits.handshake_seconds)
             session = Session(url, link, caller)
             for function in endpoints.background:
                 nursery.start_soon(function)
@@ -128,6 +134,44 @@ async def _greet(link: Link, url: str) -> None:
         raise ConnectFailed(problem, code=code) from None
 
 
+async def log_in(link: Link, url: str, login: object, seconds: float) -> None:
+    """Log in, or say why that cannot be.
+
+    Args:
+        link: To the server.
+        url: Of the server, for errors.
+        login: As for `connect`.
+        seconds: In which the server has to answer.
+
+    Raises:
+        ConnectFailed: the server refuses the login, knows none, does not answer, or hangs up.
+        EncodeError: `login` cannot cross the wire.
+    """
+    value: object = login
+    if not isinstance(login, dict | list | tuple):
+        value = [login]
+    params = encode_untyped(value)
+    try:
+        with trio.fail_after(seconds):
+            answer = await link.call("rpc.login", params)
+    except RemoteFailure as failure:
+        raise ConnectFailed(f"{url}: the login failed: {_why(failure)}") from None
+    except trio.TooSlowError:
+        problem = f"no answer to the login in {seconds:g} s (the limit handshake_seconds)"
+        raise ConnectFailed(f"{url}: {problem}") from None
+    except ConnectionLost as error:
+        code = None if link.close_reason is None else link.close_reason.code
+        raise ConnectFailed(f"{url} ended the connection at the login", code=code) from error
+    # rpc-websockets lets a server answer anything; no other word than this one means yes.
+    if answer != b"true":
+        raise ConnectFailed(f"{url} refused the login")
+
+
+def _why(failure: RemoteFailure) -> str:
+    is_unknown = failure.code == ErrorCode.METHOD_NOT_FOUND
+    return "the server knows no logins" if is_unknown else str(error_of(failure))
+
+
 @overload
 def connect(
     url: str,
@@ -136,6 +180,7 @@ def connect(
     dialect: Dialect = ...,
     headers: Mapping[str, str] | None = ...,
     ssl_context: ssl.SSLContext | None = ...,
+    login: Any = ...,
     contract: ContractCheck = ...,
     serves: Sequence[object] = ...,
     interceptors: Sequence[Interceptor] = ...,
@@ -155,6 +200,7 @@ def connect(
     dialect: Dialect = ...,
     headers: Mapping[str, str] | None = ...,
     ssl_context: ssl.SSLContext | None = ...,
+    login: Any = ...,
     contract: ContractCheck = ...,
     serves: Sequence[object] = ...,
     interceptors: Sequence[Interceptor] = ...,
@@ -173,6 +219,7 @@ def connect(
     dialect: Dialect = "farcall",
     headers: Mapping[str, str] | None = None,
     ssl_context: ssl.SSLContext | None = None,
+    login: Any = None,
     contract: ContractCheck = "warn",
     serves: Sequence[object] = (),
     interceptors: Sequence[Interceptor] = (),
@@ -192,6 +239,9 @@ def connect(
         headers: Sent with the handshake.
         ssl_context: For ``wss:``, which certificates are good; by default those that the system
             trusts, for the host of the URL.
+        login: What the server's ``rpc.login`` takes: named values as a dict, others as a list; any
+            other value is sent as a list of one. It is sent behind the hello, before anything
+            else; None for no login.
         contract: What to do when the server's contract is not that of the proxy: ``"warn"``
             logs one warning, ``"strict"`` raises.
         serves: Service objects for the server to call back; see `Connection.proxy`.
@@ -206,7 +256,8 @@ def connect(
         A context manager. When its block ends, what was queued is sent and the link is closed.
 
     Raises:
-        ConnectFailed: nobody listens there, or who does is no server of this kind.
+        ConnectFailed: nobody listens there, or who does is no server of this kind, or refuses the
+            login.
         ContractMismatch: under ``contract="strict"``.
         DeclarationError: an object in `serves` is no service, or two offer the same name.
         Exception: what a ``@background`` method of `serves` raised, as it is.
@@ -229,6 +280,7 @@ def connect(
         cancel_grace,
         limits,
         heartbeat,
+        login,
     )
     return _connect(dialler, proxy, options)
 

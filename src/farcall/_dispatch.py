@@ -22,6 +22,9 @@ from farcall._connection.link import Link
 from farcall._connection.statistics import ConnectionState
 from farcall._endpoints import Endpoint, Endpoints
 from farcall._failures import describe
+from farcall._guard import SubscriptionGuard
+from farcall._identity import Identity
+from farcall._login import LoginDesk, Logins
 from farcall._protocol.messages import Error, Message
 from farcall._protocol.state import IncomingCall
 from farcall._publish import Publisher
@@ -44,6 +47,8 @@ class Serving:
     max_call_seconds: float = math.inf
     debug: bool = False
     """Whether notes and tracebacks of failures travel."""
+    logins: Logins | None = None
+    """How peers log in; None where they cannot."""
 
 
 class Dispatcher:
@@ -52,19 +57,29 @@ class Dispatcher:
     Args:
         link: The link.
         connection: The same, as handlers see it.
+        identity: Who its peer is.
         endpoints: What is served on it.
         serving: How.
     """
 
     def __init__(
-        self, link: Link, connection: Connection, endpoints: Endpoints, serving: Serving
+        self,
+        link: Link,
+        connection: Connection,
+        identity: Identity,
+        endpoints: Endpoints,
+        serving: Serving,
     ) -> None:
         self._link = link
         self._connection = connection
+        self._identity = identity
         self._endpoints = endpoints
         self._serving = serving
-        self._publisher = Publisher(link, endpoints.signals)
+        guard = SubscriptionGuard(connection, identity)
+        self._publisher = Publisher(link, endpoints.signals, guard)
+        identity.on_change = self._publisher.recheck
         self._budget = CallBudget(link.limits)
+        self._desk = LoginDesk(link, identity, serving.logins, serving.max_call_seconds)
         self._waiting: deque[ServedCall] = deque()
         # The queue's bound is that of the calls in flight: each entry has its task already.
         self._in_flight: dict[ServedCall, None] = {}
@@ -74,14 +89,14 @@ class Dispatcher:
             "rpc.on": self._publisher.on,
             "rpc.off": self._publisher.off,
             "rpc.subscribe": self._publisher.subscribe,
-            "rpc.login": self._login,
+            "rpc.login": self._desk.on_request,
             "__listMethods": self._list_methods,
         }
 
     @property
     def is_busy(self) -> bool:
         """Whether calls are in flight; subscriptions do not count, for they never end."""
-        return bool(self._in_flight or self._by_call)
+        return bool(self._in_flight or self._by_call) or self._desk.is_busy
 
     def has_method(self, name: str) -> bool:
         """Whether a method of this name is served."""
@@ -91,6 +106,7 @@ class Dispatcher:
 
     def on_open(self) -> None:
         """Begin: the link can send."""
+        self._identity.begin()
         self._publisher.on_open()
 
     def on_hello(self) -> None:
@@ -105,15 +121,19 @@ class Dispatcher:
             builtin(call)
         elif endpoint is None:
             self._link.fail(call, Error.of(ErrorCode.METHOD_NOT_FOUND))
+        elif not self._identity.may(endpoint.method.spec.access):
+            self._link.fail(call, Error.of(ErrorCode.METHOD_FORBIDDEN))
         elif self._link.state is not ConnectionState.OPEN:
             self._link.fail(call, Error.of(ErrorCode.SHUTTING_DOWN))
         else:
             self._start(endpoint, call, call.params)
 
     def on_notification(self, method: str, params: bytes | None) -> None:
-        """Start to serve a one-way call; an unknown one has nobody to be told to."""
+        """Start to serve a one-way call; one that cannot be has nobody to be told to."""
         endpoint = self._endpoints.methods.get(method)
-        if endpoint is not None and self._link.state is ConnectionState.OPEN:
+        if endpoint is not None and not self._identity.may(endpoint.method.spec.access):
+            logger.debug("%s: %s is not for this peer", self._connection.peer, method)
+        elif endpoint is not None and self._link.state is ConnectionState.OPEN:
             self._start(endpoint, None, params)
         elif method in ("rpc.on", "rpc.off"):
             self._publisher.on_notification(method, params)
@@ -123,10 +143,10 @@ class Dispatcher:
     def on_cancel(self, call: IncomingCall, reason: str) -> None:
         """End a call that its caller does not want any more, or a subscription that it leaves."""
         served = self._by_call.get(call)
-        if served is None:
-            self._publisher.cancel(call)
-        else:
+        if served is not None:
             served.cancel(reason)
+        elif not self._desk.cancel(call):
+            self._publisher.cancel(call)
 
     def on_credit(self, call: IncomingCall) -> None:
         """Send what a stream, or a subscription, holds back."""
@@ -142,6 +162,7 @@ class Dispatcher:
 
     def on_grace_over(self) -> None:
         """Cancel the calls that take longer than a drain."""
+        self._desk.cancel_all()
         self._cancel_all("shutdown")
 
     def on_closed(self) -> None:
@@ -152,14 +173,9 @@ class Dispatcher:
 
     # Built in
 
-    def _login(self, call: IncomingCall) -> None:
-        """Answer as a server of rpc-websockets without authentication does."""
-        missing = call.params is None
-        code = ErrorCode.PARAMS_NOT_FOUND if missing else ErrorCode.METHOD_NOT_FOUND
-        self._link.fail(call, Error.of(code))
-
     def _list_methods(self, call: IncomingCall) -> None:
-        names = [*self._endpoints.methods, "__listMethods"]
+        login = () if self._serving.logins is None else ("rpc.login",)
+        names = [*self._endpoints.methods, *login, "__listMethods"]
         self._link.respond(call, msgspec.json.encode(names))
 
     # Handlers

@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 import attrs
 import trio
 
+from farcall._access import Principal
 from farcall._host import Host
 from farcall._http import Answer, Gate, Rejection, Request, TrustedProxies, read_request
 from farcall._http.origin import IpAddress
@@ -27,8 +28,9 @@ logger = logging.getLogger("farcall")
 
 READABLE_METHODS: Final = ("GET", "HEAD")
 
-Admit: TypeAlias = Callable[[Endpoint], Awaitable[None]]
-"""Decides who may connect, before the upgrade and inside of its time: `Rejection` refuses."""
+Admit: TypeAlias = Callable[[Endpoint], Awaitable[Principal | None]]
+"""Tells who asks for a connection, before the upgrade and inside of its time: `Rejection` refuses,
+None lets in whoever it is."""
 
 
 async def admit_everybody(_endpoint: Endpoint) -> None:
@@ -117,7 +119,7 @@ class Door:
         upgrade = Upgrade.of(request)
         endpoint = self._endpoint(request, line.wire)
         self.room.check()  # before `admit`, which may cost much
-        await self.admit(endpoint)
+        endpoint = attrs.evolve(endpoint, principal=await self.admit(endpoint))
         self.room.enter()
         try:
             return await upgrade.accept(line, endpoint, self.limits.messages_in_server())

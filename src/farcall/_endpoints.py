@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 import attrs
 
-from farcall._contract.spec import SignalSpec
+from farcall._contract.spec import MethodSpec, SignalSpec
 from farcall._declare import (
     Method,
     Rule,
@@ -47,6 +47,8 @@ class EventSource:
 
     spec: SignalSpec
     state: SignalState[Any]
+    allow: Callable[[Any, Any], bool] | None = None
+    """Decides on each subscription, given the call and the key."""
 
 
 @attrs.frozen
@@ -59,6 +61,15 @@ class Endpoints:
     """The digest of each contract, by the name of its service."""
     background: tuple[Any, ...]
     """Bound ``@background`` methods."""
+
+    @property
+    def protected(self) -> tuple[str, ...]:
+        """Name what needs a login."""
+        specs: list[MethodSpec | SignalSpec] = [
+            *(each.method.spec for each in self.methods.values()),
+            *(each.spec for each in self.signals.values()),
+        ]
+        return tuple(spec.wire_name for spec in specs if spec.access.protected)
 
     @classmethod
     def of(cls, targets: Iterable[object]) -> Endpoints:
@@ -91,7 +102,10 @@ def _methods(services: _Services) -> Iterator[tuple[str, Endpoint]]:
 def _signals(services: _Services) -> Iterator[tuple[str, EventSource]]:
     for service, target in services:
         for name, entry in service.signals.items():
-            yield name, EventSource(entry.spec, entry.signal.state(target))
+            yield (
+                name,
+                EventSource(entry.spec, entry.signal.state(target), entry.signal.options.allow),
+            )
 
 
 def _check_names(services: Iterable[Service]) -> None:

@@ -7,7 +7,7 @@ and remembers those that live, to drain them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias, cast
 
 import attrs
@@ -71,6 +71,8 @@ class Host:
         cancel_grace: float = CANCEL_GRACE,
     ) -> None:
         self.paths = _endpoints_by_path(services)
+        if serving.logins is None:
+            _warn_of_protected(self.paths.values())
         self._serving = serving
         self._cancel_grace = cancel_grace
         self._limits = limits
@@ -137,6 +139,13 @@ class Host:
         async with open_owned_nursery() as nursery:
             for link in self.links:
                 nursery.start_soon(link.drain, seconds)
+
+
+def _warn_of_protected(paths: Iterable[Endpoints]) -> None:
+    for name in dict.fromkeys(name for endpoints in paths for name in endpoints.protected):
+        logger.warning(
+            "%s needs a login, and nobody can log in: serve(authenticate=...) is missing", name
+        )
 
 
 def _endpoints_by_path(services: Services) -> Mapping[str, Endpoints]:

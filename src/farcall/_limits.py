@@ -122,6 +122,14 @@ class Limits:
     buffers of subscriptions, incomplete messages. Over it the connection that holds most is closed
     with 1013."""
 
+    failed_logins: int = _count(5)
+    """Logins of one connection that may fail, or be cancelled; nobody mistypes more often. The next
+    one ends the connection with 1008. As many may be unanswered; over it the error is -32003."""
+
+    logins: int = _count(8)
+    """Logins at work at the same time in a process, one of each connection: a good hash of a
+    password takes 16 MiB and a core. Over it logins wait for each other."""
+
     def messages_in_server(self) -> MessageLimits:
         """Give what a server lets a peer send."""
         return self._messages(MAX_MESSAGE_IN_SERVER)

@@ -8,13 +8,14 @@ a full one makes the sender wait, and that a goodbye stands in line behind what 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, TypeAlias, TypeVar, assert_never
 
 import attrs
 import trio
 
+from farcall._access import Principal
 from farcall._limits import MAX_MESSAGE_IN_CLIENT, MAX_MESSAGE_IN_SERVER
 from farcall._transport import (
     ABORTED,
@@ -37,21 +38,31 @@ PayloadT = TypeVar("PayloadT", str | bytes, bytes)
 
 
 def memory_pair(
-    *, path: str = "/", max_message: int | None = None, window: int = DEFAULT_WINDOW
+    *,
+    path: str = "/",
+    query: str = "",
+    headers: Mapping[str, str] | None = None,
+    principal: Principal | None = None,
+    max_message: int | None = None,
+    window: int = DEFAULT_WINDOW,
 ) -> tuple[MemoryTransport, MemoryTransport]:
     """Make both ends of a link, the one that dialled first.
 
     Args:
         path: The path that the first end asked for.
+        query: Behind it.
+        headers: That the first end sent, names in lower case.
+        principal: Whom the second end takes the first one for.
         max_message: Bytes in a message that either end takes; by default what a client and what
             a server take over WebSocket.
         window: Bytes that lie in one direction before a sender waits.
     """
     there, back = _Pipe(window), _Pipe(window)
-    endpoint = Endpoint(local="memory", peer="memory", path=path)
+    dialled = Endpoint(local="memory", peer="memory", path=path, query=query)
+    accepted = attrs.evolve(dialled, headers=headers or {}, principal=principal)
     return (
-        MemoryTransport(endpoint, back, there, max_message or MAX_MESSAGE_IN_CLIENT),
-        MemoryTransport(endpoint, there, back, max_message or MAX_MESSAGE_IN_SERVER),
+        MemoryTransport(dialled, back, there, max_message or MAX_MESSAGE_IN_CLIENT),
+        MemoryTransport(accepted, there, back, max_message or MAX_MESSAGE_IN_SERVER),
     )
 
 

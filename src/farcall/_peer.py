@@ -29,7 +29,7 @@ class Peer:
     ) -> None:
         self._link = link
         self.caller = caller
-        self._dispatcher = Dispatcher(link, caller.connection, endpoints, serving)
+        self._dispatcher = Dispatcher(link, caller.connection, caller.identity, endpoints, serving)
 
     @property
     def is_busy(self) -> bool:

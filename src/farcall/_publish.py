@@ -7,20 +7,25 @@ buffer, and the writer pulls from it: what a slow peer loses is decided there an
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Raw, UnsetType
 
+from farcall._audience import Membership
 from farcall._codec import Faults
 from farcall._connection.link import Link
 from farcall._connection.statistics import ConnectionState
 from farcall._endpoints import EventSource
+from farcall._guard import SubscriptionGuard
 from farcall._protocol.messages import Error, Event, Message
 from farcall._protocol.state import IncomingCall
 from farcall._signals import Buffer, Entry, OnLag, SignalState
 from farcall.errors import CloseCode, EncodeError, ErrorCode
+
+logger = logging.getLogger("farcall")
 
 SUBSCRIBED = "ok"
 NO_SUCH_EVENT = "provided event invalid"
@@ -48,7 +53,8 @@ class SignalFeed:
     Args:
         link: Where it goes.
         call: The stream call.
-        state: Of the signal.
+        source: The signal.
+        membership: By which addresses the subscriber is reached.
         on_lag: What the subscriber wants when it is too slow.
         forget: Called when the subscription has ended, for whichever reason but that of the link.
         note_left: Called when the writer has taken its end as well, so that nothing of it waits.
@@ -58,7 +64,8 @@ class SignalFeed:
         self,
         link: Link,
         call: IncomingCall,
-        state: SignalState[Any],
+        source: EventSource,
+        membership: Membership,
         *,
         on_lag: OnLag,
         forget: Callable[[IncomingCall], object],
@@ -66,7 +73,9 @@ class SignalFeed:
     ) -> None:
         self._link = link
         self._call = call
-        self._state = state
+        self.source = source
+        self.key: bytes | None = None
+        self._membership = membership
         self._forget = forget
         self._note_left = note_left
         self._first: Message | None = None
@@ -76,12 +85,13 @@ class SignalFeed:
 
     def attach(self, key: bytes | None, since: str | None) -> None:
         """Begin: the answer carries the place in the signal from which on values come."""
-        cursor = self._state.cursor
+        self.key = key
+        cursor = self.source.state.cursor
         resumed = since == cursor
         missed = 0 if since is None or resumed else None
         value = {"cursor": cursor, "resumed": resumed, "missed": missed}
         self._first = self._link.protocol.start(self._call, msgspec.json.encode(value))
-        self._detach = self._state.attach(self.buffer, key)
+        self._detach = self.source.state.attach(self.buffer, key, self._membership)
         self._wake()
 
     def end(self, error: Error) -> None:
@@ -144,11 +154,13 @@ ITEMS_OVERHEAD = 2048
 class EventFeed:
     """The queue of one event for a plain peer, which cannot be told that it missed something."""
 
-    def __init__(self, link: Link, name: str, state: SignalState[Any]) -> None:
+    def __init__(
+        self, link: Link, name: str, state: SignalState[Any], membership: Membership
+    ) -> None:
         self._link = link
         self._name = name
         self.buffer = Buffer(on_lag="raise", wake=self._wake)
-        self.detach = state.attach(self.buffer)
+        self.detach = state.attach(self.buffer, None, membership)
 
     def pop(self) -> Message | None:
         """Give the next event."""
@@ -182,11 +194,15 @@ class Publisher:
     Args:
         link: The link.
         signals: What can be subscribed to, by wire name.
+        guard: Who may.
     """
 
-    def __init__(self, link: Link, signals: Mapping[str, EventSource]) -> None:
+    def __init__(
+        self, link: Link, signals: Mapping[str, EventSource], guard: SubscriptionGuard
+    ) -> None:
         self._link = link
         self._signals = signals
+        self._guard = guard
         self._feeds: dict[IncomingCall, SignalFeed] = {}
         self._places = 0
         """Taken by feeds; one that has ended keeps its place until its end has left."""
@@ -208,6 +224,8 @@ class Publisher:
         source = self._signals.get(params.signal)
         if source is None:
             self._link.fail(call, Error.of(ErrorCode.METHOD_NOT_FOUND, params.signal))
+        elif not self._guard.may(source):
+            self._link.fail(call, Error.of(ErrorCode.EVENT_FORBIDDEN))
         elif self._places >= self._link.limits.subscriptions:
             self._link.fail(call, self._too_many())
         else:
@@ -219,10 +237,15 @@ class Publisher:
         except Faults as faults:
             self._refuse(call, faults.errors[0].path, faults.errors[0].message)
             return
+        refusal = self._guard.refusal(source, key)
+        if refusal is not None:
+            self._link.fail(call, refusal)
+            return
         feed = SignalFeed(
             self._link,
             call,
-            source.state,
+            source,
+            self._guard.membership,
             on_lag=params.on_lag,
             forget=self._feeds.pop,
             note_left=self._note_left,
@@ -253,6 +276,17 @@ class Publisher:
         for call in list(self._feeds):
             self.cancel(call)
 
+    def recheck(self) -> None:
+        """End the subscriptions that are not for who the peer is now."""
+        for feed in list(self._feeds.values()):
+            refusal = self._guard.refusal(feed.source, feed.key)
+            if refusal is not None:
+                feed.end(refusal)
+        for name in list(self._events):
+            if self._guard.refusal(self._signals[name]) is not None:
+                logger.info("%s: hears no more of %s", self._link.endpoint.peer, name)
+                self._leave_event(name)
+
     def on_credit(self, call: IncomingCall) -> None:
         """Let the writer ask a subscription again."""
         feed = self._feeds.get(call)
@@ -276,8 +310,10 @@ class Publisher:
         names = self._read_names(call)
         if names is None:
             return
-        if self._would_be_too_many(names):
-            self._link.fail(call, self._too_many())
+        refusals = filter(None, map(self._refusal, dict.fromkeys(names)))
+        refusal = next(refusals, None) or self._excess(names)
+        if refusal is not None:
+            self._link.fail(call, refusal)
             return
         fresh: list[str] = []
         answers = {name: self._try_on(name, fresh) for name in names}
@@ -297,12 +333,17 @@ class Publisher:
             names = _names.decode(params or b"[]")
         except msgspec.MsgspecError:
             return
-        if method == "rpc.on" and self._would_be_too_many(names):
+        if method == "rpc.off":
+            for name in names:
+                self._off(name)
+            return
+        names = [name for name in dict.fromkeys(names) if self._refusal(name) is None]
+        if self._excess(names) is not None:
             self._link.drops.add("subscriptions")
             return
         fresh: list[str] = []
         for name in names:
-            self._try_on(name, fresh) if method == "rpc.on" else self._off(name)
+            self._try_on(name, fresh)
         self._begin(fresh)
 
     def _read_names(self, call: IncomingCall) -> list[str] | None:
@@ -315,14 +356,19 @@ class Publisher:
             self._refuse(call, "params", str(error))
             return None
 
-    def _would_be_too_many(self, names: list[str]) -> bool:
-        """Tell whether there is no place for all of these events, and those that are on already.
+    def _refusal(self, name: str) -> Error | None:
+        if name not in self._signals or name in self._events:
+            return None
+        return self._guard.refusal(self._signals[name])
+
+    def _excess(self, names: list[str]) -> Error | None:
+        """Refuse what there is no place for beside the events that are on already.
 
         Broadcasts take none: a plain peer gets them whether it asks or not.
         """
         wanted = self._events.keys() | (set(names) & self._signals.keys())
         taken = sum(not self._signals[name].spec.broadcast for name in wanted)
-        return taken > self._link.limits.subscriptions
+        return self._too_many() if taken > self._link.limits.subscriptions else None
 
     def _try_on(self, name: str, fresh: list[str]) -> str:
         if name not in self._signals:
@@ -343,11 +389,14 @@ class Publisher:
 
     def _begin(self, names: list[str]) -> None:
         for name in names:
-            if name in self._events and not self._link.is_closed:
+            # It may have been left meanwhile, or been left and asked for again, and be on already.
+            is_awaited = name in self._events and self._events[name] is None
+            if is_awaited and not self._link.is_closed:
                 self._listen(name)
 
     def _listen(self, name: str) -> None:
-        self._events[name] = EventFeed(self._link, name, self._signals[name].state)
+        state, membership = self._signals[name].state, self._guard.membership
+        self._events[name] = EventFeed(self._link, name, state, membership)
 
     def _leave_event(self, name: str) -> None:
         feed = self._events.pop(name)

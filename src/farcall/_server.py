@@ -13,17 +13,21 @@ from pathlib import Path
 import attrs
 import trio
 
+from farcall._access import Authenticate, Principal
 from farcall._call import Interceptor
 from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import CANCEL_GRACE
 from farcall._dispatch import Serving
-from farcall._door import Door
+from farcall._door import Admit, Door
 from farcall._host import Host, ServerStatistics, Services
-from farcall._http import Gate, TrustedProxies
+from farcall._http import Gate, Rejection, TrustedProxies
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._listen import Listeners, Place, open_listeners
+from farcall._login import Logins, identify
 from farcall._nursery import open_owned_nursery
 from farcall._room import Room, descriptor_limit
+from farcall._transport import Endpoint
+from farcall.errors import Unauthorized
 
 logger = logging.getLogger("farcall")
 
@@ -107,6 +111,7 @@ async def serve(
     max_call_seconds: float = math.inf,
     debug: bool = False,
     cancel_grace: float = CANCEL_GRACE,
+    authenticate: Authenticate | None = None,
     allowed_origins: Collection[str] = (),
     allowed_hosts: Collection[str] = (),
     limits: Limits = DEFAULT_LIMITS,
@@ -137,6 +142,9 @@ async def serve(
         debug: Whether notes and tracebacks of failures travel to callers, who see them as notes of
             the exception. Never where callers are strangers: they tell how the server is made.
         cancel_grace: Seconds for which a cancelled call of a client waits for its answer.
+        authenticate: ``async def f(credentials)`` tells who a peer is: in each handshake, inside of
+            its time, and for each login. It gives a `Principal`, or None for nobody it knows, and
+            may raise `Unauthorized` to refuse a handshake. See `farcall.auth`.
         allowed_origins: Whose pages may connect beside those of this server: origins such as
             ``https://example.com``, or ``null``. Peers that are no browsers send none.
         allowed_hosts: Under which names a server on a loopback address is known, beside localhost
@@ -163,15 +171,17 @@ async def serve(
     place = _place(port, host, unix, sock)
     gate = Gate.of(allowed_origins, allowed_hosts)
     proxies = TrustedProxies.of(trusted_proxies)
+    logins = None if authenticate is None else Logins(authenticate, limits)
     served = Host(
         services,
-        Serving(tuple(interceptors), max_call_seconds, debug),
+        Serving(tuple(interceptors), max_call_seconds, debug, logins),
         limits=limits,
         heartbeat=heartbeat,
         cancel_grace=cancel_grace,
     )
     room = Room.of(limits, descriptor_limit())
-    door = Door(served, limits, room, gate, proxies, ssl_context=ssl_context)
+    admit = _admit_by(logins)
+    door = Door(served, limits, room, gate, proxies, admit, ssl_context)
     listeners = await open_listeners(place)
     server = Server(served, room, listeners, is_secure=ssl_context is not None)
     try:
@@ -187,6 +197,19 @@ async def serve(
     finally:
         listeners.close()
         server.note_closed()
+
+
+def _admit_by(logins: Logins | None) -> Admit:
+    async def admit(endpoint: Endpoint) -> Principal | None:
+        try:
+            return await identify(logins, endpoint)
+        except Unauthorized as exc:
+            logger.info("%s: refused a handshake: %s", endpoint.peer, exc)
+            # RFC 9110, section 15.5.2: a 401 names a scheme.
+            headers = {"WWW-Authenticate": "Bearer"}
+            raise Rejection(401, "who connects here must say who it is", headers) from None
+
+    return admit
 
 
 async def _accept(

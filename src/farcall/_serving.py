@@ -101,6 +101,7 @@ class ServedCall:
         self.context = CallContext(
             connection,
             endpoint.method.spec.wire_name,
+            principal=connection.principal,
             deadline=deadline.at,
             trace=None if call is None else call.traceparent,
             read=self._arguments,

@@ -12,6 +12,8 @@ from typing import Final, Protocol
 
 import attrs
 
+from farcall._access import Principal
+
 logger: Final = logging.getLogger("farcall.transport")
 
 CLOSE_SECONDS: Final = 5.0
@@ -61,6 +63,8 @@ class Endpoint:
     query: str = ""
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
     """The header fields that the peer sent, names in lower case."""
+    principal: Principal | None = None
+    """Whom ``authenticate`` took the peer for."""
 
 
 class Receiver(Protocol):

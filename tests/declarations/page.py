@@ -35,7 +35,7 @@ the member, what is wrong and what to write instead. Here is each rule with an e
 it and what farcall says.
 
 The numbers from FC201 on are no mistakes: they stand for parts of farcall that are planned. Until
-they are there they are refused, for a method declared as protected must not be open to everyone.
+they are there they are refused, for an option must not stand there without effect.
 """
 
 _EXAMPLE = """

@@ -81,12 +81,3 @@ def test_wrong_errors(options: dict[str, Any]) -> None:
         method(**options)(quote)
 
     assert caught.value.number == Rule.BAD_ERROR
-
-
-@pytest.mark.parametrize("options", [{"protected": False}, {"roles": {"trader"}}])
-def test_access_comes_later(options: dict[str, Any]) -> None:
-    """No option of access control is accepted without effect, not even an opening one."""
-    with pytest.raises(DeclarationError) as caught:
-        method(**options)(quote)
-
-    assert caught.value.number == Rule.PROTECTED_LATER

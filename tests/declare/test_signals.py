@@ -138,8 +138,6 @@ def test_no_key(key: str) -> None:
         (Signal[object], Signal(key="a"), Rule.BAD_KEY),
         (Signal[type], Signal(), Rule.UNSUPPORTED_TYPE),
         (Signal[float], Signal(history=1), Rule.HISTORY_LATER),
-        (Signal[float], Signal(protected=True), Rule.PROTECTED_LATER),
-        (Signal[float], Signal(allow=print), Rule.PROTECTED_LATER),
     ],
 )
 def test_refused(annotation: object, signal: object, rule: Rule) -> None:

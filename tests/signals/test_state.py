@@ -260,7 +260,7 @@ async def test_other_thread() -> None:
 
     with pytest.raises(RuntimeError, match=THREAD):
         await trio.to_thread.run_sync(state.emit, quote)
-    await trio.to_thread.run_sync(trio.from_thread.run_sync, state.emit, quote)
+    await trio.to_thread.run_sync(lambda: trio.from_thread.run_sync(state.emit, quote))
 
     assert prices(buffer) == [1.0]
 

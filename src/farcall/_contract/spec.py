@@ -185,6 +185,20 @@ class ArgumentSpec:
 
 
 @attrs.frozen
+class Access:
+    """Who may use a member. Not part of the contract: it may change under a caller's feet."""
+
+    protected: bool = False
+    """Whether a login is needed."""
+    roles: frozenset[str] = frozenset()
+    """One of these is needed, where there are any."""
+
+
+OPEN = Access()
+"""For everybody."""
+
+
+@attrs.frozen
 class MethodSpec:
     """One endpoint."""
 
@@ -202,6 +216,7 @@ class MethodSpec:
     """What a remote task tells when it has started; None for a method that is none."""
     inline: bool = False
     """Whether it is a plain ``def``. Not part of the contract: a caller cannot tell."""
+    access: Access = OPEN
     doc: str | None = None
     stream: bool = False
     """Whether it answers with items, one after the other."""
@@ -219,6 +234,7 @@ class SignalSpec:
     key_type: TypeSpec | None = None
     retain: bool = False
     broadcast: bool = False
+    access: Access = OPEN
     doc: str | None = None
 
 

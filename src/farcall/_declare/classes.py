@@ -13,7 +13,7 @@ from typing import Any, TypeVar, overload
 
 from farcall._declare.annotations import Scope, names_around
 from farcall._declare.kept import check_kept
-from farcall._declare.marks import Marks, marks_of, not_yet
+from farcall._declare.marks import Marks, marks_of
 from farcall._declare.members import Member, read_body
 from farcall._declare.names import check_service_name
 from farcall._declare.reading import Reading, read_function
@@ -39,7 +39,8 @@ def service(cls: Any = None, /, *, name: str | None = None, protected: bool | No
         cls: The class, where the decorator is used without parentheses.
         name: What stands before the members' names on the wire, in place of the class's name;
             empty for bare names.
-        protected: Not there yet; refused.
+        protected: Whether members need a login where they do not say so themselves. By default
+            it is so if it is for a decorated base.
 
     Returns:
         The class itself, or a decorator that returns it.
@@ -131,11 +132,9 @@ def _declare(
     cls: type[Any], name: str, protected: bool | None, around: Mapping[str, object]
 ) -> None:
     site = site_of_class(cls)
-    if protected is not None:
-        raise not_yet(site, Rule.PROTECTED_LATER)
     check_service_name(name, site)
     body = read_body(cls, Scope.inside(cls, around))
-    check_kept(attach_service(cls, name, body, site), cls)
+    check_kept(attach_service(cls, name, body, site, protected=protected), cls)
 
 
 def _no_class(thing: object) -> DeclarationError:

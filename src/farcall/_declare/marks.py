@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeGuard, TypeVar, cast, overload
 
 import attrs
 
+from farcall._declare.access import UNSAID, DeclaredAccess, read_access
 from farcall._declare.rules import Rule
 from farcall._declare.sites import Site, site_of_function, site_of_object
 from farcall.errors import ApplicationError
@@ -33,6 +34,7 @@ class Marks:
     oneway: bool = False
     in_thread: bool = False
     ordered: bool = False
+    access: DeclaredAccess = UNSAID
 
 
 def marks_of(member: object) -> Marks | None:
@@ -84,8 +86,9 @@ def method(
         name: The whole name on the wire, in place of ``Service.member``.
         raises: The errors that cross the wire as themselves, with their fields.
         oneway: Whether callers send a notification and get no answer.
-        protected: Not there yet; refused.
-        roles: Not there yet; refused.
+        protected: Whether callers must have logged in; False opens a method of a protected class.
+            By default the class decides.
+        roles: Of these callers must have one, which their login gave them.
         thread: Whether a plain ``def`` runs in a worker thread; it cannot be cancelled there,
             but may ask by ``trio.from_thread.check_cancelled``.
         ordered: Whether calls of one connection run one at a time, in the order in which they
@@ -98,22 +101,19 @@ def method(
     Raises:
         DeclarationError: an option is wrong, or not there yet.
     """
-    later = {
-        Rule.PROTECTED_LATER: protected is not None or bool(roles),
-        Rule.IDEMPOTENT_LATER: idempotent,
-    }
 
     def mark(function: F) -> F:
         site = site_to_mark(function, "@method")
-        for rule in (rule for rule, is_used in later.items() if is_used):
-            raise not_yet(site, rule)
+        if idempotent:
+            raise not_yet(site, Rule.IDEMPOTENT_LATER)
         if thread and iscoroutinefunction(unwrap(function)):
             raise site.error(
                 Rule.THREAD_OF_ASYNC,
                 "thread=True is for a plain def, and this is async",
                 "Leave out thread=True, or make it a plain def",
             )
-        marks = Marks("method", name, errors_listed(site, raises), oneway, thread, ordered)
+        errors, access = errors_listed(site, raises), read_access(site, protected, roles)
+        marks = Marks("method", name, errors, oneway, thread, ordered, access)
         return leave(function, site, marks)
 
     return mark if function is None else mark(function)
@@ -154,10 +154,6 @@ def background(function: F, /) -> F:
 
 
 _LATER = {
-    Rule.PROTECTED_LATER: (
-        "access control by protected=, roles= and allow=",
-        "Leave them out, and let only those connect who may call",
-    ),
     Rule.IDEMPOTENT_LATER: (
         "idempotent=",
         "Leave it out, and let callers repeat the call on ConnectionLost",
@@ -170,7 +166,7 @@ def not_yet(site: Site, rule: Rule) -> Exception:
     """Make the error for a part of farcall that is planned but not there.
 
     Such a part is refused rather than accepted without effect: a method that was declared
-    protected must not be open to everyone.
+    idempotent must not stay without its second try.
     """
     what, instead = _LATER[rule]
     return site.error(rule, f"{what} is not part of this version of farcall", instead)

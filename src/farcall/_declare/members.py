@@ -106,8 +106,13 @@ class _Body:
         What was kept off the wire, or promised to callers, stays so until somebody says otherwise.
         """
         bodies = [vars(base) for base in self.cls.__mro__]
-        found = (marks_of(body[attribute]) for body in bodies if attribute in body)
-        return next((marks for marks in found if marks is not None), Marks())
+        written = (marks_of(body[attribute]) for body in bodies if attribute in body)
+        found = [marks for marks in written if marks is not None]
+        if not found:
+            return Marks()
+        # A second @method for another option does not open what needs a login.
+        said = (marks.access for marks in found if marks.access.is_said)
+        return attrs.evolve(found[0], access=next(said, found[0].access))
 
     def _is_endpoint(self, attribute: str, value: object) -> bool:
         """Say whether a public member is meant to be called, and so has to be an endpoint."""

@@ -43,8 +43,16 @@ class Method:
     """Carries what a remote task tells when it has started; None for a method that is none."""
 
 
-def endpoint_of(reading: Reading, wire_name: str, definitions: Definitions) -> Method:
+def endpoint_of(
+    reading: Reading, wire_name: str, definitions: Definitions, *, protected: bool = False
+) -> Method:
     """Make the endpoint that goes by `wire_name`, and define the types that it names.
+
+    Args:
+        reading: What was read of the function.
+        wire_name: Its whole name.
+        definitions: Of the service.
+        protected: Whether it is where its own declaration does not say.
 
     Raises:
         DeclarationError: a type in it cannot cross the wire, or its options contradict it.
@@ -61,6 +69,7 @@ def endpoint_of(reading: Reading, wire_name: str, definitions: Definitions) -> M
         oneway=reading.marks.oneway,
         started=_started(reading, definitions),
         inline=not reading.is_async,
+        access=reading.marks.access.within(protected=protected),
         doc=reading.doc,
         stream=is_stream,
     )

@@ -42,12 +42,28 @@ class Service:
     """By wire name."""
     background: tuple[str, ...]
     """The attributes of the methods to run while the service is served."""
+    protected: bool
+    """Whether its members are where their own declarations do not say."""
     body: Mapping[str, Member] = attrs.field(repr=False)
     """What is written in the class itself, without its bases."""
 
 
-def attach_service(cls: type[Any], name: str, body: Mapping[str, Member], site: Site) -> Service:
+def attach_service(
+    cls: type[Any],
+    name: str,
+    body: Mapping[str, Member],
+    site: Site,
+    *,
+    protected: bool | None = None,
+) -> Service:
     """Make the service of a class whose body has been read, and keep it on the class.
+
+    Args:
+        cls: The class.
+        name: Of the service, on the wire.
+        body: What is written in the class.
+        site: Where the class is.
+        protected: Whether its members are by default; None where it is so if a base's are.
 
     Raises:
         DeclarationError: there are no members, or one of them breaks a rule.
@@ -60,7 +76,9 @@ def attach_service(cls: type[Any], name: str, body: Mapping[str, Member], site: 
             "the service has no members",
             "Write a public method or a Signal in its body, or decorate the base that has them",
         )
-    service = _assembled(cls, name, members, body)
+    if protected is None:
+        protected = any(base.protected for base in filter(None, map(declared_on, cls.__mro__)))
+    service = _assembled(cls, name, members, body, protected)
     for entry in service.signals.values():
         entry.signal.configure(cls, entry.codecs)
     setattr(cls, _ATTRIBUTE, service)
@@ -134,7 +152,11 @@ def is_declaration(value: object) -> bool:
 
 
 def _assembled(
-    cls: type[Any], name: str, members: Mapping[str, Member], body: Mapping[str, Member]
+    cls: type[Any],
+    name: str,
+    members: Mapping[str, Member],
+    body: Mapping[str, Member],
+    protected: bool,
 ) -> Service:
     on_wire = {key: each for key, each in members.items() if not _is_background(each)}
     names = wire_names(
@@ -144,12 +166,12 @@ def _assembled(
     )
     definitions = Definitions()
     methods = {
-        names[key]: endpoint_of(each, names[key], definitions)
+        names[key]: endpoint_of(each, names[key], definitions, protected=protected)
         for key, each in on_wire.items()
         if isinstance(each, Reading)
     }
     signals = {
-        names[key]: event_of(each, names[key], definitions)
+        names[key]: event_of(each, names[key], definitions, protected=protected)
         for key, each in on_wire.items()
         if isinstance(each, SignalReading)
     }
@@ -162,7 +184,7 @@ def _assembled(
         doc=doc_of(cls),
     )
     background = tuple(key for key, each in members.items() if _is_background(each))
-    return Service(cls, spec, digest(spec), methods, signals, background, body)
+    return Service(cls, spec, digest(spec), methods, signals, background, protected, body)
 
 
 def _is_background(member: Member) -> bool:

@@ -13,6 +13,7 @@ from farcall._contract.records import Field, kind_of, read_fields
 from farcall._contract.spec import EnumSpec, LiteralOf, Ref, Scalar, SignalSpec, TypeSpec
 from farcall._contract.spelling import spelled
 from farcall._contract.types import Definitions
+from farcall._declare.access import DeclaredAccess, check_allow, check_broadcast, read_access
 from farcall._declare.annotations import Scope, without_class_var
 from farcall._declare.marks import not_yet
 from farcall._declare.methods import described
@@ -50,6 +51,7 @@ class SignalReading:
     options: SignalOptions
     value: Any
     """The type of its values."""
+    access: DeclaredAccess
 
     @property
     def chosen_name(self) -> str | None:
@@ -63,24 +65,39 @@ def read_signal(cls: type[Any], attribute: str, signal: Any, scope: Scope) -> Si
     Raises:
         DeclarationError: there is none, or an option is not there yet.
     """
-    site = site_of_attribute(cls, attribute)
-    _refuse_later_options(signal.options, site)
+    site, options = site_of_attribute(cls, attribute), signal.options
+    if options.history:
+        raise not_yet(site, Rule.HISTORY_LATER)
+    access = read_access(site, options.protected, options.roles)
+    if options.allow is not None:
+        check_allow(site, options.allow)
     written = inspect.get_annotations(cls).get(attribute)
     annotation = (
         getattr(signal, "__orig_class__", Signal)
         if written is None
         else without_class_var(scope.resolve(written, cls, site, "the signal"))
     )
-    return SignalReading(attribute, site, signal, signal.options, _value_type(annotation, site))
+    return SignalReading(attribute, site, signal, options, _value_type(annotation, site), access)
 
 
-def event_of(reading: SignalReading, wire_name: str, definitions: Definitions) -> SignalEntry:
+def event_of(
+    reading: SignalReading, wire_name: str, definitions: Definitions, *, protected: bool = False
+) -> SignalEntry:
     """Make the event that goes by `wire_name`, and define the types that it names.
 
+    Args:
+        reading: What was read of the signal.
+        wire_name: Its whole name.
+        definitions: Of the service.
+        protected: Whether it is where its own declaration does not say.
+
     Raises:
-        DeclarationError: its values cannot cross the wire, or its key is no key.
+        DeclarationError: its values cannot cross the wire, its key is no key, or it is for
+            everybody and for some.
     """
-    options = reading.options
+    options, access = reading.options, reading.access.within(protected=protected)
+    if options.broadcast:
+        check_broadcast(reading.site, access, options.allow)
     value = described(reading.value, definitions, reading.site, "the values")
     key = None if options.key is None else _key_field(reading, options.key)
     spec = SignalSpec(
@@ -91,17 +108,11 @@ def event_of(reading: SignalReading, wire_name: str, definitions: Definitions) -
         key_type=None if key is None else _key_type(key, reading.site, definitions),
         retain=options.retain,
         broadcast=options.broadcast,
+        access=access,
     )
     by_key = None if key is None else SignalKey(key.attribute, codec_of(key.annotation))
     codecs = SignalCodec[Any](codec_of(reading.value), by_key)
     return SignalEntry(spec, reading.attribute, reading.signal, codecs)
-
-
-def _refuse_later_options(options: SignalOptions, site: Site) -> None:
-    if options.protected or options.roles or options.allow is not None:
-        raise not_yet(site, Rule.PROTECTED_LATER)
-    if options.history:
-        raise not_yet(site, Rule.HISTORY_LATER)
 
 
 def _value_type(annotation: object, site: Site) -> Any:

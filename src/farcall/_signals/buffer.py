@@ -18,6 +18,8 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import attrs
 
+from farcall._audience import Address
+
 OnLag: TypeAlias = Literal["raise", "drop_oldest", "latest"]
 """What a subscriber wants when it is too slow: to be told, to be counted, the last value only."""
 
@@ -43,6 +45,8 @@ class Entry:
     """The value's key as JSON, for signals that have one."""
     cursor: str = ""
     """The place of the value in its signal, as an opaque text."""
+    to: frozenset[Address] | None = None
+    """Whom it is for; None for everybody."""
     missed: Missed = 0
     """How many values the sender dropped right before this one (a member of ``rpc.items``)."""
 

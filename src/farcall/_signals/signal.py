@@ -9,6 +9,7 @@ from typing import Any, Generic, Never, NoReturn, TypeVar, overload
 import attrs
 import trio
 
+from farcall._audience import Address
 from farcall._signals.buffer import Buffer, Entry, OnLag
 from farcall._signals.identity import IdentityTable
 from farcall._signals.state import KeyValue, SignalCodec, SignalState
@@ -26,9 +27,9 @@ class SignalOptions:
     retain: bool = False
     broadcast: bool = False
     history: int = 0
-    protected: bool = False
+    protected: bool | None = None
     roles: Set[str] = frozenset[str]()
-    allow: Callable[..., object] | None = None
+    allow: Callable[[Any, Any], bool] | None = None
 
 
 class Signal(Generic[T]):
@@ -44,9 +45,12 @@ class Signal(Generic[T]):
             1,024 keys emitted last, at most 1 MiB).
         broadcast: Send the values to plain peers that have not asked for them, too.
         history: Not there yet; refused.
-        protected: Not there yet; refused.
-        roles: Not there yet; refused.
-        allow: Not there yet; refused.
+        protected: Whether subscribers must have logged in; False opens a signal of a protected
+            class. By default the class decides.
+        roles: Of these subscribers must have one, which their login gave them.
+        allow: ``allow(call, key)`` decides on each subscription, and again when another principal
+            takes over the connection: `farcall.CallContext`, and the key asked for; None stands
+            for every value there is. It must not block.
     """
 
     def __init__(
@@ -57,9 +61,9 @@ class Signal(Generic[T]):
         retain: bool = False,
         broadcast: bool = False,
         history: int = 0,
-        protected: bool = False,
+        protected: bool | None = None,
         roles: Set[str] = frozenset(),
-        allow: Callable[..., object] | None = None,
+        allow: Callable[[Any, Any], bool] | None = None,
     ) -> None:
         self.options = SignalOptions(name, key, retain, broadcast, history, protected, roles, allow)
         self._label = "the signal"
@@ -99,7 +103,8 @@ class Signal(Generic[T]):
         return self.__get__(instance)._state
 
     def _bind(self, instance: object) -> BoundSignal[T]:
-        state = SignalState(self._label, self._codec_for(type(instance)), self.options.retain)
+        codec, options = self._codec_for(type(instance)), self.options
+        state = SignalState(self._label, codec, options.retain, options.broadcast)
         try:
             return self._bound.setdefault(instance, BoundSignal(state))
         except TypeError as exc:
@@ -121,7 +126,7 @@ class BoundSignal(Generic[T]):
     def __repr__(self) -> str:
         return f"<signal {self._state.name}: {self._state.subscribers} subscribers>"
 
-    def emit(self, value: T) -> None:
+    def emit(self, value: T, *, to: Set[Address] | None = None) -> None:
         """Hand `value` to everybody who has subscribed; never blocks.
 
         It is checked and encoded here, once, whoever listens. Local subscribers get the very
@@ -129,13 +134,17 @@ class BoundSignal(Generic[T]):
 
         Args:
             value: Of the signal's type.
+            to: Whom it is for, of those who have subscribed: `farcall.user` and `farcall.room`
+                make what may be in it. None for all. Subscribers in this process hear everything.
+                What is for some is never retained.
 
         Raises:
             EncodeError: `value` is not of that type.
+            TypeError: `to` is no set of users and rooms, or the signal is a broadcast.
             RuntimeError: this is another thread than that of the Trio run, or no Trio runs.
                 There call ``trio.from_thread.run_sync(service.signal.emit, value)``.
         """
-        self._state.emit(value)
+        self._state.emit(value, to=to)
 
     def subscribe(
         self, *, key: KeyValue | None = None, on_lag: OnLag = "raise"

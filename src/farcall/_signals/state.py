@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from enum import Enum
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 from uuid import UUID
@@ -12,6 +12,7 @@ import attrs
 import msgspec
 import trio
 
+from farcall._audience import Address, Membership, read_audience
 from farcall._codec import Codec
 from farcall._signals.buffer import Buffer, Entry
 from farcall._signals.retained import Retained
@@ -60,6 +61,10 @@ class SignalCodec(Generic[T]):
     key: SignalKey | None = None
 
 
+Listeners: TypeAlias = dict[Buffer, Membership | None]
+"""Buffers, each with the addresses by which its subscriber is reached; None reaches it always."""
+
+
 @attrs.define(eq=False)
 class SignalState(Generic[T]):
     """Fan values out to the buffers of all subscriptions, local and remote alike.
@@ -71,13 +76,15 @@ class SignalState(Generic[T]):
         name: Such as ``Market.ticked``, for messages.
         codec: None for a signal whose class was not decorated with ``@service``.
         retain: Whether a new subscriber gets the last value.
+        broadcast: Whether it is for everybody, so that no value can be for some.
     """
 
     name: str
     codec: SignalCodec[T] | None
     retain: bool = False
-    _subscribed: dict[bytes | None, dict[Buffer, None]] = attrs.field(
-        factory=dict[bytes | None, dict[Buffer, None]], init=False
+    broadcast: bool = False
+    _subscribed: dict[bytes | None, Listeners] = attrs.field(
+        factory=dict[bytes | None, "Listeners"], init=False
     )
     """The buffers by key, in the order of subscribing; those that take every key under None."""
     _retained: Retained = attrs.field(factory=Retained, init=False)
@@ -96,27 +103,36 @@ class SignalState(Generic[T]):
         """How many subscriptions there are."""
         return sum(len(buffers) for buffers in self._subscribed.values())
 
-    def emit(self, value: T) -> None:
+    def emit(self, value: T, *, to: Set[Address] | None = None) -> None:
         """Check and encode `value`, then push it to everybody who listens; never blocks.
+
+        Args:
+            value: Of the signal's type.
+            to: Whom it is for; None for everybody. What is for some is never retained.
 
         Raises:
             EncodeError: `value` is not of the signal's type.
             RuntimeError: this is not the thread of the Trio run.
-            TypeError: the class was not decorated.
+            TypeError: the class was not decorated, `to` is no set of users and rooms, or the
+                signal is a broadcast.
         """
         self._check_thread()
-        entry = self._enter(value)
-        if self.retain:
+        entry = self._enter(value, None if to is None else self._audience(to))
+        if self.retain and entry.to is None:
             self._retained.keep(entry)
-        for buffer in self._listeners(entry.key):
+        for buffer in self._reached(entry):
             buffer.push(entry)
 
-    def attach(self, buffer: Buffer, key: bytes | None = None) -> Callable[[], None]:
+    def attach(
+        self, buffer: Buffer, key: bytes | None = None, membership: Membership | None = None
+    ) -> Callable[[], None]:
         """Push values to `buffer` from now on, beginning with what is retained.
 
         Args:
             buffer: Of the subscription.
             key: What `encode_key` or `read_key` gave; None for every value.
+            membership: By which addresses the subscriber is reached; None for one in this process,
+                which hears everything.
 
         Returns:
             What ends it again; calling that twice does no harm.
@@ -125,7 +141,7 @@ class SignalState(Generic[T]):
             RuntimeError: this is not the thread of the Trio run.
         """
         self._check_thread()
-        self._subscribed.setdefault(key, {})[buffer] = None
+        self._subscribed.setdefault(key, {})[buffer] = membership
         for entry in self._retained.of(key):
             buffer.push(entry)
         return lambda: self._detach(buffer, key)
@@ -148,17 +164,35 @@ class SignalState(Generic[T]):
         """
         return self._known_key().read(text, at)
 
-    def _enter(self, value: T) -> Entry:
+    def decode_key(self, key: bytes) -> KeyValue:
+        """Give the key that `encode_key` or `read_key` has put into the form for `attach`."""
+        decoded: KeyValue = self._known_key().codec.decode(key, unknown="refuse", at="key")
+        return decoded
+
+    def _audience(self, to: Set[Address]) -> frozenset[Address]:
+        if self.broadcast:
+            raise TypeError(f"{self.name} is a broadcast, which is for everybody: leave out to=")
+        return read_audience(to)
+
+    def _enter(self, value: T, to: frozenset[Address] | None) -> Entry:
         codec = self._known_codec()
         encoded = codec.value.encode(value)
         key = None if codec.key is None else codec.key.of(value)
         self._emitted += 1
-        return Entry(encoded, value, key, self.cursor)
+        return Entry(encoded, value, key, self.cursor, to)
 
-    def _listeners(self, key: bytes | None) -> Sequence[Buffer]:
+    def _reached(self, entry: Entry) -> Sequence[Buffer]:
         # A copy: pushing wakes others, who may subscribe or leave meanwhile.
-        everything = self._subscribed.get(None, ())
-        return (*everything, *(() if key is None else self._subscribed.get(key, ())))
+        by_key = None if entry.key is None else self._subscribed.get(entry.key)
+        groups = [group for group in (self._subscribed.get(None), by_key) if group]
+        if entry.to is None:
+            return [buffer for group in groups for buffer in group]
+        return [
+            buffer
+            for group in groups
+            for buffer, membership in group.items()
+            if membership is None or membership.is_in(entry.to)
+        ]
 
     def _detach(self, buffer: Buffer, key: bytes | None) -> None:
         buffers = self._subscribed.get(key, {})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Generic, NamedTuple, TypeVar, cast, overload
 
 import trio
 import trio.testing
 
+from farcall._access import Authenticate
 from farcall._call import Connection, Interceptor
 from farcall._caller import ContractCheck
 from farcall._client import ClientOptions, Dialect, open_session
@@ -18,11 +19,13 @@ from farcall._connection.link import CANCEL_GRACE
 from farcall._dispatch import Serving
 from farcall._host import Host, Services
 from farcall._limits import DEFAULT_LIMITS, Limits
+from farcall._login import Logins, identify
 from farcall._memory import MemoryTransport, memory_pair
 from farcall._nursery import open_owned_nursery
 from farcall._peer import Peer
 from farcall._session import Session
-from farcall.errors import ConnectFailed
+from farcall._transport import Endpoint
+from farcall.errors import ConnectFailed, Unauthorized
 from farcall.testing._sweep import CancelledBy, CancelSweepError, SweepReport, cancel_sweep
 
 ClientT = TypeVar("ClientT")
@@ -54,6 +57,9 @@ def open_pair(
     /,
     *,
     path: str = ...,
+    headers: Mapping[str, str] | None = ...,
+    login: Any = ...,
+    authenticate: Authenticate | None = ...,
     dialect: Dialect = ...,
     contract: ContractCheck = ...,
     serves: Sequence[object] = ...,
@@ -74,6 +80,9 @@ def open_pair(
     /,
     *,
     path: str = ...,
+    headers: Mapping[str, str] | None = ...,
+    login: Any = ...,
+    authenticate: Authenticate | None = ...,
     dialect: Dialect = ...,
     contract: ContractCheck = ...,
     serves: Sequence[object] = ...,
@@ -94,6 +103,9 @@ async def open_pair(
     /,
     *,
     path: str = "/",
+    headers: Mapping[str, str] | None = None,
+    login: Any = None,
+    authenticate: Authenticate | None = None,
     dialect: Dialect = "farcall",
     contract: ContractCheck = "warn",
     serves: Sequence[object] = (),
@@ -113,7 +125,10 @@ async def open_pair(
     Args:
         services: As for `farcall.serve`.
         proxy: A stub, or the service class; without it the client is a `Session`.
-        path: What the client asks for.
+        path: What the client asks for, with a query behind it if need be.
+        headers: As for `farcall.connect`.
+        login: As for `farcall.connect`.
+        authenticate: As for `farcall.serve`.
         dialect: As for `farcall.connect`.
         contract: As for `farcall.connect`.
         serves: As for `farcall.connect`.
@@ -129,20 +144,29 @@ async def open_pair(
         A context manager that gives a `Pair`: the client, and the server's `Connection`.
 
     Raises:
-        ConnectFailed: one end has gone before the other one was there.
+        ConnectFailed: the server refuses the handshake, or the login, or one end has gone before
+            the other one was there.
         Exception: what a ``@background`` method raised, as it is.
 
     Cancellation:
         The link is cut, and both ends end.
     """
+    logins = None if authenticate is None else Logins(authenticate, limits)
     host = Host(
         services,
-        Serving(tuple(interceptors), max_call_seconds, debug),
+        Serving(tuple(interceptors), max_call_seconds, debug, logins),
         limits=limits,
         heartbeat=heartbeat,
         cancel_grace=cancel_grace,
     )
-    dialled, accepted = memory_pair(path=path)
+    path, _, query = path.partition("?")
+    fields = {name.lower(): value for name, value in (headers or {}).items()}
+    endpoint = Endpoint("memory", "memory", path, query, fields)
+    try:
+        principal = await identify(logins, endpoint)
+    except Unauthorized:
+        raise ConnectFailed("the server answered with HTTP status 401", status=401) from None
+    dialled, accepted = memory_pair(path=path, query=query, headers=fields, principal=principal)
     options = ClientOptions(
         dialect,
         contract,
@@ -151,6 +175,7 @@ async def open_pair(
         limits=limits,
         cancel_grace=cancel_grace,
         heartbeat=heartbeat,
+        login=login,
     )
     async with open_owned_nursery() as nursery:
         host.start_background(nursery)

@@ -1,0 +1,121 @@
+"""Who a peer is, what tells it, and what that lets it do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeAlias, cast
+from urllib.parse import parse_qsl
+
+import attrs
+from attrs.validators import instance_of
+
+from farcall._contract.spec import Access
+
+
+def _names(given: Iterable[str]) -> frozenset[str]:
+    if isinstance(given, str):
+        raise TypeError(f"roles are a set of names; write {{{given!r}}}")
+    return frozenset(given)
+
+
+def _check_seconds(_: object, __: object, value: float | None) -> None:
+    if value is not None and math.isnan(value):
+        raise ValueError("expires_after is a number of seconds, or None")
+
+
+@attrs.frozen
+class Principal:
+    """Who has logged in: what ``authenticate`` gives.
+
+    Args:
+        name: By which `farcall.user` addresses values to it.
+        roles: What ``roles=`` of methods and signals asks for.
+        expires_after: Seconds after which it is dropped, unless there is another login; None for
+            the life of the connection.
+        claims: Whatever else the application wants to know of it.
+
+    >>> Principal("ada", roles={"trader"}).roles
+    frozenset({'trader'})
+    """
+
+    name: str = attrs.field(validator=instance_of(str))
+    roles: frozenset[str] = attrs.field(default=frozenset[str](), converter=_names)
+    expires_after: float | None = attrs.field(default=None, validator=_check_seconds)
+    claims: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, hash=False)
+
+
+@attrs.frozen
+class Credentials:
+    """What a peer says of itself, in its handshake or by ``rpc.login``.
+
+    Nothing of it is in its ``repr``, which ends up in logs.
+    """
+
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    """Of the handshake, names in lower case."""
+    query: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    """Of the URL; the first value where a name is there several times."""
+    cookies: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    """As for `query`."""
+    login: Any = attrs.field(default=None, repr=False)
+    """What ``rpc.login`` brought, a list or a dict; None in the handshake."""
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str], query: str, login: Any = None) -> Credentials:
+        """Read what a handshake brought.
+
+        Args:
+            headers: Names in lower case.
+            query: What stands behind the ``?``.
+            login: The parameters of ``rpc.login``, decoded.
+        """
+        pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
+        return cls(headers, _first(pairs), _first(_cookies(headers.get("cookie", ""))), login)
+
+
+Authenticate: TypeAlias = Callable[[Credentials], Awaitable[Principal | None]]
+"""``async def f(credentials)`` tells who that is; None for nobody that it knows."""
+
+
+async def authenticated(authenticate: Authenticate, credentials: Credentials) -> Principal | None:
+    """Ask who that is.
+
+    Raises:
+        Unauthorized: `authenticate` does not want it at all.
+        TypeError: the answer is neither a principal nor None.
+    """
+    answer = cast("object", await authenticate(credentials))
+    if answer is None or isinstance(answer, Principal):
+        return answer
+    raise TypeError(
+        f"authenticate returns a farcall.Principal or None, and gave a {type(answer).__name__}"
+    )
+
+
+def may(principal: Principal | None, access: Access) -> bool:
+    """Say whether somebody has the access that a member asks for."""
+    if not access.protected:
+        return True
+    if principal is None:
+        return False
+    return not access.roles or not access.roles.isdisjoint(principal.roles)
+
+
+def _first(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        found.setdefault(name, value)
+    return found
+
+
+def _cookies(header: str) -> Iterable[tuple[str, str]]:
+    """Take a Cookie header apart (RFC 6265, section 4.2.1).
+
+    `http.cookies` gives up on the whole header because of one cookie that it does not like, and
+    some other page of the same host may have set that.
+    """
+    for pair in header.split(";"):
+        name, is_there, value = pair.strip().partition("=")
+        if is_there:
+            yield name, value.removeprefix('"').removesuffix('"')

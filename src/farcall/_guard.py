@@ -1,0 +1,71 @@
+"""Who may subscribe to what: asked at each subscription, and when somebody else has logged in."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import Any, cast
+
+from farcall._call import CallContext, Connection
+from farcall._endpoints import EventSource
+from farcall._identity import Identity
+from farcall._protocol.messages import Error
+from farcall.errors import ErrorCode
+
+logger = logging.getLogger("farcall")
+
+
+class SubscriptionGuard:
+    """Decide on the subscriptions of one connection.
+
+    Args:
+        connection: As what decides sees it.
+        identity: Who its peer is.
+    """
+
+    def __init__(self, connection: Connection, identity: Identity) -> None:
+        self._connection = connection
+        self._identity = identity
+        self.membership = identity.membership
+        """By which addresses the subscriber is reached."""
+
+    def may(self, source: EventSource) -> bool:
+        """Say whether the peer has logged in as the signal asks for."""
+        return self._identity.may(source.spec.access)
+
+    def refusal(self, source: EventSource, key: bytes | None = None) -> Error | None:
+        """Say why a subscription may not be, or None where it may.
+
+        Args:
+            source: The signal.
+            key: What it is filtered by, as JSON; None for everything.
+        """
+        if not self.may(source):
+            return Error.of(ErrorCode.EVENT_FORBIDDEN)
+        if source.allow is None:
+            return None
+        try:
+            is_allowed = self._ask(source, None if key is None else source.state.decode_key(key))
+        except Exception as exc:  # noqa: BLE001 - whatever it raises refuses the subscription
+            return self._failed(source, exc)
+        return None if is_allowed else Error.of(ErrorCode.EVENT_FORBIDDEN)
+
+    def _ask(self, source: EventSource, key: Any) -> bool:
+        assert source.allow is not None
+        call = CallContext(
+            self._connection,
+            source.spec.wire_name,
+            "subscription",
+            self._identity.principal,
+            read=lambda: {"key": key},
+        )
+        answer = cast("object", source.allow(call, key))
+        # Anything else that is true might be a coroutine, which nobody has run.
+        if not isinstance(answer, bool):
+            raise TypeError(f"allow= answers True or False, and gave a {type(answer).__name__}")
+        return answer
+
+    def _failed(self, source: EventSource, exc: Exception) -> Error:
+        id = secrets.token_hex(8)
+        logger.error("allow= of %s failed (id %s)", source.spec.wire_name, id, exc_info=exc)
+        return Error.of(ErrorCode.INTERNAL_ERROR, {"id": id})

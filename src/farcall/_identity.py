@@ -1,0 +1,75 @@
+"""Who the peer of a connection is taken for, for how long, and how it is reached."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import trio
+
+from farcall import _access
+from farcall._access import Principal
+from farcall._audience import Membership, User
+from farcall._connection.link import Link
+from farcall._contract.spec import Access
+
+logger = logging.getLogger("farcall")
+
+
+class Identity:
+    """The principal of one link; there is at most one at a time.
+
+    Args:
+        link: The link.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self.principal: Principal | None = None
+        self.membership = Membership()
+        self.on_change: Callable[[], None] = _nothing
+        """Called after another principal, or none, has taken over."""
+        self._link = link
+        self._life = trio.CancelScope()
+        """Around the task that waits for the end of the principal."""
+
+    def begin(self) -> None:
+        """Take over whom the handshake has told."""
+        if self._link.endpoint.principal is not None:
+            self.become(self._link.endpoint.principal)
+
+    def may(self, access: Access) -> bool:
+        """Say whether the peer has the access that a member asks for."""
+        return _access.may(self.principal, access)
+
+    def become(self, principal: Principal) -> None:
+        """Take the peer for `principal` from now on."""
+        self._replace(principal)
+        if principal.expires_after is not None:
+            self._link.start_soon(self._expire, principal, principal.expires_after, self._life)
+
+    def drop(self) -> None:
+        """Take the peer for nobody from now on."""
+        if self.principal is not None:
+            self._replace(None)
+
+    def _replace(self, principal: Principal | None) -> None:
+        self._life.cancel()
+        self._life = trio.CancelScope()
+        if self.principal is not None:
+            self.membership.discard(User(self.principal.name))
+        self.principal = principal
+        if principal is not None:
+            self.membership.add(User(principal.name))
+        self.on_change()
+
+    async def _expire(self, principal: Principal, seconds: float, life: trio.CancelScope) -> None:
+        with life:
+            await trio.sleep(max(0, seconds))
+        # Its time may have come in the very moment in which somebody else took over.
+        if not life.cancel_called:
+            logger.info("%s: the login of %r has expired", self._link.endpoint.peer, principal.name)
+            self.drop()
+
+
+def _nothing() -> None:
+    """Tell nobody: nothing is served on this link."""

@@ -1,0 +1,206 @@
+"""Serving ``rpc.login``: one at a time on a connection, some in the process, few that fail.
+
+A login may take long, for a good hash of a password does, so it has a task of its own. What it
+answers is true or false and nothing else: why a login was refused is told to the log alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import attrs
+import trio
+
+from farcall._access import Authenticate, Credentials, Principal, authenticated
+from farcall._codec import Faults, decode_json
+from farcall._connection.link import Link
+from farcall._connection.statistics import ConnectionState
+from farcall._identity import Identity
+from farcall._limits import Limits
+from farcall._protocol.messages import Error
+from farcall._protocol.state import IncomingCall
+from farcall._serving import Deadline
+from farcall._transport import Endpoint
+from farcall.errors import CloseCode, ErrorCode, Unauthorized
+
+logger = logging.getLogger("farcall")
+
+
+@attrs.frozen
+class Logins:
+    """How peers log in, and how often they may try."""
+
+    authenticate: Authenticate
+    limits: Limits
+
+
+async def identify(logins: Logins | None, endpoint: Endpoint) -> Principal | None:
+    """Tell who asks for a connection, of which nothing is known but its handshake.
+
+    Raises:
+        Unauthorized: it may not have one.
+        Exception: whatever ``authenticate`` raises besides.
+    """
+    if logins is None:
+        return None
+    credentials = Credentials.of(endpoint.headers, endpoint.query)
+    return await authenticated(logins.authenticate, credentials)
+
+
+@attrs.frozen(eq=False)
+class _Attempt:
+    call: IncomingCall
+    params: bytes
+    deadline: Deadline
+    scope: trio.CancelScope
+
+    def unanswered(self) -> Error:
+        """Say why there is no outcome: its caller left, or its time ran out."""
+        if trio.current_time() < self.deadline.at:
+            return Error.of(ErrorCode.CANCELLED)
+        return Error.of(ErrorCode.DEADLINE_EXCEEDED, {"by": self.deadline.by})
+
+
+class LoginDesk:
+    """The logins of one connection.
+
+    Args:
+        link: The connection.
+        identity: What a login changes.
+        logins: How peers log in; None where they cannot.
+        longest: Seconds that one may take.
+    """
+
+    def __init__(
+        self, link: Link, identity: Identity, logins: Logins | None, longest: float
+    ) -> None:
+        self._link = link
+        self._identity = identity
+        self._logins = logins
+        self._longest = longest
+        self._failed = 0
+        self._attempts: dict[IncomingCall, _Attempt] = {}
+        self._waiting: deque[_Attempt] = deque()
+        self._turn = trio.Lock()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a login is unanswered."""
+        return bool(self._attempts)
+
+    def on_request(self, call: IncomingCall) -> None:
+        """Begin a login, or refuse it at once."""
+        if call.params is None:
+            self._link.fail(call, Error.of(ErrorCode.PARAMS_NOT_FOUND))
+        elif self._logins is None:
+            self._link.fail(call, Error.of(ErrorCode.METHOD_NOT_FOUND))
+        elif self._link.state is not ConnectionState.OPEN:
+            self._link.fail(call, Error.of(ErrorCode.SHUTTING_DOWN))
+        elif len(self._attempts) >= self._logins.limits.failed_logins:
+            # If these fail the next one ends the connection, so nobody in earnest has more.
+            data = {"limit": "failed_logins", "most": self._logins.limits.failed_logins}
+            self._link.fail(call, Error.of(ErrorCode.BUSY, data))
+        else:
+            self._begin(call, call.params, self._logins)
+
+    def cancel(self, call: IncomingCall) -> bool:
+        """End a login that its caller does not want any more; tell whether this call is one."""
+        attempt = self._attempts.get(call)
+        if attempt is not None:
+            attempt.scope.cancel()
+        return attempt is not None
+
+    def cancel_all(self) -> None:
+        """End every login."""
+        for attempt in self._attempts.values():
+            attempt.scope.cancel()
+
+    def _begin(self, call: IncomingCall, params: bytes, logins: Logins) -> None:
+        deadline = Deadline.of(call, self._longest)
+        attempt = _Attempt(call, params, deadline, trio.CancelScope(deadline=deadline.at))
+        self._attempts[call] = attempt
+        self._waiting.append(attempt)
+        self._link.start_soon(self._serve_oldest, logins)
+
+    async def _serve_oldest(self, logins: Logins) -> None:
+        # Trio does not start tasks in order; the oldest login is to have the next turn.
+        attempt = self._waiting.popleft()
+        outcome: bytes | None = None
+        try:
+            with attempt.scope:
+                async with self._turn, _one_of(logins.limits.logins):
+                    outcome = await self._try(attempt, logins)
+        finally:
+            del self._attempts[attempt.call]
+        self._answer(attempt, outcome)
+
+    async def _try(self, attempt: _Attempt, logins: Logins) -> bytes | None:
+        """Perform a login; None where the connection ends instead."""
+        most = logins.limits.failed_logins
+        if self._failed >= most:
+            problem = f"{most} logins have failed (the limit failed_logins)"
+            self._link.hang_up(CloseCode.POLICY, problem)
+            return None
+        # Until it is known better: who cancels a login must not win another try by that.
+        self._failed += 1
+        principal = await self._identify(attempt, logins.authenticate)
+        if principal is None:
+            logger.warning("%s: a login was refused", self._link.endpoint.peer)
+            return b"false"
+        self._failed -= 1
+        logger.info("%s: logged in as %r", self._link.endpoint.peer, principal.name)
+        self._identity.become(principal)
+        return b"true"
+
+    async def _identify(self, attempt: _Attempt, authenticate: Authenticate) -> Principal | None:
+        endpoint = self._link.endpoint
+        try:
+            login = decode_json(attempt.params)
+            credentials = Credentials.of(endpoint.headers, endpoint.query, login)
+            return await authenticated(authenticate, credentials)
+        except (Unauthorized, Faults):
+            return None
+        except Exception:
+            # To tell a peer that its login failed in a strange way would tell it something.
+            logger.exception("%s: authenticate failed in a login", endpoint.peer)
+            return None
+
+    def _answer(self, attempt: _Attempt, outcome: bytes | None) -> None:
+        if self._link.close_reason is not None:
+            self._link.note_ended()
+        elif outcome is None:
+            self._link.fail(attempt.call, attempt.unanswered())
+        else:
+            self._link.respond(attempt.call, outcome)
+
+
+class _Running:
+    """The logins under way in this process, whatever server they belong to."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.changed = trio.lowlevel.ParkingLot()
+
+
+_running: trio.lowlevel.RunVar[_Running] = trio.lowlevel.RunVar("farcall logins")
+
+
+@asynccontextmanager
+async def _one_of(most: int) -> AsyncIterator[None]:
+    """Wait until there are fewer logins than `most`, and be one of them."""
+    try:
+        running = _running.get()
+    except LookupError:
+        running = _Running()
+        _running.set(running)
+    while running.count >= most:
+        await running.changed.park()
+    running.count += 1
+    try:
+        yield
+    finally:
+        running.count -= 1
+        running.changed.unpark_all()

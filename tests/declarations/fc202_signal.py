@@ -1,8 +1,0 @@
-"""Nor for signals."""
-
-from farcall import Signal, service
-
-
-@service
-class Market:
-    traded: Signal[float] = Signal(roles={"trader"})

@@ -1,0 +1,81 @@
+"""Who a peer is, and what that lets it do."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from farcall import Credentials, Principal
+from farcall._access import authenticated, may
+from farcall._contract.spec import OPEN, Access
+
+LOCKED = Access(protected=True)
+TRADERS = Access(protected=True, roles=frozenset({"trader", "clerk"}))
+
+
+@pytest.mark.parametrize(
+    ("principal", "access", "answer"),
+    [
+        (None, OPEN, True),
+        (None, LOCKED, False),
+        (None, TRADERS, False),
+        (Principal("ada"), OPEN, True),
+        (Principal("ada"), LOCKED, True),
+        (Principal("ada"), TRADERS, False),
+        (Principal("ada", roles={"trader"}), TRADERS, True),
+        (Principal("ada", roles={"trade"}), TRADERS, False),
+    ],
+)
+def test_may(principal: Principal | None, access: Access, answer: bool) -> None:
+    """A protected member needs a login, one with roles one of them."""
+    assert may(principal, access) is answer
+
+
+def test_a_principal_is_checked() -> None:
+    """A text is no set of roles, and its name is one."""
+    with pytest.raises(TypeError, match=r"write \{'trader'\}"):
+        Principal("ada", roles="trader")
+    with pytest.raises(TypeError, match="name"):
+        Principal(7)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="seconds"):
+        Principal("ada", expires_after=math.nan)
+
+
+def test_a_principal_is_a_value() -> None:
+    """It can be compared, and be in a set, whatever its claims are."""
+    assert len({Principal("ada", claims={"a": [1]}), Principal("ada", claims={"a": [1]})}) == 1
+    assert Principal("ada") != Principal("ada", roles={"trader"})
+
+
+def test_nothing_secret_is_shown() -> None:
+    """What ends up in a log tells neither credentials nor claims."""
+    told = Credentials.of({"authorization": "secret", "cookie": "a=secret"}, "t=secret", "secret")
+
+    assert "secret" not in repr(told)
+    assert "secret" not in repr(Principal("ada", claims={"token": "secret"}))
+
+
+def test_credentials_are_read() -> None:
+    """Headers, query and cookies by name; of several values the first one."""
+    headers = {"cookie": 'a=1; b="2";c=x=y ; a=3; d; =e'}
+
+    told = Credentials.of(headers, "token=a%20b&token=c&empty=&%ff=1", ["me"])
+
+    assert told.headers is headers
+    assert told.query == {"token": "a b", "empty": "", "\ufffd": "1"}
+    assert told.cookies == {"a": "1", "b": "2", "c": "x=y", "": "e"}
+    assert told.login == ["me"]
+    assert Credentials.of({}, "") == Credentials()
+
+
+@pytest.mark.parametrize("answer", [True, "ada", {"name": "ada"}])
+async def test_another_answer_is_a_defect(answer: Any) -> None:
+    """Whatever it is, nobody is let in by it."""
+
+    async def authenticate(_: Credentials) -> Principal | None:
+        return answer  # type: ignore[no-any-return]
+
+    with pytest.raises(TypeError, match=r"farcall\.Principal or None"):
+        await authenticated(authenticate, Credentials())

@@ -1,0 +1,151 @@
+"""Values for some: users and rooms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from trio.testing import wait_all_tasks_blocked
+
+import farcall
+from farcall import Credentials, Principal, Signal, current_call, room, service, user
+from farcall._audience import Membership, read_audience
+from farcall.testing import open_pair
+from tests.ends import KINDS, Kind, open_client
+
+
+@service(name="")
+class Chat:
+    said: Signal[str] = Signal()
+    kept: Signal[str] = Signal(retain=True)
+    closing: Signal[str] = Signal(broadcast=True)
+
+    async def enter(self, name: str) -> None:
+        current_call().connection.join(name)
+
+    async def exit(self, name: str) -> None:
+        current_call().connection.leave(name)
+
+
+async def authenticate(credentials: Credentials) -> Principal | None:
+    return None if credentials.login is None else Principal(credentials.login[0])
+
+
+def test_users_and_rooms_never_meet() -> None:
+    """Whatever their names are."""
+    assert user("ada") == user("ada")
+    assert len({user("ada"), room("ada"), user("bob")}) == 3
+    membership = Membership()
+    membership.add(room("ada"))
+    assert membership.is_in({room("ada"), user("bob")})
+    assert not membership.is_in({user("ada")})
+    membership.discard(room("ada"))
+    membership.discard(room("ada"))
+    assert not membership.is_in({room("ada")})
+
+
+@pytest.mark.parametrize("name", [7, None, user("ada")])
+def test_names_are_text(name: Any) -> None:
+    """A number would be someone else than its text."""
+    for make in (user, room):
+        with pytest.raises(TypeError, match="name"):
+            make(name)
+
+
+@pytest.mark.parametrize("to", ["ada", {"ada"}, user("ada"), [user("ada")], {user("ada"), 7}])
+async def test_an_audience_is_a_set_of_users_and_rooms(to: Any) -> None:
+    """A bare text might mean either."""
+    with pytest.raises(TypeError, match=r"farcall\.user"):
+        read_audience(to)
+    with pytest.raises(TypeError, match=r"farcall\.user"):
+        Chat().said.emit("hello", to=to)
+
+
+async def test_a_broadcast_is_for_everybody() -> None:
+    """It cannot be for some."""
+    chat = Chat()
+    chat.closing.emit("at six")
+    with pytest.raises(TypeError, match=r"Chat\.closing is a broadcast"):
+        chat.closing.emit("at six", to={user("ada")})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dialect", ["farcall", "plain"])
+async def test_a_value_for_a_user(kind: Kind, dialect: Any) -> None:
+    """It reaches whoever has logged in under that name, and nobody who calls a room so."""
+    chat = Chat()
+    options: dict[str, Any] = {"authenticate": authenticate, "dialect": dialect}
+    async with open_client(kind, chat, **options) as session:
+        async with session.subscribe("said") as said:
+            await session.call("enter", "ada")
+            chat.said.emit("to ada, who is not there", to={user("ada")})
+            chat.said.emit("to nobody", to=set())
+            await session.call("rpc.login", "ada")
+            chat.said.emit("to ada", to={user("ada"), room("elsewhere")})
+            assert await anext(said) == "to ada"
+
+            await session.call("rpc.login", "bob")
+            chat.said.emit("to ada, who has left", to={user("ada")})
+            chat.said.emit("to all")
+            assert await anext(said) == "to all"
+
+
+@pytest.mark.parametrize("dialect", ["farcall", "plain"])
+async def test_a_value_for_a_room(dialect: Any) -> None:
+    """It reaches those who have joined, until they leave; once, whatever else they are."""
+    chat = Chat()
+    async with open_pair(chat, dialect=dialect) as (session, connection):
+        async with session.subscribe("said") as said:
+            chat.said.emit("early", to={room("7")})
+            await session.call("enter", "7")
+            connection.join("8")
+            chat.said.emit("in time", to={room("7"), room("8")})
+            assert await anext(said) == "in time"
+
+            await session.call("exit", "7")
+            chat.said.emit("late", to={room("7")})
+            chat.said.emit("to all")
+            assert await anext(said) == "to all"
+
+
+async def test_a_principal_that_is_dropped_is_not_reached() -> None:
+    """Its rooms are the connection's, and stay."""
+    chat = Chat()
+    async with open_pair(chat, authenticate=authenticate) as (session, connection):
+        await session.call("rpc.login", "ada")
+        connection.join("7")
+        async with session.subscribe("said") as said:
+            connection.logout()
+            chat.said.emit("to ada", to={user("ada")})
+            chat.said.emit("to 7", to={room("7")})
+            assert await anext(said) == "to 7"
+
+
+async def test_what_is_for_some_is_not_retained() -> None:
+    """Who comes later gets the last value that was for all."""
+    chat = Chat()
+    chat.kept.emit("for all")
+    chat.kept.emit("for ada", to={user("ada")})
+    async with open_pair(chat, authenticate=authenticate) as (session, _):
+        await session.call("rpc.login", "ada")
+        async with session.subscribe("kept") as kept:
+            assert await anext(kept) == "for all"
+            await wait_all_tasks_blocked()
+            chat.kept.emit("end")
+            assert await anext(kept) == "end"
+
+
+async def test_subscribers_in_the_process_hear_everything() -> None:
+    """They are of the service's own side."""
+    chat = Chat()
+    async with chat.said.subscribe() as said:
+        chat.said.emit("to ada", to={user("ada")})
+        assert await anext(said) == "to ada"
+
+
+async def test_a_room_has_a_name() -> None:
+    """Which is text."""
+    async with open_pair(Chat()) as (_, connection):
+        with pytest.raises(TypeError, match="name"):
+            connection.join(7)  # type: ignore[arg-type]
+    assert farcall.Room("7") == room("7")

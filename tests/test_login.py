@@ -1,0 +1,479 @@
+"""Logging in, in both dialects, and what is protected by that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+import farcall
+from farcall import Credentials, Principal, Unauthorized, current_call, method, service
+from farcall._client import ClientOptions, Dialect, open_session
+from farcall.testing import memory_pair, open_pair
+from tests.ends import KINDS, Kind, make_host, open_client, raw_client
+
+DIALECTS: tuple[Dialect, ...] = ("farcall", "plain")
+
+ADA = {"name": "ada", "password": "enigma"}
+BOB = {"name": "bob", "password": "enigma"}
+WRONG = {"name": "ada", "password": "guess"}
+
+
+class Doorman:
+    """An ``authenticate`` that knows ada, who trades, and bob, who does not."""
+
+    def __init__(self, seconds: float = 0, expires_after: float | None = None) -> None:
+        self.seconds = seconds
+        self.expires_after = expires_after
+        self.asked: list[Any] = []
+        self.at_work = self.most_at_work = 0
+
+    async def __call__(self, credentials: Credentials) -> Principal | None:
+        self.asked.append(credentials.login)
+        if credentials.login is None:
+            return self._greet(credentials.headers.get("x-name"))
+        self.at_work += 1
+        self.most_at_work = max(self.at_work, self.most_at_work)
+        try:
+            await trio.sleep(self.seconds)
+        finally:
+            self.at_work -= 1
+        if credentials.login == ["bug"]:
+            raise RuntimeError("out of order")
+        if credentials.login == ["banned"]:
+            raise Unauthorized("we know you")
+        password = credentials.login["password"]
+        return self._greet(credentials.login["name"]) if password == "enigma" else None
+
+    def _greet(self, name: str | None) -> Principal | None:
+        if name == "mallory":
+            raise Unauthorized("mallory is not welcome")
+        if name == "bug":
+            raise RuntimeError("a secret")
+        if name is None:
+            return None
+        roles = {"trader"} if name == "ada" else frozenset[str]()
+        return Principal(name, roles, self.expires_after)
+
+
+@service(name="")
+class Vault:
+    """What needs a login, and what does not."""
+
+    def __init__(self) -> None:
+        self.heard: list[object] = []
+
+    async def whoami(self) -> str | None:
+        principal = current_call().connection.principal
+        return None if principal is None else principal.name
+
+    @method(protected=True)
+    async def look(self) -> str:
+        principal = current_call().principal
+        assert principal is not None
+        return principal.name
+
+    @method(protected=True)
+    def glance(self) -> str:
+        return "gold"
+
+    @method(roles={"trader"})
+    async def take(self, count: int) -> int:
+        return count
+
+    @method(protected=True, oneway=True)
+    async def note(self) -> None:
+        self.heard.append(current_call().principal)
+
+    @method(protected=True)
+    async def wait(self) -> str | None:
+        await trio.sleep(10)
+        call = current_call()
+        assert call.principal is not None
+        assert call.connection.principal is None
+        return call.principal.name
+
+    async def leave(self) -> None:
+        current_call().connection.logout()
+
+
+async def refused(session: farcall.Session, name: str, *args: Any) -> int:
+    with pytest.raises(farcall.Forbidden) as caught:
+        await session.call(name, *args)
+    return caught.value.code
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_login_opens_what_is_protected(kind: Kind, dialect: Dialect) -> None:
+    """-32605 before it, and the call after it; it answers true."""
+    async with open_client(kind, Vault(), authenticate=Doorman(), dialect=dialect) as session:
+        assert await refused(session, "look") == await refused(session, "glance") == -32605
+        assert await session.call("whoami") is None
+
+        assert await session.call("rpc.login", arguments=ADA) is True
+
+        assert await session.call("look") == await session.call("whoami") == "ada"
+        assert await session.call("glance") == "gold"
+        assert await session.call("take", 3) == 3
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_login_without_the_role_is_not_enough(dialect: Dialect) -> None:
+    """Bob may look, and take nothing."""
+    async with open_pair(Vault(), authenticate=Doorman(), dialect=dialect) as (session, _):
+        await session.call("rpc.login", arguments=BOB)
+
+        assert await session.call("look") == "bob"
+        assert await refused(session, "take", 3) == -32605
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_refused_login_says_false_and_no_more(
+    dialect: Dialect, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whether it was wrong, unwelcome, or more than `authenticate` could bear."""
+    async with open_pair(Vault(), authenticate=Doorman(), dialect=dialect) as (session, _):
+        assert await session.call("rpc.login", arguments=WRONG) is False
+        assert await session.call("rpc.login", "banned") is False
+        assert await session.call("rpc.login", "bug") is False
+        assert await session.call("rpc.login", "me", "enigma") is False  # a list: a TypeError
+
+        assert await session.call("whoami") is None
+    assert "a login was refused" in caplog.text
+    assert "out of order" in caplog.text
+    assert "guess" not in caplog.text
+
+
+async def test_a_failed_login_leaves_the_principal() -> None:
+    """Only another one that succeeds takes its place."""
+    async with open_pair(Vault(), authenticate=Doorman()) as (session, _):
+        await session.call("rpc.login", arguments=ADA)
+        await session.call("rpc.login", arguments=WRONG)
+        assert await session.call("whoami") == "ada"
+
+        await session.call("rpc.login", arguments=BOB)
+        assert await session.call("whoami") == "bob"
+
+
+async def test_login_takes_what_the_client_sends() -> None:
+    """By position or by name, and whatever is in it."""
+    doorman = Doorman()
+    async with raw_client(Vault(), authenticate=doorman) as client:
+        for params in (["a", None], {"token": {"x": [1]}}, [], {}):
+            request = {"jsonrpc": "2.0", "id": 1, "method": "rpc.login", "params": params}
+            assert await client.ask(request) == [{"jsonrpc": "2.0", "id": 1, "result": False}]
+
+    assert doorman.asked == [["a", None], {"token": {"x": [1]}}, [], {}]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_without_parameters_or_authenticate(dialect: Dialect) -> None:
+    """-32604 in any case, and -32601 where there are no logins."""
+    for authenticate in (None, Doorman()):
+        async with open_pair(Vault(), authenticate=authenticate, dialect=dialect) as (session, _):
+            with pytest.raises(farcall.RpcError) as caught:
+                await session.call("rpc.login")
+            assert caught.value.code == -32604
+            if authenticate is None:
+                with pytest.raises(farcall.MethodNotFound):
+                    await session.call("rpc.login", "me")
+
+
+async def test_a_login_without_an_id_is_none() -> None:
+    """It would have no answer; nobody is asked."""
+    doorman = Doorman()
+    async with raw_client(Vault(), authenticate=doorman) as client:
+        request = {"jsonrpc": "2.0", "method": "rpc.login", "params": ADA}
+        assert await client.ask(request) == []
+        (answer,) = await client.ask({"jsonrpc": "2.0", "id": 1, "method": "look"})
+
+    assert answer["error"] == {"code": -32605, "message": "Method forbidden"}
+    assert doorman.asked == []
+
+
+async def test_the_order_of_the_checks() -> None:
+    """Unknown, then protected, then arguments: who may not call learns nothing about them."""
+    async with open_pair(Vault(), authenticate=Doorman()) as (session, _):
+        with pytest.raises(farcall.MethodNotFound):
+            await session.call("nothing")
+        assert await refused(session, "take", "three") == -32605
+
+        await session.call("rpc.login", arguments=ADA)
+        with pytest.raises(farcall.InvalidArguments):
+            await session.call("take", "three")
+
+
+async def test_one_way_calls_are_checked() -> None:
+    """One that may not be is dropped."""
+    vault = Vault()
+    async with open_pair(vault, authenticate=Doorman()) as (session, _):
+        await session.notify("note")
+        await session.call("rpc.login", arguments=ADA)
+        await session.notify("note")
+        await session.call("whoami")
+
+    assert vault.heard == [Principal("ada", {"trader"})]
+
+
+async def test_calls_in_a_batch_are_checked() -> None:
+    """Each on its own; those behind a login in one batch are too early."""
+    async with raw_client(Vault(), authenticate=Doorman()) as client:
+        (answers,) = await client.ask(
+            [
+                {"jsonrpc": "2.0", "id": 1, "method": "look"},
+                {"jsonrpc": "2.0", "id": 2, "method": "whoami"},
+                {"jsonrpc": "2.0", "id": 3, "method": "rpc.login", "params": ADA},
+                {"jsonrpc": "2.0", "id": 4, "method": "look"},
+            ]
+        )
+
+    outcomes = {each["id"]: each.get("result", each.get("error")) for each in answers}
+    forbidden = {"code": -32605, "message": "Method forbidden"}
+    assert outcomes == {1: forbidden, 2: None, 3: True, 4: forbidden}
+
+
+@pytest.mark.parametrize(("authenticate", "login"), [(None, []), (Doorman(), ["rpc.login"])])
+async def test_list_methods(authenticate: Doorman | None, login: list[str]) -> None:
+    """What is protected is no secret, and `rpc.login` is there where it is."""
+    async with open_pair(Vault(), authenticate=authenticate, dialect="plain") as (session, _):
+        names = await session.call("__listMethods")
+
+    assert names[-1 - len(login) :] == [*login, "__listMethods"]
+    assert {"look", "whoami"} < set(names)
+
+
+async def test_calls_behind_an_unanswered_login_see_the_old_principal(
+    autojump_clock: MockClock,
+) -> None:
+    """A login takes its time; what was sent behind it is not held up."""
+    async with open_pair(Vault(), authenticate=Doorman(seconds=1)) as (session, _):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lambda: session.call("rpc.login", arguments=ADA))
+            await wait_all_tasks_blocked()
+            assert await refused(session, "look") == -32605
+            assert await session.call("whoami") is None
+        assert await session.call("look") == "ada"
+
+
+async def test_logout_drops_the_principal(autojump_clock: MockClock) -> None:
+    """Calls that run go on, and know who called; another login works."""
+    async with open_pair(Vault(), authenticate=Doorman()) as (session, connection):
+        await session.call("rpc.login", arguments=ADA)
+        async with trio.open_nursery() as nursery:
+            names: list[str] = []
+
+            async def wait() -> None:
+                names.append(await session.call("wait"))
+
+            nursery.start_soon(wait)
+            await wait_all_tasks_blocked()
+            await session.call("leave")
+            assert await refused(session, "look") == -32605
+            assert connection.principal is None
+        assert names == ["ada"]
+
+        connection.logout()
+        await session.call("rpc.login", arguments=BOB)
+        assert await session.call("look") == "bob"
+
+
+@pytest.mark.parametrize("headers", [None, {"X-Name": "bob"}])
+async def test_a_principal_expires(
+    autojump_clock: MockClock, headers: dict[str, str] | None
+) -> None:
+    """Whether a handshake or a login has told it; then it is nobody until the next login."""
+    doorman = Doorman(expires_after=10)
+    login = None if headers else BOB
+    pair = open_pair(Vault(), authenticate=doorman, headers=headers, login=login)
+    async with pair as (session, connection):
+        await trio.sleep(9)
+        assert await session.call("look") == "bob"
+        await trio.sleep(2)
+        assert await refused(session, "look") == -32605
+        assert connection.principal is None
+
+        await session.call("rpc.login", arguments=ADA)
+        assert await session.call("look") == "ada"
+
+
+async def test_a_new_login_has_its_own_time(autojump_clock: MockClock) -> None:
+    """The end of the one before it does not concern it."""
+    async with open_pair(Vault(), authenticate=Doorman(expires_after=10)) as (session, _):
+        for login in (ADA, BOB, ADA):
+            await session.call("rpc.login", arguments=login)
+            await trio.sleep(6)
+        assert await session.call("look") == "ada"
+        await trio.sleep(5)
+        assert await refused(session, "look") == -32605
+
+
+async def test_logins_of_a_connection_run_one_at_a_time(autojump_clock: MockClock) -> None:
+    """In the order in which they were sent; the last one counts."""
+    doorman = Doorman(seconds=1)
+    async with raw_client(Vault(), authenticate=doorman) as client:
+        for number, login in enumerate((ADA, BOB, WRONG)):
+            request = {"jsonrpc": "2.0", "id": number, "method": "rpc.login", "params": login}
+            assert await client.ask(request) == []
+        began = trio.current_time()
+        heard = [msgspec.json.decode(await client.hear(10)) for _ in range(3)]
+        assert [each["result"] for each in heard] == [True, True, False]
+        assert trio.current_time() - began == 3
+        assert doorman.most_at_work == 1
+        assert doorman.asked == [ADA, BOB, WRONG]
+
+
+async def test_a_login_that_is_cancelled(autojump_clock: MockClock) -> None:
+    """It changes nothing, makes room for the next one, and counts as one that failed."""
+    doorman = Doorman(seconds=10)
+    async with open_pair(Vault(), authenticate=doorman) as (session, connection):
+        for _ in range(5):
+            with trio.move_on_after(1):
+                await session.call("rpc.login", arguments=ADA)
+        assert doorman.at_work == 0
+        assert connection.statistics().calls_in == 0
+        assert connection.principal is None
+
+        with pytest.raises(farcall.ConnectionLost, match="failed_logins"):
+            await session.call("rpc.login", arguments=ADA)
+
+
+async def test_a_login_has_the_time_of_any_call(autojump_clock: MockClock) -> None:
+    """`max_call_seconds` ends it as well."""
+    pair = open_pair(Vault(), authenticate=Doorman(seconds=10), max_call_seconds=3)
+    async with pair as (session, _):
+        with pytest.raises(farcall.DeadlineExceeded):
+            await session.call("rpc.login", arguments=ADA)
+
+
+async def test_a_drain_lets_a_login_end(autojump_clock: MockClock) -> None:
+    """A running one is answered, a new one refused."""
+    async with open_pair(Vault(), authenticate=Doorman(seconds=3)) as (session, connection):
+        answers: list[object] = []
+
+        async def log_in() -> None:
+            answers.append(await session.call("rpc.login", arguments=ADA))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(log_in)
+            await wait_all_tasks_blocked()
+            nursery.start_soon(connection._link.drain, 10)
+            await wait_all_tasks_blocked()
+            with pytest.raises(farcall.ShuttingDown):
+                await session.call("rpc.login", arguments=ADA)
+    assert answers == [True]
+
+
+async def test_a_drain_ends_a_login_that_takes_too_long(autojump_clock: MockClock) -> None:
+    """Like any call."""
+    async with open_pair(Vault(), authenticate=Doorman(seconds=30)) as (session, connection):
+        async with trio.open_nursery() as nursery:
+
+            async def log_in() -> None:
+                with pytest.raises(farcall.RemoteCancelled):
+                    await session.call("rpc.login", arguments=ADA)
+
+            nursery.start_soon(log_in)
+            await wait_all_tasks_blocked()
+            nursery.start_soon(connection._link.drain, 10)
+
+
+async def test_a_lost_connection_ends_its_logins(autojump_clock: MockClock) -> None:
+    """Nobody waits for their outcome, and they hold up nobody else's."""
+    doorman = Doorman(seconds=30)
+    async with raw_client(Vault(), authenticate=doorman) as client:
+        for number in range(3):
+            request = {"jsonrpc": "2.0", "id": number, "method": "rpc.login", "params": ADA}
+            await client.ask(request)
+        assert doorman.at_work == 1
+        client.hang_up()
+        await wait_all_tasks_blocked()
+        assert doorman.at_work == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_the_handshake_tells_who_it_is(kind: Kind) -> None:
+    """By headers, so that no login is needed."""
+    options: dict[str, Any] = {"authenticate": Doorman(), "headers": {"X-Name": "ada"}}
+    async with open_client(kind, Vault(), **options) as session:
+        assert await session.call("look") == "ada"
+        assert await session.call("take", 3) == 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_unauthorized_refuses_the_handshake(kind: Kind) -> None:
+    """With HTTP 401, which the client is told, and the reason is not."""
+    options: dict[str, Any] = {"authenticate": Doorman(), "headers": {"X-Name": "mallory"}}
+
+    def is_401(error: farcall.ConnectFailed) -> bool:
+        return error.status == 401 and "welcome" not in str(error)
+
+    # Over WebSocket the nursery of the server is around it.
+    refusal = pytest.RaisesExc(farcall.ConnectFailed, check=is_401)
+    with pytest.RaisesGroup(refusal, allow_unwrapped=True):
+        async with open_client(kind, Vault(), **options):
+            pytest.fail("it was let in")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_connect_logs_in(kind: Kind, dialect: Dialect) -> None:
+    """Behind the hello, before the block begins."""
+    options: dict[str, Any] = {"authenticate": Doorman(), "login": ADA, "dialect": dialect}
+    async with open_client(kind, Vault(), **options) as session:
+        assert await session.call("look") == "ada"
+
+
+@pytest.mark.parametrize(
+    ("authenticate", "login", "problem"),
+    [
+        (Doorman(), WRONG, "refused the login"),
+        (Doorman(), "one value is sent as a list of one", "refused the login"),
+        (None, ADA, "the server knows no logins"),
+        (Doorman(seconds=30), ADA, r"no answer to the login in 10 s \(the limit handshake_seconds"),
+    ],
+)
+async def test_connect_without_a_login_fails(
+    autojump_clock: MockClock, authenticate: Doorman | None, login: Any, problem: str
+) -> None:
+    """The block does not begin, whatever the reason is."""
+    with pytest.raises(farcall.ConnectFailed, match=problem):
+        async with open_pair(Vault(), authenticate=authenticate, login=login):
+            pytest.fail("it was let in")
+
+
+async def test_connect_fails_with_a_server_that_hangs_up(autojump_clock: MockClock) -> None:
+    """The code of its goodbye is told."""
+
+    async def authenticate(credentials: Credentials) -> Principal | None:
+        if credentials.login is not None:
+            (link,) = host.links
+            link.hang_up(1008, "enough")
+            await trio.sleep_forever()
+        return None
+
+    host = make_host(Vault(), authenticate)
+    dialled, accepted = memory_pair()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(host.serve_link, accepted)
+        with pytest.raises(farcall.ConnectFailed, match="at the login") as caught:
+            async with open_session(dialled, "memory:/", None, ClientOptions(login=ADA)):
+                pytest.fail("it was let in")
+        nursery.cancel_scope.cancel()
+    assert caught.value.code == 1008
+
+
+def test_what_nobody_can_use_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    """A server without logins tells what needs one, once."""
+    make_host({"/": Vault(), "/side": Vault()})
+
+    assert [each.getMessage().split()[0] for each in caplog.records] == [
+        "look",
+        "glance",
+        "take",
+        "note",
+        "wait",
+    ]
