@@ -44,8 +44,18 @@ def _held_by(link: Link) -> Iterator[tuple[str, int]]:
     yield "calls that are waited for", len(link._pending._calls)
     if not link.is_closed:  # what waited for a writer that has ended goes with the link
         yield "messages in the queue", len(link.lanes)
+    yield "callers that wait for their turn", len(link._turns)
+    yield from _uploads_of(link)
     yield from _served_by(_dispatcher(link))
     yield from _subscribed_by(_peer(link).caller.subscriber)
+
+
+def _uploads_of(link: Link) -> Iterator[tuple[str, int]]:
+    known, held = link.protocol._talk.uploads, link.uploads
+    yield "uploads sent", len(known.outgoing)
+    yield "uploads received", len(known.incoming)
+    yield "readers of uploads", len(held._readers)
+    yield "queues of uploads", len(held._queues) + len(held._held)
 
 
 def _served_by(dispatcher: Dispatcher) -> Iterator[tuple[str, int]]:
