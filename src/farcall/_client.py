@@ -6,7 +6,7 @@ import logging
 import math
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, Literal, TypeAlias, TypeVar, cast, overload
 
 import attrs
@@ -72,7 +72,7 @@ async def open_session(
     caller = cast("Peer", link.handler).caller
     async with open_owned_nursery() as nursery:
         await nursery.start(link.run)
-        try:
+        async with _closing(link):
             if options.dialect == "farcall":
                 await _greet(link, url)
             if options.login is not None:
@@ -84,9 +84,22 @@ async def open_session(
                 yield session if proxy is None else session.proxy(proxy)
             finally:
                 session.leave()
-        finally:
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _closing(link: Link) -> AsyncIterator[None]:
+    """Close the link after the block.
+
+    What the block raises goes on even where closing is cancelled: it would be lost behind that.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(trio.Cancelled):
             await link.aclose()
-            nursery.cancel_scope.cancel()
+        raise
+    await link.aclose()
 
 
 def _make_link(

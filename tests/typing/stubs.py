@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any, assert_type
 
+import trio
+
 import farcall
 from examples.market.service import Market
 from farcall import Session, Subscription
 from farcall.testing import Pair, open_pair
 from stubs.market import MarketProxy, Quote
+from tests.typing.generated.bazaar import BazaarProxy, Deal, Page, Stall
 
 
 async def calls(market: MarketProxy) -> None:
@@ -34,6 +37,17 @@ async def signals(market: MarketProxy) -> None:
 
     market.ticked.subscribe(on_lag="never")  # type: ignore[arg-type]
     market.ticked.emit(Quote("ACME", 1.0))  # type: ignore[attr-defined]
+
+
+async def tasks(bazaar: BazaarProxy, stall: Stall, status: trio.TaskStatus[Page[Deal]]) -> None:
+    async with trio.open_nursery() as nursery:
+        page: Page[Deal] = await nursery.start(bazaar.open, stall)
+        assert_type(page, Page[Deal])
+    assert_type(await bazaar.open(stall), int)
+    assert_type(await bazaar.open(stall, task_status=status), int)
+
+    await bazaar.open(stall, task_status=3)  # type: ignore[arg-type]
+    await bazaar.open(stall, status)  # type: ignore[call-arg]
 
 
 async def connecting() -> None:

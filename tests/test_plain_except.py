@@ -1,0 +1,160 @@
+"""Whoever connects or serves writes plain ``except``: no group of an inner nursery comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+import pytest
+import trio
+import trio.testing
+
+import farcall
+from farcall import background, service
+from farcall._nursery import open_owned_nursery
+from farcall.testing import open_pair
+
+
+@service
+class Desk:
+    async def hang(self) -> None:
+        await trio.sleep_forever()
+
+
+@service
+class Failing:
+    """What a client serves, and what goes wrong beside the body of its block."""
+
+    def __init__(self) -> None:
+        self.fail = trio.Event()
+
+    @background
+    async def watch(self) -> None:
+        await self.fail.wait()
+        raise KeyError("background")
+
+    async def nothing(self) -> None: ...
+
+
+Body: TypeAlias = Callable[[farcall.Session, Callable[[], None]], Awaitable[None]]
+"""Is given a session, and what cuts its link."""
+
+Run: TypeAlias = Callable[..., Awaitable[None]]
+"""Runs a body inside of a connection with these options."""
+
+
+async def in_memory(body: Body, **options: Any) -> None:
+    async with open_pair(Desk(), **options) as (session, connection):
+        await body(session, lambda: connection._link.abort(1011, "pulled"))
+
+
+async def over_websocket(body: Body, **options: Any) -> None:
+    async with open_owned_nursery() as nursery:
+        server: farcall.Server = await nursery.start(farcall.serve, Desk(), 0)
+        try:
+            async with farcall.connect(server.url, **options) as session:
+                await body(session, lambda: session._link.abort(1011, "pulled"))
+        finally:
+            server.shutdown()
+
+
+@pytest.fixture(params=[in_memory, over_websocket])
+def run(request: pytest.FixtureRequest) -> Run:
+    found: Run = request.param
+    return found
+
+
+async def test_the_error_of_the_body_comes_out_as_itself(run: Run) -> None:
+    """Without a context that only tells of our nurseries."""
+
+    async def body(_session: farcall.Session, _cut: Callable[[], None]) -> None:
+        raise KeyError("body")
+
+    with pytest.raises(KeyError, match="body") as caught:
+        await run(body)
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("is_noticed", [True, False])
+async def test_so_it_does_when_the_link_ends_at_the_same_time(run: Run, is_noticed: bool) -> None:
+    """What ends beside it was only cancelled."""
+
+    async def body(_session: farcall.Session, cut: Callable[[], None]) -> None:
+        cut()
+        if is_noticed:
+            await trio.testing.wait_all_tasks_blocked()
+        raise KeyError("body")
+
+    with pytest.raises(KeyError, match="body"):
+        await run(body)
+
+
+async def test_a_call_that_loses_its_link_says_so_plainly(run: Run) -> None:
+    """Through the block of the connection, too."""
+
+    async def body(session: farcall.Session, cut: Callable[[], None]) -> None:
+        cut()
+        await session.call("Desk.hang")
+
+    with pytest.raises(farcall.ConnectionLost):
+        await run(body)
+
+
+async def test_the_error_of_a_background_method_ends_the_body(run: Run) -> None:
+    """It is the only error, for the body was only cancelled."""
+    failing = Failing()
+
+    async def body(_session: farcall.Session, _cut: Callable[[], None]) -> None:
+        failing.fail.set()
+        await trio.sleep_forever()
+
+    with pytest.raises(KeyError, match="background"):
+        await run(body, serves=[failing])
+
+
+async def test_two_errors_are_a_group(run: Run) -> None:
+    """Neither of them is hidden, though the second one is raised while all is cancelled."""
+    failing = Failing()
+
+    async def body(_session: farcall.Session, _cut: Callable[[], None]) -> None:
+        failing.fail.set()
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise ValueError("body")
+
+    with pytest.RaisesGroup(
+        pytest.RaisesExc(KeyError, match="background"), pytest.RaisesExc(ValueError, match="body")
+    ):
+        await run(body, serves=[failing])
+
+
+async def test_an_error_of_a_cancelled_body_is_not_lost(run: Run) -> None:
+    """Closing the link is cancelled as well, and that hides nothing."""
+
+    async def body(_session: farcall.Session, _cut: Callable[[], None]) -> None:
+        scope.cancel()
+        raise KeyError("body")
+
+    with pytest.raises(KeyError, match="body"):
+        with trio.CancelScope() as scope:
+            await run(body)
+
+
+async def test_a_group_of_the_body_stays_a_group(run: Run) -> None:
+    """The user made it, or asked a nursery for it."""
+
+    async def body(_session: farcall.Session, _cut: Callable[[], None]) -> None:
+        async with trio.open_nursery():
+            raise KeyError("mine")
+
+    with pytest.RaisesGroup(KeyError):
+        await run(body)
+
+
+async def test_the_error_of_a_served_background_method_comes_out_of_serve() -> None:
+    """As itself; who runs `serve` in a nursery gets that nursery's group."""
+    failing = Failing()
+    failing.fail.set()
+    with pytest.raises(KeyError, match="background"):
+        await farcall.serve(failing, 0)
