@@ -6,19 +6,21 @@ import functools
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 import trio
 import trio.testing
 
 import farcall
+from farcall._client import ClientOptions, open_session
 from farcall._dispatch import Serving
 from farcall._host import Host
 from farcall._login import Logins
 from farcall._transport import CloseReason, Transport
 from farcall.testing import MemoryTransport, memory_pair, open_pair
 
+ClientT = TypeVar("ClientT")
 Kind = Literal["memory", "websocket"]
 KINDS: tuple[Kind, ...] = ("memory", "websocket")
 
@@ -56,12 +58,11 @@ def make_host(
     return Host(services, serving, limits=limits, heartbeat=farcall.Heartbeat())
 
 
-class RawClient:
+class RawPeer:
     """A peer that says exactly what a test has it say."""
 
-    def __init__(self, transport: Transport, host: Host) -> None:
+    def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self.host = host
         self._frames: deque[str | bytes] = deque()
         self._came = trio.Event()
         self.reason: CloseReason | None = None
@@ -117,6 +118,14 @@ class RawClient:
         return self.heard()
 
 
+class RawClient(RawPeer):
+    """A raw peer of a server."""
+
+    def __init__(self, transport: Transport, host: Host) -> None:
+        super().__init__(transport)
+        self.host = host
+
+
 @asynccontextmanager
 async def raw_client(
     services: Any,
@@ -133,6 +142,27 @@ async def raw_client(
         await trio.testing.wait_all_tasks_blocked()
         yield client
         nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def raw_server(
+    proxy: type[ClientT] | None = None, **options: Any
+) -> AsyncIterator[tuple[Any, RawPeer]]:
+    """Connect to a `RawPeer`, in memory, which answers the hello and nothing else by itself."""
+    dialled, accepted = memory_pair()
+    server = RawPeer(accepted)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.run)
+        nursery.start_soon(_answer_hello, server)
+        async with open_session(dialled, "raw", proxy, ClientOptions(**options)) as client:
+            yield client, server
+        nursery.cancel_scope.cancel()
+
+
+async def _answer_hello(server: RawPeer) -> None:
+    hello = msgspec.json.decode(await server.hear())
+    answer = {"jsonrpc": "2.0", "id": hello["id"], "result": hello["params"]}
+    await server.send([msgspec.json.encode(answer)])
 
 
 async def wait_until(condition: Any) -> None:

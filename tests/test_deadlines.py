@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
+import msgspec
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -12,7 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import farcall
 from farcall import current_call, method, service
 from farcall.testing import open_pair
-from tests.ends import raw_client
+from tests.ends import raw_client, raw_server
 
 
 @service
@@ -260,3 +261,20 @@ class Queue:
     async def turn(self) -> None:
         self.turns += 1
         await trio.sleep(5)
+
+
+async def test_a_peer_cannot_speak_of_a_deadline_that_there_is_not(
+    autojump_clock: MockClock,
+) -> None:
+    """The caller would wait for it for ever."""
+    async with raw_server() as (session, server):
+        async with trio.open_nursery() as nursery:
+
+            async def call() -> None:
+                with pytest.raises(farcall.DeadlineExceeded):
+                    await session.call("x")
+
+            nursery.start_soon(call)
+            await wait_all_tasks_blocked()
+            error = {"code": -32002, "message": "late", "data": {"by": "caller"}}
+            await server.send([msgspec.json.encode({"jsonrpc": "2.0", "id": 2, "error": error})])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import attrs
+import msgspec
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -13,7 +15,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import farcall
 from farcall import ApplicationError, current_call, method, service
 from farcall.testing import open_pair
-from tests.ends import KINDS, Kind, open_client, raw_client
+from tests.ends import KINDS, Kind, open_client, raw_client, raw_server
 
 
 @attrs.frozen
@@ -326,3 +328,77 @@ async def test_interceptors_stand_around_the_whole_task(autojump_clock: MockCloc
         async with trio.open_nursery() as nursery:
             await nursery.start(proxy.run, 1)
     assert seen == [({"after": 1.0}, "done"), ({"after": 1}, "done")]
+
+
+async def test_a_start_that_crosses_a_cancel_is_told(autojump_clock: MockClock) -> None:
+    """The task had started, and has the last word; Trio is told before it hears the result."""
+    async with raw_server(Foreman, cancel_grace=5) as (proxy, server):
+        async with trio.open_nursery() as nursery:
+
+            async def answer() -> None:
+                await trio.sleep(2)
+                assert [each["method"] for each in server.heard()] == ["Foreman.run", "rpc.cancel"]
+                await server.send([json(started(2, {"port": 1}), result(2, "done"))])
+
+            nursery.start_soon(answer)
+            with trio.move_on_after(1):
+                assert await nursery.start(proxy.run) == Ready(1)
+                nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [lambda: [started(2, {"port": 1})] * 2, lambda: [started(3, {"port": 1})]],
+    ids=["twice", "for no call"],
+)
+async def test_a_hostile_start_ends_the_link(
+    messages: Callable[[], list[Any]], autojump_clock: MockClock
+) -> None:
+    """It can never have been right; the task is lost with the link."""
+    async with raw_server(Foreman) as (proxy, server):
+        with pytest.RaisesGroup(farcall.ConnectionLost):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(proxy.run)
+                await wait_all_tasks_blocked()
+                await server.send([json(*messages())])
+        assert server.reason is not None
+        assert server.reason.code == 1002
+
+
+async def test_a_call_that_is_no_task_is_not_started(autojump_clock: MockClock) -> None:
+    """By its contract; one that has none takes it, and goes on."""
+    async with raw_server() as (session, server):
+        async with trio.open_nursery() as nursery:
+            outcomes: list[Any] = []
+
+            async def call() -> None:
+                outcomes.append(await session.call("x"))
+
+            nursery.start_soon(call)
+            await wait_all_tasks_blocked()
+            await server.send([json(started(2, 7), result(2, "done"))])
+        assert outcomes == ["done"]
+
+        with pytest.RaisesGroup(farcall.ConnectionLost):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(session.proxy(Plain).call)
+                await wait_all_tasks_blocked()
+                await server.send([json(started(3, 7))])
+
+
+class Plain(farcall.Proxy):
+    @farcall.endpoint("x")
+    async def call(self) -> None:
+        raise NotImplementedError
+
+
+def started(id: int, value: object) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "method": "rpc.started", "params": {"id": id, "value": value}}
+
+
+def result(id: int, value: object) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": id, "result": value}
+
+
+def json(*messages: object) -> bytes:
+    return msgspec.json.encode(messages)

@@ -374,6 +374,14 @@ def test_fields_of_uploaded_items(old: list[FieldSpec], new: list[FieldSpec], br
     assert only_change(uploads(quote(*old)), uploads(quote(*new))).breaking is breaks
 
 
+def test_what_a_task_tells_is_received() -> None:
+    """Its records are judged as those of results are."""
+    task = attrs.evolve(BUY, started=Ref("Quote"))
+    old, new = quote(field("a")), quote(field("a", FLOAT))
+
+    assert only_change(market(task, old), market(task, new)).breaking
+
+
 def test_field_of_a_dict_may_be_absent() -> None:
     """A TypedDict whose field may be left out breaks callers who count on it."""
     old = record("Quote", field("a"), kind="typeddict")

@@ -8,6 +8,7 @@ from typing import Any, NewType
 
 import attrs
 import pytest
+import trio
 
 from farcall import ApplicationError, DeclarationError, Signal, background, method
 from farcall._declare.annotations import Scope
@@ -136,10 +137,13 @@ async def with_result(self: object) -> int:
     return 1
 
 
+async def with_status(self: object, *, task_status: trio.TaskStatus[None]) -> None: ...
+
+
 async def tick(self: object) -> None: ...
 
 
-@pytest.mark.parametrize("function", [with_argument, with_result, plain])
+@pytest.mark.parametrize("function", [with_argument, with_result, with_status, plain])
 def test_no_background(function: Any) -> None:
     """A background task is async, takes nothing and gives nothing."""
     with pytest.raises(DeclarationError) as caught:
