@@ -269,3 +269,19 @@ async def ignore(function: Any, *args: Any) -> None:
         await function(*args)
     except* farcall.FarcallError:
         pass
+
+
+@pytest.mark.parametrize("by", WAYS)
+async def test_nothing_is_left_of_a_login(by: CancelledBy, autojump_clock: MockClock) -> None:
+    """While it hashes, and of the calls behind it."""
+
+    async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
+        await trio.sleep(0.3)
+        return None if credentials.login is None else farcall.Principal("ada")
+
+    async def log_in(pair: Pair[Session]) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pair.client.call, "Desk.work", 0.1)
+            assert await pair.client.call("rpc.login", {"name": "ada"}) is True
+
+    await cancel_sweep(lambda: open_desk(authenticate=authenticate), log_in, by=by)

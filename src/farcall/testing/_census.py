@@ -62,6 +62,8 @@ def _served_by(dispatcher: Dispatcher) -> Iterator[tuple[str, int]]:
     yield "handlers", len(dispatcher._in_flight)
     yield "calls that wait for their task", len(dispatcher._waiting)
     yield "calls that can be cancelled", len(dispatcher._by_call)
+    desk = dispatcher._desk
+    yield "logins", len(desk._attempts) + len(desk._waiting) + desk._turn.locked()
     orders = [lock.statistics() for lock in dispatcher._orders.values()]
     yield "turns of ordered methods", sum(each.locked + each.tasks_waiting for each in orders)
     yield from _published_by(dispatcher._publisher)
