@@ -7,11 +7,17 @@ Start ``farcall serve examples.market.service:Market`` in one terminal, and in a
 from __future__ import annotations
 
 import sys
+from collections.abc import AsyncIterator
 
 import trio
 
 import farcall
-from stubs.market import MarketProxy, UnknownSymbol
+from stubs.market import Holding, MarketProxy, UnknownSymbol
+
+
+async def holdings() -> AsyncIterator[Holding]:
+    for symbol, quantity in (("ACME", 3), ("GLOBEX", 1)):
+        yield Holding(symbol, quantity)
 
 
 async def main(url: str) -> None:
@@ -25,6 +31,9 @@ async def main(url: str) -> None:
             await market.quote("HOOLI")
         except UnknownSymbol as error:
             print("not listed:", error.symbol)
+        async with market.history("ACME") as quotes:
+            print("its first price:", (await anext(quotes)).price)
+        print("all that I have:", await market.worth(holdings()))
         async with market.ticked.subscribe(key="ACME") as ticks:
             for _ in range(3):
                 tick = await anext(ticks)

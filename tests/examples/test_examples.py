@@ -15,7 +15,7 @@ from examples.monitor.service import Monitor
 
 
 async def test_market(capsys: pytest.CaptureFixture[str]) -> None:
-    """Quotes, a deal, a refusal, an error as itself, and live ticks of one symbol."""
+    """Quotes, a deal, a refusal, an error as itself, streams both ways, and live ticks."""
     async with trio.open_nursery() as nursery:
         server: farcall.Server = await nursery.start(farcall.serve, Market(interval=0.01), 0)
         with trio.fail_after(5):
@@ -27,8 +27,10 @@ async def test_market(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown[3].startswith("bought 3 ACME at")
     assert shown[4].startswith("no deal")
     assert shown[5] == "not listed: HOOLI"
-    assert all(line.startswith("ACME is at") for line in shown[6:])
-    assert len(shown) == 9
+    assert shown[6] == "its first price: 12.5"
+    assert shown[7].startswith("all that I have: ")
+    assert all(line.startswith("ACME is at") for line in shown[8:])
+    assert len(shown) == 11
 
 
 async def test_chat(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ import builtins
 import datetime as dt
 import enum
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import (
@@ -25,7 +25,7 @@ import attrs
 import trio
 
 import farcall
-from farcall import ApplicationError, Signal, method, service
+from farcall import ApplicationError, Signal, method, service, stream
 
 T = TypeVar("T")
 
@@ -170,6 +170,20 @@ class Bazaar:
         """Sell until the evening."""
         task_status.started(Page([], None))
         return len(stall.name)
+
+    @stream(raises=[Closed])
+    async def deals(self, symbol: Symbol, /, start: int = 0) -> AsyncIterator[Deal]:
+        """Tell the deals of old."""
+        yield Deal(symbol)
+        raise Closed
+
+    async def restock(self, deals: AsyncIterable[Deal], *, note: str = "") -> int:
+        return len([deal async for deal in deals])
+
+    @stream
+    async def weigh(self, weights: AsyncIterable[float]) -> AsyncIterator[Decimal | None]:
+        async for weight in weights:
+            yield Decimal(str(weight))
 
     @method(oneway=True)
     async def ring(self, times: int | None = None) -> None: ...

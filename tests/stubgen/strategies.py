@@ -240,6 +240,9 @@ def arguments(draw: DrawFn, scope: Scope) -> tuple[ArgumentSpec, ...]:
         )
         for name in draw(st.lists(names | st.just("self"), max_size=5, unique=True))
     ]
+    drawn = [
+        attrs.evolve(each, upload=each.default is None and draw(st.booleans())) for each in drawn
+    ]
     roles = ["positional", "either", "keyword"]
     positional = [each for each in drawn if each.role != "keyword"]
     required = {each.name for each in positional if each.default is None}
@@ -254,7 +257,7 @@ def _legal(ordered: list[ArgumentSpec]) -> list[ArgumentSpec]:
         if each.role != "keyword":
             seen = seen or each.default is not None
             if seen and each.default is None:
-                ordered[number] = attrs.evolve(each, default=Default("None"))
+                ordered[number] = attrs.evolve(each, default=Default("None"), upload=False)
     return ordered
 
 
@@ -316,6 +319,11 @@ def _members(
             doc=draw(docs),
         )
         for name in member_names[:cut]
+    ]
+    # Neither a remote task nor what sends no answer is a stream.
+    streams = [each for each in methods if each.started is None and not each.oneway]
+    methods = [
+        attrs.evolve(each, stream=each in streams and draw(st.booleans())) for each in methods
     ]
     signals = [
         SignalSpec(name, f"Service.{name}", scope.settle(draw(shapes)), doc=draw(docs))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import typing
+from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,14 @@ import pytest
 
 from farcall import testing
 from farcall._contract.definitions import Definitions
-from farcall._contract.spec import EnumSpec, NewTypeSpec, RecordSpec, Scalar, ServiceSpec
+from farcall._contract.spec import (
+    EnumSpec,
+    MethodSpec,
+    NewTypeSpec,
+    RecordSpec,
+    Scalar,
+    ServiceSpec,
+)
 from farcall._contract.types import describe
 from farcall._declare import Method, documented, method_of, service_of
 from farcall.stubgen import check, module_name, render
@@ -90,11 +98,12 @@ def test_everything_together() -> None:
 def test_a_stub_says_what_the_contract_says() -> None:
     """Read back, its methods have the same arguments, results and errors."""
     for spec in BAZAAR.methods:
-        read = read_back(spec.name, spec.wire_name, spec.raises, spec.oneway).spec
+        read = read_back(spec).spec
         assert (read.result, read.raises, read.oneway) == (spec.result, spec.raises, spec.oneway)
+        assert read.stream == spec.stream
         assert read.started == spec.started
-        assert [(each.name, each.role, each.type) for each in read.arguments] == [
-            (each.name, each.role, each.type) for each in spec.arguments
+        assert [(each.name, each.role, each.type, each.upload) for each in read.arguments] == [
+            (each.name, each.role, each.type, each.upload) for each in spec.arguments
         ]
         assert [each.default is None for each in read.arguments] == [
             each.default is None for each in spec.arguments
@@ -123,7 +132,27 @@ async def test_a_stub_is_all_that_a_client_needs() -> None:
         assert (deal.symbol, deal.side, deal.weights) == ("A-1", bazaar.Side.SELL, (0.5, 1e16))
 
 
-def read_back(name: str, wire_name: str, raises: typing.Sequence[str], oneway: bool) -> Method:
-    function: Any = getattr(bazaar.BazaarProxy, name)
-    errors = [getattr(bazaar, each) for each in raises]
-    return method_of(function.__wrapped__, wire_name, errors, oneway=oneway)
+async def test_a_stub_streams_both_ways() -> None:
+    """Items of its own classes, too."""
+
+    async def stock() -> AsyncIterator[bazaar.Deal]:
+        yield bazaar.Deal(bazaar.Symbol("A-1"))
+
+    async def weights() -> AsyncIterator[float]:
+        yield 0.5
+
+    async with testing.open_pair(Bazaar(), bazaar.BazaarProxy) as pair:
+        client = pair.client
+        async with client.deals(bazaar.Symbol("A-1")) as deals:
+            assert isinstance(await anext(deals), bazaar.Deal)
+        assert await client.restock(stock(), note="full") == 1
+        async with client.weigh(weights()) as weighed:
+            assert [weight async for weight in weighed] == [Decimal("0.5")]
+
+
+def read_back(spec: MethodSpec) -> Method:
+    function: Any = getattr(bazaar.BazaarProxy, spec.name)
+    errors = [getattr(bazaar, each) for each in spec.raises]
+    return method_of(
+        function.__wrapped__, spec.wire_name, errors, oneway=spec.oneway, stream=spec.stream
+    )

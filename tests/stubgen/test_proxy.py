@@ -73,6 +73,27 @@ def test_errors_and_direction_are_told_to_the_decorator() -> None:
     assert decorator == '@farcall.endpoint("Shop.f", raises=[SoldOut], oneway=True)'
 
 
+def test_a_stream_is_a_context_manager() -> None:
+    """Not awaited, but entered; the contract has the type of one item."""
+    error = RecordSpec("SoldOut", "error", ())
+    method = MethodSpec("f", "Shop.f", (), INT, ("SoldOut",), stream=True, doc="All.")
+    spec = ServiceSpec("Shop", "Shop", (method,), (), (error,))
+
+    assert proxy(spec, "abc", Names(spec)).split("\n")[1:] == [
+        '    @farcall.stream_endpoint("Shop.f", raises=[SoldOut])',
+        "    def f(self) -> AbstractAsyncContextManager[AsyncIterator[int]]:",
+        '        """All."""',
+        "        raise NotImplementedError",
+    ]
+
+
+def test_an_upload_takes_any_async_iterable() -> None:
+    """The contract has the type of one item."""
+    assert signature(ArgumentSpec("rows", INT, "either", upload=True)) == (
+        "async def f(self, rows: AsyncIterable[int]) -> None:"
+    )
+
+
 def test_roles_of_arguments() -> None:
     """The slash and the star are where the service has them."""
     a = ArgumentSpec("a", INT, "positional")

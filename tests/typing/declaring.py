@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import assert_type
 
@@ -89,11 +89,49 @@ class WrongOptions:
 
 
 def streams(
-    history: Callable[[str], AsyncIterator[float]], load: Callable[[str], Awaitable[float]]
+    history: Callable[[str], AsyncIterator[float]],
+    generated: Callable[[str], AsyncGenerator[float, None]],
+    iterable: Callable[[str], AsyncIterable[float]],
+    load: Callable[[str], Awaitable[float]],
 ) -> None:
     """A stream is a context manager on every side."""
     assert_type(
         stream(history)("A"),
         AbstractAsyncContextManager[AsyncIterator[float]],
     )
+    assert_type(
+        stream(name="past", raises=[Closed])(generated)("A"),
+        AbstractAsyncContextManager[AsyncIterator[float]],
+    )
+    assert_type(
+        stream()(iterable)("A"),
+        AbstractAsyncContextManager[AsyncIterator[float]],
+    )
     stream(load)  # type: ignore[arg-type]
+    stream()(load)  # type: ignore[arg-type]
+    stream(oneway=True)(history)  # type: ignore[call-overload]
+    stream(raises=[KeyError])(history)  # type: ignore[list-item]
+
+
+class Exchange:
+    """In a class a stream is a method."""
+
+    @stream(name="trades")
+    async def trades(self, symbol: str, *, limit: int = 10) -> AsyncIterator[float]:
+        """Tell each trade."""
+        yield 1.0
+
+    @stream
+    async def halved(self, numbers: AsyncIterable[float]) -> AsyncIterator[float]:
+        """Halve each."""
+        async for number in numbers:
+            yield number / 2
+
+
+async def streams_of_an_object(exchange: Exchange, names: AsyncIterator[str]) -> None:
+    """It has the parameters of its generator, and gives its items."""
+    async with exchange.trades("A", limit=3) as trades:
+        assert_type(trades, AsyncIterator[float])
+    exchange.trades("A", 3)  # type: ignore[call-arg]
+    exchange.trades(1)  # type: ignore[arg-type]
+    exchange.halved(names)  # type: ignore[arg-type]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
 from typing import Any, assert_type
 
 import trio
 
 import farcall
+from examples.market import service
 from examples.market.service import Market
 from farcall import Session, Subscription
 from farcall.testing import Pair, open_pair
-from stubs.market import MarketProxy, Quote
+from stubs.market import Holding, MarketProxy, Quote
 from tests.typing.generated.bazaar import BazaarProxy, Deal, Page, Stall
 
 
@@ -48,6 +52,67 @@ async def tasks(bazaar: BazaarProxy, stall: Stall, status: trio.TaskStatus[Page[
 
     await bazaar.open(stall, task_status=3)  # type: ignore[arg-type]
     await bazaar.open(stall, status)  # type: ignore[call-arg]
+
+
+async def quotes() -> AsyncIterator[Quote]:
+    yield Quote("ACME", 1.0)
+
+
+async def holdings() -> AsyncIterator[Holding]:
+    yield Holding("ACME", 1)
+
+
+async def streams(market: MarketProxy) -> None:
+    assert_type(
+        market.history("ACME"),
+        AbstractAsyncContextManager[AsyncIterator[Quote]],
+    )
+    async with market.history("ACME") as history:
+        async for quote in history:
+            assert_type(quote, Quote)
+            number: float = quote  # type: ignore[assignment]
+            quote.quantity  # type: ignore[attr-defined]
+
+    market.history(7)  # type: ignore[arg-type]
+    market.history()  # type: ignore[call-arg]
+    await market.history("ACME")  # type: ignore[misc]
+    async for _ in market.history("ACME"):  # type: ignore[attr-defined]
+        pass
+
+
+async def uploads(market: MarketProxy) -> None:
+    assert_type(await market.worth(holdings()), float)
+
+    await market.worth(quotes())  # type: ignore[arg-type]
+    await market.worth([Holding("ACME", 1)])  # type: ignore[arg-type]
+    await market.worth()  # type: ignore[call-arg]
+
+
+async def own_quotes() -> AsyncIterator[service.Quote]:
+    yield service.Quote("ACME", 1.0)
+
+
+async def own_holdings() -> AsyncIterator[service.Holding]:
+    yield service.Holding("ACME", 1)
+
+
+async def streams_by_class(market: Market) -> None:
+    async with market.history("ACME") as history:
+        assert_type(history, AsyncIterator[service.Quote])
+        async for quote in history:
+            number: float = quote  # type: ignore[assignment]
+    assert_type(await market.worth(own_holdings()), float)
+
+    market.history(7)  # type: ignore[arg-type]
+    await market.history("ACME")  # type: ignore[misc]
+    await market.worth(own_quotes())  # type: ignore[arg-type]
+
+
+async def both_ways(bazaar: BazaarProxy, weights: AsyncIterator[float]) -> None:
+    async with bazaar.weigh(weights) as weighed:
+        assert_type(weighed, AsyncIterator[Decimal | None])
+
+    bazaar.weigh(quotes())  # type: ignore[arg-type]
 
 
 async def connecting() -> None:
