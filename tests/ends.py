@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeVar, cast
 
@@ -32,18 +32,23 @@ async def open_client(
     proxy: type[Any] | None = None,
     *,
     authenticate: farcall.Authenticate | None = None,
+    interceptors: Sequence[farcall.Interceptor] = (),
+    client_interceptors: Sequence[farcall.Interceptor] = (),
     **options: Any,
 ) -> AsyncIterator[Any]:
     """Serve `services` and connect: to a proxy, or to a session where there is none."""
+    proxies = filter(None, [proxy])
+    serving: dict[str, Any] = {"authenticate": authenticate, "interceptors": interceptors}
     if kind == "memory":
-        proxies = filter(None, [proxy])
-        async with open_pair(services, *proxies, authenticate=authenticate, **options) as pair:
+        options["client_interceptors"] = client_interceptors
+        async with open_pair(services, *proxies, **serving, **options) as pair:
             yield pair.client
         return
     async with trio.open_nursery() as nursery:
-        serve = functools.partial(farcall.serve, services, 0, authenticate=authenticate)
+        serve = functools.partial(farcall.serve, services, 0, **serving)
         server: farcall.Server = await nursery.start(serve)
-        async with farcall.connect(server.url, *filter(None, [proxy]), **options) as client:
+        options["interceptors"] = client_interceptors
+        async with farcall.connect(server.url, *proxies, **options) as client:
             yield client
         server.shutdown()
 
@@ -52,9 +57,11 @@ def make_host(
     services: Any,
     authenticate: farcall.Authenticate | None = None,
     limits: farcall.Limits = farcall.Limits(),  # noqa: B008 - frozen
+    interceptors: Sequence[farcall.Interceptor] = (),
 ) -> Host:
     """Make a server without sockets."""
-    serving = Serving(logins=None if authenticate is None else Logins(authenticate, limits))
+    logins = None if authenticate is None else Logins(authenticate, limits)
+    serving = Serving(interceptors, logins=logins)
     return Host(services, serving, limits=limits, heartbeat=farcall.Heartbeat())
 
 
@@ -131,9 +138,10 @@ async def raw_client(
     services: Any,
     limits: farcall.Limits = farcall.Limits(),  # noqa: B008 - frozen
     authenticate: farcall.Authenticate | None = None,
+    interceptors: Sequence[farcall.Interceptor] = (),
 ) -> AsyncIterator[RawClient]:
     """Serve `services` to a `RawClient`, in memory."""
-    host = make_host(services, authenticate, limits)
+    host = make_host(services, authenticate, limits, interceptors)
     dialled, accepted = memory_pair()
     client = RawClient(dialled, host)
     async with trio.open_nursery() as nursery:

@@ -12,8 +12,6 @@ from farcall._call import (
     CallContext,
     CallKind,
     Connection,
-    Interceptor,
-    Proceed,
     current_call,
 )
 from farcall._client import connect
@@ -22,6 +20,7 @@ from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
 from farcall._declare import background, functions, local, method, service, stream
 from farcall._host import ServerStatistics
+from farcall._intercept import Interceptor, Proceed
 from farcall._limits import Limits
 from farcall._proxy import BoundRemoteSignal, Proxy, RemoteSignal, endpoint, stream_endpoint
 from farcall._server import Server, serve

@@ -1,14 +1,12 @@
-"""One call as users see it: what a handler may ask of it, and what interceptors stand around.
+"""One call as users see it: what a handler may ask of it, and what interceptors are given.
 
 The same `CallContext` serves both sides, and calls, streams and subscriptions alike.
 """
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -20,11 +18,9 @@ from farcall._audience import Room
 from farcall._connection.link import Link, handled_link
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
 from farcall._identity import Identity
-from farcall._nursery import open_owned_nursery
 from farcall._proxy import ProxyFactory
 from farcall.errors import CloseCode
 
-T = TypeVar("T")
 ProxyT = TypeVar("ProxyT")
 
 
@@ -225,49 +221,3 @@ def enter_call(context: CallContext) -> None:
     """Make `context` the current call of this task, for the task's life."""
     _current.set(context)
     handled_link.set(context.connection._link)
-
-
-Proceed: TypeAlias = Callable[[], Awaitable[Any]]
-"""Go on with a call: it returns the result, or raises what the call ended with."""
-
-Interceptor: TypeAlias = Callable[[CallContext, Proceed], Awaitable[Any]]
-"""``async def f(call, proceed)`` stands around calls, and returns what ``await proceed()`` gave,
-or something else, or raises."""
-
-
-Open: TypeAlias = Callable[[], AbstractAsyncContextManager[T]]
-"""Begin what lasts as long as a block: a stream, or a subscription."""
-
-
-@asynccontextmanager
-async def intercepted_scope(
-    interceptors: Iterable[Interceptor], call: CallContext, begin: Open[T]
-) -> AsyncIterator[T]:
-    """Run a block with interceptors around it: `Proceed` returns when the block is left.
-
-    The interceptors run in a task beside the block, so that what they open is theirs to close.
-    """
-    left = trio.Event()
-
-    async def run(*, task_status: trio.TaskStatus[T]) -> None:
-        async def core() -> None:
-            async with begin() as opened:
-                task_status.started(opened)
-                await left.wait()
-
-        await intercepted(interceptors, call, core)
-
-    async with open_owned_nursery() as nursery:
-        opened: T = await nursery.start(run)
-        try:
-            yield opened
-        finally:
-            left.set()
-
-
-async def intercepted(interceptors: Iterable[Interceptor], call: CallContext, core: Proceed) -> Any:
-    """Run `core` with interceptors around it, the first one outermost."""
-    proceed = core
-    for interceptor in reversed(tuple(interceptors)):
-        proceed = functools.partial(interceptor, call, proceed)
-    return await proceed()

@@ -15,10 +15,6 @@ from farcall._call import (
     CallContext,
     CallKind,
     Connection,
-    Interceptor,
-    Open,
-    intercepted,
-    intercepted_scope,
     served_call,
 )
 from farcall._call_stream import Download, call_stream, open_download
@@ -29,6 +25,7 @@ from farcall._connection.pending import OnStarted, RemoteFailure
 from farcall._declare import Method, service_of
 from farcall._failures import error_of
 from farcall._identity import Identity
+from farcall._intercept import Interceptor, Open, intercepted, intercepted_scope
 from farcall._proxy import Caller, ClassProxy, Proxy
 from farcall._send_uploads import open_uploads
 from farcall._signals import OnLag, Subscription

@@ -12,7 +12,6 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast, overload
 import attrs
 import trio
 
-from farcall._call import Interceptor
 from farcall._caller import ContractCheck, LinkCaller, contract_of
 from farcall._codec import encode_untyped
 from farcall._connection.heartbeat import Heartbeat
@@ -22,6 +21,7 @@ from farcall._dial import Dialler
 from farcall._dispatch import Serving
 from farcall._endpoints import Endpoints
 from farcall._failures import error_of
+from farcall._intercept import Interceptor
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._nursery import open_owned_nursery
 from farcall._peer import Peer

@@ -10,25 +10,28 @@ from __future__ import annotations
 import logging
 import math
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 import attrs
 import msgspec
 import trio
 
 from farcall._budget import CallBudget
-from farcall._call import Connection, Interceptor
+from farcall._call import Connection
 from farcall._connection.link import Link
 from farcall._connection.statistics import ConnectionState
 from farcall._endpoints import Endpoint, Endpoints
 from farcall._failures import describe
 from farcall._guard import SubscriptionGuard
 from farcall._identity import Identity
+from farcall._intercept import Interceptor
 from farcall._login import LoginDesk, Logins
 from farcall._protocol.messages import Error, Message
 from farcall._protocol.state import IncomingCall
 from farcall._publish import Publisher
 from farcall._serve_stream import ServedStream
+from farcall._serve_subscription import ServedSubscriptions
 from farcall._serve_task import ServedTask
 from farcall._serving import Deadline, ServedCall
 from farcall.errors import ErrorCode, InvalidArguments
@@ -76,11 +79,11 @@ class Dispatcher:
         self._endpoints = endpoints
         self._serving = serving
         guard = SubscriptionGuard(connection, identity)
-        self._publisher = Publisher(link, endpoints.signals, guard)
+        self._publisher = Publisher(link, endpoints.signals, guard, self._subscriptions())
         identity.on_change = self._publisher.recheck
         self._budget = CallBudget(link.limits)
         self._desk = LoginDesk(link, identity, serving.logins, serving.max_call_seconds)
-        self._waiting: deque[ServedCall] = deque()
+        self._waiting: deque[Callable[[], Awaitable[None]]] = deque()
         # The queue's bound is that of the calls in flight: each entry has its task already.
         self._in_flight: dict[ServedCall, None] = {}
         self._by_call: dict[IncomingCall, ServedCall] = {}
@@ -95,8 +98,9 @@ class Dispatcher:
 
     @property
     def is_busy(self) -> bool:
-        """Whether calls are in flight; subscriptions do not count, for they never end."""
-        return bool(self._in_flight or self._by_call) or self._desk.is_busy
+        """Whether calls are in flight; subscriptions that are not to end do not count."""
+        is_serving = bool(self._in_flight or self._by_call)
+        return is_serving or self._desk.is_busy or self._publisher.is_busy
 
     def has_method(self, name: str) -> bool:
         """Whether a method of this name is served."""
@@ -146,7 +150,7 @@ class Dispatcher:
         if served is not None:
             served.cancel(reason)
         elif not self._desk.cancel(call):
-            self._publisher.cancel(call)
+            self._publisher.cancel(call, reason)
 
     def on_credit(self, call: IncomingCall) -> None:
         """Send what a stream, or a subscription, holds back."""
@@ -199,8 +203,24 @@ class Dispatcher:
         self._in_flight[served] = None
         if call is not None:
             self._by_call[call] = served
-        self._waiting.append(served)
-        self._link.start_soon(self._serve_oldest)
+        self._start_task(partial(self._serve, served))
+
+    def _start_task(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Start a task of the link in the order in which the peer has asked for it."""
+        self._waiting.append(task)
+        self._link.start_soon(self._run_oldest)
+
+    async def _run_oldest(self) -> None:
+        await self._waiting.popleft()()
+
+    def _subscriptions(self) -> ServedSubscriptions | None:
+        """Make what runs interceptors around subscriptions, which need no task without any."""
+        serving = self._serving
+        if not serving.interceptors:
+            return None
+        return ServedSubscriptions(
+            self._connection, serving.interceptors, self._start_task, serving.debug
+        )
 
     def _refuse(self, call: IncomingCall | None, limit: str) -> None:
         """Send a call away for which there is no room; the reader does not wait for any."""
@@ -249,8 +269,7 @@ class Dispatcher:
         is_alone = not (self._waiting or self._serving.interceptors)
         return is_quick and is_alone and self._link.has_room
 
-    async def _serve_oldest(self) -> None:
-        served = self._waiting.popleft()
+    async def _serve(self, served: ServedCall) -> None:
         try:
             outcome = await self._run(served)
             await self._wait_room(served, outcome)

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from farcall._codec import ErrorCodec
 from farcall._contract.spec import MethodSpec, SignalSpec
 from farcall._declare import (
     Method,
@@ -49,6 +50,8 @@ class EventSource:
     state: SignalState[Any]
     allow: Callable[[Any, Any], bool] | None = None
     """Decides on each subscription, given the call and the key."""
+    errors: ErrorCodec = attrs.field(factory=lambda: ErrorCodec(()))
+    """Those that it declares: none."""
 
 
 @attrs.frozen

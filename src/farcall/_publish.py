@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Raw, UnsetType
 
 from farcall._audience import Membership
+from farcall._call import ArgumentsByName
 from farcall._codec import Faults
 from farcall._connection.link import Link
 from farcall._connection.statistics import ConnectionState
@@ -22,6 +23,8 @@ from farcall._endpoints import EventSource
 from farcall._guard import SubscriptionGuard
 from farcall._protocol.messages import Error, Event, Message
 from farcall._protocol.state import IncomingCall
+from farcall._serve_events import ServedEvents
+from farcall._serve_subscription import ServedSubscription, ServedSubscriptions
 from farcall._signals import Buffer, Entry, OnLag, SignalState
 from farcall.errors import CloseCode, EncodeError, ErrorCode
 
@@ -81,6 +84,8 @@ class SignalFeed:
         self._first: Message | None = None
         self._last: Message | None = None
         self._detach: Callable[[], None] = _nothing
+        self.served: ServedSubscription | None = None
+        """The interceptors around it, which have to end before it does."""
         self.buffer = Buffer(on_lag=on_lag, wake=self._wake)
 
     def attach(self, key: bytes | None, since: str | None) -> None:
@@ -94,8 +99,26 @@ class SignalFeed:
         self._detach = self.source.state.attach(self.buffer, key, self._membership)
         self._wake()
 
+    def cancel(self, reason: str) -> None:
+        """Drop what waits, and end the call because its subscriber leaves."""
+        self.detach()
+        if self.served is None:
+            self.answer(Error.of(ErrorCode.CANCELLED))
+        else:
+            self.served.cancel(reason)
+
     def end(self, error: Error) -> None:
-        """Drop what waits, and end the call after what has been taken."""
+        """Drop what waits, and end the call by an error after what has been taken."""
+        self.detach()
+        if self.served is None:
+            self.answer(error)
+        else:
+            self.served.fail(error)
+
+    def answer(self, error: Error) -> None:
+        """Tell the end, to a peer that is still there."""
+        if self._link.is_closed:
+            return
         self.detach()
         self._forget(self._call)
         self._last = self._link.protocol.fail(self._call, error)
@@ -195,14 +218,21 @@ class Publisher:
         link: The link.
         signals: What can be subscribed to, by wire name.
         guard: Who may.
+        served: Runs the interceptors around each subscription; None where there are none.
     """
 
     def __init__(
-        self, link: Link, signals: Mapping[str, EventSource], guard: SubscriptionGuard
+        self,
+        link: Link,
+        signals: Mapping[str, EventSource],
+        guard: SubscriptionGuard,
+        served: ServedSubscriptions | None = None,
     ) -> None:
         self._link = link
         self._signals = signals
         self._guard = guard
+        self._served = served
+        self._served_events = None if served is None else ServedEvents(served, self._leave_event)
         self._feeds: dict[IncomingCall, SignalFeed] = {}
         self._places = 0
         """Taken by feeds; one that has ended keeps its place until its end has left."""
@@ -252,7 +282,17 @@ class Publisher:
         )
         self._places += 1
         self._feeds[call] = feed
-        feed.attach(key, params.since)
+        if self._served is None:
+            feed.attach(key, params.since)
+            return
+        feed.key = key
+        feed.served = self._served.open(
+            source,
+            lambda: _arguments(source, key, params),
+            begin=lambda: feed.attach(key, params.since),
+            answer=feed.answer,
+            trace=call.traceparent,
+        )
 
     def _refuse(self, call: IncomingCall, path: str, message: str) -> None:
         data = {"errors": [{"path": path, "message": message}]}
@@ -265,16 +305,21 @@ class Publisher:
         data = {"limit": "subscriptions", "most": self._link.limits.subscriptions}
         return Error.of(ErrorCode.TOO_MANY_SUBSCRIPTIONS, data)
 
-    def cancel(self, call: IncomingCall) -> None:
+    @property
+    def is_busy(self) -> bool:
+        """Whether subscriptions that are to end have not ended yet, because of interceptors."""
+        return self._served is not None and self._served.has_ending
+
+    def cancel(self, call: IncomingCall, reason: str) -> None:
         """End a subscription because its subscriber leaves; other calls are not touched."""
         feed = self._feeds.get(call)
         if feed is not None:
-            feed.end(Error.of(ErrorCode.CANCELLED))
+            feed.cancel(reason)
 
     def cancel_all(self) -> None:
         """End every subscription of a farcall peer."""
         for call in list(self._feeds):
-            self.cancel(call)
+            self.cancel(call, "shutdown")
 
     def recheck(self) -> None:
         """End the subscriptions that are not for who the peer is now."""
@@ -318,7 +363,14 @@ class Publisher:
         fresh: list[str] = []
         answers = {name: self._try_on(name, fresh) for name in names}
         text = msgspec.json.encode(answers)
-        self._link.respond_then(call, text, lambda: self._begin(fresh))
+
+        def answer(error: Error | None, begin: Callable[[], None]) -> None:
+            if error is None:
+                self._link.respond_then(call, text, begin)
+            else:
+                self._link.fail(call, error)
+
+        self._open(fresh, answer)
 
     def off(self, call: IncomingCall) -> None:
         """Serve ``rpc.off``."""
@@ -344,7 +396,30 @@ class Publisher:
         fresh: list[str] = []
         for name in names:
             self._try_on(name, fresh)
-        self._begin(fresh)
+        self._open(fresh, lambda error, begin: begin() if error is None else None)
+
+    def _open(
+        self, names: list[str], done: Callable[[Error | None, Callable[[], None]], object]
+    ) -> None:
+        """Ask the interceptors, if there are any, whether events may begin.
+
+        Args:
+            names: Of the events; no answer has promised them yet.
+            done: Takes the error of the first one that was refused, or None, and what begins them.
+        """
+        events = self._served_events
+        if events is None or not names:
+            done(None, lambda: self._begin(names))
+            return
+
+        def begin() -> None:
+            self._begin([name for name in names if events.is_current(name, opening)])
+
+        def tell(error: Error | None) -> None:
+            if not self._link.is_closed:
+                done(error, begin)
+
+        opening = events.open({name: self._signals[name] for name in names}, tell)
 
     def _read_names(self, call: IncomingCall) -> list[str] | None:
         if call.params is None:
@@ -368,6 +443,9 @@ class Publisher:
         """
         wanted = self._events.keys() | (set(names) & self._signals.keys())
         taken = sum(not self._signals[name].spec.broadcast for name in wanted)
+        if self._served is not None:
+            # The interceptors of an event that was left may take their time to end.
+            taken = max(taken, len(self._served) + len(wanted - self._events.keys()))
         return self._too_many() if taken > self._link.limits.subscriptions else None
 
     def _try_on(self, name: str, fresh: list[str]) -> str:
@@ -399,10 +477,12 @@ class Publisher:
         self._events[name] = EventFeed(self._link, name, state, membership)
 
     def _leave_event(self, name: str) -> None:
-        feed = self._events.pop(name)
+        feed = self._events.pop(name, None)
         if feed is not None:
             feed.detach()
             feed.buffer.close()
+        if self._served_events is not None:
+            self._served_events.cancel(name, "caller")
 
     def _leave_events(self) -> None:
         for name in list(self._events):
@@ -410,10 +490,18 @@ class Publisher:
 
     def close(self) -> None:
         """Leave every signal, because the link has ended."""
+        if self._served is not None:
+            self._served.cancel_all("disconnect")
         self._leave_events()
         for feed in self._feeds.values():
             feed.detach()
         self._feeds.clear()
+
+
+def _arguments(source: EventSource, key: bytes | None, params: SubscribeParams) -> ArgumentsByName:
+    """Give what interceptors see of a subscription: what the other side named."""
+    decoded = None if key is None else source.state.decode_key(key)
+    return {"key": decoded, "on_lag": params.on_lag}
 
 
 def _key(source: EventSource, key: Raw | UnsetType) -> bytes | None:

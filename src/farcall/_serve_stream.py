@@ -13,6 +13,7 @@ from farcall._call import Connection
 from farcall._connection.item_queue import ItemQueue
 from farcall._connection.link import Link
 from farcall._endpoints import Endpoint
+from farcall._intercept import check_proceeded, proceeded_twice
 from farcall._items import item_codec
 from farcall._protocol.messages import MESSAGES, BinaryItems, Items, Message
 from farcall._protocol.state import IncomingCall
@@ -57,7 +58,13 @@ class ServedStream(ServedCall):
         if self.queue is not None:
             self.queue.outbox.on_credit()
 
+    @property
+    def _has_begun(self) -> bool:
+        return self.queue is not None or self._collected is not None
+
     async def _handle(self) -> Any:
+        if self._has_begun:
+            raise proceeded_twice(self.context)
         args, kwargs = self._decode()
         generator: AsyncGenerator[Any, None] = self.endpoint.generator(*args, **kwargs)
         put = self._begin()
@@ -104,6 +111,7 @@ class ServedStream(ServedCall):
         return self._link.protocol.items(self._call, values, is_binary=self._item.is_binary)
 
     def _encode(self, value: Any) -> bytes:  # noqa: ARG002 - there is none
+        check_proceeded(self.context, self._has_begun)
         return (
             b"null"
             if self._collected is None

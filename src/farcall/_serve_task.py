@@ -12,6 +12,7 @@ from farcall._call import Connection
 from farcall._codec import Codec
 from farcall._connection.link import Link
 from farcall._endpoints import Endpoint
+from farcall._intercept import proceeded_twice
 from farcall._protocol.state import IncomingCall
 from farcall._serving import Deadline, ServedCall
 
@@ -32,8 +33,11 @@ class ServedTask(ServedCall):
     ) -> None:
         super().__init__(connection, endpoint, call, params, deadline, debug=debug)
         self._link = link
+        self._has_started = False
 
     async def _handle(self) -> Any:
+        if self._has_started:
+            raise proceeded_twice(self.context)
         args, kwargs = self._decode()
         codec = self.endpoint.method.started
         assert codec is not None
@@ -54,6 +58,7 @@ class ServedTask(ServedCall):
             return
         if self.call is not None:
             self._link.start(self.call, value)
+        self._has_started = True
         self._scope.deadline = self.context.deadline = math.inf
 
 

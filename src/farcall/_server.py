@@ -14,13 +14,13 @@ import attrs
 import trio
 
 from farcall._access import Authenticate, Principal
-from farcall._call import Interceptor
 from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import CANCEL_GRACE
 from farcall._dispatch import Serving
 from farcall._door import Admit, Door
 from farcall._host import Host, ServerStatistics, Services
 from farcall._http import Gate, Rejection, TrustedProxies
+from farcall._intercept import Interceptor
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._listen import Listeners, Place, open_listeners
 from farcall._login import Logins, identify

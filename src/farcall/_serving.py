@@ -13,18 +13,13 @@ from typing import Any
 import attrs
 import trio
 
-from farcall._call import (
-    CallContext,
-    Connection,
-    Interceptor,
-    enter_call,
-    intercepted,
-)
+from farcall._call import CallContext, Connection, enter_call
 from farcall._codec import Faults
 from farcall._connection.item_queue import ItemQueue
 from farcall._connection.link import Link
 from farcall._endpoints import Endpoint
 from farcall._failures import describe, invalid_arguments, redacted, unanswered
+from farcall._intercept import Interceptor, intercepted
 from farcall._protocol.messages import Error
 from farcall._protocol.state import IncomingCall
 from farcall._receive_uploads import ReceivedUploads

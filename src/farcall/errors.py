@@ -28,6 +28,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any, ClassVar, cast
@@ -118,6 +119,17 @@ class RpcError(FarcallError):
 class InvalidArguments(RpcError):
     """Say that the peer refused the arguments of a call."""
 
+    @classmethod
+    def at(cls, path: str, message: str) -> InvalidArguments:
+        """Make one for an interceptor to refuse a call with; a handler declares errors of its own.
+
+        Args:
+            path: Where the fault is, such as ``params.symbol``.
+            message: What is wrong there.
+        """
+        data = {"errors": [{"path": path, "message": message}]}
+        return cls(int(ErrorCode.INVALID_PARAMS), "Invalid params", data)
+
     @property
     def errors(self) -> Sequence[Mapping[str, str]]:
         """Each fault as ``{"path": ..., "message": ...}``; empty when the peer gave none."""
@@ -133,9 +145,29 @@ class MethodNotFound(RpcError):
 class Forbidden(RpcError):
     """Say that the caller may not do that."""
 
+    @classmethod
+    def because(cls, reason: str) -> Forbidden:
+        """Make one for an interceptor to refuse a call with; a handler declares errors of its own.
+
+        Args:
+            reason: One sentence for the caller.
+        """
+        return cls(int(ErrorCode.METHOD_FORBIDDEN), reason)
+
 
 class Busy(RpcError):
     """Say that the peer has no room for the call now."""
+
+    @classmethod
+    def after(cls, seconds: float, message: str = "Busy") -> Busy:
+        """Make one for an interceptor to refuse a call with; a handler declares errors of its own.
+
+        Args:
+            seconds: After which a new try makes sense, rounded up to milliseconds.
+            message: One sentence for the caller.
+        """
+        data = {"retry_after_ms": math.ceil(seconds * 1000)}
+        return cls(int(ErrorCode.BUSY), message, data)
 
     @property
     def retry_after(self) -> float | None:

@@ -12,14 +12,13 @@ import secrets
 import traceback
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import cast
+from typing import Protocol, cast
 
 import attrs
 import msgspec
 import trio
 
-from farcall._codec import Faults, encode_untyped
-from farcall._declare import Method
+from farcall._codec import ErrorCodec, Faults, encode_untyped
 from farcall._failures.bounds import (
     BEYOND_LEAVES,
     BEYOND_LEVELS,
@@ -44,25 +43,44 @@ MAX_DEBUG_TEXT = 8 * 1024
 """Characters of a traceback: some dozens of frames, of which the last ones tell most."""
 
 
+class _Spec(Protocol):
+    @property
+    def wire_name(self) -> str: ...
+
+
+class Failing(Protocol):
+    """What can fail: a method, or a signal."""
+
+    @property
+    def spec(self) -> _Spec:
+        """Says what it is called."""
+        ...
+
+    @property
+    def errors(self) -> ErrorCodec:
+        """The errors that it declares."""
+        ...
+
+
 def invalid_arguments(faults: Faults) -> InvalidArguments:
     """Make the exception for arguments that are not what the contract says."""
     errors = [{"path": fault.path, "message": fault.message} for fault in faults.errors]
     return InvalidArguments(ErrorCode.INVALID_PARAMS, "Invalid params", {"errors": errors})
 
 
-def describe(exc: BaseException, method: Method, *, debug: bool = False) -> Error:
+def describe(exc: BaseException, method: Failing, *, debug: bool = False) -> Error:
     """Say what a peer may know of a failure; raises nothing.
 
     Args:
         exc: What left the handler.
-        method: Says which errors are declared.
+        method: What has failed; says which errors are declared.
         debug: Whether notes and tracebacks travel as well.
     """
     return _Writer.of(exc, method, debug).write(exc)
 
 
 def redacted(
-    exc: BaseException, method: Method, limit: Mapping[str, str | int] | None = None
+    exc: BaseException, method: Failing, limit: Mapping[str, str | int] | None = None
 ) -> InternalError:
     """Tell the peer an id, and the log everything: it may hold what is not the peer's business."""
     id = secrets.token_hex(8)
@@ -71,7 +89,7 @@ def redacted(
     return InternalError(code, MESSAGES[code], {"id": id, **(limit or {})})
 
 
-def unanswered(exc: BaseException, method: Method) -> BaseException | None:
+def unanswered(exc: BaseException, method: Failing) -> BaseException | None:
     """Find what of a failure is not about its call, and has to leave the handler's task.
 
     That is the end of the program, and the cancellation of a scope around the call. What failed
@@ -98,14 +116,14 @@ def _part_of(exc: BaseException, *types: type[BaseException]) -> BaseException |
 class _Writer:
     """Writes one tree of errors."""
 
-    method: Method
+    method: Failing
     debug: bool
     room: int
     """How many errors may still be written, apart from the one that stands for the rest."""
     is_full: bool = False
 
     @classmethod
-    def of(cls, exc: BaseException, method: Method, debug: bool) -> _Writer:
+    def of(cls, exc: BaseException, method: Failing, debug: bool) -> _Writer:
         has_rest = sum(1 for _ in islice(leaves(exc), MAX_LEAVES + 1)) > MAX_LEAVES
         return cls(method, debug, MAX_LEAVES - has_rest)
 

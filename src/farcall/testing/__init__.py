@@ -11,13 +11,14 @@ import trio
 import trio.testing
 
 from farcall._access import Authenticate
-from farcall._call import Connection, Interceptor
+from farcall._call import Connection
 from farcall._caller import ContractCheck
 from farcall._client import ClientOptions, Dialect, open_session
 from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import CANCEL_GRACE
 from farcall._dispatch import Serving
 from farcall._host import Host, Services
+from farcall._intercept import Interceptor
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._login import Logins, identify
 from farcall._memory import MemoryTransport, memory_pair

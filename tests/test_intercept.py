@@ -1,0 +1,581 @@
+"""Interceptors stand around calls, streams and subscriptions alike, on either side."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Literal
+
+import attrs
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+import farcall
+from farcall import (
+    ApplicationError,
+    Busy,
+    CallContext,
+    Forbidden,
+    Interceptor,
+    InvalidArguments,
+    Proceed,
+    RpcError,
+    Signal,
+    current_call,
+    method,
+    service,
+    stream,
+)
+from farcall.testing import open_pair
+from tests.ends import KINDS, Kind, open_client, raw_client, wait_until
+
+Dialect = Literal["farcall", "plain"]
+Side = Literal["server", "client"]
+Traffic = Literal["call", "stream", "subscription"]
+TRAFFIC: tuple[Traffic, ...] = ("call", "stream", "subscription")
+
+
+@attrs.define
+class Missing(ApplicationError):
+    name: str
+
+
+@service
+class Shelf:
+    """A service with one of each kind of traffic."""
+
+    changed: Signal[int] = Signal(retain=True)
+    lost: Signal[str] = Signal()
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.changed.emit(7)
+
+    @method(raises=[Missing])
+    async def find(self, name: str, shelf: int = 1) -> str:
+        self.asked.append(name)
+        if name == "nothing":
+            raise Missing(name)
+        return f"{name} is on shelf {shelf}"
+
+    async def hang(self) -> None:
+        await trio.sleep_forever()
+
+    @stream
+    async def items(self, count: int) -> AsyncIterator[int]:
+        for number in range(count):
+            yield number
+
+    async def work(self, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> str:
+        task_status.started(1)
+        return "done"
+
+
+def open_shelf(
+    kind: Kind,
+    interceptors: Iterable[Interceptor],
+    side: Side = "server",
+    dialect: Dialect = "farcall",
+    served: Shelf | None = None,
+) -> AbstractAsyncContextManager[farcall.Session]:
+    """Serve a shelf and connect to it, with interceptors on one of the sides."""
+    where = "interceptors" if side == "server" else "client_interceptors"
+    options: dict[str, Any] = {where: list(interceptors)}
+    return open_client(kind, served or Shelf(), dialect=dialect, **options)
+
+
+async def use(session: farcall.Session, traffic: Traffic) -> Any:
+    """Use the shelf in one way, and give what came of it."""
+    if traffic == "call":
+        return await session.call("Shelf.find", name="pen")
+    if traffic == "stream":
+        async with session.stream("Shelf.items", count=3) as items:
+            return [item async for item in items]
+    async with session.subscribe("Shelf.changed") as values:
+        return await anext(values)
+
+
+OUTCOMES: dict[Traffic, Any] = {"call": "pen is on shelf 1", "stream": [0, 1, 2], "subscription": 7}
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    found: Kind = request.param
+    return found
+
+
+@pytest.fixture(params=["farcall", "plain"])
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    found: Dialect = request.param
+    return found
+
+
+@pytest.fixture(params=["server", "client"])
+def side(request: pytest.FixtureRequest) -> Side:
+    found: Side = request.param
+    return found
+
+
+@pytest.fixture(params=TRAFFIC)
+def traffic(request: pytest.FixtureRequest) -> Traffic:
+    found: Traffic = request.param
+    return found
+
+
+async def test_one_shape_stands_around_everything(
+    kind: Kind, dialect: Dialect, side: Side, traffic: Traffic
+) -> None:
+    """It is told what is asked for, and `proceed` lasts as long as that does."""
+    log: list[Any] = []
+
+    async def note(call: CallContext, proceed: Proceed) -> Any:
+        log.append((call.method, call.kind, dict(call.arguments)))
+        try:
+            return await proceed()
+        finally:
+            log.append("over")
+
+    async with open_shelf(kind, [note], side, dialect) as session:
+        assert await use(session, traffic) == OUTCOMES[traffic]
+        await wait_until(lambda: log[-1] == "over")
+
+    asked: dict[Traffic, Any] = {
+        "call": ("Shelf.find", "call", {"name": "pen"}),
+        "stream": ("Shelf.items", "stream", {"count": 3}),
+        "subscription": ("Shelf.changed", "subscription", {"key": None, "on_lag": "raise"}),
+    }
+    assert log == [asked[traffic], "over"]
+
+
+async def test_a_refusal_is_what_the_caller_gets(
+    kind: Kind, dialect: Dialect, side: Side, traffic: Traffic
+) -> None:
+    """With its class, and what it holds, though its code is one of the protocol's."""
+
+    async def refuse(call: CallContext, proceed: Proceed) -> Any:
+        raise Busy.after(1.5, "come back later")
+
+    async with open_shelf(kind, [refuse], side, dialect) as session:
+        with pytest.raises(Busy, match="come back later") as caught:
+            await use(session, traffic)
+        assert caught.value.retry_after == 1.5
+
+
+async def test_an_interceptor_may_try_again(
+    kind: Kind, dialect: Dialect, side: Side, traffic: Traffic
+) -> None:
+    """What could not begin begins at another try."""
+    tries = 0
+
+    async def fail_twice(call: CallContext, proceed: Proceed) -> Any:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise Busy.after(0)
+        return await proceed()
+
+    async def again(call: CallContext, proceed: Proceed) -> Any:
+        while True:
+            try:
+                return await proceed()
+            except Busy:
+                continue
+
+    async with open_shelf(kind, [again, fail_twice], side, dialect) as session:
+        assert await use(session, traffic) == OUTCOMES[traffic]
+    assert tries == 3
+
+
+async def test_a_client_tries_again_what_its_server_refused(
+    kind: Kind, dialect: Dialect, traffic: Traffic
+) -> None:
+    """Each try is a call of its own over the wire."""
+    tries = 0
+
+    async def fail_twice(call: CallContext, proceed: Proceed) -> Any:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise Busy.after(0.001)
+        return await proceed()
+
+    async def again(call: CallContext, proceed: Proceed) -> Any:
+        while True:
+            try:
+                return await proceed()
+            except Busy as error:
+                await trio.sleep(error.retry_after or 0)
+
+    async with open_client(
+        kind, Shelf(), dialect=dialect, interceptors=[fail_twice], client_interceptors=[again]
+    ) as session:
+        assert await use(session, traffic) == OUTCOMES[traffic]
+    assert tries == 3
+
+
+async def leave_out(call: CallContext, proceed: Proceed) -> Any:
+    """Proceed with nothing."""
+    return "from the cache"
+
+
+async def test_an_interceptor_may_answer_by_itself(
+    kind: Kind, dialect: Dialect, side: Side
+) -> None:
+    """Then nobody else hears of the call."""
+    shelf = Shelf()
+    async with open_shelf(kind, [leave_out], side, dialect, shelf) as session:
+        assert await use(session, "call") == "from the cache"
+    assert shelf.asked == []
+
+
+@pytest.mark.parametrize("traffic", ["stream", "subscription"])
+async def test_a_client_that_does_not_proceed_is_told_of_its_mistake(
+    kind: Kind, dialect: Dialect, traffic: Traffic
+) -> None:
+    """There is no stream, and no subscription, to give to the block."""
+    async with open_shelf(kind, [leave_out], "client", dialect) as session:
+        with pytest.raises(RuntimeError, match=f"so there is no {traffic} of Shelf"):
+            await use(session, traffic)
+
+
+@pytest.mark.parametrize("traffic", ["stream", "subscription"])
+async def test_a_server_that_does_not_proceed_has_it_in_its_log(
+    kind: Kind, dialect: Dialect, traffic: Traffic, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The caller gets an error, at once; the mistake is not its own."""
+    async with open_shelf(kind, [leave_out], "server", dialect) as session:
+        with pytest.raises(farcall.InternalError) as caught:
+            await use(session, traffic)
+    assert caught.value.id is not None
+    assert caught.value.id in caplog.text
+    assert f"so there is no {traffic} of Shelf" in caplog.text
+
+
+async def proceed_twice(call: CallContext, proceed: Proceed) -> Any:
+    """Proceed again though it went well."""
+    await proceed()
+    return await proceed()
+
+
+async def test_a_call_may_be_made_twice(kind: Kind, dialect: Dialect, side: Side) -> None:
+    """Its handler runs each time, and the last result counts."""
+    shelf = Shelf()
+    async with open_shelf(kind, [proceed_twice], side, dialect, shelf) as session:
+        assert await use(session, "call") == OUTCOMES["call"]
+    assert shelf.asked == ["pen", "pen"]
+
+
+@pytest.mark.parametrize("traffic", ["stream", "subscription"])
+async def test_what_has_begun_cannot_begin_again(
+    kind: Kind, dialect: Dialect, traffic: Traffic
+) -> None:
+    """Its block has been left by then: there is nobody to give it to."""
+    async with open_shelf(kind, [proceed_twice], "client", dialect) as session:
+        with pytest.raises(RuntimeError, match=f"again with the {traffic} of Shelf"):
+            await use(session, traffic)
+
+
+async def test_a_served_stream_cannot_begin_again(kind: Kind, dialect: Dialect) -> None:
+    """What it has given is with its caller already."""
+    async with open_shelf(kind, [proceed_twice], "server", dialect) as session:
+        with pytest.raises(farcall.InternalError):
+            await use(session, "stream")
+
+
+async def test_a_remote_task_that_has_started_cannot_start_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its caller goes on already."""
+    async with open_pair(Shelf(), Shelf, interceptors=[proceed_twice]) as (shelf, _):
+        with pytest.RaisesGroup(farcall.InternalError):
+            async with trio.open_nursery() as nursery:
+                assert await nursery.start(shelf.work) == 1
+    assert "again with the call of Shelf.work" in caplog.text
+
+
+async def test_an_interceptor_may_swallow_an_error(
+    kind: Kind, dialect: Dialect, side: Side
+) -> None:
+    """And give a result in its place."""
+
+    async def forgive(call: CallContext, proceed: Proceed) -> Any:
+        try:
+            return await proceed()
+        except (Missing, RpcError):
+            return "not found"
+
+    async with open_shelf(kind, [forgive], side, dialect) as session:
+        assert await session.call("Shelf.find", "nothing") == "not found"
+
+
+async def test_the_arguments_are_decoded_once_and_only_if_asked_for() -> None:
+    """As those of the contract; what is wrong with them is the caller's, whoever looks first."""
+    seen: list[Any] = []
+
+    async def look(call: CallContext, proceed: Proceed) -> Any:
+        if call.method == "Shelf.find":
+            seen.append(call.arguments)
+            assert call.arguments is seen[-1]
+        return await proceed()
+
+    async with open_pair(Shelf(), interceptors=[look]) as (session, _):
+        with pytest.raises(InvalidArguments) as caught:
+            await session.call("Shelf.find", 7)
+        assert caught.value.errors[0]["path"] == "params[0]"
+        await session.call("Shelf.find", "pen", 2)
+    assert seen == [{"name": "pen", "shelf": 2}]
+
+
+async def test_a_key_is_decoded() -> None:
+    """Both sides see what was asked for."""
+    seen: list[Any] = []
+
+    async def look(call: CallContext, proceed: Proceed) -> Any:
+        seen.append(dict(call.arguments))
+        return await proceed()
+
+    async with open_pair(Keyed(), interceptors=[look], client_interceptors=[look]) as (session, _):
+        async with session.subscribe("Keyed.moved", key="A", on_lag="latest"):
+            pass
+    assert seen == [{"key": "A", "on_lag": "latest"}] * 2
+
+
+@attrs.frozen
+class Move:
+    piece: str
+
+
+@service
+class Keyed:
+    moved: Signal[Move] = Signal(key="piece")
+
+
+async def test_an_interceptor_knows_its_call_by_current_call_as_well() -> None:
+    """On the side that serves; what it calls for it is a part of that."""
+    seen: list[bool] = []
+
+    async def look(call: CallContext, proceed: Proceed) -> Any:
+        seen.append(current_call() is call)
+        return await proceed()
+
+    async with open_pair(Shelf(), interceptors=[look]) as (session, _):
+        for traffic in TRAFFIC:
+            await use(session, traffic)
+    assert seen == [True] * 3
+
+
+@pytest.mark.parametrize("dialect", ["farcall", "plain"])
+async def test_refusals_have_constructors(dialect: Dialect) -> None:
+    """Each says in one line what the caller should know."""
+    refusals: dict[str, RpcError] = {
+        "a": Forbidden.because("only on weekdays"),
+        "b": InvalidArguments.at("params.name", "expected a known name"),
+        "c": Busy.after(0.0001),
+        "d": RpcError(7, "own", {"x": 1}),
+    }
+
+    async def refuse(call: CallContext, proceed: Proceed) -> Any:
+        raise refusals[call.arguments["name"]]
+
+    async with open_pair(Shelf(), interceptors=[refuse], dialect=dialect) as (session, _):
+        for name, refusal in refusals.items():
+            with pytest.raises(RpcError) as caught:
+                await session.call("Shelf.find", name)
+            assert type(caught.value) is type(refusal)
+            assert caught.value.args == refusal.args
+    assert Busy.after(0.0001).retry_after == 0.001
+    path = {"path": "params.name", "message": "expected a known name"}
+    assert InvalidArguments.at("params.name", "expected a known name").errors == [path]
+
+
+async def test_a_cancelled_caller_cancels_interceptors(
+    traffic: Traffic, autojump_clock: MockClock
+) -> None:
+    """Before they have proceeded; nothing of the call is left."""
+    log: list[str | None] = []
+
+    async def dawdle(call: CallContext, proceed: Proceed) -> Any:
+        try:
+            await trio.sleep(10)
+        finally:
+            log.append(call.cancel_reason)
+        return await proceed()
+
+    async with open_pair(Shelf(), interceptors=[dawdle]) as (session, connection):
+        with trio.move_on_after(1) as scope:
+            await use(session, traffic)
+        assert scope.cancelled_caught
+        assert len(log) == 1
+        assert session.statistics().calls_out == connection.statistics().calls_in == 0
+    assert log == ["deadline" if traffic == "call" else "caller"]
+
+
+async def test_a_subscription_ends_when_its_interceptors_have(autojump_clock: MockClock) -> None:
+    """Leaving it waits for what they clean up, over there."""
+    log: list[str] = []
+
+    async def clean_up(call: CallContext, proceed: Proceed) -> Any:
+        try:
+            return await proceed()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0.3)
+            log.append("clean")
+
+    async with open_pair(Shelf(), interceptors=[clean_up]) as (session, _):
+        began = trio.current_time()
+        await use(session, "subscription")
+        assert log == ["clean"]
+        assert trio.current_time() - began == pytest.approx(0.3)
+
+
+async def test_an_interceptor_may_end_a_subscription(kind: Kind) -> None:
+    """The subscriber hears with which error, after the values that came before."""
+
+    async def bound(call: CallContext, proceed: Proceed) -> Any:
+        with trio.move_on_after(0.05):
+            await proceed()
+        raise RpcError(9, "long enough")
+
+    async with open_shelf(kind, [bound], "server") as session:
+        async with session.subscribe("Shelf.changed") as values:
+            assert await anext(values) == 7
+            with pytest.raises(RpcError, match="long enough"):
+                await anext(values)
+
+
+async def test_an_interceptor_that_goes_quietly_ends_a_subscription(
+    autojump_clock: MockClock,
+) -> None:
+    """The subscriber, which has not asked for that, gets `RemoteCancelled`."""
+
+    async def bound(call: CallContext, proceed: Proceed) -> Any:
+        with trio.move_on_after(1):
+            await proceed()
+
+    async with open_pair(Shelf(), interceptors=[bound]) as (session, connection):
+        async with session.subscribe("Shelf.changed") as values:
+            assert await anext(values) == 7
+            with pytest.raises(farcall.RemoteCancelled):
+                await anext(values)
+        assert connection.statistics().calls_in == 0
+
+
+@pytest.mark.parametrize("traffic", ["stream", "subscription"])
+async def test_a_block_does_not_hang_when_its_interceptor_leaves_it(
+    traffic: Traffic, autojump_clock: MockClock
+) -> None:
+    """Its stream was left; its subscription is over."""
+
+    async def bound(call: CallContext, proceed: Proceed) -> Any:
+        with trio.move_on_after(1):
+            await proceed()
+
+    async with open_pair(Shelf(), client_interceptors=[bound]) as (session, _):
+        if traffic == "stream":
+            async with session.stream("Shelf.items", count=3) as items:
+                await trio.sleep(2)
+                with pytest.raises(trio.ClosedResourceError):
+                    await anext(items)
+        else:
+            async with session.subscribe("Shelf.lost") as values:
+                with trio.fail_after(5):
+                    assert [value async for value in values] == []
+
+
+async def test_what_an_interceptor_raises_ends_the_block(
+    autojump_clock: MockClock,
+) -> None:
+    """While it runs: it comes out as it is, in no group."""
+
+    async def bound(call: CallContext, proceed: Proceed) -> Any:
+        with trio.fail_after(1):
+            await proceed()
+
+    async with open_pair(Shelf(), client_interceptors=[bound]) as (session, _):
+        with pytest.raises(trio.TooSlowError):
+            async with session.subscribe("Shelf.lost"):
+                await trio.sleep(10)
+
+
+async def test_the_error_of_a_block_is_its_own() -> None:
+    """Interceptors do not see it, and cannot swallow it."""
+
+    async def forgive(call: CallContext, proceed: Proceed) -> Any:
+        try:
+            return await proceed()
+        except Exception:  # noqa: BLE001 - whatever it is
+            return None
+
+    async with open_pair(Shelf(), client_interceptors=[forgive]) as (session, _):
+        with pytest.raises(KeyError):
+            async with session.stream("Shelf.items", count=3):
+                raise KeyError("own")
+
+
+async def test_a_drain_ends_intercepted_subscriptions(autojump_clock: MockClock) -> None:
+    """It answers them, and waits for what their interceptors clean up."""
+    log: list[Any] = []
+
+    async def clean_up(call: CallContext, proceed: Proceed) -> Any:
+        try:
+            return await proceed()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(1)
+            log.append((call.cancel_reason, trio.current_time()))
+
+    async with open_pair(Shelf(), interceptors=[clean_up]) as (session, connection):
+        began = trio.current_time()
+        async with session.subscribe("Shelf.lost") as values:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(connection._link.drain, 5)
+                with pytest.raises(farcall.RemoteCancelled):
+                    await anext(values)
+    assert log == [("shutdown", began + 1)]
+
+
+async def test_a_lost_link_cancels_intercepted_subscriptions(autojump_clock: MockClock) -> None:
+    """They can tell why."""
+    log: list[Any] = []
+
+    async def note(call: CallContext, proceed: Proceed) -> Any:
+        try:
+            return await proceed()
+        finally:
+            log.append(call.cancel_reason)
+
+    async with open_pair(Shelf(), interceptors=[note]) as (session, connection):
+        async with session.subscribe("Shelf.lost") as values:
+            connection._link.abort(1011, "pulled")
+            with pytest.raises(farcall.ConnectionLost):
+                await anext(values)
+        await wait_all_tasks_blocked()
+    assert log == ["disconnect"]
+
+
+async def test_all_that_a_peer_asks_for_starts_in_order() -> None:
+    """Calls, streams and subscriptions in one frame meet the first interceptor one by one."""
+    started: list[Any] = []
+
+    async def note(call: CallContext, proceed: Proceed) -> Any:
+        started.append(call.kind)
+        return await proceed()
+
+    hello = {"jsonrpc": "2.0", "id": 1, "method": "rpc.hello", "params": {"v": 1}}
+    params: dict[Traffic, Any] = {
+        "call": ("Shelf.find", ["pen"]),
+        "stream": ("Shelf.items", [1]),
+        "subscription": ("rpc.subscribe", {"signal": "Shelf.lost"}),
+    }
+    order = [TRAFFIC[number * 7 % 3] for number in range(60)]
+    async with raw_client(Shelf(), interceptors=[note]) as client:
+        await client.ask(hello)
+        await client.ask(
+            [
+                {"jsonrpc": "2.0", "id": id, "method": params[each][0], "params": params[each][1]}
+                for id, each in enumerate(order, 2)
+            ]
+        )
+    assert started == order
