@@ -30,7 +30,7 @@ LAYERS = (
     {"_caller", "_login", "_serving", "_serve_stream", "_serve_task", "_dispatch"},
     {"_peer"},
     {"_host", "_session"},
-    {"_dial", "_listen", "_room", "_door", "_client", "_server"},
+    {"auth", "_dial", "_listen", "_room", "_door", "_client", "_server"},
     {"__init__"},
     {"stubgen", "testing", "_cli", "_demo", "__main__"},
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import farcall
-from farcall import Credentials, Principal, Unauthorized, current_call, method, service
+from farcall import Credentials, Principal, Unauthorized, current_call, method, service, stream
 from farcall._client import ClientOptions, Dialect, open_session
 from farcall.testing import memory_pair, open_pair
 from tests.ends import KINDS, Kind, make_host, open_client, raw_client
@@ -95,6 +96,10 @@ class Vault:
         assert call.principal is not None
         assert call.connection.principal is None
         return call.principal.name
+
+    @stream(protected=True)
+    async def watch(self) -> AsyncIterator[int]:
+        yield 1
 
     async def leave(self) -> None:
         current_call().connection.logout()
@@ -193,6 +198,18 @@ async def test_a_login_without_an_id_is_none() -> None:
 
     assert answer["error"] == {"code": -32605, "message": "Method forbidden"}
     assert doorman.asked == []
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_streams_are_checked(dialect: Dialect) -> None:
+    """Like calls, in both dialects."""
+    async with open_pair(Vault(), authenticate=Doorman(), dialect=dialect) as (session, _):
+        with pytest.raises(farcall.Forbidden):
+            async with session.stream("watch"):
+                pytest.fail("it was let in")
+        await session.call("rpc.login", arguments=ADA)
+        async with session.stream("watch") as numbers:
+            assert [number async for number in numbers] == [1]
 
 
 async def test_the_order_of_the_checks() -> None:
@@ -476,4 +493,5 @@ def test_what_nobody_can_use_is_warned_of(caplog: pytest.LogCaptureFixture) -> N
         "take",
         "note",
         "wait",
+        "watch",
     ]

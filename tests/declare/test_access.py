@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from farcall import DeclarationError, Signal, functions, method, service
+from farcall import DeclarationError, Signal, functions, method, service, stream
 from farcall._contract.spec import OPEN, Access, MethodSpec, SignalSpec
 from farcall._declare import Rule, service_of
 
@@ -133,6 +134,27 @@ def test_an_override_may_open_what_was_protected() -> None:
         async def take(self) -> None: ...
 
     assert access_of(Derived) == {"Derived.take": OPEN}
+
+
+def test_a_stream_says_or_its_class_does() -> None:
+    """Like any other member."""
+
+    @service(protected=True)
+    class Vault:
+        @stream
+        async def watch(self) -> AsyncIterator[int]:
+            yield 1
+
+        @stream(protected=False)
+        async def count(self) -> AsyncIterator[int]:
+            yield 1
+
+        @stream(roles={"trader"})
+        async def take(self) -> AsyncIterator[int]:
+            yield 1
+
+    accesses = {"Vault.watch": LOCKED, "Vault.count": OPEN, "Vault.take": TRADERS}
+    assert access_of(Vault) == accesses
 
 
 def test_functions_may_be_protected() -> None:

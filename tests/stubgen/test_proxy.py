@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from farcall._contract.spec import (
+    Access,
     ArgumentSpec,
     Default,
     MethodSpec,
@@ -138,6 +139,28 @@ def test_an_argument_may_be_called_self() -> None:
     assert signature(
         ArgumentSpec("self", INT, "positional"), ArgumentSpec("_self", INT, "either")
     ) == ("async def f(__self, self: int, /, _self: int) -> None:")
+
+
+def test_what_needs_a_login_says_so() -> None:
+    """In the docstring, for readers; what a server asks for may change without a new stub."""
+    traders = Access(protected=True, roles=frozenset({"trader", "clerk"}))
+    buy = MethodSpec("buy", "Shop.buy", (), NONE, access=traders, doc="Buy.\n\nMore.")
+    sold = SignalSpec("sold", "Shop.sold", INT, access=Access(protected=True))
+
+    assert lines(buy, signals=(sold,))[1:] == [
+        '    sold: farcall.RemoteSignal[int] = farcall.RemoteSignal("Shop.sold")',
+        '    """Needs a login."""',
+        "",
+        '    @farcall.endpoint("Shop.buy")',
+        "    async def buy(self) -> None:",
+        '        """Buy.',
+        "",
+        "        More.",
+        "",
+        "        Needs a login with the role clerk or trader.",
+        '        """',
+        "        raise NotImplementedError",
+    ]
 
 
 def test_signals_stand_together() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Set
 from contextlib import AbstractAsyncContextManager
 from inspect import isasyncgenfunction, unwrap
 from types import FunctionType
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
+from farcall._declare.access import read_access
 from farcall._declare.marks import (
     Marks,
     check_unmarked,
@@ -41,7 +42,11 @@ def stream(
 ) -> Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]]: ...
 @overload
 def stream(
-    *, name: str | None = None, raises: Iterable[type[ApplicationError]] = ()
+    *,
+    name: str | None = None,
+    raises: Iterable[type[ApplicationError]] = (),
+    protected: bool | None = None,
+    roles: Set[str] = frozenset(),
 ) -> StreamDecorator: ...
 def stream(
     function: Callable[..., Any] | None = None,
@@ -49,6 +54,8 @@ def stream(
     *,
     name: str | None = None,
     raises: Iterable[type[ApplicationError]] = (),
+    protected: bool | None = None,
+    roles: Set[str] = frozenset(),
     **options: object,
 ) -> Any:
     """Make an async generator an endpoint whose items cross one by one, as the caller reads them.
@@ -57,6 +64,8 @@ def stream(
         function: The async generator, where the decorator is used without parentheses.
         name: The whole name on the wire, in place of ``Service.member``.
         raises: The errors that cross the wire as themselves, with their fields.
+        protected: As for `method`.
+        roles: As for `method`.
 
     Returns:
         A function that returns an async context manager of an async iterator, as it does for
@@ -74,7 +83,8 @@ def stream(
         check_unmarked(function, site, "stream")
         _check_generator(function, site)
         _check_options(options, site)
-        marks = Marks("stream", name, errors_listed(site, raises))
+        errors, access = errors_listed(site, raises), read_access(site, protected, roles)
+        marks = Marks("stream", name, errors, access=access)
         return leave(scoped(function), site, marks)
 
     return mark if function is None else mark(function)

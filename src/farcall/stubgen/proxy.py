@@ -50,7 +50,7 @@ def _signal(spec: SignalSpec, names: Names) -> str:
     typed = subscript(remote_signal, [inner_annotation(spec.value, names)])
     made = call(remote_signal, [string(spec.wire_name)])
     line = statement(joined(f"{spec.name}: ", typed, " = ", Value(made)), INDENT)
-    return "\n".join([line, *docstring(spec.doc, INDENT)])
+    return "\n".join([line, *docstring(_documented(spec), INDENT)])
 
 
 def _method(spec: MethodSpec, names: Names) -> str:
@@ -64,10 +64,19 @@ def _method(spec: MethodSpec, names: Names) -> str:
         [
             statement(decorator, INDENT),
             statement(signature, INDENT),
-            *docstring(spec.doc, 2 * INDENT),
+            *docstring(_documented(spec), 2 * INDENT),
             " " * 2 * INDENT + "raise NotImplementedError",
         ]
     )
+
+
+def _documented(spec: MethodSpec | SignalSpec) -> str | None:
+    """Give the docstring, and say behind it who may use the member."""
+    if not spec.access.protected:
+        return spec.doc
+    roles = " or ".join(sorted(spec.access.roles))
+    needed = f"Needs a login with the role {roles}." if roles else "Needs a login."
+    return needed if spec.doc is None else f"{spec.doc}\n\n{needed}"
 
 
 def _stream(spec: MethodSpec, names: Names) -> Layout:

@@ -1,0 +1,308 @@
+"""Ready-made answers to the question who a peer is, for ``serve(authenticate=...)``.
+
+Secrets are compared by `hmac.compare_digest` alone, and a name that nobody has costs the same one
+hash as a wrong password, so that neither time nor anything else tells which of the two it was.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import unicodedata
+from collections.abc import Mapping, Set
+from typing import Any, Final
+
+import attrs
+import trio
+
+from farcall._access import Authenticate, Credentials, Principal
+from farcall.errors import Unauthorized
+
+__all__ = ["BearerTokens", "StaticUsers", "first_of", "hash_password", "verify_password"]
+
+COST: Final = 2**14
+BLOCK_SIZE: Final = 8
+PARALLELISM: Final = 5
+"""For scrypt (RFC 7914), as OWASP advises where memory is short: 16 MiB and about 0.2 s a hash."""
+
+MAX_MEMORY: Final = 256 * 1024 * 1024
+"""Bytes that the parameters of a stored hash may ask for; eight logins may run at a time."""
+
+SALT_BYTES: Final = 16
+HASH_BYTES: Final = 32
+
+NO_PARTS: Final = "a stored hash is scrypt$cost$block size$parallelism$salt$hash, in base64"
+
+
+@attrs.frozen
+class _Stored:
+    """A password as it is kept: how it was hashed, and what came out."""
+
+    cost: int
+    block_size: int
+    parallelism: int
+    salt: bytes = attrs.field(repr=False)
+    hash: bytes = attrs.field(repr=False)
+
+    @classmethod
+    def read(cls, text: str) -> _Stored:
+        """Read what `render` wrote.
+
+        Raises:
+            ValueError: it is something else, or asks for more memory than any login may have.
+        """
+        scheme, *parts = text.split("$")
+        if scheme != "scrypt" or len(parts) != 5:
+            raise ValueError(NO_PARTS)
+        try:
+            cost, block_size, parallelism = map(int, parts[:3])
+            salt, digest = (base64.b64decode(part, validate=True) for part in parts[3:])
+        except ValueError:  # of base64 as well
+            raise ValueError(NO_PARTS) from None
+        if not (salt and digest) or min(cost, block_size, parallelism) < 1 or cost & (cost - 1):
+            raise ValueError(NO_PARTS)
+        stored = cls(cost, block_size, parallelism, salt, digest)
+        if stored.memory > MAX_MEMORY:
+            raise ValueError(f"a stored hash asks for more than {MAX_MEMORY} bytes of memory")
+        return stored
+
+    def render(self) -> str:
+        """Write it as one text."""
+        numbers = (str(each) for each in (self.cost, self.block_size, self.parallelism))
+        texts = (base64.b64encode(each).decode() for each in (self.salt, self.hash))
+        return "$".join(["scrypt", *numbers, *texts])
+
+    @property
+    def memory(self) -> int:
+        """The bytes that the hash takes, as OpenSSL counts them."""
+        return 128 * self.block_size * (self.cost + self.parallelism + 2)
+
+    def hash_of(self, password: str) -> bytes:
+        """Hash a password as this one was."""
+        return hashlib.scrypt(
+            unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass"),
+            salt=self.salt,
+            n=self.cost,
+            r=self.block_size,
+            p=self.parallelism,
+            maxmem=self.memory + 1,
+            dklen=len(self.hash),
+        )
+
+    def unmatched(self) -> _Stored:
+        """Make one that costs the same, and that no password matches."""
+        return attrs.evolve(
+            self,
+            salt=secrets.token_bytes(len(self.salt)),
+            hash=secrets.token_bytes(len(self.hash)),
+        )
+
+
+def hash_password(
+    password: str,
+    *,
+    cost: int = COST,
+    block_size: int = BLOCK_SIZE,
+    parallelism: int = PARALLELISM,
+) -> str:
+    """Hash a password for `StaticUsers`; takes about 0.2 s, in which nothing else runs.
+
+    Args:
+        password: Any text; it is normalised, as keyboards write one letter in several ways.
+        cost: Of scrypt, a power of two.
+        block_size: Of scrypt; 128 times `cost` times this is the memory in bytes.
+        parallelism: Of scrypt; the time grows with it, and the memory does not.
+
+    Returns:
+        A text that holds these parameters, a new salt, and the hash.
+
+    Raises:
+        ValueError: scrypt does not take these parameters.
+    """
+    salt = secrets.token_bytes(SALT_BYTES)
+    empty = _Stored(cost, block_size, parallelism, salt, bytes(HASH_BYTES))
+    return attrs.evolve(empty, hash=empty.hash_of(password)).render()
+
+
+def verify_password(password: str, stored: str) -> bool:
+    """Say whether `stored` is the hash of a password; takes as long as it took to make.
+
+    Raises:
+        ValueError: `stored` is not what `hash_password` gives.
+    """
+    return _matches(_Stored.read(stored), password)
+
+
+def _matches(stored: _Stored, password: str) -> bool:
+    return hmac.compare_digest(stored.hash, stored.hash_of(password))
+
+
+class StaticUsers:
+    """Know some users by name and password: ``serve(..., authenticate=StaticUsers(hashes))``.
+
+    A login is ``{"name": ..., "password": ...}`` or ``[name, password]``. In the handshake
+    everybody is let in, as nobody.
+
+    Args:
+        hashes: What `hash_password` gave, by the name of the user.
+        roles: The roles of a user, by name.
+        expires_after: Seconds that a login holds; None for the life of the connection.
+
+    Raises:
+        ValueError: a hash is none, or roles are given to a user whom nobody knows.
+    """
+
+    def __init__(
+        self,
+        hashes: Mapping[str, str],
+        *,
+        roles: Mapping[str, Set[str]] | None = None,
+        expires_after: float | None = None,
+    ) -> None:
+        self._stored = {name: _read_hash_of(name, text) for name, text in hashes.items()}
+        self._principals = _principals(self._stored, roles or {}, expires_after)
+        some = next(iter(self._stored.values()), None)
+        self._nobody = _Stored(COST, BLOCK_SIZE, PARALLELISM, b" " * SALT_BYTES, b" " * HASH_BYTES)
+        self._nobody = (some or self._nobody).unmatched()
+
+    def __repr__(self) -> str:
+        return f"<StaticUsers: {len(self._stored)}>"
+
+    async def __call__(self, credentials: Credentials) -> Principal | None:
+        """Tell who logs in; the hash is made in a thread.
+
+        Cancellation:
+            Cancelled, it waits for the thread, which cannot be stopped.
+        """
+        login = _name_and_password(credentials.login)
+        if login is None:
+            return None
+        name, password = login
+        stored = self._stored.get(name, self._nobody)
+        is_right = await trio.to_thread.run_sync(_matches, stored, password)
+        return self._principals.get(name) if is_right else None
+
+
+class BearerTokens:
+    """Know some peers by a token: ``serve(..., authenticate=BearerTokens(principals))``.
+
+    A token comes in the handshake, as ``Authorization: Bearer ...``, where a wrong one is refused
+    with 401; or by a login, ``{"token": ...}`` or ``[token]``. Who brings none is nobody.
+
+    Each is compared with all of them, so they should not be more than some hundreds.
+
+    Args:
+        principals: By token; a token is long and random, as from ``secrets.token_urlsafe()``.
+
+    Raises:
+        ValueError: a token is empty.
+    """
+
+    def __init__(self, principals: Mapping[str, Principal]) -> None:
+        if "" in principals:
+            raise ValueError("an empty token is none")
+        self._principals = {_bytes(token): each for token, each in principals.items()}
+
+    def __repr__(self) -> str:
+        return f"<BearerTokens: {len(self._principals)}>"
+
+    async def __call__(self, credentials: Credentials) -> Principal | None:
+        """Tell whose token it is.
+
+        Raises:
+            Unauthorized: a handshake brings one that nobody has.
+        """
+        if credentials.login is not None:
+            return self._find(_token_of_login(credentials.login))
+        token = _token_of_header(credentials.headers.get("authorization", ""))
+        principal = self._find(token)
+        if token is not None and principal is None:
+            raise Unauthorized("nobody has this token")
+        return principal
+
+    def _find(self, token: str | None) -> Principal | None:
+        if token is None:
+            return None
+        given, found = _bytes(token), None
+        for known, principal in self._principals.items():
+            # All of them, and to the end: how long it takes tells nothing about any.
+            if hmac.compare_digest(known, given):
+                found = principal
+        return found
+
+
+def first_of(*authenticates: Authenticate) -> Authenticate:
+    """Ask several, one after the other; the first one who knows the peer counts.
+
+    Args:
+        authenticates: Such as a `BearerTokens` and a `StaticUsers`.
+
+    Returns:
+        What `farcall.serve` takes. It raises `Unauthorized` where one of them does, and no other
+        one knows the peer.
+    """
+
+    async def authenticate(credentials: Credentials) -> Principal | None:
+        refusal: Unauthorized | None = None
+        for each in authenticates:
+            try:
+                principal = await each(credentials)
+            except Unauthorized as exc:
+                refusal = refusal or exc
+            else:
+                if principal is not None:
+                    return principal
+        if refusal is not None:
+            raise refusal
+        return None
+
+    return authenticate
+
+
+def _read_hash_of(name: str, text: str) -> _Stored:
+    try:
+        return _Stored.read(text)
+    except ValueError as exc:
+        raise ValueError(f"{name!r}: {exc}") from None
+
+
+def _principals(
+    names: Set[str] | Mapping[str, object],
+    roles: Mapping[str, Set[str]],
+    expires_after: float | None,
+) -> dict[str, Principal]:
+    unknown = sorted(set(roles) - set(names))
+    if unknown:
+        raise ValueError(f"roles are given to {', '.join(unknown)}, who has no hash")
+    return {name: Principal(name, frozenset(roles.get(name, ())), expires_after) for name in names}
+
+
+def _name_and_password(login: Any) -> tuple[str, str] | None:
+    match login:
+        case {"name": str() as name, "password": str() as password, **rest} if not rest:
+            return name, password
+        case [str() as name, str() as password]:
+            return name, password
+        case _:
+            return None
+
+
+def _token_of_login(login: Any) -> str | None:
+    match login:
+        case {"token": str() as token, **rest} if not rest:
+            return token
+        case [str() as token]:
+            return token
+        case _:
+            return None
+
+
+def _token_of_header(header: str) -> str | None:
+    scheme, _, token = header.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _bytes(token: str) -> bytes:
+    return token.encode("utf-8", "surrogatepass")

@@ -1,0 +1,222 @@
+"""Ready-made logins. What they cost is counted, not timed."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any
+
+import pytest
+
+from farcall import ConnectFailed, Credentials, Principal, Unauthorized, auth, service
+from farcall.testing import open_pair
+
+CHEAP: dict[str, Any] = {"cost": 2, "block_size": 1, "parallelism": 1}
+ENIGMA = auth.hash_password("enigma", **CHEAP)
+
+
+@pytest.fixture
+def users() -> auth.StaticUsers:
+    return auth.StaticUsers(
+        {"ada": ENIGMA, "bob": auth.hash_password("Straße", **CHEAP)},
+        roles={"ada": {"trader"}},
+        expires_after=60,
+    )
+
+
+class Counter:
+    """Count the calls of a function of a module."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
+        self.calls = 0
+        self._function = getattr(module, name)
+        monkeypatch.setattr(module, name, self)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.calls += 1
+        return self._function(*args, **kwargs)
+
+
+def test_a_hash_holds_its_parameters() -> None:
+    """And a salt of its own; the defaults are those that OWASP advises."""
+    stored = auth.hash_password("enigma")
+
+    assert stored.startswith("scrypt$16384$8$5$")
+    assert auth.verify_password("enigma", stored)
+    assert not auth.verify_password("enigm", stored)
+    assert auth.hash_password("enigma", **CHEAP) != ENIGMA
+
+
+def test_one_letter_written_in_two_ways_is_one() -> None:
+    """A keyboard decides which; a letter that looks alike is another one."""
+    stored = auth.hash_password("caf\u00e9", **CHEAP)
+
+    assert auth.verify_password("cafe\u0301", stored)
+    assert not auth.verify_password("cafe", stored)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "",
+        "enigma",
+        "scrypt$2$1$1$AAAA",
+        "scrypt$2$1$x$AAAA$AAAA",
+        "scrypt$2$1$1$AAA$AAAA",
+        "scrypt$2$1$1$$AAAA",
+        "scrypt$2$1$1$AAAA$",
+        "bcrypt$2$1$1$AAAA$AAAA",
+        "scrypt$3$1$1$AAAA$AAAA",
+        "scrypt$2$-1$1$AAAA$AAAA",
+        f"scrypt${2**30}$8$1$AAAA$AAAA",
+    ],
+)
+def test_what_is_no_hash(stored: str) -> None:
+    """A password that was stored as it is, say, is refused; whose, is told."""
+    with pytest.raises(ValueError, match="a stored hash"):
+        auth.verify_password("enigma", stored)
+    with pytest.raises(ValueError, match="'ada': a stored hash"):
+        auth.StaticUsers({"ada": stored})
+
+
+def test_roles_are_those_of_users() -> None:
+    """A name that is written wrongly gives nobody anything."""
+    with pytest.raises(ValueError, match="adda"):
+        auth.StaticUsers({"ada": ENIGMA}, roles={"adda": {"trader"}})
+
+
+@pytest.mark.parametrize("login", [["ada", "enigma"], {"name": "ada", "password": "enigma"}])
+async def test_a_user_is_known(users: auth.StaticUsers, login: Any) -> None:
+    """By position and by name."""
+    known = Principal("ada", {"trader"}, expires_after=60)
+
+    assert await users(Credentials(login=login)) == known
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        None,
+        [],
+        {},
+        "ada",
+        ["ada"],
+        ["ada", None],
+        ["ada", "enigma", ""],
+        {"name": "ada"},
+        {"name": ["ada"], "password": "enigma"},
+        {"name": "ada", "password": "enigma", "more": 1},
+    ],
+)
+async def test_what_is_no_login_costs_nothing(
+    users: auth.StaticUsers, login: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is answered like a wrong one."""
+    hashes = Counter(monkeypatch, hashlib, "scrypt")
+
+    assert await users(Credentials(login=login)) is None
+    assert hashes.calls == 0
+
+
+@pytest.mark.parametrize("login", [["ada", "guess"], ["eve", "enigma"], ["bob", "\ud800"]])
+async def test_a_wrong_name_costs_what_a_wrong_password_does(
+    users: auth.StaticUsers, login: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One hash, with the same parameters, and one comparison."""
+    hashes = Counter(monkeypatch, hashlib, "scrypt")
+    comparisons = Counter(monkeypatch, hmac, "compare_digest")
+
+    assert await users(Credentials(login=login)) is None
+    assert hashes.calls == comparisons.calls == 1
+
+
+async def test_nobody_is_known_where_there_are_no_users() -> None:
+    """Which costs a hash as well."""
+    assert await auth.StaticUsers({})(Credentials(login=["ada", "enigma"])) is None
+
+
+@pytest.fixture
+def tokens() -> auth.BearerTokens:
+    return auth.BearerTokens({"t-ada": Principal("ada"), "t-bob": Principal("bob")})
+
+
+@pytest.mark.parametrize("login", [["t-bob"], {"token": "t-bob"}])
+async def test_a_token_in_a_login(tokens: auth.BearerTokens, login: Any) -> None:
+    """By position and by name; the one of the handshake does not count then."""
+    headers = {"authorization": "Bearer t-ada"}
+
+    assert await tokens(Credentials(headers, login=login)) == Principal("bob")
+    for wrong in (["t"], [], ["t-bob", 1], {"token": 1}, {"token": "t-bob", "more": 1}, ["\ud800"]):
+        assert await tokens(Credentials(headers, login=wrong)) is None
+
+
+@pytest.mark.parametrize("header", ["Bearer t-ada", "bearer  t-ada "])
+async def test_a_token_in_the_handshake(tokens: auth.BearerTokens, header: str) -> None:
+    """As RFC 6750 has it."""
+    assert await tokens(Credentials({"authorization": header})) == Principal("ada")
+
+
+async def test_without_a_token(tokens: auth.BearerTokens) -> None:
+    """Who brings none, or what is none of ours to read, is nobody; a wrong one is refused."""
+    assert await tokens(Credentials()) is None
+    assert await tokens(Credentials({"authorization": "Basic YTpi"})) is None
+    for header in ("Bearer t-eve", "Bearer", "Bearer t-adaa"):
+        with pytest.raises(Unauthorized):
+            await tokens(Credentials({"authorization": header}))
+
+
+async def test_a_token_is_compared_with_all(
+    tokens: auth.BearerTokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one that matches ends nothing, for that would tell which it was."""
+    comparisons = Counter(monkeypatch, hmac, "compare_digest")
+
+    await tokens(Credentials(login=["t-ada"]))
+    assert comparisons.calls == 2
+
+
+def test_an_empty_token_is_none() -> None:
+    """A header without a token must not be somebody's."""
+    with pytest.raises(ValueError, match="empty"):
+        auth.BearerTokens({"": Principal("ada")})
+
+
+async def test_first_of(users: auth.StaticUsers, tokens: auth.BearerTokens) -> None:
+    """Who is known to one of them is let in, in any order."""
+    for both in (auth.first_of(users, tokens), auth.first_of(tokens, users)):
+        assert await both(Credentials(login=["t-ada"])) == Principal("ada")
+        known = await both(Credentials(login=["ada", "enigma"]))
+        assert known is not None
+        assert known.roles == {"trader"}
+        assert await both(Credentials(login=["ada", "guess"])) is None
+        with pytest.raises(Unauthorized):
+            await both(Credentials({"authorization": "Bearer t-eve"}))
+
+    async def everybody(_: Credentials) -> Principal | None:
+        return Principal("anybody")
+
+    late = auth.first_of(tokens, everybody)
+    assert await late(Credentials({"authorization": "Bearer t-eve"})) == Principal("anybody")
+
+
+def test_nothing_secret_is_shown(users: auth.StaticUsers, tokens: auth.BearerTokens) -> None:
+    """Neither hashes nor tokens."""
+    assert repr(users) == "<StaticUsers: 2>"
+    assert repr(tokens) == "<BearerTokens: 2>"
+
+
+@service(name="", protected=True)
+class Vault:
+    async def look(self) -> str:
+        return "gold"
+
+
+async def test_over_a_link(users: auth.StaticUsers, tokens: auth.BearerTokens) -> None:
+    """As a server has them."""
+    both = auth.first_of(users, tokens)
+    for options in ({"login": ["ada", "enigma"]}, {"headers": {"Authorization": "Bearer t-ada"}}):
+        async with open_pair(Vault(), Vault, authenticate=both, **options) as (vault, _):
+            assert await vault.look() == "gold"
+    with pytest.raises(ConnectFailed, match="401"):
+        async with open_pair(Vault(), authenticate=both, headers={"Authorization": "Bearer x"}):
+            pytest.fail("it was let in")
