@@ -15,7 +15,8 @@ import trio
 
 from farcall._access import Principal
 from farcall._audience import Room
-from farcall._connection.link import Link, handled_link
+from farcall._connection.link import Link
+from farcall._connection.requests import handled_requests
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
 from farcall._identity import Identity
 from farcall._proxy import ProxyFactory
@@ -220,4 +221,4 @@ def served_call() -> CallContext | None:
 def enter_call(context: CallContext) -> None:
     """Make `context` the current call of this task, for the task's life."""
     _current.set(context)
-    handled_link.set(context.connection._link)
+    handled_requests.set(context.connection._link.requests)

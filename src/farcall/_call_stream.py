@@ -81,14 +81,14 @@ async def open_download(
 
     Cancellation:
         Left for whatever reason, the peer is asked to end the stream, and its answer awaited for
-        `Link.cancel_grace` at most.
+        `Requests.cancel_grace` at most.
     """
     if not link.protocol.is_greeted:
         yield await _whole(link, download, params)
         return
     opened: list[PendingStream] = []
-    inbox = Inbox[Any](download.reader(link), lambda size: link.consume(opened[0], size))
-    stream = link.open_stream(
+    inbox = Inbox[Any](download.reader(link), lambda size: link.requests.consume(opened[0], size))
+    stream = link.requests.open_stream(
         download.name,
         params,
         window=DEFAULT_WINDOW,
@@ -112,7 +112,7 @@ async def open_download(
 async def _whole(link: Link, download: Download, params: bytes | None) -> AsyncIterator[Any]:
     """Ask a plain peer, which answers with an array of all items."""
     try:
-        text = await link.call(download.name, params)
+        text = await link.requests.call(download.name, params)
     except RemoteFailure as failure:
         error = error_of(failure, download.method)
         raise error from error.__cause__

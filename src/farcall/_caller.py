@@ -114,7 +114,7 @@ class LinkCaller:
                 return _decode(method.result, text, context.method)
             params = method.arguments.write(bound)
             if method.spec.oneway:
-                return await self._link.notify(context.method, params)
+                return await self._link.requests.notify(context.method, params)
             text = await self._ask(context, params, method, on_started)
             return _decode(method.result, text, context.method)
 
@@ -157,7 +157,7 @@ class LinkCaller:
         context = self._context(name, lambda: _by_name(args, kwargs))
 
         async def core() -> None:
-            await self._link.notify(name, untyped_params(name, args, kwargs))
+            await self._link.requests.notify(name, untyped_params(name, args, kwargs))
 
         await self._intercepted(context, core)
 
@@ -202,7 +202,7 @@ class LinkCaller:
         """Make the call, such that a deadline looks as it does in local code."""
         deadline = trio.current_effective_deadline()
         try:
-            return await self._link.call(
+            return await self._link.requests.call(
                 context.method,
                 params,
                 uploads=uploads,

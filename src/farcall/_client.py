@@ -135,7 +135,7 @@ async def _greet(link: Link, url: str) -> None:
     hint = 'connect(..., dialect="plain") sends no hello'
     try:
         with trio.fail_after(HELLO_SECONDS):
-            await link.greet()
+            await link.requests.greet()
     except RemoteFailure as failure:
         logger.debug("%s speaks the plain dialect (%d)", url, failure.code)
     except trio.TooSlowError:
@@ -166,7 +166,7 @@ async def log_in(link: Link, url: str, login: object, seconds: float) -> None:
     params = encode_untyped(value)
     try:
         with trio.fail_after(seconds):
-            answer = await link.call("rpc.login", params)
+            answer = await link.requests.call("rpc.login", params)
     except RemoteFailure as failure:
         raise ConnectFailed(f"{url}: the login failed: {_why(failure)}") from None
     except trio.TooSlowError:

@@ -124,11 +124,11 @@ class Dispatcher:
         if builtin is not None:
             builtin(call)
         elif endpoint is None:
-            self._link.fail(call, Error.of(ErrorCode.METHOD_NOT_FOUND))
+            self._link.answers.fail(call, Error.of(ErrorCode.METHOD_NOT_FOUND))
         elif not self._identity.may(endpoint.method.spec.access):
-            self._link.fail(call, Error.of(ErrorCode.METHOD_FORBIDDEN))
+            self._link.answers.fail(call, Error.of(ErrorCode.METHOD_FORBIDDEN))
         elif self._link.state is not ConnectionState.OPEN:
-            self._link.fail(call, Error.of(ErrorCode.SHUTTING_DOWN))
+            self._link.answers.fail(call, Error.of(ErrorCode.SHUTTING_DOWN))
         else:
             self._start(endpoint, call, call.params)
 
@@ -180,7 +180,7 @@ class Dispatcher:
     def _list_methods(self, call: IncomingCall) -> None:
         login = () if self._serving.logins is None else ("rpc.login",)
         names = [*self._endpoints.methods, *login, "__listMethods"]
-        self._link.respond(call, msgspec.json.encode(names))
+        self._link.answers.respond(call, msgspec.json.encode(names))
 
     # Handlers
 
@@ -228,7 +228,7 @@ class Dispatcher:
             self._link.drops.add(limit)
         else:
             data = {"limit": limit, "retry_after_ms": RETRY_MS}
-            self._link.fail(call, Error.of(ErrorCode.BUSY, data))
+            self._link.answers.fail(call, Error.of(ErrorCode.BUSY, data))
 
     def _make(
         self, endpoint: Endpoint, call: IncomingCall | None, params: bytes | None
@@ -267,7 +267,7 @@ class Dispatcher:
         method = endpoint.method
         is_quick = not (method.is_async or method.in_thread or method.ordered)
         is_alone = not (self._waiting or self._serving.interceptors)
-        return is_quick and is_alone and self._link.has_room
+        return is_quick and is_alone and self._link.answers.has_room
 
     async def _serve(self, served: ServedCall) -> None:
         try:
@@ -293,7 +293,7 @@ class Dispatcher:
     async def _wait_room(self, served: ServedCall, outcome: bytes | Error) -> None:
         """Wait until the answer may be queued; that to a stream, until it has been taken."""
         if served.queue is None:
-            await self._link.wait_room(len(outcome) if isinstance(outcome, bytes) else 0)
+            await self._link.answers.wait_room(len(outcome) if isinstance(outcome, bytes) else 0)
         else:
             served.queue.end(lambda: self._end_stream(served, outcome))
             await served.queue.ended.wait()
@@ -303,18 +303,18 @@ class Dispatcher:
         if call is not None:
             self._by_call.pop(call, None)
         if call is None or self._link.is_closed:
-            self._link.note_ended()
+            self._link.answers.note_ended()
         elif isinstance(outcome, Error):
-            self._link.fail(call, outcome)
+            self._link.answers.fail(call, outcome)
         else:
-            self._link.respond(call, outcome)
+            self._link.answers.respond(call, outcome)
 
     def _end_stream(self, served: ServedCall, outcome: bytes | Error) -> Message | None:
         """Make the answer to a stream, when the last of its items has left."""
         call = served.call
         assert call is not None
         del self._by_call[call]
-        self._link.note_ended()
+        self._link.answers.note_ended()
         if isinstance(outcome, Error):
             return self._link.protocol.fail(call, outcome)
         return self._link.protocol.respond(call, outcome)

@@ -94,15 +94,15 @@ class LoginDesk:
     def on_request(self, call: IncomingCall) -> None:
         """Begin a login, or refuse it at once."""
         if call.params is None:
-            self._link.fail(call, Error.of(ErrorCode.PARAMS_NOT_FOUND))
+            self._link.answers.fail(call, Error.of(ErrorCode.PARAMS_NOT_FOUND))
         elif self._logins is None:
-            self._link.fail(call, Error.of(ErrorCode.METHOD_NOT_FOUND))
+            self._link.answers.fail(call, Error.of(ErrorCode.METHOD_NOT_FOUND))
         elif self._link.state is not ConnectionState.OPEN:
-            self._link.fail(call, Error.of(ErrorCode.SHUTTING_DOWN))
+            self._link.answers.fail(call, Error.of(ErrorCode.SHUTTING_DOWN))
         elif len(self._attempts) >= self._logins.limits.failed_logins:
             # If these fail the next one ends the connection, so nobody in earnest has more.
             data = {"limit": "failed_logins", "most": self._logins.limits.failed_logins}
-            self._link.fail(call, Error.of(ErrorCode.BUSY, data))
+            self._link.answers.fail(call, Error.of(ErrorCode.BUSY, data))
         else:
             self._begin(call, call.params, self._logins)
 
@@ -170,11 +170,11 @@ class LoginDesk:
 
     def _answer(self, attempt: _Attempt, outcome: bytes | None) -> None:
         if self._link.close_reason is not None:
-            self._link.note_ended()
+            self._link.answers.note_ended()
         elif outcome is None:
-            self._link.fail(attempt.call, attempt.unanswered())
+            self._link.answers.fail(attempt.call, attempt.unanswered())
         else:
-            self._link.respond(attempt.call, outcome)
+            self._link.answers.respond(attempt.call, outcome)
 
 
 class _Running:

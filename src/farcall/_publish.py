@@ -122,7 +122,7 @@ class SignalFeed:
         self.detach()
         self._forget(self._call)
         self._last = self._link.protocol.fail(self._call, error)
-        self._link.note_ended()
+        self._link.answers.note_ended()
         self._wake()
 
     def detach(self) -> None:
@@ -167,7 +167,7 @@ class SignalFeed:
         return self.pop()
 
     def _wake(self) -> None:
-        self._link.put_stream(self)
+        self._link.lanes.put_stream(self)
 
 
 ITEMS_OVERHEAD = 2048
@@ -208,7 +208,7 @@ class EventFeed:
             problem = f"events of {self._name} were not read (the limit subscription buffer)"
             self._hang_up(CloseCode.SLOW_CONSUMER, problem)
         else:
-            self._link.put_stream(self)
+            self._link.lanes.put_stream(self)
 
 
 class Publisher:
@@ -244,7 +244,7 @@ class Publisher:
     def subscribe(self, call: IncomingCall) -> None:
         """Serve ``rpc.subscribe``."""
         if self._link.state is not ConnectionState.OPEN:
-            self._link.fail(call, Error.of(ErrorCode.SHUTTING_DOWN))
+            self._link.answers.fail(call, Error.of(ErrorCode.SHUTTING_DOWN))
             return
         try:
             params = _params.decode(call.params or b"{}")
@@ -253,11 +253,11 @@ class Publisher:
             return
         source = self._signals.get(params.signal)
         if source is None:
-            self._link.fail(call, Error.of(ErrorCode.METHOD_NOT_FOUND, params.signal))
+            self._link.answers.fail(call, Error.of(ErrorCode.METHOD_NOT_FOUND, params.signal))
         elif not self._guard.may(source):
-            self._link.fail(call, Error.of(ErrorCode.EVENT_FORBIDDEN))
+            self._link.answers.fail(call, Error.of(ErrorCode.EVENT_FORBIDDEN))
         elif self._places >= self._link.limits.subscriptions:
-            self._link.fail(call, self._too_many())
+            self._link.answers.fail(call, self._too_many())
         else:
             self._subscribe(call, source, params)
 
@@ -269,7 +269,7 @@ class Publisher:
             return
         refusal = self._guard.refusal(source, key)
         if refusal is not None:
-            self._link.fail(call, refusal)
+            self._link.answers.fail(call, refusal)
             return
         feed = SignalFeed(
             self._link,
@@ -296,7 +296,7 @@ class Publisher:
 
     def _refuse(self, call: IncomingCall, path: str, message: str) -> None:
         data = {"errors": [{"path": path, "message": message}]}
-        self._link.fail(call, Error.of(ErrorCode.INVALID_PARAMS, data))
+        self._link.answers.fail(call, Error.of(ErrorCode.INVALID_PARAMS, data))
 
     def _note_left(self) -> None:
         self._places -= 1
@@ -336,7 +336,7 @@ class Publisher:
         """Let the writer ask a subscription again."""
         feed = self._feeds.get(call)
         if feed is not None:
-            self._link.put_stream(feed)
+            self._link.lanes.put_stream(feed)
 
     # Plain peers
 
@@ -358,7 +358,7 @@ class Publisher:
         refusals = filter(None, map(self._refusal, dict.fromkeys(names)))
         refusal = next(refusals, None) or self._excess(names)
         if refusal is not None:
-            self._link.fail(call, refusal)
+            self._link.answers.fail(call, refusal)
             return
         fresh: list[str] = []
         answers = {name: self._try_on(name, fresh) for name in names}
@@ -366,9 +366,9 @@ class Publisher:
 
         def answer(error: Error | None, begin: Callable[[], None]) -> None:
             if error is None:
-                self._link.respond_then(call, text, begin)
+                self._link.answers.respond_then(call, text, begin)
             else:
-                self._link.fail(call, error)
+                self._link.answers.fail(call, error)
 
         self._open(fresh, answer)
 
@@ -377,7 +377,7 @@ class Publisher:
         names = self._read_names(call)
         if names is not None:
             answers = {name: self._off(name) for name in names}
-            self._link.respond(call, msgspec.json.encode(answers))
+            self._link.answers.respond(call, msgspec.json.encode(answers))
 
     def on_notification(self, method: str, params: bytes | None) -> None:
         """Do what ``rpc.on`` or ``rpc.off`` asks for, of a peer that wants no answer."""
@@ -423,7 +423,7 @@ class Publisher:
 
     def _read_names(self, call: IncomingCall) -> list[str] | None:
         if call.params is None:
-            self._link.fail(call, Error.of(ErrorCode.EVENT_NOT_PROVIDED))
+            self._link.answers.fail(call, Error.of(ErrorCode.EVENT_NOT_PROVIDED))
             return None
         try:
             return _names.decode(call.params)

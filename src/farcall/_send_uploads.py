@@ -141,7 +141,7 @@ def _open(link: Link, method: Method, name: str) -> Sending:
     def items(values: Sequence[bytes]) -> Message:
         return link.protocol.upload_items(upload, values, is_binary=item.is_binary)
 
-    queue = ItemQueue(upload.credit, items, link.put_stream)
+    queue = ItemQueue(upload.credit, items, link.lanes.put_stream)
     link.uploads.send(upload, queue)
     return Sending(link, upload, queue, item, f"params.{name}")
 

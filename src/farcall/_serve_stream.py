@@ -78,7 +78,7 @@ class ServedStream(ServedCall):
             self._collected = []
             return self._collect
         credit = self._link.protocol.send_credit(self._call)
-        queue = ItemQueue(credit, self._items, self._link.put_stream)
+        queue = ItemQueue(credit, self._items, self._link.lanes.put_stream)
         queue.begin(self._link.protocol.start(self._call, b"null"))
         self.queue = queue
         return self._put

@@ -57,7 +57,7 @@ class ServedTask(ServedCall):
         if self._scope.cancel_called:
             return
         if self.call is not None:
-            self._link.start(self.call, value)
+            self._link.answers.start(self.call, value)
         self._has_started = True
         self._scope.deadline = self.context.deadline = math.inf
 

@@ -102,7 +102,7 @@ class Subscriber:
         of plain JSON-RPC do so after a call of their own.
         """
         try:
-            text = await self._link.call("rpc.on", msgspec.json.encode([name]))
+            text = await self._link.requests.call("rpc.on", msgspec.json.encode([name]))
         except RemoteFailure as failure:
             if failure.code != ErrorCode.METHOD_NOT_FOUND:
                 raise error_of(failure) from None
@@ -118,7 +118,7 @@ class Subscriber:
             shield=True, deadline=trio.current_time() + self._link.cancel_grace
         )
         with grace, suppress(RemoteFailure, FarcallError):  # nobody is left who would care
-            await self._link.call("rpc.off", msgspec.json.encode([name]))
+            await self._link.requests.call("rpc.off", msgspec.json.encode([name]))
 
 
 @attrs.define(eq=False)
@@ -140,7 +140,7 @@ async def _subscribe_stream(
     opened: list[PendingStream] = []
 
     def read(entry: Entry) -> T:
-        link.consume(opened[0], entry.size)
+        link.requests.consume(opened[0], entry.size)
         return _decode(codec, entry.encoded, name)
 
     def end(error: Exception | None) -> None:
@@ -150,7 +150,7 @@ async def _subscribe_stream(
         read, on_lag=on_lag, max_items=UNBOUNDED, max_bytes=UNBOUNDED
     )
     window = Window(items=1) if on_lag == "latest" else DEFAULT_WINDOW
-    stream = link.open_stream(
+    stream = link.requests.open_stream(
         "rpc.subscribe",
         _params(name, key, on_lag),
         window=window,

@@ -43,7 +43,7 @@ async def test_a_link_that_ends_before_the_hello_is_lost_at_once(autojump_clock:
     await link.run()
 
     with trio.fail_after(1), pytest.raises(farcall.ConnectionLost):
-        await link.greet()
+        await link.requests.greet()
 
 
 async def test_a_link_that_hangs_up_takes_no_more_calls(autojump_clock: MockClock) -> None:
@@ -77,7 +77,7 @@ async def test_two_may_close_a_link_and_what_waits_is_sent_all_the_same(
         server = connection._link
         server._transport.freeze()  # type: ignore[attr-defined]  # the memory pair's
         for n in range(300):  # more than the pipe holds
-            await server.notify(f"event{n}", b'["%b"]' % (b"x" * 1000))
+            await server.requests.notify(f"event{n}", b'["%b"]' % (b"x" * 1000))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(server.aclose)
             await trio.testing.wait_all_tasks_blocked()
@@ -108,7 +108,7 @@ async def test_a_large_message_on_a_slow_line_is_no_silence(autojump_clock: Mock
     async with trio.open_nursery() as nursery:
         nursery.start_soon(accepted.run, heard)
         await nursery.start(link.run)
-        await link.notify("large", None)
+        await link.requests.notify("large", None)
         await trio.sleep(90)
 
         assert not link.is_closed

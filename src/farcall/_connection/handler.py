@@ -27,7 +27,7 @@ class Handler(Protocol):
         """The peer has greeted, or has answered our greeting."""
 
     def on_request(self, call: IncomingCall, /) -> None:
-        """The peer calls; answer once, by `Link.respond` or `Link.fail`."""
+        """The peer calls; answer once, by `Answers.respond` or `Answers.fail`."""
 
     def on_notification(self, method: str, params: bytes | None, /) -> None:
         """The peer calls and wants no answer."""

@@ -41,10 +41,10 @@ def census(links: Iterable[Link]) -> Counter[str]:
 def _held_by(link: Link) -> Iterator[tuple[str, int]]:
     yield "calls out", len(link.protocol.outgoing)
     yield "calls in", len(link.protocol.incoming)
-    yield "calls that are waited for", len(link._pending._calls)
+    yield "calls that are waited for", len(link.requests._pending._calls)
     if not link.is_closed:  # what waited for a writer that has ended goes with the link
         yield "messages in the queue", len(link.lanes)
-    yield "callers that wait for their turn", len(link._turns)
+    yield "callers that wait for their turn", len(link.requests._turns)
     yield from _uploads_of(link)
     yield from _served_by(_dispatcher(link))
     yield from _subscribed_by(_peer(link).caller.subscriber)

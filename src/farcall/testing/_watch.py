@@ -33,7 +33,7 @@ class Watch(trio.abc.Instrument):
         """What went wrong in `on_step`; Trio would only log it."""
 
     def task_spawned(self, task: Task) -> None:
-        """Note a task, and the link that it writes for."""
+        """Note a task, and the link that it runs."""
         # Those below the root are Trio's own, and live as long as the run.
         nursery = task.parent_nursery
         if nursery is None or nursery.parent_task is trio.lowlevel.current_root_task():
@@ -59,9 +59,9 @@ class Watch(trio.abc.Instrument):
 
 
 def _link_of(task: Task) -> Link | None:
-    """Tell whose writer a task is: the frame of its coroutine holds the link."""
+    """Tell whose life a task is: the frame of its coroutine holds the link."""
     frame = getattr(task.coro, "cr_frame", None)
-    if frame is None or frame.f_code is not Link._write.__code__:
+    if frame is None or frame.f_code is not Link.run.__code__:
         return None
     link: Link = frame.f_locals["self"]
     return link

@@ -1,0 +1,87 @@
+"""Where one link stands, and how it came to its end."""
+
+from __future__ import annotations
+
+import trio
+
+from farcall._connection.statistics import ConnectionState
+from farcall._transport import CloseReason, Endpoint
+from farcall.errors import ConnectionLost
+
+
+class Life:
+    """The state of one link, which goes forward only.
+
+    Args:
+        endpoint: Who is at both ends.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.state = ConnectionState.CONNECTING
+        self.close_reason: CloseReason | None = None
+        """The first reason that there was; what follows from it is none."""
+        self._closed = trio.Event()
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether something may still be begun."""
+        return self.state in (ConnectionState.OPEN, ConnectionState.DRAINING)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the link has ended."""
+        return self._closed.is_set()
+
+    def open(self) -> None:
+        """Begin to be usable."""
+        self.state = ConnectionState.OPEN
+
+    def drain(self) -> bool:
+        """Begin to go away, and tell whether that is news.
+
+        A goodbye of this side may have crossed the one of the peer.
+        """
+        if self.state is not ConnectionState.OPEN:
+            return False
+        self.state = ConnectionState.DRAINING
+        return True
+
+    def begin_close(self) -> bool:
+        """Begin to close, and tell whether that is news."""
+        if not self.is_usable:
+            return False
+        self.state = ConnectionState.CLOSING
+        return True
+
+    def note_reason(self, reason: CloseReason) -> None:
+        """Remember why the link ends, unless that is known."""
+        if self.close_reason is None:
+            self.close_reason = reason
+
+    def close(self) -> None:
+        """End."""
+        self.state = ConnectionState.CLOSED
+        self._closed.set()
+
+    async def wait_closed(self) -> None:
+        """Wait until the link has ended."""
+        await self._closed.wait()
+
+    def check_open(self) -> None:
+        """Refuse to begin something when it is too late.
+
+        Raises:
+            ConnectionLost: it is.
+        """
+        if not self.is_usable:
+            raise self.lost(sent=False)
+
+    def lost(self, *, sent: bool) -> ConnectionLost:
+        """Make the error for what cannot be done because the link has ended."""
+        reason = self.close_reason or CloseReason(1006, "")
+        who = "the peer" if reason.remote else "this side"
+        words = f": {reason.reason}" if reason.reason else ""
+        return ConnectionLost(
+            f"{who} ended the connection to {self.endpoint.peer} ({reason.code}{words})", sent=sent
+        )
