@@ -29,7 +29,7 @@ from farcall._protocol.shapes import (
     StartedShape,
     UploadEndShape,
 )
-from farcall._publish import SubscribeParams
+from farcall._publish.subscriptions import SubscribeParams
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src"

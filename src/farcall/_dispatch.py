@@ -29,9 +29,8 @@ from farcall._intercept import Interceptor
 from farcall._login import LoginDesk, Logins
 from farcall._protocol.messages import Error, Message
 from farcall._protocol.state import IncomingCall
-from farcall._publish import Publisher
+from farcall._publish import Publisher, ServedSubscriptions
 from farcall._serve_stream import ServedStream
-from farcall._serve_subscription import ServedSubscriptions
 from farcall._serve_task import ServedTask
 from farcall._serving import Deadline, ServedCall
 from farcall.errors import ErrorCode, InvalidArguments
@@ -89,9 +88,9 @@ class Dispatcher:
         self._by_call: dict[IncomingCall, ServedCall] = {}
         self._orders: dict[str, trio.Lock] = {}
         self._builtin: Mapping[str, Callable[[IncomingCall], None]] = {
-            "rpc.on": self._publisher.on,
-            "rpc.off": self._publisher.off,
-            "rpc.subscribe": self._publisher.subscribe,
+            "rpc.on": self._publisher.events.on,
+            "rpc.off": self._publisher.events.off,
+            "rpc.subscribe": self._publisher.subscriptions.subscribe,
             "rpc.login": self._desk.on_request,
             "__listMethods": self._list_methods,
         }
@@ -111,11 +110,11 @@ class Dispatcher:
     def on_open(self) -> None:
         """Begin: the link can send."""
         self._identity.begin()
-        self._publisher.on_open()
+        self._publisher.events.on_open()
 
     def on_hello(self) -> None:
         """The peer is farcall: it subscribes for itself, and reads bundles."""
-        self._publisher.on_hello()
+        self._publisher.events.on_hello()
 
     def on_request(self, call: IncomingCall) -> None:
         """Start to serve a call, or answer it at once."""
@@ -140,7 +139,7 @@ class Dispatcher:
         elif endpoint is not None and self._link.state is ConnectionState.OPEN:
             self._start(endpoint, None, params)
         elif method in ("rpc.on", "rpc.off"):
-            self._publisher.on_notification(method, params)
+            self._publisher.events.on_notification(method, params)
         else:
             logger.debug("%s: no method %s for a notification", self._connection.peer, method)
 
@@ -150,7 +149,7 @@ class Dispatcher:
         if served is not None:
             served.cancel(reason)
         elif not self._desk.cancel(call):
-            self._publisher.cancel(call, reason)
+            self._publisher.subscriptions.cancel(call, reason)
 
     def on_credit(self, call: IncomingCall) -> None:
         """Send what a stream, or a subscription, holds back."""
@@ -158,11 +157,11 @@ class Dispatcher:
         if isinstance(served, ServedStream):
             served.on_credit()
         else:
-            self._publisher.on_credit(call)
+            self._publisher.subscriptions.on_credit(call)
 
     def on_draining(self) -> None:
         """End the subscriptions, which would never end by themselves."""
-        self._publisher.cancel_all()
+        self._publisher.subscriptions.cancel_all()
 
     def on_grace_over(self) -> None:
         """Cancel the calls that take longer than a drain."""

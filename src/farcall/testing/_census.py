@@ -70,11 +70,11 @@ def _served_by(dispatcher: Dispatcher) -> Iterator[tuple[str, int]]:
 
 
 def _published_by(publisher: Publisher) -> Iterator[tuple[str, int]]:
-    yield "subscriptions served", len(publisher._feeds)
+    yield "subscriptions served", len(publisher.subscriptions)
     if publisher._served is not None:
         yield "interceptors of subscriptions", len(publisher._served)
-    broadcast = [name for name, source in publisher._signals.items() if source.spec.broadcast]
-    asked_for = [name for name in publisher._events if name not in broadcast]
+    signals = publisher.events._signals
+    asked_for = [name for name in publisher.events._feeds if not signals[name].spec.broadcast]
     yield "events served", len(asked_for)
 
 

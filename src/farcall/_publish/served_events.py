@@ -14,7 +14,7 @@ import attrs
 from farcall._call import ArgumentsByName
 from farcall._endpoints import EventSource
 from farcall._protocol.messages import Error
-from farcall._serve_subscription import ServedSubscription, ServedSubscriptions
+from farcall._publish.served import ServedSubscription, ServedSubscriptions
 
 Done: TypeAlias = Callable[[Error | None], object]
 """Takes the error of the first event that was refused, or None when all may begin."""

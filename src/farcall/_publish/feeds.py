@@ -1,0 +1,184 @@
+"""What one subscription has to send: its values wait in a buffer, and the writer pulls from it.
+
+What a slow peer loses is decided there and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from farcall._audience import Membership
+from farcall._connection.link import Link
+from farcall._endpoints import EventSource
+from farcall._protocol.messages import Error, Event, Message
+from farcall._protocol.state import IncomingCall
+from farcall._publish.served import ServedSubscription
+from farcall._signals import Buffer, Entry, OnLag, SignalState
+from farcall.errors import CloseCode, EncodeError, ErrorCode
+
+ITEMS_OVERHEAD = 2048
+"""More than ``rpc.items`` adds to its values: an id, a cursor, a comma for each of the window."""
+
+
+class SignalFeed:
+    """The queue of one subscription of a farcall peer: started, items within credit, end.
+
+    Args:
+        link: Where it goes.
+        call: The stream call.
+        source: The signal.
+        membership: By which addresses the subscriber is reached.
+        on_lag: What the subscriber wants when it is too slow.
+        forget: Called when the subscription has ended, for whichever reason but that of the link.
+        note_left: Called when the writer has taken its end as well, so that nothing of it waits.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        call: IncomingCall,
+        source: EventSource,
+        membership: Membership,
+        *,
+        on_lag: OnLag,
+        forget: Callable[[IncomingCall], object],
+        note_left: Callable[[], object],
+    ) -> None:
+        self._link = link
+        self._call = call
+        self.source = source
+        self.key: bytes | None = None
+        self._membership = membership
+        self._forget = forget
+        self._note_left = note_left
+        self._first: Message | None = None
+        self._last: Message | None = None
+        self._detach: Callable[[], None] = _nothing
+        self.served: ServedSubscription | None = None
+        """The interceptors around it, which have to end before it does."""
+        self.buffer = Buffer(on_lag=on_lag, wake=self._wake)
+
+    def attach(self, key: bytes | None, since: str | None) -> None:
+        """Begin: the answer carries the place in the signal from which on values come."""
+        self.key = key
+        cursor = self.source.state.cursor
+        resumed = since == cursor
+        missed = 0 if since is None or resumed else None
+        value = {"cursor": cursor, "resumed": resumed, "missed": missed}
+        self._first = self._link.protocol.start(self._call, msgspec.json.encode(value))
+        self._detach = self.source.state.attach(self.buffer, key, self._membership)
+        self._wake()
+
+    def cancel(self, reason: str) -> None:
+        """Drop what waits, and end the call because its subscriber leaves."""
+        self.detach()
+        if self.served is None:
+            self.answer(Error.of(ErrorCode.CANCELLED))
+        else:
+            self.served.cancel(reason)
+
+    def end(self, error: Error) -> None:
+        """Drop what waits, and end the call by an error after what has been taken."""
+        self.detach()
+        if self.served is None:
+            self.answer(error)
+        else:
+            self.served.fail(error)
+
+    def answer(self, error: Error) -> None:
+        """Tell the end, to a peer that is still there."""
+        if self._link.is_closed:
+            return
+        self.detach()
+        self._forget(self._call)
+        self._last = self._link.protocol.fail(self._call, error)
+        self._link.answers.note_ended()
+        self._wake()
+
+    def detach(self) -> None:
+        """Leave the signal."""
+        self._detach()
+        self.buffer.close()
+
+    def pop(self) -> Message | None:
+        """Give the next message of this stream."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        if self._last is not None:
+            last, self._last = self._last, None
+            self._note_left()
+            return last
+        return self._pop_items()
+
+    def _pop_items(self) -> Message | None:
+        credit = self._link.protocol.send_credit(self._call)
+        if not self.buffer.is_ready:
+            return None
+        if self.buffer.next_size > self._room:
+            return self._refuse_value()
+        if not credit.allows(self.buffer.next_size):
+            return None
+        # The first value is allowed, so it may pass even where it is larger than the credit left.
+        size = max(self.buffer.next_size, min(credit.bytes_left, self._room))
+        batch = self.buffer.take(credit.items_left, size)
+        values = [entry.encoded for entry in batch.entries]
+        cursor = batch.entries[-1].cursor
+        return self._link.protocol.items(self._call, values, cursor=cursor, missed=batch.missed)
+
+    @property
+    def _room(self) -> int:
+        """The bytes of values that one message to this peer can hold."""
+        return self._link.protocol.message_limit - ITEMS_OVERHEAD
+
+    def _refuse_value(self) -> Message | None:
+        limit = self._link.protocol.message_limit
+        self.end(Error.of(ErrorCode.REPLY_TOO_LARGE, {"limit": "message", "bytes": limit}))
+        return self.pop()
+
+    def _wake(self) -> None:
+        self._link.lanes.put_stream(self)
+
+
+class EventFeed:
+    """The queue of one event for a plain peer, which cannot be told that it missed something."""
+
+    def __init__(
+        self, link: Link, name: str, state: SignalState[Any], membership: Membership
+    ) -> None:
+        self._link = link
+        self._name = name
+        self.buffer = Buffer(on_lag="raise", wake=self._wake)
+        self.detach = state.attach(self.buffer, None, membership)
+
+    def pop(self) -> Message | None:
+        """Give the next event."""
+        entries = self.buffer.take(1, self.buffer.next_size).entries
+        return self._event(entries[0]) if entries else None
+
+    def _event(self, entry: Entry) -> Message | None:
+        event = Event(self._name, entry.encoded)
+        try:
+            self._link.protocol.check_size(event)
+        except EncodeError as error:
+            self._hang_up(CloseCode.INTERNAL, f"an event of {self._name} cannot be sent: {error}")
+            return None
+        return event
+
+    def _hang_up(self, code: CloseCode, problem: str) -> None:
+        self.detach()
+        self._link.hang_up(code, problem)
+
+    def _wake(self) -> None:
+        if self.buffer.missed:
+            problem = f"events of {self._name} were not read (the limit subscription buffer)"
+            self._hang_up(CloseCode.SLOW_CONSUMER, problem)
+        else:
+            self._link.lanes.put_stream(self)
+
+
+def _nothing() -> None:
+    """Detach nothing: the subscription has not begun."""

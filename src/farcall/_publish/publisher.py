@@ -1,0 +1,53 @@
+"""Serving the subscriptions of one connection, whichever dialect its peer speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from farcall._connection.link import Link
+from farcall._endpoints import EventSource
+from farcall._guard import SubscriptionGuard
+from farcall._publish.events import Events
+from farcall._publish.served import ServedSubscriptions
+from farcall._publish.subscriptions import Subscriptions
+
+
+class Publisher:
+    """The subscriptions of one link.
+
+    Args:
+        link: The link.
+        signals: What can be subscribed to, by wire name.
+        guard: Who may.
+        served: Runs the interceptors around each subscription; None where there are none.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        signals: Mapping[str, EventSource],
+        guard: SubscriptionGuard,
+        served: ServedSubscriptions | None = None,
+    ) -> None:
+        self._served = served
+        self.subscriptions = Subscriptions(link, signals, guard, served)
+        """Of a farcall peer."""
+        self.events = Events(link, signals, guard, served)
+        """Of a plain peer."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether subscriptions that are to end have not ended yet, because of interceptors."""
+        return self._served is not None and self._served.has_ending
+
+    def recheck(self) -> None:
+        """End the subscriptions that are not for who the peer is now."""
+        self.subscriptions.recheck()
+        self.events.recheck()
+
+    def close(self) -> None:
+        """Leave every signal, because the link has ended."""
+        if self._served is not None:
+            self._served.cancel_all("disconnect")
+        self.events.close()
+        self.subscriptions.close()

@@ -1,0 +1,20 @@
+"""Why a subscription may not be, in the words of the protocol."""
+
+from __future__ import annotations
+
+from farcall._connection.link import Link
+from farcall._protocol.messages import Error
+from farcall._protocol.state import IncomingCall
+from farcall.errors import ErrorCode
+
+
+def refuse(link: Link, call: IncomingCall, path: str, message: str) -> None:
+    """Answer a call whose parameters are wrong, and say where."""
+    data = {"errors": [{"path": path, "message": message}]}
+    link.answers.fail(call, Error.of(ErrorCode.INVALID_PARAMS, data))
+
+
+def too_many(link: Link) -> Error:
+    """Make the error for one subscription more than a peer may have."""
+    data = {"limit": "subscriptions", "most": link.limits.subscriptions}
+    return Error.of(ErrorCode.TOO_MANY_SUBSCRIPTIONS, data)
