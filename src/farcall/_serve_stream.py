@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 import msgspec
+import trio
 from msgspec import Raw
 
 from farcall._call import Connection
@@ -94,6 +95,7 @@ class ServedStream(ServedCall):
 
     async def _collect(self, text: bytes) -> None:
         assert self._collected is not None
+        await trio.lowlevel.checkpoint()
         self._collected.append(text)
         self._size += len(text) + 1
         if self._size > self._link.protocol.message_limit:

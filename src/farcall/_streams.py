@@ -37,9 +37,12 @@ class Outbox:
     async def put(self, value: bytes) -> None:
         """Add a value, and wait until the reader has room for another one, or will have none.
 
-        Once closed it drops the value. Cancelled, it has added it all the same.
+        Once closed it drops the value. Cancelled while it waits, it has added it all the same.
         """
+        # A producer need not wait for anything else; nobody but this can end one that is cancelled.
+        await trio.lowlevel.checkpoint_if_cancelled()
         if self.is_closed:
+            await trio.lowlevel.cancel_shielded_checkpoint()
             return
         self._values.append(value)
         self._size += len(value)
