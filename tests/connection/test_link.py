@@ -114,3 +114,22 @@ async def test_a_large_message_on_a_slow_line_is_no_silence(autojump_clock: Mock
         assert not link.is_closed
         assert await heard.next_frame() == '{"jsonrpc":"2.0","method":"large"}'
         nursery.cancel_scope.cancel()
+
+
+async def test_a_cancelled_link_does_not_wait_for_a_peer_that_reads_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    """A frame that is being sent is finished under a shield; hanging up ends that as well."""
+    dialled, accepted = memory_pair()
+    protocol = Protocol(Hello(Limits(2**20)), has_dialled=False)
+    link = Link(accepted, protocol, make_handler, heartbeat=Heartbeat())
+    dialled.stop_reading()
+    began = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(link.run)
+        for _ in range(3):  # more than the pipe holds
+            await link.requests.notify("large", b'["%b"]' % (b"x" * 500_000))
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+
+    assert trio.current_time() == began

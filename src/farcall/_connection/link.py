@@ -153,6 +153,7 @@ class Link:
                 self._nursery = nursery
                 nursery.start_soon(self._writer.run)
                 nursery.start_soon(self._beat)
+                nursery.start_soon(self._hang_up_when_cancelled)
                 self.life.open()
                 self.handler.on_open()
                 task_status.started()
@@ -161,6 +162,13 @@ class Link:
         finally:
             self._transport.abort()
             self._end(CloseReason(1006, "cancelled", remote=False))
+
+    async def _hang_up_when_cancelled(self) -> None:
+        """End what is being sent under a shield: the nursery would wait for it."""
+        try:
+            await trio.sleep_forever()
+        finally:
+            self._transport.abort()
 
     def start_soon(self, function: Callable[[*Ts], Awaitable[object]], *args: *Ts) -> None:
         """Start a task that ends with the link; the function lets no exception out."""
