@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import attrs
 import pytest
@@ -90,9 +91,9 @@ async def test_a_wrong_argument_is_refused_before_it_is_sent() -> None:
     """As a local call would: TypeError for the signature, EncodeError for the type."""
     async with open_pair(Plane(), PlaneProxy) as (proxy, connection):
         before = connection.statistics().frames_in
-        with pytest.raises(TypeError, match="point"):
+        with pytest.raises(TypeError, match=r"Plane\.shift: missing argument 'point'"):
             await proxy.shift()  # type: ignore[call-arg]
-        with pytest.raises(farcall.EncodeError, match="expected Point"):
+        with pytest.raises(farcall.EncodeError, match=r"Plane\.shift: expected Point"):
             await proxy.shift(7)  # type: ignore[arg-type]
 
         assert connection.statistics().frames_in == before
@@ -128,6 +129,48 @@ async def test_the_right_contract_is_no_warning(caplog: pytest.LogCaptureFixture
         assert await proxy.ask() == 42
 
     assert not caplog.records
+
+
+async def test_services_may_share_a_name(caplog: pytest.LogCaptureFixture) -> None:
+    """Those with bare names do; each has a contract of its own."""
+    for proxy in (Left, Right):
+        async with open_pair([Left(), Right()], proxy, serves=[Left()], contract="strict"):
+            pass
+    assert not caplog.records
+
+
+@service(name="")
+class Left:
+    async def left(self) -> int:
+        return 1
+
+
+@service(name="")
+class Right:
+    async def right(self) -> int:
+        return 2
+
+
+@pytest.mark.parametrize("option", [{"dialect": "foo"}, {"contract": "foo"}])
+def test_an_option_that_is_no_word_is_refused(option: Any) -> None:
+    """It would be without effect."""
+    with pytest.raises(ValueError, match=r"= is '.*' or '.*', not 'foo'"):
+        farcall.connect("ws://127.0.0.1:1", **option)
+
+
+async def test_an_error_of_the_peer_names_the_call() -> None:
+    """A method that is not there, and arguments that do not fit."""
+    async with open_pair(Plane()) as (session, _):
+        with pytest.raises(farcall.MethodNotFound, match=r"^Plane\.nope: Method not found"):
+            await session.call("Plane.nope")
+        with pytest.raises(farcall.InvalidArguments, match=r"^Plane\.shift: Invalid params"):
+            await session.call("Plane.shift", 1)
+        with pytest.raises(farcall.MethodNotFound, match=r"^Plane\.nope: Method not found"):
+            async with session.subscribe("Plane.nope"):
+                pass
+        with pytest.raises(farcall.MethodNotFound, match=r"^Plane\.nope: Method not found"):
+            async with session.stream("Plane.nope"):
+                pass
 
 
 @service

@@ -47,7 +47,9 @@ class Download:
 
     def error(self, error: Exception | None) -> Exception | None:
         """Make the exception to raise for what the stream ended with."""
-        return error_of(error, self.method) if isinstance(error, RemoteFailure) else error
+        if isinstance(error, RemoteFailure):
+            return error_of(error, self.method, name=self.name)
+        return error
 
 
 @asynccontextmanager
@@ -105,7 +107,7 @@ async def open_download(
             finally:
                 inbox.close()
     except RemoteFailure as failure:
-        error = error_of(failure, download.method)
+        error = error_of(failure, download.method, name=download.name)
         raise error from error.__cause__
 
 
@@ -114,7 +116,7 @@ async def _whole(link: Link, download: Download, params: bytes | None) -> AsyncI
     try:
         text = await link.requests.call(download.name, params)
     except RemoteFailure as failure:
-        error = error_of(failure, download.method)
+        error = error_of(failure, download.method, name=download.name)
         raise error from error.__cause__
     inbox = Inbox[Any](download.reader(link), lambda _size: None)
     inbox.push(_parts(text, download.name))

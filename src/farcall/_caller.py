@@ -31,7 +31,7 @@ from farcall._send_uploads import open_uploads
 from farcall._signals import OnLag, Subscription
 from farcall._subscribe import Subscriber
 from farcall._task_status import without_status
-from farcall.errors import ContractMismatch, InvalidResult
+from farcall.errors import ContractMismatch, EncodeError, InvalidResult
 
 logger = logging.getLogger("farcall")
 
@@ -80,7 +80,7 @@ class LinkCaller:
         """
         hello = self._link.protocol.peer
         ((name, digest),) = contract_of(proxy).items()
-        if hello is None or hello.contracts.get(name) == digest:
+        if hello is None or digest in hello.contracts.get(name, "").split():
             return
         theirs = "has another contract" if name in hello.contracts else "does not offer it"
         problem = f"the stub of {name or 'the service'} is not of this server, which {theirs}"
@@ -104,15 +104,15 @@ class LinkCaller:
             ConnectionLost: the link ended first.
         """
         kwargs, on_started = without_status(method, kwargs)
-        context = self._context(method.spec.wire_name, lambda: method.arguments.bind(args, kwargs))
+        context = self._context(method.spec.wire_name, lambda: _bind(method, args, kwargs))
 
         async def core() -> Any:
-            bound = method.arguments.bind(args, kwargs)
+            bound = _bind(method, args, kwargs)
             if method.uploads:
                 async with open_uploads(self._link, method, bound) as (params, queues):
                     text = await self._ask(context, params, method, on_started, queues)
                 return _decode(method.result, text, context.method)
-            params = method.arguments.write(bound)
+            params = _write(method, bound)
             if method.spec.oneway:
                 return await self._link.requests.notify(context.method, params)
             text = await self._ask(context, params, method, on_started)
@@ -124,7 +124,7 @@ class LinkCaller:
         self, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
         """Call a stream of known types; see `call_stream`."""
-        bound = method.arguments.bind(args, kwargs)
+        bound = _bind(method, args, kwargs)
         context = self._context(method.spec.wire_name, lambda: bound, "stream")
         return self._scoped(context, lambda: call_stream(self._link, method, bound, context.trace))
 
@@ -215,8 +215,22 @@ class LinkCaller:
             if failure.is_own_deadline and deadline < math.inf:
                 # Both clocks measure the same; the caller's own scope is to say so.
                 await trio.sleep_until(deadline)
-            error = error_of(failure, method)
+            error = error_of(failure, method, name=context.method)
             raise error from error.__cause__
+
+
+def _bind(method: Method, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        return method.arguments.bind(args, kwargs)
+    except TypeError as error:
+        raise TypeError(f"{method.spec.wire_name}: {error}") from None
+
+
+def _write(method: Method, bound: Mapping[str, Any]) -> bytes | None:
+    try:
+        return method.arguments.write(bound)
+    except EncodeError as error:
+        raise EncodeError(f"{method.spec.wire_name}: {error}") from error.__cause__
 
 
 def _overhear(_value: bytes) -> None:

@@ -19,7 +19,7 @@ from farcall._connection.link import CANCEL_GRACE, Link
 from farcall._connection.pending import RemoteFailure
 from farcall._dial import Dialler
 from farcall._dispatch import Serving
-from farcall._endpoints import Endpoints
+from farcall._endpoints import Endpoints, contracts_of
 from farcall._failures import error_of
 from farcall._intercept import Interceptor
 from farcall._limits import DEFAULT_LIMITS, Limits
@@ -46,12 +46,22 @@ HELLO_SECONDS = 5.0
 """A server that has answered the handshake and not the hello in this time does not answer it."""
 
 
+def _one_of(*words: str) -> Any:
+    # Any: as for `attrs.field`, whose type is that of the default.
+    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if value not in words:
+            shown = " or ".join(map(repr, words))
+            raise ValueError(f"{attribute.name}= is {shown}, not {value!r}")
+
+    return check
+
+
 @attrs.frozen
 class ClientOptions:
     """What `connect` was asked for, apart from where to."""
 
-    dialect: Dialect = "farcall"
-    contract: ContractCheck = "warn"
+    dialect: Dialect = attrs.field(default="farcall", validator=_one_of("farcall", "plain"))
+    contract: ContractCheck = attrs.field(default="warn", validator=_one_of("warn", "strict"))
     serves: Sequence[object] = ()
     interceptors: Sequence[Interceptor] = ()
     max_call_seconds: float = math.inf
@@ -112,7 +122,8 @@ def _make_link(
     wanted: Mapping[str, str] = {} if proxy is None else contract_of(proxy)
     limits = options.limits
     told = PeerLimits(limits.messages_in_client().size, limits.calls, limits.subscriptions)
-    own = Hello(told, features=FEATURES, contracts={**wanted, **endpoints.contracts})
+    contracts = contracts_of([*wanted.items(), *endpoints.contracts.items()])
+    own = Hello(told, features=FEATURES, contracts=contracts)
 
     def make_peer(link: Link) -> Peer:
         caller = LinkCaller(link, options.interceptors, options.contract, url)
@@ -274,7 +285,8 @@ def connect(
         ContractMismatch: under ``contract="strict"``.
         DeclarationError: an object in `serves` is no service, or two offer the same name.
         Exception: what a ``@background`` method of `serves` raised, as it is.
-        ValueError: the URL is none, or it has no TLS and an `ssl_context` was given.
+        ValueError: the URL is none, or it has no TLS and an `ssl_context` was given, or `dialect`
+            or `contract` is no word that is known.
 
     Resources:
         One socket, and a nursery for its reader, its writer and its heartbeat. What the block

@@ -61,7 +61,7 @@ class Endpoints:
     methods: Mapping[str, Endpoint]
     signals: Mapping[str, EventSource]
     contracts: Mapping[str, str]
-    """The digest of each contract, by the name of its service."""
+    """The digest of each contract, by the name of its service; see `contracts_of`."""
     background: tuple[Any, ...]
     """Bound ``@background`` methods."""
 
@@ -86,11 +86,23 @@ class Endpoints:
         return cls(
             methods=dict(_methods(services)),
             signals=dict(_signals(services)),
-            contracts={service.spec.name: service.digest for service, _ in services},
+            contracts=contracts_of((each.spec.name, each.digest) for each, _ in services),
             background=tuple(
                 getattr(target, name) for service, target in services for name in service.background
             ),
         )
+
+
+def contracts_of(digests: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    """Name contracts as a hello does: by service, with a space between those of one name.
+
+    Services with bare names share the empty one, and both ends may know one that they serve.
+    """
+    contracts: dict[str, str] = {}
+    for name, digest in digests:
+        known = contracts.get(name, "").split()
+        contracts[name] = " ".join(dict.fromkeys([*known, *digest.split()]))
+    return contracts
 
 
 _Services = list[tuple[Service, Any]]

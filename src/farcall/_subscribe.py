@@ -105,7 +105,7 @@ class Subscriber:
             text = await self._link.requests.call("rpc.on", msgspec.json.encode([name]))
         except RemoteFailure as failure:
             if failure.code != ErrorCode.METHOD_NOT_FOUND:
-                raise error_of(failure) from None
+                raise error_of(failure, name=name) from None
             return True
         return _word_for(name, text) in _IN_FORCE
 
@@ -144,7 +144,8 @@ async def _subscribe_stream(
         return _decode(codec, entry.encoded, name)
 
     def end(error: Exception | None) -> None:
-        buffer.end(error_of(error) if isinstance(error, RemoteFailure) else error)
+        remote = error_of(error, name=name) if isinstance(error, RemoteFailure) else None
+        buffer.end(remote or error)
 
     buffer, subscription = open_subscription(
         read, on_lag=on_lag, max_items=UNBOUNDED, max_bytes=UNBOUNDED
@@ -165,7 +166,7 @@ async def _subscribe_stream(
             finally:
                 buffer.close()
     except RemoteFailure as failure:
-        raise error_of(failure) from None
+        raise error_of(failure, name=name) from None
 
 
 def _params(name: str, key: object, on_lag: OnLag) -> bytes:

@@ -101,10 +101,13 @@ class RpcError(FarcallError):
         self.code = code
         self.message = message
         self.data = data
+        self.method: str | None = None
+        """The wire name of the call that the peer answered with it; None where it is raised."""
 
     def __str__(self) -> str:
+        call = "" if self.method is None else f"{self.method}: "
         detail = "" if self.data is None else f" {self.data!r}"
-        return f"{self.message} ({self.code}){detail}"
+        return f"{call}{self.message} ({self.code}){detail}"
 
     @staticmethod
     def of(code: int, message: str, data: Any = None) -> RpcError:

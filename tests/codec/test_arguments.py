@@ -69,11 +69,16 @@ def test_encode(
         (BUY, (), {"dry": True}, "missing argument 'item'"),
         (BUY, (Item(1),), {}, "missing argument 'dry'"),
         (BUY, (OMIT,), {"dry": True}, "missing argument 'item'"),
-        (BUY, (Item(1), 1, 2.0), {"dry": True}, "takes 2 positional arguments, got 3"),
+        (
+            BUY,
+            (Item(1), 1, 2.0),
+            {"dry": True},
+            "at most 2 arguments go by position, and 3 were given",
+        ),
         (BUY, (Item(1),), {"item": Item(2), "dry": True}, "got two values for argument 'item'"),
         (BUY, (Item(1),), {"dry": True, "x": 1}, "got an unexpected keyword argument 'x'"),
         (SWAP, (), {"a": 1}, "got an unexpected keyword argument 'a'"),
-        (NOTHING, (1,), {}, "takes 0 positional arguments, got 1"),
+        (NOTHING, (1,), {}, "at most 0 arguments go by position, and 1 were given"),
     ],
 )
 def test_wrong_call(

@@ -84,7 +84,8 @@ class Arguments:
             TypeError: the call is wrong, as it would be locally.
         """
         if len(args) > len(self._positional):
-            raise TypeError(f"takes {len(self._positional)} positional arguments, got {len(args)}")
+            most = len(self._positional)
+            raise TypeError(f"at most {most} arguments go by position, and {len(args)} were given")
         bound = dict(zip(self._positional, args, strict=False))
         for name in kwargs:
             self._check_keyword(name, bound)

@@ -50,7 +50,9 @@ _text = msgspec.json.Decoder(str)
 _DEBUG_MEMBERS = ("notes", "traceback")
 
 
-def error_of(failure: RemoteFailure, method: Method | None = None) -> Exception:
+def error_of(
+    failure: RemoteFailure, method: Method | None = None, *, name: str | None = None
+) -> Exception:
     """Make the exception for an error of the peer: a declared one, a group, or an `RpcError`.
 
     Its cause, where there is one, is set; so raise it ``from error.__cause__``.
@@ -58,8 +60,12 @@ def error_of(failure: RemoteFailure, method: Method | None = None) -> Exception:
     Args:
         failure: As it came.
         method: The caller's contract; without it nothing is declared.
+        name: Of the call, which an `RpcError` is to tell.
     """
-    return _Reader(method).read(failure.code, failure.message, failure.data)
+    error = _Reader(method).read(failure.code, failure.message, failure.data)
+    if isinstance(error, RpcError):
+        error.method = name
+    return error
 
 
 @attrs.define
