@@ -14,6 +14,7 @@ from farcall.testing import open_pair
 from tests.ends import KINDS, Kind, open_client
 from tests.failures.workshop import (
     Broken,
+    Mute,
     Secret,
     Workshop,
     Worn,
@@ -241,11 +242,6 @@ async def test_debug_mode_changes_nothing_of_an_rpc_error() -> None:
 
 
 # Whatever it is, it is answered
-
-
-class Mute(Broken):
-    def __str__(self) -> str:
-        raise ValueError("no words")
 
 
 class Odd(BaseException):

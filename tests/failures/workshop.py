@@ -22,6 +22,14 @@ class Worn(ApplicationError):
 
 
 @attrs.define
+class Mute(ApplicationError):
+    part: str
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+@attrs.define
 class Secret(ApplicationError):
     word: str
 
@@ -39,7 +47,7 @@ class Workshop:
         if isinstance(found, BaseException):
             raise found from found.__cause__
 
-    @method(raises=[Broken, Worn])
+    @method(raises=[Broken, Worn, Mute])
     async def work(self) -> None:
         self.fail()
 

@@ -53,7 +53,7 @@ class ErrorCodec:
         writing = Passes(lambda is_detailed: _named(name, fields.way(is_detailed)))
         data = encoded(writing, exc, name)
         # A lone surrogate in a field's text was refused above; one in `__str__` is spelled out.
-        message = str(exc).encode(errors="backslashreplace").decode()
+        message = str(self._as(cls, exc)).encode(errors="backslashreplace").decode()
         return int(cls.code), message, data
 
     def decode(self, code: int, message: str, data: bytes | Raw | None) -> ApplicationError | None:
@@ -75,6 +75,14 @@ class ErrorCodec:
     def _declared_class(self, exc: ApplicationError) -> type[ApplicationError]:
         fitting = [cls for cls in self._codecs if isinstance(exc, cls)]
         return max(fitting, key=lambda cls: len(cls.__mro__))
+
+    def _as(self, cls: type[ApplicationError], exc: ApplicationError) -> ApplicationError:
+        """Give an exception without what a subclass adds: that is not declared, so not told."""
+        if type(exc) is cls:
+            return exc
+        codec = self._codecs[cls]
+        twin: ApplicationError = codec.decode(codec.encode(exc), unknown="ignore", at="error")
+        return twin
 
     def _reader(self, is_detailed: bool) -> Convert[ApplicationError | None]:
         def read(data: Any) -> ApplicationError | None:
