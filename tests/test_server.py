@@ -124,6 +124,13 @@ async def test_nowhere_to_listen_is_refused() -> None:
         await farcall.serve(Echo())
 
 
+@pytest.mark.parametrize("port", [-1, 65536, 70000])
+async def test_a_port_that_is_none_is_refused(port: int) -> None:
+    """The system would take the number modulo 65536, and listen somewhere else."""
+    with pytest.raises(ValueError, match="a port is a number from 0 to 65535"):
+        await farcall.serve(Echo(), port)
+
+
 async def test_who_connects_during_a_drain_is_refused_at_once(tmp_path: Path) -> None:
     """All sockets are closed as soon as the end begins, and the file of one has gone."""
     echo, path = Echo(), tmp_path / "a.sock"

@@ -159,7 +159,7 @@ async def serve(
         OSError: it cannot listen there; says where.
         DeclarationError: something served is no service, or a name is offered twice.
         ValueError: a path, an origin, a host or a proxy is none, there is nothing to listen at,
-            or a socket that was given does not listen.
+            or a socket that was given does not listen, or the port is no number from 0 to 65535.
         Exception: what a ``@background`` method raised, as it is.
 
     Resources:
@@ -232,6 +232,8 @@ def _place(
     sockets = [sock] if isinstance(sock, socket.socket) else list(sock)
     if port is None and unix is None and not sockets:
         raise ValueError("nowhere to listen: give a port, unix= or sock=")
+    if port is not None and not 0 <= port <= 65535:
+        raise ValueError(f"a port is a number from 0 to 65535, unlike {port}")
     hosts = [host] if host is None or isinstance(host, str) else list(host)
     return Place(
         () if port is None else hosts,

@@ -138,7 +138,8 @@ def resolve_hints(cls: type) -> dict[str, Any]:
     except NameError as error:
         raise UnsupportedType(
             f"the name {error.name!r} in its annotations is not defined in {cls.__module__}",
-            "define or import it at the level of the module, not under TYPE_CHECKING",
+            "define or import it at the level of the module, not under TYPE_CHECKING,"
+            " or use a record of your own where the class is not yours",
             cls.__name__,
         ) from error
     except (TypeError, AttributeError, SyntaxError) as error:

@@ -122,7 +122,7 @@ def service_of_object(target: object) -> Service:
         DeclarationError: it is no object of a service, or it is the class itself.
     """
     if isinstance(target, type):
-        raise site_of_caller(target.__name__).error(
+        raise site_of_class(target).error(
             Rule.NO_SERVICE, "it is a class, and served are objects", f"Write {target.__name__}()"
         )
     return service_of(target)

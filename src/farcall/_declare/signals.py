@@ -149,11 +149,22 @@ def _is_key(spec: TypeSpec, definitions: Definitions) -> bool:
             return False
 
 
+def _check_there(field: Field, site: Site) -> None:
+    """Refuse a key that a value may not have: a field of a TypedDict that may be missing."""
+    if not field.is_required and field.default is attrs.NOTHING:
+        raise site.error(
+            Rule.BAD_KEY,
+            f"the field {field.name!r} may be missing",
+            "Name a required field, or leave out the key",
+        )
+
+
 def _key_field(reading: SignalReading, key: str) -> Field:
     cls = get_origin(reading.value) or reading.value
     fields = read_fields(cls) if isinstance(cls, type) and kind_of(cls) else ()
     found = [field for field in fields if field.name == key]
     if found:
+        _check_there(found[0], reading.site)
         return found[0]
     names = ", ".join(field.name for field in fields)
     raise reading.site.error(

@@ -17,6 +17,9 @@ from farcall._declare.rules import Rule
 from farcall._declare.source import source_of
 from farcall.errors import DeclarationError
 
+_BETWEEN = ("farcall.", "trio.", "outcome.", "contextlib")
+"""Modules that stand between a user's line and the place where its mistake is noticed."""
+
 
 @attrs.frozen(eq=False)
 class Site:
@@ -74,6 +77,6 @@ def _place_of(cls: type[Any], attribute: str | None = None) -> str:
 
 def _calling_line() -> str:
     frame = sys._getframe()
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith("farcall."):
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(_BETWEEN):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -64,6 +64,12 @@ class Batch:
     missed: Missed = 0
 
 
+def _check_policy(_: object, __: object, value: object) -> None:
+    words = get_args(OnLag)
+    if value not in words:
+        raise ValueError(f"on_lag= is {' or '.join(map(repr, words))}, not {value!r}")
+
+
 # Validating on assignment would send every change of a counter through Python code.
 @attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
 class Buffer:
@@ -76,9 +82,7 @@ class Buffer:
         max_bytes: How many bytes of encoded values may wait; a larger value waits alone.
     """
 
-    on_lag: OnLag = attrs.field(
-        default="raise", kw_only=True, validator=attrs.validators.in_(get_args(OnLag))
-    )
+    on_lag: OnLag = attrs.field(default="raise", kw_only=True, validator=_check_policy)
     wake: Callable[[], object] = attrs.field(kw_only=True)
     max_items: int = attrs.field(default=MAX_ITEMS, kw_only=True)
     max_bytes: int = attrs.field(default=MAX_BYTES, kw_only=True)
