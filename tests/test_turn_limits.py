@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -9,6 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import farcall
 from farcall import Limits, Signal, current_call, service
 from farcall.testing import open_pair
+from tests.ends import raw_server
 
 
 @service(name="")
@@ -88,6 +93,43 @@ async def test_who_is_cancelled_while_waiting_has_sent_nothing(autojump_clock: M
             assert scope.cancelled_caught
             assert connection.statistics().frames_in == frames
         assert counter.began == [1]
+
+
+@pytest.mark.parametrize("kind", ["call", "stream"])
+async def test_who_is_cancelled_as_its_turn_comes_has_sent_nothing(
+    autojump_clock: MockClock, kind: str
+) -> None:
+    """Though both happen between two of its steps; the turn goes to the next one."""
+    async with raw_server(limits=Limits(calls=1)) as (session, server):
+
+        async def stream(name: str) -> None:
+            async with session.stream(name):
+                pass
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.call, "first")
+            await wait_all_tasks_blocked()
+            scope = trio.CancelScope()
+            nursery.start_soon(in_scope, scope, session.call if kind == "call" else stream)
+            await wait_all_tasks_blocked()
+            nursery.start_soon(session.call, "third")
+            await wait_all_tasks_blocked()
+            (first,) = server.heard()
+            session.connection._link.on_frame(result_of(first))
+            scope.cancel()
+            await wait_all_tasks_blocked()
+            (third,) = server.heard()
+            assert third["method"] == "third"
+            await server.send([result_of(third)])
+
+
+async def in_scope(scope: trio.CancelScope, call: Callable[[str], Awaitable[object]]) -> None:
+    with scope:
+        await call("second")
+
+
+def result_of(request: Any) -> bytes:
+    return msgspec.json.encode({"jsonrpc": "2.0", "id": request["id"], "result": None})
 
 
 async def test_an_abandoned_call_counts_until_it_is_answered(autojump_clock: MockClock) -> None:

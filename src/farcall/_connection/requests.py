@@ -209,15 +209,21 @@ class Requests:
         if self._turns.is_free and self._lanes.calls.has_room:
             return
         async with self._turns.turn():
-            await self._lanes.calls.wait_room()
+            await self._wait_room()
         self._life.check_open()
+
+    async def _wait_room(self) -> None:
+        """Wait for room in the queue; whoever was cancelled meanwhile has no use for it."""
+        await self._lanes.calls.wait_room()
+        # A task that is woken first and cancelled then does not hear of the latter by itself.
+        await trio.lowlevel.checkpoint_if_cancelled()
 
     async def _wait_stream_turn(self, method: str) -> None:
         """Wait as for a call; a subscription has no turn, for it never ends."""
         if method != SUBSCRIBE:
             await self._wait_turn()
             return
-        await self._lanes.calls.wait_room()
+        await self._wait_room()
         self._life.check_open()
         self._check_subscriptions()
 
