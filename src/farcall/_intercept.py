@@ -6,6 +6,7 @@ What lasts as long as a block, a stream or a subscription, lasts as long as `Pro
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeAlias, TypeVar
@@ -51,29 +52,58 @@ async def intercepted_scope(
         RuntimeError: an interceptor has returned without proceeding.
         Exception: what an interceptor raised, also after the block was left.
     """
-    left = trio.Event()
+    values: list[T] = []
+    begun, left = trio.Event(), trio.Event()
 
-    async def run(*, task_status: trio.TaskStatus[T]) -> None:
-        has_proceeded = False
+    async def core() -> None:
+        if values:
+            raise proceeded_twice(call)
+        async with begin() as opened:
+            values.append(opened)
+            begun.set()
+            await _wait_left(left, nursery)
 
-        async def core() -> None:
-            nonlocal has_proceeded
-            if has_proceeded:
-                raise proceeded_twice(call)
-            async with begin() as opened:
-                has_proceeded = True
-                task_status.started(opened)
-                await left.wait()
-
+    async def run() -> None:
         await intercepted(interceptors, call, core)
-        check_proceeded(call, has_proceeded)
+        check_proceeded(call, bool(values))
 
     async with open_owned_nursery() as nursery:
-        opened: T = await nursery.start(run)
+        nursery.start_soon(run)
         try:
-            yield opened
+            # Not Nursery.start: cancelled, it would wait for a task that waits for the block.
+            await begun.wait()
+            yield values[0]
         finally:
             left.set()
+
+
+async def _wait_left(left: trio.Event, around: trio.Nursery) -> None:
+    """Wait until the block is left, whoever is cancelled together with it.
+
+    The block may be in a shield, or about to take a value that came first: what it reads from is
+    closed behind it, as if it stood alone. An interceptor that ends its own scope does not wait.
+    """
+    try:
+        await left.wait()
+    except trio.Cancelled:
+        with trio.CancelScope(shield=True):
+            if await _is_cancelled(around):
+                await left.wait()
+        raise
+
+
+async def _is_cancelled(nursery: trio.Nursery) -> bool:
+    """Tell whether a nursery is cancelled, rather than a scope inside of it."""
+    answers: list[bool] = []
+    answered = trio.Event()
+
+    async def look() -> None:
+        answers.append(trio.current_effective_deadline() == -math.inf)
+        answered.set()
+
+    nursery.start_soon(look)
+    await answered.wait()
+    return answers[0]
 
 
 def check_proceeded(call: CallContext, has_proceeded: bool) -> None:
