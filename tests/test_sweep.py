@@ -220,7 +220,8 @@ async def test_nothing_is_left_of_connecting(by: CancelledBy, autojump_clock: Mo
     await cancel_sweep(nothing, connect, by=by)
 
 
-async def test_nothing_is_left_of_connecting_over_tcp() -> None:
+@pytest.mark.parametrize("by", WAYS)
+async def test_nothing_is_left_of_connecting_over_tcp(by: CancelledBy) -> None:
     """Of the handshake as well."""
 
     @asynccontextmanager
@@ -233,7 +234,7 @@ async def test_nothing_is_left_of_connecting_over_tcp() -> None:
         async with farcall.connect(server.url) as session:
             assert await session.call("Desk.inline") == "quick"
 
-    await cancel_sweep(serving, connect)
+    await cancel_sweep(serving, connect, by=by)
 
 
 @pytest.mark.parametrize("by", WAYS)

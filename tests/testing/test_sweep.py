@@ -175,3 +175,27 @@ async def test_a_fault_in_the_users_own_way_comes_out(autojump_clock: MockClock)
 
     with pytest.raises(KeyError, match="in the way"):
         await cancel_sweep(open_shop, buy, by=fail)
+
+
+async def test_the_users_own_way_may_close_what_a_task_waits_for() -> None:
+    """Also the task that took the step: it is called in the name of none of them."""
+
+    @asynccontextmanager
+    async def open_sockets() -> AsyncIterator[trio.socket.SocketType]:
+        near, far = trio.socket.socketpair()
+        with near, far:
+            yield near
+
+    async def read(near: trio.socket.SocketType) -> None:
+        with trio.move_on_after(0.01):
+            await near.recv(1)
+
+    async def nothing(_: object) -> None:
+        await trio.lowlevel.checkpoint()
+
+    tolerate = (trio.ClosedResourceError,)
+    report = await cancel_sweep(
+        open_sockets, read, by=lambda near: near.close(), again=nothing, tolerate=tolerate
+    )
+
+    assert report.runs > 1

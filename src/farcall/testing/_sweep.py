@@ -227,11 +227,23 @@ class _Run(Generic[T]):
         by = self._sweep.by
         if by == "caller":
             self._scope.cancel()
-        elif callable(by):
-            by(self._environment)
+        elif by == "cut" or callable(by):
+            # The task that took the step is still the current one, and a socket that it waits for
+            # cannot be closed in its name.
+            trio.lowlevel.current_trio_token().run_sync_soon(self._act)
         else:
+            self._act()
+
+    def _act(self) -> None:
+        by = self._sweep.by
+        try:
+            if callable(by):
+                by(self._environment)
+                return
             for link in self.watch.links:
                 _WAYS[by](link)
+        except Exception as fault:  # noqa: BLE001 - raised again when the run has ended
+            self.watch.fault = self.watch.fault or fault
 
     # What is left
 

@@ -30,7 +30,7 @@ class Watch(trio.abc.Instrument):
         self.is_counting = False
         self.steps = 0
         self.fault: Exception | None = None
-        """What went wrong in `on_step`; Trio would only log it."""
+        """What went wrong between two steps; Trio would only log it, or take it for its own."""
 
     def task_spawned(self, task: Task) -> None:
         """Note a task, and the link that it runs."""
