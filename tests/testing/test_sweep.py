@@ -104,6 +104,27 @@ async def test_a_subscriber_that_is_left_is_found(autojump_clock: MockClock) -> 
         await cancel_sweep(open_stack, subscribe)
 
 
+@pytest.mark.parametrize("what", ["turns that were given", "bytes held", "calls in the budget"])
+async def test_a_count_that_is_not_given_back_is_found(
+    what: str, autojump_clock: MockClock
+) -> None:
+    """No task or table tells of it, but it is room that nobody has any more."""
+
+    async def keep(pair: Pair[Shop]) -> None:
+        link: Any = pair.connection._link
+        match what:
+            case "turns that were given":
+                link.requests._turns._given += 1
+            case "bytes held":
+                link.account.hold(7)
+            case _:
+                link.handler._dispatcher._budget.take(7)
+        await pair.client.buy("a")
+
+    with pytest.raises(CancelSweepError, match=f"server: {what}"):
+        await cancel_sweep(open_shop, keep, again=buy)
+
+
 async def test_what_hangs_is_found(autojump_clock: MockClock) -> None:
     """Rather than to wait for it."""
 

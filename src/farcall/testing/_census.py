@@ -45,6 +45,8 @@ def _held_by(link: Link) -> Iterator[tuple[str, int]]:
     if not link.is_closed:  # what waited for a writer that has ended goes with the link
         yield "messages in the queue", len(link.lanes)
     yield "callers that wait for their turn", len(link.requests._turns)
+    yield "turns that were given", link.requests._turns._given
+    yield "bytes held", link.account.held
     yield from _uploads_of(link)
     yield from _served_by(_dispatcher(link))
     yield from _subscribed_by(_peer(link).caller.subscriber)
@@ -62,6 +64,8 @@ def _served_by(dispatcher: Dispatcher) -> Iterator[tuple[str, int]]:
     yield "handlers", len(dispatcher._in_flight)
     yield "calls that wait for their task", len(dispatcher._waiting)
     yield "calls that can be cancelled", len(dispatcher._by_call)
+    yield "calls in the budget", dispatcher._budget.calls
+    yield "bytes of parameters in the budget", dispatcher._budget.size
     desk = dispatcher._desk
     yield "logins", len(desk._attempts) + len(desk._waiting) + desk._turn.locked()
     orders = [lock.statistics() for lock in dispatcher._orders.values()]

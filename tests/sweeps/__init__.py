@@ -1,0 +1,37 @@
+"""What is swept: every kind of traffic, ended at each of its steps by each side.
+
+`tests/test_sweep.py` runs it as tests. For a report of the steps that were swept:
+
+    python -m tests.sweeps
+"""
+
+from tests.sweeps.calls import CALLS, LIMITED, PLAIN, THREADS
+from tests.sweeps.connections import CONNECTIONS, OVER_TCP
+from tests.sweeps.flows import FLOWS
+from tests.sweeps.intercepted import INTERCEPTED
+from tests.sweeps.sweep import WAYS, Sweep
+
+SWEEPS: tuple[Sweep, ...] = (
+    *CALLS,
+    *FLOWS,
+    *PLAIN,
+    *LIMITED,
+    *INTERCEPTED,
+    *CONNECTIONS,
+    *THREADS,
+    *OVER_TCP,
+)
+
+__all__ = [
+    "CALLS",
+    "CONNECTIONS",
+    "FLOWS",
+    "INTERCEPTED",
+    "LIMITED",
+    "OVER_TCP",
+    "PLAIN",
+    "SWEEPS",
+    "THREADS",
+    "WAYS",
+    "Sweep",
+]

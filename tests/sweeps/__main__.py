@@ -1,0 +1,50 @@
+"""Run every sweep and print how many steps it took, and how often a result had won.
+
+python -m tests.sweeps [--seeds 1]
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+from collections.abc import Sequence
+
+import trio
+from trio.testing import MockClock
+
+from farcall.testing import CancelledBy, SweepReport
+from tests.sweeps import SWEEPS, WAYS, Sweep
+
+
+def run(sweep: Sweep, by: CancelledBy, seed: int) -> SweepReport:
+    """Run one sweep, in its kind of time."""
+    clock = MockClock(autojump_threshold=0) if sweep.is_virtual else None
+    return trio.run(sweep.run, by, seed, clock=clock)
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Print a line for each scenario; a sweep that finds something ends it with its error."""
+    parser = argparse.ArgumentParser(prog="python -m tests.sweeps", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1, help="orders of tasks to try (default: 1)")
+    seeds = range(parser.parse_args(args).seeds)
+    logging.disable()  # handlers fail and links break, as they should
+    began = time.perf_counter()
+    runs = 0
+    print(f"{'scenario':<42}{'steps':>7}", *(f"{by:>12}" for by in WAYS), sep="")
+    for sweep in SWEEPS:
+        reports = {by: [run(sweep, by, seed) for seed in seeds] for by in WAYS}
+        steps = max(each.steps for by in WAYS for each in reports[by])
+        counts = [_count(reports[by]) for by in WAYS]
+        runs += sum(each.runs for by in WAYS for each in reports[by])
+        print(f"{sweep!s:<42}{steps:>7}", *(f"{count:>12}" for count in counts), sep="")
+    print(f"{runs} runs in {time.perf_counter() - began:.0f} s; nothing was left behind in any")
+
+
+def _count(reports: Sequence[SweepReport]) -> str:
+    """Tell the runs that were cut off, and how many of them came to their end all the same."""
+    return f"{sum(each.runs for each in reports)}/{sum(each.completed for each in reports)}"
+
+
+if __name__ == "__main__":
+    main()
