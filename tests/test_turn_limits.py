@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import farcall
-from farcall import Limits, Signal, current_call, service
+from farcall import Limits, Signal, current_call, local, service
 from farcall.testing import open_pair
 from tests.ends import raw_server
 
@@ -218,3 +218,72 @@ async def test_no_limit_is_known_of_a_plain_peer(autojump_clock: MockClock) -> N
             with pytest.raises(farcall.Busy) as caught:
                 await session.call("work", 2)
             assert caught.value.retry_after == 0.1
+
+
+@service(name="")
+class Slow:
+    """Tells why it was cancelled."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.reasons: list[str | None] = []
+
+    async def wait(self, seconds: float) -> None:
+        try:
+            await trio.sleep(seconds)
+        except trio.Cancelled:
+            self.reasons.append(current_call().cancel_reason)
+            raise
+        self.done += 1
+
+
+@service(name="")
+class Starter:
+    """Leaves work to a nursery that is not its own."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self.nursery = nursery
+
+    async def start(self) -> None:
+        self.nursery.start_soon(self.work, current_call().connection.proxy(Slow))
+
+    @local
+    async def work(self, peer: Slow) -> None:
+        await trio.sleep(2)
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(peer.wait, 1)
+
+    async def start_and_leave(self) -> None:
+        self.nursery.start_soon(self.leave, current_call().connection.proxy(Slow))
+
+    @local
+    async def leave(self, peer: Slow) -> None:
+        await trio.sleep(2)
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(peer.wait, 10)
+                await trio.sleep(1)
+                scope.cancel()
+
+
+async def test_what_outlives_its_handler_waits_its_turn(autojump_clock: MockClock) -> None:
+    """Nobody waits for it any more, so it may wait for others."""
+    slow = Slow()
+    async with trio.open_nursery() as nursery:
+        starter = Starter(nursery)
+        async with open_pair(starter, Starter, serves=[slow], limits=Limits(calls=1)) as (proxy, _):
+            await proxy.start()
+            await trio.sleep(10)
+    assert slow.done == 3
+
+
+async def test_what_outlives_its_handler_has_reasons_of_its_own(autojump_clock: MockClock) -> None:
+    """That the time of the call is over, which started it, is none."""
+    slow = Slow()
+    async with trio.open_nursery() as nursery:
+        async with open_pair(Starter(nursery), Starter, serves=[slow]) as (proxy, _):
+            with trio.move_on_after(1):
+                await proxy.start_and_leave()
+            await trio.sleep(10)
+    assert slow.reasons == ["caller"]

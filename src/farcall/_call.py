@@ -6,7 +6,8 @@ The same `CallContext` serves both sides, and calls, streams and subscriptions a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -16,7 +17,7 @@ import trio
 from farcall._access import Principal
 from farcall._audience import Room
 from farcall._connection.link import Link
-from farcall._connection.requests import handled_requests
+from farcall._connection.requests import Handling, handling
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
 from farcall._identity import Identity
 from farcall._proxy import ProxyFactory
@@ -214,11 +215,27 @@ def current_call() -> CallContext:
 
 
 def served_call() -> CallContext | None:
-    """Tell which call this code serves, if any."""
+    """Tell which call this code serves, or which one has started it, if any."""
     return _current.get(None)
 
 
-def enter_call(context: CallContext) -> None:
-    """Make `context` the current call of this task, for the task's life."""
+def inherited_reason() -> str | None:
+    """Tell why the call that this code serves was cancelled, if it was, and is still in flight."""
+    call, context = handling.get(None), served_call()
+    is_served = call is not None and not call.is_over
+    return context.cancel_reason if is_served and context is not None else None
+
+
+@contextmanager
+def handled(context: CallContext) -> Iterator[None]:
+    """Make `context` the current call of this task, and of those that it starts.
+
+    The call ends with the block. What has been started, and lives on, still knows of it.
+    """
+    call = Handling(context.connection._link.requests)
     _current.set(context)
-    handled_requests.set(context.connection._link.requests)
+    handling.set(call)
+    try:
+        yield
+    finally:
+        call.is_over = True

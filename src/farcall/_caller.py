@@ -15,6 +15,7 @@ from farcall._call import (
     CallContext,
     CallKind,
     Connection,
+    inherited_reason,
     served_call,
 )
 from farcall._call_stream import Download, call_stream, open_download
@@ -207,7 +208,7 @@ class LinkCaller:
                 params,
                 uploads=uploads,
                 traceparent=context.trace,
-                reason=_reason,
+                reason=inherited_reason,
                 on_started=on_started,
             )
         except RemoteFailure as failure:
@@ -235,12 +236,6 @@ def _write(method: Method, bound: Mapping[str, Any]) -> bytes | None:
 
 def _overhear(_value: bytes) -> None:
     """Let a remote task start that was called without a stub: only its result was asked for."""
-
-
-def _reason() -> str | None:
-    """Pass on why the call that is served here ends, to those that it has made."""
-    served = served_call()
-    return None if served is None else served.cancel_reason
 
 
 def proxy_over(caller: Caller, proxy: type[ProxyT]) -> ProxyT:

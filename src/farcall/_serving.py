@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import trio
 
-from farcall._call import CallContext, Connection, enter_call
+from farcall._call import CallContext, Connection, handled
 from farcall._codec import Faults
 from farcall._connection.item_queue import ItemQueue
 from farcall._connection.link import Link
@@ -127,9 +127,8 @@ class ServedCall:
         """
         if self._scope.cancel_called:  # its caller left before it began, so it must not begin
             return self._cancelled()
-        enter_call(self.context)
         try:
-            with self._scope:
+            with handled(self.context), self._scope:
                 async with order or nullcontext():
                     return self._encode(await self._pass(interceptors))
         except BaseException as exc:  # noqa: BLE001 - whatever a handler raises is answered
@@ -143,9 +142,9 @@ class ServedCall:
         return contextvars.copy_context().run(self._run_inline)
 
     def _run_inline(self) -> bytes | Error:
-        enter_call(self.context)
         try:
-            return self._encode(self._call_inline())
+            with handled(self.context):
+                return self._encode(self._call_inline())
         except BaseException as exc:  # noqa: BLE001 - as above
             return self._failed(exc)
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
+import attrs
 import trio
 
 from farcall._connection.item_queue import ItemQueue
@@ -31,8 +32,19 @@ from farcall._protocol.messages import MESSAGES, Hello, Request
 from farcall._protocol.state import SUBSCRIBE
 from farcall.errors import ErrorCode, RpcError
 
-handled_requests: ContextVar[Requests] = ContextVar("farcall requests to the caller")
-"""To the peer whose call the current task handles, if it handles any."""
+
+@attrs.define(eq=False)
+class Handling:
+    """A call of the peer while it is handled; tasks that it has started may live on."""
+
+    requests: Requests
+    """To the peer."""
+    is_over: bool = False
+    """Whether its handler has ended: whoever made the call waits for nothing more."""
+
+
+handling: ContextVar[Handling] = ContextVar("farcall handling")
+"""The call that the current task handles, or that has started it."""
 
 
 class Requests:
@@ -200,11 +212,17 @@ class Requests:
         outgoing = self._protocol.outgoing
         return len(outgoing) - outgoing.subscriptions
 
+    @property
+    def _is_waited_for(self) -> bool:
+        """Whether the current task handles a call of this very peer."""
+        call = handling.get(None)
+        return call is not None and call.requests is self and not call.is_over
+
     async def _wait_turn(self) -> None:
         """Wait until the peer takes another call, and the queue has room for it."""
         # While the peer waits for this side it may not be waited for: each might wait for the
         # other for ever.
-        if not self._turns.is_free and handled_requests.get(None) is self:
+        if not self._turns.is_free and self._is_waited_for:
             raise RpcError.of(ErrorCode.BUSY, MESSAGES[ErrorCode.BUSY], {"limit": "calls"})
         if self._turns.is_free and self._lanes.calls.has_room:
             return

@@ -14,7 +14,7 @@ import attrs
 import msgspec
 import trio
 
-from farcall._call import ArgumentsByName, CallContext, Connection, enter_call
+from farcall._call import ArgumentsByName, CallContext, Connection, handled
 from farcall._endpoints import EventSource
 from farcall._failures import describe, unanswered
 from farcall._intercept import Interceptor, check_proceeded, intercepted, proceeded_twice
@@ -80,9 +80,8 @@ class ServedSubscription:
     async def _follow(self, interceptors: Sequence[Interceptor]) -> Error:
         if self._scope.cancel_called:  # its subscriber left before its turn came
             return Error.of(ErrorCode.CANCELLED)
-        enter_call(self._context)
         try:
-            with self._scope:
+            with handled(self._context), self._scope:
                 await intercepted(interceptors, self._context, self._last)
                 check_proceeded(self._context, self._has_proceeded)
         except BaseException as exc:  # noqa: BLE001 - whatever an interceptor raises is answered
