@@ -1,7 +1,7 @@
 // The rpc-websockets client as it is, driven line by line.
 // Usage: node client.cjs PACKAGE URL [OPTIONS [ID_PREFIX]].
 // Each line of stdin is {"call": [method, params]},
-// {"subscribe"|"unsubscribe": event}, {"notify": [method, params]}, {"login": params},
+// {"subscribe"|"unsubscribe": event or events}, {"notify": [method, params]}, {"login": params},
 // {"many": [method, count]}, or {"large": [method, size, count]}; each line of stdout is the answer
 // {"result"} or {"error"}, or {"open"}, {"closed": code}, {"event", "args"}. It ends with stdin.
 const { Client } = require(process.argv[2]);
@@ -40,7 +40,7 @@ async function act(command) {
   if (verb === "many") return callMany(...value);
   if (verb === "large") return callLarge(...value);
   if (verb === "unsubscribe") return client.unsubscribe(value);
-  client.on(value, (...args) => say({ event: value, args }));
+  for (const event of [value].flat()) client.on(event, (...args) => say({ event, args }));
   return client.subscribe(value);
 }
 

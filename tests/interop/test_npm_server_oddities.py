@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 import trio
 
@@ -67,6 +70,42 @@ async def test_a_login_opens_what_is_protected(version: str) -> None:
             assert await anext(secrets) == 1
 
     assert (method.value.code, event.value.code) == (-32605, -32606)
+
+
+@asynccontextmanager
+async def connected(version: str, path: str, login: object) -> AsyncIterator[farcall.Session]:
+    async with run_peer("server.cjs", version) as peer:
+        port = (await peer.hear())["port"]
+        async with farcall.connect(f"ws://127.0.0.1:{port}{path}", login=login) as session:
+            yield session
+
+
+async def test_connect_logs_in(version: str) -> None:
+    """`login=` is the package's login, so the block begins with what is protected open."""
+    async with connected(version, "/", {"user": "ada", "password": "secret"}) as session:
+        assert await session.call("whoami") == "ada"
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"), [("/", "refused the login"), ("/side", "knows no logins")]
+)
+async def test_connect_without_a_login_fails(version: str, path: str, problem: str) -> None:
+    """Where the server says false, and where the namespace has nobody to ask."""
+    refusal = pytest.RaisesExc(farcall.ConnectFailed, match=problem)
+    with pytest.RaisesGroup(refusal, flatten_subgroups=True):
+        async with connected(version, path, {"user": "ada", "password": "wrong"}):
+            pytest.fail("it was let in")
+
+
+async def test_answers_to_notifications_disturb_nobody(version: str) -> None:
+    """The package answers those that fail, with an error whose id is null."""
+    async with open_ends(version) as (session, _), trio.open_nursery() as nursery:
+        nursery.start_soon(session.call, "slow", 100)
+        await session.notify("missing", 1)
+        await session.notify("whoami")
+        await session.notify("fail")
+
+        assert await session.call("add", 1, 2) == 3
 
 
 async def test_subscribers_share_one_subscription(version: str) -> None:
