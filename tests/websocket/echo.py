@@ -1,16 +1,20 @@
 """A WebSocket that sends back what it gets, for the Autobahn|Testsuite.
 
 ``python -m tests.websocket.echo serve PORT`` is the peer of ``wstest -m fuzzingclient``;
-``python -m tests.websocket.echo call URL`` that of ``wstest -m fuzzingserver``.
-See docs/threat-model.md for how it was run, and what came of it.
+``python -m tests.websocket.echo call URL`` that of ``wstest -m fuzzingserver``, and
+``python -m tests.websocket.echo count reports/servers/index.json`` adds its report up.
+See docs/conformance.md for how it was run, and what came of it.
 """
 
 from __future__ import annotations
 
-import functools
 import json
 import math
 import sys
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import trio
@@ -84,8 +88,30 @@ async def _visit(url: str, target: str) -> str | bytes:
     return echo.last
 
 
-if __name__ == "__main__":
+Report: TypeAlias = Mapping[str, Mapping[str, Mapping[str, str | int]]]
+"""By agent and case, as the suite writes it."""
+
+
+def count(report: Report) -> Mapping[int, Counter[str]]:
+    """Add up how the cases of each section ended, which are named such as ``6.4.1``."""
+    sections: dict[int, Counter[str]] = {}
+    for cases in report.values():
+        for case, outcome in cases.items():
+            section = sections.setdefault(int(case.partition(".")[0]), Counter())
+            section[str(outcome["behavior"])] += 1
+    return dict(sorted(sections.items()))
+
+
+def main() -> None:
     verb, where = sys.argv[1:]
-    trio.run(
-        functools.partial(serve, int(where)) if verb == "serve" else functools.partial(call, where)
-    )
+    if verb == "serve":
+        trio.run(serve, int(where))
+    elif verb == "call":
+        trio.run(call, where)
+    else:
+        for section, outcomes in count(json.loads(Path(where).read_text("utf-8"))).items():
+            print(section, dict(outcomes))  # noqa: T201 - a command
+
+
+if __name__ == "__main__":
+    main()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import trio
 
-from tests.websocket.echo import LIMITS, Echo
+from tests.websocket.echo import LIMITS, Echo, count
 from tests.websocket.sockets import BINARY, TEXT, close_frame, frame, open_raw_client
 
 
@@ -18,3 +18,14 @@ async def test_what_is_heard_is_said_again() -> None:
         await raw.send(close_frame(1000))
         await raw.expect(close_frame(1000, masked=False))
         await raw.hang_up()
+
+
+def test_a_report_is_added_up() -> None:
+    """By the section, in the order of numbers."""
+    outcomes = {"10.1.1": "OK", "2.1": "OK", "2.2": "NON-STRICT", "2.10": "OK"}
+    report = {"farcall": {case: {"behavior": how} for case, how in outcomes.items()}}
+
+    counted = count(report)
+
+    assert list(counted) == [2, 10]
+    assert counted[2] == {"OK": 2, "NON-STRICT": 1}
