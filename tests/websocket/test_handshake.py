@@ -32,6 +32,10 @@ from tests.websocket.sockets import (
 )
 
 
+KEY = b"Sec-WebSocket-Key: "
+VERSION = b"Sec-WebSocket-Version: 13\r\n"
+
+
 def request_of(said: bytes = REQUEST) -> Request:
     """Read a request as one that is complete."""
     parser = h11.Connection(h11.SERVER)
@@ -62,6 +66,11 @@ class TestServer:
             (REQUEST.replace(b"HTTP/1.1", b"HTTP/1.0"), 400),
             (REQUEST.replace(b"Version: 13", b"Version: 8"), 426),
             (REQUEST.replace(b"Sec-WebSocket-Key", b"X"), 400),
+            (REQUEST.replace(KEY, KEY + b"AAAAAAAAAAAAAAAAAAAAAQ==\r\n" + KEY), 400),
+            (REQUEST.replace(VERSION, b"Sec-WebSocket-Version: 8\r\n" + VERSION), 400),
+            (REQUEST.replace(b"AAAAAAAAAAAAAAAAAAAAAA==", b"AAAAAAAAAAAAAAAAAAAAAAAA"), 400),
+            (REQUEST.replace(b"AAAAAAAAAAAAAAAAAAAAAA==", b"AAAAAAAAAAAAAAAAAAAA*A=="), 400),
+            (REQUEST.replace(b"AAAAAAAAAAAAAAAAAAAAAA==", b""), 400),
             (REQUEST.replace(b"Connection: Upgrade", b"Connection: close"), 400),
         ],
     )

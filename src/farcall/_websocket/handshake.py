@@ -11,7 +11,8 @@ may hold a megabyte, and texts compressed together leak each other.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from base64 import b64decode
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -39,6 +40,10 @@ CLIENT_MESSAGES: Final = DEFAULT_LIMITS.messages_in_client()
 _WRONG_BYTES: Final = (ProtocolError, h11.ProtocolError, UnicodeError)
 """What wsproto raises for a handshake that is none; the last for what is not ASCII, or IDNA."""
 
+_ONCE: Final = (b"sec-websocket-key", b"sec-websocket-version")
+"""What must not be there twice (RFC 6455, section 11.3); wsproto would take the last one."""
+_KEY_BYTES: Final = 16
+
 EXPLANATION_SECONDS: Final = 1.0
 """How long a refused client waits for the words behind the status, which are a courtesy."""
 EXPLANATION_BYTES: Final = 200
@@ -61,6 +66,7 @@ class Upgrade:
         """
         if request.method != "GET" or request.version != "1.1":
             raise Rejection(400, "a WebSocket is asked for by GET, in HTTP/1.1")
+        _check_key(request.fields)
         protocol = WSConnection(ConnectionType.SERVER)
         try:
             protocol.initiate_upgrade_connection(list(request.fields), request.target)
@@ -92,6 +98,23 @@ class Upgrade:
         self._protocol.receive_data(self._early)
         connection = GuardedConnection(line, self._protocol, limits)
         return WebSocketTransport(endpoint, line.wire, connection)
+
+
+def _check_key(fields: Sequence[tuple[bytes, bytes]]) -> None:
+    """Check what wsproto takes as it comes (RFC 6455, section 4.2.1)."""
+    names = [name for name, _ in fields]
+    if any(names.count(name) > 1 for name in _ONCE):
+        raise Rejection(400, "a header of WebSocket is there twice")
+    key = dict(fields).get(_ONCE[0])
+    if key is not None and not _is_key(key):
+        raise Rejection(400, "Sec-WebSocket-Key is not 16 bytes in base64")
+
+
+def _is_key(key: bytes) -> bool:
+    try:
+        return len(b64decode(key, validate=True)) == _KEY_BYTES
+    except ValueError:
+        return False
 
 
 def _explain(error: RemoteProtocolError) -> Rejection:
