@@ -17,13 +17,20 @@ from farcall._call import CallContext, Connection, handled
 from farcall._codec import Faults
 from farcall._connection.item_queue import ItemQueue
 from farcall._connection.link import Link
+from farcall._connection.statistics import ConnectionState
 from farcall._endpoints import Endpoint
-from farcall._failures import describe, invalid_arguments, redacted, unanswered
+from farcall._failures import describe, invalid_arguments, redacted, unanswered, without
 from farcall._intercept import Interceptor, intercepted
 from farcall._protocol.messages import Error
 from farcall._protocol.state import IncomingCall
 from farcall._receive_uploads import ReceivedUploads
-from farcall.errors import RESERVED_CODES, ErrorCode, InvalidArguments, RpcError
+from farcall.errors import (
+    RESERVED_CODES,
+    ConnectionLost,
+    ErrorCode,
+    InvalidArguments,
+    RpcError,
+)
 
 logger = logging.getLogger("farcall")
 
@@ -151,6 +158,13 @@ class ServedCall:
     def _failed(self, exc: BaseException) -> Error:
         """Make the answer of a call that has failed; what is not about the call goes on."""
         method = self.endpoint.method
+        if self.context.connection.state is ConnectionState.CLOSED:
+            # What the handler waited for from its caller ends in this: a peer that leaves must
+            # not be able to write tracebacks into the log. There is nobody to be answered.
+            rest = without(exc, ConnectionLost)
+            if rest is None:
+                return Error.of(ErrorCode.CANCELLED)
+            exc = rest
         remains = unanswered(exc, method)
         if remains is not None:
             raise remains

@@ -31,7 +31,6 @@ from tests.websocket.sockets import (
     welcome,
 )
 
-
 KEY = b"Sec-WebSocket-Key: "
 VERSION = b"Sec-WebSocket-Version: 13\r\n"
 

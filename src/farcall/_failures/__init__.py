@@ -7,6 +7,6 @@ object itself; `bounds` says how much of that crosses.
 from __future__ import annotations
 
 from farcall._failures.arriving import error_of
-from farcall._failures.leaving import describe, invalid_arguments, redacted, unanswered
+from farcall._failures.leaving import describe, invalid_arguments, redacted, unanswered, without
 
-__all__ = ["describe", "error_of", "invalid_arguments", "redacted", "unanswered"]
+__all__ = ["describe", "error_of", "invalid_arguments", "redacted", "unanswered", "without"]

@@ -101,9 +101,16 @@ def unanswered(exc: BaseException, method: Failing) -> BaseException | None:
     if trio.current_effective_deadline() != -math.inf:
         return None
     cancelled = _part_of(exc, trio.Cancelled)
-    if cancelled is not None and cancelled is not exc:
+    if cancelled is not None and without(exc, trio.Cancelled) is not None:
         redacted(exc, method)
     return cancelled
+
+
+def without(exc: BaseException, kind: type[BaseException]) -> BaseException | None:
+    """Leave out of a failure, which may be a group, what is of some kind; None if that is all."""
+    if isinstance(exc, BaseExceptionGroup):
+        return cast("BaseExceptionGroup[BaseException]", exc).split(kind)[1]
+    return None if isinstance(exc, kind) else exc
 
 
 def _part_of(exc: BaseException, *types: type[BaseException]) -> BaseException | None:
