@@ -1,16 +1,17 @@
-"""What becomes of a call whose peer has gone."""
+"""Calls whose peers say much at once, or go."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterable, Awaitable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable
+from typing import Any
 
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
 import farcall
-from farcall import current_call, service
+from farcall import Signal, current_call, service, stream
 from tests.ends import raw_client
 
 
@@ -24,13 +25,20 @@ class Back:
 
 @service(name="")
 class Waiting:
-    """Methods that wait for their caller."""
+    """What waits for its caller, or has to do with how much that one takes."""
+
+    ticked: Signal[int] = Signal()
 
     def __init__(self) -> None:
         self.raised: list[BaseException] = []
 
     async def read(self, numbers: AsyncIterable[int]) -> int:
         return await self._note(sum_of(numbers))
+
+    @stream
+    async def count(self, number: int) -> AsyncIterator[int]:
+        for each in range(number):
+            yield each
 
     async def ask(self) -> int:
         return await self._note(current_call().connection.proxy(Back).ask())
@@ -62,13 +70,75 @@ async def sum_of(numbers: AsyncIterable[int]) -> int:
 async def lose(method: str, *params: object) -> Waiting:
     """Call a method, hang up while it waits, and let it end."""
     waiting = Waiting()
-    hello = {"jsonrpc": "2.0", "id": 0, "method": "rpc.hello", "params": {"v": 1}}
     async with raw_client(waiting) as client:
-        await client.ask(hello)
+        await client.ask(HELLO)
         await client.ask({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         client.hang_up()
         await wait_all_tasks_blocked()
     return waiting
+
+
+HELLO = {"jsonrpc": "2.0", "id": 0, "method": "rpc.hello", "params": {"v": 1}}
+
+
+def told(method: str, **params: object) -> dict[str, object]:
+    return {"jsonrpc": "2.0", "method": method, "params": params}
+
+
+async def test_an_upload_may_share_the_bundle_of_its_call() -> None:
+    """What a bundle says behind a request is about what that request has begun."""
+    async with raw_client(Waiting()) as client:
+        await client.ask(HELLO)
+        answers = await client.ask(
+            [
+                {"jsonrpc": "2.0", "id": 1, "method": "read", "params": [{"$stream": "u1"}]},
+                told("rpc.items", upload="u1", seq=0, values=[1, 2]),
+                told("rpc.end", upload="u1"),
+            ]
+        )
+
+    assert {"jsonrpc": "2.0", "id": 1, "result": 3} in flat(answers)
+
+
+async def test_credit_may_share_the_bundle_of_its_stream() -> None:
+    """It is not lost, also where the request itself has named no window."""
+    async with raw_client(Waiting()) as client:
+        await client.ask(HELLO)
+        answers = await client.ask(
+            [
+                {"jsonrpc": "2.0", "id": 1, "method": "count", "params": [40]},
+                told("rpc.credit", id=1, items=50, bytes=2**20),
+            ]
+        )
+
+    assert {"jsonrpc": "2.0", "id": 1, "result": None} in flat(answers)
+
+
+async def test_credit_may_share_the_bundle_of_its_subscription() -> None:
+    """As with a stream."""
+    waiting = Waiting()
+    async with raw_client(waiting) as client:
+        await client.ask(HELLO)
+        await client.ask(
+            [
+                {"jsonrpc": "2.0", "id": 1, "method": "rpc.subscribe", "params": TICKED},
+                told("rpc.credit", id=1, items=50, bytes=2**20),
+            ]
+        )
+        for number in range(40):
+            waiting.ticked.emit(number)
+        await wait_all_tasks_blocked()
+        items = [each["params"]["values"] for each in flat(client.heard())]
+
+    assert [value for values in items for value in values] == list(range(40))
+
+
+TICKED = {"signal": "ticked"}
+
+
+def flat(answers: list[Any]) -> list[Any]:
+    """Take bundles apart."""
+    return [part for each in answers for part in (each if isinstance(each, list) else [each])]
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,8 @@ class ServedStream(ServedCall):
         self._collected: list[bytes] | None = None
         self._size = 0
         self._item = item_codec(link.protocol, endpoint.method.result)
+        # Now, and not when it begins in its own task: its reader may say more before that.
+        self._credit = link.protocol.send_credit(call)
 
     def cancel(self, reason: str) -> None:
         """Cancel the generator, and send nothing of what it has given and nobody will read."""
@@ -78,8 +80,7 @@ class ServedStream(ServedCall):
         if not self._link.protocol.is_greeted:
             self._collected = []
             return self._collect
-        credit = self._link.protocol.send_credit(self._call)
-        queue = ItemQueue(credit, self._items, self._link.lanes.put_stream)
+        queue = ItemQueue(self._credit, self._items, self._link.lanes.put_stream)
         queue.begin(self._link.protocol.start(self._call, b"null"))
         self.queue = queue
         return self._put

@@ -54,8 +54,9 @@ class Peer:
 
     def receive(self, frame: str | bytes) -> list[ProtocolEvent]:
         """Read one frame, and send what the core itself answers."""
-        events = self.protocol.receive(frame)
-        for event in events:
+        events: list[ProtocolEvent] = []
+        for event in self.protocol.receive(frame):
+            events.append(event)
             if isinstance(event, Reply):
                 self.send(event.message)
             elif isinstance(event, HelloReceived):

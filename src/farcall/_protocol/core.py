@@ -14,7 +14,7 @@ dialled has nobody to tell.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from farcall._protocol import reading
 from farcall._protocol.conversation import Conversation
@@ -108,17 +108,21 @@ class Protocol:
 
     # Reading
 
-    def receive(self, frame: str | bytes) -> list[ProtocolEvent]:
+    def receive(self, frame: str | bytes) -> Iterator[ProtocolEvent]:
         """Take one frame; whatever it holds, tell what it means and never raise.
 
-        After a `Violation`, which is the last event of its list, frames are ignored.
+        A frame of many messages is read as its events are taken, and each has to be acted on
+        before the next one is: what a bundle says of an upload, or of a stream, is about what an
+        earlier message of it has begun.
+
+        After a `Violation`, which is the last event of a frame, frames are ignored.
         """
         if self._is_broken:
-            return []
-        events = list(reading.read(self._talk, frame))
+            return
+        for event in reading.read(self._talk, frame):
+            self._is_broken = isinstance(event, Violation)
+            yield event
         self._talk.has_received = True
-        self._is_broken = any(isinstance(event, Violation) for event in events)
-        return events
 
     # Asking
 

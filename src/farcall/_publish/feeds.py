@@ -52,6 +52,8 @@ class SignalFeed:
         self.source = source
         self.key: bytes | None = None
         self._membership = membership
+        # Now, and not when there is something to send: the subscriber may say more before that.
+        self._credit = link.protocol.send_credit(call)
         self._forget = forget
         self._note_left = note_left
         self._first: Message | None = None
@@ -115,7 +117,7 @@ class SignalFeed:
         return self._pop_items()
 
     def _pop_items(self) -> Message | None:
-        credit = self._link.protocol.send_credit(self._call)
+        credit = self._credit
         if not self.buffer.is_ready:
             return None
         if self.buffer.next_size > self._room:
