@@ -100,6 +100,34 @@ async def test_an_upload_may_share_the_bundle_of_its_call() -> None:
     assert {"jsonrpc": "2.0", "id": 1, "result": 3} in flat(answers)
 
 
+@pytest.mark.parametrize(
+    ("error", "answer"),
+    [
+        ({"code": 7, "message": "no more"}, {"code": 7, "message": "no more"}),
+        ({"code": -32603, "message": "no more"}, {"code": 1, "message": "no more"}),
+        (None, {"code": 1, "message": "the peer gave no message"}),
+        (
+            {"code": 2, "message": "both", "data": {"errors": [{"code": -32001, "message": "x"}]}},
+            {"code": 1, "message": "both"},
+        ),
+    ],
+)
+async def test_what_ends_an_upload_is_the_callers_own_failure(
+    error: object, answer: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told back, whatever it says, and is none of the handler that lets it pass."""
+    caplog.set_level(logging.ERROR)
+    async with raw_client(Waiting()) as client:
+        await client.ask(HELLO)
+        await client.ask(
+            {"jsonrpc": "2.0", "id": 1, "method": "read", "params": [{"$stream": "u1"}]}
+        )
+        (response,) = await client.ask(told("rpc.end", upload="u1", error=error))
+
+    assert response == {"jsonrpc": "2.0", "id": 1, "error": answer}
+    assert caplog.messages == []
+
+
 async def test_credit_may_share_the_bundle_of_its_stream() -> None:
     """It is not lost, also where the request itself has named no window."""
     async with raw_client(Waiting()) as client:

@@ -16,6 +16,7 @@ from farcall._failures import error_of
 from farcall._items import item_codec
 from farcall._protocol.uploads import IncomingUpload
 from farcall._streams import Inbox
+from farcall.errors import RESERVED_CODES, ErrorCode, RpcError
 
 MAX_ID_BYTES: Final = 256
 """As for the ids of requests: the name is kept, and echoed with each credit."""
@@ -102,4 +103,14 @@ class ReceivedUploads:
 
 
 def _raised(error: Exception | None) -> Exception | None:
-    return error_of(error) if isinstance(error, RemoteFailure) else error
+    """Make what the handler gets of a caller's own failure.
+
+    A code that the protocol reserves is its word about a call, and nothing that a caller could say
+    of its upload: a handler that lets such an error pass would seem to have a defect.
+    """
+    if not isinstance(error, RemoteFailure):
+        return error
+    found = error_of(error)
+    if isinstance(found, RpcError) and found.code not in RESERVED_CODES:
+        return found
+    return RpcError(int(ErrorCode.APPLICATION), error.message)
