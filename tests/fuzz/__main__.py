@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import argparse
 import logging
-import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from itertools import count, takewhile
+from typing import Final
 
 import trio
 
 from tests.fuzz.cases import KINDS, Case
 from tests.fuzz.ground import Ground, open_ground
+from tests.fuzz.stock import Memory
 
-WARM_UP = 60
+WARM_UP: Final = 50
 """Cases of each kind after which nothing more is kept: caches are full."""
+
+INTERVAL: Final = 500
+"""Cases after which memory is looked at; to count it takes as long as some cases."""
 
 
 def cases(kinds: list[str], first: int) -> Iterator[Case]:
@@ -31,11 +35,10 @@ def cases(kinds: list[str], first: int) -> Iterator[Case]:
 
 async def run(kinds: list[str], first: int, seconds: float, most: float) -> None:
     """Run cases until the time is up, and compare what is left with what was there."""
-    tracemalloc.start()
     async with open_ground() as ground:
         for case in takewhile(lambda case: case.seed < 0, cases(kinds, -WARM_UP)):
             await _meet(ground, case)
-        before = await ground.settle()
+        before = Memory.now()
         done: Counter[str] = Counter()
         began = trio.current_time()
         for case in cases(kinds, first):
@@ -43,10 +46,13 @@ async def run(kinds: list[str], first: int, seconds: float, most: float) -> None
                 break
             await _meet(ground, case)
             done[case.kind] += 1
+            if done.total() % INTERVAL == 0:
+                Memory.now().check(before)
         took = trio.current_time() - began
-        after = await ground.settle()
+        after = Memory.now()
     kinds_done = ", ".join(f"{number} {kind}" for kind, number in done.items())
     print(f"{done.total()} cases in {took:.0f} s ({kinds_done}): each was answered as it should be")
+    print(f"the good client waited {ground.slowest * 1000:.0f} ms at worst")
     print(f"before: {before}\nafter:  {after}")
     after.check(before)
 

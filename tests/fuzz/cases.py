@@ -34,6 +34,15 @@ class Script:
     """What it sends, each in a write of its own."""
     ending: Ending
     """It hangs up: in good order, by a reset, or by saying that nothing follows and reading on."""
+    is_tls: bool = False
+    """Whether it knocks at the port that speaks TLS."""
+    is_right: bool = False
+    """Whether nothing is wrong with it, so that it is to be served."""
+
+    @property
+    def data(self) -> bytes:
+        """All that it sends."""
+        return b"".join(self.pieces)
 
 
 @attrs.frozen
@@ -46,22 +55,44 @@ class Case:
     def script(self) -> Script:
         """Write what it does; the same each time."""
         random = Random(f"{self.kind}/{self.seed}")
-        data = _KINDS[self.kind](random)
-        return Script(in_pieces(random, data), random.choice(ENDINGS))
+        data, is_right = _KINDS[self.kind](random)
+        ending = random.choice(ENDINGS)
+        return Script(in_pieces(random, data), ending, self.kind == "tls", is_right)
 
 
-def _bytes(random: Random) -> bytes:
+_Said: TypeAlias = tuple[bytes, bool]
+"""What a peer sends, and whether all of it is right."""
+
+
+def _bytes(random: Random) -> _Said:
     start = random.choice((b"", b"GET ", said.TLS, said.HTTP_2, said.UPGRADE[:-2]))
-    return start + random.randbytes(random.choice((1, 10, 100, 20_000)))
+    return start + random.randbytes(random.choice((1, 10, 100, 20_000))), False
 
 
-def _http(random: Random) -> bytes:
+def _tls(random: Random) -> _Said:
+    match random.randrange(6):
+        case 0:
+            return said.TLS, True
+        case 1:
+            start = random.choice((b"", said.TLS[:1], said.TLS[:5], said.TLS[:43]))
+            return start + random.randbytes(random.choice((1, 10, 100, 20_000))), False
+        case 2:
+            return random.choice((said.GET, said.UPGRADE, said.HTTP_2)), False
+        case 3:
+            record = bytes([random.choice((20, 21, 22, 23, 24, 80)), 3, random.randrange(5)])
+            size = random.choice((0, 2, 40, 2**14, 2**14 + 257))
+            return said.TLS + record + size.to_bytes(2, "big") + random.randbytes(size), False
+        case _:
+            return spoil_bytes(random, said.TLS, (b"\0", b"\xff\xff", b"\x03\x00", said.TLS)), False
+
+
+def _http(random: Random) -> _Said:
     request = random.choice(
         (said.UPGRADE, said.UPGRADE, said.GET, said.POST, said.CHUNKED, said.HTTP_2)
     )
     wrong = random.choice((_spoil_line, spoil_bytes))(random, request, said.HTTP_PIECES)
     behind = random.choice((b"", said.GET, frame(TEXT, json.dumps(said.PLAIN[0]).encode())))
-    return wrong + behind
+    return wrong + behind, False
 
 
 def _spoil_line(random: Random, request: bytes, pieces: Sequence[bytes]) -> bytes:
@@ -75,12 +106,12 @@ def _spoil_line(random: Random, request: bytes, pieces: Sequence[bytes]) -> byte
     return b"\r\n".join(lines)
 
 
-def _frames(random: Random) -> bytes:
+def _frames(random: Random) -> _Said:
     frames = [_frame(random) for _ in range(random.randint(1, 6))]
     place = random.randrange(len(frames))
     if random.random() < 0.8:
         frames[place] = _wrong_frame(random, frames[place])
-    return said.UPGRADE + b"".join(frames)
+    return said.UPGRADE + b"".join(frames), False
 
 
 def _frame(random: Random) -> bytes:
@@ -116,23 +147,37 @@ def _wrong_frame(random: Random, right: bytes) -> bytes:
     )
 
 
-def _plain(random: Random) -> bytes:
-    return _conversation(random, [random.choice(said.PLAIN) for _ in range(random.randint(1, 5))])
+def _plain(random: Random) -> _Said:
+    return _conversation(random, random.sample(said.PLAIN, random.randint(1, 5)))
 
 
-def _greeted(random: Random) -> bytes:
-    messages = [random.choice(said.GREETED) for _ in range(random.randint(1, 6))]
+def _greeted(random: Random) -> _Said:
+    messages = random.sample(said.GREETED, random.randint(1, 6))
+    if random.random() < 0.2:
+        messages.append(random.choice(said.GREETED_WRONG))
     return _conversation(random, [said.HELLO, *messages])
 
 
-def _conversation(random: Random, messages: list[Any]) -> bytes:
+def _conversation(random: Random, messages: list[Any]) -> _Said:
     wrong = {random.randrange(len(messages)) for _ in range(random.randint(0, 2))}
-    texts = [
-        _wrong_text(random, message) if place in wrong else json.dumps(message).encode()
+    opcode = random.choice((TEXT, TEXT, TEXT, BINARY))
+    frames = [
+        _blob_frame(random, message, is_wrong=place in wrong)
+        if isinstance(message, bytes)
+        else frame(opcode, _text(random, message, is_wrong=place in wrong))
         for place, message in enumerate(messages)
     ]
-    opcode = random.choice((TEXT, TEXT, TEXT, BINARY))
-    return said.UPGRADE + b"".join(frame(opcode, text) for text in texts)
+    is_right = not wrong and messages[-1] not in said.GREETED_WRONG
+    return said.UPGRADE + b"".join(frames), is_right
+
+
+def _blob_frame(random: Random, blob: bytes, *, is_wrong: bool) -> bytes:
+    pieces = (b"\0", b"\xff\xff\xff\xff", b"[", b'"id": 76')
+    return frame(BINARY, spoil_bytes(random, blob, pieces) if is_wrong else blob)
+
+
+def _text(random: Random, message: Any, *, is_wrong: bool) -> bytes:
+    return _wrong_text(random, message) if is_wrong else json.dumps(message).encode()
 
 
 def _wrong_text(random: Random, message: Any) -> bytes:
@@ -144,8 +189,9 @@ def _wrong_text(random: Random, message: Any) -> bytes:
     return spoil_json(random, message)
 
 
-_KINDS: Final[Mapping[str, Callable[[Random], bytes]]] = {
+_KINDS: Final[Mapping[str, Callable[[Random], _Said]]] = {
     "bytes": _bytes,
+    "tls": _tls,
     "http": _http,
     "frames": _frames,
     "plain": _plain,

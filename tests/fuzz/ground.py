@@ -1,166 +1,103 @@
-"""Where the fuzzer's peers meet a server: one of every kind of member, and a good client beside."""
+"""Where the fuzzer's peers meet a server, and a good client beside."""
 
 from __future__ import annotations
 
-import gc
 import logging
-import socket
-import struct
-import tracemalloc
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
-from pathlib import Path
+from contextlib import asynccontextmanager, contextmanager
+from functools import cache, partial
 
-import attrs
 import trio
 import trio.testing
 
 import farcall
-from farcall import ApplicationError, Json, Signal, current_call, method, service
-from farcall._websocket import LOST
-from tests.ends import wait_until
-from tests.fuzz.cases import Case, Ending
-from tests.fuzz.oracle import check_answer
+from farcall.testing._census import census
+from tests.fuzz.attack import AT_ONCE, attack
+from tests.fuzz.cases import Case
+from tests.fuzz.oracle import Judge
 from tests.fuzz.said import UPGRADE
+from tests.fuzz.stock import Stock
+from tests.fuzz.target import Target, authenticate
+from tests.websocket.certificates import client_context, server_context
 from tests.websocket.sockets import TEXT, Raw, frame
-
-AT_ONCE = 2.0
-"""Seconds for an answer that takes a millisecond, on a machine that may be busy."""
-
-SLACK = 256 * 1024
-"""Bytes by which Python's own caches and free lists may grow, over any number of cases."""
 
 QUESTION = b'{"jsonrpc":"2.0","id":1,"method":"fuzz.add","params":[1,2]}'
 ANSWER = b'{"jsonrpc":"2.0","id":1,"result":3}'
 
 
-@attrs.frozen
-class Part:
-    name: str
-    size: int
-    inner: list[Part] = attrs.field(factory=list["Part"])
-
-
-@attrs.define
-class Refused(ApplicationError):
-    why: str
-
-
-@service(name="back")
-class Back:
-    """What no hostile peer serves, and some answer for all that."""
-
-    async def anything(self) -> Json: ...
-
-
-@service(name="fuzz")
-class Target:
-    """A service whose methods have no defects: whatever fails is farcall's."""
-
-    ticked: Signal[int] = Signal(retain=True)
-    keyed: Signal[Part] = Signal(key="name")
-    told: Signal[str] = Signal(broadcast=True)
-
-    async def add(self, a: int, b: int) -> int:
-        return a + b
-
-    def join(self, texts: list[str]) -> str:
-        self.told.emit("joined")
-        return "".join(texts)
-
-    async def echo(self, value: Json) -> Json:
-        return value
-
-    async def describe(self, part: Part) -> Part:
-        self.keyed.emit(Part(part.name, 1))
-        return part
-
-    async def nap(self, seconds: float) -> None:
-        self.ticked.emit(1)
-        await trio.sleep(max(0, seconds))
-
-    @method(raises=[Refused])
-    async def refuse(self, why: str) -> None:
-        raise Refused(why)
-
-    @method(oneway=True)
-    async def say(self, number: int) -> None:
-        self.ticked.emit(number)
-
-    async def ask_back(self) -> Json:
-        with suppress(farcall.FarcallError):
-            return await current_call().connection.proxy(Back).anything()
-        return None
-
-
-@attrs.frozen
-class State:
-    """What a process holds."""
-
-    tasks: int
-    descriptors: int
-    bytes: int
-
-    @classmethod
-    def now(cls) -> State:
-        """Take stock; bytes count while `tracemalloc` runs."""
-        gc.collect()
-        return cls(
-            trio.lowlevel.current_statistics().tasks_living,
-            len(list(Path("/dev/fd").iterdir())),
-            tracemalloc.get_traced_memory()[0],
-        )
-
-    def check(self, before: State) -> None:
-        """Check that nothing has stayed.
-
-        Raises:
-            AssertionError: tasks, descriptors or memory are not back where they were.
-        """
-        assert (self.tasks, self.descriptors) == (before.tasks, before.descriptors)
-        assert self.bytes - before.bytes < SLACK, f"{self.bytes - before.bytes} bytes more"
-
-
 class Ground:
-    """A server, and a client that wants to be served at once whatever others do."""
+    """Two servers, of which one speaks TLS, and a client that wants to be served at once."""
 
     def __init__(
-        self, server: farcall.Server, client: farcall.Session, errors: Sequence[str]
+        self,
+        server: farcall.Server,
+        secure: farcall.Server,
+        client: farcall.Session,
+        errors: Sequence[str],
     ) -> None:
         self._server = server
+        self._secure = secure
         self._client = client
         self._errors = errors
+        self._before: tuple[object, ...] | None = None
+        self.patience = AT_ONCE
+        """Seconds in which all that a peer has begun has to end."""
+        self.slowest = 0.0
+        """Seconds in which a good client was answered, at worst."""
 
     async def meet(self, case: Case) -> None:
-        """Let a hostile peer do its worst, and see that everybody else is served.
+        """Let a hostile peer do its worst; see that others are served, and that nothing stays.
 
         Raises:
-            AssertionError: the server said what it may not, or somebody was not served.
+            AssertionError: the server said what it may not, or something has stayed.
+            trio.TooSlowError: somebody was not served.
         """
+        if self._before is None:
+            self._before = await self._at_rest()
         script = case.script()
-        said, has_hung_up = await attack(self._server.port, script.pieces, script.ending)
+        judge = Judge(script)
+        server = self._secure if script.is_tls else self._server
+        heard = await attack(server.port, script, judge.is_answered)
         assert not self._errors, "\n".join(self._errors)
-        check_answer(said, has_hung_up=has_hung_up)
+        judge.check(heard)
+        await self._be_served(server)
+        await self._wait_back(self._before)
+
+    async def _be_served(self, server: farcall.Server) -> None:
+        began = trio.current_time()
         with trio.fail_after(AT_ONCE):
             assert await self._client.call("fuzz.add", 1, 2) == 3
+        self.slowest = max(self.slowest, trio.current_time() - began)
         with trio.fail_after(AT_ONCE):
-            await _be_served(self._server.port)
+            await _be_let_in(server)
 
-    async def settle(self) -> State:
-        """Wait until the good client is alone, and take stock.
+    async def _at_rest(self) -> tuple[object, ...]:
+        await self._be_served(self._server)
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        return self._held()
 
-        Raises:
-            trio.TooSlowError: something of the others is still there.
-            AssertionError: something was logged as an error.
-        """
-        await wait_until(lambda: self._counts() == (1, 0, 0))
+    async def _wait_back(self, before: tuple[object, ...]) -> None:
+        with trio.move_on_after(self.patience):
+            while self._held() != before:  # noqa: ASYNC110 - what is waited for tells nobody
+                await trio.sleep(0.0005)
+        held = self._held()
+        assert held == before, f"{held} has stayed, where {before} was before"
         assert not self._errors, "\n".join(self._errors)
-        await trio.testing.wait_all_tasks_blocked(0.01)
-        return State.now()
 
-    def _counts(self) -> tuple[int, int, int]:
-        statistics = self._server.statistics()
-        return statistics.connections, statistics.pending, statistics.calls
+    def _held(self) -> tuple[object, ...]:
+        """Count what a peer can make a server hold."""
+        return (
+            Stock.now(),
+            _held_by(self._server),
+            _held_by(self._secure),
+        )
+
+
+def _held_by(server: farcall.Server) -> tuple[int, int, int, Counter[str]]:
+    statistics = server.statistics()
+    counts = census(server._host.links)
+    return statistics.connections, statistics.pending, statistics.calls, counts
 
 
 @asynccontextmanager
@@ -168,52 +105,28 @@ async def open_ground() -> AsyncIterator[Ground]:
     """Serve; whatever is logged as an error is a finding."""
     with _collected_errors() as errors:
         async with trio.open_nursery() as nursery:
-            server: farcall.Server = await nursery.start(farcall.serve, Target(), 0)
+            serve = partial(farcall.serve, authenticate=authenticate)
+            server: farcall.Server = await nursery.start(serve, Target(), 0)
+            secure: farcall.Server = await nursery.start(
+                partial(serve, ssl_context=server_context()), Target(), 0
+            )
             async with farcall.connect(server.url) as client:
-                yield Ground(server, client, errors)
+                yield Ground(server, secure, client, errors)
             server.shutdown()
+            secure.shutdown()
 
 
-async def attack(port: int, pieces: Sequence[bytes], ending: Ending) -> tuple[bytes, bool]:
-    """Send pieces, hang up; give what was heard, and whether the server hung up first."""
-    stream = await trio.open_tcp_stream("127.0.0.1", port)
-    async with stream, trio.open_nursery() as nursery:
-        ear = Ear(stream)
-        nursery.start_soon(ear.listen)
-        with suppress(*LOST):
-            for piece in pieces:
-                await stream.send_all(piece)
-                await trio.lowlevel.checkpoint()
-        await trio.testing.wait_all_tasks_blocked(0.001)
-        has_hung_up = ear.has_heard_all
-        if ending == "half":
-            with suppress(*LOST):
-                await stream.send_eof()
-            await trio.testing.wait_all_tasks_blocked(0.001)
-        elif ending == "reset":
-            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        nursery.cancel_scope.cancel()
-    return bytes(ear.heard), has_hung_up
+_trusting = cache(client_context)
+"""To make one takes as long as many cases."""
 
 
-class Ear:
-    """Listens to a server to its end."""
-
-    def __init__(self, stream: trio.SocketStream) -> None:
-        self._stream = stream
-        self.heard = bytearray()
-        self.has_heard_all = False
-        """Whether the server has hung up, in good order."""
-
-    async def listen(self) -> None:
-        with suppress(*LOST):
-            async for data in self._stream:
-                self.heard.extend(data)
-            self.has_heard_all = True
-
-
-async def _be_served(port: int) -> None:
-    async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+async def _be_let_in(server: farcall.Server) -> None:
+    """Come as a stranger, ask, and leave."""
+    if server.url.startswith("wss"):
+        async with farcall.connect(server.url, ssl_context=_trusting()) as client:
+            assert await client.call("fuzz.add", 1, 2) == 3
+        return
+    async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
         raw = Raw(stream)
         await raw.send(UPGRADE, frame(TEXT, QUESTION))
         await raw.read_head()

@@ -1,111 +1,206 @@
-"""What a server may say, whatever it was told: one HTTP answer, or a WebSocket that ends well."""
+"""What a server may say, whatever it was told: one HTTP answer, or a WebSocket that ends well.
+
+A `Judge` knows all that one peer sends. It says what has to come, so that a server that says
+nothing at all is found out as well, and whether what came is allowed.
+"""
 
 from __future__ import annotations
 
-import json
+import re
 import struct
+from base64 import b64encode
 from collections.abc import Iterator
-from typing import Any, Final
+from functools import cached_property
+from hashlib import sha1
+from typing import Final
 
-from tests.websocket.sockets import BINARY, CLOSE, PING, PONG, TEXT
+import attrs
 
-CLOSE_CODES: Final = {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1013, *range(3000, 5000)}
-"""Not 1011: it would be a defect of ours. The peer's own codes come back to it."""
+from tests.fuzz.attack import Heard
+from tests.fuzz.broken import Broken
+from tests.fuzz.cases import Script
+from tests.fuzz.dialogue import Dialogue
+from tests.fuzz.sent import ANY, Sent, read_frames
+from tests.fuzz.tls import check_tls, has_answered_tls
+from tests.websocket.sockets import BINARY, CLOSE, PONG, TEXT
+
+REFUSALS: Final = {400, 401, 403, 404, 405, 426, 431, 501}
+"""The last one is h11's word for a strange Transfer-Encoding."""
+
+END_OF_HEAD: Final = re.compile(rb"\r?\n\r?\n")
+EMPTY: Final = 0
+"""In the place of the code of a Close frame that has none."""
 
 
-class Broken(AssertionError):
-    """The server said what it may not."""
+@attrs.frozen(slots=False)
+class Judge:
+    """Decides on what a server said to one peer."""
+
+    script: Script
+
+    def is_answered(self, heard: Heard) -> bool:
+        """Tell whether all has come that has to come."""
+        if self.script.is_tls:
+            return not self.script.is_right or has_answered_tls(heard.said)
+        if b"\r\n\r\n" not in self._data:
+            return True
+        head, separator, rest = heard.said.partition(b"\r\n\r\n")
+        if not separator or not _is_welcome(head):
+            return heard.has_hung_up or bool(separator)
+        return self._has_answered(rest)
+
+    def _has_answered(self, said: bytes) -> bool:
+        frames = list(_frames(said, is_live=True))
+        if any(opcode == CLOSE for opcode, _ in frames):
+            return True
+        if self._sent.is_over:
+            return False
+        return not self.script.is_right or self._dialogue.is_answered(_payloads(frames))
+
+    def check(self, heard: Heard) -> None:
+        """Check all that a server said.
+
+        Raises:
+            Broken: it is not what a server says.
+        """
+        if self.script.is_tls:
+            check_tls(heard.said)
+        elif heard.said or b"\r\n\r\n" in self._data:
+            self._check(heard)
+
+    def _check(self, heard: Heard) -> None:
+        head, separator, rest = heard.said.partition(b"\r\n\r\n")
+        if not (head.startswith(b"HTTP/1.1 ") and separator):
+            raise Broken(f"no HTTP: {heard.said[:100]!r}")
+        if not _is_welcome(head):
+            check_refusal(head, rest)
+            return
+        self._check_welcome(head)
+        code = self._check_frames(rest)
+        if code is None and heard.has_hung_up:
+            raise Broken("it hung up without a Close frame")
+
+    def _check_welcome(self, head: bytes) -> None:
+        headers = _headers(head)
+        # RFC 6455, section 4.2.2; more than this is agreed upon with nobody.
+        if set(headers) != {"upgrade", "connection", "sec-websocket-accept"}:
+            raise Broken(f"a welcome with {headers}")
+        key = re.search(
+            rb"sec-websocket-key:[ \t]*([^\r\n]*?)[ \t]*\r?\n", self._data, re.IGNORECASE
+        )
+        if key is None or headers["sec-websocket-accept"] != _token(key[1]):
+            raise Broken(f"a welcome for another key: {headers}")
+
+    def _check_frames(self, said: bytes) -> int | None:
+        frames = list(_frames(said))
+        code = _code_of_close(frames)
+        self._check_pongs([payload for opcode, payload in frames if opcode == PONG], code)
+        self._dialogue.check(_payloads(frames))
+        if code is not None and code not in self._codes():
+            raise Broken(f"closed with {code}, after {self._sent}")
+        if code is None and self._sent.is_over:
+            raise Broken(f"not closed after {self._sent}")
+        return code
+
+    def _check_pongs(self, pongs: list[bytes], code: int | None) -> None:
+        pings = self._sent.pings
+        if pongs != pings[: len(pongs)]:
+            raise Broken(f"pongs {pongs} to {pings}")
+        if code in self._sent.codes and len(pongs) < len(pings) and code != POLICY:
+            raise Broken(f"{len(pongs)} pongs to {len(pings)} pings")
+
+    def _codes(self) -> set[int]:
+        """Say with what code the server may close; not 1011, which would be a defect of ours."""
+        return {*self._sent.codes, *self._dialogue.codes, *(ANY if self._sent.is_torn else ())}
+
+    @cached_property
+    def _data(self) -> bytes:
+        return self.script.data
+
+    @cached_property
+    def _sent(self) -> Sent:
+        end = END_OF_HEAD.search(self._data)
+        return read_frames(b"" if end is None else self._data[end.end() :])
+
+    @cached_property
+    def _dialogue(self) -> Dialogue:
+        return Dialogue(self._sent.messages, is_right=self.script.is_right)
 
 
-def check_answer(said: bytes, *, has_hung_up: bool = False) -> None:
-    """Check all that a server said on one connection.
+POLICY: Final = 1008
+"""Of a peer that sends too many pings, some are not answered any more."""
 
-    Args:
-        said: Its bytes.
-        has_hung_up: Whether it did so by itself, which on a WebSocket takes a Close frame.
+
+def _is_welcome(head: bytes) -> bool:
+    return head.startswith(b"HTTP/1.1 101 ")
+
+
+def check_refusal(head: bytes, body: bytes) -> None:
+    """Check an HTTP answer that is no welcome.
 
     Raises:
-        Broken: it is not what a server says.
+        Broken: it is none of ours.
     """
-    if not said:
-        return
-    head, separator, rest = said.partition(b"\r\n\r\n")
-    if not (head.startswith(b"HTTP/1.1 ") and separator):
-        raise Broken(f"no HTTP: {said[:100]!r}")
-    if head.startswith(b"HTTP/1.1 101 "):
-        is_closed = _check_frames(rest)
-        if has_hung_up and not is_closed:
-            raise Broken("it hung up without a Close frame")
-    else:
-        _check_http(head, rest)
-
-
-def _check_http(head: bytes, body: bytes) -> None:
-    lines = head.decode("ascii").split("\r\n")
-    status = int(lines[0].split(" ")[1])
-    headers = dict(line.split(": ", 1) for line in lines[1:])
-    if not (400 <= status < 500 or status == 501):  # h11's word for a strange Transfer-Encoding
+    status = int(head.split(b" ", 2)[1])
+    headers = _headers(head)
+    if status not in REFUSALS:
         raise Broken(f"status {status}")
-    if body and len(body) != int(headers["Content-Length"]):
+    if len(body) != int(headers.get("content-length", -1)):
         raise Broken(f"a body of {len(body)} bytes behind {headers}")
+    if "close" not in headers.get("connection", "").split(", "):
+        raise Broken(f"the connection goes on: {headers}")
 
 
-def _check_frames(said: bytes) -> bool:
-    """Check frames, and tell whether the last one was a Close frame."""
-    is_closed = False
-    for opcode, payload in _frames(said):
-        if is_closed:
-            raise Broken("a frame behind the Close frame")
-        if opcode == CLOSE:
-            is_closed = True
-            _check_close(payload)
-        elif opcode == TEXT:
-            _check_text(payload)
-        elif opcode not in (PING, PONG) or len(payload) > 125:
-            raise Broken(f"a frame {opcode} of {len(payload)} bytes")
-    return is_closed
+def _headers(head: bytes) -> dict[str, str]:
+    lines = (line.split(": ", 1) for line in head.decode("ascii").split("\r\n")[1:])
+    return {name.lower(): value for name, value in lines}
 
 
-def _frames(said: bytes) -> Iterator[tuple[int, bytes]]:
+def _token(key: bytes) -> str:
+    return b64encode(sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()).decode()
+
+
+def _frames(said: bytes, *, is_live: bool = False) -> Iterator[tuple[int, bytes]]:
+    """Read the frames of a server, each a whole message; where `is_live`, more may come."""
     while said:
-        if len(said) < 2 or not said[0] & 0x80 or said[0] & 0x70 or said[1] & 0x80:
-            raise Broken(f"no frame: {said[:20]!r}")
-        opcode, size, start = said[0] & 0xF, said[1], 2
-        assert opcode != BINARY
-        if size == 126:
-            size, start = struct.unpack("!H", said[2:4])[0], 4
-        elif size == 127:
-            size, start = struct.unpack("!Q", said[2:10])[0], 10
-        if len(said) < start + size:
+        whole = _frame(said)
+        if whole is None:
+            if is_live:
+                return
             raise Broken(f"a torn frame: {said[:40]!r}")
-        yield opcode, said[start : start + size]
-        said = said[start + size :]
+        opcode, payload, said = whole
+        yield opcode, payload
 
 
-def _check_close(payload: bytes) -> None:
+def _frame(said: bytes) -> tuple[int, bytes, bytes] | None:
+    if not said[0] & 0x80 or said[0] & 0x70 or said[1:2] >= b"\x80":
+        raise Broken(f"no frame: {said[:20]!r}")
+    short, start = said[1] if len(said) > 1 else 127, 2
+    if short > 125:
+        start = 4 if short == 126 else 10
+    if len(said) < start:
+        return None
+    size = short if short < 126 else int.from_bytes(said[2:start], "big")
+    opcode, end = said[0] & 0xF, start + size
+    if opcode not in (TEXT, BINARY, PONG, CLOSE) or (opcode >= CLOSE and size > 125):
+        raise Broken(f"a frame {opcode} of {size} bytes")
+    return (opcode, said[start:end], said[end:]) if len(said) >= end else None
+
+
+def _payloads(frames: list[tuple[int, bytes]]) -> list[bytes]:
+    return [payload for opcode, payload in frames if opcode in (TEXT, BINARY)]
+
+
+def _code_of_close(frames: list[tuple[int, bytes]]) -> int | None:
+    """Give the code of the Close frame, behind which nothing may be; None where there is none."""
+    places = [place for place, (opcode, _) in enumerate(frames) if opcode == CLOSE]
+    if not places:
+        return None
+    if places != [len(frames) - 1]:
+        raise Broken("a frame behind the Close frame")
+    payload = frames[-1][1]
     if not payload:
-        return
-    (code,) = struct.unpack("!H", payload[:2])
+        return EMPTY
     payload[2:].decode()
-    if code not in CLOSE_CODES:
-        raise Broken(f"closed with {code}: {payload[2:]!r}")
-
-
-def _check_text(payload: bytes) -> None:
-    message = json.loads(payload.decode(), parse_constant=_refuse)
-    for each in message if isinstance(message, list) else [message]:
-        _check_message(each)
-
-
-def _refuse(constant: str) -> Any:
-    raise Broken(f"{constant} is no JSON")
-
-
-def _check_message(message: dict[str, Any]) -> None:
-    if message["jsonrpc"] != "2.0":
-        raise Broken(f"no JSON-RPC: {message}")
-    if "method" in message:
-        if "result" in message or "error" in message:
-            raise Broken(f"both question and answer: {message}")
-    elif ("result" in message) == ("error" in message) or "id" not in message:
-        raise Broken(f"no answer: {message}")
+    (code,) = struct.unpack("!H", payload[:2])
+    return int(code)

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
+import json
+import socket
+from base64 import b64encode
+from hashlib import sha1
+
+import attrs
 import pytest
+import trio
 
-from tests.fuzz.cases import KINDS, Case
-from tests.fuzz.ground import open_ground
-from tests.fuzz.oracle import Broken, check_answer
-from tests.websocket.sockets import TEXT, close_frame, frame
+from tests.fuzz.attack import Heard
+from tests.fuzz.broken import Broken
+from tests.fuzz.cases import KINDS, Case, Script
+from tests.fuzz.ground import Ground, open_ground
+from tests.fuzz.oracle import Judge
+from tests.fuzz.said import GREETED, HELLO, TLS, UPGRADE
+from tests.fuzz.sent import read_frames
+from tests.fuzz.stock import MORE_BLOCKS, Memory, Stock
+from tests.websocket.sockets import CLOSE, CONTINUATION, PING, PONG, TEXT, close_frame, frame
 
-CASES = 100
-"""Of each kind, one after another: less than a second."""
+CASES = 15
+"""Of each kind, one after another: a third of a second."""
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_nobody_else_notices(kind: str) -> None:
     """Whatever a peer does, others are served at once, and nothing of it stays."""
     async with open_ground() as ground:
-        before = await ground.settle()
         for seed in range(CASES):
             await ground.meet(Case(kind, seed))
-        (await ground.settle()).check(before)
-
-
-def test_a_websocket_ends_with_a_close_frame() -> None:
-    """The fuzzer sees when a server just hangs up."""
-    check_answer(OPENED)
-    check_answer(OPENED + close_frame(1002, masked=False), has_hung_up=True)
-    with pytest.raises(Broken):
-        check_answer(OPENED, has_hung_up=True)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -37,30 +39,218 @@ def test_a_seed_says_it_all(kind: str) -> None:
     assert Case(kind, 1).script() == Case(kind, 1).script() != Case(kind, 2).script()
 
 
-OPENED = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+async def test_a_task_that_stays_is_found() -> None:
+    """The fuzzer sees what a case leaves behind."""
+    async with trio.open_nursery() as nursery, open_ground() as ground:
+        await ground.meet(Case("http", 0))
+        nursery.start_soon(trio.sleep_forever)
+        with pytest.raises(AssertionError, match="has stayed"):
+            await quickly(ground)
+        nursery.cancel_scope.cancel()
+
+
+async def quickly(ground: Ground) -> None:
+    """Meet another case, and do not wait long for what should have ended."""
+    ground.patience = 0.1
+    await ground.meet(Case("http", 1))
+
+
+async def test_descriptors_are_counted() -> None:
+    """One that is open is one more."""
+    before = Stock.now()
+    with socket.socket():
+        assert Stock.now() == attrs.evolve(before, descriptors=before.descriptors + 1)
+
+
+def test_memory_that_stays_is_found() -> None:
+    """The fuzzer sees when there is more of it than caches may hold."""
+    before = Memory.now()
+    kept = [object() for _ in range(2 * MORE_BLOCKS)]
+    with pytest.raises(AssertionError, match="blocks of memory more"):
+        Memory.now().check(before)
+    del kept
+    Memory.now().check(before)
+
+
+TOKEN = b64encode(sha1(b"A" * 22 + b"==258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+OPENED = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: " + TOKEN + b"\r\n\r\n"
+)
+QUESTION = frame(TEXT, b'{"jsonrpc":"2.0","id":1,"method":"fuzz.add","params":[1,2]}')
+ANSWER = b'{"jsonrpc":"2.0","id":1,"result":3}'
+
+
+def told(text: bytes) -> bytes:
+    return frame(TEXT, text, masked=False)
+
+
+def closed(code: int) -> bytes:
+    return close_frame(code, masked=False)
+
+
+def check(
+    said: bytes, *sent: bytes, is_right: bool = False, has_hung_up: bool = False, tls: bool = False
+) -> None:
+    data = b"".join(sent) if tls else UPGRADE + b"".join(sent)
+    judge = Judge(Script([data], "close", is_tls=tls, is_right=is_right))
+    heard = Heard(said, has_hung_up)
+    judge.check(heard)
+    if not judge.is_answered(heard):
+        raise Broken("that was not all")
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("said", "sent"),
     [
-        b"SSH-2.0\r\n",
-        b"HTTP/1.1 500 Internal Server Error\r\n\r\n",
-        b"HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nfour",
-        OPENED + frame(TEXT, b"{}"),
-        OPENED + frame(TEXT, b"{}", masked=False)[:-1],
-        OPENED + frame(TEXT, b"{}", fin=False, masked=False),
-        OPENED + frame(3, masked=False),
-        OPENED + close_frame(1011, masked=False),
-        OPENED + close_frame(1000, masked=False) * 2,
-        OPENED + frame(TEXT, b'{"jsonrpc":"1.0","id":1,"result":2}', masked=False),
-        OPENED + frame(TEXT, b'{"jsonrpc":"2.0","id":1,"result":NaN}', masked=False),
-        OPENED + frame(TEXT, b'{"jsonrpc":"2.0","id":1}', masked=False),
-        OPENED + frame(TEXT, b'{"jsonrpc":"2.0","result":1}', masked=False),
-        OPENED + frame(TEXT, b'{"jsonrpc":"2.0","id":1,"result":1,"error":{}}', masked=False),
-        OPENED + frame(TEXT, b'{"jsonrpc":"2.0","id":1,"method":"a","result":1}', masked=False),
+        (OPENED, []),
+        (OPENED + told(ANSWER), [QUESTION]),
+        (OPENED + frame(PONG, b"?", masked=False), [frame(PING, b"?")]),
+        (OPENED + closed(1002), [frame(3)]),
+        (OPENED + closed(1007), [frame(TEXT, b"\xff")]),
+        (OPENED + closed(1009), [frame(TEXT, bytes(2**20 + 1))]),
+        (OPENED + closed(1000), [close_frame(1000)]),
+        (OPENED + closed(1002), [close_frame(1005)]),
     ],
 )
-def test_what_a_server_may_not_say(wrong: bytes) -> None:
-    """The fuzzer sees when an answer is none."""
+def test_what_a_server_should_say(said: bytes, sent: list[bytes]) -> None:
+    """The fuzzer knows a right answer."""
+    check(said, *sent, is_right=True)
+
+
+HTTP = b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: "
+
+
+@pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        (b"", []),
+        (b"SSH-2.0\r\n", []),
+        (b"HTTP/1.1 500 Internal Server Error\r\n\r\n", []),
+        (HTTP + b"3\r\n\r\nfour", []),
+        (HTTP + b"3\r\n\r\n", []),
+        (OPENED.replace(TOKEN, TOKEN[::-1]), []),
+        (OPENED[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n", []),
+        (OPENED + frame(TEXT, b"{}"), []),
+        (OPENED + told(b"{}")[:-1], []),
+        (OPENED + frame(TEXT, b"{}", fin=False, masked=False), []),
+        (OPENED + frame(3, masked=False), []),
+        (OPENED + frame(CLOSE, bytes(126), masked=False), []),
+        # Frames that were not asked for, or are missing
+        (OPENED + closed(1011), []),
+        (OPENED + closed(1002), []),
+        (OPENED + closed(1000) * 2, [close_frame(1000)]),
+        (OPENED, [close_frame(1000)]),
+        (OPENED, [frame(3)]),
+        (OPENED + closed(1007), [frame(3)]),
+        (OPENED + closed(1002), [frame(PING, b"?"), frame(3)]),
+        (OPENED + frame(PONG, b"!", masked=False), [frame(PING, b"?")]),
+        # Messages
+        (OPENED + told(ANSWER), []),
+        (OPENED + told(ANSWER) * 2, [QUESTION]),
+        (OPENED, [QUESTION]),
+        (OPENED + told(ANSWER.replace(b"3", b"4")), [QUESTION]),
+        (OPENED + told(ANSWER.replace(b"2.0", b"1.0")), [QUESTION]),
+        (OPENED + told(ANSWER.replace(b"3", b"NaN")), [QUESTION]),
+        (OPENED + told(b'{"jsonrpc":"2.0","id":1}'), [QUESTION]),
+        (OPENED + told(b'{"jsonrpc":"2.0","id":1,"result":3,"error":{}}'), [QUESTION]),
+        (OPENED + told(b'{"jsonrpc":"2.0","id":1,"result":3,"more":1}'), [QUESTION]),
+        (OPENED + told(b'{"jsonrpc":"2.0","id":1,"method":"a","result":3}'), [QUESTION]),
+        (
+            OPENED + told(b'{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"x"}}'),
+            [QUESTION],
+        ),
+        (OPENED + told(b'{"jsonrpc":"2.0","method":"rpc.goaway","params":{}}'), []),
+        (
+            OPENED + told(b'{"jsonrpc":"2.0","method":"fuzz.hidden","notification":"fuzz.hidden"}'),
+            [],
+        ),
+    ],
+)
+def test_what_a_server_may_not_say(said: bytes, sent: list[bytes]) -> None:
+    """The fuzzer sees when an answer is none, or is missing."""
     with pytest.raises(Broken):
-        check_answer(wrong)
+        check(said, *sent, is_right=True)
+
+
+def test_a_websocket_ends_with_a_close_frame() -> None:
+    """The fuzzer sees when a server just hangs up."""
+    check(OPENED + closed(1002), frame(3), has_hung_up=True)
+    with pytest.raises(Broken, match="without a Close frame"):
+        check(OPENED, has_hung_up=True)
+
+
+RECORD = b"\x16\x03\x03\x00\x02hi"
+
+
+def test_what_is_said_in_tls() -> None:
+    """Records, or one answer in clear to whoever asks in clear."""
+    check(RECORD + b"\x15\x03\x03\x00\x02no", TLS, tls=True, is_right=True)
+    for said in (RECORD[:-1], b"\x50" + RECORD[1:], OPENED, b"HTTP/1.1 400 Bad Request\r\n\r\n"):
+        with pytest.raises(Broken):
+            check(said, TLS, tls=True)
+    with pytest.raises(Broken):
+        check(b"", TLS, tls=True, is_right=True)
+
+
+def started(id: int) -> bytes:
+    return b'{"jsonrpc":"2.0","method":"rpc.started","params":{"id":%d,"value":null}}' % id
+
+
+def items(id: int, seq: int) -> bytes:
+    members = b'{"id":%d,"seq":%d,"values":[1]}' % (id, seq)
+    return b'{"jsonrpc":"2.0","method":"rpc.items","params":%b}' % members
+
+
+@pytest.mark.parametrize(
+    ("texts", "is_right"),
+    [
+        ([started(70), items(70, 0), items(70, 1)], True),
+        ([started(70), started(70)], False),
+        ([items(70, 0)], False),
+        ([started(70), items(70, 1)], False),
+        ([started(70), items(70, 0), items(70, 0)], False),
+    ],
+)
+def test_items_are_counted(texts: list[bytes], is_right: bool) -> None:
+    """The fuzzer sees when a stream skips, or says something twice."""
+    (call,) = (each for each in GREETED if isinstance(each, dict) and each.get("id") == 70)
+    said = OPENED + b"".join(map(told, texts))
+    sent = [frame(TEXT, json.dumps(each).encode()) for each in (HELLO, call)]
+    if is_right:
+        check(said, *sent)
+    else:
+        with pytest.raises(Broken):
+            check(said, *sent)
+
+
+@pytest.mark.parametrize(
+    ("frames", "code"),
+    [
+        ([frame(CONTINUATION, b"x")], 1002),
+        ([frame(TEXT, fin=False), frame(TEXT)], 1002),
+        ([frame(PING, fin=False)], 1002),
+        ([frame(PING, bytes(126))], 1002),
+        ([frame(TEXT, masked=False)], 1002),
+        ([b"\xc1\x80" + bytes(4)], 1002),
+        ([b"\x81\xfe\x00\x05" + bytes(9)], 1002),
+        ([frame(CLOSE, b"x")], 1002),
+        ([frame(TEXT, b"\xc3", fin=False), frame(CONTINUATION, b"x")], 1007),
+        ([frame(TEXT, b"\xc3")], 1007),
+        ([frame(TEXT, fin=False), *[frame(CONTINUATION, fin=False)] * 1024], 1008),
+    ],
+)
+def test_a_second_reading_of_frames(frames: list[bytes], code: int) -> None:
+    """What RFC 6455 says about frames, and our limits, found out in another way."""
+    assert read_frames(b"".join(frames)).codes == {code}
+
+
+def test_a_second_reading_of_messages() -> None:
+    """They are put together, and pings come between."""
+    frames = [frame(TEXT, b"a", fin=False), frame(PING, b"?"), frame(CONTINUATION, b"b")]
+    masked = b"\x81\x81\x01\x02\x03\x04" + bytes([ord("c") ^ 1])
+
+    sent = read_frames(b"".join(frames) + masked + frame(TEXT, b"torn")[:-1])
+
+    assert (sent.messages, sent.pings) == ([b"ab", b"c"], [b"?"])
+    assert (sent.codes, sent.is_torn) == (frozenset(), True)

@@ -1,0 +1,95 @@
+"""One hostile peer at work: it sends, listens for what has to come, and hangs up."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+import attrs
+import trio
+import trio.testing
+
+from farcall._websocket import LOST
+from tests.fuzz.broken import Broken
+from tests.fuzz.cases import Script
+
+AT_ONCE: Final = 5.0
+"""Seconds for an answer that takes a millisecond, on a machine that may be busy."""
+
+
+@attrs.frozen
+class Heard:
+    """What a server said on one connection."""
+
+    said: bytes
+    has_hung_up: bool
+    """Whether it hung up, in good order and before the peer did."""
+
+
+async def attack(port: int, script: Script, is_answered: Callable[[Heard], bool]) -> Heard:
+    """Do what a script says.
+
+    Args:
+        port: Where.
+        script: What is sent, and how it ends.
+        is_answered: Whether all has come that has to come, before the peer hangs up.
+
+    Raises:
+        Broken: it has not come at once.
+    """
+    stream = await trio.open_tcp_stream("127.0.0.1", port)
+    async with stream, trio.open_nursery() as nursery:
+        ear = _Ear(stream)
+        nursery.start_soon(ear.listen)
+        with suppress(*LOST):
+            for piece in script.pieces:
+                await stream.send_all(piece)
+                await trio.lowlevel.checkpoint()
+        await ear.wait_for(is_answered)
+        await trio.testing.wait_all_tasks_blocked(0.0005)
+        heard = ear.heard
+        await _end(stream, script)
+        nursery.cancel_scope.cancel()
+    return attrs.evolve(heard, said=ear.heard.said)
+
+
+async def _end(stream: trio.SocketStream, script: Script) -> None:
+    if script.ending == "half":
+        with suppress(*LOST):
+            await stream.send_eof()
+        await trio.testing.wait_all_tasks_blocked(0.0005)
+    elif script.ending == "reset":
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+class _Ear:
+    """Listens to a server to its end."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream = stream
+        self._said = bytearray()
+        self._has_hung_up = self._is_deaf = False
+        self._changed = trio.lowlevel.ParkingLot()
+
+    @property
+    def heard(self) -> Heard:
+        return Heard(bytes(self._said), self._has_hung_up)
+
+    async def listen(self) -> None:
+        with suppress(*LOST):
+            async for data in self._stream:
+                self._said.extend(data)
+                self._changed.unpark_all()
+            self._has_hung_up = True
+        self._is_deaf = True
+        self._changed.unpark_all()
+
+    async def wait_for(self, is_answered: Callable[[Heard], bool]) -> None:
+        with trio.move_on_after(AT_ONCE):
+            while not self._is_deaf and not is_answered(self.heard):
+                await self._changed.park()
+            return
+        raise Broken(f"it said no more than {self.heard}")

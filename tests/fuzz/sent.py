@@ -1,0 +1,167 @@
+"""What a server has to make of the bytes that a client sends on a WebSocket, by RFC 6455 alone.
+
+This is a second reading of them, slow and simple, that shares nothing with the one that is tested.
+"""
+
+from __future__ import annotations
+
+import struct
+from codecs import getincrementaldecoder
+from collections.abc import Set
+from typing import Final
+
+import attrs
+
+from tests.websocket.sockets import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
+
+MESSAGE: Final = 2**20
+FRAGMENTS: Final = 1024
+"""The limits of a server, which are not the RFC's."""
+
+KNOWN: Final = {TEXT, BINARY, CLOSE, CONTINUATION, PING, PONG}
+DATA: Final = {TEXT, BINARY}
+CONTROL: Final = 8
+"""From this opcode on frames are control frames."""
+
+PROTOCOL, INVALID_TEXT, POLICY, TOO_BIG = 1002, 1007, 1008, 1009
+ANY: Final = frozenset({PROTOCOL, INVALID_TEXT, POLICY, TOO_BIG})
+
+
+@attrs.define
+class Sent:
+    """What has come, up to the frame that ends it."""
+
+    messages: list[bytes] = attrs.field(factory=list[bytes])
+    pings: list[bytes] = attrs.field(factory=list[bytes])
+    codes: Set[int] = frozenset[int]()
+    """The codes of the Close frame that is due, any of them; 0 stands for one without a code."""
+    is_torn: bool = False
+    """Whether the last frame is not whole, so that nobody can say whether it is right."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the server has to close."""
+        return bool(self.codes)
+
+
+def read_frames(data: bytes) -> Sent:
+    """Read frames until one is wrong, torn, or the last one."""
+    return _Reader(data).read()
+
+
+class _Reader:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+        self._sent = Sent()
+        self._opcode: int | None = None
+        self._fragments = 0
+        self._message = b""
+
+    def read(self) -> Sent:
+        while self._at < len(self._data) and not self._sent.codes:
+            if not self._frame():
+                self._sent.is_torn = True
+                break
+        return self._sent
+
+    def _take(self, size: int) -> bytes | None:
+        taken = self._data[self._at : self._at + size]
+        self._at += size
+        return taken if len(taken) == size else None
+
+    def _frame(self) -> bool:
+        """Read a frame; False where its end is missing."""
+        head = self._take(2)
+        if head is None:
+            return False
+        size = self._size(head[1] & 0x7F)
+        mask = self._take(4) if head[1] & 0x80 else b""
+        wrong = self._wrong_head(head, size or 0)
+        if size is None or mask is None:
+            return False
+        payload = self._take(size)
+        if payload is None:
+            return False
+        if wrong or not mask:
+            self._sent.codes = frozenset({PROTOCOL})
+        else:
+            self._whole(head[0], _unmasked(payload, mask))
+        return True
+
+    def _size(self, short: int) -> int | None:
+        if short < 126:
+            return short
+        taken = self._take(2 if short == 126 else 8)
+        return None if taken is None else int.from_bytes(taken, "big")
+
+    def _wrong_head(self, head: bytes, size: int) -> bool:
+        opcode, short = head[0] & 0xF, head[1] & 0x7F
+        is_final = bool(head[0] & 0x80)
+        return (
+            bool(head[0] & 0x70)
+            or opcode not in KNOWN
+            or (opcode >= CONTROL and (not is_final or short > 125))
+            or (opcode == CONTINUATION and self._opcode is None)
+            or (opcode in DATA and self._opcode is not None)
+            or (short == 126 and size < 126)
+            or (short == 127 and (size < 2**16 or size >= 2**63))
+        )
+
+    def _whole(self, first: int, payload: bytes) -> None:
+        opcode = first & 0xF
+        if opcode == PING:
+            self._sent.pings.append(payload)
+        elif opcode == CLOSE:
+            self._sent.codes = _answers_to_close(payload)
+        elif opcode != PONG:
+            self._piece(opcode, payload, is_final=bool(first & 0x80))
+
+    def _piece(self, opcode: int, payload: bytes, *, is_final: bool) -> None:
+        self._opcode = opcode if self._opcode is None else self._opcode
+        self._message += payload
+        self._fragments += 1
+        self._sent.codes = self._wrong_message(is_final)
+        if is_final and not self._sent.codes:
+            self._sent.messages.append(self._message)
+        if is_final:
+            self._opcode, self._message, self._fragments = None, b"", 0
+
+    def _wrong_message(self, is_final: bool) -> Set[int]:
+        codes: set[int] = set()
+        if len(self._message) > MESSAGE:
+            codes.add(TOO_BIG)
+        if self._fragments > FRAGMENTS:
+            codes.add(POLICY)
+        if self._opcode == TEXT and not _is_text(self._message, is_final):
+            codes.add(INVALID_TEXT)
+        return codes
+
+
+def _unmasked(payload: bytes, mask: bytes) -> bytes:
+    if mask == bytes(4):
+        return payload
+    return bytes(byte ^ mask[place % 4] for place, byte in enumerate(payload))
+
+
+def _is_text(data: bytes, is_final: bool) -> bool:
+    try:
+        getincrementaldecoder("utf-8")().decode(data, is_final)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _answers_to_close(payload: bytes) -> Set[int]:
+    """Say with which codes a Close frame may be answered (RFC 6455, sections 5.5.1 and 7.4)."""
+    if not payload:
+        return frozenset({0, 1000})
+    if len(payload) == 1:
+        return frozenset({PROTOCOL})
+    (code,) = struct.unpack("!H", payload[:2])
+    if not _is_text(payload[2:], is_final=True):
+        return frozenset({PROTOCOL, INVALID_TEXT})
+    if code < 1000 or code in (1004, 1005, 1006, 1015) or code >= 5000:
+        return frozenset({PROTOCOL})
+    # Those from 1012 on are registered with IANA or not, as time goes by.
+    return frozenset({code} if code < 1012 or code >= 3000 else {code, PROTOCOL})
