@@ -1,0 +1,18 @@
+"""What the tests of the example `files` share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests.examples.files.desk import Desk, open_desk
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncGenerator[Desk, None]:
+    with trio.fail_after(60):
+        async with open_desk(tmp_path) as desk:
+            yield desk

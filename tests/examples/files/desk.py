@@ -1,0 +1,87 @@
+"""Two folders and a service between them, for the tests of the example."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import attrs
+import trio
+
+from examples.files.content import CHUNK
+from examples.files.service import Files
+from farcall._client import ClientOptions, open_session
+from farcall.testing import MemoryTransport, memory_pair
+from stubs.files import FilesProxy
+from tests.ends import make_host
+
+SEVERAL = 3 * CHUNK + 5
+"""Bytes of a file of a few chunks, of which the last one is not full."""
+
+
+class Interrupted(Exception):
+    """What a test interrupts a copy with."""
+
+
+@attrs.frozen
+class Desk:
+    """A folder that is served, one that is here, and what copies between them."""
+
+    there: Path
+    here: Path
+    files: FilesProxy
+    link: MemoryTransport
+
+
+@asynccontextmanager
+async def open_desk(folder: Path) -> AsyncGenerator[Desk, None]:
+    """Serve ``there`` of a folder, over a link in memory that can be cut."""
+    there, here = folder / "there", folder / "here"
+    for each in (there, here):
+        each.mkdir(parents=True, exist_ok=True)
+    dialled, accepted = memory_pair()
+    host = make_host(Files(there))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(host.serve_link, accepted)
+        async with open_session(dialled, "memory:/", FilesProxy, ClientOptions()) as files:
+            assert isinstance(files, FilesProxy)
+            yield Desk(there, here, files, dialled)
+        dialled.abort()  # and wait until the service has ended what it did
+
+
+def content(size: int) -> bytes:
+    """Make bytes, no two chunks of which are alike."""
+    blocks = (hashlib.sha256(number.to_bytes(8)).digest() for number in range(size // 32 + 1))
+    return b"".join(blocks)[:size]
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+async def once(*chunks: bytes) -> AsyncIterator[bytes]:
+    """Upload so much."""
+    for chunk in chunks:
+        yield chunk
+
+
+async def without_end(*chunks: bytes) -> AsyncGenerator[bytes, None]:
+    """Upload so much, and never come to an end."""
+    for chunk in chunks:
+        yield chunk
+    await trio.sleep_forever()
+
+
+def names(folder: Path) -> list[str]:
+    """Tell all that is in a folder, hidden or not."""
+    return sorted(os.listdir(folder))
+
+
+async def wait_for_size(path: Path, size: int) -> None:
+    """Wait until a file has so many bytes."""
+    with trio.fail_after(30):
+        while not (path.exists() and path.stat().st_size >= size):  # noqa: ASYNC110 - it has none
+            await trio.sleep(0.002)

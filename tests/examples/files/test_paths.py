@@ -1,0 +1,234 @@
+"""Which paths lead somewhere, and what is listed there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import trio
+
+from examples.files import errors
+from examples.files.copying import download
+from examples.files.service import FOLDER, Files
+from farcall import Limits
+from farcall.testing import open_pair
+from stubs.files import (
+    FilesProxy,
+    IsFolder,
+    NotFolder,
+    NotFound,
+    PathRefused,
+    StorageFailed,
+)
+from tests.examples.files.desk import Desk, names, once, sha256
+
+
+@pytest.fixture
+def hidden(desk: Desk) -> Path:
+    """Put a secret beside the folder that is served, and links to it into that folder."""
+    outside = desk.there.parent / "outside"
+    outside.mkdir()
+    (outside / "secret").write_bytes(b"secret")
+    (desk.there / "folder").mkdir()
+    (desk.there / "out").symlink_to(outside)
+    (desk.there / "link").symlink_to(outside / "secret")
+    (desk.there / "nowhere").symlink_to(outside / "nothing")
+    (desk.there / ".kept.part").write_bytes(b"part")
+    return outside
+
+
+async def entries(files: FilesProxy, path: str) -> object:
+    async with files.entries(path) as found:
+        return [entry async for entry in found]
+
+
+async def read(files: FilesProxy, path: str) -> object:
+    async with files.read(path) as chunks:
+        return [chunk async for chunk in chunks]
+
+
+async def checksum(files: FilesProxy, path: str) -> object:
+    return await files.checksum(path)
+
+
+async def kept(files: FilesProxy, path: str) -> object:
+    return await files.kept(path)
+
+
+async def write(files: FilesProxy, path: str) -> object:
+    return await files.write(path, once(b"x"), size=1, sha256=sha256(b"x"))
+
+
+Use = Callable[[FilesProxy, str], Awaitable[object]]
+METHODS: tuple[Use, ...] = (entries, read, checksum, kept, write)
+
+
+@pytest.mark.parametrize("use", METHODS)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "..",
+        "../outside/secret",
+        "folder/../../outside/secret",
+        "folder/..",
+        "{outside}/secret",
+        "{there}/folder",
+        "/",
+        "//",
+        "out",
+        "out/secret",
+        "out/new",
+        "link",
+        "nowhere",
+        "nul\0",
+        "folder\0/../..",
+        ".kept.part",
+        ".new.part",
+        "folder/.part/new",
+    ],
+)
+async def test_a_path_that_is_none_in_the_folder_is_refused(
+    desk: Desk, hidden: Path, use: Use, path: str
+) -> None:
+    """On every method, and nothing is read or written out there."""
+    before = names(desk.there)
+    with pytest.raises(PathRefused):
+        await use(desk.files, path.format(outside=hidden, there=desk.there))
+
+    assert names(hidden) == ["secret"]
+    assert (hidden / "secret").read_bytes() == b"secret"
+    assert names(desk.there) == before
+    assert (desk.there / ".kept.part").read_bytes() == b"part"
+
+
+def test_text_that_is_no_name_is_refused(tmp_path: Path) -> None:
+    """A surrogate alone, which cannot be encoded."""
+    with pytest.raises(errors.PathRefused):
+        Files(tmp_path).checksum("\ud800")
+
+
+@pytest.mark.parametrize(
+    ("use", "path", "error"),
+    [
+        (entries, "none", NotFound),
+        (entries, "file", NotFolder),
+        (entries, "file/x", NotFolder),
+        (read, "none", NotFound),
+        (read, "folder", IsFolder),
+        (read, "", IsFolder),
+        (checksum, "none", NotFound),
+        (checksum, "folder", IsFolder),
+        (checksum, "file/x", NotFound),
+        (kept, "folder", IsFolder),
+        (kept, "file/x", NotFound),
+        (write, "folder", IsFolder),
+        (write, ".", IsFolder),
+        (write, "none/x", NotFound),
+        (write, "file/x", NotFound),
+        (write, "n" * 254, StorageFailed),
+        (read, "circle", StorageFailed),
+        (read, "pipe", PathRefused),
+        (write, "pipe", PathRefused),
+    ],
+)
+async def test_what_cannot_be_done_is_told(
+    desk: Desk, use: Use, path: str, error: type[Exception]
+) -> None:
+    """As an error of its own, and nobody waits for the other end of a pipe."""
+    (desk.there / "file").write_bytes(b"file")
+    (desk.there / "folder").mkdir()
+    (desk.there / "circle").symlink_to("circle")
+    os.mkfifo(desk.there / "pipe")
+    before = names(desk.there)
+
+    with trio.fail_after(10), pytest.raises(error):
+        await use(desk.files, path)
+
+    assert names(desk.there) == before
+
+
+async def test_nothing_is_kept_where_nothing_was_copied(desk: Desk) -> None:
+    """Neither of a file, nor of what is not there."""
+    (desk.there / "a").write_bytes(b"a")
+    assert await desk.files.kept("a") is await desk.files.kept("b") is None
+
+
+async def test_a_link_that_stays_in_the_folder_is_followed(desk: Desk) -> None:
+    """It is read and written where it leads, and stays a link."""
+    (desk.there / "folder").mkdir()
+    (desk.there / "folder" / "a").write_bytes(b"abc")
+    (desk.there / "link").symlink_to("folder/a")
+
+    assert await read(desk.files, "link") == [b"abc"]
+    await write(desk.files, "link")
+
+    assert (desk.there / "link").is_symlink()
+    assert (desk.there / "folder" / "a").read_bytes() == b"x"
+    assert names(desk.there / "folder") == ["a"]
+
+
+async def test_a_folder_that_is_none_is_not_copied_to(desk: Desk) -> None:
+    """Here it is the system that says so."""
+    (desk.there / "a").write_bytes(b"abc")
+    with pytest.raises(IsADirectoryError):
+        await download(desk.files, "a", desk.here, progress=lambda *_: pytest.fail("it began"))
+    with pytest.raises(FileNotFoundError):
+        await download(desk.files, "a", desk.here / "none" / "a")
+
+
+# Listing
+
+
+async def test_a_folder_is_listed_by_name(desk: Desk, hidden: Path) -> None:
+    """What leads out of it, is in the making, or has no name in Unicode, is left out."""
+    (desk.there / "folder" / "b").write_bytes(b"b")
+    (desk.there / "a").write_bytes(b"abc")
+    os.utime(desk.there / "a", (0, 86400))
+    os.mkfifo(desk.there / "pipe")
+    (desk.there / "circle").symlink_to("circle")
+    Path(os.fsdecode(os.fsencode(desk.there) + b"/\xff")).touch()
+
+    async with desk.files.entries() as found:
+        top = [entry async for entry in found]
+    async with desk.files.entries("folder/") as found:
+        below = [entry async for entry in found]
+
+    assert [(each.path, each.size, each.is_folder) for each in top] == [
+        ("a", 3, False),
+        ("folder", 0, True),
+    ]
+    assert top[0].modified.isoformat() == "1970-01-02T00:00:00+00:00"
+    assert [(each.path, each.size) for each in below] == [("folder/b", 1)]
+
+
+async def test_a_folder_is_listed_however_much_is_in_it(tmp_path: Path) -> None:
+    """A list that is larger than a message may be goes in many."""
+    expected = [f"{number:04}" for number in range(500)]
+    for name in expected:
+        (tmp_path / name).touch()
+    limits = Limits(message=4096)
+    async with open_pair(Files(tmp_path), FilesProxy, limits=limits) as pair:
+        async with pair.client.entries() as found:
+            assert [entry.path async for entry in found] == expected
+
+
+# The folder that is served
+
+
+async def test_the_folder_is_named_by_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing names it, or it is none, no service is made."""
+    monkeypatch.delenv(FOLDER, raising=False)
+    with pytest.raises(ValueError, match=FOLDER):
+        Files()
+    monkeypatch.setenv(FOLDER, str(tmp_path / "none"))
+    with pytest.raises(FileNotFoundError):
+        Files()
+    (tmp_path / "a").write_bytes(b"abc")
+    with pytest.raises(NotADirectoryError):
+        Files(tmp_path / "a")
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    assert (await trio.to_thread.run_sync(Files().checksum, "a")).size == 3
