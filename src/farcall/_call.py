@@ -159,6 +159,8 @@ class CallContext:
     method: str
     """The wire name, of a method or a signal."""
     kind: CallKind = "call"
+    is_served: bool = attrs.field(default=False, kw_only=True)
+    """Whether this side serves the call; False for one that it makes of its peer."""
     principal: Principal | None = None
     """Who the peer had logged in as when its call came; None for nobody, and for own calls."""
     deadline: float = math.inf

@@ -56,7 +56,8 @@ class SubscriptionGuard:
             self._connection,
             source.spec.wire_name,
             "subscription",
-            self._identity.principal,
+            is_served=True,
+            principal=self._identity.principal,
             read=lambda: {"key": key},
         )
         answer = cast("object", source.allow(call, key))

@@ -103,6 +103,7 @@ class ServedCall:
         self.context = CallContext(
             connection,
             endpoint.method.spec.wire_name,
+            is_served=True,
             principal=connection.principal,
             deadline=deadline.at,
             trace=None if call is None else call.traceparent,

@@ -155,7 +155,8 @@ class ServedSubscriptions:
             self._connection,
             name,
             "subscription",
-            self._connection.principal,
+            is_served=True,
+            principal=self._connection.principal,
             trace=trace,
             read=read,
         )
