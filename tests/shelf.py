@@ -42,6 +42,10 @@ class Shelf:
             raise Missing(name)
         return f"{name} is on shelf {shelf}"
 
+    @method(oneway=True)
+    async def put(self, name: str) -> None:
+        self.asked.append(name)
+
     async def hang(self) -> None:
         await trio.sleep_forever()
 

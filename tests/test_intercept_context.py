@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import trio
 
+import farcall
 from farcall import CallContext, Interceptor, Proceed, Signal, current_call, service
 from farcall.testing import open_pair
-from tests.ends import KINDS, Kind
-from tests.shelf import TRAFFIC, Dialect, Side, Traffic, open_shelf, use
+from tests.ends import KINDS, Kind, open_client, wait_until
+from tests.shelf import TRAFFIC, Dialect, Shelf, Side, Traffic, open_shelf, use
 
 
 @service
@@ -83,3 +85,86 @@ async def test_who_decides_on_subscriptions_decides_on_served_ones() -> None:
     async with open_pair(Board()) as (session, _), session.subscribe("Board.moved"):
         pass
     assert seen == [True]
+
+
+SPAN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+async def mark(call: CallContext, proceed: Proceed) -> Any:
+    """Say that all calls belong to one span."""
+    call.trace = SPAN
+    return await proceed()
+
+
+async def use_all(session: farcall.Session) -> None:
+    """Use the shelf in each way there is."""
+    for traffic in TRAFFIC:
+        await use(session, traffic)
+    await session.notify("Shelf.find", "pen")
+    shelf = session.proxy(Shelf)
+    await shelf.put("pen")
+    async with trio.open_nursery() as nursery:
+        await nursery.start(shelf.work)
+    await session.ping()
+
+
+EVERY_USE = ["Shelf.find", "Shelf.items", "Shelf.changed", "Shelf.find", "Shelf.put", "Shelf.work"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_the_span_that_a_client_sets_reaches_its_server(kind: Kind) -> None:
+    """With calls, one-way calls, streams, subscriptions and remote tasks alike."""
+    seen: list[tuple[str, str | None]] = []
+
+    async def note(call: CallContext, proceed: Proceed) -> Any:
+        seen.append((call.method, call.trace))
+        return await proceed()
+
+    async with open_client(
+        kind, Shelf(), interceptors=[note], client_interceptors=[mark]
+    ) as session:
+        await use_all(session)
+        await wait_until(lambda: len(seen) == len(EVERY_USE))
+    assert seen == [(method, SPAN) for method in EVERY_USE]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_plain_peer_is_told_no_span(kind: Kind) -> None:
+    """It gets JSON-RPC 2.0, and nothing that this does not know."""
+    seen: list[str | None] = []
+
+    async def note(call: CallContext, proceed: Proceed) -> Any:
+        seen.append(call.trace)
+        return await proceed()
+
+    async with open_client(
+        kind, Shelf(), dialect="plain", interceptors=[note], client_interceptors=[mark]
+    ) as session:
+        for traffic in TRAFFIC:
+            await use(session, traffic)
+        await session.notify("Shelf.find", "pen")
+        await wait_until(lambda: len(seen) == 4)
+    assert seen == [None] * 4
+
+
+async def test_what_a_handler_asks_for_belongs_to_the_span_of_its_call() -> None:
+    """Without an interceptor, too; a subscription is no exception."""
+    seen: list[tuple[str, str | None]] = []
+
+    async def note(call: CallContext, proceed: Proceed) -> Any:
+        seen.append((call.method, call.trace))
+        return await proceed()
+
+    @service
+    class Reader:
+        """Uses a shelf for its callers."""
+
+        async def read(self) -> None:
+            await use_all(shelf)
+
+    async with (
+        open_pair(Shelf(), interceptors=[note]) as (shelf, _),
+        open_pair(Reader(), client_interceptors=[mark]) as (session, _),
+    ):
+        await session.call("Reader.read")
+    assert seen == [(method, SPAN) for method in EVERY_USE]

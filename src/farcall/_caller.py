@@ -115,7 +115,7 @@ class LinkCaller:
                 return _decode(method.result, text, context.method)
             params = _write(method, bound)
             if method.spec.oneway:
-                return await self._link.requests.notify(context.method, params)
+                return await self._notify(context, params)
             text = await self._ask(context, params, method, on_started)
             return _decode(method.result, text, context.method)
 
@@ -158,7 +158,7 @@ class LinkCaller:
         context = self._context(name, lambda: _by_name(args, kwargs))
 
         async def core() -> None:
-            await self._link.requests.notify(name, untyped_params(name, args, kwargs))
+            await self._notify(context, untyped_params(name, args, kwargs))
 
         await self._intercepted(context, core)
 
@@ -167,9 +167,12 @@ class LinkCaller:
     ) -> AbstractAsyncContextManager[Subscription[T]]:
         """Subscribe to a signal whose values have a known type."""
         context = self._context(name, lambda: {"key": key, "on_lag": on_lag}, "subscription")
-        return self._scoped(
-            context, lambda: self.subscriber.subscribe(name, codec, key=key, on_lag=on_lag)
-        )
+
+        def begin() -> AbstractAsyncContextManager[Subscription[T]]:
+            trace = context.trace
+            return self.subscriber.subscribe(name, codec, key=key, on_lag=on_lag, trace=trace)
+
+        return self._scoped(context, begin)
 
     def _scoped(self, context: CallContext, begin: Open[T]) -> AbstractAsyncContextManager[T]:
         if not self._interceptors:
@@ -191,6 +194,9 @@ class LinkCaller:
         if not self._interceptors:
             return await core()
         return await intercepted(self._interceptors, context, core)
+
+    async def _notify(self, context: CallContext, params: bytes | None) -> None:
+        await self._link.requests.notify(context.method, params, traceparent=context.trace)
 
     async def _ask(
         self,

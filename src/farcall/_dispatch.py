@@ -129,15 +129,15 @@ class Dispatcher:
         elif self._link.state is not ConnectionState.OPEN:
             self._link.answers.fail(call, Error.of(ErrorCode.SHUTTING_DOWN))
         else:
-            self._start(endpoint, call, call.params)
+            self._start(endpoint, call, call.params, call.traceparent)
 
-    def on_notification(self, method: str, params: bytes | None) -> None:
+    def on_notification(self, method: str, params: bytes | None, trace: str | None) -> None:
         """Start to serve a one-way call; one that cannot be has nobody to be told to."""
         endpoint = self._endpoints.methods.get(method)
         if endpoint is not None and not self._identity.may(endpoint.method.spec.access):
             logger.debug("%s: %s is not for this peer", self._connection.peer, method)
         elif endpoint is not None and self._link.state is ConnectionState.OPEN:
-            self._start(endpoint, None, params)
+            self._start(endpoint, None, params, trace)
         elif method in ("rpc.on", "rpc.off"):
             self._publisher.events.on_notification(method, params)
         else:
@@ -183,7 +183,13 @@ class Dispatcher:
 
     # Handlers
 
-    def _start(self, endpoint: Endpoint, call: IncomingCall | None, params: bytes | None) -> None:
+    def _start(
+        self,
+        endpoint: Endpoint,
+        call: IncomingCall | None,
+        params: bytes | None,
+        trace: str | None,
+    ) -> None:
         size = 0 if params is None else len(params)
         limit = self._budget.excess(size)
         if limit is not None:
@@ -193,6 +199,7 @@ class Dispatcher:
         if served is None:
             logger.debug("%s: a stream as a notification", self._connection.peer)
             return
+        served.context.trace = trace
         if endpoint.method.uploads and not self._accept_uploads(served):
             return
         if self._may_run_inline(endpoint):

@@ -49,13 +49,13 @@ class Peer:
         """Serve a call."""
         self._dispatcher.on_request(call)
 
-    def on_notification(self, method: str, params: bytes | None) -> None:
+    def on_notification(self, method: str, params: bytes | None, trace: str | None) -> None:
         """Serve a one-way call, or take it for an event: many plain servers send theirs so."""
         is_plain_server = self._link.protocol.has_dialled and not self._link.protocol.is_greeted
         if is_plain_server and not self._dispatcher.has_method(method):
             self.caller.subscriber.on_event(method, params)
         else:
-            self._dispatcher.on_notification(method, params)
+            self._dispatcher.on_notification(method, params, trace)
 
     def on_cancel(self, call: IncomingCall, reason: str) -> None:
         """End a call that its caller does not want any more."""

@@ -106,7 +106,6 @@ class ServedCall:
             is_served=True,
             principal=connection.principal,
             deadline=deadline.at,
-            trace=None if call is None else call.traceparent,
             read=self._arguments,
         )
 

@@ -41,11 +41,11 @@ class Subscriber:
         self._channels: dict[str, _Channel] = {}
 
     def subscribe(
-        self, name: str, codec: Codec[T], *, key: object, on_lag: OnLag
+        self, name: str, codec: Codec[T], *, key: object, on_lag: OnLag, trace: str | None
     ) -> AbstractAsyncContextManager[Subscription[T]]:
         """Subscribe to a signal, or to an event of a plain server."""
         if self._link.protocol.is_greeted:
-            return _subscribe_stream(self._link, name, codec, key=key, on_lag=on_lag)
+            return _subscribe_stream(self._link, name, codec, key, on_lag, trace)
         if key is not None:
             raise NotSupported(f"the peer speaks the plain dialect, which has no key for {name}")
         return self._subscribe_event(name, codec, on_lag)
@@ -135,7 +135,7 @@ class _Channel:
 
 @asynccontextmanager
 async def _subscribe_stream(
-    link: Link, name: str, codec: Codec[T], *, key: object, on_lag: OnLag
+    link: Link, name: str, codec: Codec[T], key: object, on_lag: OnLag, trace: str | None
 ) -> AsyncIterator[Subscription[T]]:
     opened: list[PendingStream] = []
 
@@ -157,6 +157,7 @@ async def _subscribe_stream(
         window=window,
         on_items=_pusher(buffer),
         on_end=end,
+        traceparent=trace,
     )
     try:
         async with stream as pending:

@@ -135,7 +135,7 @@ def test_an_abandoned_call_counts_until_it_is_answered(pair: ProtocolPair) -> No
 
 def test_a_notification_is_in_no_table(plain: ProtocolPair) -> None:
     """What expects no answer is not in flight."""
-    plain.client.send(plain.client.protocol.notify("log", b"[1]"))
+    plain.client.send(plain.client.protocol.notify("log", b"[1]", traceparent="00-a-b-01"))
 
     assert len(plain.client.protocol.outgoing) == 0
     assert plain.client.sent.popleft() == b'{"jsonrpc":"2.0","method":"log","params":[1]}'

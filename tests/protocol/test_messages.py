@@ -199,6 +199,7 @@ TO_CLIENT: list[tuple[Message, Callable[[OutgoingCall], ProtocolEvent]]] = [
     (Goaway(1, 2), lambda call: GoawayReceived(1, 2)),
     (Event("ticked", b"1"), lambda call: EventReceived("ticked", b"[1]")),
     (Request("log", b"[1]"), lambda call: NotificationReceived("log", b"[1]")),
+    (Request("a", traceparent="00-a"), lambda call: NotificationReceived("a", None, "00-a")),
 ]
 
 

@@ -252,6 +252,26 @@ def test_a_notification_is_not_answered(
     assert len(pair.server.protocol.incoming) == 0
 
 
+@pytest.mark.parametrize(
+    ("is_greeted", "member", "trace"),
+    [
+        (True, '"00-a-b-01"', "00-a-b-01"),
+        (True, "7", None),
+        (True, f'"{"a" * 300}"', None),
+        (False, '"00-a-b-01"', None),
+    ],
+)
+def test_a_notification_may_belong_to_a_span(
+    is_greeted: bool, member: str, trace: str | None
+) -> None:
+    """As a request may; the member of a plain peer means something of its own, or nothing."""
+    pair = ProtocolPair.greeted() if is_greeted else ProtocolPair()
+
+    heard = say(pair.server, f'"method":"log","traceparent":{member}')
+
+    assert heard == NotificationReceived("log", None, trace)
+
+
 @pytest.mark.parametrize("method", ["rpc.on", "rpc.off", "rpc.login", "ping"])
 def test_a_plain_peer_may_notify_of_these(plain: ProtocolPair, method: str) -> None:
     """What may be called may come without an id as well; what it means is not our affair."""

@@ -29,7 +29,7 @@ class Handler(Protocol):
     def on_request(self, call: IncomingCall, /) -> None:
         """The peer calls; answer once, by `Answers.respond` or `Answers.fail`."""
 
-    def on_notification(self, method: str, params: bytes | None, /) -> None:
+    def on_notification(self, method: str, params: bytes | None, trace: str | None, /) -> None:
         """The peer calls and wants no answer."""
 
     def on_cancel(self, call: IncomingCall, reason: str, /) -> None:

@@ -318,8 +318,8 @@ class Link:
         match event:
             case events.RequestReceived(call):
                 self.handler.on_request(call)
-            case events.NotificationReceived(method, params):
-                self.handler.on_notification(method, params)
+            case events.NotificationReceived(method, params, trace):
+                self.handler.on_notification(method, params, trace)
             case events.EventReceived(name, params):
                 self.handler.on_event(name, params)
             case events.CancelReceived(call, reason):

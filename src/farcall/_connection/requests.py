@@ -140,7 +140,9 @@ class Requests:
             self._leave(pending)
         return pending.unwrap()
 
-    async def notify(self, method: str, params: bytes | None) -> None:
+    async def notify(
+        self, method: str, params: bytes | None, *, traceparent: str | None = None
+    ) -> None:
         """Send a notification once there is room for it; see `call` for what it raises.
 
         Cancelled, it has sent nothing.
@@ -148,7 +150,7 @@ class Requests:
         await trio.lowlevel.checkpoint()
         await self._lanes.calls.wait_room()
         self._life.check_open()
-        self._lanes.put_call(self._protocol.notify(method, params))
+        self._lanes.put_call(self._protocol.notify(method, params, traceparent=traceparent))
 
     async def greet(self) -> None:
         """Say hello and wait for the answer, which `Handler.on_hello` hears as well.

@@ -166,9 +166,11 @@ class Protocol:
         self._talk.outgoing.insert(call)
         return call, request
 
-    def notify(self, method: str, params: bytes | None) -> Request:
+    def notify(
+        self, method: str, params: bytes | None, *, traceparent: str | None = None
+    ) -> Request:
         """Make a notification, under the rules of `request`."""
-        request = Request(method, params)
+        request = Request(method, params, traceparent=traceparent if self.is_greeted else None)
         self.check_size(request)
         return request
 

@@ -34,6 +34,8 @@ class NotificationReceived:
 
     method: str
     params: bytes | None
+    traceparent: str | None = None
+    """The caller's span, if it has one."""
 
 
 @attrs.frozen

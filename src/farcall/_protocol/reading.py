@@ -230,7 +230,8 @@ def _notification(talk: Conversation, envelope: Envelope) -> ProtocolEvent | Non
         return read_control(talk, method, params)
     if method.startswith("rpc.") and method not in PLAIN_METHODS:
         return Stray(f"a notification {shown(method)}")
-    return NotificationReceived(method, params)
+    trace = _traceparent(envelope.traceparent) if talk.is_greeted else None
+    return NotificationReceived(method, params, trace)
 
 
 # The parts of an envelope
