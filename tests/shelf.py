@@ -54,6 +54,11 @@ class Shelf:
         for number in range(count):
             yield number
 
+    @stream(raises=[Missing])
+    async def torn(self) -> AsyncIterator[int]:
+        yield 0
+        raise Missing("the rest")
+
     async def work(self, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> str:
         task_status.started(1)
         return "done"

@@ -55,7 +55,7 @@ class Download:
 @asynccontextmanager
 async def call_stream(
     link: Link, method: Method, bound: Mapping[str, Any], trace: str | None
-) -> AsyncIterator[AsyncIterator[Any]]:
+) -> AsyncIterator[Inbox[Any]]:
     """Call a stream with arguments of known types, uploads among them; see `open_download`."""
     download = Download(method.spec.wire_name, method.result, method)
     async with (
@@ -72,7 +72,7 @@ async def open_download(
     params: bytes | None,
     uploads: Sequence[ItemQueue] = (),
     trace: str | None = None,
-) -> AsyncIterator[AsyncIterator[Any]]:
+) -> AsyncIterator[Inbox[Any]]:
     """Call a stream of the peer; leaving the block ends it.
 
     Raises:
@@ -111,7 +111,7 @@ async def open_download(
         raise error from error.__cause__
 
 
-async def _whole(link: Link, download: Download, params: bytes | None) -> AsyncIterator[Any]:
+async def _whole(link: Link, download: Download, params: bytes | None) -> Inbox[Any]:
     """Ask a plain peer, which answers with an array of all items."""
     try:
         text = await link.requests.call(download.name, params)

@@ -26,10 +26,11 @@ from farcall._connection.pending import OnStarted, RemoteFailure
 from farcall._declare import Method, service_of
 from farcall._failures import error_of
 from farcall._identity import Identity
-from farcall._intercept import Interceptor, Open, intercepted, intercepted_scope
+from farcall._intercept import Failure, Interceptor, Open, intercepted, intercepted_scope
 from farcall._proxy import Caller, ClassProxy, Proxy
 from farcall._send_uploads import open_uploads
-from farcall._signals import OnLag, Subscription
+from farcall._signals import OnLag, Subscription, failure_of
+from farcall._streams import Inbox
 from farcall._subscribe import Subscriber
 from farcall._task_status import without_status
 from farcall.errors import ContractMismatch, EncodeError, InvalidResult
@@ -127,7 +128,9 @@ class LinkCaller:
         """Call a stream of known types; see `call_stream`."""
         bound = _bind(method, args, kwargs)
         context = self._context(method.spec.wire_name, lambda: bound, "stream")
-        return self._scoped(context, lambda: call_stream(self._link, method, bound, context.trace))
+        return self._scoped(
+            context, lambda: call_stream(self._link, method, bound, context.trace), _inbox_failure
+        )
 
     def stream(
         self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], returns: Codec[T]
@@ -137,7 +140,9 @@ class LinkCaller:
         context = self._context(name, lambda: _by_name(args, kwargs), "stream")
         download = Download(name, returns)
         return self._scoped(
-            context, lambda: open_download(self._link, download, params, (), context.trace)
+            context,
+            lambda: open_download(self._link, download, params, (), context.trace),
+            _inbox_failure,
         )
 
     async def call(
@@ -172,12 +177,14 @@ class LinkCaller:
             trace = context.trace
             return self.subscriber.subscribe(name, codec, key=key, on_lag=on_lag, trace=trace)
 
-        return self._scoped(context, begin)
+        return self._scoped(context, begin, failure_of)
 
-    def _scoped(self, context: CallContext, begin: Open[T]) -> AbstractAsyncContextManager[T]:
+    def _scoped(
+        self, context: CallContext, begin: Open[T], failure: Failure[T]
+    ) -> AbstractAsyncContextManager[T]:
         if not self._interceptors:
             return begin()
-        return intercepted_scope(self._interceptors, context, begin)
+        return intercepted_scope(self._interceptors, context, begin, failure)
 
     def _context(self, name: str, read: Any, kind: CallKind = "call") -> CallContext:
         served = served_call()
@@ -238,6 +245,10 @@ def _write(method: Method, bound: Mapping[str, Any]) -> bytes | None:
         return method.arguments.write(bound)
     except EncodeError as error:
         raise EncodeError(f"{method.spec.wire_name}: {error}") from error.__cause__
+
+
+def _inbox_failure(inbox: Inbox[Any]) -> Exception | None:
+    return inbox.failure
 
 
 def _overhear(_value: bytes) -> None:

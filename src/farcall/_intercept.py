@@ -7,29 +7,36 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from types import TracebackType
+from typing import Any, TypeAlias, TypeVar, cast
 
 import trio
 
 from farcall._call import CallContext
-from farcall._nursery import open_owned_nursery
+from farcall._nursery import is_cancelled, open_owned_nursery, reraise
 
 T = TypeVar("T")
 
 Proceed: TypeAlias = Callable[[], Awaitable[Any]]
 """Go on with a call: it returns the result, or raises what the call ended with.
 
-That of a stream or a subscription returns None when it is over. It raises where there is none, and
-may be called again then; once the stream or subscription has begun it may not."""
+That of a stream or a subscription lasts as long as it does, and returns None. It raises where there
+is none, and may be called again then; once the stream or subscription has begun it may not, and
+raises what that ended with: on the side that serves, what the generator raised; on the other one,
+what its block did, or else the failure that the block has been told and got over."""
 
 Interceptor: TypeAlias = Callable[[CallContext, Proceed], Awaitable[Any]]
 """``async def f(call, proceed)`` stands around calls, and returns what ``await proceed()`` gave,
-or something else, or raises. What it returns of a stream or a subscription counts for nothing."""
+or something else, or raises. What it returns of a stream or a subscription counts for nothing, and
+it can give the error of a block another shape there, but not swallow it."""
 
 Open: TypeAlias = Callable[[], AbstractAsyncContextManager[T]]
 """Begin what lasts as long as a block: a stream, or a subscription."""
+
+Failure: TypeAlias = Callable[[T], BaseException | None]
+"""Tell what a stream or a subscription has failed with, as far as its reader was told."""
 
 
 async def intercepted(interceptors: Iterable[Interceptor], call: CallContext, core: Proceed) -> Any:
@@ -42,39 +49,96 @@ async def intercepted(interceptors: Iterable[Interceptor], call: CallContext, co
 
 @asynccontextmanager
 async def intercepted_scope(
-    interceptors: Iterable[Interceptor], call: CallContext, begin: Open[T]
+    interceptors: Iterable[Interceptor], call: CallContext, begin: Open[T], failure: Failure[T]
 ) -> AsyncIterator[T]:
-    """Run a block with interceptors around it: `Proceed` returns when the block is left.
+    """Run a block with interceptors around it: `Proceed` ends when the block is left, and as it.
 
     The interceptors run in a task beside the block, so that what they open is theirs to close.
 
     Raises:
         RuntimeError: an interceptor has returned without proceeding.
-        Exception: what an interceptor raised, also after the block was left.
+        Exception: what an interceptor raised, also after the block was left, and then in place
+            of what the block has raised.
     """
+    block = _Block()
     values: list[T] = []
-    begun, left = trio.Event(), trio.Event()
+    begun = trio.Event()
 
     async def core() -> None:
         if values:
-            raise proceeded_twice(call)
+            raise proceeded_twice(call) from block.told
         async with begin() as opened:
             values.append(opened)
             begun.set()
-            await _wait_left(left, nursery)
+            await _wait_left(block.left, nursery)
+            block.tell(failure(opened))
 
     async def run() -> None:
-        await intercepted(interceptors, call, core)
-        check_proceeded(call, bool(values))
+        with block.keep_own_error():
+            await intercepted(interceptors, call, core)
+            check_proceeded(call, bool(values))
 
-    async with open_owned_nursery() as nursery:
-        nursery.start_soon(run)
+    try:
+        async with open_owned_nursery() as nursery:
+            nursery.start_soon(run)
+            with block:
+                # Not Nursery.start: cancelled, it would wait for a task that waits for the block.
+                await begun.wait()
+                yield values[0]
+    except BaseException:
+        if block.error_instead is None:
+            raise
+        reraise(block.error_instead)
+
+
+class _Block:
+    """What a block that has interceptors around it ended with, and what became of that."""
+
+    def __init__(self) -> None:
+        self.left = trio.Event()
+        self._error: BaseException | None = None
+        self.told: BaseException | None = None
+        """What `Proceed` has raised of it."""
+        self.error_instead: BaseException | None = None
+        """What an interceptor has raised in place of the block's own error."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, _type: object, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self._error = error
+        self.left.set()
+
+    def tell(self, failure: BaseException | None) -> None:
+        """Raise what the block ended with, if not well."""
+        self.told = failure if self._error is None else self._error
+        if self.told is not None:
+            raise self.told
+
+    @contextmanager
+    def keep_own_error(self) -> Iterator[None]:
+        """Let no error out of the interceptors that the block has, or has got over."""
         try:
-            # Not Nursery.start: cancelled, it would wait for a task that waits for the block.
-            await begun.wait()
-            yield values[0]
-        finally:
-            left.set()
+            yield
+        except BaseException as exc:  # noqa: BLE001 - whatever it is, it may be the block's own
+            rest = _without(self.told, exc)
+            if rest is None:
+                return
+            if self._error is None or is_cancelled(rest):
+                reraise(rest)
+            self.error_instead = rest
+
+
+def _without(known: BaseException | None, exc: BaseException) -> BaseException | None:
+    """Take an exception out of another one that may be a group; give what is left, if anything."""
+    if exc is known:
+        return None
+    if isinstance(exc, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", exc)
+        return group.split(lambda each: each is known)[1]
+    return exc
 
 
 async def _wait_left(left: trio.Event, around: trio.Nursery) -> None:

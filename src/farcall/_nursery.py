@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import NoReturn, cast
 
 import trio
 
@@ -28,23 +28,29 @@ async def open_owned_nursery() -> AsyncIterator[trio.Nursery]:
         if single is None:
             raise
         # The group would only be noise in the traceback: it says what `single` says.
-        context = single.__context__
-        try:
-            raise single
-        finally:
-            single.__context__ = context
-            del single, context
+        reraise(single)
+
+
+def reraise(exc: BaseException) -> NoReturn:
+    """Raise an exception that is not a consequence of the one that is being handled."""
+    context = exc.__context__
+    try:
+        raise exc
+    finally:
+        exc.__context__ = context
+        del exc, context
 
 
 def _single(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
     """Find the one exception of the outermost group; a group that the user raised stays whole."""
-    errors = [exc for exc in group.exceptions if not _is_cancelled(exc)]
+    errors = [exc for exc in group.exceptions if not is_cancelled(exc)]
     if not errors:
         return next(leaves(group))
     return errors[0] if len(errors) == 1 else None
 
 
-def _is_cancelled(exc: BaseException) -> bool:
+def is_cancelled(exc: BaseException) -> bool:
+    """Tell whether an exception is a cancellation, or a group of nothing else."""
     return all(isinstance(leaf, trio.Cancelled) for leaf in leaves(exc))
 
 

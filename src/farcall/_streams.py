@@ -110,6 +110,8 @@ class Inbox(AsyncIterator[T_co]):
         self._error: Exception | None = None
         self._has_ended = False
         self._is_closed = False
+        self.failure: Exception | None = None
+        """The error that it ended with, once its reader was told."""
 
     def push(self, values: Sequence[bytes]) -> None:
         """Add values that have arrived. Never blocks: credit has made room for them."""
@@ -142,5 +144,6 @@ class Inbox(AsyncIterator[T_co]):
         if self._is_closed:
             raise trio.ClosedResourceError("the stream was left")
         if self._error is not None:
+            self.failure = self._error
             raise self._error
         raise StopAsyncIteration

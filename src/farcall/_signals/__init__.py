@@ -10,7 +10,7 @@ from __future__ import annotations
 from farcall._signals.buffer import Batch, Buffer, Entry, OnLag
 from farcall._signals.signal import BoundSignal, Signal, SignalOptions
 from farcall._signals.state import KeyValue, SignalCodec, SignalKey, SignalState
-from farcall._signals.subscription import Subscription, open_subscription
+from farcall._signals.subscription import Subscription, failure_of, open_subscription
 
 __all__ = [
     "Batch",
@@ -25,5 +25,6 @@ __all__ = [
     "SignalOptions",
     "SignalState",
     "Subscription",
+    "failure_of",
     "open_subscription",
 ]

@@ -28,6 +28,7 @@ class Subscription(Generic[T]):
         self._read = read
         self._changed = changed
         self._missed = 0
+        self._failure: Exception | None = None
 
     def __repr__(self) -> str:
         return f"<Subscription: {len(self._buffer)} waiting, {self._missed} missed>"
@@ -63,7 +64,8 @@ class Subscription(Generic[T]):
     def _next_nowait(self) -> T:
         self._count(self._buffer.take_missed())
         if not self._buffer.is_ready:
-            raise self._buffer.error or StopAsyncIteration
+            self._failure = self._buffer.error
+            raise self._failure or StopAsyncIteration
         (entry,) = self._buffer.take(1, self._buffer.next_size).entries
         return self._read(entry)
 
@@ -71,6 +73,11 @@ class Subscription(Generic[T]):
         self._missed += 1 if missed is None else missed
         if self._buffer.on_lag == "raise" and missed != 0:
             raise SignalGap(None) if missed is None else SignalLagged(missed)
+
+
+def failure_of(subscription: Subscription[T]) -> Exception | None:
+    """Tell which error a subscription has ended with, once its reader was told."""
+    return subscription._failure
 
 
 def open_subscription(
