@@ -11,7 +11,7 @@ import farcall
 from farcall import CallContext, Interceptor, Proceed, Signal, current_call, service
 from farcall.testing import open_pair
 from tests.ends import KINDS, Kind, open_client, wait_until
-from tests.shelf import TRAFFIC, Dialect, Shelf, Side, Traffic, open_shelf, use
+from tests.shelf import OUTCOMES, TRAFFIC, Dialect, Shelf, Side, Traffic, open_shelf, use
 
 
 @service
@@ -168,3 +168,25 @@ async def test_what_a_handler_asks_for_belongs_to_the_span_of_its_call() -> None
     ):
         await session.call("Reader.read")
     assert seen == [(method, SPAN) for method in EVERY_USE]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dialect", ["farcall", "plain"])
+@pytest.mark.parametrize("side", ["server", "client"])
+@pytest.mark.parametrize("traffic", TRAFFIC)
+async def test_the_arguments_of_a_call_are_not_for_interceptors_to_change(
+    kind: Kind, dialect: Dialect, side: Side, traffic: Traffic
+) -> None:
+    """One that tries is told at once, whatever the call and whichever the side."""
+    seen: list[Any] = []
+
+    async def change(call: CallContext, proceed: Proceed) -> Any:
+        given: Any = call.arguments
+        with pytest.raises(TypeError, match="does not support item assignment"):
+            given["count"] = 1
+        seen.append(given is call.arguments)
+        return await proceed()
+
+    async with open_shelf(kind, [change], side, dialect) as session:
+        assert await use(session, traffic) == OUTCOMES[traffic]
+    assert seen == [True]

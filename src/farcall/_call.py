@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import attrs
@@ -183,13 +184,15 @@ class CallContext:
 
     @property
     def arguments(self) -> ArgumentsByName:
-        """The arguments that were given, decoded on first use.
+        """The arguments that were given, decoded on first use; not to be changed.
+
+        The mapping is read-only; what it holds is what the handler gets, or what is sent.
 
         Raises:
             InvalidArguments: they are not what the contract says.
         """
         if self._arguments is None:
-            self._arguments = self._read()
+            self._arguments = MappingProxyType(self._read())
         return self._arguments
 
 
