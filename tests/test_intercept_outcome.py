@@ -295,3 +295,56 @@ async def test_a_traceback_is_that_of_the_block() -> None:
             async with session.subscribe("Shelf.lost"):
                 raise RpcError(7, "own")
     assert [entry.name for entry in caught.traceback] == ["test_a_traceback_is_that_of_the_block"]
+
+
+@pytest.mark.parametrize("dialect", ["farcall", "plain"])
+async def test_an_interceptor_may_give_another_result(dialect: Dialect) -> None:
+    """A server encodes it as the result of the method; a client gives it to the caller as it is."""
+
+    async def shout(call: CallContext, proceed: Proceed) -> Any:
+        return (await proceed()).upper()
+
+    async def count(call: CallContext, proceed: Proceed) -> Any:
+        return len(await proceed())
+
+    async with open_pair(
+        Shelf(), dialect=dialect, interceptors=[shout], client_interceptors=[count]
+    ) as (session, _):
+        assert await session.call("Shelf.find", "pen") == len("PEN IS ON SHELF 1")
+
+
+@pytest.mark.parametrize("dialect", ["farcall", "plain"])
+async def test_a_result_that_is_not_of_its_type_is_a_fault_of_the_server(
+    dialect: Dialect, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever made it: its caller gets an error, and the log the reason."""
+
+    async def count(call: CallContext, proceed: Proceed) -> Any:
+        return len(await proceed())
+
+    async with open_pair(Shelf(), dialect=dialect, interceptors=[count]) as (session, _):
+        with pytest.raises(InternalError):
+            await session.call("Shelf.find", "pen")
+    assert "expected str, got int" in caplog.text
+
+
+async def forgive(call: CallContext, proceed: Proceed) -> Any:
+    """Swallow whatever a call has ended with."""
+    try:
+        return await proceed()
+    except Exception:  # noqa: BLE001 - whatever it is
+        return None
+
+
+async def test_a_server_that_swallows_the_error_of_a_stream_ends_it_well() -> None:
+    """Its reader has had all that there is."""
+    async with open_pair(Shelf(), Shelf, interceptors=[forgive]) as (shelf, _):
+        async with shelf.torn() as items:
+            assert [item async for item in items] == [0]
+
+
+async def test_a_client_cannot_swallow_the_error_of_a_stream() -> None:
+    """The code behind the block would run without what it was to read."""
+    async with open_pair(Shelf(), Shelf, client_interceptors=[forgive]) as (shelf, _):
+        with pytest.raises(Missing):
+            await read(shelf.torn())

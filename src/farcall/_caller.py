@@ -26,9 +26,9 @@ from farcall._connection.pending import OnStarted, RemoteFailure
 from farcall._declare import Method, service_of
 from farcall._failures import error_of
 from farcall._identity import Identity
-from farcall._intercept import Failure, Interceptor, Open, intercepted, intercepted_scope
+from farcall._intercept import Failure, Interceptor, Once, Open, intercepted, intercepted_scope
 from farcall._proxy import Caller, ClassProxy, Proxy
-from farcall._send_uploads import open_uploads
+from farcall._send_uploads import can_repeat, open_uploads
 from farcall._signals import OnLag, Subscription, failure_of
 from farcall._streams import Inbox
 from farcall._subscribe import Subscriber
@@ -107,10 +107,15 @@ class LinkCaller:
         """
         kwargs, on_started = without_status(method, kwargs)
         context = self._context(method.spec.wire_name, lambda: _bind(method, args, kwargs))
+        once = Once(context)
+        if on_started is not None:
+            on_started = _started_once(on_started, once)
 
         async def core() -> Any:
+            once.check()
             bound = _bind(method, args, kwargs)
             if method.uploads:
+                once.is_done = not can_repeat(method, bound)
                 async with open_uploads(self._link, method, bound) as (params, queues):
                     text = await self._ask(context, params, method, on_started, queues)
                 return _decode(method.result, text, context.method)
@@ -128,9 +133,14 @@ class LinkCaller:
         """Call a stream of known types; see `call_stream`."""
         bound = _bind(method, args, kwargs)
         context = self._context(method.spec.wire_name, lambda: bound, "stream")
-        return self._scoped(
-            context, lambda: call_stream(self._link, method, bound, context.trace), _inbox_failure
-        )
+        once = Once(context)
+
+        def begin() -> AbstractAsyncContextManager[Inbox[Any]]:
+            once.check()
+            once.is_done = not can_repeat(method, bound)
+            return call_stream(self._link, method, bound, context.trace)
+
+        return self._scoped(context, begin, _inbox_failure)
 
     def stream(
         self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], returns: Codec[T]
@@ -249,6 +259,16 @@ def _write(method: Method, bound: Mapping[str, Any]) -> bytes | None:
 
 def _inbox_failure(inbox: Inbox[Any]) -> Exception | None:
     return inbox.failure
+
+
+def _started_once(on_started: OnStarted, once: Once) -> OnStarted:
+    """Let a remote task that has started not be started again: its nursery has it already."""
+
+    def tell(value: bytes) -> None:
+        once.is_done = True
+        on_started(value)
+
+    return tell
 
 
 def _overhear(_value: bytes) -> None:

@@ -22,15 +22,17 @@ T = TypeVar("T")
 Proceed: TypeAlias = Callable[[], Awaitable[Any]]
 """Go on with a call: it returns the result, or raises what the call ended with.
 
-That of a stream or a subscription lasts as long as it does, and returns None. It raises where there
-is none, and may be called again then; once the stream or subscription has begun it may not, and
-raises what that ended with: on the side that serves, what the generator raised; on the other one,
-what its block did, or else the failure that the block has been told and got over."""
+That of a stream or a subscription lasts as long as it does, and returns None. It raises what that
+ended with: on the side that serves, what the generator raised; on the other one what its block did,
+or else the failure that the block was told and got over.
+
+It may be called again, and makes the call again, unless that would be another call: a stream or a
+subscription that has begun, a remote task that has started, an iterator whose items are read."""
 
 Interceptor: TypeAlias = Callable[[CallContext, Proceed], Awaitable[Any]]
 """``async def f(call, proceed)`` stands around calls, and returns what ``await proceed()`` gave,
-or something else, or raises. What it returns of a stream or a subscription counts for nothing, and
-it can give the error of a block another shape there, but not swallow it."""
+or something else, or raises. What it returns of a stream or a subscription counts for nothing; it
+may raise another error in place of that of a block, and cannot swallow it."""
 
 Open: TypeAlias = Callable[[], AbstractAsyncContextManager[T]]
 """Begin what lasts as long as a block: a stream, or a subscription."""
@@ -168,6 +170,23 @@ async def _is_cancelled(nursery: trio.Nursery) -> bool:
     nursery.start_soon(look)
     await answered.wait()
     return answers[0]
+
+
+class Once:
+    """What of a call can be done only once, over all that its interceptors try."""
+
+    def __init__(self, call: CallContext) -> None:
+        self._call = call
+        self.is_done = False
+
+    def check(self) -> None:
+        """Begin, unless it is done already.
+
+        Raises:
+            RuntimeError: it is.
+        """
+        if self.is_done:
+            raise proceeded_twice(self._call)
 
 
 def check_proceeded(call: CallContext, has_proceeded: bool) -> None:

@@ -71,6 +71,11 @@ class Sending:
         self.link.protocol.uploads.end_outgoing(self.upload)
 
 
+def can_repeat(method: Method, bound: Mapping[str, Any]) -> bool:
+    """Tell whether the uploads of a call could be sent again: an iterator gives what is left."""
+    return not any(isinstance(bound.get(name), AsyncIterator) for name in method.uploads)
+
+
 @asynccontextmanager
 async def open_uploads(
     link: Link, method: Method, bound: Mapping[str, Any]

@@ -36,9 +36,10 @@ class ServedTask(ServedCall):
         self._has_started = False
 
     async def _handle(self) -> Any:
-        if self._has_started:
+        if self._has_started or self._has_read:
             raise proceeded_twice(self.context)
         args, kwargs = self._decode()
+        self._has_read = self._uploads is not None
         codec = self.endpoint.method.started
         assert codec is not None
         status = ServedStatus(codec, self._on_started)

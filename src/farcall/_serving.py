@@ -20,7 +20,7 @@ from farcall._connection.link import Link
 from farcall._connection.statistics import ConnectionState
 from farcall._endpoints import Endpoint
 from farcall._failures import describe, invalid_arguments, redacted, unanswered, without
-from farcall._intercept import Interceptor, intercepted
+from farcall._intercept import Interceptor, intercepted, proceeded_twice
 from farcall._protocol.messages import Error
 from farcall._protocol.state import IncomingCall
 from farcall._receive_uploads import ReceivedUploads
@@ -100,6 +100,8 @@ class ServedCall:
         self._given: dict[str, Any] | None = None
         self._uploads: ReceivedUploads | None = None
         self._refusal: RpcError | None = None
+        self._has_read = False
+        """Whether a handler was given the uploads, of which nothing comes again."""
         self.context = CallContext(
             connection,
             endpoint.method.spec.wire_name,
@@ -186,6 +188,9 @@ class ServedCall:
         method = self.endpoint.method
         if not method.is_async and not method.in_thread:
             return self._call_inline()
+        if self._has_read:
+            raise proceeded_twice(self.context)
+        self._has_read = self._uploads is not None
         args, kwargs = self._decode()
         call = functools.partial(self.endpoint.function, *args, **kwargs)
         with self._guard():

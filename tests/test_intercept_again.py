@@ -1,0 +1,172 @@
+"""Interceptors that make a call again, and what can be made only once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import Any
+
+import attrs
+import pytest
+import trio
+
+from farcall import (
+    ApplicationError,
+    Busy,
+    CallContext,
+    Interceptor,
+    InternalError,
+    Proceed,
+    method,
+    service,
+)
+from farcall import stream as farcall_stream
+from farcall.testing import open_pair
+from tests.shelf import Dialect, Shelf, Side
+
+
+@attrs.define
+class Jammed(ApplicationError):
+    pass
+
+
+@service
+class Press:
+    """Fails at the first try, when it has read some of what it is given."""
+
+    def __init__(self) -> None:
+        self.tries: list[list[int]] = []
+
+    @method(raises=[Jammed])
+    async def total(self, numbers: AsyncIterable[int]) -> int:
+        return sum([number async for number in self._read(numbers)])
+
+    @farcall_stream(raises=[Jammed])
+    async def double(self, numbers: AsyncIterable[int]) -> AsyncIterator[int]:
+        async for number in self._read(numbers):
+            yield number * 2
+
+    async def _read(self, numbers: AsyncIterable[int]) -> AsyncIterator[int]:
+        seen: list[int] = []
+        self.tries.append(seen)
+        async for number in numbers:
+            seen.append(number)
+            if len(self.tries) == 1 and number == 1:
+                raise Jammed
+            yield number
+
+
+async def again(call: CallContext, proceed: Proceed) -> Any:
+    """Proceed until it goes well."""
+    while True:
+        try:
+            return await proceed()
+        except (Jammed, Busy):
+            continue
+
+
+class Numbers:
+    """An iterable that can be iterated over again."""
+
+    async def __aiter__(self) -> AsyncIterator[int]:
+        for number in range(3):
+            yield number
+
+
+async def numbers() -> AsyncIterator[int]:
+    """An iterator: what it has given is gone."""
+    for number in range(3):
+        yield number
+
+
+def on_side(side: Side, *interceptors: Interceptor) -> dict[str, Any]:
+    """Give the option of `open_pair` for interceptors of one side."""
+    return {"interceptors" if side == "server" else "client_interceptors": interceptors}
+
+
+@pytest.mark.parametrize("dialect", ["farcall", "plain"])
+async def test_a_client_sends_an_iterable_again(dialect: Dialect) -> None:
+    """It is asked for another iterator, and all of it crosses."""
+    press = Press()
+    async with open_pair(press, Press, dialect=dialect, client_interceptors=[again]) as (client, _):
+        assert await client.total(Numbers()) == 3
+    assert press.tries == [[0, 1], [0, 1, 2]]
+
+
+@pytest.mark.parametrize("dialect", ["farcall", "plain"])
+async def test_a_client_does_not_send_the_rest_of_an_iterator(dialect: Dialect) -> None:
+    """Half of it is gone; a call with the other half is not the one that was asked for."""
+    press = Press()
+    async with open_pair(press, Press, dialect=dialect, client_interceptors=[again]) as (client, _):
+        with pytest.raises(RuntimeError, match=r"again with the call of Press\.total"):
+            await client.total(numbers())
+    assert press.tries == [[0, 1]]
+
+
+async def test_nor_does_one_that_streams() -> None:
+    """A stream that could not begin has taken from the iterator all the same."""
+
+    async def fail_once(call: CallContext, proceed: Proceed) -> Any:
+        if not press.tries:
+            press.tries.append([])
+            raise Busy.after(0)
+        return await proceed()
+
+    press = Press()
+    async with open_pair(press, Press, interceptors=[fail_once], client_interceptors=[again]) as (
+        client,
+        _,
+    ):
+        with pytest.raises(RuntimeError, match=r"again with the stream of Press\.double"):
+            async with client.double(numbers()):
+                pass
+        press.tries.clear()
+        async with client.double(Numbers()) as doubled:
+            assert [number async for number in doubled] == [0, 2, 4]
+
+
+async def test_a_server_does_not_run_a_handler_again_on_the_rest_of_an_upload(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What the caller has sent was read by the first one."""
+    press = Press()
+    async with open_pair(press, Press, interceptors=[again]) as (client, _):
+        with pytest.raises(InternalError):
+            await client.total(Numbers())
+    assert press.tries == [[0, 1]]
+    assert "again with the call of Press.total" in caplog.text
+
+
+@pytest.mark.parametrize("side", ["server", "client"])
+async def test_what_has_not_been_read_may_be_tried_again(side: Side) -> None:
+    """An interceptor further in has refused the call before anything was taken."""
+    tries = 0
+
+    async def fail_once(call: CallContext, proceed: Proceed) -> Any:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise Busy.after(0)
+        return await proceed()
+
+    press = Press()
+    press.tries.append([])  # it has failed before
+    async with open_pair(press, Press, **on_side(side, again, fail_once)) as (client, _):
+        assert await client.total(numbers()) == 3
+    assert tries == 2
+
+
+async def test_a_client_does_not_start_a_remote_task_again() -> None:
+    """Its nursery has the first one already."""
+    runs: list[str] = []
+
+    async def twice(call: CallContext, proceed: Proceed) -> Any:
+        runs.append(await proceed())
+        return await proceed()
+
+    async with open_pair(Shelf(), Shelf, client_interceptors=[twice]) as (shelf, _):
+        with pytest.RaisesGroup(
+            pytest.RaisesExc(RuntimeError, match=r"again with the call of Shelf\.work")
+        ):
+            async with trio.open_nursery() as nursery:
+                assert await nursery.start(shelf.work) == 1
+    assert runs == ["done"]
