@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from enum import IntEnum
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +21,7 @@ import msgspec
 import pytest
 
 import farcall
+from farcall import errors
 from farcall._protocol.shapes import (
     CancelShape,
     CreditShape,
@@ -30,6 +32,7 @@ from farcall._protocol.shapes import (
     UploadEndShape,
 )
 from farcall._publish.subscriptions import SubscribeParams
+from farcall.errors import CloseCode, ErrorCode
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src"
@@ -143,6 +146,26 @@ SHAPES: Mapping[str, type[msgspec.Struct]] = {
     "rpc.end": UploadEndShape,
     "rpc.goaway": GoawayShape,
 }
+
+
+@pytest.mark.parametrize("codes", [ErrorCode, CloseCode])
+def test_the_protocol_page_has_every_code(codes: type[IntEnum]) -> None:
+    """Whoever reads a capture finds the meaning of what is in it."""
+    page = (ROOT / "docs" / "protocol.md").read_text("utf-8")
+    rows = {int(code) for code in re.findall(r"^\| (-?\d+) \|", page, re.MULTILINE)}
+
+    # Those above 0 are in errors that a method declares, which have no row.
+    reserved = [code for code in codes if code < 0 or code >= 1000]
+    assert [code.name for code in reserved if code not in rows] == []
+
+
+def test_the_page_of_errors_has_every_error_of_a_call() -> None:
+    """Each that may leave a call has its line, and says when."""
+    page = (ROOT / "docs" / "errors.md").read_text("utf-8")
+    elsewhere = {"FarcallError", "RpcError", "DeclarationError", "Unauthorized"}
+
+    every = {name for name in farcall.__all__ if name in vars(errors)} - elsewhere
+    assert [name for name in sorted(every) if f"`{name}`" not in page] == []
 
 
 def test_reference_is_complete() -> None:
