@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 from trio.testing import MockClock
 
 import farcall
-from farcall import CallContext, Proceed, current_call, service
+from farcall import CallContext, Limits, Proceed, current_call, service
+from farcall.errors import ErrorCode
 from farcall.testing import open_pair
+from tests.ends import raw_server
 
 
 @service
@@ -74,3 +77,55 @@ async def test_interceptors_stand_around_calls_on_both_sides(autojump_clock: Moc
         ("outer", "Callbacks.ask", "call", {"question": "hello", "depth": 0}),
         ("inner", "Callbacks.ask", "call", {"question": "hello", "depth": 0}),
     ]
+
+
+@service
+class Slow:
+    """What a client serves at its own pace."""
+
+    def __init__(self) -> None:
+        self.working = self.busiest = 0
+        self.ended: list[float] = []
+
+    async def work(self, seconds: float = 1) -> None:
+        self.working += 1
+        self.busiest = max(self.busiest, self.working)
+        try:
+            await trio.sleep(seconds)
+        finally:
+            self.working -= 1
+            self.ended.append(trio.current_time())
+
+
+async def test_a_client_that_serves_limits_its_server(autojump_clock: MockClock) -> None:
+    """A farcall server knows the limit, and its calls back wait for their turn."""
+    slow = Slow()
+    async with open_pair(Desk(), serves=[slow], limits=Limits(calls=2)) as (_, connection):
+        async with trio.open_nursery() as nursery:
+            for _number in range(6):
+                nursery.start_soon(connection.proxy(Slow).work)
+    assert slow.busiest == 2
+    assert len(slow.ended) == 6
+
+
+async def test_a_client_refuses_what_is_over_its_limit(autojump_clock: MockClock) -> None:
+    """A server that does not wait is told -32003, as a client would be."""
+    async with raw_server(serves=[Slow()], limits=Limits(calls=1)) as (_, server):
+        answers = await server.ask(
+            [
+                {"jsonrpc": "2.0", "id": f"s{number}", "method": "Slow.work", "params": []}
+                for number in range(2)
+            ]
+        )
+    assert [answer["error"]["code"] for answer in answers] == [ErrorCode.BUSY]
+
+
+async def test_a_client_caps_the_time_of_its_server(autojump_clock: MockClock) -> None:
+    """`max_call_seconds` of `connect` is for what it serves."""
+    slow = Slow()
+    async with raw_server(serves=[slow], max_call_seconds=1) as (_, server):
+        began = trio.current_time()
+        await server.send_json({"jsonrpc": "2.0", "id": "s1", "method": "Slow.work", "params": [9]})
+        answer = msgspec.json.decode(await server.hear(2))
+    assert answer["error"]["code"] == ErrorCode.DEADLINE_EXCEEDED
+    assert slow.ended == [pytest.approx(began + 1)]
