@@ -170,3 +170,33 @@ async def test_a_client_does_not_start_a_remote_task_again() -> None:
             async with trio.open_nursery() as nursery:
                 assert await nursery.start(shelf.work) == 1
     assert runs == ["done"]
+
+
+async def test_nor_does_it_start_a_task_on_the_rest_of_an_upload(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Though the task has not told that it has started."""
+
+    @service
+    class Mill:
+        def __init__(self) -> None:
+            self.ground: list[int] = []
+
+        @method(raises=[Jammed])
+        async def grind(
+            self,
+            numbers: AsyncIterable[int],
+            *,
+            task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+        ) -> None:
+            async for number in numbers:
+                self.ground.append(number)
+                raise Jammed
+            task_status.started()
+
+    mill = Mill()
+    async with open_pair(mill, Mill, interceptors=[again]) as (client, _):
+        with pytest.raises(InternalError):
+            await client.grind(Numbers())
+    assert mill.ground == [0]
+    assert "again with the call of Mill.grind" in caplog.text
