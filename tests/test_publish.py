@@ -9,8 +9,9 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from farcall import Signal, service
+from farcall import Limits, ReplyTooLarge, Signal, service
 from farcall._peer import Peer
+from farcall.testing import open_pair
 from tests.ends import RawClient, raw_client
 
 
@@ -379,3 +380,33 @@ async def test_a_lost_link_leaves_every_signal() -> None:
         assert feed.texts._state.subscribers == 1
 
     assert feed.texts._state.subscribers == 0
+
+
+async def test_values_are_joined_as_far_as_the_peer_takes_them() -> None:
+    """A subscriber that takes small messages gets more of them."""
+    feed = Feed()
+    async with open_pair(feed, limits=Limits(message=2048)) as (session, _):
+        async with session.subscribe("Feed.texts") as texts:
+            for _ in range(200):
+                feed.texts.emit("x" * 400)
+
+            for _ in range(200):
+                assert await anext(texts) == "x" * 400
+
+
+async def test_a_value_passes_whole_or_ends_its_subscription() -> None:
+    """Whatever its size is; the link lives, and values before it have come."""
+    feed, limit = Feed(), 1024
+    refusals: list[ReplyTooLarge] = []
+    async with open_pair(feed, limits=Limits(message=limit)) as (session, _):
+        for size in range(limit - 200, limit):
+            async with session.subscribe("Feed.ticked") as ticks:
+                feed.ticked.emit(Tick("a", 1))
+                feed.ticked.emit(Tick("b" * size, 2))
+                assert (await anext(ticks))["n"] == 1
+                try:
+                    assert (await anext(ticks))["symbol"] == "b" * size
+                except ReplyTooLarge as refusal:
+                    refusals.append(refusal)
+    assert 0 < len(refusals) < 200
+    assert refusals[0].data == {"limit": "message", "bytes": limit}

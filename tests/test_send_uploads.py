@@ -1,15 +1,69 @@
-"""Uploads as their peer sees them on the wire."""
+"""The caller's half of uploads: what becomes of the iterables that are among the arguments."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from typing import Any, TypeVar
 
+import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
-from farcall import service
+from farcall import EncodeError, Limits, service
+from farcall.testing import open_pair
 from tests.ends import raw_server
+
+T = TypeVar("T")
+
+
+@service
+class Drain:
+    async def blobs(self, blobs: AsyncIterable[bytes]) -> int:
+        return sum([len(blob) async for blob in blobs])
+
+    async def texts(self, texts: AsyncIterable[str]) -> int:
+        return sum([len(text) async for text in texts])
+
+    async def early(self, numbers: AsyncIterable[int]) -> str:
+        """Take one."""
+        async for _ in numbers:
+            break
+        return "enough"
+
+
+async def each(values: Iterable[T]) -> AsyncIterator[T]:
+    for value in values:
+        yield value
+
+
+async def test_items_are_joined_as_far_as_the_peer_takes_them(autojump_clock: MockClock) -> None:
+    """More of them leave together to a peer that takes larger messages."""
+    async with open_pair(Drain(), Drain, limits=Limits(message=2048)) as (drain, _):
+        assert await drain.texts(each(["x" * 400] * 100)) == 40_000
+        assert await drain.blobs(each([b"x" * 400] * 100)) == 40_000
+
+
+@pytest.mark.parametrize("kind", ["texts", "blobs"])
+async def test_an_item_passes_whole_or_fails_in_the_caller(
+    kind: str, autojump_clock: MockClock
+) -> None:
+    """Whatever its size and its number are; the link lives."""
+    limit = 1024
+    x: dict[str, str | bytes] = {"texts": "x", "blobs": b"x"}
+    refusals: list[EncodeError] = []
+    async with open_pair(Drain(), Drain, limits=Limits(message=limit)) as (drain, _):
+        for size in range(limit - 200, limit):
+            try:
+                count = await getattr(drain, kind)(each([x[kind]] * 11 + [x[kind] * size]))
+            except EncodeError as error:
+                refusals.append(error)
+            else:
+                assert count == 11 + size
+    assert 0 < len(refusals) < 200
+    assert f"(its limit message) @ params.{kind}[11]" in str(refusals[0])
+
+
+# On the wire
 
 
 @service(name="")

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from farcall import service, stream
+from farcall import Limits, ReplyTooLarge, service, stream
 from farcall.testing import open_pair
 
 MANY = 100_000
@@ -80,3 +81,57 @@ async def _enter(stream: AbstractAsyncContextManager[AsyncIterator[int]]) -> Non
 async def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         await trio.lowlevel.checkpoint()
+
+
+@service
+class Parts:
+    @stream
+    async def texts(self, sizes: list[int]) -> AsyncIterator[str]:
+        for size in sizes:
+            yield "x" * size
+
+    @stream
+    async def blobs(self, sizes: list[int]) -> AsyncIterator[bytes]:
+        for size in sizes:
+            yield b"x" * size
+
+
+async def test_items_are_joined_as_far_as_the_peer_takes_them(autojump_clock: MockClock) -> None:
+    """More of them leave together to a peer that takes larger messages."""
+    async with open_pair(Parts(), Parts, limits=Limits(message=2048)) as (parts, _):
+        async with parts.texts([400] * 100) as texts:
+            assert [len(text) async for text in texts] == [400] * 100
+        async with parts.blobs([400] * 100) as blobs:
+            assert [len(blob) async for blob in blobs] == [400] * 100
+
+
+@pytest.mark.parametrize("kind", ["texts", "blobs"])
+async def test_an_item_passes_whole_or_ends_its_stream(
+    kind: str, autojump_clock: MockClock
+) -> None:
+    """Whatever its size and its number are; the link lives, and items before it have come."""
+    limit = 1024
+    refusals: list[ReplyTooLarge] = []
+    async with open_pair(Parts(), Parts, limits=Limits(message=limit)) as (parts, _):
+        for size in range(limit - 200, limit):
+            # When the last item is put, none before it has left: its number gets another digit.
+            sizes, lengths = [1] * 11 + [size], list[int]()
+            try:
+                async with getattr(parts, kind)(sizes) as items:
+                    await extend(lengths, items)
+            except ReplyTooLarge as refusal:
+                refusals.append(refusal)
+                sizes.pop()
+
+            assert lengths == sizes
+    assert 0 < len(refusals) < 200
+    assert refusals[-1].data["limit"] == "message"
+    excess = [refusal.data["excess"] for refusal in refusals]
+    assert 0 < excess[0] < 4
+    assert excess == sorted(excess)
+
+
+async def extend(lengths: list[int], items: AsyncIterator[str | bytes]) -> None:
+    """Read all items as far as they come."""
+    async for item in items:
+        lengths.append(len(item))  # noqa: PERF401 - those before an error count as well

@@ -20,7 +20,8 @@ from farcall._connection.link import Link
 from farcall._declare import Method
 from farcall._items import ItemCodec, item_codec
 from farcall._nursery import open_owned_nursery
-from farcall._protocol.messages import BinaryItems, Error, Items, Message, UploadEnd
+from farcall._protocol.messages import Error, Message, UploadEnd
+from farcall._protocol.room import items_room
 from farcall._protocol.uploads import OutgoingUpload
 from farcall.errors import EncodeError, ErrorCode, RpcError
 
@@ -60,10 +61,14 @@ class Sending:
     async def _put(self, value: Any, place: int) -> bool:
         """Send a value, and tell whether anybody will take another one."""
         text = self.item.encode(value, f"{self.path}[{place}]")
-        make = BinaryItems if self.item.is_binary else Items
-        self.link.protocol.check_size(make(self.upload.id, place, [text], is_upload=True))
+        if len(text) > self.queue.room:
+            raise self._too_large(len(text), place)
         await self.queue.outbox.put(text)
         return not self.queue.outbox.is_closed
+
+    def _too_large(self, size: int, place: int) -> EncodeError:
+        problem = f"the item has {size} bytes; the peer takes {self.queue.room} in one message"
+        return EncodeError(f"{problem} (its limit message) @ {self.path}[{place}]")
 
     def forget(self) -> None:
         """Drop what waits: the call has ended, and its uploads with it."""
@@ -146,7 +151,9 @@ def _open(link: Link, method: Method, name: str) -> Sending:
     def items(values: Sequence[bytes]) -> Message:
         return link.protocol.upload_items(upload, values, is_binary=item.is_binary)
 
-    queue = ItemQueue(upload.credit, items, link.lanes.put_stream)
+    limit = link.protocol.message_limit
+    room = items_room(limit, upload.id, is_binary=item.is_binary, is_upload=True)
+    queue = ItemQueue(upload.credit, items, link.lanes.put_stream, room)
     link.uploads.send(upload, queue)
     return Sending(link, upload, queue, item, f"params.{name}")
 

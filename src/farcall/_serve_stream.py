@@ -16,10 +16,11 @@ from farcall._connection.link import Link
 from farcall._endpoints import Endpoint
 from farcall._intercept import check_proceeded, proceeded_twice
 from farcall._items import item_codec
-from farcall._protocol.messages import MESSAGES, BinaryItems, Items, Message
+from farcall._protocol.messages import MESSAGES, Message
+from farcall._protocol.room import items_room
 from farcall._protocol.state import IncomingCall
 from farcall._serving import Deadline, ServedCall
-from farcall.errors import EncodeError, ErrorCode, ReplyTooLarge
+from farcall.errors import ErrorCode, ReplyTooLarge
 
 
 class ServedStream(ServedCall):
@@ -80,18 +81,17 @@ class ServedStream(ServedCall):
         if not self._link.protocol.is_greeted:
             self._collected = []
             return self._collect
-        queue = ItemQueue(self._credit, self._items, self._link.lanes.put_stream)
+        limit = self._link.protocol.message_limit
+        room = items_room(limit, self._call.id, is_binary=self._item.is_binary)
+        queue = ItemQueue(self._credit, self._items, self._link.lanes.put_stream, room)
         queue.begin(self._link.protocol.start(self._call, b"null"))
         self.queue = queue
         return self._put
 
     async def _put(self, text: bytes) -> None:
         assert self.queue is not None
-        try:
-            make = BinaryItems if self._item.is_binary else Items
-            self._link.protocol.check_size(make(self._call.id, self._call.seq, [text]))
-        except EncodeError:
-            raise self._too_large(len(text)) from None
+        if len(text) > self.queue.room:
+            raise self._too_large(len(text) - self.queue.room)
         await self.queue.outbox.put(text)
 
     async def _collect(self, text: bytes) -> None:
@@ -99,12 +99,13 @@ class ServedStream(ServedCall):
         await trio.lowlevel.checkpoint()
         self._collected.append(text)
         self._size += len(text) + 1
-        if self._size > self._link.protocol.message_limit:
-            raise self._too_large(self._size)
+        excess = self._size - self._link.protocol.message_limit
+        if excess > 0:
+            raise self._too_large(excess)
 
-    def _too_large(self, size: int) -> ReplyTooLarge:
+    def _too_large(self, excess: int) -> ReplyTooLarge:
         limit = self._link.protocol.message_limit
-        data = {"limit": "message", "bytes": limit, "excess": max(size - limit, 0)}
+        data = {"limit": "message", "bytes": limit, "excess": excess}
         code = ErrorCode.REPLY_TOO_LARGE
         refusal = ReplyTooLarge(code, MESSAGES[code], data)
         self._refusal = refusal

@@ -13,6 +13,7 @@ from typing import TypeVar
 import trio
 
 from farcall._protocol.credit import SendCredit
+from farcall._protocol.room import ITEM_OVERHEAD
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -52,7 +53,11 @@ class Outbox:
             await self._room.wait()
 
     def take(self, max_bytes: int) -> list[bytes]:
-        """Take the values that may be sent now, in one message of about `max_bytes`."""
+        """Take the values that may be sent now, in one message.
+
+        Args:
+            max_bytes: How large several values may be together, each with its `ITEM_OVERHEAD`.
+        """
         taken: list[bytes] = []
         size = 0
         while self._values and self._may_go(len(taken), size, max_bytes):
@@ -90,8 +95,8 @@ class Outbox:
         following = size + len(self._values[0])
         if not taken:
             return self._credit.allows(following)
-        fits = following <= min(self._credit.bytes_left, max_bytes)
-        return fits and taken < self._credit.items_left
+        is_granted = taken < self._credit.items_left and following <= self._credit.bytes_left
+        return is_granted and following + taken * ITEM_OVERHEAD <= max_bytes
 
 
 class Inbox(AsyncIterator[T_co]):

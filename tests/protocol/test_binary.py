@@ -12,7 +12,6 @@ from farcall._protocol.binary import FEATURES, Blob, is_binary, read_binary
 from farcall._protocol.events import ItemsReceived, ProtocolEvent, UploadItems, Violation
 from farcall._protocol.messages import BinaryItems, Request
 from farcall._protocol.wire import UnreadableText
-from farcall.errors import EncodeError
 from tests.protocol.pair import ProtocolPair, make_hello
 
 
@@ -70,15 +69,6 @@ def test_items_of_an_upload_may_be_binary(pair: ProtocolPair) -> None:
     pair.client.send(pair.client.protocol.upload_items(outgoing, [b"{{{"], is_binary=True))
 
     assert pair.deliver_to_server() == [UploadItems(incoming, [Blob(b"{{{")])]
-
-
-def test_bytes_do_not_nest(pair: ProtocolPair) -> None:
-    """The limit depth is for JSON; that of a message is for all."""
-    _, incoming = pair.stream()
-
-    pair.server.protocol.items(incoming, [b"[" * 1000], is_binary=True)
-    with pytest.raises(EncodeError, match="limit message"):
-        pair.server.protocol.items(incoming, [b"[" * 2**20], is_binary=True)
 
 
 @pytest.mark.parametrize(

@@ -409,22 +409,6 @@ def test_a_stream_without_a_window_has_the_usual_one(pair: ProtocolPair) -> None
     assert pair.server.protocol.send_credit(incoming) is credit
 
 
-@pytest.mark.parametrize(
-    ("value", "problem"),
-    [(b'"%b"' % (b"x" * 200), "limit message"), (nested(62), "limit depth")],
-)
-def test_items_have_the_size_that_the_peer_takes(value: bytes, problem: str) -> None:
-    """Items over a limit are not sent, and the stream stands as before."""
-    pair = ProtocolPair.greeted(client=make_hello(message=200))
-    outgoing, incoming = pair.stream()
-    with pytest.raises(EncodeError, match=problem):
-        pair.server.protocol.items(incoming, [value])
-
-    pair.server.send(pair.server.protocol.items(incoming, [b"1"]))
-
-    assert pair.deliver_to_client() == [ItemsReceived(outgoing, [b"1"], None, 0)]
-
-
 def test_consuming_gives_credit(pair: ProtocolPair) -> None:
     """The receiver tells the sender as it takes values, and the sender may go on."""
     outgoing, incoming = pair.stream(Window(2, 100))

@@ -22,6 +22,7 @@ class ItemQueue:
         credit: How much the reader takes.
         items: Makes the message that carries some values, and counts them as sent.
         put: Tells the lanes that there is something to take.
+        room: The bytes of values that one message to this peer can hold; see `items_room`.
     """
 
     def __init__(
@@ -29,7 +30,10 @@ class ItemQueue:
         credit: SendCredit,
         items: Callable[[Sequence[bytes]], Message],
         put: Callable[[ItemQueue], None],
+        room: int,
     ) -> None:
+        self.room = room
+        """No larger value may be put into the outbox."""
         self._items = items
         self._put = put
         self._first: Message | None = None
@@ -61,7 +65,7 @@ class ItemQueue:
         if self._first is not None:
             first, self._first = self._first, None
             return first
-        values = self.outbox.take(ITEMS_BYTES)
+        values = self.outbox.take(min(ITEMS_BYTES, self.room))
         if values:
             return self._items(values)
         return self._pop_last()

@@ -188,7 +188,7 @@ class Protocol:
         if size > self.message_limit:
             problem = f"the message has {size} bytes; the peer takes {self.message_limit}"
             raise EncodeError(f"{problem} (its limit message)")
-        if not isinstance(message, BinaryItems) and _is_too_deep(parts):
+        if _is_too_deep(parts):
             raise EncodeError(f"the message nests deeper than {MAX_DEPTH} levels (the limit depth)")
 
     def withdraw(self, call: OutgoingCall) -> None:
@@ -270,7 +270,10 @@ class Protocol:
         missed: int | None = 0,
         is_binary: bool = False,
     ) -> Items | BinaryItems:
-        """Send the next values of a stream; the caller has asked `send_credit` for room.
+        """Send the next values of a stream.
+
+        The caller has asked `send_credit` for room, and `items_room` whether they fit: this is the
+        writer's step, in which nothing may fail.
 
         Args:
             call: The stream.
@@ -278,9 +281,6 @@ class Protocol:
             cursor: Where the last of them stands in its signal.
             missed: How many were dropped before the first; None when nobody knows.
             is_binary: Whether the values are bytes as they are; both sides have the feature.
-
-        Raises:
-            EncodeError: the message would be larger, or deeper, than the peer takes.
         """
         call.move(Step.ITEMS)
         message = (
@@ -288,7 +288,6 @@ class Protocol:
             if is_binary
             else Items(call.id, call.seq, values, cursor, missed)
         )
-        self.check_size(message)
         self.send_credit(call).spend(len(values), sum(map(len, values)))
         call.seq += len(values)
         return message
@@ -306,7 +305,6 @@ class Protocol:
         """Send the next values of an upload; under the rules of `items`."""
         make = BinaryItems if is_binary else Items
         message = make(upload.id, upload.seq, values, is_upload=True)
-        self.check_size(message)
         upload.credit.spend(len(values), sum(map(len, values)))
         upload.seq += len(values)
         return message

@@ -14,13 +14,11 @@ from farcall._audience import Membership
 from farcall._connection.link import Link
 from farcall._endpoints import EventSource
 from farcall._protocol.messages import Error, Event, Message
+from farcall._protocol.room import ITEM_OVERHEAD, items_room
 from farcall._protocol.state import IncomingCall
 from farcall._publish.served import ServedSubscription
 from farcall._signals import Buffer, Entry, OnLag, SignalState
 from farcall.errors import CloseCode, EncodeError, ErrorCode
-
-ITEMS_OVERHEAD = 2048
-"""More than ``rpc.items`` adds to its values: an id, a cursor, a comma for each of the window."""
 
 
 class SignalFeed:
@@ -120,12 +118,15 @@ class SignalFeed:
         credit = self._credit
         if not self.buffer.is_ready:
             return None
-        if self.buffer.next_size > self._room:
+        room = self._room
+        if self.buffer.next_size > room:
             return self._refuse_value()
         if not credit.allows(self.buffer.next_size):
             return None
+        more = min(credit.items_left, len(self.buffer)) - 1
         # The first value is allowed, so it may pass even where it is larger than the credit left.
-        size = max(self.buffer.next_size, min(credit.bytes_left, self._room))
+        joined = min(credit.bytes_left, room - more * ITEM_OVERHEAD)
+        size = max(self.buffer.next_size, joined)
         batch = self.buffer.take(credit.items_left, size)
         values = [entry.encoded for entry in batch.entries]
         cursor = batch.entries[-1].cursor
@@ -134,7 +135,9 @@ class SignalFeed:
     @property
     def _room(self) -> int:
         """The bytes of values that one message to this peer can hold."""
-        return self._link.protocol.message_limit - ITEMS_OVERHEAD
+        # No value that waits has a longer cursor than the newest one.
+        limit, cursor = self._link.protocol.message_limit, self.source.state.cursor
+        return items_room(limit, self._call.id, cursor=cursor)
 
     def _refuse_value(self) -> Message | None:
         limit = self._link.protocol.message_limit
