@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from farcall import Limits, ReplyTooLarge, service, stream
+from farcall import ApplicationError, Limits, RemoteCancelled, ReplyTooLarge, service, stream
 from farcall.testing import open_pair
 
 MANY = 100_000
@@ -135,3 +136,71 @@ async def extend(lengths: list[int], items: AsyncIterator[str | bytes]) -> None:
     """Read all items as far as they come."""
     async for item in items:
         lengths.append(len(item))  # noqa: PERF401 - those before an error count as well
+
+
+@attrs.define
+class Spoilt(ApplicationError):
+    pass
+
+
+@service
+class Large:
+    """Streams of three items, the last of which waits while a link is full of the others."""
+
+    @stream
+    async def ended(self) -> AsyncIterator[str]:
+        """Give all, and end."""
+        await trio.sleep(0.5)
+        yield LARGE
+        yield LARGE
+        yield ""
+
+    @stream(raises=[Spoilt])
+    async def failed(self) -> AsyncIterator[str]:
+        """Give all, and fail."""
+        await trio.sleep(0.5)
+        yield LARGE
+        yield LARGE
+        yield ""
+        raise Spoilt
+
+    @stream
+    async def stubborn(self) -> AsyncIterator[str]:
+        """Give all, and end, cancelled or not."""
+        await trio.sleep(0.5)
+        yield LARGE
+        yield LARGE
+        yield ""
+        with trio.CancelScope(shield=True):
+            await trio.sleep(2)
+
+
+LARGE = "x" * 80_000
+"""More than a link in memory holds; two of them fit into the window of a stream."""
+
+
+@pytest.mark.parametrize("kind", ["ended", "failed", "stubborn"])
+async def test_a_stream_that_lost_items_does_not_end_as_if_it_had_given_them(
+    kind: str, autojump_clock: MockClock
+) -> None:
+    """Cancelled by its server it drops what waits, so it must not tell its outcome."""
+    async with open_pair(Large(), Large) as (large, connection):
+        link: Any = connection._link
+        lengths: list[int] = []
+        with pytest.raises(RemoteCancelled):
+            await read_slowly(getattr(large, kind)(), link, lengths)
+
+        assert lengths == [80_000, 80_000]
+
+
+async def read_slowly(
+    stream: AbstractAsyncContextManager[AsyncIterator[str]], link: Any, lengths: list[int]
+) -> None:
+    """Read nothing until the server has cancelled what it serves, as at the end of a drain."""
+    async with stream as items:
+        link._transport._outbound.freeze()
+        await trio.sleep(1)
+        link.handler.on_grace_over()
+        await trio.sleep(3)
+        link._transport._outbound.thaw()
+        await extend(lengths, items)

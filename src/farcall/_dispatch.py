@@ -321,6 +321,9 @@ class Dispatcher:
         assert call is not None
         del self._by_call[call]
         self._link.answers.note_ended()
+        if served.queue is not None and served.queue.outbox.has_dropped:
+            # It was cancelled. What it came to holds for a reader who has seen all items.
+            outcome = Error.of(ErrorCode.CANCELLED)
         if isinstance(outcome, Error):
             return self._link.protocol.fail(call, outcome)
         return self._link.protocol.respond(call, outcome)

@@ -34,6 +34,8 @@ class Outbox:
         self._room = trio.Event()
         self.is_closed = False
         """Whether nobody takes values any more."""
+        self.has_dropped = False
+        """Whether values are missing, that is: were there and will not be sent."""
 
     async def put(self, value: bytes) -> None:
         """Add a value, and wait until the reader has room for another one, or will have none.
@@ -43,6 +45,7 @@ class Outbox:
         # A producer need not wait for anything else; nobody but this can end one that is cancelled.
         await trio.lowlevel.checkpoint_if_cancelled()
         if self.is_closed:
+            self.has_dropped = True
             await trio.lowlevel.cancel_shielded_checkpoint()
             return
         self._values.append(value)
@@ -81,6 +84,7 @@ class Outbox:
     def close(self) -> None:
         """Drop what waits, and let the producer go."""
         self.is_closed = True
+        self.has_dropped = self.has_dropped or bool(self._values)
         self._values.clear()
         self._size = 0
         self._room.set()
