@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from binascii import b2a_base64
 from typing import Generic, TypeVar, cast
 
 import attrs
 
-from farcall._codec import Codec, Faults
+from farcall._codec import Codec
 from farcall._codec.codec import Unknown
 from farcall._protocol.binary import FEATURE, Blob
 from farcall._protocol.core import Protocol
@@ -40,11 +41,16 @@ class ItemCodec(Generic[T]):
         """
         if not isinstance(text, Blob):
             return self.codec.decode(text, unknown=unknown, at=at)
-        if not self.codec.is_bytes:
-            raise Faults.one(at, "expected JSON, got a binary frame")
-        return cast("T", bytes(text))
+        if self.codec.is_bytes:
+            return cast("T", bytes(text))
+        # Who reads without a type, or another one, gets what the same bytes are anywhere else.
+        return self.codec.decode(_base64(text), unknown=unknown, at=at)
 
 
 def item_codec(protocol: Protocol, codec: Codec[T]) -> ItemCodec[T]:
     """Choose what both sides of a connection understand."""
     return ItemCodec(codec, codec.is_bytes and protocol.has_feature(FEATURE))
+
+
+def _base64(blob: Blob) -> bytes:
+    return b'"%b"' % b2a_base64(blob, newline=False)

@@ -1,0 +1,81 @@
+"""How items cross: bytes as they are to who knows that they are bytes, all else as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from farcall import InvalidResult, Json, Session, service, stream
+from farcall._client import Dialect
+from farcall.testing import open_pair
+
+DIALECTS: list[Dialect] = ["farcall", "plain"]
+BASE64 = "/wAB"
+
+
+@service
+class Bytes:
+    @stream
+    async def give(self) -> AsyncIterator[bytes]:
+        yield b"\xff\x00\x01"
+
+    async def take(self, chunks: AsyncIterable[bytes]) -> Json:
+        return [byte async for chunk in chunks for byte in chunk]
+
+
+@service(name="Bytes")
+class Texts:
+    """What another service, or another version of it, makes of the same calls."""
+
+    async def take(self, chunks: AsyncIterable[Json]) -> Json:
+        return [chunk async for chunk in chunks]
+
+
+async def chunks() -> AsyncIterator[bytes]:
+    yield b"\xff\x00\x01"
+    yield b"\x02"
+
+
+async def items_of(session: Session, **options: Any) -> list[Any]:
+    async with session.stream("Bytes.give", **options) as items:
+        return [item async for item in items]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_bytes_without_a_type_are_base64(dialect: Dialect, autojump_clock: MockClock) -> None:
+    """As in any result; whether they came in a binary frame is not for the caller to know."""
+    async with open_pair(Bytes(), dialect=dialect) as (session, _):
+        assert await items_of(session) == [BASE64]
+        assert await items_of(session, returns=str) == [BASE64]
+        assert await items_of(session, returns=bytes | None) == [b"\xff\x00\x01"]
+        assert await items_of(session, returns=bytes) == [b"\xff\x00\x01"]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_bytes_are_of_no_other_type(dialect: Dialect, autojump_clock: MockClock) -> None:
+    """The error is that of any text in the wrong place."""
+    async with open_pair(Bytes(), dialect=dialect) as (session, _):
+        with pytest.raises(InvalidResult, match=r"Bytes\.give: expected int @ item"):
+            await items_of(session, returns=int)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_handler_may_take_bytes_for_text(
+    dialect: Dialect, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its caller knew another contract."""
+    async with open_pair(Texts(), Bytes, dialect=dialect, contract="warn") as (proxy, _):
+        assert await proxy.take(chunks()) == [BASE64, "Ag=="]
+
+
+async def test_bytes_are_bytes_and_nothing_else(autojump_clock: MockClock) -> None:
+    """Handlers and callers get the built-in type."""
+    async with open_pair(Bytes(), Bytes) as (proxy, _):
+        async with proxy.give() as items:
+            assert [type(item) async for item in items] == [bytes]
+        with trio.fail_after(1):
+            assert await proxy.take(chunks()) == [255, 0, 1, 2]
