@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -204,3 +205,31 @@ async def read_slowly(
         await trio.sleep(3)
         link._transport._outbound.thaw()
         await extend(lengths, items)
+
+
+@service
+class Clock:
+    @stream
+    async def ticks(self, count: int) -> AsyncIterator[int]:
+        for number in range(count):
+            yield number
+            await trio.sleep(0.1)
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+async def test_several_tasks_may_read_one_stream(is_local: bool, autojump_clock: MockClock) -> None:
+    """Here as over the wire: each item goes to one of them, and the end to all."""
+    clock, got = Clock(), list[int]()
+    async with open_pair(clock, Clock) as (proxy, _), contextlib.AsyncExitStack() as stack:
+        ticks = await stack.enter_async_context((clock if is_local else proxy).ticks(20))
+
+        async def read() -> None:
+            async for tick in ticks:
+                got.append(tick)
+
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                for _ in range(3):
+                    nursery.start_soon(read)
+
+    assert got == list(range(20))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from farcall._protocol.credit import Window
 from farcall._streams import Inbox, Outbox
@@ -163,6 +163,30 @@ async def test_a_reader_waits_for_values() -> None:
     inn.box.push([b"2"])
     with pytest.raises(trio.ClosedResourceError):
         await anext(inn.box)
+
+
+async def test_several_readers_share_the_values(autojump_clock: MockClock) -> None:
+    """Each value goes to one of them, and the end to all."""
+    inn = In()
+    got: list[int] = []
+    over: list[str] = []
+
+    async def read(name: str) -> None:
+        async for value in inn.box:
+            got.append(value)  # noqa: PERF401 - in the order in which they come
+        over.append(name)
+
+    async with trio.open_nursery() as nursery:
+        nursery.cancel_scope.deadline = trio.current_time() + 1
+        for name in "abc":
+            nursery.start_soon(read, name)
+            await wait_all_tasks_blocked()
+        for number in range(10):
+            inn.box.push([b"%d" % number])
+            await wait_all_tasks_blocked()
+        inn.box.end()
+    assert got == list(range(10))
+    assert sorted(over) == ["a", "b", "c"]
 
 
 async def test_a_value_that_cannot_be_read_is_one_of_many() -> None:

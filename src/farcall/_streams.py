@@ -144,7 +144,8 @@ class Inbox(AsyncIterator[T_co]):
     async def __anext__(self) -> T_co:
         await trio.lowlevel.checkpoint_if_cancelled()
         while not (self._values or self._has_ended or self._is_closed):
-            self._arrived = trio.Event()
+            if self._arrived.is_set():  # else others wait for it already
+                self._arrived = trio.Event()
             await self._arrived.wait()
         if self._values:
             text = self._values.popleft()
