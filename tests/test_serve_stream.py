@@ -12,7 +12,16 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from farcall import ApplicationError, Limits, RemoteCancelled, ReplyTooLarge, service, stream
+from farcall import (
+    ApplicationError,
+    DeadlineExceeded,
+    Limits,
+    RemoteCancelled,
+    ReplyTooLarge,
+    service,
+    stream,
+)
+from farcall._client import Dialect
 from farcall.testing import open_pair
 
 MANY = 100_000
@@ -233,3 +242,69 @@ async def test_several_tasks_may_read_one_stream(is_local: bool, autojump_clock:
                     nursery.start_soon(read)
 
     assert got == list(range(20))
+
+
+@service
+class Both:
+    """Streams that are called as well."""
+
+    @stream
+    async def numbers(self, count: int) -> AsyncIterator[int]:
+        for number in range(count):
+            yield number
+
+    @stream
+    async def blobs(self) -> AsyncIterator[bytes]:
+        yield b"\xff"
+
+    @stream
+    async def slow(self) -> AsyncIterator[int]:
+        for number in range(100):
+            yield number
+            await trio.sleep(1)
+
+
+DIALECTS: list[Dialect] = ["farcall", "plain"]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_stream_that_is_called_is_answered_with_an_array(
+    dialect: Dialect, autojump_clock: MockClock
+) -> None:
+    """A call opens no window, so there is nothing to send items into; the link lives."""
+    async with open_pair(Both(), dialect=dialect) as (session, _):
+        assert await session.call("Both.numbers", 3) == [0, 1, 2]
+        assert await session.call("Both.numbers", 2, returns=tuple[int, ...]) == (0, 1)
+        assert await session.call("Both.numbers", 0) == []
+        assert await session.call("Both.blobs") == ["/w=="]
+        assert await session.call("Both.blobs", returns=list[bytes]) == [b"\xff"]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_stream_that_is_called_takes_no_longer_than_a_call(
+    dialect: Dialect, autojump_clock: MockClock
+) -> None:
+    """The limit of the server holds, for whoever waits for an array waits for one answer."""
+    async with open_pair(Both(), dialect=dialect, max_call_seconds=5) as (session, _):
+        with pytest.raises(DeadlineExceeded):
+            await session.call("Both.slow")
+
+        assert trio.current_time() == 5
+
+
+async def test_a_stream_that_is_called_ends_with_its_caller(autojump_clock: MockClock) -> None:
+    """Its deadline travels."""
+    async with open_pair(Both()) as (session, connection):
+        with trio.move_on_after(2) as scope:
+            await session.call("Both.slow")
+
+        assert scope.cancelled_caught
+        assert connection.statistics().calls_in == 0
+
+
+async def test_a_stream_that_is_read_lasts_as_long_as_it_is_read(autojump_clock: MockClock) -> None:
+    """The longest time for a call is not for it."""
+    async with open_pair(Both(), Both, max_call_seconds=5) as (both, _):
+        async with both.slow() as numbers:
+            for _ in range(10):
+                await anext(numbers)

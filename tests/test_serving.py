@@ -129,12 +129,13 @@ async def test_what_ends_an_upload_is_the_callers_own_failure(
 
 
 async def test_credit_may_share_the_bundle_of_its_stream() -> None:
-    """It is not lost, also where the request itself has named no window."""
+    """It is not lost, though nothing has begun yet."""
+    window = {"credit": [1, 100]}
     async with raw_client(Waiting()) as client:
         await client.ask(HELLO)
         answers = await client.ask(
             [
-                {"jsonrpc": "2.0", "id": 1, "method": "count", "params": [40]},
+                {"jsonrpc": "2.0", "id": 1, "method": "count", "params": [40], "meta": window},
                 told("rpc.credit", id=1, items=50, bytes=2**20),
             ]
         )
@@ -143,7 +144,7 @@ async def test_credit_may_share_the_bundle_of_its_stream() -> None:
 
 
 async def test_credit_may_share_the_bundle_of_its_subscription() -> None:
-    """As with a stream."""
+    """It is not lost, also where the request itself has named no window."""
     waiting = Waiting()
     async with raw_client(waiting) as client:
         await client.ask(HELLO)

@@ -78,7 +78,7 @@ async def open_download(
     Raises:
         ApplicationError: one of those the method declares, also while iterating.
         RpcError: any other error of the peer, also while iterating.
-        InvalidResult: an item is not of its type, while iterating.
+        InvalidResult: it is no stream, or, while iterating, an item is not of its type.
         ConnectionLost: the link has ended, also while iterating.
 
     Cancellation:
@@ -102,6 +102,7 @@ async def open_download(
     try:
         async with stream as pending:
             opened.append(pending)
+            _check_stream(pending, download.name)
             try:
                 yield inbox
             finally:
@@ -109,6 +110,12 @@ async def open_download(
     except RemoteFailure as failure:
         error = error_of(failure, download.method, name=download.name)
         raise error from error.__cause__
+
+
+def _check_stream(pending: PendingStream, name: str) -> None:
+    """Refuse the result of a method that is no stream, rather than drop it."""
+    if pending.unstarted not in (None, b"null"):
+        raise InvalidResult(f"{name}: a result, and no stream; call it")
 
 
 async def _whole(link: Link, download: Download, params: bytes | None) -> Inbox[Any]:

@@ -30,7 +30,7 @@ from farcall._login import LoginDesk, Logins
 from farcall._protocol.messages import Error, Message
 from farcall._protocol.state import IncomingCall
 from farcall._publish import Publisher, ServedSubscriptions
-from farcall._serve_stream import ServedStream
+from farcall._serve_stream import ServedStream, wants_array
 from farcall._serve_task import ServedTask
 from farcall._serving import Deadline, ServedCall
 from farcall.errors import ErrorCode, InvalidArguments
@@ -250,8 +250,10 @@ class Dispatcher:
             )
         if call is None:
             return None
-        # Its scope ends a stream, and nothing else: it may well go on for ever.
         deadline = Deadline(math.inf, "caller")
+        # Its scope ends a stream, and nothing else: it may well go on for ever.
+        if wants_array(self._link, call):
+            deadline = Deadline.of(call, self._serving.max_call_seconds)
         return ServedStream(
             self._connection, endpoint, call, params, deadline, link=self._link, debug=debug
         )

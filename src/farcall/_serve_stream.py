@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
+import attrs
 import msgspec
 import trio
 from msgspec import Raw
@@ -23,10 +24,18 @@ from farcall._serving import Deadline, ServedCall
 from farcall.errors import ErrorCode, ReplyTooLarge
 
 
+def wants_array(link: Link, call: IncomingCall) -> bool:
+    """Tell whether a stream is called like any method, and so is answered with all its items.
+
+    A plain peer knows no other way; a farcall peer that opens no window has asked for a result.
+    """
+    return not link.protocol.is_greeted or call.credit is None
+
+
 class ServedStream(ServedCall):
     """A call of a `stream` endpoint; see `ServedCall` for the arguments.
 
-    A farcall peer gets the items one by one, a plain one the array of all of them.
+    Who `wants_array` gets the array of all items, others get them one by one.
     """
 
     def __init__(
@@ -47,8 +56,8 @@ class ServedStream(ServedCall):
         self._collected: list[bytes] | None = None
         self._size = 0
         self._item = item_codec(link.protocol, endpoint.method.result)
-        # Now, and not when it begins in its own task: its reader may say more before that.
-        self._credit = link.protocol.send_credit(call)
+        if wants_array(link, call):
+            self._item = attrs.evolve(self._item, is_binary=False)
 
     def cancel(self, reason: str) -> None:
         """Cancel the generator, and send nothing of what it has given and nobody will read."""
@@ -78,12 +87,13 @@ class ServedStream(ServedCall):
                     await put(self._item.encode(value, "item"))
 
     def _begin(self) -> Callable[[bytes], Awaitable[None]]:
-        if not self._link.protocol.is_greeted:
+        if wants_array(self._link, self._call):
             self._collected = []
             return self._collect
+        credit = self._link.protocol.send_credit(self._call)
         limit = self._link.protocol.message_limit
         room = items_room(limit, self._call.id, is_binary=self._item.is_binary)
-        queue = ItemQueue(self._credit, self._items, self._link.lanes.put_stream, room)
+        queue = ItemQueue(credit, self._items, self._link.lanes.put_stream, room)
         queue.begin(self._link.protocol.start(self._call, b"null"))
         self.queue = queue
         return self._put

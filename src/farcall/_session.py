@@ -106,7 +106,7 @@ class Session:
             kwargs: Sent as an object.
 
         Returns:
-            The result.
+            The result; of a stream the list of all its items.
 
         Raises:
             RpcError: the server answered with an error.
@@ -213,7 +213,8 @@ class Session:
             RpcError: the server answered with an error, also while iterating.
             ConnectionLost: the link has ended, also while iterating.
             EncodeError: an argument cannot cross the wire.
-            InvalidResult: an item is not of the type that `returns` names, while iterating.
+            InvalidResult: it is a method and no stream, or, while iterating, an item is not of the
+                type that `returns` names.
             TypeError: arguments both by position and by name.
         """
         named = {**(arguments or {}), **kwargs}

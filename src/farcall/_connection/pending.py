@@ -185,6 +185,8 @@ class PendingStream(PendingCall):
         super().__init__(call, request)
         self.on_items = on_items
         self._on_end = on_end
+        self.unstarted: bytes | None = None
+        """The result of a call that turned out to be no stream."""
         self._begun = trio.Event()
         self._started_value: bytes | None = None
 
@@ -199,9 +201,16 @@ class PendingStream(PendingCall):
         self._on_end(self.error)
 
     async def wait_started(self) -> bytes:
-        """Wait for the value of ``rpc.started``; raises the error of a stream that never did."""
+        """Wait for the value of ``rpc.started``; raises the error of a stream that never did.
+
+        Returns:
+            That value; where there was only an answer, its result.
+        """
         await self._begun.wait()
-        return await self.wait() if self._started_value is None else self._started_value
+        if self._started_value is None:
+            self.unstarted = await self.wait()
+            return self.unstarted
+        return self._started_value
 
 
 class PendingCalls:
