@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import attrs
 import pytest
+import trio
 from trio.testing import MockClock
 
-from farcall import InvalidResult, service
+from farcall import ApplicationError, InvalidResult, service, stream
 from farcall.testing import open_pair
 
 
@@ -56,3 +63,105 @@ async def test_a_plain_peer_answers_with_an_array(autojump_clock: MockClock) -> 
         with pytest.raises(InvalidResult, match=r"expected an array of items @ result"):
             async with session.stream("Plain.number"):
                 raise AssertionError
+
+
+@attrs.define
+class Refused(ApplicationError):
+    pass
+
+
+@service
+class Duplex:
+    """Streams that take uploads and end before they do."""
+
+    @stream
+    async def one(self, numbers: AsyncIterable[int]) -> AsyncIterator[int]:
+        yield 1
+
+    @stream
+    async def first(self, numbers: AsyncIterable[int]) -> AsyncIterator[int]:
+        async for number in numbers:
+            yield number
+            break
+
+    @stream
+    async def echo(self, numbers: AsyncIterable[int]) -> AsyncIterator[int]:
+        async for number in numbers:
+            yield number
+
+    @stream(raises=[Refused])
+    async def refuse(self, numbers: AsyncIterable[int]) -> AsyncIterator[int]:
+        yield await anext(aiter(numbers))
+        raise Refused
+
+
+class Source:
+    """Numbers without end, and when nobody wants any more."""
+
+    def __init__(self, every: float = 0, fails_at: float = math.inf) -> None:
+        self._every = every
+        self._fails_at = fails_at
+        self.closed_at: float | None = None
+
+    async def numbers(self) -> AsyncIterator[int]:
+        try:
+            while True:
+                yield 1
+                await trio.sleep(self._every)
+                if trio.current_time() >= self._fails_at:
+                    raise OSError("late")
+        finally:
+            self.closed_at = trio.current_time()
+
+
+@pytest.mark.parametrize("kind", ["one", "first"])
+@pytest.mark.parametrize("every", [0, 1, math.inf])
+async def test_the_end_of_a_stream_ends_its_uploads(
+    kind: str, every: float, autojump_clock: MockClock
+) -> None:
+    """While its block goes on: nobody reads them any more."""
+    source = Source(every)
+    async with open_pair(Duplex(), Duplex) as (duplex, connection):
+        async with getattr(duplex, kind)(source.numbers()) as numbers:
+            assert [number async for number in numbers] == [1]
+            await trio.sleep(3)
+
+            assert source.closed_at == 0
+        link: Any = connection._link
+        assert not link.protocol.uploads.incoming
+
+
+async def test_a_source_that_would_fail_later_does_no_harm(autojump_clock: MockClock) -> None:
+    """The stream has ended well before."""
+    source = Source(1, fails_at=2)
+    async with open_pair(Duplex(), Duplex) as (duplex, _):
+        async with duplex.one(source.numbers()) as numbers:
+            assert [number async for number in numbers] == [1]
+            await trio.sleep(5)
+
+
+async def test_an_error_at_the_end_of_a_stream_is_not_lost(autojump_clock: MockClock) -> None:
+    """It comes where it came without uploads."""
+    source = Source(1)
+    async with open_pair(Duplex(), Duplex) as (duplex, _):
+        got: list[int] = []
+        with pytest.raises(Refused):
+            await read(duplex.refuse(source.numbers()), got)
+        assert got == [1]
+        assert source.closed_at == 0
+
+
+async def read(stream: AbstractAsyncContextManager[AsyncIterator[int]], got: list[int]) -> None:
+    async with stream as numbers:
+        async for number in numbers:
+            got.append(number)  # noqa: PERF401 - those before an error count as well
+
+
+async def test_a_source_that_fails_ends_a_stream_that_goes_on(autojump_clock: MockClock) -> None:
+    """The block is cancelled, and the caller gets the cause."""
+    source = Source(1, fails_at=2)
+    async with open_pair(Duplex(), Duplex) as (duplex, _):
+        with pytest.raises(OSError, match="late"):
+            async with duplex.echo(source.numbers()):
+                await trio.sleep_forever()
+        assert trio.current_time() == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,14 +11,13 @@ import msgspec
 from msgspec import Raw
 
 from farcall._codec import Codec, Faults
-from farcall._connection.item_queue import ItemQueue
 from farcall._connection.link import Link
 from farcall._connection.pending import PendingStream, RemoteFailure
 from farcall._declare import Method
 from farcall._failures import error_of
 from farcall._items import item_codec
 from farcall._protocol.credit import DEFAULT_WINDOW
-from farcall._send_uploads import open_uploads
+from farcall._send_uploads import SentUploads, open_uploads
 from farcall._streams import Inbox
 from farcall.errors import InvalidResult
 
@@ -59,8 +58,8 @@ async def call_stream(
     """Call a stream with arguments of known types, uploads among them; see `open_download`."""
     download = Download(method.spec.wire_name, method.result, method)
     async with (
-        open_uploads(link, method, bound) as (params, queues),
-        open_download(link, download, params, queues, trace) as items,
+        open_uploads(link, method, bound) as sent,
+        open_download(link, download, sent, trace) as items,
     ):
         yield items
 
@@ -69,11 +68,16 @@ async def call_stream(
 async def open_download(
     link: Link,
     download: Download,
-    params: bytes | None,
-    uploads: Sequence[ItemQueue] = (),
+    sent: SentUploads,
     trace: str | None = None,
 ) -> AsyncIterator[Inbox[Any]]:
     """Call a stream of the peer; leaving the block ends it.
+
+    Args:
+        link: To the peer.
+        download: What is called.
+        sent: Its arguments, and uploads among them, which end with the stream.
+        trace: The caller's span, if it has one.
 
     Raises:
         ApplicationError: one of those the method declares, also while iterating.
@@ -86,17 +90,22 @@ async def open_download(
         `Requests.cancel_grace` at most.
     """
     if not link.protocol.is_greeted:
-        yield await _whole(link, download, params)
+        yield await _whole(link, download, sent.params)
         return
     opened: list[PendingStream] = []
     inbox = Inbox[Any](download.reader(link), lambda size: link.requests.consume(opened[0], size))
+
+    def end(error: Exception | None) -> None:
+        inbox.end(download.error(error))
+        sent.leave()
+
     stream = link.requests.open_stream(
         download.name,
-        params,
+        sent.params,
         window=DEFAULT_WINDOW,
         on_items=lambda values, _cursor, _missed: inbox.push(values),
-        on_end=lambda error: inbox.end(download.error(error)),
-        uploads=uploads,
+        on_end=end,
+        uploads=sent.queues,
         traceparent=trace,
     )
     try:

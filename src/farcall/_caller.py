@@ -28,7 +28,7 @@ from farcall._failures import error_of
 from farcall._identity import Identity
 from farcall._intercept import Failure, Interceptor, Once, Open, intercepted, intercepted_scope
 from farcall._proxy import Caller, ClassProxy, Proxy
-from farcall._send_uploads import can_repeat, open_uploads
+from farcall._send_uploads import SentUploads, can_repeat, open_uploads
 from farcall._signals import OnLag, Subscription, failure_of
 from farcall._streams import Inbox
 from farcall._subscribe import Subscriber
@@ -116,8 +116,8 @@ class LinkCaller:
             bound = _bind(method, args, kwargs)
             if method.uploads:
                 once.is_done = not can_repeat(method, bound)
-                async with open_uploads(self._link, method, bound) as (params, queues):
-                    text = await self._ask(context, params, method, on_started, queues)
+                async with open_uploads(self._link, method, bound) as sent:
+                    text = await self._ask(context, sent.params, method, on_started, sent.queues)
                 return _decode(method.result, text, context.method)
             params = _write(method, bound)
             if method.spec.oneway:
@@ -151,7 +151,7 @@ class LinkCaller:
         download = Download(name, returns)
         return self._scoped(
             context,
-            lambda: open_download(self._link, download, params, (), context.trace),
+            lambda: open_download(self._link, download, SentUploads(params), context.trace),
             _inbox_failure,
         )
 

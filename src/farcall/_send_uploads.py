@@ -26,6 +26,18 @@ from farcall._protocol.uploads import OutgoingUpload
 from farcall.errors import EncodeError, ErrorCode, RpcError
 
 
+@attrs.frozen
+class SentUploads:
+    """What the call that takes uploads along needs of them."""
+
+    params: bytes | None
+    """The arguments of the call as JSON text."""
+    queues: Sequence[ItemQueue] = ()
+    """What waits until the call has left."""
+    leave: Callable[[], None] = lambda: None
+    """Leaves the iterables, because the call has ended; its block may well go on."""
+
+
 @attrs.frozen(eq=False)
 class Sending:
     """An upload that is under way."""
@@ -35,27 +47,31 @@ class Sending:
     queue: ItemQueue
     item: ItemCodec[Any]
     path: str
+    _scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
 
     async def run(self, source: AsyncIterable[Any], fail: Callable[[Exception], None]) -> None:
         """Send all values of `source` and its end, or tell `fail` what it raised.
 
         Cancelled, it leaves the upload open, whose call is about to end.
         """
+        with self._scope:
+            try:
+                await self._send_all(source)
+            except Exception as exc:  # noqa: BLE001 - it is raised where the call was made
+                self.queue.outbox.close()
+                end = UploadEnd(self.upload.id, _why(exc))
+                self.queue.end(lambda: end)
+                # That cancels the call, and a cancel overtakes; the handler is to know why first.
+                await self.queue.ended.wait()
+                fail(exc)
+
+    async def _send_all(self, source: AsyncIterable[Any]) -> None:
         count = 0
-        try:
-            async with _closing(aiter(source)) as values:
-                async for value in values:
-                    if not await self._put(value, count):
-                        return
-                    count += 1
-        except Exception as exc:  # noqa: BLE001 - it is raised where the call was made
-            self.queue.outbox.close()
-            end = UploadEnd(self.upload.id, _why(exc))
-            self.queue.end(lambda: end)
-            # That cancels the call, and a cancel overtakes; the handler is to know why first.
-            await self.queue.ended.wait()
-            fail(exc)
-            return
+        async with _closing(aiter(source)) as values:
+            async for value in values:
+                if not await self._put(value, count):
+                    return
+                count += 1
         self.queue.end(lambda: UploadEnd(self.upload.id))
 
     async def _put(self, value: Any, place: int) -> bool:
@@ -70,8 +86,9 @@ class Sending:
         problem = f"the item has {size} bytes; the peer takes {self.queue.room} in one message"
         return EncodeError(f"{problem} (its limit message) @ {self.path}[{place}]")
 
-    def forget(self) -> None:
-        """Drop what waits: the call has ended, and its uploads with it."""
+    def leave(self) -> None:
+        """Leave the iterable and drop what waits: the call has ended, and its uploads with it."""
+        self._scope.cancel()
         self.link.uploads.forget_outgoing(self.upload)
         self.link.protocol.uploads.end_outgoing(self.upload)
 
@@ -81,19 +98,47 @@ def can_repeat(method: Method, bound: Mapping[str, Any]) -> bool:
     return not any(isinstance(bound.get(name), AsyncIterator) for name in method.uploads)
 
 
+@attrs.define(eq=False)
+class Sources:
+    """The iterables of one call, each in a task, and what they raise."""
+
+    _nursery: trio.Nursery
+    sendings: Mapping[str, Sending]
+    """By the parameter that names each."""
+    _is_left: bool = attrs.field(default=False, init=False)
+    failure: Exception | None = attrs.field(default=None, init=False)
+    """What the first one raised that did."""
+
+    def begin(self, given: Mapping[str, AsyncIterable[Any]]) -> None:
+        """Begin to iterate."""
+        for name, sending in self.sendings.items():
+            self._nursery.start_soon(sending.run, given[name], self._fail)
+
+    def _fail(self, error: Exception) -> None:
+        self.failure = self.failure or error
+        if not self._is_left:
+            self._nursery.cancel_scope.cancel()
+
+    def leave(self) -> None:
+        """Leave the iterables: the call has ended.
+
+        What they raise now is raised behind its block, which may well go on.
+        """
+        self._is_left = True
+        for sending in self.sendings.values():
+            sending.leave()
+
+
 @asynccontextmanager
 async def open_uploads(
     link: Link, method: Method, bound: Mapping[str, Any]
-) -> AsyncIterator[tuple[bytes | None, Sequence[ItemQueue]]]:
+) -> AsyncIterator[SentUploads]:
     """Send the async iterables among the arguments of a call while a block makes it.
 
     Args:
         link: To the peer.
         method: What is called.
         bound: Its arguments by name.
-
-    Returns:
-        The params of the call as JSON text, and the queues that wait until it has left.
 
     Raises:
         EncodeError: an argument is no async iterable, or a value of one not of its type.
@@ -102,46 +147,40 @@ async def open_uploads(
     Cancellation:
         The iterables are left; async generators among them are closed.
     """
-    sources = {name: _checked(name, bound[name]) for name in method.uploads if name in bound}
+    given = {name: _checked(name, bound[name]) for name in method.uploads if name in bound}
     if not link.protocol.is_greeted:
-        arrays = {name: await _array(method, name, each) for name, each in sources.items()}
-        yield method.arguments.write({**bound, **arrays}), ()
+        arrays = {name: await _array(method, name, each) for name, each in given.items()}
+        yield SentUploads(method.arguments.write({**bound, **arrays}))
         return
-    sendings = {name: _open(link, method, name) for name in sources}
+    sendings = {name: _open(link, method, name) for name in given}
     names = {name: {"$stream": _name(each.upload)} for name, each in sendings.items()}
-    try:
-        params = method.arguments.write({**bound, **names})
-        async with _first_failure() as (nursery, fail):
-            for name, sending in sendings.items():
-                nursery.start_soon(sending.run, sources[name], fail)
-            yield params, [sending.queue for sending in sendings.values()]
-            nursery.cancel_scope.cancel()
-    finally:
-        for sending in sendings.values():
-            sending.forget()
+    async with _open_sources(sendings) as sources:
+        try:
+            params = method.arguments.write({**bound, **names})
+            sources.begin(given)
+            queues = [sending.queue for sending in sendings.values()]
+            yield SentUploads(params, queues, sources.leave)
+        finally:
+            sources.leave()
 
 
 @asynccontextmanager
-async def _first_failure() -> AsyncIterator[tuple[trio.Nursery, Callable[[Exception], None]]]:
-    """Give a nursery, and what cancels it with an error that counts more than its consequences.
+async def _open_sources(sendings: Mapping[str, Sending]) -> AsyncIterator[Sources]:
+    """Open what iterables run in, whose failure counts more than its consequences.
 
     The handler of a call whose upload fails is likely to fail as well; the caller gets the cause.
     """
-    failures: list[Exception] = []
+    sources: Sources | None = None
     try:
         async with open_owned_nursery() as nursery:
-
-            def fail(error: Exception) -> None:
-                failures.append(error)
-                nursery.cancel_scope.cancel()
-
-            yield nursery, fail
+            sources = Sources(nursery, sendings)
+            yield sources
     except Exception:
-        if failures:
-            raise failures[0] from None
+        if sources is not None and sources.failure is not None:
+            raise sources.failure from None
         raise
-    if failures:
-        raise failures[0]
+    if sources.failure is not None:
+        raise sources.failure
 
 
 def _open(link: Link, method: Method, name: str) -> Sending:
