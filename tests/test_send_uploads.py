@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 import trio
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import MockClock
 
-from farcall import EncodeError, Limits, service
+from farcall import EncodeError, Limits, RpcError, service, stream
 from farcall.testing import open_pair
-from tests.ends import raw_server
 
 T = TypeVar("T")
 
@@ -29,6 +28,19 @@ class Drain:
         async for _ in numbers:
             break
         return "enough"
+
+    async def refuse(self, numbers: AsyncIterable[int]) -> None:
+        await self.early(numbers)
+        raise RpcError(7, "no")
+
+    @stream
+    async def echo(self, numbers: AsyncIterable[int]) -> AsyncIterator[int]:
+        async for number in numbers:
+            yield number
+
+    @stream
+    async def first(self, numbers: AsyncIterable[int]) -> AsyncIterator[int]:
+        yield await anext(aiter(numbers))
 
 
 async def each(values: Iterable[T]) -> AsyncIterator[T]:
@@ -63,43 +75,59 @@ async def test_an_item_passes_whole_or_fails_in_the_caller(
     assert f"(its limit message) @ params.{kind}[11]" in str(refusals[0])
 
 
-# On the wire
+async def spoilt() -> AsyncIterator[int]:
+    """Be not able to clean up."""
+    try:
+        while True:
+            yield 1
+            await trio.sleep(1)
+    finally:
+        raise OSError("no space left")
 
 
-@service(name="")
-class Files:
-    """Takes what it is sent."""
+@pytest.mark.parametrize("kind", ["early", "refuse"])
+async def test_an_error_of_cleaning_up_is_raised(kind: str, autojump_clock: MockClock) -> None:
+    """As it is by local code, whatever became of the call."""
+    async with open_pair(Drain(), Drain) as (drain, connection):
+        with pytest.raises(OSError, match="no space left"):
+            await getattr(drain, kind)(spoilt())
 
-    async def write(self, lines: AsyncIterable[str]) -> int:
-        return len([line async for line in lines])
-
-
-async def lines() -> AsyncIterator[str]:
-    for number in range(100):
-        yield f"line {number}"
+        assert connection.statistics().calls_in == 0
+        assert await drain.early(each([1])) == "enough"
 
 
-async def test_no_item_leaves_before_its_request_and_none_beyond_the_credit() -> None:
-    """However long the request has to wait: the peer knows the name when the first item comes."""
-    async with raw_server() as (session, server), trio.open_nursery() as nursery:
-        server.stop_reading()
-        for _number in range(20):
-            await session.notify("fill", "x" * 10_000)
-        nursery.start_soon(session.proxy(Files).write, lines())
-        await wait_all_tasks_blocked()
-        server.go_on_reading()
-        await wait_all_tasks_blocked()
+async def test_an_error_of_cleaning_up_is_raised_in_place_of_a_cancellation(
+    autojump_clock: MockClock,
+) -> None:
+    """As by any ``finally``."""
+    async with open_pair(Drain(), Drain) as (drain, _):
+        with pytest.raises(OSError, match="no space left"), trio.move_on_after(5) as scope:
+            async with drain.echo(spoilt()):
+                await trio.sleep_forever()
 
-        request, *items = [each for each in messages(server.heard()) if each["method"] != "fill"]
-        assert request["method"] == "write"
-        assert request["params"] == {"lines": {"$stream": "u1"}}
-        assert {each["method"] for each in items} == {"rpc.items"}
-        assert {each["params"]["upload"] for each in items} == {"u1"}
-        assert sum(len(each["params"]["values"]) for each in items) == 32
-
-        await server.send_json({"jsonrpc": "2.0", "id": request["id"], "result": 7})
+    assert scope.cancel_called
 
 
-def messages(heard: list[Any]) -> list[Any]:
-    """Take bundles apart."""
-    return [each for frame in heard for each in (frame if isinstance(frame, list) else [frame])]
+async def test_an_error_of_cleaning_up_is_raised_behind_the_block(
+    autojump_clock: MockClock,
+) -> None:
+    """It does not disturb the block of a stream that has ended well."""
+    async with open_pair(Drain(), Drain) as (drain, _):
+        with pytest.raises(OSError, match="no space left"):
+            async with drain.first(spoilt()):
+                await trio.sleep(5)
+
+        assert trio.current_time() == 5
+
+
+async def test_an_error_of_cleaning_up_stands_beside_that_of_the_block(
+    autojump_clock: MockClock,
+) -> None:
+    """The traceback shows both."""
+    async with open_pair(Drain(), Drain) as (drain, _):
+        with pytest.raises(OSError, match="no space left") as caught:
+            async with drain.echo(spoilt()):
+                raise LookupError
+
+    assert isinstance(caught.value.__context__, LookupError)
+    assert not caught.value.__suppress_context__

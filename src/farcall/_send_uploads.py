@@ -61,9 +61,12 @@ class Sending:
                 self.queue.outbox.close()
                 end = UploadEnd(self.upload.id, _why(exc))
                 self.queue.end(lambda: end)
-                # That cancels the call, and a cancel overtakes; the handler is to know why first.
-                await self.queue.ended.wait()
-                fail(exc)
+                try:
+                    # `fail` cancels the call, and a cancel overtakes: the handler is to know why
+                    # first. Left already, this does not wait.
+                    await self.queue.ended.wait()
+                finally:
+                    fail(exc)
 
     async def _send_all(self, source: AsyncIterable[Any]) -> None:
         count = 0
@@ -108,6 +111,8 @@ class Sources:
     _is_left: bool = attrs.field(default=False, init=False)
     failure: Exception | None = attrs.field(default=None, init=False)
     """What the first one raised that did."""
+    has_ended_call: bool = attrs.field(default=False, init=False)
+    """Whether the call ended because of that, rather than before."""
 
     def begin(self, given: Mapping[str, AsyncIterable[Any]]) -> None:
         """Begin to iterate."""
@@ -117,6 +122,7 @@ class Sources:
     def _fail(self, error: Exception) -> None:
         self.failure = self.failure or error
         if not self._is_left:
+            self.has_ended_call = True
             self._nursery.cancel_scope.cancel()
 
     def leave(self) -> None:
@@ -175,10 +181,12 @@ async def _open_sources(sendings: Mapping[str, Sending]) -> AsyncIterator[Source
         async with open_owned_nursery() as nursery:
             sources = Sources(nursery, sendings)
             yield sources
-    except Exception:
-        if sources is not None and sources.failure is not None:
+    except (Exception, trio.Cancelled):
+        if sources is None or sources.failure is None:
+            raise
+        if sources.has_ended_call:
             raise sources.failure from None
-        raise
+        raise sources.failure  # noqa: B904 - the one beside the other, as after any ``finally``
     if sources.failure is not None:
         raise sources.failure
 
