@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from typing import TypeVar
+from decimal import Decimal
+from typing import Any, TypeVar
 
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock
 
 from farcall import EncodeError, Limits, RpcError, service, stream
+from farcall._client import Dialect
 from farcall.testing import open_pair
 
 T = TypeVar("T")
+
+
+@attrs.frozen
+class Trade:
+    symbol: str
+    prices: tuple[Decimal, ...] = ()
 
 
 @service
@@ -22,6 +31,13 @@ class Drain:
 
     async def texts(self, texts: AsyncIterable[str]) -> int:
         return sum([len(text) async for text in texts])
+
+    async def all_of(
+        self, trades: AsyncIterable[Trade], numbers: AsyncIterable[int], *, note: str = ""
+    ) -> str:
+        """Tell what has come."""
+        took = [trade async for trade in trades], [number async for number in numbers]
+        return f"{took} {note}"
 
     async def early(self, numbers: AsyncIterable[int]) -> str:
         """Take one."""
@@ -131,3 +147,44 @@ async def test_an_error_of_cleaning_up_stands_beside_that_of_the_block(
 
     assert isinstance(caught.value.__context__, LookupError)
     assert not caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("dialect", ["farcall", "plain"])
+async def test_uploads_stand_beside_other_arguments(
+    dialect: Dialect, autojump_clock: MockClock
+) -> None:
+    """A plain peer gets an array in the place of each."""
+    trades = [Trade("A", (Decimal("1.50"),)), Trade("B")]
+    async with open_pair(Drain(), Drain, dialect=dialect) as (drain, _):
+        assert await drain.all_of(each(trades), each([1, 2]), note="x") == f"{(trades, [1, 2])} x"
+        assert await drain.all_of(each(trades[:0]), each([1])) == "([], [1]) "
+
+
+async def test_a_wrong_item_for_a_plain_peer_is_named(autojump_clock: MockClock) -> None:
+    """As towards a farcall peer; nothing is sent."""
+    texts: list[Any] = ["x", 2]
+    async with open_pair(Drain(), Drain, dialect="plain") as (drain, _):
+        with pytest.raises(EncodeError, match=r"expected str, got int @ params\.texts\[1\]"):
+            await drain.texts(each(texts))
+
+
+async def test_an_upload_that_a_plain_peer_cannot_take_stops_in_time(
+    autojump_clock: MockClock,
+) -> None:
+    """Its iterable may have no end. Nothing of it is sent."""
+    given: list[int] = []
+
+    async def large() -> AsyncIterator[str]:
+        try:
+            while len(given) < 100:
+                given.append(1)
+                yield "x" * 2**20
+        finally:
+            given.append(0)
+
+    async with open_pair(Drain(), Drain, dialect="plain") as (drain, connection):
+        with pytest.raises(EncodeError, match=r"the limit message\) @ params\.texts"):
+            await drain.texts(large())
+
+        assert given == [1] * 16 + [0]
+        assert connection.statistics().frames_in == 0

@@ -12,7 +12,6 @@ from contextlib import aclosing, asynccontextmanager, nullcontext
 from typing import Any, TypeGuard
 
 import attrs
-import msgspec
 import trio
 
 from farcall._connection.item_queue import ItemQueue
@@ -154,15 +153,16 @@ async def open_uploads(
         The iterables are left; async generators among them are closed.
     """
     given = {name: _checked(name, bound[name]) for name in method.uploads if name in bound}
+    others = {name: value for name, value in bound.items() if name not in given}
     if not link.protocol.is_greeted:
-        arrays = {name: await _array(method, name, each) for name, each in given.items()}
-        yield SentUploads(method.arguments.write({**bound, **arrays}))
+        arrays = {name: await _array(link, method, name, each) for name, each in given.items()}
+        yield SentUploads(method.arguments.write(others, arrays))
         return
     sendings = {name: _open(link, method, name) for name in given}
-    names = {name: {"$stream": _name(each.upload)} for name, each in sendings.items()}
+    names = {name: b'{"$stream":%b}' % each.upload.id for name, each in sendings.items()}
     async with _open_sources(sendings) as sources:
         try:
-            params = method.arguments.write({**bound, **names})
+            params = method.arguments.write(others, names)
             sources.begin(given)
             queues = [sending.queue for sending in sendings.values()]
             yield SentUploads(params, queues, sources.leave)
@@ -205,11 +205,6 @@ def _open(link: Link, method: Method, name: str) -> Sending:
     return Sending(link, upload, queue, item, f"params.{name}")
 
 
-def _name(upload: OutgoingUpload) -> str:
-    name: str = msgspec.json.decode(upload.id)
-    return name
-
-
 def _checked(name: str, source: Any) -> AsyncIterable[Any]:
     if _is_iterable(source):
         return source
@@ -220,11 +215,22 @@ def _is_iterable(source: object) -> TypeGuard[AsyncIterable[Any]]:
     return isinstance(source, AsyncIterable)
 
 
-async def _array(method: Method, name: str, source: AsyncIterable[Any]) -> list[Any]:
-    codec = method.uploads[name]
+async def _array(link: Link, method: Method, name: str, source: AsyncIterable[Any]) -> bytes:
+    """Write all values as one array, which is to fit into one message with the call.
+
+    Raises:
+        EncodeError: one of them is not of its type, or they have got too large.
+    """
+    codec, limit = method.uploads[name], link.protocol.message_limit
+    text, count = bytearray(b"["), 0
     async with _closing(aiter(source)) as values:
-        texts = [codec.encode(value, at=f"params.{name}") async for value in values]
-    return [msgspec.json.decode(text) for text in texts]
+        async for value in values:
+            text += codec.encode(value, at=f"params.{name}[{count}]") + b","
+            count += 1
+            if len(text) > limit:
+                problem = f"{count} items have {len(text)} bytes; a peer without streams takes"
+                raise EncodeError(f"{problem} {limit} (the limit message) @ params.{name}")
+    return bytes(text.removesuffix(b",")) + b"]"
 
 
 def _closing(values: AsyncIterator[Any]) -> Any:

@@ -91,6 +91,16 @@ def test_wrong_call(
     assert str(caught.value) == error
 
 
+def test_some_may_be_text_already() -> None:
+    """It stands beside what is written now, as it is."""
+    assert BUY.write({"quantity": 2}, {"item": b"[1]", "dry": b"0"}) == (
+        b'{"quantity":2,"item":[1],"dry":0}'
+    )
+    assert SWAP.write({}, {"a": b"null"}) == b'{"a":null}'
+    with pytest.raises(EncodeError, match=r"^expected int, got str @ params\.quantity$"):
+        BUY.write({"quantity": "2"}, {"item": b"[1]"})
+
+
 def test_wrong_value() -> None:
     """An argument that is not of its type is an EncodeError with its path."""
     with pytest.raises(EncodeError, match=r"^expected int, got str @ params\.item\.id$"):

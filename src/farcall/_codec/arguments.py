@@ -8,6 +8,7 @@ from inspect import Parameter
 from typing import Any, Protocol
 
 import attrs
+import msgspec
 from msgspec import Raw
 
 from farcall._codec.codec import Codec, codec_of
@@ -21,6 +22,7 @@ from farcall._codec.text import decoded, encoded
 from farcall._contract.spec import Role
 
 _AT = "params"
+_NO_TEXTS: Mapping[str, bytes] = {}
 
 
 class Declared(Protocol):
@@ -109,9 +111,20 @@ class Arguments:
         """
         return self.write(self.bind(args, kwargs))
 
-    def write(self, bound: Mapping[str, Any]) -> bytes | None:
-        """Write arguments that `bind` gave; see `encode`."""
-        return encoded(self._writing, bound, _AT) if bound else None
+    def write(
+        self, bound: Mapping[str, Any], texts: Mapping[str, bytes] = _NO_TEXTS
+    ) -> bytes | None:
+        """Write arguments that `bind` gave; see `encode`.
+
+        Args:
+            bound: By name.
+            texts: Others, which are JSON text already.
+        """
+        if not texts:
+            return encoded(self._writing, bound, _AT) if bound else None
+        members = [encoded(self._writing_some, bound, _AT)[1:-1]] if bound else []
+        members += (b"%b:%b" % (msgspec.json.encode(name), text) for name, text in texts.items())
+        return b"{%b}" % b",".join(members)
 
     def decode(self, params: bytes | Raw | None) -> tuple[list[Any], dict[str, Any]]:
         """Read the arguments of a call, given by position or by name.
@@ -144,6 +157,13 @@ class Arguments:
     @cached_property
     def _writing(self) -> Passes[Any]:
         return Passes(lambda is_detailed: members_writer(self._table(is_detailed)))
+
+    @cached_property
+    def _writing_some(self) -> Passes[Any]:
+        some = [attrs.evolve(field, is_required=False) for field in self._fields]
+        return Passes(
+            lambda is_detailed: members_writer(attrs.evolve(self._table(is_detailed), fields=some))
+        )
 
     @cached_property
     def _reading(self) -> Passes[dict[str, Any]]:
