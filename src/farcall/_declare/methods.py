@@ -73,6 +73,7 @@ def endpoint_of(
         doc=reading.doc,
         stream=is_stream,
     )
+    _check_uploads(reading)
     if spec.oneway:
         _check_oneway(spec, reading.site)
     return Method(
@@ -168,6 +169,16 @@ def _error(cls: type[ApplicationError], site: Site, definitions: Definitions) ->
     except UnsupportedType as exc:
         raise _unsupported(exc, Rule.BAD_ERROR, site, f"raises= lists {cls.__name__}") from exc
     return cls.__name__
+
+
+def _check_uploads(reading: Reading) -> None:
+    for each in reading.parameters:
+        if each.is_upload and not (reading.is_async or reading.is_stream):
+            raise reading.site.error(
+                Rule.UPLOAD_TO_DEF,
+                f"the upload {each.name!r} has to be iterated over with async for",
+                "Make it an async def, or take a list",
+            )
 
 
 def _check_oneway(spec: MethodSpec, site: Site) -> None:
