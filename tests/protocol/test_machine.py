@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from itertools import accumulate, takewhile
+from itertools import accumulate, cycle, takewhile
 
 import attrs
 from hypothesis import settings
@@ -17,6 +17,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from farcall._protocol.binary import FEATURE, FEATURES
 from farcall._protocol.core import Protocol
 from farcall._protocol.credit import SendCredit, Window
 from farcall._protocol.events import (
@@ -32,6 +33,7 @@ from farcall._protocol.events import (
 )
 from farcall._protocol.messages import Error, Message, Request, join
 from farcall._protocol.state import IncomingCall, OutgoingCall, Stage
+from farcall._protocol.uploads import IncomingUpload
 from farcall.errors import ErrorCode
 from tests.protocol.pair import make_hello
 
@@ -70,6 +72,10 @@ class Side:
     """When those that have a deadline run out of time, by the clock of this side."""
     unwanted: set[IncomingCall] = attrs.field(factory=set[IncomingCall])
     """The calls that the other side has cancelled."""
+    reading: dict[IncomingCall, list[IncomingUpload]] = attrs.field(
+        factory=dict[IncomingCall, list[IncomingUpload]]
+    )
+    """The uploads of those."""
 
     def write(self, count: int, now: float) -> None:
         """Put up to `count` messages on the wire; what is out of time is withdrawn."""
@@ -97,7 +103,9 @@ class Side:
         self.stories.remove(story)
 
     def answer(self, call: IncomingCall, message: Message | None) -> None:
-        """Say the one answer of a call."""
+        """Say the one answer of a call, whose uploads end with it."""
+        for upload in self.reading.pop(call, ()):
+            self.protocol.uploads.end_incoming(upload)
         self.asked.remove(call)
         self.due.pop(call, None)
         self.unwanted.discard(call)
@@ -111,6 +119,7 @@ class Side:
 GREETINGS = ["over", "over", "over", "under way", "never"]
 TIMEOUTS = st.sampled_from([0.0004, 0.001, 0.0015, 0.25, 3.0])
 WINDOWS = st.builds(Window, st.integers(1, 5), st.integers(5, 25))
+STREAMS = ("rpc.subscribe", "Market.history")
 SIZES = st.lists(st.sampled_from([1, 2, 3, 5, 8, 30]), min_size=1, max_size=5)
 
 
@@ -125,23 +134,35 @@ class TwoPeers(RuleBasedStateMachine):
         greeting=st.sampled_from(GREETINGS),
         bundle=st.integers(1, 4),
         message=st.sampled_from([300, 9_000]),
+        features=st.sampled_from([(), FEATURES]),
         windows=st.lists(WINDOWS, min_size=1, max_size=3),
     )
-    def begin(self, greeting: str, bundle: int, message: int, windows: list[Window]) -> None:
+    def begin(
+        self,
+        greeting: str,
+        bundle: int,
+        message: int,
+        features: tuple[str, ...],
+        windows: list[Window],
+    ) -> None:
         """Connect, and have some streams under way from the beginning."""
-        self.open(greeting, bundle, message)
+        self.open(greeting, bundle, message, features)
         if greeting == "over":
-            for window in windows:
-                self.call(is_client=True, window=window)
+            for window, name in zip(windows, cycle(STREAMS), strict=False):
+                self.call(is_client=True, window=window, name=name)
             self.settle()
             for side, call in self.asked(Stage.OPEN):
                 side.say(side.protocol.start(call, b"{}"))
 
-    def open(self, greeting: str, bundle: int, message: int) -> None:
+    def open(
+        self, greeting: str, bundle: int, message: int, features: tuple[str, ...] = FEATURES
+    ) -> None:
         """Make a connection whose sides have greeted, are about to, or do not greet."""
         self.now = 1_000.0
-        self.client = Side(Protocol(make_hello(bundle=bundle), has_dialled=True))
-        self.server = Side(Protocol(make_hello(message=message), has_dialled=False))
+        self.client = Side(Protocol(make_hello(bundle=bundle, features=FEATURES), has_dialled=True))
+        self.server = Side(
+            Protocol(make_hello(message=message, features=features), has_dialled=False)
+        )
         self.sides = (self.client, self.server)
         self.greeting = greeting
         if greeting != "never":
@@ -166,12 +187,19 @@ class TwoPeers(RuleBasedStateMachine):
 
     # What callers do
 
-    @rule(is_client=st.booleans(), window=st.none() | WINDOWS, seconds=st.none() | TIMEOUTS)
-    def call(self, is_client: bool, window: Window | None, seconds: float | None = None) -> None:
+    @rule(
+        is_client=st.booleans(),
+        window=st.none() | WINDOWS,
+        name=st.sampled_from(STREAMS),
+        seconds=st.none() | TIMEOUTS,
+    )
+    def call(
+        self, is_client: bool, window: Window | None, name: str, seconds: float | None = None
+    ) -> None:
         side = self.client if is_client else self.server
         if not side.protocol.is_greeted:
             window = None
-        method = "add" if window is None else "rpc.subscribe"
+        method = "add" if window is None else name
         deadline = None if seconds is None else self.now + seconds
         call, request = side.protocol.request(method, b"[1]", window=window, deadline=deadline)
         side.stories.append(Story(call, request, window, request.deadline))
@@ -277,13 +305,17 @@ class TwoPeers(RuleBasedStateMachine):
         side.say(side.protocol.start(call, b"{}"))
 
     @precondition(lambda self: bool(self.asked(Stage.STARTED)))
-    @rule(sizes=SIZES | st.just([]))
-    def produce(self, sizes: list[int]) -> None:
+    @rule(sizes=SIZES | st.just([]), is_binary=st.booleans())
+    def produce(self, sizes: list[int], is_binary: bool) -> None:
         """Let each stream send as many of the values as its credit has room for."""
         for side, call in self.asked(Stage.STARTED):
             values = fitting(side.protocol.send_credit(call), sizes)
             if values or not sizes:
-                side.say(side.protocol.items(call, values, cursor="c"))
+                side.say(
+                    side.protocol.items(call, values, is_binary=True)
+                    if is_binary and side.protocol.has_feature(FEATURE)
+                    else side.protocol.items(call, values, cursor="c")
+                )
                 self.story_of(side, call).sent += values
 
     # What writers and the network do
@@ -318,8 +350,11 @@ class TwoPeers(RuleBasedStateMachine):
                 side.write(10, self.now)
                 while side.wire:
                     self.deliver_from(side)
-            while unread := self.unread():
-                self.consume_one(*unread[0])
+            self.consume_all()
+
+    def consume_all(self) -> None:
+        while unread := self.unread():
+            self.consume_one(*unread[0])
 
     @precondition(lambda self: len(self.stories()) > 6)
     @rule(greeting=st.sampled_from(GREETINGS))
@@ -330,6 +365,8 @@ class TwoPeers(RuleBasedStateMachine):
             lost = {each for each in side.protocol.cut() if each.stage is not Stage.ABANDONED}
             assert lost - {side.protocol.hello_call} == still_open
             assert len(side.protocol.outgoing) == len(side.protocol.incoming) == 0
+            assert not side.protocol.uploads.outgoing
+            assert not side.protocol.uploads.incoming
         for side in self.sides:  # what was under way comes to nobody
             assert [
                 event for each in side.wire for event in self.other(side).protocol.receive(each)
@@ -393,14 +430,8 @@ class TwoPeers(RuleBasedStateMachine):
     def no_stream_is_beyond_its_credit(self) -> None:
         """What is sent is granted, but for one large item that had the stream for itself."""
         for side, call in self.asked(Stage.STARTED):
-            credit, sent = side.protocol.send_credit(call), self.story_of(side, call).sent
-            before_last = sum(map(len, sent[:-1]))
-            assert credit.sent_items == call.seq == len(sent) <= credit.granted_items
-            assert credit.sent_bytes == sum(map(len, sent))
-            assert (
-                credit.sent_bytes <= credit.granted_bytes
-                or before_last + credit.window.size <= credit.granted_bytes
-            )
+            sent = self.story_of(side, call).sent
+            check_credit(side.protocol.send_credit(call), call.seq, sent)
 
     @invariant()
     def what_is_over_is_in_no_table(self) -> None:
@@ -425,6 +456,17 @@ class TwoPeers(RuleBasedStateMachine):
         """A stream whose values are all consumed has room for an item of any size."""
         if call.credit is not None and not self.story_of(side, call).is_done:
             assert call.credit.allows(10**9)
+
+
+def check_credit(credit: SendCredit, seq: int, sent: Sequence[bytes]) -> None:
+    """Check the laws of what a sender has sent."""
+    before_last = sum(map(len, sent[:-1]))
+    assert credit.sent_items == seq == len(sent) <= credit.granted_items
+    assert credit.sent_bytes == sum(map(len, sent))
+    assert (
+        credit.sent_bytes <= credit.granted_bytes
+        or before_last + credit.window.size <= credit.granted_bytes
+    )
 
 
 def fitting(credit: SendCredit, sizes: Sequence[int]) -> list[bytes]:
