@@ -7,6 +7,7 @@
 
 from tests.sweeps.calls import CALLS, LIMITED, PLAIN, THREADS
 from tests.sweeps.connections import CONNECTIONS, OVER_TCP
+from tests.sweeps.endings import ARRAYS, ENDINGS
 from tests.sweeps.flows import FLOWS
 from tests.sweeps.intercepted import INTERCEPTED
 from tests.sweeps.sweep import WAYS, Sweep
@@ -14,6 +15,8 @@ from tests.sweeps.sweep import WAYS, Sweep
 SWEEPS: tuple[Sweep, ...] = (
     *CALLS,
     *FLOWS,
+    *ENDINGS,
+    *ARRAYS,
     *PLAIN,
     *LIMITED,
     *INTERCEPTED,
@@ -23,8 +26,10 @@ SWEEPS: tuple[Sweep, ...] = (
 )
 
 __all__ = [
+    "ARRAYS",
     "CALLS",
     "CONNECTIONS",
+    "ENDINGS",
     "FLOWS",
     "INTERCEPTED",
     "LIMITED",

@@ -23,6 +23,8 @@ class Sweep:
     scenario: Callable[[Any], Awaitable[None]]
     open: Callable[[], AbstractAsyncContextManager[Any]]
     settle_seconds: float = 1
+    tolerate: tuple[type[Exception], ...] = ()
+    """What may come out of a scenario that is ended."""
     is_virtual: bool = True
     """Whether it runs in virtual time; sockets and threads do not."""
 
@@ -32,7 +34,12 @@ class Sweep:
     async def run(self, by: CancelledBy, seed: int = 0) -> SweepReport:
         """End it at each of its steps."""
         return await cancel_sweep(
-            self.open, self.scenario, by=by, seed=seed, settle_seconds=self.settle_seconds
+            self.open,
+            self.scenario,
+            by=by,
+            seed=seed,
+            tolerate=self.tolerate,
+            settle_seconds=self.settle_seconds,
         )
 
 
