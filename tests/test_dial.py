@@ -21,7 +21,7 @@ from farcall._dial import Dialler
 from farcall._websocket import Wire
 from farcall._websocket.line import dial_tls
 from tests.websocket.certificates import client_context, server_context
-from tests.websocket.sockets import REQUEST, Raw
+from tests.websocket.sockets import REQUEST, SMALL, Raw
 
 
 @service
@@ -155,7 +155,7 @@ class TestTls:
                 assert await session.call("Echo.say", "a") == "a"
 
             stream = await trio.open_tcp_stream("127.0.0.1", server.port)
-            line = await dial_tls(Wire(stream), client_context(), "127.0.0.1")
+            line = await dial_tls(Wire(stream, SMALL), client_context(), "127.0.0.1")
             request = REQUEST.replace(b"example.com", b"localhost\r\nOrigin: http://localhost")
             await line.stream.send_all(request)
             assert (await line.stream.receive_some()).startswith(b"HTTP/1.1 403 ")

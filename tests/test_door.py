@@ -21,7 +21,7 @@ from farcall._room import Room
 from farcall._transport import Endpoint
 from farcall._websocket import Wire
 from tests.ends import wait_until
-from tests.websocket.sockets import REQUEST, TEXT, Raw, frame, open_sockets
+from tests.websocket.sockets import REQUEST, SMALL, TEXT, Raw, frame, open_sockets
 
 UPGRADE = REQUEST.replace(b"example.com", b"localhost").replace(b"/chat?", b"/?")
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -161,7 +161,7 @@ async def test_a_peer_that_resets() -> None:
 async def test_a_peer_whose_address_is_gone() -> None:
     """It is nobody behind a proxy, and a connection without a local address is no Unix socket."""
     async with open_sockets() as (near, _):
-        wire = Wire(near)
+        wire = Wire(near, SMALL)
         wire.peer_ip = wire.local_ip = None
         entrance = Door(door().host, Limits(), Room(1, 1), proxies=TrustedProxies.of(["unix"]))
 

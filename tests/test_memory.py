@@ -9,16 +9,15 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from farcall import Limits
 from farcall._memory import MemoryTransport, memory_pair
 from farcall._transport import CloseReason, Endpoint, Transport
 from tests.transport_suite import Check, End, Recorder, check_transport, running
 
 
 @asynccontextmanager
-async def open_pair(
-    *, max_message: int | None = None
-) -> AsyncIterator[tuple[Transport, Transport]]:
-    yield memory_pair(max_message=max_message)
+async def open_pair(*, limits: Limits | None = None) -> AsyncIterator[tuple[Transport, Transport]]:
+    yield memory_pair(limits=limits or Limits())
 
 
 @check_transport
@@ -130,7 +129,9 @@ async def test_a_link_without_progress_is_aborted(autojump_clock: MockClock) -> 
         await left.send([b"1" * 20, b"2"])
 
     assert trio.current_time() == pytest.approx(10)
-    assert (await left.run(Recorder())).code == 1006
+    reason = await left.run(Recorder())
+    assert (reason.code, reason.remote) == (1013, False)
+    assert "(the limit stall_seconds)" in reason.reason
 
 
 async def test_slow_progress_is_progress(autojump_clock: MockClock) -> None:

@@ -14,6 +14,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from farcall import Limits
 from farcall._transport import CloseReason, Transport, too_big
 
 SMALL = 1000
@@ -24,7 +25,7 @@ class Maker(Protocol):
     """What opens a link: gives the end that dialled, and the other."""
 
     def __call__(
-        self, *, max_message: int | None = None
+        self, *, limits: Limits | None = None
     ) -> AbstractAsyncContextManager[tuple[Transport, Transport]]: ...
 
 
@@ -77,6 +78,10 @@ class End:
         self._reason = await self.transport.run(self.heard)
         self._ended.set()
 
+    @property
+    def has_ended(self) -> bool:
+        return self._ended.is_set()
+
     async def wait_ended(self) -> CloseReason:
         await self._ended.wait()
         assert self._reason is not None
@@ -98,9 +103,9 @@ async def running(*ends: End) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def open_ends(
-    maker: Maker, *, max_message: int | None = None, heard: Recorder | None = None
+    maker: Maker, *, limits: Limits | None = None, heard: Recorder | None = None
 ) -> AsyncIterator[tuple[End, End]]:
-    async with maker(max_message=max_message) as (dialling, accepting):
+    async with maker(limits=limits) as (dialling, accepting):
         ends = End(dialling), End(accepting, heard or Recorder())
         async with running(*ends):
             yield ends
@@ -308,7 +313,7 @@ async def a_cancelled_run_leaves_the_link(maker: Maker) -> None:
 async def large_enough_is_not_too_large(maker: Maker) -> None:
     """The limit is in bytes, and a message of just that size passes."""
     message = "ü" * (SMALL // 2)
-    async with open_ends(maker, max_message=SMALL) as (left, right):
+    async with open_ends(maker, limits=Limits(message=SMALL)) as (left, right):
         await left.transport.send([message.encode()])
 
         assert await right.heard.next_frame() == message
@@ -316,7 +321,7 @@ async def large_enough_is_not_too_large(maker: Maker) -> None:
 
 async def too_large_closes_1009(maker: Maker) -> None:
     """A message over the limit closes the link, and the limit is named."""
-    async with open_ends(maker, max_message=SMALL) as (left, right):
+    async with open_ends(maker, limits=Limits(message=SMALL)) as (left, right):
         await left.transport.send([b"x" * (SMALL + 1)])
 
         here, there = await left.wait_ended(), await right.wait_ended()
@@ -328,7 +333,7 @@ async def too_large_closes_1009(maker: Maker) -> None:
 
 async def characters_are_counted_in_bytes(maker: Maker) -> None:
     """A message that is over the limit in bytes alone is over the limit."""
-    async with open_ends(maker, max_message=SMALL) as (left, right):
+    async with open_ends(maker, limits=Limits(message=SMALL)) as (left, right):
         await left.transport.send([("ü" * (SMALL // 2 + 1)).encode()])
 
         assert (await right.wait_ended()).code == 1009

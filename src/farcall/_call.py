@@ -127,7 +127,7 @@ class Connection:
         return await self._link.ping()
 
     async def aclose(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
-        """Send what waits and close, 5 s each at most. Cancelled, hang up.
+        """Send what waits and close, `Limits.close_seconds` each at most. Cancelled, hang up.
 
         Called by a handler it ends that handler as well, like every task of the connection.
 

@@ -51,7 +51,7 @@ class Door:
 
     async def enter(self, stream: trio.SocketStream) -> None:
         """Serve one connection; nothing that it brings harms another one, or the server."""
-        wire = Wire(stream)
+        wire = Wire(stream, self.limits.of_transport_in_server())
         try:
             transport = await self._open(wire)
             if transport is not None:
@@ -122,7 +122,7 @@ class Door:
         endpoint = attrs.evolve(endpoint, principal=await self.admit(endpoint))
         self.room.enter()
         try:
-            return await upgrade.accept(line, endpoint, self.limits.messages_in_server())
+            return await upgrade.accept(line, endpoint)
         except BaseException:
             self.room.leave()
             raise

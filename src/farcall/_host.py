@@ -117,7 +117,9 @@ class Host:
 
     def _make_link(self, transport: Transport, endpoints: Endpoints) -> Link:
         limits = self._limits
-        told = PeerLimits(limits.messages_in_server().size, limits.calls, limits.subscriptions)
+        told = PeerLimits(
+            limits.of_transport_in_server().message, limits.calls, limits.subscriptions
+        )
         own = Hello(told, features=FEATURES, contracts=endpoints.contracts)
 
         def make_peer(link: Link) -> Peer:

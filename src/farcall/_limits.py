@@ -25,17 +25,21 @@ def _count(default: int) -> Any:
     return attrs.field(default=default, validator=and_(instance_of(int), gt(0)))
 
 
-def _seconds(default: float) -> Any:
+def _positive(default: float) -> Any:
     return attrs.field(default=default, validator=gt(0))
 
 
-@attrs.frozen
-class MessageLimits:
-    """How much of a message a peer may have us keep, and for how long."""
+@attrs.frozen(kw_only=True)
+class TransportLimits:
+    """What a transport enforces; each is the field of `Limits` that has its name."""
 
-    size: int
+    message: int
     fragments: int
     incomplete_seconds: float
+    ping_burst: int
+    pings_per_second: float
+    stall_seconds: float
+    close_seconds: float
 
 
 @attrs.frozen(kw_only=True)
@@ -61,11 +65,18 @@ class Limits:
     """Frames in one message; each of an endless row of empty ones costs time. Over it the
     connection is closed with 1008."""
 
-    incomplete_seconds: float = _seconds(60.0)
+    incomplete_seconds: float = _positive(60.0)
     """From the first byte of a message to its last; a slow line has 1 MiB through in that. Over it
     the connection is closed with 1008."""
 
-    handshake_seconds: float = _seconds(10.0)
+    ping_burst: int = _count(60)
+    """Pings of the peer that are answered without a pause, each with a frame of ours; a heartbeat
+    sends one in some seconds. Over it the connection is closed with 1008."""
+
+    pings_per_second: float = _positive(10.0)
+    """Pings that may follow upon such a burst; over it as with `ping_burst`."""
+
+    handshake_seconds: float = _positive(10.0)
     """In a server from the connection to the end of its handshake, with TLS and whatever decides
     who may come in; a peer that needs longer holds a descriptor for nothing, and is hung up on. In
     a client for name, connection, TLS and handshake; over it `ConnectFailed` is raised."""
@@ -117,6 +128,15 @@ class Limits:
     """Bytes of them, of the answers to unfinished batches as well; over it as with
     `queued_messages`, but that one message may be larger than what was left."""
 
+    stall_seconds: float = _positive(10.0)
+    """For which a peer may take no byte at all while something is sent to it; a slow one takes
+    some. Over it the link is dead, with 1013 for this side: in the middle of a frame there is no
+    goodbye."""
+
+    close_seconds: float = _positive(5.0)
+    """For the peer's answer to a Close frame, or for ours to leave, and before it for what waits
+    to be sent; longer than any round trip. Over it the connection is hung up on."""
+
     process_bytes: int = _count(1024 * MIB)
     """Bytes that all connections have waiting: send queues, results that wait for room there,
     buffers of subscriptions, incomplete messages. Over it the connection that holds most is closed
@@ -130,17 +150,24 @@ class Limits:
     """Logins at work at the same time in a process, one of each connection: a good hash of a
     password takes 16 MiB and a core. Over it logins wait for each other."""
 
-    def messages_in_server(self) -> MessageLimits:
-        """Give what a server lets a peer send."""
-        return self._messages(MAX_MESSAGE_IN_SERVER)
+    def of_transport_in_server(self) -> TransportLimits:
+        """Give what the transports of a server enforce."""
+        return self._of_transport(MAX_MESSAGE_IN_SERVER)
 
-    def messages_in_client(self) -> MessageLimits:
-        """Give what a client lets its server send."""
-        return self._messages(MAX_MESSAGE_IN_CLIENT)
+    def of_transport_in_client(self) -> TransportLimits:
+        """Give what the transport of a client enforces."""
+        return self._of_transport(MAX_MESSAGE_IN_CLIENT)
 
-    def _messages(self, default: int) -> MessageLimits:
-        size = default if self.message is None else self.message
-        return MessageLimits(size, self.fragments, self.incomplete_seconds)
+    def _of_transport(self, message: int) -> TransportLimits:
+        return TransportLimits(
+            message=message if self.message is None else self.message,
+            fragments=self.fragments,
+            incomplete_seconds=self.incomplete_seconds,
+            ping_burst=self.ping_burst,
+            pings_per_second=self.pings_per_second,
+            stall_seconds=self.stall_seconds,
+            close_seconds=self.close_seconds,
+        )
 
 
 DEFAULT_LIMITS: Final = Limits()

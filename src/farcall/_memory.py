@@ -16,18 +16,19 @@ import attrs
 import trio
 
 from farcall._access import Principal
-from farcall._limits import MAX_MESSAGE_IN_CLIENT, MAX_MESSAGE_IN_SERVER
+from farcall._limits import DEFAULT_LIMITS, Limits, TransportLimits
 from farcall._transport import (
     ABORTED,
-    CLOSE_SECONDS,
     HUNG_UP,
-    STALL_SECONDS,
-    STALLED,
     CloseReason,
     Endpoint,
     Receiver,
+    log_unanswered,
     logger,
+    ping_bucket,
+    stalled,
     too_big,
+    too_many_pings,
 )
 from farcall.errors import CloseCode
 
@@ -43,7 +44,7 @@ def memory_pair(
     query: str = "",
     headers: Mapping[str, str] | None = None,
     principal: Principal | None = None,
-    max_message: int | None = None,
+    limits: Limits = DEFAULT_LIMITS,
     window: int = DEFAULT_WINDOW,
 ) -> tuple[MemoryTransport, MemoryTransport]:
     """Make both ends of a link, the one that dialled first.
@@ -53,16 +54,16 @@ def memory_pair(
         query: Behind it.
         headers: That the first end sent, names in lower case.
         principal: Whom the second end takes the first one for.
-        max_message: Bytes in a message that either end takes; by default what a client and what
-            a server take over WebSocket.
+        limits: What either end lets the other one cost, as a client and a server do over
+            WebSocket. There are no fragments, and no incomplete messages.
         window: Bytes that lie in one direction before a sender waits.
     """
     there, back = _Pipe(window), _Pipe(window)
     dialled = Endpoint(local="memory", peer="memory", path=path, query=query)
     accepted = attrs.evolve(dialled, headers=headers or {}, principal=principal)
     return (
-        MemoryTransport(dialled, back, there, max_message or MAX_MESSAGE_IN_CLIENT),
-        MemoryTransport(accepted, there, back, max_message or MAX_MESSAGE_IN_SERVER),
+        MemoryTransport(dialled, back, there, limits.of_transport_in_client()),
+        MemoryTransport(accepted, there, back, limits.of_transport_in_server()),
     )
 
 
@@ -157,13 +158,14 @@ class MemoryTransport:
     """
 
     def __init__(
-        self, endpoint: Endpoint, inbound: _Pipe, outbound: _Pipe, max_message: int
+        self, endpoint: Endpoint, inbound: _Pipe, outbound: _Pipe, limits: TransportLimits
     ) -> None:
         self._endpoint = endpoint
         self._inbound = inbound
         self._outbound = outbound
-        self._max_message = max_message
+        self._limits = limits
         self._received_at = trio.current_time()
+        self._ping_tokens = ping_bucket(limits, self._received_at)
         self._link = trio.CancelScope()
         self._ended = False
         self._idle = trio.Event()
@@ -208,8 +210,10 @@ class MemoryTransport:
         if self._reason is None:
             self._say_goodbye(CloseReason(code, reason, remote=False))
             try:
-                with trio.move_on_after(CLOSE_SECONDS):
+                with trio.move_on_after(self._limits.close_seconds) as patience:
                     await self._idle.wait()
+                if patience.cancelled_caught:
+                    log_unanswered(self._endpoint.peer, self._limits.close_seconds)
             finally:
                 self._hang_up(ABORTED)
         await trio.lowlevel.checkpoint()
@@ -254,10 +258,10 @@ class MemoryTransport:
 
     async def _wait_writable(self) -> None:
         while self._reason is None and not self._outbound.has_room():
-            with trio.move_on_after(STALL_SECONDS) as patience:
+            with trio.move_on_after(self._limits.stall_seconds) as patience:
                 await self._outbound.wait_taken()
             if patience.cancelled_caught:
-                self._hang_up(STALLED)
+                self._hang_up(stalled(self._limits.stall_seconds))
         if self._reason is not None:
             raise trio.BrokenResourceError(str(self._reason))
 
@@ -284,8 +288,8 @@ class MemoryTransport:
                 assert_never(item)
 
     def _handle_frame(self, frame: _Frame, receiver: Receiver) -> None:
-        if len(frame.data) > self._max_message:
-            self._refuse(CloseCode.TOO_BIG, too_big(self._max_message))
+        if len(frame.data) > self._limits.message:
+            self._refuse(CloseCode.TOO_BIG, too_big(self._limits.message))
         elif frame.is_text:
             self._handle_text(frame.data, receiver)
         else:
@@ -307,6 +311,9 @@ class MemoryTransport:
             self._refuse(CloseCode.INTERNAL, "internal error")
 
     async def _answer_ping(self, payload: bytes) -> None:
+        if not self._ping_tokens.take(self._received_at):
+            self._refuse(CloseCode.POLICY, too_many_pings(self._limits))
+            return
         with suppress(trio.BrokenResourceError):  # `run` is about to say so
             await self._send([_Pong(payload)])
 

@@ -13,13 +13,12 @@ from typing import Final, Protocol
 import attrs
 
 from farcall._access import Principal
+from farcall._limits import TransportLimits
+from farcall._rate import TokenBucket
+from farcall.errors import CloseCode
 
 logger: Final = logging.getLogger("farcall.transport")
 
-CLOSE_SECONDS: Final = 5.0
-"""How long a peer may take to answer a Close frame; half of what ``websockets`` allows."""
-STALL_SECONDS: Final = 10.0
-"""How long a peer may take no byte at all before the link counts as dead."""
 ABNORMAL_CLOSURE: Final = 1006
 """RFC 6455, section 7.1.5: the code of a link that ended without a Close frame; never sent."""
 
@@ -41,8 +40,32 @@ class CloseReason:
 
 
 HUNG_UP: Final = CloseReason(ABNORMAL_CLOSURE, "the link ended without a Close frame")
-STALLED: Final = CloseReason(ABNORMAL_CLOSURE, f"no byte was taken for {STALL_SECONDS:g} s")
 ABORTED: Final = CloseReason(ABNORMAL_CLOSURE, "hung up without a Close frame", remote=False)
+
+
+def stalled(seconds: float) -> CloseReason:
+    """Say why a link to a peer that takes no bytes was hung up.
+
+    The peer is not told: a frame has begun, and nothing but its rest may follow.
+    """
+    problem = f"no byte was taken for {seconds:g} s (the limit stall_seconds)"
+    return CloseReason(CloseCode.SLOW_CONSUMER, problem, remote=False)
+
+
+def log_unanswered(peer: str, seconds: float) -> None:
+    """Tell the log of a peer that was hung up on without its answer to our Close frame."""
+    logger.debug("%s: no answer to a Close in %g s (the limit close_seconds)", peer, seconds)
+
+
+def ping_bucket(limits: TransportLimits, now: float) -> TokenBucket:
+    """Make the bucket from which each ping of the peer takes a token."""
+    return TokenBucket(limits.pings_per_second, limits.ping_burst, now)
+
+
+def too_many_pings(limits: TransportLimits) -> str:
+    """Say in a Close frame what pings were too many."""
+    most = f"{limits.ping_burst} pings at once, or {limits.pings_per_second:g} a second"
+    return f"more than {most} (the limits ping_burst and pings_per_second)"
 
 
 def too_big(limit: int) -> str:
@@ -108,8 +131,8 @@ class Transport(Protocol):
         sends all of them, whatever is cancelled: the link is never left in the middle of a frame.
 
         Raises:
-            trio.BrokenResourceError: the link has ended, or took no byte for 10 s (it is aborted
-                then); what was given counts as sent.
+            trio.BrokenResourceError: the link has ended, or took no byte for `Limits.stall_seconds`
+                (it is aborted then); what was given counts as sent.
         """
         ...
 
@@ -118,7 +141,9 @@ class Transport(Protocol):
         ...
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
-        """Say goodbye with a Close frame and wait for the peer's, 5 s at most; then hang up.
+        """Say goodbye with a Close frame and wait for the peer's, then hang up.
+
+        It takes `Limits.close_seconds` at most.
 
         A second call, by anybody, returns at once. Cancelled, it hangs up without waiting.
         """

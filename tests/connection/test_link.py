@@ -101,7 +101,7 @@ class SlowLine(MemoryTransport):
 async def test_a_large_message_on_a_slow_line_is_no_silence(autojump_clock: MockClock) -> None:
     """The peer hears it out, and answers the ping that had to wait behind it."""
     dialled, accepted = memory_pair()
-    slow = SlowLine(dialled.endpoint, dialled._inbound, dialled._outbound, 2**20)
+    slow = SlowLine(dialled.endpoint, dialled._inbound, dialled._outbound, dialled._limits)
     protocol = Protocol(Hello(Limits(2**20)), has_dialled=True)
     link = Link(slow, protocol, make_handler, heartbeat=Heartbeat(jitter=0.0))
     heard = Recorder()

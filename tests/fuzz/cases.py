@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 import attrs
 
 from tests.fuzz import said
+from tests.fuzz.sent import PINGS
 from tests.fuzz.spoil import in_pieces, spoil_bytes, spoil_json
 from tests.websocket.sockets import (
     BINARY,
@@ -147,6 +148,13 @@ def _wrong_frame(random: Random, right: bytes) -> bytes:
     )
 
 
+def _pings(random: Random) -> _Said:
+    """Send about as many pings as a server answers at once, and say goodbye."""
+    count = PINGS + random.choice((-1, 0, 1, 2, 100))
+    pings = (frame(PING, random.randbytes(random.choice((0, 1, 125)))) for _ in range(count))
+    return said.UPGRADE + b"".join(pings) + close_frame(1000, "bye"), count <= PINGS
+
+
 def _plain(random: Random) -> _Said:
     return _conversation(random, random.sample(said.PLAIN, random.randint(1, 5)))
 
@@ -194,6 +202,7 @@ _KINDS: Final[Mapping[str, Callable[[Random], _Said]]] = {
     "tls": _tls,
     "http": _http,
     "frames": _frames,
+    "pings": _pings,
     "plain": _plain,
     "greeted": _greeted,
 }

@@ -22,6 +22,9 @@ from tests.fuzz.target import Target, authenticate
 from tests.websocket.certificates import client_context, server_context
 from tests.websocket.sockets import TEXT, Raw, frame
 
+SLOWLY = 0.001
+"""Pings a second: none comes back during a case, so that it is known how many are answered."""
+
 QUESTION = b'{"jsonrpc":"2.0","id":1,"method":"fuzz.add","params":[1,2]}'
 ANSWER = b'{"jsonrpc":"2.0","id":1,"result":3}'
 
@@ -105,7 +108,8 @@ async def open_ground() -> AsyncIterator[Ground]:
     """Serve; whatever is logged as an error is a finding."""
     with _collected_errors() as errors:
         async with trio.open_nursery() as nursery:
-            serve = partial(farcall.serve, authenticate=authenticate)
+            limits = farcall.Limits(pings_per_second=SLOWLY)
+            serve = partial(farcall.serve, authenticate=authenticate, limits=limits)
             server: farcall.Server = await nursery.start(serve, Target(), 0)
             secure: farcall.Server = await nursery.start(
                 partial(serve, ssl_context=server_context()), Target(), 0

@@ -106,7 +106,7 @@ class Judge:
         pings = self._sent.pings
         if pongs != pings[: len(pongs)]:
             raise Broken(f"pongs {pongs} to {pings}")
-        if code in self._sent.codes and len(pongs) < len(pings) and code != POLICY:
+        if code in self._sent.codes and len(pongs) < len(pings):
             raise Broken(f"{len(pongs)} pongs to {len(pings)} pings")
 
     def _codes(self) -> set[int]:
@@ -125,10 +125,6 @@ class Judge:
     @cached_property
     def _dialogue(self) -> Dialogue:
         return Dialogue(self._sent.messages, is_right=self.script.is_right)
-
-
-POLICY: Final = 1008
-"""Of a peer that sends too many pings, some are not answered any more."""
 
 
 def _is_welcome(head: bytes) -> bool:

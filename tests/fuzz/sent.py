@@ -16,6 +16,7 @@ from tests.websocket.sockets import BINARY, CLOSE, CONTINUATION, PING, PONG, TEX
 
 MESSAGE: Final = 2**20
 FRAGMENTS: Final = 1024
+PINGS: Final = 60
 """The limits of a server, which are not the RFC's."""
 
 KNOWN: Final = {TEXT, BINARY, CLOSE, CONTINUATION, PING, PONG}
@@ -33,6 +34,7 @@ class Sent:
 
     messages: list[bytes] = attrs.field(factory=list[bytes])
     pings: list[bytes] = attrs.field(factory=list[bytes])
+    """Those that are to be answered."""
     codes: Set[int] = frozenset[int]()
     """The codes of the Close frame that is due, any of them; 0 stands for one without a code."""
     is_torn: bool = False
@@ -111,11 +113,17 @@ class _Reader:
     def _whole(self, first: int, payload: bytes) -> None:
         opcode = first & 0xF
         if opcode == PING:
-            self._sent.pings.append(payload)
+            self._ping(payload)
         elif opcode == CLOSE:
             self._sent.codes = _answers_to_close(payload)
         elif opcode != PONG:
             self._piece(opcode, payload, is_final=bool(first & 0x80))
+
+    def _ping(self, payload: bytes) -> None:
+        if len(self._sent.pings) == PINGS:
+            self._sent.codes = frozenset({POLICY})
+        else:
+            self._sent.pings.append(payload)
 
     def _piece(self, opcode: int, payload: bytes, *, is_final: bool) -> None:
         self._opcode = opcode if self._opcode is None else self._opcode

@@ -106,6 +106,7 @@ def check(
         (OPENED, []),
         (OPENED + told(ANSWER), [QUESTION]),
         (OPENED + frame(PONG, b"?", masked=False), [frame(PING, b"?")]),
+        (OPENED + frame(PONG, masked=False) * 60 + closed(1008), [frame(PING)] * 61),
         (OPENED + closed(1002), [frame(3)]),
         (OPENED + closed(1007), [frame(TEXT, b"\xff")]),
         (OPENED + closed(1009), [frame(TEXT, bytes(2**20 + 1))]),
@@ -145,6 +146,11 @@ HTTP = b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: "
         (OPENED + closed(1007), [frame(3)]),
         (OPENED + closed(1002), [frame(PING, b"?"), frame(3)]),
         (OPENED + frame(PONG, b"!", masked=False), [frame(PING, b"?")]),
+        (OPENED + closed(1000), [frame(PING), close_frame(1000)]),
+        (OPENED + frame(PONG, masked=False) * 61, [frame(PING)] * 61),
+        (OPENED + frame(PONG, masked=False) * 60, [frame(PING)] * 61),
+        (OPENED + frame(PONG, masked=False) * 59 + closed(1008), [frame(PING)] * 61),
+        (OPENED + frame(PONG, masked=False) * 60 + closed(1008), [frame(PING)] * 60),
         # Messages
         (OPENED + told(ANSWER), []),
         (OPENED + told(ANSWER) * 2, [QUESTION]),
@@ -238,6 +244,7 @@ def test_items_are_counted(texts: list[bytes], is_right: bool) -> None:
         ([frame(TEXT, b"\xc3", fin=False), frame(CONTINUATION, b"x")], 1007),
         ([frame(TEXT, b"\xc3")], 1007),
         ([frame(TEXT, fin=False), *[frame(CONTINUATION, fin=False)] * 1024], 1008),
+        ([frame(PING)] * 61, 1008),
     ],
 )
 def test_a_second_reading_of_frames(frames: list[bytes], code: int) -> None:

@@ -11,7 +11,7 @@ from hashlib import sha1
 import trio
 
 from farcall._http import read_request
-from farcall._limits import Limits, MessageLimits
+from farcall._limits import Limits, TransportLimits
 from farcall._transport import Endpoint, Transport
 from farcall._websocket import Line, Upgrade, WebSocketTransport, Wire, connect_websocket
 
@@ -25,7 +25,7 @@ REQUEST = (
     b"\r\n"
 )
 
-SMALL = Limits(message=1000).messages_in_client()
+SMALL = Limits(message=1000).of_transport_in_client()
 
 TEXT, BINARY, CLOSE, PING, PONG, CONTINUATION = 1, 2, 8, 9, 10, 0
 
@@ -47,12 +47,12 @@ def close_frame(code: int, reason: str = "", *, masked: bool = True) -> bytes:
     return frame(CLOSE, struct.pack("!H", code) + reason.encode(), masked=masked)
 
 
-async def accept(stream: trio.SocketStream, limits: MessageLimits = SMALL) -> WebSocketTransport:
+async def accept(stream: trio.SocketStream, limits: TransportLimits = SMALL) -> WebSocketTransport:
     """Open a WebSocket to whoever asks."""
-    wire = Wire(stream)
+    wire = Wire(stream, limits)
     request = await read_request(wire, Limits())
     endpoint = Endpoint(wire.local, wire.peer, request.path, request.query, request.headers)
-    return await Upgrade.of(request).accept(Line.plain(wire), endpoint, limits)
+    return await Upgrade.of(request).accept(Line.plain(wire), endpoint)
 
 
 @asynccontextmanager
@@ -68,19 +68,19 @@ async def open_sockets() -> AsyncIterator[tuple[trio.SocketStream, trio.SocketSt
 
 @asynccontextmanager
 async def open_pair(
-    *, max_message: int | None = None, target: str = "/"
+    *, limits: Limits | None = None, target: str = "/"
 ) -> AsyncIterator[tuple[Transport, Transport]]:
     """Open a WebSocket between two transports."""
-    limits = Limits(message=max_message).messages_in_server()
+    each = (limits or Limits()).of_transport_in_server()
     async with open_sockets() as (near, far):
         accepted: list[WebSocketTransport] = []
 
         async def accept_one() -> None:
-            accepted.append(await accept(far, limits))
+            accepted.append(await accept(far, each))
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(accept_one)
-            client = await connect_websocket(near, "localhost", target, limits=limits)
+            client = await connect_websocket(near, "localhost", target, limits=each)
         (server,) = accepted
         yield client, server
 
@@ -126,7 +126,7 @@ class Raw:
 
 @asynccontextmanager
 async def open_raw_client(
-    limits: MessageLimits = SMALL, *, early: Sequence[bytes] = ()
+    limits: TransportLimits = SMALL, *, early: Sequence[bytes] = ()
 ) -> AsyncIterator[tuple[Raw, WebSocketTransport]]:
     """Open a WebSocket between a client that speaks in bytes and a server's transport."""
     async with open_sockets() as (near, far):
@@ -139,7 +139,7 @@ async def open_raw_client(
 
 @asynccontextmanager
 async def open_raw_server(
-    limits: MessageLimits = SMALL, *, early: Sequence[bytes] = ()
+    limits: TransportLimits = SMALL, *, early: Sequence[bytes] = ()
 ) -> AsyncIterator[tuple[Raw, WebSocketTransport]]:
     """Open a WebSocket between a server that speaks in bytes and a client's transport."""
     async with open_sockets() as (near, far):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from wsproto.events import BytesMessage, TextMessage
 
-from farcall._limits import MessageLimits
+from farcall._limits import Limits
 from farcall._websocket.assembly import Assembly, Refused
 from farcall.errors import CloseCode
 
 
 @pytest.fixture
 def assembly() -> Assembly:
-    return Assembly(MessageLimits(10, 5, 60))
+    return Assembly(Limits(message=10, fragments=5).of_transport_in_server())
 
 
 def test_whole_messages(assembly: Assembly) -> None:
@@ -84,7 +84,7 @@ def test_fragments_are_counted_for_each_message(assembly: Assembly) -> None:
 
 def test_pieces_of_one_frame_are_no_fragments() -> None:
     """A frame that arrives slowly is one frame."""
-    assembly = Assembly(MessageLimits(10_000, 5, 60))
+    assembly = Assembly(Limits(message=10_000, fragments=5).of_transport_in_server())
     for _ in range(10):
         assembly.add(TextMessage("x", frame_finished=False, message_finished=False))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 
+import attrs
 import pytest
 import trio
 import wsproto
@@ -13,7 +14,7 @@ from trio.testing import wait_all_tasks_blocked
 from trio_websocket import WebSocketConnection
 from wsproto.connection import ConnectionState
 
-from farcall._limits import MessageLimits
+from farcall._limits import TransportLimits
 from farcall._transport import CloseReason
 from farcall._websocket import WebSocketTransport
 from farcall._websocket.wire import Wire
@@ -34,7 +35,7 @@ from tests.websocket.sockets import (
 )
 
 
-async def fate_of(limits: MessageLimits, *frames: bytes) -> tuple[CloseReason, bytes]:
+async def fate_of(limits: TransportLimits, *frames: bytes) -> tuple[CloseReason, bytes]:
     """Send `frames` to a server; tell how its link ended, and what it sent until then."""
     async with open_raw_client(limits) as (raw, server):
         end = End(server)
@@ -167,7 +168,9 @@ async def test_a_frame_is_refused_before_it_is_there() -> None:
 
 async def test_an_incomplete_message() -> None:
     """A message whose end does not come closes 1008, without anything more from the peer."""
-    reason, answer = await fate_of(MessageLimits(1000, 1024, 0.01), frame(TEXT, b"x", fin=False))
+    reason, answer = await fate_of(
+        attrs.evolve(SMALL, incomplete_seconds=0.01), frame(TEXT, b"x", fin=False)
+    )
 
     expected = "a message was incomplete for 0.01 s (the limit incomplete_seconds)"
     assert reason == CloseReason(1008, expected, remote=False)
@@ -176,7 +179,7 @@ async def test_an_incomplete_message() -> None:
 
 async def test_dripping_does_not_help() -> None:
     """The time of a message runs from its first piece, whatever comes behind."""
-    async with open_raw_client(MessageLimits(1000, 1024, 0.02)) as (raw, server):
+    async with open_raw_client(attrs.evolve(SMALL, incomplete_seconds=0.02)) as (raw, server):
         end = End(server)
         async with running(end), trio.open_nursery() as nursery:
 
@@ -196,7 +199,7 @@ async def test_dripping_does_not_help() -> None:
 
 async def test_a_complete_message_has_time() -> None:
     """When a message is complete its time no longer runs."""
-    async with open_raw_client(MessageLimits(1000, 1024, 0.01)) as (raw, server):
+    async with open_raw_client(attrs.evolve(SMALL, incomplete_seconds=0.01)) as (raw, server):
         end = End(server)
         async with running(end):
             await raw.send(frame(TEXT, b"1", fin=False), frame(CONTINUATION, b"2"))
@@ -233,11 +236,9 @@ async def test_a_pong_that_cannot_leave() -> None:
         assert await heard.next_frame() == "behind"
 
 
-async def test_a_goodbye_that_cannot_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_goodbye_that_cannot_leave() -> None:
     """A link that is to be closed for a fault, but takes no byte, is hung up all the same."""
-    monkeypatch.setattr("farcall._websocket.connection.CLOSE_SECONDS", 0.01)
-    monkeypatch.setattr("farcall._websocket.wire.CLOSE_SECONDS", 0.01)
-    async with open_raw_client() as (raw, server):
+    async with open_raw_client(attrs.evolve(SMALL, close_seconds=0.01)) as (raw, server):
         end = End(server)
         async with running(end), trio.open_nursery() as nursery:
             nursery.start_soon(send_quietly, server, b"x" * 16_000_000)

@@ -23,30 +23,30 @@ from farcall._websocket import (
 from farcall.errors import ConnectFailed
 from tests.transport_suite import Check, Recorder, check_transport
 from tests.websocket.certificates import client_context, server_context
-from tests.websocket.sockets import Raw, open_sockets
+from tests.websocket.sockets import SMALL, Raw, open_sockets
 
 
 @asynccontextmanager
 async def open_secure_pair(
-    *, max_message: int | None = None
+    *, limits: Limits | None = None
 ) -> AsyncIterator[tuple[Transport, Transport]]:
     """Open a WebSocket over TLS between two transports."""
-    limits = Limits(message=max_message).messages_in_server()
+    each = (limits or Limits()).of_transport_in_server()
     async with open_sockets() as (near, far):
         accepted: list[WebSocketTransport] = []
 
         async def accept() -> None:
-            secure = await accept_tls(Wire(far), server_context())
+            secure = await accept_tls(Wire(far, each), server_context())
             request = await read_request(secure.stream, Limits())
             endpoint = Endpoint(secure.wire.local, secure.wire.peer)
-            accepted.append(await Upgrade.of(request).accept(secure, endpoint, limits))
+            accepted.append(await Upgrade.of(request).accept(secure, endpoint))
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(accept)
             client = await connect_websocket(
                 near,
                 "localhost",
-                limits=limits,
+                limits=each,
                 ssl_context=client_context(),
                 server_name="127.0.0.1",
             )
@@ -59,10 +59,9 @@ async def test_is_a_transport(check: Check) -> None:
     await check(open_secure_pair)
 
 
-async def test_stalls_are_seen_below_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_stalls_are_seen_below_tls() -> None:
     """A peer that takes no byte is hung up on, and bytes that come are noted, as without TLS."""
-    monkeypatch.setattr("farcall._websocket.wire.STALL_SECONDS", 0.05)
-    async with open_secure_pair() as (client, server):
+    async with open_secure_pair(limits=Limits(stall_seconds=0.05)) as (client, server):
         assert server.received_at <= trio.current_time()
         with pytest.raises(trio.BrokenResourceError, match="no byte was taken"):
             await server.send([b"x" * 16_000_000])
@@ -74,8 +73,8 @@ async def test_stalls_are_seen_below_tls(monkeypatch: pytest.MonkeyPatch) -> Non
 async def test_is_secure() -> None:
     """A line knows whether it has TLS."""
     async with open_sockets() as (near, far), trio.open_nursery() as nursery:
-        wire = Wire(near)
-        nursery.start_soon(line.dial_tls, Wire(far), client_context(), "127.0.0.1")
+        wire = Wire(near, SMALL)
+        nursery.start_soon(line.dial_tls, Wire(far, SMALL), client_context(), "127.0.0.1")
 
         assert not Line.plain(wire).is_secure
         assert (await accept_tls(wire, server_context())).is_secure
@@ -86,7 +85,7 @@ async def test_plain_http_at_a_tls_port() -> None:
     async with open_sockets() as (near, far):
         await far.send_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         with pytest.raises(Rejection, match="400, this port speaks TLS"):
-            await accept_tls(Wire(near), server_context())
+            await accept_tls(Wire(near, SMALL), server_context())
 
 
 @pytest.mark.parametrize("said", [b"nonsense, and more of it", b"\x16\x03\x01", b""])
@@ -97,7 +96,7 @@ async def test_no_tls_at_a_tls_port(said: bytes) -> None:
             await far.send_all(said)
         await far.send_eof()
         with pytest.raises(trio.BrokenResourceError):
-            await accept_tls(Wire(near), server_context())
+            await accept_tls(Wire(near, SMALL), server_context())
 
 
 @pytest.mark.parametrize(
@@ -116,7 +115,7 @@ async def test_a_server_without_tls(said: bytes, words: str) -> None:
             await raw.send(said)
         await far.send_eof()
         with pytest.raises(ConnectFailed, match=words):
-            await line.dial_tls(Wire(near), client_context(), "localhost")
+            await line.dial_tls(Wire(near, SMALL), client_context(), "localhost")
 
 
 async def test_a_server_that_resets() -> None:
@@ -130,4 +129,4 @@ async def test_a_server_that_resets() -> None:
 
             nursery.start_soon(reset)
             with pytest.raises((trio.BrokenResourceError, ConnectFailed)):
-                await line.dial_tls(Wire(near), client_context(), "localhost")
+                await line.dial_tls(Wire(near, SMALL), client_context(), "localhost")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+import attrs
 import pytest
 import trio
 
 from farcall._transport import CloseReason, Transport
-from farcall._websocket import transport
 from farcall._websocket.wire import Wire
 from tests.transport_suite import Check, End, Recorder, check_transport, running
 from tests.websocket.sockets import (
     CLOSE,
+    SMALL,
     TEXT,
     close_frame,
     frame,
@@ -21,8 +22,8 @@ from tests.websocket.sockets import (
     open_raw_server,
 )
 
-SHORT = 0.2
-"""Seconds to wait in vain for; a Close frame leaves within that also on a busy machine."""
+IMPATIENT = attrs.evolve(SMALL, close_seconds=0.2)
+"""A Close frame leaves within that also on a busy machine."""
 
 
 @check_transport
@@ -75,10 +76,9 @@ async def test_a_frame_that_began_is_finished() -> None:
         assert received == message
 
 
-async def test_the_wait_for_a_goodbye_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_wait_for_a_goodbye_is_bounded() -> None:
     """A peer that does not answer our Close frame is hung up on."""
-    monkeypatch.setattr(transport, "CLOSE_SECONDS", SHORT)
-    async with open_raw_client() as (raw, server):
+    async with open_raw_client(IMPATIENT) as (raw, server):
         end = End(server)
         async with running(end):
             await server.aclose(1001, "away")
@@ -87,10 +87,9 @@ async def test_the_wait_for_a_goodbye_is_bounded(monkeypatch: pytest.MonkeyPatch
             assert await end.wait_ended() == CloseReason(1001, "away", remote=False)
 
 
-async def test_so_is_it_without_run(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_so_is_it_without_run() -> None:
     """The same holds when nobody runs the link."""
-    monkeypatch.setattr(transport, "CLOSE_SECONDS", SHORT)
-    async with open_raw_client() as (raw, server):
+    async with open_raw_client(IMPATIENT) as (raw, server):
         await server.aclose(1001)
 
         assert await raw.read_to_end() == close_frame(1001, masked=False)
@@ -186,10 +185,9 @@ async def test_the_last_word_of_a_peer_is_heard() -> None:
         assert await client.run(Recorder()) == CloseReason(1013, "slow", remote=True)
 
 
-async def test_a_server_that_does_not_hang_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_does_not_hang_up() -> None:
     """A client leaves the server the first move after a goodbye, but not for ever."""
-    monkeypatch.setattr("farcall._websocket.connection.CLOSE_SECONDS", SHORT)
-    async with open_raw_server() as (raw, client):
+    async with open_raw_server(IMPATIENT) as (raw, client):
         end = End(client)
         async with running(end):
             await raw.send(close_frame(4000, "bye", masked=False))
@@ -210,11 +208,11 @@ async def test_a_goodbye_without_code() -> None:
             assert await end.wait_ended() == CloseReason(1005, "", remote=True)
 
 
-async def test_a_stalled_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stalled_peer() -> None:
     """A peer that takes no byte is hung up on, and `run` says why."""
-    monkeypatch.setattr("farcall._websocket.wire.STALL_SECONDS", 0.01)
-    async with open_raw_client() as (_, server):
+    async with open_raw_client(attrs.evolve(SMALL, stall_seconds=0.01)) as (_, server):
         with pytest.raises(trio.BrokenResourceError, match="no byte was taken"):
             await server.send([b"x" * 16_000_000])
 
-        assert "no byte was taken" in (await server.run(Recorder())).reason
+        problem = "no byte was taken for 0.01 s (the limit stall_seconds)"
+        assert await server.run(Recorder()) == CloseReason(1013, problem, remote=False)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 from typing import cast
 
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from farcall._websocket.wire import Wire
-from tests.websocket.sockets import open_sockets
+from tests.websocket.sockets import SMALL, open_sockets
 
 
 class FakeSocket:
@@ -46,7 +47,7 @@ class FakeStream:
 
 
 def wire_on(socket: FakeSocket) -> Wire:
-    return Wire(cast(trio.SocketStream, FakeStream(socket)))
+    return Wire(cast(trio.SocketStream, FakeStream(socket)), SMALL)
 
 
 async def test_slow_is_not_stalled(autojump_clock: MockClock) -> None:
@@ -77,8 +78,8 @@ async def test_addresses() -> None:
     assert (wire.local, wire.peer) == ("[::1]:80", "unnamed")
 
     async with open_sockets() as (near, far):
-        assert Wire(near).peer == Wire(far).local
-        assert Wire(near).peer.startswith("127.0.0.1:")
+        assert Wire(near, SMALL).peer == Wire(far, SMALL).local
+        assert Wire(near, SMALL).peer.startswith("127.0.0.1:")
 
 
 async def test_the_address_of_a_peer_that_is_gone() -> None:
@@ -90,13 +91,13 @@ async def test_the_address_of_a_peer_that_is_gone() -> None:
         with pytest.raises(trio.BrokenResourceError):
             await far.receive_some()
 
-        assert Wire(far).peer == "unknown"
+        assert Wire(far, SMALL).peer == "unknown"
 
 
 async def test_is_a_stream() -> None:
     """Whatever a stream does, TLS above it finds here."""
     async with open_sockets() as (near, far):
-        left, right = Wire(near), Wire(far)
+        left, right = Wire(near, SMALL), Wire(far, SMALL)
         before = trio.current_time()
         await left.wait_send_all_might_not_block()
         await left.send_all(b"12")
@@ -116,13 +117,13 @@ async def test_sending_to_a_peer_that_is_gone() -> None:
     async with open_sockets() as (near, far):
         await far.aclose()
         with pytest.raises(trio.BrokenResourceError):  # at the second write at the latest
-            await Wire(near).send_all(b"x" * 16_000_000)
+            await Wire(near, SMALL).send_all(b"x" * 16_000_000)
 
 
 async def test_abort_wakes_a_reader() -> None:
     """Whoever reads when the wire is hung up gets ClosedResourceError."""
     async with open_sockets() as (near, _), trio.open_nursery() as nursery:
-        wire = Wire(near)
+        wire = Wire(near, SMALL)
 
         async def read() -> None:
             with pytest.raises(trio.ClosedResourceError):
@@ -136,7 +137,7 @@ async def test_abort_wakes_a_reader() -> None:
 async def test_finish_lets_the_last_bytes_arrive() -> None:
     """A peer that is still sending gets what was sent to it before we hung up."""
     async with open_sockets() as (near, far):
-        left, right = Wire(near), Wire(far)
+        left, right = Wire(near, SMALL), Wire(far, SMALL)
         await right.send_all(b"x" * 100_000)
         await left.send_all(b"goodbye")
         async with trio.open_nursery() as nursery:
@@ -148,11 +149,10 @@ async def test_finish_lets_the_last_bytes_arrive() -> None:
             await right.aclose()
 
 
-async def test_finish_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_finish_is_bounded() -> None:
     """A peer that does not hang up is hung up on."""
-    monkeypatch.setattr("farcall._websocket.wire.CLOSE_SECONDS", 0.01)
     async with open_sockets() as (near, far):
-        await Wire(near).finish()
+        await Wire(near, attrs.evolve(SMALL, close_seconds=0.01)).finish()
 
         assert near.socket.fileno() == -1
         assert await far.receive_some() == b""
@@ -161,6 +161,6 @@ async def test_finish_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_finish_after_abort() -> None:
     """A wire that has been hung up is finished."""
     async with open_sockets() as (near, _):
-        wire = Wire(near)
+        wire = Wire(near, SMALL)
         wire.abort()
         await wire.finish()

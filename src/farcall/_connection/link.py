@@ -41,9 +41,6 @@ from farcall.errors import CloseCode, ConnectionLost
 logger = logging.getLogger("farcall")
 Ts = TypeVarTuple("Ts")
 
-CLOSE_SECONDS = 5.0
-"""For sending what waits: longer than any round trip to a peer that still reads."""
-
 CANCEL_GRACE = 0.5
 """Seconds for which a cancelled caller waits for the peer's word: a few round trips around the
 world, and not yet noticed by a person who pressed Ctrl-C."""
@@ -176,7 +173,7 @@ class Link:
             self._nursery.start_soon(function, *args)
 
     async def aclose(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
-        """Send what waits, then close; 5 s each at most.
+        """Send what waits, then close; each takes `Limits.close_seconds` at most.
 
         Whoever comes second waits for the first. Cancelled, it hangs up.
         """
@@ -188,7 +185,7 @@ class Link:
             self._transport.abort()
 
     async def _say_goodbye(self, code: int, reason: str) -> None:
-        with trio.move_on_after(CLOSE_SECONDS):
+        with trio.move_on_after(self.limits.close_seconds):
             await self._writer.flush()
         self.life.note_reason(CloseReason(code, reason, remote=False))
         await self._transport.aclose(code, reason)

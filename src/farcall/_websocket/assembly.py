@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 from wsproto.events import BytesMessage, TextMessage
 
-from farcall._limits import MessageLimits
+from farcall._limits import TransportLimits
 from farcall._transport import too_big
 from farcall.errors import CloseCode
 
@@ -27,7 +27,7 @@ class Assembly:
     the bytes are there, and what is here is all that an incomplete message costs.
     """
 
-    limits: MessageLimits
+    limits: TransportLimits
     """In bytes, where trio-websocket counts characters."""
     _buffer: bytearray = attrs.field(factory=bytearray)
     _fragments: int = 0
@@ -61,8 +61,8 @@ class Assembly:
             raise Refused(CloseCode.POLICY, problem)
 
     def _check_size(self, size: int) -> None:
-        if size > self.limits.size:
-            raise Refused(CloseCode.TOO_BIG, too_big(self.limits.size))
+        if size > self.limits.message:
+            raise Refused(CloseCode.TOO_BIG, too_big(self.limits.message))
 
     def _complete(self, event: TextMessage | BytesMessage) -> str | bytes:
         whole, self._buffer = self._buffer, bytearray()

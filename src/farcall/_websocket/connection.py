@@ -6,6 +6,7 @@ What is changed here, each for something that a peer can do or that costs too mu
 - Messages go to the receiver in the reader itself. trio-websocket hands them over a channel, which
   costs a switch of tasks each, and while that is full neither pings nor a Close are answered.
 - Sizes are counted in bytes, fragments are counted, an incomplete message may not last for ever.
+- Pings are counted: each costs an answer, and no message need be among them.
 - What wsproto finds wrong comes as a Close event while the connection is still open. It is the
   Close frame that *we* should send; trio-websocket takes it for the peer's, and nothing leaves.
 - After our own Close frame nothing is delivered any more, and no ping is answered (wsproto raises
@@ -37,13 +38,7 @@ from wsproto.events import (
     TextMessage,
 )
 
-from farcall._limits import MessageLimits
-from farcall._transport import (
-    CLOSE_SECONDS,
-    CloseReason,
-    Receiver,
-    logger,
-)
+from farcall._transport import CloseReason, Receiver, logger, ping_bucket, too_many_pings
 from farcall._websocket.assembly import Assembly, Refused
 from farcall._websocket.line import Line
 from farcall._websocket.wire import LOST
@@ -58,12 +53,13 @@ PayloadT = TypeVar("PayloadT", str | bytes, bytes)
 class GuardedConnection(WebSocketConnection):
     """An open WebSocket."""
 
-    def __init__(self, line: Line, protocol: wsproto.WSConnection, limits: MessageLimits) -> None:
+    def __init__(self, line: Line, protocol: wsproto.WSConnection) -> None:
         super().__init__(line.stream, protocol, host="", path="", receive_buffer_size=RECEIVE_BYTES)
         self._initial_request = None  # the handshake is over
         self._wire = line.wire
-        self._assembly = Assembly(limits)
-        self._incomplete_seconds = limits.incomplete_seconds
+        self._limits = line.wire.limits
+        self._assembly = Assembly(self._limits)
+        self._ping_tokens = ping_bucket(self._limits, line.wire.received_at)
         self._receiver: Receiver  # from `read`, which alone makes events
         self._patience = trio.CancelScope()
         self._is_failed = False
@@ -109,7 +105,7 @@ class GuardedConnection(WebSocketConnection):
     async def fail(self, code: int, reason: str) -> None:
         """Send a Close frame for something that the peer, or the receiver, did; read no more."""
         self._is_failed = True
-        with trio.move_on_after(CLOSE_SECONDS), suppress(ConnectionClosed):
+        with trio.move_on_after(self._limits.close_seconds), suppress(ConnectionClosed):
             await self.say_goodbye(CloseReason(code, reason, remote=False))
         self._patience.cancel()
 
@@ -122,7 +118,7 @@ class GuardedConnection(WebSocketConnection):
         with self._patience:
             await self._reader_task()
         if self._patience.cancelled_caught and self.is_open:
-            seconds = self._incomplete_seconds
+            seconds = self._limits.incomplete_seconds
             problem = f"a message was incomplete for {seconds:g} s (the limit incomplete_seconds)"
             await self.fail(CloseCode.POLICY, problem)
 
@@ -176,16 +172,21 @@ class GuardedConnection(WebSocketConnection):
             await self._give(self._receiver.on_pong, bytes(event.payload))
 
     async def _handle_ping_event(self, event: Ping) -> None:
-        if self.is_open:
+        if not self.is_open:
+            return
+        # The bytes came when the wire says so: to read them late is no fault of the peer.
+        if self._ping_tokens.take(self._wire.received_at):
             with suppress(ConnectionClosed):  # the reader is about to see it
                 await super()._handle_ping_event(event)
+        else:
+            await self.fail(CloseCode.POLICY, too_many_pings(self._limits))
 
     async def _handle_close_connection_event(self, event: CloseConnection) -> None:
         if self.is_open:  # not the peer's: a Close of the peer would have changed that
             await self.fail(int(event.code), event.reason or "")
         else:
             self.note_reason(CloseReason(int(event.code), event.reason or ""))
-            self._be_patient(CLOSE_SECONDS)
+            self._be_patient(self._limits.close_seconds)
             await super()._handle_close_connection_event(event)
 
     async def _give(self, callback: Callable[[PayloadT], None], payload: PayloadT) -> None:
@@ -199,7 +200,7 @@ class GuardedConnection(WebSocketConnection):
         """Give the peer its time from the first piece of a message on, not again with each."""
         is_watched = self._patience.deadline != float("inf")
         if self._assembly.is_incomplete and not is_watched:
-            self._be_patient(self._incomplete_seconds)
+            self._be_patient(self._limits.incomplete_seconds)
         elif is_watched and not self._assembly.is_incomplete:
             self._patience.deadline = float("inf")
 

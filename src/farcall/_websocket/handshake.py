@@ -27,7 +27,7 @@ from wsproto.utilities import ProtocolError, RemoteProtocolError
 
 from farcall._http import Rejection, Request
 from farcall._http.request import readable
-from farcall._limits import DEFAULT_LIMITS, MessageLimits
+from farcall._limits import DEFAULT_LIMITS, TransportLimits
 from farcall._transport import Endpoint
 from farcall._websocket.connection import GuardedConnection
 from farcall._websocket.line import Line, dial_tls
@@ -35,7 +35,7 @@ from farcall._websocket.transport import WebSocketTransport
 from farcall._websocket.wire import LOST, Wire
 from farcall.errors import ConnectFailed
 
-CLIENT_MESSAGES: Final = DEFAULT_LIMITS.messages_in_client()
+CLIENT_LIMITS: Final = DEFAULT_LIMITS.of_transport_in_client()
 
 _WRONG_BYTES: Final = (ProtocolError, h11.ProtocolError, UnicodeError)
 """What wsproto raises for a handshake that is none; the last for what is not ASCII, or IDNA."""
@@ -81,9 +81,7 @@ class Upgrade:
         """Write the yes (RFC 6455, section 4.2.2), once: from then on it is a WebSocket."""
         return self._protocol.send(AcceptConnection())
 
-    async def accept(
-        self, line: Line, endpoint: Endpoint, limits: MessageLimits
-    ) -> WebSocketTransport:
+    async def accept(self, line: Line, endpoint: Endpoint) -> WebSocketTransport:
         """Say yes.
 
         Raises:
@@ -96,7 +94,7 @@ class Upgrade:
         # A client must wait for our answer. One that does not loses nothing: wsproto would drop
         # what came before it.
         self._protocol.receive_data(self._early)
-        connection = GuardedConnection(line, self._protocol, limits)
+        connection = GuardedConnection(line, self._protocol)
         return WebSocketTransport(endpoint, line.wire, connection)
 
 
@@ -132,7 +130,7 @@ async def connect_websocket(
     target: str = "/",
     *,
     headers: Mapping[str, str] | None = None,
-    limits: MessageLimits = CLIENT_MESSAGES,
+    limits: TransportLimits = CLIENT_LIMITS,
     ssl_context: ssl.SSLContext | None = None,
     server_name: str = "",
 ) -> WebSocketTransport:
@@ -143,7 +141,7 @@ async def connect_websocket(
         host: For the Host header, with the port where it is not the scheme's own.
         target: Path and query.
         headers: Sent with the request.
-        limits: Of the messages that follow.
+        limits: What the server may cost from now on.
         ssl_context: For TLS; without one there is none.
         server_name: What the server's certificate must be for.
 
@@ -153,12 +151,12 @@ async def connect_websocket(
     Cancellation:
         Cancelled, it closes the stream.
     """
-    async with _own(stream) as wire:
+    async with _own(stream, limits) as wire:
         try:
             line = Line.plain(wire)
             if ssl_context is not None:
                 line = await dial_tls(wire, ssl_context, server_name)
-            return await _connect(line, host, target, headers or {}, limits)
+            return await _connect(line, host, target, headers or {})
         except LOST:
             raise ConnectFailed("the server hung up during the handshake") from None
         except _WRONG_BYTES as exc:
@@ -166,9 +164,9 @@ async def connect_websocket(
 
 
 @asynccontextmanager
-async def _own(stream: trio.SocketStream) -> AsyncIterator[Wire]:
+async def _own(stream: trio.SocketStream, limits: TransportLimits) -> AsyncIterator[Wire]:
     """Give the stream as a wire, which is hung up when the block raises."""
-    wire = Wire(stream)
+    wire = Wire(stream, limits)
     try:
         yield wire
     except BaseException:
@@ -177,7 +175,7 @@ async def _own(stream: trio.SocketStream) -> AsyncIterator[Wire]:
 
 
 async def _connect(
-    line: Line, host: str, target: str, headers: Mapping[str, str], limits: MessageLimits
+    line: Line, host: str, target: str, headers: Mapping[str, str]
 ) -> WebSocketTransport:
     protocol = WSConnection(ConnectionType.CLIENT)
     fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
@@ -187,7 +185,7 @@ async def _connect(
     path, _, query = target.partition("?")
     said = readable(answer.extra_headers)
     endpoint = Endpoint(line.wire.local, line.wire.peer, path, query, said)
-    return WebSocketTransport(endpoint, line.wire, GuardedConnection(line, protocol, limits))
+    return WebSocketTransport(endpoint, line.wire, GuardedConnection(line, protocol))
 
 
 async def _read_answer(line: Line, protocol: WSConnection) -> AcceptConnection:

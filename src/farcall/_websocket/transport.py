@@ -10,12 +10,12 @@ from trio_websocket import ConnectionClosed
 
 from farcall._transport import (
     ABORTED,
-    CLOSE_SECONDS,
     HUNG_UP,
-    STALLED,
     CloseReason,
     Endpoint,
     Receiver,
+    log_unanswered,
+    stalled,
 )
 from farcall._websocket.connection import GuardedConnection
 from farcall._websocket.wire import Wire
@@ -81,10 +81,13 @@ class WebSocketTransport:
         if self._connection.reason is not None:
             await trio.lowlevel.checkpoint()
             return
+        seconds = self._wire.limits.close_seconds
         try:
-            with trio.move_on_after(CLOSE_SECONDS), suppress(ConnectionClosed):
+            with trio.move_on_after(seconds) as patience, suppress(ConnectionClosed):
                 await self._connection.say_goodbye(CloseReason(code, reason, remote=False))
                 await self._wait_hung_up()
+            if patience.cancelled_caught:
+                log_unanswered(self.endpoint.peer, seconds)
         finally:
             self._wire.abort()
 
@@ -103,4 +106,6 @@ class WebSocketTransport:
     @property
     def _reason(self) -> CloseReason:
         """Why the link has ended; nobody has noted it where the socket just broke."""
-        return self._connection.reason or (STALLED if self._wire.has_stalled else HUNG_UP)
+        if self._connection.reason is not None:
+            return self._connection.reason
+        return stalled(self._wire.limits.stall_seconds) if self._wire.has_stalled else HUNG_UP

@@ -15,7 +15,8 @@ from typing import TypeAlias
 import trio
 from trio.socket import AF_UNIX
 
-from farcall._transport import CLOSE_SECONDS, STALL_SECONDS
+from farcall._limits import TransportLimits
+from farcall._transport import log_unanswered
 
 _SocketName: TypeAlias = tuple[str, int] | tuple[str, int, int, int] | str
 """What a socket says of an end: IPv4, IPv6, or the path of a Unix socket."""
@@ -24,8 +25,10 @@ _SocketName: TypeAlias = tuple[str, int] | tuple[str, int, int, int] | str
 class Wire(trio.abc.HalfCloseableStream):
     """A socket stream that ends when it stalls, and can be hung up at any time."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: trio.SocketStream, limits: TransportLimits) -> None:
         self._stream = stream
+        self.limits = limits
+        """What the peer may cost, on the socket and above it."""
         local, peer = _name(stream.socket.getsockname), _name(stream.socket.getpeername)
         self.is_unix = stream.socket.family == AF_UNIX
         """Whether it is a Unix socket, whose ends have no IP address."""
@@ -43,8 +46,8 @@ class Wire(trio.abc.HalfCloseableStream):
         """Whether the peer took no byte for too long."""
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send all of `data`; a peer that takes none of it for 10 s has lost the link."""
-        with trio.move_on_after(STALL_SECONDS) as patience:
+        """Send all of `data`; a peer that takes none of it for too long has lost the link."""
+        with trio.move_on_after(self.limits.stall_seconds) as patience:
             try:
                 await self._send_pieces(memoryview(data), patience)
             except OSError as exc:
@@ -58,7 +61,7 @@ class Wire(trio.abc.HalfCloseableStream):
         while remaining:
             sent = await self._stream.socket.send(remaining)
             remaining = remaining[sent:]
-            patience.deadline = trio.current_time() + STALL_SECONDS
+            patience.deadline = trio.current_time() + self.limits.stall_seconds
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until the socket has room; see `trio.abc.SendStream`."""
@@ -87,13 +90,15 @@ class Wire(trio.abc.HalfCloseableStream):
 
         A socket that is closed while unread bytes lie in it sends a reset, and a reset may
         overtake what was sent before. So: say that nothing follows, and read what the peer still
-        sends until it hangs up, 5 s at most.
+        sends until it hangs up, for `close_seconds` at most.
         """
         try:
-            with trio.move_on_after(CLOSE_SECONDS), suppress(*LOST):
+            with trio.move_on_after(self.limits.close_seconds) as patience, suppress(*LOST):
                 await self.send_eof()
                 while await self.receive_some():
                     pass
+            if patience.cancelled_caught:
+                log_unanswered(self.peer, self.limits.close_seconds)
         finally:
             self.abort()
 

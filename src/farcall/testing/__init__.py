@@ -167,7 +167,9 @@ async def open_pair(
         principal = await identify(logins, endpoint)
     except Unauthorized:
         raise ConnectFailed("the server answered with HTTP status 401", status=401) from None
-    dialled, accepted = memory_pair(path=path, query=query, headers=fields, principal=principal)
+    dialled, accepted = memory_pair(
+        path=path, query=query, headers=fields, principal=principal, limits=limits
+    )
     options = ClientOptions(
         dialect,
         contract,
