@@ -14,7 +14,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src"
 
 LAYERS = (
-    {"errors", "_limits", "_budget", "_nursery", "_rate", "_url"},
+    {"errors", "_limits", "_budget", "_nursery", "_rate", "_turnstile", "_url"},
     {"_protocol"},
     {"_contract"},
     {"_access", "_audience"},

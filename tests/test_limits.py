@@ -9,7 +9,7 @@ import os
 import re
 import resource
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -51,11 +51,12 @@ class Echo:
 
 
 @asynccontextmanager
-async def serving(limits: Limits) -> AsyncIterator[farcall.Server]:
+async def serving(
+    limits: Limits, authenticate: farcall.Authenticate | None = None
+) -> AsyncIterator[farcall.Server]:
+    serve = partial(farcall.serve, Echo(), 0, limits=limits, authenticate=authenticate)
     async with trio.open_nursery() as nursery:
-        server: farcall.Server = await nursery.start(
-            partial(farcall.serve, Echo(), 0, limits=limits)
-        )
+        server: farcall.Server = await nursery.start(serve)
         with trio.fail_after(5):
             yield server
         nursery.cancel_scope.cancel()
@@ -285,28 +286,86 @@ async def test_limit_failed_logins_unanswered() -> None:
 
 
 async def test_limit_logins(autojump_clock: trio.testing.MockClock) -> None:
-    """So many are at work at once in the process, whatever their servers; others wait."""
-    at_work, seen = 0, list[int]()
+    """So many are at work at once in the process, whatever their servers; others wait in a line."""
+    at_work, seen, came = 0, list[int](), list[object]()
 
     async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
         nonlocal at_work
         if credentials.login is not None:
             seen.append(at_work := at_work + 1)
+            came.append(credentials.login)
             await trio.sleep(1)
             at_work -= 1
         return None
 
-    async def log_in() -> None:
-        pair = open_pair(Echo(), authenticate=authenticate, limits=Limits(logins=2))
-        async with pair as (session, _):
-            assert await session.call("rpc.login", "me") is False
+    async with AsyncExitStack() as stack:
+        limits = Limits(logins=2)
+        pairs = [
+            await stack.enter_async_context(
+                open_pair(Echo(), authenticate=authenticate, limits=limits)
+            )
+            for _ in range(5)
+        ]
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            for number, (session, _) in enumerate(pairs):
+                nursery.start_soon(session.call, "rpc.login", number)
+                await trio.testing.wait_all_tasks_blocked()
+        assert came == [[number] for number in range(5)]
+        assert max(seen) == 2
+        assert trio.current_time() - began == 3
 
-    began = trio.current_time()
-    async with trio.open_nursery() as nursery:
-        for _ in range(5):
-            nursery.start_soon(log_in)
-    assert max(seen) == 2
-    assert trio.current_time() - began == 3
+
+async def test_limit_logins_holds_for_handshakes() -> None:
+    """They stand in the same line as logins, and run out of time in it as anywhere."""
+    opened, at_work, most = trio.Event(), 0, 0
+
+    async def authenticate(_credentials: farcall.Credentials) -> farcall.Principal | None:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        await opened.wait()
+        at_work -= 1
+        return farcall.Principal("ada")
+
+    opened.set()
+    limits = Limits(logins=2, handshake_seconds=2)
+    async with serving(limits, authenticate) as server, farcall.connect(server.url) as session:
+        opened = trio.Event()
+        async with trio.open_nursery() as nursery, silent(server) as first, silent(server) as late:
+            nursery.start_soon(session.call, "rpc.login", "me")
+            await first.send(REQUEST)
+            await wait_until(lambda: at_work == 2)
+            await late.send(REQUEST)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            assert at_work == 2
+
+            opened.set()
+            for raw in (first, late):
+                assert (await raw.read_head()).startswith(b"HTTP/1.1 101 ")
+            assert most == 2
+
+
+async def test_limit_logins_leaves_a_handshake_its_time() -> None:
+    """A handshake that waits for its turn for too long is dropped, and leaves the line."""
+    release = trio.Event()
+
+    async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
+        if "slow" in credentials.query:
+            with trio.move_on_after(2, shield=True):
+                await release.wait()
+        return None
+
+    limits = Limits(logins=1, handshake_seconds=0.2)
+    async with serving(limits, authenticate) as server:
+        async with silent(server) as slow, silent(server) as waiting:
+            await slow.send(REQUEST.replace(b"/ HTTP", b"/?slow=1 HTTP"))
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            await waiting.send(REQUEST)
+            assert await waiting.read_to_end() == b""
+            release.set()
+            async with farcall.connect(server.url):
+                pass
 
 
 async def check_full(server: farcall.Server, limit: str) -> None:

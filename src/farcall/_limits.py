@@ -147,8 +147,9 @@ class Limits:
     one ends the connection with 1008. As many may be unanswered; over it the error is -32003."""
 
     logins: int = _count(8)
-    """Logins at work at the same time in a process, one of each connection: a good hash of a
-    password takes 16 MiB and a core. Over it logins wait for each other."""
+    """Runs of ``authenticate`` at the same time in a process, for logins, one of each connection,
+    and for handshakes: a good hash of a password takes 16 MiB and a core. Over it they wait for
+    each other, in the order in which they came; a handshake has its own time for that as well."""
 
     def of_transport_in_server(self) -> TransportLimits:
         """Give what the transports of a server enforce."""

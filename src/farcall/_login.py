@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 import attrs
 import trio
@@ -24,6 +23,7 @@ from farcall._protocol.messages import Error
 from farcall._protocol.state import IncomingCall
 from farcall._serving import Deadline
 from farcall._transport import Endpoint
+from farcall._turnstile import Turnstile
 from farcall.errors import CloseCode, ErrorCode, Unauthorized
 
 logger = logging.getLogger("farcall")
@@ -36,6 +36,22 @@ class Logins:
     authenticate: Authenticate
     limits: Limits
 
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Wait until `authenticate` may be asked, by a handshake or by a login, in their order."""
+        return _line().one_of(self.limits.logins)
+
+
+_lines: trio.lowlevel.RunVar[Turnstile] = trio.lowlevel.RunVar("farcall logins")
+"""Those of this process for whom ``authenticate`` is asked, whatever server they belong to."""
+
+
+def _line() -> Turnstile:
+    try:
+        return _lines.get()
+    except LookupError:
+        _lines.set(Turnstile())
+        return _lines.get()
+
 
 async def identify(logins: Logins | None, endpoint: Endpoint) -> Principal | None:
     """Tell who asks for a connection, of which nothing is known but its handshake.
@@ -47,7 +63,8 @@ async def identify(logins: Logins | None, endpoint: Endpoint) -> Principal | Non
     if logins is None:
         return None
     credentials = Credentials.of(endpoint.headers, endpoint.query)
-    return await authenticated(logins.authenticate, credentials)
+    async with logins.turn():
+        return await authenticated(logins.authenticate, credentials)
 
 
 @attrs.frozen(eq=False)
@@ -131,7 +148,7 @@ class LoginDesk:
         outcome: bytes | None = None
         try:
             with attempt.scope:
-                async with self._turn, _one_of(logins.limits.logins):
+                async with self._turn, logins.turn():
                     outcome = await self._try(attempt, logins)
         finally:
             del self._attempts[attempt.call]
@@ -175,32 +192,3 @@ class LoginDesk:
             self._link.answers.fail(attempt.call, attempt.unanswered())
         else:
             self._link.answers.respond(attempt.call, outcome)
-
-
-class _Running:
-    """The logins under way in this process, whatever server they belong to."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.changed = trio.lowlevel.ParkingLot()
-
-
-_running: trio.lowlevel.RunVar[_Running] = trio.lowlevel.RunVar("farcall logins")
-
-
-@asynccontextmanager
-async def _one_of(most: int) -> AsyncIterator[None]:
-    """Wait until there are fewer logins than `most`, and be one of them."""
-    try:
-        running = _running.get()
-    except LookupError:
-        running = _Running()
-        _running.set(running)
-    while running.count >= most:
-        await running.changed.park()
-    running.count += 1
-    try:
-        yield
-    finally:
-        running.count -= 1
-        running.changed.unpark_all()

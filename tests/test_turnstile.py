@@ -1,0 +1,120 @@
+"""A line of tasks."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from farcall._turnstile import Turnstile
+
+
+class Hall:
+    """Remembers who came in, and how many were inside together."""
+
+    def __init__(self) -> None:
+        self.turnstile = Turnstile()
+        self.came: list[int] = []
+        self.came_at: list[float] = []
+        self.inside: list[int] = []
+
+    async def visit(self, number: int, most: int, seconds: float = 1) -> None:
+        async with self.turnstile.one_of(most):
+            self.came.append(number)
+            self.came_at.append(trio.current_time())
+            self.inside.append(self.turnstile.inside)
+            await trio.sleep(seconds)
+
+
+async def test_in_the_order_in_which_they_came(autojump_clock: MockClock) -> None:
+    """So many at a time, and never one who came later before one who came sooner."""
+    hall = Hall()
+    began = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        for number in range(10):
+            nursery.start_soon(hall.visit, number, 2)
+            await wait_all_tasks_blocked()
+        assert len(hall.turnstile) == 8
+
+    assert hall.came == list(range(10))
+    assert max(hall.inside) == 2
+    assert trio.current_time() - began == 5
+    assert hall.turnstile.inside == len(hall.turnstile) == 0
+
+
+async def test_nobody_who_comes_later_gets_between(autojump_clock: MockClock) -> None:
+    """Not even when a place is free, and its turn given to one who has not run yet."""
+    hall = Hall()
+
+    async def leave_and_come_again() -> None:
+        await hall.visit(0, 1)
+        await hall.visit(2, 1)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(leave_and_come_again)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(hall.visit, 1, 1)
+
+    assert hall.came == [0, 1, 2]
+
+
+async def test_everybody_has_a_number_of_his_own(autojump_clock: MockClock) -> None:
+    """Who bears nobody waits until all have left; those behind him wait with him."""
+    hall = Hall()
+    began = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        for number, most in enumerate((3, 3, 1, 3, 3)):
+            nursery.start_soon(hall.visit, number, most)
+            await wait_all_tasks_blocked()
+
+    assert hall.came == [0, 1, 2, 3, 4]
+    assert [at - began for at in hall.came_at] == [0, 0, 1, 1, 1]
+
+
+async def test_who_is_cancelled_leaves_the_line(autojump_clock: MockClock) -> None:
+    """Those behind him move up, and those whom he held up go in."""
+    hall = Hall()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(hall.visit, 0, 2, 10)
+        await wait_all_tasks_blocked()
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as impatient:
+                impatient.start_soon(hall.visit, 1, 1)
+                await wait_all_tasks_blocked()
+                nursery.start_soon(hall.visit, 2, 2)
+                await wait_all_tasks_blocked()
+                assert hall.came == [0]
+                scope.cancel()
+        await wait_all_tasks_blocked()
+        assert hall.came == [0, 2]
+
+
+async def test_a_turn_that_comes_with_a_cancellation_is_not_lost() -> None:
+    """It goes to the next one."""
+    turnstile, scope = Turnstile(), trio.CancelScope()
+    came: list[int] = []
+
+    async def visit(number: int) -> None:
+        with scope if number == 1 else trio.CancelScope():
+            async with turnstile.one_of(1):
+                came.append(number)
+
+    async with trio.open_nursery() as nursery:
+        async with turnstile.one_of(1):
+            for number in (1, 2):
+                nursery.start_soon(visit, number)
+                await wait_all_tasks_blocked()
+            scope.cancel()  # it has not run yet when its turn comes
+
+    assert came == [2]
+    assert turnstile.inside == 0
+
+
+@pytest.mark.parametrize("most", [1, 5])
+async def test_a_visitor_that_fails_leaves(most: int) -> None:
+    """Whatever ends his visit."""
+    turnstile = Turnstile()
+    with pytest.raises(KeyError):
+        async with turnstile.one_of(most):
+            raise KeyError
+    assert turnstile.inside == 0
