@@ -24,10 +24,10 @@ class Counter:
     second: Signal[int] = Signal()
 
     def __init__(self) -> None:
-        self.began: list[int] = []
+        self.began: list[int | str] = []
         self.busiest = self.working = 0
 
-    async def work(self, number: int) -> int:
+    async def work(self, number: int | str) -> int | str:
         self.began.append(number)
         self.working += 1
         self.busiest = max(self.busiest, self.working)
@@ -44,6 +44,24 @@ class Counter:
     async def bounce(self, depth: int) -> str:
         """Call the same method of the peer, as often as it goes."""
         return await bounce(current_call().connection.proxy(Bouncer), depth)
+
+
+@service(name="")
+class Clinger:
+    """Takes a text, and its time."""
+
+    async def cling(self, text: str) -> None:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(10)
+
+    async def say(self, text: str) -> str:
+        return text
+
+    async def ask_back(self, text: str) -> str:
+        try:
+            return await current_call().connection.proxy(Clinger).say(text)
+        except farcall.Busy as error:
+            return f"{error.data}"
 
 
 @service(name="")
@@ -189,6 +207,69 @@ async def test_two_ends_never_wait_for_each_other(autojump_clock: MockClock, cal
     async with open_pair(Counter(), Counter, serves=[Bouncer()], limits=limits) as pair:
         with trio.fail_after(5):
             assert await pair.client.bounce(0) == f"{{'limit': 'calls'}} at {calls}"
+
+
+async def test_limit_call_bytes_is_known_to_the_client(autojump_clock: MockClock) -> None:
+    """What the server would refuse waits for its turn; in the end all of it is answered."""
+    counter = Counter()
+    text = "x" * 98  # with quotes and brackets 102 bytes
+    async with open_pair(counter, limits=Limits(call_bytes=3 * 102)) as (session, connection):
+        lengths: list[int] = []
+
+        async def call() -> None:
+            lengths.append(len(await session.call("work", text)))
+
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            for _ in range(10):
+                nursery.start_soon(call)
+            await wait_all_tasks_blocked()
+            assert connection.statistics().calls_in == 3
+            with trio.move_on_after(0.5) as scope:
+                await session.call("work", 1)
+            assert scope.cancelled_caught  # nobody overtakes, however small
+
+        assert (lengths, counter.busiest) == ([98] * 10, 3)
+        assert trio.current_time() - began == 4
+
+
+async def test_limit_call_bytes_is_too_small_for_one_call(autojump_clock: MockClock) -> None:
+    """A call that never gets its turn fails at once, whoever waits; one byte less is served."""
+    async with open_pair(Counter(), limits=Limits(call_bytes=100)) as (session, connection):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.call, "work", "x" * 96)
+            await wait_all_tasks_blocked()
+            frames, began = connection.statistics().frames_in, trio.current_time()
+            problem = r"have 101 bytes; the peer takes 100 \(its limit call_bytes\)"
+            with pytest.raises(farcall.EncodeError, match=problem):
+                await session.call("work", "x" * 97)
+            assert (connection.statistics().frames_in, trio.current_time()) == (frames, began)
+
+
+async def test_limit_call_bytes_counts_for_abandoned_calls(autojump_clock: MockClock) -> None:
+    """The server keeps the parameters of a call until its task has ended."""
+    async with open_pair(Clinger(), limits=Limits(call_bytes=100)) as (session, _):
+        with trio.move_on_after(1):
+            await session.call("cling", "x" * 80)
+        began = trio.current_time()
+
+        await session.call("say", "x" * 80)
+        assert trio.current_time() - began > 8
+
+
+async def test_limit_call_bytes_holds_for_calls_back(autojump_clock: MockClock) -> None:
+    """A handler that calls its caller does not wait for it; who calls from elsewhere does."""
+    limits = Limits(call_bytes=100)
+    caller = Clinger()
+    async with open_pair(Clinger(), Clinger, serves=[caller], limits=limits) as pair:
+        peer = pair.connection.proxy(Clinger)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(peer.cling, "x" * 70)
+            await wait_all_tasks_blocked()
+            assert await pair.client.ask_back("x" * 70) == "{'limit': 'call_bytes'}"
+            began = trio.current_time()
+            assert await peer.say("x" * 70) == "x" * 70
+            assert trio.current_time() - began == 10
 
 
 async def test_limit_subscriptions_is_known_to_the_client(autojump_clock: MockClock) -> None:

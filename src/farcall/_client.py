@@ -121,7 +121,12 @@ def _make_link(
 ) -> Link:
     wanted: Mapping[str, str] = {} if proxy is None else contract_of(proxy)
     limits = options.limits
-    told = PeerLimits(limits.of_transport_in_client().message, limits.calls, limits.subscriptions)
+    told = PeerLimits(
+        limits.of_transport_in_client().message,
+        limits.calls,
+        limits.subscriptions,
+        call_bytes=limits.call_bytes,
+    )
     contracts = contracts_of([*wanted.items(), *endpoints.contracts.items()])
     own = Hello(told, features=FEATURES, contracts=contracts)
 

@@ -118,7 +118,10 @@ class Host:
     def _make_link(self, transport: Transport, endpoints: Endpoints) -> Link:
         limits = self._limits
         told = PeerLimits(
-            limits.of_transport_in_server().message, limits.calls, limits.subscriptions
+            limits.of_transport_in_server().message,
+            limits.calls,
+            limits.subscriptions,
+            call_bytes=limits.call_bytes,
         )
         own = Hello(told, features=FEATURES, contracts=endpoints.contracts)
 

@@ -107,7 +107,8 @@ class Limits:
     farcall peers are told, and wait; over it others get `Busy`, and one-way calls are dropped."""
 
     call_bytes: int = _count(16 * MIB)
-    """Bytes of the parameters of all these calls; over it as with `calls`."""
+    """Bytes of the parameters of all these calls; over it as with `calls`. A call of a farcall peer
+    that is larger than that by itself raises `EncodeError` there."""
 
     process_calls: int = _count(16 * KIB)
     """Calls of all peers in flight; over it as with `calls`."""

@@ -136,6 +136,7 @@ def test_a_hello_names_what_its_side_takes() -> None:
         "contracts": {"Market": "8f1c0a"},
         "limits": {"message": 1000, "calls": 2, "subscriptions": 3, "bundle": 4},
     }
+    assert json.loads(Hello(Limits(1000, call_bytes=9)).render())["limits"]["call_bytes"] == 9
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,9 @@ def test_members_left_out_of_a_hello_have_their_defaults() -> None:
 
 
 def test_limits_left_out_have_their_defaults() -> None:
-    """Each limit stands for itself."""
+    """Each limit stands for itself; of `call_bytes` nothing is known."""
     assert read_hello(b'{"v":1,"limits":{"calls":1}}').limits == Limits(16 * 1024 * 1024, calls=1)
+    assert read_hello(b'{"v":1,"limits":{"call_bytes":9}}').limits.call_bytes == 9
 
 
 def test_unknown_members_of_a_hello_are_ignored() -> None:

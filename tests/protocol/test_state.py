@@ -133,6 +133,19 @@ def test_calls_may_end_while_the_table_is_read() -> None:
     assert len(table) == 0
 
 
+def test_a_table_knows_how_large_its_calls_are() -> None:
+    """Each counts from its start to its end, and none behind the end of the link."""
+    table = CallTable[OutgoingCall]()
+    first, second = (OutgoingCall(b"%d" % n, "add", Stage.OPEN, size=n) for n in (1, 2))
+    table.insert(first)
+    table.insert(second)
+    assert table.size == 3
+    table.end(first)
+    assert table.size == 2
+    table.end_all()
+    assert table.size == 0
+
+
 def test_a_lost_link_gives_its_calls_as_they_stood() -> None:
     """What was sent and what was not can still be told apart when the link has ended."""
     table = CallTable[OutgoingCall]()

@@ -30,7 +30,7 @@ from farcall._protocol.credit import Window
 from farcall._protocol.events import AnswerEvent, ErrorReceived
 from farcall._protocol.messages import MESSAGES, Hello, Request
 from farcall._protocol.state import SUBSCRIBE
-from farcall.errors import ErrorCode, RpcError
+from farcall.errors import EncodeError, ErrorCode, RpcError
 
 
 @attrs.define(eq=False)
@@ -73,7 +73,7 @@ class Requests:
         self._uploads = uploads
         self.cancel_grace = cancel_grace
         self._pending = PendingCalls()
-        self._turns = Turns(self._count_calls)
+        self._turns = Turns(self._count_calls, lambda: protocol.outgoing.size)
 
     async def call(
         self,
@@ -102,7 +102,8 @@ class Requests:
             RemoteFailure: the peer answered with an error.
             Busy: the peer has as many calls as it takes, and this task handles a call of it.
             ConnectionLost: the link ended first.
-            EncodeError: the message is larger, or nests deeper, than the peer takes.
+            EncodeError: the message is larger, or nests deeper, than the peer takes, or the
+                parameters are larger than it takes of all calls together.
 
         The deadline of the calling task travels along. Cancelled before the writer took the
         request, it withdraws it; later, it asks the peer to cancel and waits for the answer, for
@@ -111,7 +112,7 @@ class Requests:
         # Whoever is cancelled already, or out of time, sends nothing.
         await trio.lowlevel.checkpoint_if_cancelled()
         self._life.check_open()
-        await self._wait_turn()
+        await self._wait_turn(params)
         deadline = trio.current_effective_deadline()
         try:
             call, request = self._protocol.request(
@@ -187,7 +188,7 @@ class Requests:
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         self._life.check_open()
-        await self._wait_stream_turn(method)
+        await self._wait_stream_turn(method, params)
         try:
             call, request = self._protocol.request(
                 method, params, window=window, traceparent=traceparent
@@ -220,15 +221,20 @@ class Requests:
         call = handling.get(None)
         return call is not None and call.requests is self and not call.is_over
 
-    async def _wait_turn(self) -> None:
+    async def _wait_turn(self, params: bytes | None) -> None:
         """Wait until the peer takes another call, and the queue has room for it."""
+        size = 0 if params is None else len(params)
+        obstacle = self._turns.obstacle(size)
+        if obstacle is None and self._lanes.calls.has_room:
+            return
+        if size > self._turns.most_bytes:  # its turn would never come
+            problem = f"the parameters have {size} bytes; the peer takes {self._turns.most_bytes}"
+            raise EncodeError(f"{problem} (its limit call_bytes)")
         # While the peer waits for this side it may not be waited for: each might wait for the
         # other for ever.
-        if not self._turns.is_free and self._is_waited_for:
-            raise RpcError.of(ErrorCode.BUSY, MESSAGES[ErrorCode.BUSY], {"limit": "calls"})
-        if self._turns.is_free and self._lanes.calls.has_room:
-            return
-        async with self._turns.turn():
+        if obstacle is not None and self._is_waited_for:
+            raise RpcError.of(ErrorCode.BUSY, MESSAGES[ErrorCode.BUSY], {"limit": obstacle})
+        async with self._turns.turn(size):
             await self._wait_room()
         self._life.check_open()
 
@@ -238,10 +244,10 @@ class Requests:
         # A task that is woken first and cancelled then does not hear of the latter by itself.
         await trio.lowlevel.checkpoint_if_cancelled()
 
-    async def _wait_stream_turn(self, method: str) -> None:
+    async def _wait_stream_turn(self, method: str, params: bytes | None) -> None:
         """Wait as for a call; a subscription has no turn, for it never ends."""
         if method != SUBSCRIBE:
-            await self._wait_turn()
+            await self._wait_turn(params)
             return
         await self._wait_room()
         self._life.check_open()
@@ -294,6 +300,8 @@ class Requests:
         if self._protocol.hello_call is not None:
             self._pending.succeed(self._protocol.hello_call)
         self._turns.most = hello.limits.calls
+        if hello.limits.call_bytes is not None:
+            self._turns.most_bytes = hello.limits.call_bytes
 
     def advance(self) -> None:
         """Let the next caller go on, if the peer takes another call."""

@@ -35,7 +35,7 @@ from farcall._protocol.messages import (
     Started,
 )
 from farcall._protocol.shapes import DEFAULT_MESSAGE_OUT
-from farcall._protocol.state import CallTable, IncomingCall, OutgoingCall, Step
+from farcall._protocol.state import SUBSCRIBE, CallTable, IncomingCall, OutgoingCall, Step
 from farcall._protocol.uploads import OutgoingUpload, Uploads
 from farcall._protocol.wire import BUNDLE_BYTES, MAX_DEPTH, count_brackets, is_too_deep, pack
 from farcall.errors import EncodeError, ErrorCode
@@ -162,7 +162,9 @@ class Protocol:
         request = Request(method, params, id, window, deadline, traceparent)
         self.check_size(request)
         credit = None if window is None else window.for_receiver()
-        call = OutgoingCall(id, method, credit=credit, may_start=may_start or credit is not None)
+        size = 0 if params is None or method == SUBSCRIBE else len(params)
+        may_start = may_start or credit is not None
+        call = OutgoingCall(id, method, size=size, credit=credit, may_start=may_start)
         self._talk.outgoing.insert(call)
         return call, request
 

@@ -39,6 +39,8 @@ class Limits:
     subscriptions: int = 128
     bundle: int = 256
     """How many messages one bundle may hold."""
+    call_bytes: int | None = None
+    """How large the parameters of all those calls may be together; None where it does not say."""
 
 
 @attrs.frozen
@@ -53,7 +55,11 @@ class Hello:
 
     def render(self) -> bytes:
         """Write the parameters of ``rpc.hello``, or its result."""
-        return _encode(attrs.asdict(self))
+        return _encode(attrs.asdict(self, filter=_is_said))
+
+
+def _is_said(_: object, value: object) -> bool:
+    return value is not None
 
 
 @attrs.frozen

@@ -26,6 +26,7 @@ class LimitsShape(msgspec.Struct):
     calls: Positive = 1024
     subscriptions: Count = 128
     bundle: Positive = 256
+    call_bytes: Positive | None = None
 
 
 class HelloShape(msgspec.Struct):
@@ -120,6 +121,7 @@ def read_hello(text: bytes | None) -> Hello:
         calls=read.limits.calls,
         subscriptions=read.limits.subscriptions,
         bundle=read.limits.bundle,
+        call_bytes=read.limits.call_bytes,
     )
     return Hello(limits, read.v, tuple(read.features), read.contracts)
 

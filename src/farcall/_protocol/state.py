@@ -78,6 +78,8 @@ class _Call:
     id: RequestId
     method: str
     stage: Stage
+    size: int = attrs.field(default=0, kw_only=True)
+    """What the peer keeps of it, in bytes: its parameters; none of a subscription's."""
     seq: int = attrs.field(default=0, init=False)
     """How many items have crossed."""
 
@@ -170,6 +172,8 @@ class CallTable(Generic[CallT]):
         self._calls: dict[RequestId, CallT] = {}
         self.subscriptions = 0
         """How many of them are subscriptions, which do not count as calls that are served."""
+        self.size = 0
+        """In bytes, of all of them."""
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -189,16 +193,18 @@ class CallTable(Generic[CallT]):
         if call.id != NULL_ID:
             self._calls[call.id] = call
             self.subscriptions += call.method == SUBSCRIBE
+            self.size += call.size
 
     def end(self, call: CallT, step: Step = Step.END) -> None:
         """Settle a call and forget its id."""
         call.move(step)
         if self._calls.pop(call.id, None) is not None:
             self.subscriptions -= call.method == SUBSCRIBE
+            self.size -= call.size
 
     def end_all(self) -> list[CallT]:
         """Forget every call, because the link has ended, and give them as they stood."""
         calls = list(self._calls.values())
         self._calls.clear()
-        self.subscriptions = 0
+        self.subscriptions = self.size = 0
         return calls

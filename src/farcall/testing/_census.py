@@ -40,12 +40,13 @@ def census(links: Iterable[Link]) -> Counter[str]:
 
 def _held_by(link: Link) -> Iterator[tuple[str, int]]:
     yield "calls out", len(link.protocol.outgoing)
+    yield "bytes of calls out", link.protocol.outgoing.size
     yield "calls in", len(link.protocol.incoming)
     yield "calls that are waited for", len(link.requests._pending._calls)
     if not link.is_closed:  # what waited for a writer that has ended goes with the link
         yield "messages in the queue", len(link.lanes)
     yield "callers that wait for their turn", len(link.requests._turns)
-    yield "turns that were given", link.requests._turns._given
+    yield "turns that were given", len(link.requests._turns._given)
     yield "bytes held", link.account.held
     yield from _uploads_of(link)
     yield from _served_by(_dispatcher(link))
