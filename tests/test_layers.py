@@ -29,7 +29,7 @@ LAYERS = (
     {"_items", "_send_uploads", "_receive_uploads", "_call_stream", "_task_status"},
     {"_caller", "_login", "_serving", "_serve_stream", "_serve_task", "_dispatch"},
     {"_peer"},
-    {"_host", "_session"},
+    {"_host", "_session", "_client_login"},
     {"auth", "_dial", "_listen", "_room", "_door", "_client", "_server"},
     {"__init__"},
     {"stubgen", "testing", "_cli", "_demo", "__main__"},

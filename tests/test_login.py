@@ -495,3 +495,110 @@ def test_what_nobody_can_use_is_warned_of(caplog: pytest.LogCaptureFixture) -> N
         "wait",
         "watch",
     ]
+
+
+def test_a_server_warns_with_the_reason(caplog: pytest.LogCaptureFixture) -> None:
+    """It says what to write."""
+    make_host(Vault())
+
+    assert "nobody can log in: serve(authenticate=...) is missing" in caplog.text
+
+
+async def test_a_client_warns_as_well(caplog: pytest.LogCaptureFixture) -> None:
+    """Its server cannot log in at all; where nothing is protected there is no warning."""
+
+    @service(name="")
+    class Open:
+        async def look(self) -> None: ...
+
+    @service(name="", protected=True)
+    class Closed:
+        async def look(self) -> None: ...
+
+    async with open_pair(Open(), serves=[Open()]):
+        assert not caplog.records
+    async with open_pair(Open(), serves=[Closed()]) as (_, connection):
+        assert "look needs a login, and nobody can log in: a client has no logins" in caplog.text
+        with pytest.raises(farcall.Forbidden):
+            await connection.proxy(Closed).look()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_session_logs_in_again(autojump_clock: MockClock, dialect: Dialect) -> None:
+    """When its login has expired calls are refused until then; each login has its own time."""
+    options: dict[str, Any] = {"login": ADA, "dialect": dialect}
+    doorman = Doorman(expires_after=10)
+    async with open_pair(Vault(), authenticate=doorman, **options) as (session, connection):
+        await trio.sleep(9)
+        assert await session.call("look") == "ada"
+        await trio.sleep(2)
+        assert connection.principal is None
+        assert await refused(session, "look") == -32605
+
+        await session.login()
+        assert doorman.asked[1:] == [ADA, ADA]
+        await trio.sleep(9)
+        assert await session.call("look") == "ada"
+
+
+async def test_a_session_logs_in_as_somebody_else() -> None:
+    """Without a new name it is the first one again."""
+    async with open_pair(Vault(), authenticate=Doorman(), login=ADA) as (session, _):
+        await session.login(BOB)
+        assert await session.call("look") == "bob"
+        await session.login()
+        assert await session.call("look") == "ada"
+
+
+async def test_a_subscription_can_be_had_again(autojump_clock: MockClock) -> None:
+    """One that has ended with its login stays so; another one works behind the next login."""
+
+    @service(name="")
+    class News:
+        told: farcall.Signal[int] = farcall.Signal(protected=True)
+
+    news = News()
+    async with open_pair(news, authenticate=Doorman(expires_after=10), login=ADA) as (session, _):
+        async with session.subscribe("told") as told:
+            with pytest.raises(farcall.Forbidden):
+                await anext(told)
+        await session.login()
+        async with session.subscribe("told") as told:
+            news.told.emit(1)
+            assert await anext(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("authenticate", "login", "problem"),
+    [
+        (Doorman(), WRONG, "refused the login"),
+        (Doorman(), "x", "refused the login"),
+        (None, ADA, "the server knows no logins"),
+        (Doorman(seconds=30), ADA, r"no answer to the login in 10 s \(the limit handshake_seconds"),
+    ],
+)
+async def test_a_later_login_that_fails(
+    autojump_clock: MockClock, authenticate: Doorman | None, login: Any, problem: str
+) -> None:
+    """It raises as `connect` does, and nobody is somebody else by it."""
+    async with open_pair(Vault(), authenticate=authenticate) as (session, connection):
+        with pytest.raises(farcall.ConnectFailed, match=problem):
+            await session.login(login)
+        assert connection.principal is None
+        assert await session.call("whoami") is None
+
+
+async def test_a_later_login_on_a_lost_connection() -> None:
+    """Its reason is told."""
+    async with open_pair(Vault(), authenticate=Doorman()) as (session, connection):
+        await connection.aclose(1001)
+        with pytest.raises(farcall.ConnectFailed, match="ended the connection") as caught:
+            await session.login(ADA)
+        assert caught.value.code == 1001
+
+
+async def test_there_must_be_a_login() -> None:
+    """What `connect` was not given cannot be repeated."""
+    async with open_pair(Vault(), authenticate=Doorman()) as (session, _):
+        with pytest.raises(ValueError, match="no login"):
+            await session.login()

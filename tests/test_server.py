@@ -167,6 +167,17 @@ async def test_an_object_that_is_no_service_is_refused() -> None:
         await farcall.serve(object(), 0)
 
 
+async def test_a_client_that_serves_no_service_leaves_no_connection() -> None:
+    """What it serves is looked at behind the handshake; the socket is closed all the same."""
+    async with trio.open_nursery() as nursery:
+        server: farcall.Server = await nursery.start(farcall.serve, Echo(), 0)
+        with pytest.raises(farcall.DeclarationError, match="@service"):
+            async with farcall.connect(server.url, serves=[object()]):
+                raise AssertionError
+        await wait_until(lambda: server.statistics().connections == 0)
+        server.shutdown()
+
+
 async def test_a_name_that_two_objects_offer_is_refused() -> None:
     """At one path every name means one thing."""
     words = r"FC135 Shout\.say: Echo is served at the same path"

@@ -13,14 +13,13 @@ import attrs
 import trio
 
 from farcall._caller import ContractCheck, LinkCaller, contract_of
-from farcall._codec import encode_untyped
+from farcall._client_login import ClientLogin
 from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import CANCEL_GRACE, Link
 from farcall._connection.pending import RemoteFailure
 from farcall._dial import Dialler
 from farcall._dispatch import Serving
-from farcall._endpoints import Endpoints, contracts_of
-from farcall._failures import error_of
+from farcall._endpoints import Endpoints, contracts_of, warn_of_protected
 from farcall._intercept import Interceptor
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._nursery import open_owned_nursery
@@ -31,7 +30,7 @@ from farcall._protocol.messages import Hello
 from farcall._protocol.messages import Limits as PeerLimits
 from farcall._session import Session
 from farcall._transport import Transport
-from farcall.errors import ConnectFailed, ConnectionLost, ErrorCode, FarcallError
+from farcall.errors import ConnectFailed, FarcallError
 
 logger = logging.getLogger("farcall")
 
@@ -78,6 +77,7 @@ async def open_session(
 ) -> AsyncIterator[Session | ProxyT]:
     """Make a session over an open transport, and end both with the block."""
     endpoints = Endpoints.of(options.serves)
+    warn_of_protected([endpoints], "a client has no logins")
     link = _make_link(transport, url, proxy, options, endpoints)
     caller = cast("Peer", link.handler).caller
     async with open_owned_nursery() as nursery:
@@ -85,9 +85,10 @@ async def open_session(
         async with _closing(link):
             if options.dialect == "farcall":
                 await _greet(link, url)
+            login = ClientLogin(link, url, options.login, options.limits.handshake_seconds)
             if options.login is not None:
-                await log_in(link, url, options.login, options.limits.handshake_seconds)
-            session = Session(url, link, caller)
+                await login.perform()
+            session = Session(url, link, caller, login)
             for function in endpoints.background:
                 nursery.start_soon(function)
             try:
@@ -161,44 +162,6 @@ async def _greet(link: Link, url: str) -> None:
         code = None if link.close_reason is None else link.close_reason.code
         problem = f"{url} ended the connection at the hello: {error}; {hint}"
         raise ConnectFailed(problem, code=code) from None
-
-
-async def log_in(link: Link, url: str, login: object, seconds: float) -> None:
-    """Log in, or say why that cannot be.
-
-    Args:
-        link: To the server.
-        url: Of the server, for errors.
-        login: As for `connect`.
-        seconds: In which the server has to answer.
-
-    Raises:
-        ConnectFailed: the server refuses the login, knows none, does not answer, or hangs up.
-        EncodeError: `login` cannot cross the wire.
-    """
-    value: object = login
-    if not isinstance(login, dict | list | tuple):
-        value = [login]
-    params = encode_untyped(value)
-    try:
-        with trio.fail_after(seconds):
-            answer = await link.requests.call("rpc.login", params)
-    except RemoteFailure as failure:
-        raise ConnectFailed(f"{url}: the login failed: {_why(failure)}") from None
-    except trio.TooSlowError:
-        problem = f"no answer to the login in {seconds:g} s (the limit handshake_seconds)"
-        raise ConnectFailed(f"{url}: {problem}") from None
-    except ConnectionLost as error:
-        code = None if link.close_reason is None else link.close_reason.code
-        raise ConnectFailed(f"{url} ended the connection at the login", code=code) from error
-    # rpc-websockets lets a server answer anything; no other word than this one means yes.
-    if answer != b"true":
-        raise ConnectFailed(f"{url} refused the login")
-
-
-def _why(failure: RemoteFailure) -> str:
-    is_unknown = failure.code == ErrorCode.METHOD_NOT_FOUND
-    return "the server knows no logins" if is_unknown else str(error_of(failure))
 
 
 @overload
@@ -320,5 +283,8 @@ async def _connect(
     dialler: Dialler, proxy: type[Any] | None, options: ClientOptions
 ) -> AsyncIterator[Any]:
     transport = await dialler.dial()
-    async with open_session(transport, dialler.url.shown, proxy, options) as session:
-        yield session
+    try:
+        async with open_session(transport, dialler.url.shown, proxy, options) as session:
+            yield session
+    finally:
+        transport.abort()  # also where it did not come to a session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -19,6 +20,8 @@ from farcall._declare import (
     site_of_attribute,
 )
 from farcall._signals import SignalState
+
+logger = logging.getLogger("farcall")
 
 
 @attrs.frozen
@@ -103,6 +106,17 @@ def contracts_of(digests: Iterable[tuple[str, str]]) -> Mapping[str, str]:
         known = contracts.get(name, "").split()
         contracts[name] = " ".join(dict.fromkeys([*known, *digest.split()]))
     return contracts
+
+
+def warn_of_protected(paths: Iterable[Endpoints], why: str) -> None:
+    """Tell the log what nobody can use, because nobody can log in.
+
+    Args:
+        paths: What is served.
+        why: There is no login.
+    """
+    for name in dict.fromkeys(name for endpoints in paths for name in endpoints.protected):
+        logger.warning("%s needs a login, and nobody can log in: %s", name, why)
 
 
 _Services = list[tuple[Service, Any]]

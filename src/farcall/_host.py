@@ -7,7 +7,7 @@ and remembers those that live, to drain them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias, cast
 
 import attrs
@@ -17,7 +17,7 @@ from farcall._caller import LinkCaller
 from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import CANCEL_GRACE, Link
 from farcall._dispatch import Serving
-from farcall._endpoints import Endpoints
+from farcall._endpoints import Endpoints, warn_of_protected
 from farcall._limits import Limits
 from farcall._nursery import open_owned_nursery
 from farcall._peer import Peer
@@ -72,7 +72,7 @@ class Host:
     ) -> None:
         self.paths = _endpoints_by_path(services)
         if serving.logins is None:
-            _warn_of_protected(self.paths.values())
+            warn_of_protected(self.paths.values(), "serve(authenticate=...) is missing")
         self._serving = serving
         self._cancel_grace = cancel_grace
         self._limits = limits
@@ -144,13 +144,6 @@ class Host:
         async with open_owned_nursery() as nursery:
             for link in self.links:
                 nursery.start_soon(link.drain, seconds)
-
-
-def _warn_of_protected(paths: Iterable[Endpoints]) -> None:
-    for name in dict.fromkeys(name for endpoints in paths for name in endpoints.protected):
-        logger.warning(
-            "%s needs a login, and nobody can log in: serve(authenticate=...) is missing", name
-        )
 
 
 def _endpoints_by_path(services: Services) -> Mapping[str, Endpoints]:

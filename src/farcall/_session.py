@@ -9,6 +9,7 @@ from typing import Any, TypeVar, overload
 
 from farcall._call import Connection
 from farcall._caller import LinkCaller, proxy_over
+from farcall._client_login import ClientLogin
 from farcall._codec import Codec, codec_of
 from farcall._connection.link import Link
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
@@ -35,10 +36,11 @@ class Session:
     Made by `connect`. Calls may be made by any number of tasks at once.
     """
 
-    def __init__(self, url: str, link: Link, caller: LinkCaller) -> None:
+    def __init__(self, url: str, link: Link, caller: LinkCaller, login: ClientLogin) -> None:
         self._url = url
         self._link = link
         self._caller = caller
+        self._login = login
         self._is_left = False
 
     def __repr__(self) -> str:
@@ -57,6 +59,26 @@ class Session:
     def statistics(self) -> ConnectionStatistics:
         """Take a snapshot of the counts of its link."""
         return self._link.statistics()
+
+    async def login(self, login: Any = None) -> None:
+        """Log in, such as when the last login has expired, or as somebody else.
+
+        Until then calls of what needs a login raise `Forbidden`, and the subscriptions that ended
+        with the last login have ended; subscribe again behind this.
+
+        Args:
+            login: As for `connect`; without it the one that `connect` was given.
+
+        Raises:
+            ConnectFailed: the server refuses the login, knows none, does not answer in the time
+                of a handshake, or has hung up. A refused login changes nothing.
+            EncodeError: `login` cannot cross the wire.
+            ValueError: there is no login, neither here nor at `connect`.
+
+        Cancellation:
+            The server is asked to end the login, as any call; it may have counted it as failed.
+        """
+        await self._login.perform(login)
 
     async def ping(self) -> float:
         """Measure a round trip, in seconds.
