@@ -102,14 +102,23 @@ async def test_limit_calls_counts_calls_with_a_null_id(autojump_clock: MockClock
         assert await open_gate(gate, client) == [result(None, "a")]
 
 
+@pytest.mark.parametrize(
+    ("limits", "limit"),
+    [
+        (Limits(calls=1), "calls"),
+        (Limits(call_bytes=len('["x"]')), "call_bytes"),
+        (Limits(process_calls=1), "process_calls"),
+        (Limits(process_call_bytes=len('["x"]')), "process_call_bytes"),
+    ],
+)
 async def test_limit_calls_drops_one_way_calls(
-    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture, limits: Limits, limit: str
 ) -> None:
     """Nobody waits for their answer: they are counted, and told of once a second."""
     gate = Gate()
     shout = {"jsonrpc": "2.0", "method": "shout", "params": ["x"]}
     with caplog.at_level(logging.WARNING, "farcall"):
-        async with raw_client(gate, Limits(calls=1)) as client:
+        async with raw_client(gate, limits) as client:
             assert await client.ask([shout] * 4) == []
             (link,) = client.host.links
             assert (gate.heard, link.statistics().dropped) == (["x"], 3)
@@ -117,7 +126,7 @@ async def test_limit_calls_drops_one_way_calls(
             await client.ask(shout)
             assert link.statistics().dropped == 4
 
-    words = "memory: dropped %d one-way calls (the limit calls)"
+    words = f"memory: dropped %d one-way calls (the limit {limit})"
     assert caplog.messages == [words % 1, words % 3]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any
 
 import msgspec
@@ -210,6 +210,100 @@ async def test_streams_are_checked(dialect: Dialect) -> None:
         await session.call("rpc.login", arguments=ADA)
         async with session.stream("watch") as numbers:
             assert [number async for number in numbers] == [1]
+
+
+@service(name="", protected=True)
+class Yard:
+    """Protected members of other kinds."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+
+    async def guard(self, *, task_status: trio.TaskStatus[int]) -> None:
+        self.begun.append("guard")
+        task_status.started(1)
+        await trio.sleep_forever()
+
+    async def store(self, sacks: AsyncIterable[int]) -> int:
+        self.begun.append("store")
+        return sum([sack async for sack in sacks])
+
+    @method(protected=False)
+    async def gate(self) -> str:
+        return "open"
+
+
+class Sacks:
+    """Counts those that were taken."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    async def __aiter__(self) -> AsyncIterator[int]:
+        for sack in range(10_000):
+            self.taken += 1
+            yield sack
+
+
+async def test_remote_tasks_are_checked() -> None:
+    """One that may not be does not begin, and its nursery hears of it; it begins behind a login."""
+    yard = Yard()
+    async with open_pair(yard, authenticate=Doorman()) as (session, _):
+        proxy = session.proxy(Yard)
+        async with trio.open_nursery() as nursery:
+            with pytest.raises(farcall.Forbidden):
+                await nursery.start(proxy.guard)
+            assert yard.begun == []
+            await session.login(ADA)
+            assert await nursery.start(proxy.guard) == 1
+            nursery.cancel_scope.cancel()
+    assert yard.begun == ["guard"]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_uploads_are_checked(dialect: Dialect) -> None:
+    """Of one that may not be nothing is kept, and the connection goes on."""
+    yard, sacks = Yard(), Sacks()
+    async with open_pair(yard, authenticate=Doorman(), dialect=dialect) as (session, connection):
+        proxy = session.proxy(Yard)
+        with pytest.raises(farcall.Forbidden):
+            await proxy.store(sacks)
+        await wait_all_tasks_blocked()
+        assert await proxy.gate() == "open"
+        assert yard.begun == []
+        assert not connection._link.protocol.uploads.incoming
+        if dialect == "farcall":  # no more than its first window has left
+            assert sacks.taken < 100
+
+        await session.login(ADA)
+        assert await proxy.store(Sacks()) == sum(range(10_000))
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_tasks_and_uploads_of_raw_peers_are_checked(dialect: Dialect) -> None:
+    """Whatever they bring along, in the place of an answer or without one."""
+    yard = Yard()
+    items = {"jsonrpc": "2.0", "method": "rpc.items", "params": {"upload": "u", "seq": 0}}
+    items["params"]["values"] = [1, 2]  # type: ignore[index]
+    async with raw_client(yard, authenticate=Doorman()) as client:
+        if dialect == "farcall":
+            hello = {"v": 1}
+            await client.ask({"jsonrpc": "2.0", "id": 0, "method": "rpc.hello", "params": hello})
+        calls: list[dict[str, Any]] = [
+            {"jsonrpc": "2.0", "id": 1, "method": "guard", "meta": {"credit": [1, 1]}},
+            {"jsonrpc": "2.0", "id": 2, "method": "store", "params": {"sacks": {"$stream": "u"}}},
+            {"jsonrpc": "2.0", "id": 3, "method": "store", "params": [[1, 2]]},
+        ]
+        for call in calls:
+            (answer,) = await client.ask(call)
+            assert (answer["id"], answer["error"]["code"]) == (call["id"], -32605)
+            del call["id"]
+            assert await client.ask(call) == []
+        assert await client.ask(items) == []
+        assert await client.ask({"jsonrpc": "2.0", "id": 9, "method": "gate"}) == [
+            {"jsonrpc": "2.0", "id": 9, "result": "open"}
+        ]
+    assert yard.begun == []
 
 
 async def test_the_order_of_the_checks() -> None:
