@@ -29,11 +29,13 @@ class Counter:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
         self.calls = 0
+        self.options: list[dict[str, Any]] = []
         self._function = getattr(module, name)
         monkeypatch.setattr(module, name, self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self.calls += 1
+        self.options.append(kwargs)
         return self._function(*args, **kwargs)
 
 
@@ -128,6 +130,29 @@ async def test_a_wrong_name_costs_what_a_wrong_password_does(
 
     assert await users(Credentials(login=login)) is None
     assert hashes.calls == comparisons.calls == 1
+
+
+async def test_a_hash_is_made_alike_for_every_name(
+    users: auth.StaticUsers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever they belong to, and for nobody, the parameters that cost time and memory are one."""
+    hashes = Counter(monkeypatch, hashlib, "scrypt")
+    for name in ("ada", "bob", "eve"):
+        await users(Credentials(login=[name, "guess"]))
+
+    costs = [{key: each[key] for key in ("n", "r", "p", "dklen")} for each in hashes.options]
+    assert costs == [{"n": 2, "r": 1, "p": 1, "dklen": 32}] * 3
+    assert len({len(each["salt"]) for each in hashes.options}) == 1
+
+
+@pytest.mark.parametrize("other", [{"cost": 4}, {"block_size": 2}, {"parallelism": 2}])
+def test_hashes_that_cost_differently_are_refused(other: dict[str, Any]) -> None:
+    """The time of a login would tell a name that is known from one that is not."""
+    dear = auth.hash_password("enigma", **CHEAP | other)
+
+    auth.StaticUsers({"ada": dear, "bob": dear})
+    with pytest.raises(ValueError, match="'ada' and 'bob' cost differently"):
+        auth.StaticUsers({"ada": ENIGMA, "eve": ENIGMA, "bob": dear})
 
 
 async def test_nobody_is_known_where_there_are_no_users() -> None:

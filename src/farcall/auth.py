@@ -75,6 +75,11 @@ class _Stored:
         return "$".join(["scrypt", *numbers, *texts])
 
     @property
+    def price(self) -> tuple[int, ...]:
+        """What a hash like this one costs, in time and memory: the same for the same numbers."""
+        return self.cost, self.block_size, self.parallelism, len(self.salt), len(self.hash)
+
+    @property
     def memory(self) -> int:
         """The bytes that the hash takes, as OpenSSL counts them."""
         return 128 * self.block_size * (self.cost + self.parallelism + 2)
@@ -151,7 +156,8 @@ class StaticUsers:
         expires_after: Seconds that a login holds; None for the life of the connection.
 
     Raises:
-        ValueError: a hash is none, or roles are given to a user whom nobody knows.
+        ValueError: a hash is none, two were made with different parameters, so that the time of a
+            login would tell who is known, or roles are given to a user whom nobody knows.
     """
 
     def __init__(
@@ -162,6 +168,7 @@ class StaticUsers:
         expires_after: float | None = None,
     ) -> None:
         self._stored = {name: _read_hash_of(name, text) for name, text in hashes.items()}
+        _check_prices(self._stored)
         self._principals = _principals(self._stored, roles or {}, expires_after)
         some = next(iter(self._stored.values()), None)
         self._nobody = _Stored(COST, BLOCK_SIZE, PARALLELISM, b" " * SALT_BYTES, b" " * HASH_BYTES)
@@ -266,6 +273,17 @@ def _read_hash_of(name: str, text: str) -> _Stored:
         return _Stored.read(text)
     except ValueError as exc:
         raise ValueError(f"{name!r}: {exc}") from None
+
+
+def _check_prices(stored: Mapping[str, _Stored]) -> None:
+    """Refuse hashes that do not cost the same: the one that nobody has can be like one of them."""
+    first = next(iter(stored), None)
+    for name, each in stored.items():
+        if first is not None and each.price != stored[first].price:
+            raise ValueError(
+                f"the hashes of {first!r} and {name!r} cost differently, so the time of a login"
+                " would tell who is known; make all of them with the same parameters"
+            )
 
 
 def _principals(
