@@ -23,11 +23,8 @@ from farcall._endpoints import Endpoints, contracts_of, warn_of_protected
 from farcall._intercept import Interceptor
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._nursery import open_owned_nursery
-from farcall._peer import Peer
-from farcall._protocol.binary import FEATURES
+from farcall._peer import Peer, greeting
 from farcall._protocol.core import Protocol
-from farcall._protocol.messages import Hello
-from farcall._protocol.messages import Limits as PeerLimits
 from farcall._session import Session
 from farcall._transport import Transport
 from farcall.errors import ConnectFailed, FarcallError
@@ -40,9 +37,6 @@ Dialect: TypeAlias = Literal["farcall", "plain"]
 """Whether to say hello; a server that knows no farcall at all is best not greeted."""
 
 DEFAULT_HEARTBEAT = Heartbeat()
-
-HELLO_SECONDS = 5.0
-"""A server that has answered the handshake and not the hello in this time does not answer it."""
 
 
 def _one_of(*words: str) -> Any:
@@ -84,7 +78,7 @@ async def open_session(
         await nursery.start(link.run)
         async with _closing(link):
             if options.dialect == "farcall":
-                await _greet(link, url)
+                await _greet(link, url, options.limits.hello_seconds)
             login = ClientLogin(link, url, options.login, options.limits.handshake_seconds)
             if options.login is not None:
                 await login.perform()
@@ -122,14 +116,8 @@ def _make_link(
 ) -> Link:
     wanted: Mapping[str, str] = {} if proxy is None else contract_of(proxy)
     limits = options.limits
-    told = PeerLimits(
-        limits.of_transport_in_client().message,
-        limits.calls,
-        limits.subscriptions,
-        call_bytes=limits.call_bytes,
-    )
     contracts = contracts_of([*wanted.items(), *endpoints.contracts.items()])
-    own = Hello(told, features=FEATURES, contracts=contracts)
+    own = greeting(limits, limits.of_transport_in_client().message, contracts)
 
     def make_peer(link: Link) -> Peer:
         caller = LinkCaller(link, options.interceptors, options.contract, url)
@@ -139,7 +127,7 @@ def _make_link(
 
     return Link(
         transport,
-        Protocol(own, has_dialled=True),
+        Protocol(own, has_dialled=True, limits=limits.of_protocol()),
         make_peer,
         heartbeat=options.heartbeat,
         cancel_grace=options.cancel_grace,
@@ -147,16 +135,16 @@ def _make_link(
     )
 
 
-async def _greet(link: Link, url: str) -> None:
+async def _greet(link: Link, url: str, seconds: float) -> None:
     """Say hello; a server that answers with an error speaks the plain dialect."""
     hint = 'connect(..., dialect="plain") sends no hello'
     try:
-        with trio.fail_after(HELLO_SECONDS):
+        with trio.fail_after(seconds):
             await link.requests.greet()
     except RemoteFailure as failure:
         logger.debug("%s speaks the plain dialect (%d)", url, failure.code)
     except trio.TooSlowError:
-        problem = f"{url} did not answer the hello in {HELLO_SECONDS:g} s"
+        problem = f"{url} did not answer the hello in {seconds:g} s (the limit hello_seconds)"
         raise ConnectFailed(f"{problem}; {hint}") from None
     except FarcallError as error:
         code = None if link.close_reason is None else link.close_reason.code
@@ -241,7 +229,7 @@ def connect(
             is outermost.
         max_call_seconds: For each call that is served here.
         cancel_grace: Seconds for which a cancelled call waits for the server's answer.
-        limits: What the server may cost, and the time to connect; the hello has 5 s of its own.
+        limits: What the server may cost, and the time to connect.
         heartbeat: When a silent server is pinged, and when it is given up.
 
     Returns:

@@ -20,11 +20,8 @@ from farcall._dispatch import Serving
 from farcall._endpoints import Endpoints, warn_of_protected
 from farcall._limits import Limits
 from farcall._nursery import open_owned_nursery
-from farcall._peer import Peer
-from farcall._protocol.binary import FEATURES
+from farcall._peer import Peer, greeting
 from farcall._protocol.core import Protocol
-from farcall._protocol.messages import Hello
-from farcall._protocol.messages import Limits as PeerLimits
 from farcall._transport import Transport
 
 logger = logging.getLogger("farcall")
@@ -117,13 +114,7 @@ class Host:
 
     def _make_link(self, transport: Transport, endpoints: Endpoints) -> Link:
         limits = self._limits
-        told = PeerLimits(
-            limits.of_transport_in_server().message,
-            limits.calls,
-            limits.subscriptions,
-            call_bytes=limits.call_bytes,
-        )
-        own = Hello(told, features=FEATURES, contracts=endpoints.contracts)
+        own = greeting(limits, limits.of_transport_in_server().message, endpoints.contracts)
 
         def make_peer(link: Link) -> Peer:
             caller = LinkCaller(link, self._serving.interceptors, "warn", link.endpoint.peer)
@@ -131,7 +122,7 @@ class Host:
 
         return Link(
             transport,
-            Protocol(own, has_dialled=False),
+            Protocol(own, has_dialled=False, limits=limits.of_protocol()),
             make_peer,
             heartbeat=self._heartbeat,
             cancel_grace=self._cancel_grace,

@@ -6,10 +6,11 @@ error, where NAME is that of the field.
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Final
 
 import attrs
-from attrs.validators import and_, gt, instance_of, lt, optional
+from attrs.validators import and_, ge, gt, instance_of, le, lt, optional
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -20,9 +21,21 @@ MAX_MESSAGE_IN_CLIENT: Final = 16 * MIB
 """Bytes: a client has chosen its server, and results are larger than calls."""
 
 
-def _count(default: int) -> Any:
+MAX_DEPTH: Final = 64
+"""Nesting of arrays and objects. Data of services seldom passes 10; parsers of other peers give
+up between 100 and 1,000, and a recursive one must never be driven into its stack's end."""
+
+MIN_DEPTH: Final = 8
+"""What the messages of the protocol themselves need, and a little data."""
+
+MAX_PARTS: Final = 64 * KIB
+"""What an array may hold before it is split to be counted: 16 MiB of ``[0,0,...]`` would become a
+gigabyte of small objects."""
+
+
+def _count(default: int, *, most: int = sys.maxsize, least: int = 1) -> Any:
     # Any: as for `attrs.field`, whose type is that of the default.
-    return attrs.field(default=default, validator=and_(instance_of(int), gt(0)))
+    return attrs.field(default=default, validator=and_(instance_of(int), ge(least), le(most)))
 
 
 def _positive(default: float) -> Any:
@@ -40,6 +53,16 @@ class TransportLimits:
     pings_per_second: float
     stall_seconds: float
     close_seconds: float
+
+
+@attrs.frozen(kw_only=True)
+class ProtocolLimits:
+    """What the core enforces beside what a hello tells; as with `TransportLimits`."""
+
+    message_out: int
+    depth: int
+    request_id: int
+    batch: int
 
 
 @attrs.frozen(kw_only=True)
@@ -61,6 +84,28 @@ class Limits:
     anybody, and 16 MiB in a client, which has chosen its server. farcall peers are told. Over it
     the connection is closed with 1009."""
 
+    message_out: int = _count(16 * MIB)
+    """Bytes of a message to a peer that has not told what it takes, as farcall peers do: the
+    default of farcall's own client. Over it a call raises `EncodeError`, and the caller of a result
+    gets -32008."""
+
+    depth: int = _count(MAX_DEPTH, least=MIN_DEPTH, most=MAX_DEPTH)
+    """Nesting of arrays and objects in a message, that itself included, both in and out; from 8 to
+    64, for that is what peers read. Over it what comes in is answered with -32700, what goes out
+    as with `message_out`."""
+
+    request_id: int = _count(256)
+    """Bytes of the id of a request, or of an upload, which is kept and echoed; a UUID has 36. Over
+    it the call is refused, with -32600 or -32602."""
+
+    batch: int = _count(1000, most=MAX_PARTS)
+    """Messages in a JSON-RPC batch, 65,536 at most: a thousand is more than any page of work, and
+    less than a second of a server. Over it the batch is refused with -32010."""
+
+    bundle: int = _count(256, most=MAX_PARTS)
+    """Messages in an array of a farcall peer, 65,536 at most; it is told. Over it the connection is
+    closed with 1008."""
+
     fragments: int = _count(1024)
     """Frames in one message; each of an endless row of empty ones costs time. Over it the
     connection is closed with 1008."""
@@ -80,6 +125,10 @@ class Limits:
     """In a server from the connection to the end of its handshake, with TLS and whatever decides
     who may come in; a peer that needs longer holds a descriptor for nothing, and is hung up on. In
     a client for name, connection, TLS and handshake; over it `ConnectFailed` is raised."""
+
+    hello_seconds: float = _positive(5.0)
+    """In a client for the answer to its hello: a server that has answered the handshake, and not
+    the hello in this time, will not. Over it `ConnectFailed` is raised."""
 
     pending_handshakes: int = _count(1000)
     """Connections whose handshake is under way, and never more than half of the descriptors that
@@ -159,6 +208,15 @@ class Limits:
     def of_transport_in_client(self) -> TransportLimits:
         """Give what the transport of a client enforces."""
         return self._of_transport(MAX_MESSAGE_IN_CLIENT)
+
+    def of_protocol(self) -> ProtocolLimits:
+        """Give what the core enforces."""
+        return ProtocolLimits(
+            message_out=self.message_out,
+            depth=self.depth,
+            request_id=self.request_id,
+            batch=self.batch,
+        )
 
     def _of_transport(self, message: int) -> TransportLimits:
         return TransportLimits(

@@ -6,12 +6,35 @@ and to who calls whom.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from farcall._caller import LinkCaller
 from farcall._connection.link import Link
 from farcall._dispatch import Dispatcher, Serving
 from farcall._endpoints import Endpoints
+from farcall._limits import Limits
+from farcall._protocol.binary import FEATURES
 from farcall._protocol.messages import Hello
+from farcall._protocol.messages import Limits as PeerLimits
 from farcall._protocol.state import IncomingCall
+
+
+def greeting(limits: Limits, message: int, contracts: Mapping[str, str]) -> Hello:
+    """Make the hello of one side.
+
+    Args:
+        limits: Of it.
+        message: The largest message that it takes, in bytes.
+        contracts: The digests of what it serves or calls, by the name of the service.
+    """
+    told = PeerLimits(
+        message,
+        limits.calls,
+        limits.subscriptions,
+        limits.bundle,
+        limits.call_bytes,
+    )
+    return Hello(told, features=FEATURES, contracts=contracts)
 
 
 class Peer:

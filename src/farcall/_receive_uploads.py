@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import msgspec
 
@@ -17,9 +17,6 @@ from farcall._items import item_codec
 from farcall._protocol.uploads import IncomingUpload
 from farcall._streams import Inbox
 from farcall.errors import RESERVED_CODES, ErrorCode, RpcError
-
-MAX_ID_BYTES: Final = 256
-"""As for the ids of requests: the name is kept, and echoed with each credit."""
 
 Refuse = Callable[[Faults], Exception]
 """Makes the exception for an item that is not of its type."""
@@ -67,11 +64,18 @@ class ReceivedUploads:
     def _id(self, path: str, given: Any) -> bytes:
         match given:
             case {"$stream": str(name)} if len(cast("dict[str, Any]", given)) == 1:
-                if self._link.protocol.is_greeted and len(name) <= MAX_ID_BYTES:
-                    return msgspec.json.encode(name)
+                if self._link.protocol.is_greeted:
+                    return self._checked(path, msgspec.json.encode(name))
             case _:
                 pass
         raise Faults.one(path, "expected a stream, or an array of its items")
+
+    def _checked(self, path: str, id: bytes) -> bytes:
+        """Refuse a long name as a long id of a request: it is kept, and echoed with each credit."""
+        most = self._link.limits.request_id
+        if len(id) > most:
+            raise Faults.one(path, f"an id of more than {most} bytes (the limit request_id)")
+        return id
 
     def _array(self, path: str, given: list[Any], codec: Codec[Any]) -> AsyncIterator[Any]:
         inbox = self._inbox(path, codec, lambda _size: None)

@@ -114,8 +114,9 @@ class ServedStream(ServedCall):
             raise self._too_large(excess)
 
     def _too_large(self, excess: int) -> ReplyTooLarge:
-        limit = self._link.protocol.message_limit
-        data = {"limit": "message", "bytes": limit, "excess": excess}
+        protocol = self._link.protocol
+        name, most = protocol.message_limit_name, protocol.message_limit
+        data = {"limit": name, "bytes": most, "excess": excess}
         code = ErrorCode.REPLY_TOO_LARGE
         refusal = ReplyTooLarge(code, MESSAGES[code], data)
         self._refusal = refusal

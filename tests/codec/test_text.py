@@ -12,7 +12,7 @@ import pytest
 from farcall._codec import Faults, codec_of, decode_json, encode_untyped
 from farcall._codec.passes import Passes
 from farcall._codec.text import MAX_DETAILED, MAX_VALUE_DEPTH, decoded, encoded
-from farcall._protocol.wire import MAX_DEPTH
+from farcall._limits import MAX_DEPTH
 from farcall.errors import EncodeError
 from tests.codec.through import faults, refusal, write
 

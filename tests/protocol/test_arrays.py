@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from farcall._limits import DEFAULT_LIMITS
 from farcall._protocol.events import (
     CancelReceived,
     NotificationReceived,
@@ -13,9 +14,10 @@ from farcall._protocol.events import (
     Stray,
     Violation,
 )
-from farcall._protocol.reading import MAX_BATCH
 from tests.protocol.pair import ProtocolPair, make_hello
 from tests.protocol.saying import refused, replied, say
+
+MAX_BATCH = DEFAULT_LIMITS.batch
 
 
 def test_a_bundle_is_read_in_order(pair: ProtocolPair) -> None:
@@ -55,7 +57,7 @@ def test_a_bundle_holds_what_was_announced(count: int, is_fine: bool) -> None:
     if is_fine:
         assert events == [NotificationReceived("a", None)] * count
     else:
-        assert events == [Violation(1008, "4 messages in a bundle; the limit bundle is 3")]
+        assert events == [Violation(1008, "4 messages in a bundle of at most 3 (the limit bundle)")]
 
 
 def test_nothing_of_a_bundle_follows_a_violation(pair: ProtocolPair) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from farcall._limits import DEFAULT_LIMITS
 from farcall._protocol.core import MAX_TAKEN, Protocol
 from farcall._protocol.credit import DEFAULT_WINDOW, Window
 from farcall._protocol.events import (
@@ -28,11 +29,12 @@ from farcall._protocol.messages import (
     Request,
     Response,
 )
-from farcall._protocol.shapes import DEFAULT_MESSAGE_OUT
 from farcall._protocol.state import IncomingCall, LocalProtocolError, Stage
 from farcall._protocol.wire import BUNDLE_BYTES
 from farcall.errors import EncodeError, ErrorCode
 from tests.protocol.pair import MESSAGE_LIMIT, ProtocolPair, make_hello
+
+DEFAULT_MESSAGE_OUT = DEFAULT_LIMITS.message_out
 
 CANCELLED = Error.of(ErrorCode.CANCELLED)
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from farcall._limits import DEFAULT_LIMITS
 from farcall._protocol.events import (
     EventReceived,
     NotificationReceived,
@@ -13,9 +14,10 @@ from farcall._protocol.events import (
     Stray,
     Violation,
 )
-from farcall._protocol.reading import MAX_ID_BYTES
 from tests.protocol.pair import ProtocolPair
 from tests.protocol.saying import called, refused, replied, say
+
+MAX_ID_BYTES = DEFAULT_LIMITS.request_id
 
 # Requests
 

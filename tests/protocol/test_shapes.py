@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from msgspec import UNSET, Raw
 
+from farcall._limits import DEFAULT_LIMITS
 from farcall._protocol.messages import Hello, Limits
 from farcall._protocol.shapes import (
     CancelShape,
@@ -24,6 +25,10 @@ from farcall._protocol.wire import UnreadableText
 from tests.protocol.pair import make_hello
 
 
+def read_hello_of(text: bytes | None) -> Hello:
+    return read_hello(text, DEFAULT_LIMITS.message_out)
+
+
 def encoded(value: Any) -> bytes:
     return msgspec.json.encode(value)
 
@@ -32,25 +37,27 @@ def test_a_hello_is_read_as_it_was_written() -> None:
     """A greeting makes the round trip."""
     hello = make_hello(v=3, features=("zip", "zap"))
 
-    assert read_hello(hello.render()) == hello
+    assert read_hello_of(hello.render()) == hello
 
 
 def test_members_left_out_of_a_hello_have_their_defaults() -> None:
     """The version is all that a greeting must have."""
-    assert read_hello(b'{"v":1}') == Hello(Limits(16 * 1024 * 1024, 1024, 128, 256))
+    assert read_hello_of(b'{"v":1}') == Hello(Limits(16 * 1024 * 1024, 1024, 128, 256))
 
 
 def test_limits_left_out_have_their_defaults() -> None:
     """Each limit stands for itself; of `call_bytes` nothing is known."""
-    assert read_hello(b'{"v":1,"limits":{"calls":1}}').limits == Limits(16 * 1024 * 1024, calls=1)
-    assert read_hello(b'{"v":1,"limits":{"call_bytes":9}}').limits.call_bytes == 9
+    assert read_hello_of(b'{"v":1,"limits":{"calls":1}}').limits == Limits(
+        16 * 1024 * 1024, calls=1
+    )
+    assert read_hello_of(b'{"v":1,"limits":{"call_bytes":9}}').limits.call_bytes == 9
 
 
 def test_unknown_members_of_a_hello_are_ignored() -> None:
     """A later version may say more than this one knows."""
     text = b'{"v":9,"features":["?"],"more":[1],"limits":{"message":5,"more":{}}}'
 
-    assert read_hello(text) == Hello(Limits(5), 9, ("?",))
+    assert read_hello_of(text) == Hello(Limits(5), 9, ("?",))
 
 
 @pytest.mark.parametrize(
@@ -85,12 +92,12 @@ def test_unknown_members_of_a_hello_are_ignored() -> None:
 def test_a_malformed_hello_is_refused(params: bytes | None) -> None:
     """Versions and limits are counts; a greeting that says otherwise is none."""
     with pytest.raises(UnreadableText):
-        read_hello(params)
+        read_hello_of(params)
 
 
 def test_no_subscriptions_are_a_limit_as_well() -> None:
     """A peer may take no subscription at all."""
-    assert read_hello(b'{"v":1,"limits":{"subscriptions":0}}').limits.subscriptions == 0
+    assert read_hello_of(b'{"v":1,"limits":{"subscriptions":0}}').limits.subscriptions == 0
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, Raw
 
+from farcall._limits import MAX_DEPTH, MAX_PARTS
 from farcall._protocol.wire import (
-    MAX_DEPTH,
-    MAX_PARTS,
     UnreadableText,
     canonical_id,
     is_too_deep,

@@ -10,7 +10,8 @@ from msgspec import Raw
 from farcall._codec.faults import Faults, Mismatch, mismatch
 from farcall._codec.passes import Passes
 from farcall._codec.shape import is_array, is_object
-from farcall._protocol.wire import MAX_DEPTH, UnreadableText, decode
+from farcall._limits import MAX_DEPTH
+from farcall._protocol.wire import UnreadableText, decode
 from farcall.errors import EncodeError
 
 ENVELOPE_DEPTH = 4

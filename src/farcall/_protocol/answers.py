@@ -85,7 +85,7 @@ def _hello_answer(talk: Conversation, call: OutgoingCall, envelope: Envelope) ->
     if not isinstance(outcome, ResultReceived):
         return outcome
     try:
-        hello = read_hello(outcome.result)
+        hello = read_hello(outcome.result, talk.limits.message_out)
     except UnreadableText as error:
         return UnreadableAnswer(call, str(error))
     # "The answer carries the lower one of both, which then holds" (the protocol, section Hello).

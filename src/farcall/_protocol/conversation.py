@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from farcall._limits import ProtocolLimits
 from farcall._protocol.events import Violation
 from farcall._protocol.messages import BatchReply, Hello
 from farcall._protocol.state import BatchAnswers, CallTable, IncomingCall, OutgoingCall
@@ -22,6 +23,8 @@ class Conversation:
     """The greeting of this side."""
     has_dialled: bool
     """Whether this side made the connection."""
+    limits: ProtocolLimits
+    """What this side takes, and gives, beside what its greeting says."""
     peer: Hello | None = None
     """The greeting of the other side; set from then on."""
     outgoing: CallTable[OutgoingCall] = attrs.field(factory=CallTable[OutgoingCall])

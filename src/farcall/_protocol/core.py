@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from farcall._limits import DEFAULT_LIMITS, ProtocolLimits
 from farcall._protocol import reading
 from farcall._protocol.conversation import Conversation
 from farcall._protocol.credit import DEFAULT_WINDOW, SendCredit, Window
@@ -34,14 +35,15 @@ from farcall._protocol.messages import (
     Sized,
     Started,
 )
-from farcall._protocol.shapes import DEFAULT_MESSAGE_OUT
 from farcall._protocol.state import SUBSCRIBE, CallTable, IncomingCall, OutgoingCall, Step
 from farcall._protocol.uploads import OutgoingUpload, Uploads
-from farcall._protocol.wire import BUNDLE_BYTES, MAX_DEPTH, count_brackets, is_too_deep, pack
+from farcall._protocol.wire import BUNDLE_BYTES, count_brackets, is_too_deep, pack
 from farcall.errors import EncodeError, ErrorCode
 
 MAX_TAKEN = 256
 """Messages that the writer takes at once; the rest may still change, or be withdrawn."""
+
+USUAL_LIMITS = DEFAULT_LIMITS.of_protocol()
 
 
 class Protocol:
@@ -50,10 +52,13 @@ class Protocol:
     Args:
         own: The greeting of this side, sent by the one that dialled.
         has_dialled: Whether this side made the connection.
+        limits: What it takes, and gives, beside what the greeting says.
     """
 
-    def __init__(self, own: Hello, *, has_dialled: bool) -> None:
-        self._talk = Conversation(own, has_dialled)
+    def __init__(
+        self, own: Hello, *, has_dialled: bool, limits: ProtocolLimits = USUAL_LIMITS
+    ) -> None:
+        self._talk = Conversation(own, has_dialled, limits)
         self._is_broken = False
         self._calls_made = 0
 
@@ -100,7 +105,12 @@ class Protocol:
     @property
     def message_limit(self) -> int:
         """The largest message that the peer takes, in bytes."""
-        return DEFAULT_MESSAGE_OUT if self.peer is None else self.peer.limits.message
+        return self._talk.limits.message_out if self.peer is None else self.peer.limits.message
+
+    @property
+    def message_limit_name(self) -> str:
+        """Which limit that is: one of the peer, or one of this side."""
+        return "message_out" if self.peer is None else "message"
 
     def has_feature(self, name: str) -> bool:
         """Whether both sides have named a feature in their hello."""
@@ -189,9 +199,16 @@ class Protocol:
         size = sum(map(len, parts))
         if size > self.message_limit:
             problem = f"the message has {size} bytes; the peer takes {self.message_limit}"
-            raise EncodeError(f"{problem} (its limit message)")
-        if _is_too_deep(parts):
-            raise EncodeError(f"the message nests deeper than {MAX_DEPTH} levels (the limit depth)")
+            whose = "the" if self.peer is None else "its"
+            raise EncodeError(f"{problem} ({whose} limit {self.message_limit_name})")
+        if self._is_too_deep(parts):
+            most = self._talk.limits.depth
+            raise EncodeError(f"the message nests deeper than {most} levels (the limit depth)")
+
+    def _is_too_deep(self, parts: Iterable[bytes]) -> bool:
+        # Few messages have so many brackets at all; only those are put together to be looked at.
+        most = self._talk.limits.depth
+        return sum(map(count_brackets, parts)) > most and is_too_deep(b"".join(parts), most)
 
     def withdraw(self, call: OutgoingCall) -> None:
         """Forget a call whose message the writer has not taken."""
@@ -245,9 +262,10 @@ class Protocol:
         excess = sum(map(len, parts)) + taken - self.message_limit
         data: dict[str, str | int]
         if excess > 0:
-            data = {"limit": "message", "bytes": self.message_limit, "excess": excess}
-        elif _is_too_deep(parts):
-            data = {"limit": "depth", "most": MAX_DEPTH}
+            limit, most = self.message_limit_name, self.message_limit
+            data = {"limit": limit, "bytes": most, "excess": excess}
+        elif self._is_too_deep(parts):
+            data = {"limit": "depth", "most": self._talk.limits.depth}
         else:
             return answer
         return ErrorResponse(call.id, Error.of(ErrorCode.REPLY_TOO_LARGE, data))
@@ -355,11 +373,6 @@ class Protocol:
         self._talk.incoming.end_all()
         self._talk.uploads.clear()
         return self._talk.outgoing.end_all()
-
-
-def _is_too_deep(parts: Iterable[bytes]) -> bool:
-    # Few messages have so many brackets at all; only those are put together to be looked at.
-    return sum(map(count_brackets, parts)) > MAX_DEPTH and is_too_deep(b"".join(parts))
 
 
 def _is_alone(message: Message) -> bool:

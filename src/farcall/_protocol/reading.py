@@ -43,11 +43,8 @@ from farcall._protocol.state import BatchAnswers, IncomingCall
 from farcall._protocol.wire import Envelope, UnreadableText, read_envelope, read_frame, read_text
 from farcall.errors import CloseCode, ErrorCode
 
-MAX_BATCH = 1_000
-"""Requests in one JSON-RPC batch: more than any page of work, less than a second of a server."""
-
-MAX_ID_BYTES = 256
-"""An id is kept and echoed; a UUID has 36 bytes."""
+MAX_TRACEPARENT_BYTES = 256
+"""Those of today have 55; a later version may be longer (W3C Trace Context, section 3.2.4)."""
 
 PLAIN_METHODS = frozenset({"rpc.on", "rpc.off", "rpc.login", "rpc.discover"})
 GREETED_METHODS = frozenset({"rpc.subscribe", "rpc.login", "rpc.discover"})
@@ -80,7 +77,7 @@ def _frame(talk: Conversation, frame: str | bytes) -> _Events:
         yield read_binary_items(talk, frame)
         return
     try:
-        parts = read_frame(frame)
+        parts = read_frame(frame, talk.limits.depth)
     except UnreadableText as error:
         yield _unreadable(talk, frame, str(error))
         return
@@ -96,8 +93,8 @@ def _bundle(talk: Conversation, messages: Sequence[bytes]) -> _Events:
     if not messages:
         yield violation("an empty bundle")
     elif len(messages) > talk.own.limits.bundle:
-        problem = f"{len(messages)} messages in a bundle; the limit bundle is"
-        yield violation(f"{problem} {talk.own.limits.bundle}", CloseCode.POLICY)
+        problem = f"{len(messages)} messages in a bundle of at most {talk.own.limits.bundle}"
+        yield violation(f"{problem} (the limit bundle)", CloseCode.POLICY)
     elif not all(text.lstrip().startswith(b"{") for text in messages):
         yield violation("a bundle holds something that is no object")
     else:
@@ -107,8 +104,8 @@ def _bundle(talk: Conversation, messages: Sequence[bytes]) -> _Events:
 def _batch(talk: Conversation, messages: Sequence[bytes]) -> _Events:
     if not messages:
         yield _invalid(talk, _Invalid("Invalid array"))
-    elif len(messages) > MAX_BATCH:
-        error = Error.of(ErrorCode.BATCH_TOO_LARGE, {"limit": "batch", "most": MAX_BATCH})
+    elif len(messages) > talk.limits.batch:
+        error = Error.of(ErrorCode.BATCH_TOO_LARGE, {"limit": "batch", "most": talk.limits.batch})
         yield _refusal(talk, f"a batch of {len(messages)} messages", error)
     else:
         talk.has_received = True  # a hello in a batch is not the first message
@@ -174,7 +171,7 @@ def _request(talk: Conversation, envelope: Envelope, batch: BatchAnswers | None)
 
 
 def _incoming(talk: Conversation, envelope: Envelope) -> IncomingCall:
-    id = _id(envelope.id)
+    id = _id(talk, envelope.id)
     call = IncomingCall(id, _method(envelope, id), params=_params(envelope, id))
     if talk.is_greeted:  # to a plain peer `meta` means nothing, or something of its own
         _add_meta(call, envelope)
@@ -194,7 +191,7 @@ def _add_meta(call: IncomingCall, envelope: Envelope) -> None:
 
 def _traceparent(raw: Raw | UnsetType) -> str | None:
     """Read the caller's span; one that cannot be right is as good as none (W3C, section 3.2.2)."""
-    if isinstance(raw, UnsetType) or len(bytes(raw)) > MAX_ID_BYTES:
+    if isinstance(raw, UnsetType) or len(bytes(raw)) > MAX_TRACEPARENT_BYTES:
         return None
     try:
         return read_text(raw)
@@ -206,7 +203,7 @@ def _hello(talk: Conversation, call: IncomingCall) -> ProtocolEvent:
     if talk.has_received or talk.has_dialled:
         raise _Invalid("a hello that is not the first message", call.id)
     try:
-        hello = read_hello(call.params)
+        hello = read_hello(call.params, talk.limits.message_out)
     except UnreadableText as error:
         data = {"errors": [{"path": "params", "message": str(error)}]}
         return Reply(ErrorResponse(call.id, Error.of(ErrorCode.INVALID_PARAMS, data)))
@@ -237,11 +234,12 @@ def _notification(talk: Conversation, envelope: Envelope) -> ProtocolEvent | Non
 # The parts of an envelope
 
 
-def _id(raw: Raw | UnsetType) -> RequestId:
+def _id(talk: Conversation, raw: Raw | UnsetType) -> RequestId:
     """Check an id and copy it: a view of 3 bytes would keep the whole frame alive."""
     id = bytes(raw) if not isinstance(raw, UnsetType) else NULL_ID
-    if len(id) > MAX_ID_BYTES:
-        raise _Invalid(f"an id of more than {MAX_ID_BYTES} bytes (the limit request id)")
+    most = talk.limits.request_id
+    if len(id) > most:
+        raise _Invalid(f"an id of more than {most} bytes (the limit request_id)")
     if id[:1] in b"{[tf":
         raise _Invalid("an id must be a string, a number or null")
     return id

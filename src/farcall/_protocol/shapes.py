@@ -15,14 +15,11 @@ Count = Annotated[int, Meta(ge=0, le=2**53)]
 Positive = Annotated[int, Meta(ge=1, le=2**53)]
 """Counts end where JavaScript's integers do."""
 
-DEFAULT_MESSAGE_OUT = 16 * 1024 * 1024
-"""What a peer that announced nothing is trusted to take; the default of farcall's own client."""
-
 
 class LimitsShape(msgspec.Struct):
     """``limits`` of a hello."""
 
-    message: Positive = DEFAULT_MESSAGE_OUT
+    message: Positive | None = None
     calls: Positive = 1024
     subscriptions: Count = 128
     bundle: Positive = 256
@@ -113,11 +110,16 @@ def read_shape(shape: type[ShapeT], text: bytes | None) -> ShapeT:
     return read
 
 
-def read_hello(text: bytes | None) -> Hello:
-    """Read a greeting, under the rules of `read_shape`."""
+def read_hello(text: bytes | None, message_out: int) -> Hello:
+    """Read a greeting, under the rules of `read_shape`.
+
+    Args:
+        text: Its parameters.
+        message_out: What a peer that does not say what it takes is trusted to take.
+    """
     read = read_shape(HelloShape, text)
     limits = Limits(
-        message=read.limits.message,
+        message=message_out if read.limits.message is None else read.limits.message,
         calls=read.limits.calls,
         subscriptions=read.limits.subscriptions,
         bundle=read.limits.bundle,

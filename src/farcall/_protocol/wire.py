@@ -15,19 +15,12 @@ import attrs
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from farcall._limits import MAX_DEPTH, MAX_PARTS
 from farcall._protocol.messages import join
-
-MAX_DEPTH = 64
-"""Nesting of arrays and objects. Data of services seldom passes 10; parsers of other peers give
-up between 100 and 1,000, and a recursive one must never be driven into its stack's end."""
 
 BUNDLE_BYTES = 64 * 1024
 """A bundle grows no further: by then the cost of a frame is spread thin, and a larger one would
 only delay its first message."""
-
-MAX_PARTS = 64 * 1024
-"""What an array may hold before it is split to be counted: no limit of a bundle or a batch comes
-near, and 16 MiB of ``[0,0,...]`` would become a gigabyte of small objects."""
 
 # It also takes a string that does not end. A pattern that fails there would be tried again from
 # each quote on, in a time that grows with the square of the text.
@@ -72,17 +65,21 @@ class Frame:
     is_array: bool
 
 
-def read_frame(frame: str | bytes) -> Frame:
+def read_frame(frame: str | bytes, most: int = MAX_DEPTH) -> Frame:
     """Check a frame's text and split an array into its messages.
 
+    Args:
+        frame: The text.
+        most: Levels that a message may nest.
+
     Raises:
-        UnreadableText: it is no JSON, no UTF-8, or nested deeper than `MAX_DEPTH`.
+        UnreadableText: it is no JSON, no UTF-8, or nested deeper.
     """
     text = _utf8(frame)
     is_array = text.lstrip(b" \t\r\n").startswith(b"[")
     # A message cannot know whether it will share its frame: the outer array does not count.
-    if is_too_deep(text, MAX_DEPTH + is_array):
-        raise UnreadableText(f"nested deeper than {MAX_DEPTH} levels (the limit depth)")
+    if is_too_deep(text, most + is_array):
+        raise UnreadableText(f"nested deeper than {most} levels (the limit depth)")
     if not is_array:
         return Frame([text], is_array=False)
     if text.count(b",") >= MAX_PARTS and _has_too_many_parts(text):
