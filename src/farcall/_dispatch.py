@@ -20,7 +20,6 @@ import trio
 from farcall._budget import CallBudget
 from farcall._call import Connection
 from farcall._connection.link import Link
-from farcall._connection.statistics import ConnectionState
 from farcall._endpoints import Endpoint, Endpoints
 from farcall._failures import describe
 from farcall._guard import SubscriptionGuard
@@ -126,7 +125,7 @@ class Dispatcher:
             self._link.answers.fail(call, Error.of(ErrorCode.METHOD_NOT_FOUND))
         elif not self._identity.may(endpoint.method.spec.access):
             self._link.answers.fail(call, Error.of(ErrorCode.METHOD_FORBIDDEN))
-        elif self._link.state is not ConnectionState.OPEN:
+        elif not self._link.takes_calls:
             self._link.answers.fail(call, Error.of(ErrorCode.SHUTTING_DOWN))
         else:
             self._start(endpoint, call, call.params, call.traceparent)
@@ -136,7 +135,7 @@ class Dispatcher:
         endpoint = self._endpoints.methods.get(method)
         if endpoint is not None and not self._identity.may(endpoint.method.spec.access):
             logger.debug("%s: %s is not for this peer", self._connection.peer, method)
-        elif endpoint is not None and self._link.state is ConnectionState.OPEN:
+        elif endpoint is not None and self._link.takes_calls:
             self._start(endpoint, None, params, trace)
         elif method in ("rpc.on", "rpc.off"):
             self._publisher.events.on_notification(method, params)

@@ -16,7 +16,6 @@ import trio
 from farcall._access import Authenticate, Credentials, Principal, authenticated
 from farcall._codec import Faults, decode_json
 from farcall._connection.link import Link
-from farcall._connection.statistics import ConnectionState
 from farcall._identity import Identity
 from farcall._limits import Limits
 from farcall._protocol.messages import Error
@@ -114,7 +113,7 @@ class LoginDesk:
             self._link.answers.fail(call, Error.of(ErrorCode.PARAMS_NOT_FOUND))
         elif self._logins is None:
             self._link.answers.fail(call, Error.of(ErrorCode.METHOD_NOT_FOUND))
-        elif self._link.state is not ConnectionState.OPEN:
+        elif not self._link.life.is_staying:
             self._link.answers.fail(call, Error.of(ErrorCode.SHUTTING_DOWN))
         elif len(self._attempts) >= self._logins.limits.failed_logins:
             # If these fail the next one ends the connection, so nobody in earnest has more.

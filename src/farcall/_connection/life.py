@@ -21,6 +21,8 @@ class Life:
         self.state = ConnectionState.CONNECTING
         self.close_reason: CloseReason | None = None
         """The first reason that there was; what follows from it is none."""
+        self.is_leaving = False
+        """Whether it is this side that goes away."""
         self._closed = trio.Event()
 
     @property
@@ -37,15 +39,23 @@ class Life:
         """Begin to be usable."""
         self.state = ConnectionState.OPEN
 
-    def drain(self) -> bool:
-        """Begin to go away, and tell whether that is news.
+    @property
+    def is_staying(self) -> bool:
+        """Whether the peer may begin something new: this side does not go away."""
+        return self.is_usable and not self.is_leaving
+
+    def drain(self) -> None:
+        """Begin to come to an end, whichever side goes away.
 
         A goodbye of this side may have crossed the one of the peer.
         """
-        if self.state is not ConnectionState.OPEN:
-            return False
-        self.state = ConnectionState.DRAINING
-        return True
+        if self.state is ConnectionState.OPEN:
+            self.state = ConnectionState.DRAINING
+
+    def leave(self) -> None:
+        """Go away: the peer may not begin anything new."""
+        self.is_leaving = True
+        self.drain()
 
     def begin_close(self) -> bool:
         """Begin to close, and tell whether that is news."""

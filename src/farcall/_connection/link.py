@@ -115,6 +115,15 @@ class Link:
         return self.life.is_closed
 
     @property
+    def takes_calls(self) -> bool:
+        """Whether a call of the peer may begin.
+
+        While this side goes away that holds only as long as a handler here waits for the peer: the
+        call may be part of what it waits for.
+        """
+        return self.life.is_staying or (self.life.is_usable and self.requests.is_calling_back)
+
+    @property
     def close_reason(self) -> CloseReason | None:
         """Why it has ended, or is about to; None before."""
         return self.life.close_reason
@@ -194,7 +203,7 @@ class Link:
         """Refuse new calls, let running ones end for at most `seconds`, and close with 1001."""
         # It may be draining already, because the peer goes away; its calls end sooner if asked to.
         if self.life.is_usable:
-            self.life.drain()
+            self.life.leave()
             if self.protocol.is_greeted:
                 self.lanes.put_control(Goaway(int(seconds * 1000), 0))
             self.handler.on_draining()

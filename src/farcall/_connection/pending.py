@@ -62,6 +62,8 @@ class PendingCall:
         self.request = request
         self.deadline = math.inf if request.deadline is None else request.deadline
         """When the caller stops to wait."""
+        self.is_call_back = False
+        """Whether it was made while a call of the same peer was handled."""
         self._settled = trio.Event()
         self._outcome: outcome.Outcome[bytes] | None = None
 

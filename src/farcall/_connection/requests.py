@@ -74,6 +74,7 @@ class Requests:
         self.cancel_grace = cancel_grace
         self._pending = PendingCalls()
         self._turns = Turns(self._count_calls, lambda: protocol.outgoing.size)
+        self._calls_back = 0
 
     async def call(
         self,
@@ -262,14 +263,22 @@ class Requests:
         data = {"limit": "subscriptions", "most": peer.limits.subscriptions}
         raise RpcError.of(code, MESSAGES[code], data)
 
+    @property
+    def is_calling_back(self) -> bool:
+        """Whether a handler of a call of the peer waits for the peer."""
+        return self._calls_back > 0
+
     def _queue(self, pending: PendingCall, uploads: Sequence[ItemQueue] = ()) -> None:
         self._pending.insert(pending)
+        pending.is_call_back = self._is_waited_for
+        self._calls_back += pending.is_call_back
         if uploads:
             self._uploads.hold(pending, uploads)
         self._lanes.put_call(pending.request)
 
     def _leave(self, pending: PendingCall) -> None:
-        """Forget a call that is not waited for any more; nothing to do for a settled one."""
+        """Forget a call that is not waited for any more; little to do for a settled one."""
+        self._calls_back -= pending.is_call_back
         self._uploads.forget_held(pending)
         if pending.is_settled:
             return

@@ -10,7 +10,6 @@ from msgspec import Raw, UnsetType
 from farcall._call import ArgumentsByName
 from farcall._codec import Faults
 from farcall._connection.link import Link
-from farcall._connection.statistics import ConnectionState
 from farcall._endpoints import EventSource
 from farcall._guard import SubscriptionGuard
 from farcall._protocol.messages import Error
@@ -64,7 +63,7 @@ class Subscriptions:
 
     def subscribe(self, call: IncomingCall) -> None:
         """Serve ``rpc.subscribe``."""
-        if self._link.state is not ConnectionState.OPEN:
+        if not self._link.life.is_staying:
             self._link.answers.fail(call, Error.of(ErrorCode.SHUTTING_DOWN))
             return
         try:

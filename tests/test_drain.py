@@ -1,0 +1,129 @@
+"""A side that goes away lets what runs end, calls back and all."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+import farcall
+from farcall import SessionState, Signal, background, current_call, service, stream
+from farcall.testing import Pair, open_pair
+from tests.sweeps.sweep import ignore
+
+
+@service
+class Desk:
+    """Serves the client, and asks it back."""
+
+    async def work(self, seconds: float = 0) -> str:
+        await trio.sleep(seconds)
+        return "done"
+
+    async def ask(self) -> str:
+        await trio.sleep(2)
+        return await current_call().connection.proxy(Back).confirm()
+
+    async def ask_round(self) -> str:
+        await trio.sleep(2)
+        return await current_call().connection.proxy(Back).ask_desk()
+
+    async def add_up(self) -> int:
+        await trio.sleep(2)
+        async with current_call().connection.proxy(Back).numbers() as values:
+            return sum([value async for value in values])
+
+    async def listen(self) -> int:
+        await trio.sleep(2)
+        async with current_call().connection.proxy(Back).changed.subscribe() as values:
+            return await anext(values)
+
+
+@service
+class Back:
+    """Serves the server."""
+
+    changed: Signal[int] = Signal()
+
+    @background
+    async def change(self) -> None:
+        while True:
+            await trio.sleep(0.5)
+            self.changed.emit(7)
+
+    async def confirm(self) -> str:
+        await trio.sleep(1)
+        return "yes"
+
+    async def ask_desk(self) -> str:
+        await trio.sleep(1)
+        return await current_call().connection.proxy(Desk).work(1)
+
+    @stream
+    async def numbers(self) -> AsyncIterator[int]:
+        for number in range(3):
+            yield number
+
+
+Ask = Callable[[Pair[Desk]], Awaitable[Any]]
+
+
+@pytest.mark.parametrize(
+    ("ask", "answer"),
+    [
+        (lambda pair: pair.client.ask(), "yes"),
+        (lambda pair: pair.client.ask_round(), "done"),
+        (lambda pair: pair.client.add_up(), 3),
+        (lambda pair: pair.client.listen(), 7),
+    ],
+    ids=["call", "chain", "stream", "subscription"],
+)
+async def test_what_a_running_handler_asks_back_is_served(
+    ask: Ask, answer: object, autojump_clock: MockClock
+) -> None:
+    """The side that stays has heard that the other one goes, and helps it to come to an end."""
+    async with open_pair(Desk(), Desk, serves=[Back()]) as pair:
+        answers: list[object] = []
+
+        async def call() -> None:
+            answers.append(await ask(pair))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call)
+            await trio.sleep(1)
+            await pair.connection._link.drain(10)
+        assert answers == [answer]
+        assert trio.current_time() < 6
+
+
+async def test_what_is_not_part_of_a_running_chain_is_refused(autojump_clock: MockClock) -> None:
+    """As long as no handler waits for the client; the client knows that the server drains."""
+    async with open_pair(Desk(), serves=[Back()]) as (session, connection):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.call, "Desk.work", 3)
+            await wait_all_tasks_blocked()
+            nursery.start_soon(connection._link.drain, 10)
+            await trio.sleep(1)
+            assert session.state is SessionState.DRAINING
+            with pytest.raises(farcall.ShuttingDown):
+                await session.call("Desk.work")
+
+
+async def test_both_sides_may_go_away(autojump_clock: MockClock) -> None:
+    """A side that drains as well refuses what it served while only the other one did."""
+    async with open_pair(Desk(), serves=[Back()]) as (session, connection):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ignore, session.call, "Desk.work", 4)
+            await wait_all_tasks_blocked()
+            nursery.start_soon(connection._link.drain, 10)
+            await trio.sleep(0.5)
+            assert await connection.proxy(Back).confirm() == "yes"
+            nursery.start_soon(connection.proxy(Back).confirm)
+            await wait_all_tasks_blocked()
+            nursery.start_soon(session.connection._link.drain, 10)
+            await wait_all_tasks_blocked()
+            with pytest.raises(farcall.ShuttingDown):
+                await connection.proxy(Back).confirm()
