@@ -26,7 +26,7 @@ LAYERS = (
     {"_failures", "_proxy", "_endpoints", "_identity"},
     {"_call", "_guard", "_subscribe"},
     {"_intercept", "_publish"},
-    {"_items", "_send_uploads", "_receive_uploads", "_call_stream", "_task_status"},
+    {"_items", "_order", "_send_uploads", "_receive_uploads", "_call_stream", "_task_status"},
     {"_caller", "_login", "_serving", "_serve_stream", "_serve_task", "_dispatch"},
     {"_peer"},
     {"_host", "_session", "_client_login"},

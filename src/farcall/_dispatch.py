@@ -26,6 +26,7 @@ from farcall._guard import SubscriptionGuard
 from farcall._identity import Identity
 from farcall._intercept import Interceptor
 from farcall._login import LoginDesk, Logins
+from farcall._order import ThreadLine
 from farcall._protocol.messages import Error, Message
 from farcall._protocol.state import IncomingCall
 from farcall._publish import Publisher, ServedSubscriptions
@@ -86,6 +87,7 @@ class Dispatcher:
         self._in_flight: dict[ServedCall, None] = {}
         self._by_call: dict[IncomingCall, ServedCall] = {}
         self._orders: dict[str, trio.Lock] = {}
+        self._threads = ThreadLine()
         self._builtin: Mapping[str, Callable[[IncomingCall], None]] = {
             "rpc.on": self._publisher.events.on,
             "rpc.off": self._publisher.events.off,
@@ -243,7 +245,15 @@ class Dispatcher:
         if not endpoint.method.is_stream:
             deadline = Deadline.of(call, self._serving.max_call_seconds)
             if endpoint.method.started is None:
-                return ServedCall(self._connection, endpoint, call, params, deadline, debug=debug)
+                return ServedCall(
+                    self._connection,
+                    endpoint,
+                    call,
+                    params,
+                    deadline,
+                    debug=debug,
+                    threads=self._threads,
+                )
             return ServedTask(
                 self._connection, endpoint, call, params, deadline, link=self._link, debug=debug
             )

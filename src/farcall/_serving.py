@@ -21,6 +21,7 @@ from farcall._connection.statistics import ConnectionState
 from farcall._endpoints import Endpoint
 from farcall._failures import describe, invalid_arguments, redacted, unanswered, without
 from farcall._intercept import Interceptor, intercepted, proceeded_twice
+from farcall._order import ThreadLine, in_turn
 from farcall._protocol.messages import Error
 from farcall._protocol.state import IncomingCall
 from farcall._receive_uploads import ReceivedUploads
@@ -73,6 +74,7 @@ class ServedCall:
         params: JSON text, or None.
         deadline: When it has to end.
         debug: Whether notes and tracebacks of a failure travel.
+        threads: Where a method that runs in a thread waits for one.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class ServedCall:
         deadline: Deadline,
         *,
         debug: bool = False,
+        threads: ThreadLine | None = None,
     ) -> None:
         self.call = call
         self.endpoint = endpoint
@@ -94,6 +97,7 @@ class ServedCall:
         self._params = params
         self._deadline = deadline
         self._debug = debug
+        self._threads = threads
         self._scope = trio.CancelScope(deadline=deadline.at)
         self._is_cancelled = False
         """Whether by somebody, rather than by its deadline."""
@@ -138,7 +142,7 @@ class ServedCall:
             return self._cancelled()
         try:
             with handled(self.context), self._scope:
-                async with order or nullcontext():
+                async with in_turn(order) if order else nullcontext():
                     return self._encode(await self._pass(interceptors))
         except BaseException as exc:  # noqa: BLE001 - whatever a handler raises is answered
             return self._failed(exc)
@@ -195,7 +199,9 @@ class ServedCall:
         call = functools.partial(self.endpoint.function, *args, **kwargs)
         with self._guard():
             # A thread cannot be cancelled; the call is in flight until it has ended.
-            return await (trio.to_thread.run_sync(call) if method.in_thread else call())
+            if method.in_thread:
+                return await trio.to_thread.run_sync(call, limiter=self._threads)  # type: ignore[arg-type]  # Trio takes whatever has these two methods
+            return await call()
 
     def _call_inline(self) -> Any:
         args, kwargs = self._decode()

@@ -69,6 +69,8 @@ def _served_by(dispatcher: Dispatcher) -> Iterator[tuple[str, int]]:
     yield "bytes of parameters in the budget", dispatcher._budget.size
     desk = dispatcher._desk
     yield "logins", len(desk._attempts) + len(desk._waiting) + desk._turn.locked()
+    line = dispatcher._threads._line.statistics()
+    yield "calls in line for a thread", line.locked + line.tasks_waiting
     orders = [lock.statistics() for lock in dispatcher._orders.values()]
     yield "turns of ordered methods", sum(each.locked + each.tasks_waiting for each in orders)
     yield from _published_by(dispatcher._publisher)
