@@ -123,7 +123,7 @@ async def test_both_sides_may_go_away(autojump_clock: MockClock) -> None:
             assert await connection.proxy(Back).confirm() == "yes"
             nursery.start_soon(connection.proxy(Back).confirm)
             await wait_all_tasks_blocked()
-            nursery.start_soon(session.connection._link.drain, 10)
+            nursery.start_soon(session._link.drain, 10)
             await wait_all_tasks_blocked()
             with pytest.raises(farcall.ShuttingDown):
                 await connection.proxy(Back).confirm()

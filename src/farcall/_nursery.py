@@ -56,8 +56,11 @@ def is_cancelled(exc: BaseException) -> bool:
 
 def leaves(exc: BaseException) -> Iterator[BaseException]:
     """Give what a group consists of, at whatever depth; of another exception itself."""
-    if isinstance(exc, BaseExceptionGroup):
-        for part in cast("BaseExceptionGroup[BaseException]", exc).exceptions:
-            yield from leaves(part)
-    else:
-        yield exc
+    # No recursion: a group may have more levels than the stack has room for.
+    waiting = [exc]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, BaseExceptionGroup):
+            waiting += reversed(cast("BaseExceptionGroup[BaseException]", each).exceptions)
+        else:
+            yield each

@@ -27,6 +27,7 @@ from farcall._failures.bounds import (
     leaves,
     parts,
 )
+from farcall._nursery import leaves as all_leaves
 from farcall._protocol.messages import MESSAGES, Error
 from farcall.errors import (
     RESERVED_CODES,
@@ -84,7 +85,11 @@ def redacted(
 ) -> InternalError:
     """Tell the peer an id, and the log everything: it may hold what is not the peer's business."""
     id = secrets.token_hex(8)
-    logger.error("%s failed (id %s)", method.spec.wire_name, id, exc_info=exc)
+    try:
+        logger.error("%s failed (id %s)", method.spec.wire_name, id, exc_info=exc)
+    except RecursionError:  # which handlers of the log let out
+        text = "%s failed (id %s): %r, nested too deep to be shown"
+        logger.error(text, method.spec.wire_name, id, type(exc))
     code = ErrorCode.INTERNAL_ERROR
     return InternalError(code, MESSAGES[code], {"id": id, **(limit or {})})
 
@@ -95,28 +100,30 @@ def unanswered(exc: BaseException, method: Failing) -> BaseException | None:
     That is the end of the program, and the cancellation of a scope around the call. What failed
     beside the latter is logged: nobody is there to be told.
     """
-    if _part_of(exc, KeyboardInterrupt, SystemExit) is not None:
+    # All leaves, at whatever depth: `subgroup` would recurse, which ends at a thousand levels.
+    found = tuple(all_leaves(exc))
+    if any(isinstance(leaf, KeyboardInterrupt | SystemExit) for leaf in found):
         return exc
     # Any other Cancelled was kept, or made, by the handler, and Trio would pass it on for ever.
     if trio.current_effective_deadline() != -math.inf:
         return None
-    cancelled = _part_of(exc, trio.Cancelled)
-    if cancelled is not None and without(exc, trio.Cancelled) is not None:
+    cancelled = [leaf for leaf in found if isinstance(leaf, trio.Cancelled)]
+    if 0 < len(cancelled) < len(found):
         redacted(exc, method)
-    return cancelled
+    return cancelled[0] if cancelled else None
 
 
 def without(exc: BaseException, kind: type[BaseException]) -> BaseException | None:
-    """Leave out of a failure, which may be a group, what is of some kind; None if that is all."""
-    if isinstance(exc, BaseExceptionGroup):
+    """Leave out of a failure, which may be a group, what is of some kind; None if that is all.
+
+    A group that is nested deeper than the stack stays whole.
+    """
+    if not isinstance(exc, BaseExceptionGroup):
+        return None if isinstance(exc, kind) else exc
+    try:
         return cast("BaseExceptionGroup[BaseException]", exc).split(kind)[1]
-    return None if isinstance(exc, kind) else exc
-
-
-def _part_of(exc: BaseException, *types: type[BaseException]) -> BaseException | None:
-    if isinstance(exc, BaseExceptionGroup):
-        return cast("BaseExceptionGroup[BaseException]", exc).subgroup(types)
-    return exc if isinstance(exc, types) else None
+    except RecursionError:
+        return exc
 
 
 @attrs.define
@@ -204,11 +211,17 @@ class _Writer:
         if not self.debug:
             return {}
         notes = [str(note)[:MAX_DEBUG_TEXT] for note in getattr(exc, "__notes__", ())]
-        text = "".join(traceback.format_exception(exc))[-MAX_DEBUG_TEXT:]
-        members = {"traceback": _text(text)}
+        members = {"traceback": _text(_traceback(exc)[-MAX_DEBUG_TEXT:])}
         if notes:
             members["notes"] = b"[%b]" % b",".join(map(_text, notes[:MAX_LEAVES]))
         return members
+
+
+def _traceback(exc: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(exc))
+    except RecursionError:
+        return f"{type(exc)!r}, nested too deep to be shown"
 
 
 def _as_it_is(exc: RpcError) -> Error:

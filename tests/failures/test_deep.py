@@ -1,0 +1,59 @@
+"""A failure may be nested as deep as it likes: it costs its own call, and no more."""
+
+from __future__ import annotations
+
+import pytest
+from trio.testing import MockClock
+
+import farcall
+from farcall import service
+from farcall._nursery import leaves
+from farcall.testing import open_pair
+
+DEEP = 3 * 1000
+"""Levels: several times what Python's stack has."""
+
+
+def deep() -> ExceptionGroup[Exception]:
+    error: Exception = ValueError("at the bottom")
+    for _ in range(DEEP):
+        error = ExceptionGroup("one of many", [error])
+    assert isinstance(error, ExceptionGroup)
+    return error
+
+
+@service(name="")
+class Well:
+    """Fails at the bottom."""
+
+    async def dig(self) -> None:
+        raise deep()
+
+    def dig_inline(self) -> None:
+        raise deep()
+
+    async def work(self) -> str:
+        return "done"
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("name", ["dig", "dig_inline"])
+async def test_a_group_of_thousands_of_levels_is_answered(
+    name: str, debug: bool, autojump_clock: MockClock
+) -> None:
+    """By what is told of any group that is too deep; other calls go on."""
+    async with open_pair(Well(), debug=debug) as (session, _):
+        with pytest.raises(ExceptionGroup) as caught:
+            await session.call(name)
+        (leaf,) = leaves(caught.value)
+        assert isinstance(leaf, farcall.InternalError)
+        assert isinstance(leaf.data, dict)
+        assert leaf.data["limit"] == "levels"
+        assert await session.call("work") == "done"
+
+
+def test_the_leaves_of_a_deep_group_are_found() -> None:
+    """In their order, without recursion."""
+    group = ExceptionGroup("both", [deep(), KeyError(2)])
+
+    assert [type(leaf) for leaf in leaves(group)] == [ValueError, KeyError]
