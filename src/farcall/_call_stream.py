@@ -10,6 +10,7 @@ import attrs
 import msgspec
 from msgspec import Raw
 
+from farcall._call import inherited_reason
 from farcall._codec import Codec, Faults
 from farcall._connection.link import Link
 from farcall._connection.pending import PendingStream, RemoteFailure
@@ -107,6 +108,7 @@ async def open_download(
         on_end=end,
         uploads=sent.queues,
         traceparent=trace,
+        reason=inherited_reason,
     )
     try:
         async with stream as pending:

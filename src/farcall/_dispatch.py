@@ -170,10 +170,11 @@ class Dispatcher:
         self._cancel_all("shutdown")
 
     def on_closed(self) -> None:
-        """Cancel the calls, whose callers are not there any more, and leave every signal."""
-        self._cancel_all("disconnect")
+        """Cancel the calls, whose callers cannot be answered any more, and leave every signal."""
+        reason = "shutdown" if self._link.life.ends_here else "disconnect"
+        self._cancel_all(reason)
         self._by_call.clear()
-        self._publisher.close()
+        self._publisher.close(reason)
 
     # Built in
 

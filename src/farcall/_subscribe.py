@@ -16,6 +16,7 @@ import msgspec
 import trio
 from msgspec import Raw
 
+from farcall._call import inherited_reason
 from farcall._codec import Codec, Faults, codec_of, encode_untyped
 from farcall._connection.link import Link
 from farcall._connection.pending import OnItems, PendingStream, RemoteFailure
@@ -158,6 +159,7 @@ async def _subscribe_stream(
         on_items=_pusher(buffer),
         on_end=end,
         traceparent=trace,
+        reason=inherited_reason,
     )
     try:
         async with stream as pending:

@@ -23,6 +23,8 @@ class Life:
         """The first reason that there was; what follows from it is none."""
         self.is_leaving = False
         """Whether it is this side that goes away."""
+        self.ends_here = False
+        """Whether this side ends the link of its own accord: it closes, or is cancelled."""
         self._closed = trio.Event()
 
     @property

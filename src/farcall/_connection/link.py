@@ -93,6 +93,7 @@ class Link:
         )
         self._heartbeat = heartbeat
         self._nursery: trio.Nursery | None = None
+        self._outside: trio.Nursery | None = None
         self._frames_in = self._strays = 0
         self.handler = make_handler(self)
 
@@ -154,27 +155,42 @@ class Link:
 
         Cancelled, it hangs up, and every task of the link ends.
         """
+        # Whoever is cancelled is to know why, so one task hears of it first and tells the others.
+        tasks = trio.CancelScope(shield=True)
+        async with open_owned_nursery() as outside:
+            self._outside = outside
+            outside.start_soon(self._end_when_cancelled, tasks)
+            with tasks:
+                await self._live(task_status)
+            outside.cancel_scope.cancel()
+
+    async def _live(self, task_status: trio.TaskStatus[None]) -> None:
         try:
             async with open_owned_nursery() as nursery:
                 self._nursery = nursery
                 nursery.start_soon(self._writer.run)
                 nursery.start_soon(self._beat)
-                nursery.start_soon(self._hang_up_when_cancelled)
                 self.life.open()
                 self.handler.on_open()
                 task_status.started()
                 self._end(await self._transport.run(self))
                 nursery.cancel_scope.cancel()
         finally:
-            self._transport.abort()
-            self._end(CloseReason(1006, "cancelled", remote=False))
+            self._hang_up_cancelled()
 
-    async def _hang_up_when_cancelled(self) -> None:
-        """End what is being sent under a shield: the nursery would wait for it."""
+    async def _end_when_cancelled(self, tasks: trio.CancelScope) -> None:
         try:
             await trio.sleep_forever()
         finally:
-            self._transport.abort()
+            self._hang_up_cancelled()
+            tasks.cancel()
+
+    def _hang_up_cancelled(self) -> None:
+        """Hang up, unless the link has ended; also what is being sent under a shield ends."""
+        self._transport.abort()
+        if not self.is_closed:
+            self.life.ends_here = True
+            self._end(CloseReason(1006, "cancelled", remote=False))
 
     def start_soon(self, function: Callable[[*Ts], Awaitable[object]], *args: *Ts) -> None:
         """Start a task that ends with the link; the function lets no exception out."""
@@ -188,6 +204,7 @@ class Link:
         """
         try:
             if self.life.begin_close():
+                self.life.ends_here = True
                 await self._say_goodbye(code, reason)
             await self.life.wait_closed()
         finally:

@@ -181,6 +181,7 @@ class Requests:
         on_end: OnEnd,
         uploads: Sequence[ItemQueue] = (),
         traceparent: str | None = None,
+        reason: Callable[[], str | None] = lambda: None,
     ) -> AsyncIterator[PendingStream]:
         """Make a stream call and wait until it has started; leaving the block ends it.
 
@@ -190,6 +191,7 @@ class Requests:
         await trio.lowlevel.checkpoint_if_cancelled()
         self._life.check_open()
         await self._wait_stream_turn(method, params)
+        deadline = trio.current_effective_deadline()
         try:
             call, request = self._protocol.request(
                 method, params, window=window, traceparent=traceparent
@@ -202,7 +204,9 @@ class Requests:
             await pending.wait_started()
             yield pending
         finally:
-            await self._cancel(pending, "caller")
+            # The deadline does not travel, for the block may outlast it in a shield.
+            own = "deadline" if trio.current_time() >= deadline else "caller"
+            await self._cancel(pending, reason() or own)
             self._leave(pending)
 
     def consume(self, pending: PendingStream, size: int) -> None:

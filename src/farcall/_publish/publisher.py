@@ -45,9 +45,9 @@ class Publisher:
         self.subscriptions.recheck()
         self.events.recheck()
 
-    def close(self) -> None:
-        """Leave every signal, because the link has ended."""
+    def close(self, reason: str) -> None:
+        """Leave every signal, because the link has ended; interceptors hear why."""
         if self._served is not None:
-            self._served.cancel_all("disconnect")
+            self._served.cancel_all(reason)
         self.events.close()
         self.subscriptions.close()

@@ -281,8 +281,8 @@ def _cancel_handlers(link: Link) -> None:
 
 
 def _cancel_server(link: Link) -> None:
-    if not link.protocol.has_dialled and link._nursery is not None:
-        link._nursery.cancel_scope.cancel()
+    if not link.protocol.has_dialled and link._outside is not None:
+        link._outside.cancel_scope.cancel()
 
 
 def _cut(link: Link) -> None:

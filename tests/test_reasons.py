@@ -1,0 +1,140 @@
+"""Why a handler ends is known to it, to the log, and to those that it has called."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+import farcall
+from farcall import current_call, service, stream
+from farcall.testing import open_pair
+from tests.sweeps.sweep import ignore
+
+
+@service(name="")
+class Patient:
+    """Says why each of its handlers was ended."""
+
+    def __init__(self, onward: farcall.Session | None = None) -> None:
+        self.reasons: list[str | None] = []
+        self.onward = onward
+
+    async def hang(self) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            self.reasons.append(current_call().cancel_reason)
+
+    @stream
+    async def drip(self) -> AsyncIterator[int]:
+        try:
+            yield 1
+            await trio.sleep_forever()
+        finally:
+            self.reasons.append(current_call().cancel_reason)
+
+    async def pass_on(self) -> None:
+        assert self.onward is not None
+        async with self.onward.stream("drip") as values:
+            async for _ in values:
+                pass
+
+
+async def test_a_server_that_is_cancelled_shuts_down(caplog: pytest.LogCaptureFixture) -> None:
+    """As for one that drains."""
+    caplog.set_level(logging.DEBUG, "farcall")
+    patient = Patient()
+    async with trio.open_nursery() as clients, trio.open_nursery() as nursery:
+        server: farcall.Server = await nursery.start(farcall.serve, patient, 0)
+        begun = trio.Event()
+
+        async def call() -> None:
+            async with farcall.connect(server.url) as session:
+                async with trio.open_nursery() as calls:
+                    calls.start_soon(session.call, "hang")
+                    await session.call("__listMethods")
+                    begun.set()
+
+        clients.start_soon(ignore, call)
+        with trio.fail_after(5):
+            await begun.wait()
+        nursery.cancel_scope.cancel()
+    assert patient.reasons == ["shutdown"]
+    assert "hang is cancelled (shutdown)" in caplog.text
+
+
+async def test_a_link_that_is_cancelled_shuts_down(autojump_clock: MockClock) -> None:
+    """Its handlers are told before they are ended."""
+    patient = Patient()
+    async with open_pair(patient) as (session, connection):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ignore, session.call, "hang")
+            nursery.start_soon(ignore, read, session)
+            await wait_all_tasks_blocked()
+            connection._link._outside.cancel_scope.cancel()  # type: ignore[union-attr]
+    assert patient.reasons == ["shutdown", "shutdown"]
+
+
+async def test_a_side_that_closes_shuts_down(autojump_clock: MockClock) -> None:
+    """Its peer has not gone away."""
+    patient = Patient()
+    async with open_pair(patient) as (session, connection):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ignore, session.call, "hang")
+            await wait_all_tasks_blocked()
+            await connection.aclose()
+    assert patient.reasons == ["shutdown"]
+
+
+@pytest.mark.parametrize("how", ["close", "cut"])
+async def test_a_peer_that_is_gone_has_disconnected(how: str, autojump_clock: MockClock) -> None:
+    """With a goodbye or without one."""
+    patient = Patient()
+    async with open_pair(patient) as (session, _):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ignore, session.call, "hang")
+            await wait_all_tasks_blocked()
+            if how == "close":
+                await session.connection.aclose()  # type: ignore[union-attr]
+            else:
+                session._link._transport.abort()
+    assert patient.reasons == ["disconnect"]
+
+
+async def test_a_stream_that_runs_out_of_time_says_so(autojump_clock: MockClock) -> None:
+    """Its deadline did not travel, but the reason does."""
+    patient = Patient()
+    async with open_pair(patient) as (session, _):
+        with trio.move_on_after(1):
+            await read(session)
+        with trio.CancelScope() as scope:
+            async with session.stream("drip") as values:
+                await anext(values)
+                scope.cancel()
+                await anext(values)
+        async with session.stream("drip") as values:
+            await anext(values)
+    assert patient.reasons == ["deadline", "caller", "caller"]
+
+
+async def test_the_reason_of_a_cancellation_travels_along_streams(
+    autojump_clock: MockClock,
+) -> None:
+    """As it does along calls."""
+    last = Patient()
+    async with open_pair(last) as (onward, _), open_pair(Patient(onward)) as (session, connection):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ignore, session.call, "pass_on")
+            await wait_all_tasks_blocked()
+            await connection._link.drain(1)
+    assert last.reasons == ["shutdown"]
+
+
+async def read(session: farcall.Session) -> Any:
+    async with session.stream("drip") as values:
+        return [value async for value in values]
