@@ -75,21 +75,6 @@ async def test_the_cap_of_the_server_is_a_deadline_of_its_own(autojump_clock: Mo
         assert slow.left == [1, 0.5]
 
 
-async def test_a_call_whose_time_runs_out_in_the_queue_is_withdrawn(
-    autojump_clock: MockClock,
-) -> None:
-    """The peer never hears of it, and the caller's own scope ends it."""
-    slow = Slow()
-    async with open_pair(slow, Slow) as (proxy, connection):
-        transport = connection._link._transport
-        transport.freeze()  # type: ignore[attr-defined]
-        with trio.move_on_after(1) as scope:
-            await proxy.wait(10)
-
-        assert scope.cancelled_caught
-        transport.thaw()  # type: ignore[attr-defined]
-
-
 async def test_no_deadline_is_none(autojump_clock: MockClock) -> None:
     """There is no default: a dead peer is found by the heartbeat."""
     slow = Slow()
