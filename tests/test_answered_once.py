@@ -121,7 +121,12 @@ QUICK = [
 ]
 SLOW = ["hangs", "swallows", "turns", "clings", "streams_without_end"]
 
-HELLO = {"jsonrpc": "2.0", "id": 1, "method": "rpc.hello", "params": {"v": 1, "limits": {}}}
+HELLO: dict[str, Any] = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "rpc.hello",
+    "params": {"v": 1, "limits": {}},
+}
 
 
 def request(name: str, id: int, **meta: Any) -> dict[str, Any]:
@@ -138,8 +143,9 @@ async def answers(client: RawClient) -> list[Any]:
     """Wait for all that comes, and give the ids that were answered."""
     await trio.sleep(10)
     await wait_all_tasks_blocked()
-    messages = [each for frame in client.heard() for each in ([frame], frame)[type(frame) is list]]
-    return [each["id"] for each in messages if "method" not in each]
+    frames = client.heard()
+    bundles: list[list[Any]] = [frame if type(frame) is list else [frame] for frame in frames]
+    return [each["id"] for bundle in bundles for each in bundle if "method" not in each]
 
 
 @pytest.mark.parametrize("greeted", [True, False])

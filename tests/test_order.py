@@ -13,7 +13,12 @@ from trio.testing import MockClock
 from farcall import CallContext, Proceed, method, service
 from tests.ends import raw_client, wait_until
 
-HELLO = {"jsonrpc": "2.0", "id": 1, "method": "rpc.hello", "params": {"v": 1, "limits": {}}}
+HELLO: dict[str, Any] = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "rpc.hello",
+    "params": {"v": 1, "limits": {}},
+}
 
 
 @service(name="")

@@ -37,10 +37,8 @@ async def heard_by(server: RawPeer) -> list[str]:
     server.go_on_reading()
     await wait_all_tasks_blocked()
     frames = server.heard()
-    messages = [
-        each for frame in frames for each in (frame if isinstance(frame, list) else [frame])
-    ]
-    return [each["method"] for each in messages]
+    bundles: list[list[Any]] = [frame if type(frame) is list else [frame] for frame in frames]
+    return [each["method"] for bundle in bundles for each in bundle]
 
 
 async def test_a_call_whose_time_runs_out_in_the_queue_is_not_sent(

@@ -15,11 +15,14 @@ DEEP = 3 * 1000
 
 
 def deep() -> ExceptionGroup[Exception]:
-    error: Exception = ValueError("at the bottom")
+    group = within(ValueError("at the bottom"))
     for _ in range(DEEP):
-        error = ExceptionGroup("one of many", [error])
-    assert isinstance(error, ExceptionGroup)
-    return error
+        group = within(group)
+    return group
+
+
+def within(error: Exception) -> ExceptionGroup[Exception]:
+    return ExceptionGroup("one of many", [error])
 
 
 @service(name="")
@@ -47,8 +50,7 @@ async def test_a_group_of_thousands_of_levels_is_answered(
             await session.call(name)
         (leaf,) = leaves(caught.value)
         assert isinstance(leaf, farcall.InternalError)
-        assert isinstance(leaf.data, dict)
-        assert leaf.data["limit"] == "levels"
+        assert "'limit': 'levels'" in str(leaf.data)
         assert await session.call("work") == "done"
 
 

@@ -120,10 +120,11 @@ def without(exc: BaseException, kind: type[BaseException]) -> BaseException | No
     """
     if not isinstance(exc, BaseExceptionGroup):
         return None if isinstance(exc, kind) else exc
+    group = cast("BaseExceptionGroup[BaseException]", exc)
     try:
-        return cast("BaseExceptionGroup[BaseException]", exc).split(kind)[1]
+        return group.split(kind)[1]
     except RecursionError:
-        return exc
+        return group
 
 
 @attrs.define
