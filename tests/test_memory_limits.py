@@ -8,6 +8,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from farcall import Limits, service
+from farcall._connection.send_queue import MESSAGE_COST
 from farcall._transport import CloseReason
 from tests.ends import RawClient, raw_client
 
@@ -55,6 +56,9 @@ class Deaf:
     async def ask(self, *messages: Any) -> None:
         for message in messages:
             await self.client.ask(message)
+
+    def held(self) -> int:
+        return self.link.account.held
 
     def ended(self) -> CloseReason | None:
         return self.link.close_reason
@@ -167,9 +171,11 @@ async def test_limit_process_bytes(autojump_clock: MockClock) -> None:
         large, small = Deaf(first), Deaf(second)
         for deaf in (large, small):
             await deaf.fill()
-        await large.ask(call(1, "fetch", 600_000 - 2))
-        await small.ask(call(1, "fetch", 400_000 - 2))
+        await large.ask(call(1, "fetch", 600_000))
+        left = 1_000_000 - large.held() - small.held()
+        await small.ask(call(1, "fetch", left - MESSAGE_COST - 2))
         assert (large.ended(), small.ended()) == (None, None)
+        assert large.held() + small.held() == 1_000_000
 
         await small.ask(call(2, "fetch", 0))
         problem = "all connections had more than 1000000 bytes waiting (the limit process_bytes)"
@@ -182,9 +188,39 @@ async def test_results_that_wait_for_room_are_counted(autojump_clock: MockClock)
     async with raw_client(Store(), Limits(queued_messages=1)) as client:
         deaf = Deaf(client)
         await deaf.fill()
+        before = deaf.held()
         await deaf.ask(*[call(n, "fetch", 998) for n in range(3)])
-        assert deaf.link.account.held == 3000
+        assert deaf.held() - before == 3000 + MESSAGE_COST
 
         client.go_on_reading()
         await trio.sleep(1)
         assert deaf.link.account.held == 0
+
+
+async def test_what_is_being_sent_is_counted(autojump_clock: MockClock) -> None:
+    """What the writer has taken is still here, until the transport has all of it."""
+    async with raw_client(Store()) as client:
+        deaf = Deaf(client)
+        await deaf.fill()
+        before = deaf.held()
+        client.go_on_reading()
+        await wait_all_tasks_blocked()
+        assert deaf.held() == 0 < before
+
+        client.stop_reading()
+        await deaf.ask(call(1, "fetch", 2 * PIPE), call(2, "fetch", 500_000))
+        assert len(deaf.link.lanes.calls) == 0
+        assert deaf.held() > 500_000
+
+
+async def test_a_connection_that_is_cut_off_frees_what_it_held(autojump_clock: MockClock) -> None:
+    """It is gone at once where its peer does not read: no goodbye would arrive."""
+    async with raw_client(Store(), Limits(process_bytes=1_000_000)) as client:
+        deaf = Deaf(client)
+        await deaf.fill()
+        began = trio.current_time()
+        await deaf.ask(call(0, "hang"), call(1, "fetch", 1_000_000))
+        with trio.fail_after(4):
+            await deaf.link.wait_closed()
+        assert trio.current_time() == began
+        assert deaf.ended() is not None

@@ -188,9 +188,9 @@ class Limits:
     to be sent; longer than any round trip. Over it the connection is hung up on."""
 
     process_bytes: int = _count(1024 * MIB)
-    """Bytes that all connections have waiting: send queues, results that wait for room there,
-    buffers of subscriptions, incomplete messages. Over it the connection that holds most is closed
-    with 1013."""
+    """Bytes that all connections have waiting: send queues and what is being sent, results that
+    wait for room there, items of streams and uploads, buffers of subscriptions, incomplete
+    messages. Over it the connection that holds most is closed with 1013."""
 
     failed_logins: int = _count(5)
     """Logins of one connection that may fail, or be cancelled; nobody mistypes more often. The next

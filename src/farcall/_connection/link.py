@@ -88,6 +88,7 @@ class Link:
             protocol,
             self.lanes,
             self._pings,
+            self.account,
             on_expired=self.requests.expire,
             on_taken=self.uploads.release_sent,
         )
@@ -252,6 +253,14 @@ class Link:
     def _evict(self) -> None:
         problem = f"all connections had more than {self.limits.process_bytes} bytes waiting"
         self.hang_up(CloseCode.SLOW_CONSUMER, f"{problem} (the limit process_bytes)")
+        # Not here and now: whoever has put in what was too much is in the middle of it.
+        self.start_soon(self._let_go)
+
+    async def _let_go(self) -> None:
+        """Free what was too much at once, and not when the peer has answered the goodbye."""
+        self.handler.on_closed()
+        if self._writer.is_sending:  # behind what is not read, no goodbye arrives either
+            self._transport.abort()
 
     def abort(self, code: int, reason: str) -> None:
         """Hang up at once; `code` and `reason` tell this side why."""

@@ -9,13 +9,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import trio
 
 from farcall._budget import Account
 from farcall._limits import Limits
-from farcall._protocol.messages import BatchReply, ErrorResponse, Message, Request, Response
+from farcall._protocol.messages import (
+    BatchReply,
+    ErrorResponse,
+    Message,
+    Request,
+    Response,
+    Started,
+)
+
+MESSAGE_COST: Final = 384
+"""Bytes that a message in the queue costs beside its text: a few small objects."""
 
 
 class _Entry(NamedTuple):
@@ -73,7 +83,7 @@ class SendQueue:
         size = _size(message)
         self._entries.append(_Entry(message, size, on_taken))
         self.size += size
-        self._account.hold(size)
+        self._account.hold(size + MESSAGE_COST)
 
     def pop(self) -> Message | None:
         """Take the oldest message."""
@@ -96,12 +106,13 @@ class SendQueue:
     def close(self) -> None:
         """Drop what waits, and what is put from now on: nothing more will be sent."""
         self._is_closed = True
+        count = len(self._entries)
         self._entries.clear()
-        self._note_gone(self.size)
+        self._note_gone(self.size, count)
 
-    def _note_gone(self, size: int) -> None:
+    def _note_gone(self, size: int, count: int = 1) -> None:
         self.size -= size
-        self._account.release(size)
+        self._account.release(size + count * MESSAGE_COST)
         if self._waiting and self.has_room:
             # As many as there are places; who gets in and finds the bytes used up waits again.
             self._waiting.unpark(count=self._limits.queued_messages - len(self._entries))
@@ -113,6 +124,8 @@ def _size(message: Message) -> int:
         return len(message.result)
     if isinstance(message, Request):
         return 0 if message.params is None else len(message.params)
+    if isinstance(message, Started):
+        return len(message.value)
     if isinstance(message, ErrorResponse):
         return len(message.error.message) + len(message.error.data or b"")
     return sum(map(len, message.answers)) if isinstance(message, BatchReply) else 0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import trio
 
+from farcall._budget import Account
 from farcall._connection.lanes import Lanes
 from farcall._connection.pings import Pings
 from farcall._protocol.core import Protocol
@@ -21,6 +22,7 @@ class Writer:
         protocol: Renders messages at the moment when they are taken.
         lanes: Where they wait.
         pings: Told when a ping is taken.
+        account: Where the bytes that are being sent are counted.
         on_expired: Takes a request that ran out of time in the lanes; it is not sent.
         on_taken: Called when messages have been taken, and before they are sent.
     """
@@ -31,6 +33,7 @@ class Writer:
         protocol: Protocol,
         lanes: Lanes,
         pings: Pings,
+        account: Account,
         *,
         on_expired: Callable[[Request], object],
         on_taken: Callable[[], object],
@@ -39,11 +42,14 @@ class Writer:
         self._protocol = protocol
         self._lanes = lanes
         self._pings = pings
+        self._account = account
         self._on_expired = on_expired
         self._on_taken = on_taken
         self._work = trio.Event()
         self._is_idle = trio.Event()
         self._is_over = False
+        self.is_sending = False
+        """Whether messages that have been taken are not with the transport yet."""
         self.frames = 0
         """Sent, or being sent."""
 
@@ -72,7 +78,17 @@ class Writer:
             return
         self._on_taken()
         self.frames += len(frames)
-        await self._transport.send(frames)
+        await self._send(frames)
+
+    async def _send(self, frames: Sequence[bytes]) -> None:
+        size = sum(map(len, frames))
+        self._account.hold(size)
+        self.is_sending = True
+        try:
+            await self._transport.send(frames)
+        finally:
+            self.is_sending = False
+            self._account.release(size)
 
     def _unexpired(self, now: float) -> Iterator[Message]:
         for message in self._lanes.drain():

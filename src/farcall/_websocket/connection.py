@@ -129,6 +129,7 @@ class GuardedConnection(WebSocketConnection):
         if not self.is_open:
             raise ConnectionClosed(self._close_reason)
         data = b"".join([self._wsproto.send(event) for event in events])
+        del events  # a large message is in memory often enough while it waits for its peer
         with trio.CancelScope(shield=True):
             await self._send_bytes(data)
 
