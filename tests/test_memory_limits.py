@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any
 
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from farcall import Limits, service
+from farcall import Limits, service, stream
 from farcall._connection.send_queue import MESSAGE_COST
 from farcall._transport import CloseReason
 from tests.ends import RawClient, raw_client
@@ -33,6 +34,15 @@ class Store:
         return "x" * size
 
     async def hang(self) -> None:
+        await trio.sleep_forever()
+
+    @stream
+    async def flood(self, size: int) -> AsyncIterator[str]:
+        while True:
+            self.given += 1
+            yield "x" * size
+
+    async def keep(self, items: AsyncIterable[str]) -> None:
         await trio.sleep_forever()
 
 
@@ -224,3 +234,36 @@ async def test_a_connection_that_is_cut_off_frees_what_it_held(autojump_clock: M
             await deaf.link.wait_closed()
         assert trio.current_time() == began
         assert deaf.ended() is not None
+
+
+HELLO = call(0, "rpc.hello") | {"params": {"v": 1}}
+
+
+async def test_items_that_wait_are_counted_and_bounded(autojump_clock: MockClock) -> None:
+    """A reader may grant without end, and read nothing: its generator waits all the same."""
+    store = Store()
+    async with raw_client(store) as client:
+        await client.ask(HELLO)
+        deaf = Deaf(client)
+        await deaf.fill()
+        before = deaf.held()
+        store.given = 0
+        flood = call(1, "flood", 10_000) | {"meta": {"credit": [2**53, 2**53]}}
+        await deaf.ask(flood)
+        assert store.given == 1 + 256 * KIB // 10_000
+        assert deaf.held() - before == (store.given) * 10_002
+
+
+async def test_items_that_are_not_read_are_counted(autojump_clock: MockClock) -> None:
+    """One may be as large as a message where nothing else of its upload is on its way."""
+    async with raw_client(Store(), Limits(process_bytes=1_000_000)) as client:
+        await client.ask(HELLO)
+        deaf = Deaf(client)
+        for number in range(3):
+            up = call(number, "keep") | {"params": {"items": {"$stream": f"u{number}"}}}
+            items = {"upload": f"u{number}", "seq": 0, "values": ["x" * 400_000]}
+            await deaf.ask(up, {"jsonrpc": "2.0", "method": "rpc.items", "params": items})
+            assert deaf.held() in ((number + 1) * 400_002, 0)
+
+        problem = "all connections had more than 1000000 bytes waiting (the limit process_bytes)"
+        assert deaf.ended() == CloseReason(1013, problem, remote=False)

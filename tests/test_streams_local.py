@@ -6,8 +6,13 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from farcall._budget import Account, Process
 from farcall._protocol.credit import Window
-from farcall._streams import Inbox, Outbox
+from farcall._streams import MOST_WAITING, Inbox, Outbox
+
+
+def make_account() -> Account:
+    return Account(2**30, lambda: None, Process())
 
 
 class Out:
@@ -16,7 +21,8 @@ class Out:
     def __init__(self, items: int = 4, size: int = 100) -> None:
         self.credit = Window(items, size).for_sender()
         self.woken = 0
-        self.box = Outbox(self.credit, self._wake)
+        self.account = make_account()
+        self.box = Outbox(self.credit, self._wake, self.account)
         self.put: list[bytes] = []
 
     def _wake(self) -> None:
@@ -65,6 +71,41 @@ async def test_bytes_bound_a_producer_as_well() -> None:
         nursery.cancel_scope.cancel()
 
 
+@pytest.mark.parametrize(
+    ("size", "most"), [(1, MOST_WAITING.items), (10_000, MOST_WAITING.size // 10_000 + 1)]
+)
+async def test_credit_without_end_bounds_nothing(size: int, most: int) -> None:
+    """What waits has a bound of its own, and its producer goes on when the writer has taken it."""
+    out = Out(items=2**53, size=2**53)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(out.produce, *[b"x" * size] * 100)
+        await wait_all_tasks_blocked()
+
+        assert len(out.put) == most - 1
+        assert out.account.held == most * size
+        assert len(out.send(size)) == 1
+        await wait_all_tasks_blocked()
+        assert out.account.held == most * size
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_waits_is_counted_until_it_is_taken_or_dropped() -> None:
+    """At either end."""
+    out, inn = Out(items=10), In()
+    await out.produce(b"xxx", b"yy")
+    inn.box.push([b"111", b"22", b"3"])
+    assert (out.account.held, inn.account.held) == (5, 6)
+
+    out.send(max_bytes=3)
+    await anext(inn.box)
+    assert (out.account.held, inn.account.held) == (2, 3)
+
+    out.box.close()
+    inn.box.close()
+    inn.box.push([b"4"])
+    assert (out.account.held, inn.account.held) == (0, 0)
+
+
 async def test_an_item_larger_than_the_window_passes_alone() -> None:
     """When nothing else of its stream is on its way."""
     out = Out(items=4, size=10)
@@ -108,7 +149,8 @@ class In:
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
-        self.box = Inbox(int, self.sizes.append)
+        self.account = make_account()
+        self.box = Inbox(int, self.sizes.append, self.account)
 
     async def drain(self) -> list[int]:
         return [value async for value in self.box]

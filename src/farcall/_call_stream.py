@@ -94,7 +94,11 @@ async def open_download(
         yield await _whole(link, download, sent.params)
         return
     opened: list[PendingStream] = []
-    inbox = Inbox[Any](download.reader(link), lambda size: link.requests.consume(opened[0], size))
+
+    def consume(size: int) -> None:
+        link.requests.consume(opened[0], size)
+
+    inbox = Inbox[Any](download.reader(link), consume, link.account)
 
     def end(error: Exception | None) -> None:
         inbox.end(download.error(error))
@@ -136,7 +140,7 @@ async def _whole(link: Link, download: Download, params: bytes | None) -> Inbox[
     except RemoteFailure as failure:
         error = error_of(failure, download.method, name=download.name)
         raise error from error.__cause__
-    inbox = Inbox[Any](download.reader(link), lambda _size: None)
+    inbox = Inbox[Any](download.reader(link), lambda _size: None, link.account)
     inbox.push(_parts(text, download.name))
     inbox.end()
     return inbox

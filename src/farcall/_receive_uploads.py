@@ -103,7 +103,7 @@ class ReceivedUploads:
             except Faults as faults:
                 raise self._refuse(faults) from None
 
-        return Inbox(read, on_read)
+        return Inbox(read, on_read, self._link.account)
 
 
 def _raised(error: Exception | None) -> Exception | None:

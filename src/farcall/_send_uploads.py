@@ -200,7 +200,7 @@ def _open(link: Link, method: Method, name: str) -> Sending:
 
     limit = link.protocol.message_limit
     room = items_room(limit, upload.id, is_binary=item.is_binary, is_upload=True)
-    queue = ItemQueue(upload.credit, items, link.lanes.put_stream, room)
+    queue = ItemQueue(upload.credit, items, link.lanes.put_stream, room, link.account)
     link.uploads.send(upload, queue)
     return Sending(link, upload, queue, item, f"params.{name}")
 

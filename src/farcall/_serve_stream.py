@@ -93,7 +93,8 @@ class ServedStream(ServedCall):
         credit = self._link.protocol.send_credit(self._call)
         limit = self._link.protocol.message_limit
         room = items_room(limit, self._call.id, is_binary=self._item.is_binary)
-        queue = ItemQueue(credit, self._items, self._link.lanes.put_stream, room)
+        lanes, account = self._link.lanes, self._link.account
+        queue = ItemQueue(credit, self._items, lanes.put_stream, room, account)
         queue.begin(self._link.protocol.start(self._call, b"null"))
         self.queue = queue
         return self._put

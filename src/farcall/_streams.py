@@ -1,21 +1,26 @@
 """The local halves of a stream: values that wait to be sent, and values that wait to be read.
 
 Neither knows a connection. What bounds both is the credit of the stream: the reader grants as much
-as it has room for, and who produces waits until its value may go.
+as it has room for, and who produces waits until its value may go. A reader may grant without end,
+so what waits to be sent has a bound of its own as well.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import trio
 
-from farcall._protocol.credit import SendCredit
+from farcall._budget import Account
+from farcall._protocol.credit import DEFAULT_WINDOW, SendCredit, Window
 from farcall._protocol.room import ITEM_OVERHEAD
 
 T_co = TypeVar("T_co", covariant=True)
+
+MOST_WAITING: Final[Window] = DEFAULT_WINDOW
+"""What keeps a writer busy; more of it only grows while the transport takes nothing."""
 
 
 class Outbox:
@@ -24,11 +29,13 @@ class Outbox:
     Args:
         credit: How much the reader takes.
         wake: Called, synchronously, when there is something to take.
+        account: Where the bytes that wait are counted.
     """
 
-    def __init__(self, credit: SendCredit, wake: Callable[[], None]) -> None:
+    def __init__(self, credit: SendCredit, wake: Callable[[], None], account: Account) -> None:
         self._credit = credit
         self._wake = wake
+        self._account = account
         self._values: deque[bytes] = deque()
         self._size = 0
         self._room = trio.Event()
@@ -50,6 +57,7 @@ class Outbox:
             return
         self._values.append(value)
         self._size += len(value)
+        self._account.hold(len(value))
         self._wake()
         while not self._has_room and not self.is_closed:
             self._room = trio.Event()
@@ -63,11 +71,14 @@ class Outbox:
         """
         taken: list[bytes] = []
         size = 0
+        was_full = not self._is_small
         while self._values and self._may_go(len(taken), size, max_bytes):
             value = self._values.popleft()
             taken.append(value)
             size += len(value)
-        self._size -= size
+        self._release(size)
+        if was_full:
+            self._room.set()
         return taken
 
     @property
@@ -86,14 +97,23 @@ class Outbox:
         self.is_closed = True
         self.has_dropped = self.has_dropped or bool(self._values)
         self._values.clear()
-        self._size = 0
+        self._release(self._size)
         self._room.set()
+
+    def _release(self, size: int) -> None:
+        self._size -= size
+        self._account.release(size)
 
     @property
     def _has_room(self) -> bool:
         """Whether another value could be sent at once: what waits is within the credit."""
         left = self._credit.bytes_left - self._size
-        return len(self._values) < self._credit.items_left and left > 0
+        return len(self._values) < self._credit.items_left and left > 0 and self._is_small
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether what waits is within a bound of our own, whatever the reader grants."""
+        return len(self._values) < MOST_WAITING.items and self._size < MOST_WAITING.size
 
     def _may_go(self, taken: int, size: int, max_bytes: int) -> bool:
         following = size + len(self._values[0])
@@ -109,11 +129,15 @@ class Inbox(AsyncIterator[T_co]):
     Args:
         read: Makes the value of its text; what it raises is raised to the reader.
         on_read: Called with the size of each text that has been read, in bytes.
+        account: Where the bytes that have not been read are counted.
     """
 
-    def __init__(self, read: Callable[[bytes], T_co], on_read: Callable[[int], None]) -> None:
+    def __init__(
+        self, read: Callable[[bytes], T_co], on_read: Callable[[int], None], account: Account
+    ) -> None:
         self._read = read
         self._on_read = on_read
+        self._account = account
         self._values: deque[bytes] = deque()
         self._arrived = trio.Event()
         self._error: Exception | None = None
@@ -126,6 +150,7 @@ class Inbox(AsyncIterator[T_co]):
         """Add values that have arrived. Never blocks: credit has made room for them."""
         if not self._is_closed:
             self._values.extend(values)
+            self._account.hold(sum(map(len, values)))
             self._arrived.set()
 
     def end(self, error: Exception | None = None) -> None:
@@ -138,6 +163,7 @@ class Inbox(AsyncIterator[T_co]):
     def close(self) -> None:
         """Drop what has not been read; whoever reads gets `trio.ClosedResourceError`."""
         self._is_closed = True
+        self._account.release(sum(map(len, self._values)))
         self._values.clear()
         self._arrived.set()
 
@@ -149,6 +175,7 @@ class Inbox(AsyncIterator[T_co]):
             await self._arrived.wait()
         if self._values:
             text = self._values.popleft()
+            self._account.release(len(text))
             self._on_read(len(text))
             return self._read(text)
         if self._is_closed:

@@ -7,6 +7,7 @@ from typing import Final
 
 import trio
 
+from farcall._budget import Account
 from farcall._protocol.credit import SendCredit
 from farcall._protocol.messages import Message
 from farcall._streams import Outbox
@@ -23,6 +24,7 @@ class ItemQueue:
         items: Makes the message that carries some values, and counts them as sent.
         put: Tells the lanes that there is something to take.
         room: The bytes of values that one message to this peer can hold; see `items_room`.
+        account: Where the values that wait are counted.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class ItemQueue:
         items: Callable[[Sequence[bytes]], Message],
         put: Callable[[ItemQueue], None],
         room: int,
+        account: Account,
     ) -> None:
         self.room = room
         """No larger value may be put into the outbox."""
@@ -38,7 +41,7 @@ class ItemQueue:
         self._put = put
         self._first: Message | None = None
         self._make_last: Callable[[], Message | None] | None = None
-        self.outbox = Outbox(credit, self.wake)
+        self.outbox = Outbox(credit, self.wake, account)
         self.is_held = False
         """Whether nothing may leave yet."""
         self.ended = trio.Event()
