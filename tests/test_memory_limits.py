@@ -42,6 +42,12 @@ class Store:
             self.given += 1
             yield "x" * size
 
+    @stream
+    async def three(self, size: int) -> AsyncIterator[str]:
+        for _ in range(3):
+            yield "x" * size
+        await trio.sleep(1)
+
     async def keep(self, items: AsyncIterable[str]) -> None:
         await trio.sleep_forever()
 
@@ -267,3 +273,16 @@ async def test_items_that_are_not_read_are_counted(autojump_clock: MockClock) ->
 
         problem = "all connections had more than 1000000 bytes waiting (the limit process_bytes)"
         assert deaf.ended() == CloseReason(1013, problem, remote=False)
+
+
+async def test_items_for_a_plain_peer_are_counted(autojump_clock: MockClock) -> None:
+    """It gets all of them at once, and until then they are here."""
+    async with raw_client(Store()) as client:
+        deaf = Deaf(client)
+        await deaf.ask(call(1, "three", 1000), call(2, "three", 1000))
+        assert deaf.held() == 2 * (3 * 1002 + 2)
+
+        await trio.sleep(5)
+        assert deaf.held() == 0
+        answers = {frame["id"]: frame["result"] for frame in client.heard()}
+        assert answers == {1: ["x" * 1000] * 3, 2: ["x" * 1000] * 3}

@@ -7,17 +7,15 @@ from contextlib import aclosing
 from typing import Any
 
 import attrs
-import msgspec
 import trio
-from msgspec import Raw
 
 from farcall._call import Connection
 from farcall._connection.item_queue import ItemQueue
 from farcall._connection.link import Link
 from farcall._endpoints import Endpoint
-from farcall._intercept import check_proceeded, proceeded_twice
+from farcall._intercept import Interceptor, check_proceeded, proceeded_twice
 from farcall._items import item_codec
-from farcall._protocol.messages import MESSAGES, Message
+from farcall._protocol.messages import MESSAGES, Error, Message
 from farcall._protocol.room import items_room
 from farcall._protocol.state import IncomingCall
 from farcall._serving import Deadline, ServedCall
@@ -53,8 +51,7 @@ class ServedStream(ServedCall):
         self.context.kind = "stream"
         self._link = link
         self._call = call
-        self._collected: list[bytes] | None = None
-        self._size = 0
+        self._collected: bytearray | None = None
         self._item = item_codec(link.protocol, endpoint.method.result)
         if wants_array(link, call):
             self._item = attrs.evolve(self._item, is_binary=False)
@@ -70,6 +67,20 @@ class ServedStream(ServedCall):
         """Go on: the peer has room for more."""
         if self.queue is not None:
             self.queue.outbox.on_credit()
+
+    async def run(
+        self, interceptors: Sequence[Interceptor], order: trio.Lock | None
+    ) -> bytes | Error:
+        """Run the generator, and say how the call has ended; see `ServedCall.run`."""
+        try:
+            return await super().run(interceptors, order)
+        finally:
+            self._forget_collected()
+
+    def _forget_collected(self) -> None:
+        if self._collected is not None:
+            self._link.account.release(len(self._collected))
+            self._collected = None
 
     @property
     def _has_begun(self) -> bool:
@@ -88,7 +99,7 @@ class ServedStream(ServedCall):
 
     def _begin(self) -> Callable[[bytes], Awaitable[None]]:
         if wants_array(self._link, self._call):
-            self._collected = []
+            self._collected = bytearray()
             return self._collect
         credit = self._link.protocol.send_credit(self._call)
         limit = self._link.protocol.message_limit
@@ -108,9 +119,11 @@ class ServedStream(ServedCall):
     async def _collect(self, text: bytes) -> None:
         assert self._collected is not None
         await trio.lowlevel.checkpoint()
-        self._collected.append(text)
-        self._size += len(text) + 1
-        excess = self._size - self._link.protocol.message_limit
+        size = len(self._collected)
+        # One text, for the objects that hold many small ones are larger than they are.
+        self._collected += b"," + text if size else text
+        self._link.account.hold(len(self._collected) - size)
+        excess = len(self._collected) - self._link.protocol.message_limit
         if excess > 0:
             raise self._too_large(excess)
 
@@ -128,8 +141,4 @@ class ServedStream(ServedCall):
 
     def _encode(self, value: Any) -> bytes:  # noqa: ARG002 - there is none
         check_proceeded(self.context, self._has_begun)
-        return (
-            b"null"
-            if self._collected is None
-            else msgspec.json.encode([*map(Raw, self._collected)])
-        )
+        return b"null" if self._collected is None else b"".join((b"[", self._collected, b"]"))
