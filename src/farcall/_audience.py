@@ -88,6 +88,10 @@ class Membership:
         """Reach it by this address no more."""
         self._addresses.discard(address)
 
+    def reaches(self, audience: Set[Address] | None) -> bool:
+        """Say whether a value is for the peer; None is for everybody."""
+        return audience is None or self.is_in(audience)
+
     def is_in(self, audience: Set[Address]) -> bool:
         """Say whether one of these addresses is its own."""
         return not self._addresses.isdisjoint(audience)

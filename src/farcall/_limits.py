@@ -169,6 +169,12 @@ class Limits:
     """Subscriptions of a peer; over it a new one is refused with -32006. Those that the server
     begins by itself, to broadcasts, do not count."""
 
+    subscription_bytes: int = _count(8 * MIB)
+    """Bytes of values that wait in all subscriptions of a peer, for each that they wait in, and of
+    keys; one value may be larger than what was left. Over it the subscription that holds most drops
+    its oldest value, under its own policy, which for a plain peer is to be closed with 1013; a key
+    is refused with -32006."""
+
     queued_messages: int = _count(1024)
     """Requests and responses that wait to be sent. Over it tasks wait, those of callers and those
     that have a result (whose calls stay in flight); answers that need no task, such as errors, go

@@ -240,6 +240,16 @@ def test_first_end_counts() -> None:
     assert (buffer.error, bell.rings) == (first, 1)
 
 
+def test_discard() -> None:
+    """What is taken out was never for the subscriber, and is not missed."""
+    buffer = make_buffer()
+    push(buffer, 1, 2, 3, 4)
+    buffer.discard(lambda each: each.value in (2, 4))
+
+    assert (len(buffer), buffer.size) == (1, 1)
+    assert taken(buffer) == ([3], 1)
+
+
 def test_close() -> None:
     """Closing drops what waits, with its count and error, and wakes whoever takes."""
     bell = Bell()

@@ -16,6 +16,7 @@ from farcall._publish.feeds import EventFeed
 from farcall._publish.refusals import refuse, too_many
 from farcall._publish.served import ServedSubscriptions
 from farcall._publish.served_events import ServedEvents
+from farcall._signals import BufferPool
 from farcall.errors import ErrorCode
 
 logger = logging.getLogger("farcall")
@@ -36,6 +37,7 @@ class Events:
         link: The link.
         signals: What can be subscribed to, by wire name.
         guard: Who may.
+        pool: What all subscriptions of the link hold.
         served: Runs the interceptors around each subscription; None where there are none.
     """
 
@@ -44,11 +46,13 @@ class Events:
         link: Link,
         signals: Mapping[str, EventSource],
         guard: SubscriptionGuard,
+        pool: BufferPool,
         served: ServedSubscriptions | None,
     ) -> None:
         self._link = link
         self._signals = signals
         self._guard = guard
+        self._pool = pool
         self._served = None if served is None else ServedEvents(served, self._leave)
         self._feeds: dict[str, EventFeed | None] = {}
         """By name; None while the answer that begins it waits."""
@@ -187,7 +191,7 @@ class Events:
 
     def _listen(self, name: str) -> None:
         state, membership = self._signals[name].state, self._guard.membership
-        self._feeds[name] = EventFeed(self._link, name, state, membership)
+        self._feeds[name] = EventFeed(self._link, name, state, membership, self._pool)
 
     def _leave(self, name: str) -> None:
         feed = self._feeds.pop(name, None)
@@ -201,6 +205,12 @@ class Events:
         """Leave every signal."""
         for name in list(self._feeds):
             self._leave(name)
+
+    def withdraw(self) -> None:
+        """Drop values that were for who the peer is no more."""
+        for feed in self._feeds.values():
+            if feed is not None:
+                feed.withdraw()
 
     def recheck(self) -> None:
         """End those that are not for who the peer is now."""

@@ -17,7 +17,7 @@ from farcall._protocol.messages import Error, Event, Message
 from farcall._protocol.room import ITEM_OVERHEAD, items_room
 from farcall._protocol.state import IncomingCall
 from farcall._publish.served import ServedSubscription
-from farcall._signals import Buffer, Entry, OnLag, SignalState
+from farcall._signals import Buffer, BufferPool, Entry, OnLag, SignalState
 from farcall.errors import CloseCode, EncodeError, ErrorCode
 
 
@@ -29,6 +29,7 @@ class SignalFeed:
         call: The stream call.
         source: The signal.
         membership: By which addresses the subscriber is reached.
+        pool: What all subscriptions of the link hold.
         on_lag: What the subscriber wants when it is too slow.
         forget: Called when the subscription has ended, for whichever reason but that of the link.
         note_left: Called when the writer has taken its end as well, so that nothing of it waits.
@@ -40,6 +41,7 @@ class SignalFeed:
         call: IncomingCall,
         source: EventSource,
         membership: Membership,
+        pool: BufferPool,
         *,
         on_lag: OnLag,
         forget: Callable[[IncomingCall], object],
@@ -49,9 +51,11 @@ class SignalFeed:
         self._call = call
         self.source = source
         self.key: bytes | None = None
+        """What it is filtered by; counted until the subscription has ended."""
         self._membership = membership
         # Now, and not when there is something to send: the subscriber may say more before that.
         self._credit = link.protocol.send_credit(call)
+        self._pool = pool
         self._forget = forget
         self._note_left = note_left
         self._first: Message | None = None
@@ -59,17 +63,21 @@ class SignalFeed:
         self._detach: Callable[[], None] = _nothing
         self.served: ServedSubscription | None = None
         """The interceptors around it, which have to end before it does."""
-        self.buffer = Buffer(on_lag=on_lag, wake=self._wake)
+        self.buffer = Buffer(on_lag=on_lag, wake=self._wake, pool=pool)
 
-    def attach(self, key: bytes | None, since: str | None) -> None:
-        """Begin: the answer carries the place in the signal from which on values come."""
+    def filter_by(self, key: bytes | None) -> None:
+        """Bring the values with this key alone."""
         self.key = key
+        self._pool.hold_key(len(key or b""))
+
+    def attach(self, since: str | None) -> None:
+        """Begin: the answer carries the place in the signal from which on values come."""
         cursor = self.source.state.cursor
         resumed = since == cursor
         missed = 0 if since is None or resumed else None
         value = {"cursor": cursor, "resumed": resumed, "missed": missed}
         self._first = self._link.protocol.start(self._call, msgspec.json.encode(value))
-        self._detach = self.source.state.attach(self.buffer, key, self._membership)
+        self._detach = self.source.state.attach(self.buffer, self.key, self._membership)
         self._wake()
 
     def cancel(self, reason: str) -> None:
@@ -94,6 +102,7 @@ class SignalFeed:
             return
         self.detach()
         self._forget(self._call)
+        self._forget_key()
         self._last = self._link.protocol.fail(self._call, error)
         self._link.answers.note_ended()
         self._wake()
@@ -102,6 +111,14 @@ class SignalFeed:
         """Leave the signal."""
         self._detach()
         self.buffer.close()
+
+    def withdraw(self) -> None:
+        """Drop values that were for who the peer is no more."""
+        self.buffer.discard(lambda entry: not self._membership.reaches(entry.to))
+
+    def _forget_key(self) -> None:
+        self._pool.release_key(len(self.key or b""))
+        self.key = None
 
     def pop(self) -> Message | None:
         """Give the next message of this stream."""
@@ -152,11 +169,18 @@ class EventFeed:
     """The queue of one event for a plain peer, which cannot be told that it missed something."""
 
     def __init__(
-        self, link: Link, name: str, state: SignalState[Any], membership: Membership
+        self,
+        link: Link,
+        name: str,
+        state: SignalState[Any],
+        membership: Membership,
+        pool: BufferPool,
     ) -> None:
         self._link = link
         self._name = name
-        self.buffer = Buffer(on_lag="raise", wake=self._wake)
+        self._membership = membership
+        self.buffer = Buffer(on_lag="raise", wake=self._wake, pool=pool)
+        self.detach: Callable[[], None] = _nothing  # what is retained may be too much already
         self.detach = state.attach(self.buffer, None, membership)
 
     def pop(self) -> Message | None:
@@ -173,13 +197,18 @@ class EventFeed:
             return None
         return event
 
+    def withdraw(self) -> None:
+        """Drop values that were for who the peer is no more."""
+        self.buffer.discard(lambda entry: not self._membership.reaches(entry.to))
+
     def _hang_up(self, code: CloseCode, problem: str) -> None:
         self.detach()
         self._link.hang_up(code, problem)
 
     def _wake(self) -> None:
         if self.buffer.missed:
-            problem = f"events of {self._name} were not read (the limit subscription buffer)"
+            limit = "subscription_bytes" if self.buffer.is_crowded else "subscription buffer"
+            problem = f"events of {self._name} were not read (the limit {limit})"
             self._hang_up(CloseCode.SLOW_CONSUMER, problem)
         else:
             self._link.lanes.put_stream(self)

@@ -10,6 +10,7 @@ from farcall._guard import SubscriptionGuard
 from farcall._publish.events import Events
 from farcall._publish.served import ServedSubscriptions
 from farcall._publish.subscriptions import Subscriptions
+from farcall._signals import BufferPool
 
 
 class Publisher:
@@ -30,9 +31,10 @@ class Publisher:
         served: ServedSubscriptions | None = None,
     ) -> None:
         self._served = served
-        self.subscriptions = Subscriptions(link, signals, guard, served)
+        pool = BufferPool(link.limits.subscription_bytes, link.account)
+        self.subscriptions = Subscriptions(link, signals, guard, pool, served)
         """Of a farcall peer."""
-        self.events = Events(link, signals, guard, served)
+        self.events = Events(link, signals, guard, pool, served)
         """Of a plain peer."""
 
     @property
@@ -42,8 +44,14 @@ class Publisher:
 
     def recheck(self) -> None:
         """End the subscriptions that are not for who the peer is now."""
+        self.withdraw()
         self.subscriptions.recheck()
         self.events.recheck()
+
+    def withdraw(self) -> None:
+        """Drop values that wait, and were for who the peer is no more."""
+        self.subscriptions.withdraw()
+        self.events.withdraw()
 
     def close(self, reason: str) -> None:
         """Leave every signal, because the link has ended; interceptors hear why."""

@@ -12,13 +12,17 @@ from farcall._codec import Faults
 from farcall._connection.link import Link
 from farcall._endpoints import EventSource
 from farcall._guard import SubscriptionGuard
+from farcall._protocol.conversation import shown
 from farcall._protocol.messages import Error
 from farcall._protocol.state import IncomingCall
 from farcall._publish.feeds import SignalFeed
 from farcall._publish.refusals import refuse, too_many
 from farcall._publish.served import ServedSubscriptions
-from farcall._signals import OnLag
+from farcall._signals import BufferPool, OnLag
 from farcall.errors import ErrorCode
+
+MOST_CURSOR = 64
+"""Characters: more than a cursor of ours ever has."""
 
 
 class SubscribeParams(msgspec.Struct, forbid_unknown_fields=True):
@@ -40,6 +44,7 @@ class Subscriptions:
         link: The link.
         signals: What can be subscribed to, by wire name.
         guard: Who may.
+        pool: What all subscriptions of the link hold.
         served: Runs the interceptors around each subscription; None where there are none.
     """
 
@@ -48,11 +53,13 @@ class Subscriptions:
         link: Link,
         signals: Mapping[str, EventSource],
         guard: SubscriptionGuard,
+        pool: BufferPool,
         served: ServedSubscriptions | None,
     ) -> None:
         self._link = link
         self._signals = signals
         self._guard = guard
+        self._pool = pool
         self._served = served
         self._feeds: dict[IncomingCall, SignalFeed] = {}
         self._places = 0
@@ -66,14 +73,17 @@ class Subscriptions:
         if not self._link.life.is_staying:
             self._link.answers.fail(call, Error.of(ErrorCode.SHUTTING_DOWN))
             return
+        text, call.params = call.params, None  # a subscription lasts, and so would they
         try:
-            params = _params.decode(call.params or b"{}")
+            params = _params.decode(text or b"{}")
         except msgspec.MsgspecError as error:
             refuse(self._link, call, "params", str(error))
             return
         source = self._signals.get(params.signal)
         if source is None:
-            self._link.answers.fail(call, Error.of(ErrorCode.METHOD_NOT_FOUND, params.signal))
+            self._link.answers.fail(
+                call, Error.of(ErrorCode.METHOD_NOT_FOUND, shown(params.signal))
+            )
         elif not self._guard.may(source):
             self._link.answers.fail(call, Error.of(ErrorCode.EVENT_FORBIDDEN))
         elif self._places >= self._link.limits.subscriptions:
@@ -87,7 +97,7 @@ class Subscriptions:
         except Faults as faults:
             refuse(self._link, call, faults.errors[0].path, faults.errors[0].message)
             return
-        refusal = self._guard.refusal(source, key)
+        refusal = self._guard.refusal(source, key) or self._excess(key)
         if refusal is not None:
             self._link.answers.fail(call, refusal)
             return
@@ -96,23 +106,32 @@ class Subscriptions:
             call,
             source,
             self._guard.membership,
+            self._pool,
             on_lag=params.on_lag,
             forget=self._feeds.pop,
             note_left=self._note_left,
         )
         self._places += 1
         self._feeds[call] = feed
+        feed.filter_by(key)
+        since = _since(params)
         if self._served is None:
-            feed.attach(key, params.since)
+            feed.attach(since)
             return
-        feed.key = key
+        on_lag = params.on_lag
         feed.served = self._served.open(
             source,
-            lambda: _arguments(source, key, params),
-            begin=lambda: feed.attach(key, params.since),
+            lambda: _arguments(source, key, on_lag),
+            begin=lambda: feed.attach(since),
             answer=feed.answer,
             trace=call.traceparent,
         )
+
+    def _excess(self, key: bytes | None) -> Error | None:
+        if self._pool.has_room_for_key(len(key or b"")):
+            return None
+        data = {"limit": "subscription_bytes", "most": self._link.limits.subscription_bytes}
+        return Error.of(ErrorCode.TOO_MANY_SUBSCRIPTIONS, data)
 
     def _note_left(self) -> None:
         self._places -= 1
@@ -135,6 +154,11 @@ class Subscriptions:
             if refusal is not None:
                 feed.end(refusal)
 
+    def withdraw(self) -> None:
+        """Drop values that were for who the peer is no more."""
+        for feed in self._feeds.values():
+            feed.withdraw()
+
     def on_credit(self, call: IncomingCall) -> None:
         """Let the writer ask a subscription again."""
         feed = self._feeds.get(call)
@@ -148,10 +172,15 @@ class Subscriptions:
         self._feeds.clear()
 
 
-def _arguments(source: EventSource, key: bytes | None, params: SubscribeParams) -> ArgumentsByName:
+def _since(params: SubscribeParams) -> str | None:
+    """Give the cursor, or as much of it as tells that it is none of ours: it may be kept."""
+    return None if params.since is None else params.since[:MOST_CURSOR]
+
+
+def _arguments(source: EventSource, key: bytes | None, on_lag: OnLag) -> ArgumentsByName:
     """Give what interceptors see of a subscription: what the other side named."""
     decoded = None if key is None else source.state.decode_key(key)
-    return {"key": decoded, "on_lag": params.on_lag}
+    return {"key": decoded, "on_lag": on_lag}
 
 
 def _key(source: EventSource, key: Raw | UnsetType) -> bytes | None:

@@ -8,6 +8,7 @@ lag is decided, and either a `Subscription` in this process or the writer of a c
 from __future__ import annotations
 
 from farcall._signals.buffer import Batch, Buffer, Entry, OnLag
+from farcall._signals.pool import BufferPool
 from farcall._signals.signal import BoundSignal, Signal, SignalOptions
 from farcall._signals.state import KeyValue, SignalCodec, SignalKey, SignalState
 from farcall._signals.subscription import Subscription, failure_of, open_subscription
@@ -16,6 +17,7 @@ __all__ = [
     "Batch",
     "BoundSignal",
     "Buffer",
+    "BufferPool",
     "Entry",
     "KeyValue",
     "OnLag",

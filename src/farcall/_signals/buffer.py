@@ -7,7 +7,8 @@ is dropped, under every policy, and counted. The laws:
 - Values come out in the order they went in, and for each that does not, one is counted.
 - Drops come before what is taken: the count always precedes the oldest value left, so that a
   subscriber hears of a loss at the place where it happened.
-- The newest value is never dropped, however large it is.
+- The newest value is never dropped, however large it is; but a connection whose subscriptions
+  hold too much together may have a buffer drop its only one.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import attrs
 
 from farcall._audience import Address
+from farcall._signals.pool import BufferPool
 
 OnLag: TypeAlias = Literal["raise", "drop_oldest", "latest"]
 """What a subscriber wants when it is too slow: to be told, to be counted, the last value only."""
@@ -80,16 +82,20 @@ class Buffer:
         wake: Called after each change that whoever takes may want to see; it must not block.
         max_items: How many values may wait.
         max_bytes: How many bytes of encoded values may wait; a larger value waits alone.
+        pool: Of the connection whose subscription it is; None for one in this process.
     """
 
     on_lag: OnLag = attrs.field(default="raise", kw_only=True, validator=_check_policy)
     wake: Callable[[], object] = attrs.field(kw_only=True)
     max_items: int = attrs.field(default=MAX_ITEMS, kw_only=True)
     max_bytes: int = attrs.field(default=MAX_BYTES, kw_only=True)
+    _pool: BufferPool | None = attrs.field(default=None, kw_only=True, alias="pool")
     size: int = attrs.field(default=0, init=False)
     """The bytes of all values that wait."""
     missed: Missed = attrs.field(default=0, init=False)
     """How many values are missing in front of the next one."""
+    is_crowded: bool = attrs.field(default=False, init=False)
+    """Whether a value was dropped for what other subscriptions of the connection hold."""
     is_ended: bool = attrs.field(default=False, init=False)
     """Whether nothing more will be pushed."""
     error: Exception | None = attrs.field(default=None, init=False)
@@ -99,6 +105,8 @@ class Buffer:
     def __attrs_post_init__(self) -> None:
         if self.on_lag == "latest":
             self.max_items = 1
+        if self._pool is not None:
+            self._pool.join(self)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -118,13 +126,28 @@ class Buffer:
         if self.is_ended:
             return
         if not self._entries:
-            self.missed = entry.missed
+            # It may have been crowded out of its last value.
+            self.missed = _sum(self.missed, entry.missed)
         self._entries.append(entry)
         self.size += entry.size
         while self._is_over():
-            self._pop()
-            self.missed = _sum(self.missed, 1)
+            self._drop()
+        if self._pool is not None:
+            self._pool.hold(self, entry.size)
         self.wake()
+
+    def shed(self) -> None:
+        """Drop the oldest value for the sake of others, and count it."""
+        self.is_crowded = True
+        self._drop()
+        self.wake()
+
+    def discard(self, is_unwanted: Callable[[Entry], bool]) -> None:
+        """Take values out as if they had never come: they do not count as missed."""
+        unwanted = [entry for entry in self._entries if is_unwanted(entry)]
+        if unwanted:
+            self._entries = deque(entry for entry in self._entries if not is_unwanted(entry))
+            self._release(sum(entry.size for entry in unwanted), len(unwanted))
 
     def take(self, max_items: int = MAX_ITEMS, max_bytes: int = MAX_BYTES) -> Batch:
         """Take the oldest values that fit, up to the next place where some are missing.
@@ -158,8 +181,11 @@ class Buffer:
         """Drop what waits and refuse further values: the subscriber has left."""
         self.is_ended = True
         self.error = None
+        count = len(self._entries)
         self._entries.clear()
-        self.size = 0
+        self._release(self.size, count)
+        if self._pool is not None:
+            self._pool.leave(self)
         self.missed = 0
         self.wake()
 
@@ -170,9 +196,18 @@ class Buffer:
     def _fits(self, max_items: int, max_bytes: int) -> bool:
         return self.is_ready and max_items > 0 and self.next_size <= max_bytes
 
+    def _drop(self) -> None:
+        self._pop()
+        self.missed = _sum(self.missed, 1)
+
+    def _release(self, size: int, count: int) -> None:
+        self.size -= size
+        if self._pool is not None:
+            self._pool.release(size, count)
+
     def _pop(self) -> Entry:
         entry = self._entries.popleft()
-        self.size -= entry.size
+        self._release(entry.size, 1)
         if self._entries:
             self.missed = _sum(self.missed, self._entries[0].missed)
         return entry
