@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from trio.testing import wait_all_tasks_blocked
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 import farcall
 from farcall import Credentials, Principal, Signal, current_call, room, service, user
 from farcall._audience import Membership, read_audience
 from farcall.testing import open_pair
-from tests.ends import KINDS, Kind, open_client
+from tests.ends import KINDS, Kind, RawClient, open_client, raw_client
 
 
 @service(name="")
@@ -26,9 +27,16 @@ class Chat:
     async def exit(self, name: str) -> None:
         current_call().connection.leave(name)
 
+    async def forget(self) -> None:
+        current_call().connection.logout()
+
 
 async def authenticate(credentials: Credentials) -> Principal | None:
     return None if credentials.login is None else Principal(credentials.login[0])
+
+
+async def authenticate_for_a_minute(credentials: Credentials) -> Principal | None:
+    return None if credentials.login is None else Principal(credentials.login[0], expires_after=60)
 
 
 def test_users_and_rooms_never_meet() -> None:
@@ -149,3 +157,83 @@ async def test_a_room_has_a_name() -> None:
         with pytest.raises(TypeError, match="name"):
             connection.join(7)  # type: ignore[arg-type]
     assert farcall.Room("7") == room("7")
+
+
+def request(id: int, method: str, params: Any, **more: Any) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": id, "method": method, "params": params, **more}
+
+
+async def listen(client: RawClient, chat: Chat) -> None:
+    """Become ada, who is in a room, with three values on their way that wait for credit."""
+    subscribe = request(3, "rpc.subscribe", {"signal": "said"}, meta={"credit": [1, 100]})
+    hello = request(0, "rpc.hello", {"v": 1})
+    for each in (hello, request(1, "rpc.login", ["ada"]), request(2, "enter", ["hall"]), subscribe):
+        await client.ask(each)
+    chat.said.emit("first")
+    await wait_all_tasks_blocked()
+    chat.said.emit("for ada", to={user("ada")})
+    chat.said.emit("for the hall", to={room("hall")})
+    chat.said.emit("for all")
+    client.heard()
+
+
+async def hear(client: RawClient) -> tuple[list[str], Any]:
+    """Give credit, and tell the values that come and what is said to be missing."""
+    credit = {"id": 3, "items": 9, "bytes": 1000}
+    (items,) = await client.ask({"jsonrpc": "2.0", "method": "rpc.credit", "params": credit})
+    return items["params"]["values"], items["params"].get("missed")
+
+
+@pytest.mark.parametrize(
+    ("change", "heard"),
+    [
+        (request(4, "rpc.login", ["bob"]), ["for the hall", "for all"]),
+        (request(4, "rpc.login", ["ada"]), ["for ada", "for the hall", "for all"]),
+        (request(4, "forget", []), ["for the hall", "for all"]),
+        (request(4, "exit", ["hall"]), ["for ada", "for all"]),
+        (request(4, "exit", ["attic"]), ["for ada", "for the hall", "for all"]),
+    ],
+)
+async def test_what_waits_for_somebody_else_is_dropped(change: Any, heard: list[str]) -> None:
+    """Whoever comes next on the connection neither hears nor misses it."""
+    chat = Chat()
+    async with raw_client(chat, authenticate=authenticate) as client:
+        await listen(client, chat)
+        await client.ask(change)
+
+        assert await hear(client) == (heard, None)
+
+
+async def test_what_waits_for_a_principal_that_expires_is_dropped(
+    autojump_clock: MockClock,
+) -> None:
+    """Nobody has to say anything for that."""
+    chat = Chat()
+    async with raw_client(chat, authenticate=authenticate_for_a_minute) as client:
+        await listen(client, chat)
+        await trio.sleep(61)
+        client.heard()
+
+        assert await hear(client) == (["for the hall", "for all"], None)
+
+
+async def test_events_that_wait_for_somebody_else_are_dropped(autojump_clock: MockClock) -> None:
+    """A plain peer that reads late gets none of them either."""
+    chat = Chat()
+    async with raw_client(chat, authenticate=authenticate) as client:
+        for each in (request(1, "rpc.login", ["ada"]), request(2, "rpc.on", ["said"])):
+            await client.ask(each)
+        client.stop_reading()
+        chat.said.emit("x" * 100_000)  # fills the link
+        await wait_all_tasks_blocked()
+        chat.said.emit("being sent")
+        await wait_all_tasks_blocked()
+        chat.said.emit("for ada", to={user("ada")})
+        chat.said.emit("for all")
+        await client.ask(request(3, "rpc.login", ["bob"]))
+        client.heard()
+
+        client.go_on_reading()
+        await trio.sleep(1)
+        events = [frame["params"] for frame in client.heard() if "method" in frame]
+        assert events[1:] == [["being sent"], ["for all"]]

@@ -94,7 +94,7 @@ class Connection:
 
     def leave(self, name: str) -> None:
         """Let the peer have no more of what is emitted to a room; one not joined does no harm."""
-        self._identity.membership.discard(Room(name))
+        self._identity.leave(Room(name))
 
     @property
     def state(self) -> ConnectionState:

@@ -80,6 +80,7 @@ class Dispatcher:
         guard = SubscriptionGuard(connection, identity)
         self._publisher = Publisher(link, endpoints.signals, guard, self._subscriptions())
         identity.on_change = self._publisher.recheck
+        identity.on_left = self._publisher.withdraw
         self._budget = CallBudget(link.limits)
         self._desk = LoginDesk(link, identity, serving.logins, serving.max_call_seconds)
         self._waiting: deque[Callable[[], Awaitable[None]]] = deque()

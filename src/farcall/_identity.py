@@ -9,7 +9,7 @@ import trio
 
 from farcall import _access
 from farcall._access import Principal
-from farcall._audience import Membership, User
+from farcall._audience import Membership, Room, User
 from farcall._connection.link import Link
 from farcall._contract.spec import Access
 
@@ -28,6 +28,8 @@ class Identity:
         self.membership = Membership()
         self.on_change: Callable[[], None] = _nothing
         """Called after another principal, or none, has taken over."""
+        self.on_left: Callable[[], None] = _nothing
+        """Called after the peer has left a room."""
         self._link = link
         self._life = trio.CancelScope()
         """Around the task that waits for the end of the principal."""
@@ -51,6 +53,11 @@ class Identity:
         """Take the peer for nobody from now on."""
         if self.principal is not None:
             self._replace(None)
+
+    def leave(self, room: Room) -> None:
+        """Reach the peer by this room no more."""
+        self.membership.discard(room)
+        self.on_left()
 
     def _replace(self, principal: Principal | None) -> None:
         self._life.cancel()
