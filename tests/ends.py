@@ -82,6 +82,9 @@ class RawPeer:
         """Leave without a goodbye."""
         self._transport.abort()
 
+    def on_incomplete(self, size: int) -> None:
+        pass
+
     def on_pong(self, payload: bytes) -> None:
         pass
 

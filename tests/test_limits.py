@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -166,6 +167,32 @@ async def test_limit_incomplete_seconds() -> None:
 
             words = "a message was incomplete for 0.05 s"
             expect_closed(await raw.read_to_end(), 1008, words, "incomplete_seconds")
+
+
+async def test_limit_process_bytes_holds_for_incomplete_messages() -> None:
+    """What has come of a message counts until the rest has, and nobody keeps it after a Close."""
+    whole = frame(TEXT, call_of(60_000))
+    begun, end = whole[:-1], whole[-1:]
+    async with serving(Limits(process_bytes=100_000)) as server:
+        async with raw_peer(server) as small, raw_peer(server) as large:
+            await small.send(begun[:30_000])
+            await large.send(begun)
+            links: Any = server._host.links
+            await wait_until(lambda: sum(link.account.held for link in links) > 89_000)
+            await large.send(end)
+            await large.expect(result_of(60_000))
+            await wait_until(lambda: sum(link.account.held for link in links) < 30_000)
+
+            await large.send(begun)
+            await small.send(begun[30_000:40_900])
+
+            words = "all connections had more than 100000 bytes waiting (the limit process_bytes)"
+            await large.expect(close_frame(1013, words, masked=False))
+            (kept,) = [link for link in links if link.close_reason is None]
+            assert kept.account.held == 40_900 - 8  # without the head of its frame
+            assert all(link._transport._connection._assembly.size in (0, 40_892) for link in links)
+            await small.send(begun[40_900:], end)
+            await small.expect(result_of(60_000))
 
 
 async def test_limit_handshake_seconds() -> None:

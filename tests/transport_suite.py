@@ -39,6 +39,9 @@ class Recorder:
     def on_frame(self, frame: str | bytes) -> None:
         self._put_frame.send_nowait(frame)
 
+    def on_incomplete(self, size: int) -> None:
+        pass
+
     def on_pong(self, payload: bytes) -> None:
         self._put_pong.send_nowait(payload)
 

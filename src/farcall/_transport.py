@@ -96,6 +96,9 @@ class Receiver(Protocol):
     def on_frame(self, frame: str | bytes) -> None:
         """Take one whole message: text, or binary that should hold UTF-8."""
 
+    def on_incomplete(self, size: int) -> None:
+        """Note how many bytes are kept of a message whose end has not come; 0 when it has."""
+
     def on_pong(self, payload: bytes) -> None:
         """Take the answer to a ping."""
 

@@ -42,6 +42,9 @@ class Echo:
         self._put.send_nowait(frame)
         self.last = frame
 
+    def on_incomplete(self, size: int) -> None:
+        pass
+
     def on_pong(self, payload: bytes) -> None:
         pass
 

@@ -40,6 +40,23 @@ def test_a_message_is_incomplete_until_its_last_piece(assembly: Assembly) -> Non
     assert seen == [False, True, True, False]
 
 
+def test_what_an_incomplete_message_holds(assembly: Assembly) -> None:
+    """Its bytes, until it is complete or nobody wants it any more."""
+    seen: list[int] = []
+    for event in (
+        TextMessage("1"),
+        TextMessage("ü", message_finished=False),
+        TextMessage("1", message_finished=False),
+        TextMessage("2"),
+        BytesMessage(b"12", message_finished=False),
+    ):
+        assembly.add(event)
+        seen.append(assembly.size)
+    assembly.clear()
+
+    assert [*seen, assembly.size] == [0, 2, 3, 0, 2, 0]
+
+
 @pytest.mark.parametrize("text", ["x" * 11, "ü" * 6])
 def test_a_whole_message_over_the_limit(assembly: Assembly, text: str) -> None:
     """Bytes count, not characters."""

@@ -95,7 +95,7 @@ class Link:
         self._heartbeat = heartbeat
         self._nursery: trio.Nursery | None = None
         self._outside: trio.Nursery | None = None
-        self._frames_in = self._strays = 0
+        self._frames_in = self._strays = self._incomplete = 0
         self.handler = make_handler(self)
 
     def __repr__(self) -> str:
@@ -314,6 +314,12 @@ class Link:
         return ping.round_trip
 
     # Reading: called by the transport, in its reader
+
+    def on_incomplete(self, size: int) -> None:
+        """Count what is here of a message whose end has not come."""
+        before, self._incomplete = self._incomplete, size
+        self.account.release(before)
+        self.account.hold(size)
 
     def on_pong(self, payload: bytes) -> None:
         """Take the answer to a ping."""

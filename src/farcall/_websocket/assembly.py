@@ -38,6 +38,15 @@ class Assembly:
         """Whether the end of a message is missing."""
         return self._is_begun
 
+    @property
+    def size(self) -> int:
+        """What an incomplete message holds, in bytes."""
+        return len(self._buffer)
+
+    def clear(self) -> None:
+        """Drop an incomplete message, of which nobody wants the rest."""
+        self._buffer = bytearray()
+
     def add(self, event: TextMessage | BytesMessage) -> str | bytes | None:
         """Add a piece, and give out the message if that was the last one.
 

@@ -113,6 +113,7 @@ class GuardedConnection(WebSocketConnection):
         """Remember why the link ends, if it was not ending before."""
         if self.reason is None:
             self.reason = reason
+            self._assembly.clear()
 
     async def _read_patiently(self) -> None:
         with self._patience:
@@ -159,12 +160,15 @@ class GuardedConnection(WebSocketConnection):
     async def _handle_message_event(self, event: BytesMessage | TextMessage) -> None:
         if self.reason is not None:
             return
+        kept = self._assembly.size
         try:
             message = self._assembly.add(event)
         except Refused as refused:
             await self.fail(refused.code, refused.reason)
         else:
             self._watch_incomplete()
+            if self._assembly.size != kept:
+                self._receiver.on_incomplete(self._assembly.size)
             if message is not None:
                 await self._give(self._receiver.on_frame, message)
 
