@@ -13,7 +13,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from farcall import Limits, Signal, method, service
+from farcall import Credentials, Limits, Principal, Signal, method, service
 from farcall.testing import open_pair
 from tests.ends import RawClient, raw_client
 
@@ -241,3 +241,27 @@ async def test_limit_subscriptions_holds_without_an_answer_too(autojump_clock: M
         await wait_all_tasks_blocked()
         (event,) = client.heard()
         assert event["params"] == [2]
+
+
+async def test_limit_call_bytes_holds_for_logins(autojump_clock: MockClock) -> None:
+    """A login that takes its time holds what it was given, like any other call."""
+    opened = trio.Event()
+
+    async def authenticate(credentials: Credentials) -> Principal | None:
+        if credentials.login is not None:
+            await opened.wait()
+        return None
+
+    async with raw_client(Gate(), Limits(call_bytes=100), authenticate) as client:
+        first, second = (call(n, "rpc.login", "x" * 46) for n in (1, 2))  # 50 bytes each
+        assert await client.ask(first) == []
+        assert await client.ask(second) == []
+        assert await client.ask(call(3, "enter")) == [busy(3, "call_bytes")]
+        (refused,) = await client.ask(call(4, "rpc.login"))
+        assert refused["error"]["data"] == {"limit": "call_bytes"}
+
+        opened.set()
+        await wait_all_tasks_blocked()
+        assert sorted(frame["id"] for frame in client.heard()) == [1, 2]
+        assert await client.ask(call(5, "add", 1, 2)) == [result(5, 3)]
+        assert await client.ask(call(6, "rpc.login", "x" * 96)) == [result(6, False)]

@@ -82,7 +82,9 @@ class Dispatcher:
         identity.on_change = self._publisher.recheck
         identity.on_left = self._publisher.withdraw
         self._budget = CallBudget(link.limits)
-        self._desk = LoginDesk(link, identity, serving.logins, serving.max_call_seconds)
+        self._desk = LoginDesk(
+            link, identity, serving.logins, serving.max_call_seconds, self._budget
+        )
         self._waiting: deque[Callable[[], Awaitable[None]]] = deque()
         # The queue's bound is that of the calls in flight: each entry has its task already.
         self._in_flight: dict[ServedCall, None] = {}

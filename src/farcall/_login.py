@@ -14,6 +14,7 @@ import attrs
 import trio
 
 from farcall._access import Authenticate, Credentials, Principal, authenticated
+from farcall._budget import CallBudget
 from farcall._codec import Faults, decode_json
 from farcall._connection.link import Link
 from farcall._identity import Identity
@@ -88,15 +89,22 @@ class LoginDesk:
         identity: What a login changes.
         logins: How peers log in; None where they cannot.
         longest: Seconds that one may take.
+        budget: Where logins count, as the calls that they are.
     """
 
     def __init__(
-        self, link: Link, identity: Identity, logins: Logins | None, longest: float
+        self,
+        link: Link,
+        identity: Identity,
+        logins: Logins | None,
+        longest: float,
+        budget: CallBudget,
     ) -> None:
         self._link = link
         self._identity = identity
         self._logins = logins
         self._longest = longest
+        self._budget = budget
         self._failed = 0
         self._attempts: dict[IncomingCall, _Attempt] = {}
         self._waiting: deque[_Attempt] = deque()
@@ -119,6 +127,8 @@ class LoginDesk:
             # If these fail the next one ends the connection, so nobody in earnest has more.
             data = {"limit": "failed_logins", "most": self._logins.limits.failed_logins}
             self._link.answers.fail(call, Error.of(ErrorCode.BUSY, data))
+        elif (limit := self._budget.excess(len(call.params))) is not None:
+            self._link.answers.fail(call, Error.of(ErrorCode.BUSY, {"limit": limit}))
         else:
             self._begin(call, call.params, self._logins)
 
@@ -138,6 +148,7 @@ class LoginDesk:
         deadline = Deadline.of(call, self._longest)
         attempt = _Attempt(call, params, deadline, trio.CancelScope(deadline=deadline.at))
         self._attempts[call] = attempt
+        self._budget.take(len(params))
         self._waiting.append(attempt)
         self._link.start_soon(self._serve_oldest, logins)
 
@@ -151,6 +162,7 @@ class LoginDesk:
                     outcome = await self._try(attempt, logins)
         finally:
             del self._attempts[attempt.call]
+            self._budget.give_back(len(attempt.params))
         self._answer(attempt, outcome)
 
     async def _try(self, attempt: _Attempt, logins: Logins) -> bytes | None:
