@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any
 
+import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -140,9 +141,16 @@ async def test_limit_queued_bytes(autojump_clock: MockClock) -> None:
         assert len(client.heard()) == 2 + 3
 
 
-async def test_limit_queued_bytes_holds_for_the_reader(autojump_clock: MockClock) -> None:
-    """Answers that no task gives may take as much again as one message, and no more."""
-    hello = {"v": 1, "limits": {"message": 500}}
+@pytest.mark.parametrize(("announced", "most"), [(500, 2**24), (2**53, 500)])
+async def test_limit_queued_bytes_holds_for_the_reader(
+    announced: int, most: int, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers that no task gives may take as much again as one message, and no more.
+
+    What is one message is not for the peer alone to say.
+    """
+    monkeypatch.setattr("farcall._connection.answers.DEFAULT_MESSAGE_OUT", most)
+    hello = {"v": 1, "limits": {"message": announced}}
     async with raw_client(Store(), Limits(queued_bytes=1000)) as client:
         await client.ask(call(0, "rpc.hello") | {"params": hello})
         client.heard()
