@@ -294,3 +294,11 @@ async def test_items_for_a_plain_peer_are_counted(autojump_clock: MockClock) -> 
         assert deaf.held() == 0
         answers = {frame["id"]: frame["result"] for frame in client.heard()}
         assert answers == {1: ["x" * 1000] * 3, 2: ["x" * 1000] * 3}
+
+
+async def test_what_a_peer_says_of_itself_is_counted(autojump_clock: MockClock) -> None:
+    """Its hello is kept for as long as the connection lives."""
+    contracts = {f"service {number}": "x" * 64 for number in range(1000)}
+    async with raw_client(Store()) as client:
+        await client.ask(call(0, "rpc.hello") | {"params": {"v": 1, "contracts": contracts}})
+        assert Deaf(client).held() > 1000 * (64 + len("service 0"))

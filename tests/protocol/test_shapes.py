@@ -9,7 +9,7 @@ import pytest
 from msgspec import UNSET, Raw
 
 from farcall._limits import DEFAULT_LIMITS
-from farcall._protocol.messages import Hello, Limits
+from farcall._protocol.messages import TEXT_COST, Hello, Limits
 from farcall._protocol.shapes import (
     CancelShape,
     CreditShape,
@@ -93,6 +93,24 @@ def test_a_malformed_hello_is_refused(params: bytes | None) -> None:
     """Versions and limits are counts; a greeting that says otherwise is none."""
     with pytest.raises(UnreadableText):
         read_hello_of(params)
+
+
+def test_a_hello_says_no_more_than_can_be_kept() -> None:
+    """It stays as long as its connection: so many contracts, with names of so many characters."""
+
+    def read(count: int, length: int) -> Hello:
+        names = [f"{number:0{length}}" for number in range(count)]
+        contracts = dict.fromkeys(names, "x" * length)
+        return read_hello_of(encoded({"v": 1, "features": names, "contracts": contracts}))
+
+    assert read(1024, 256).size == 3 * 1024 * (256 + TEXT_COST)
+    for count, length in ((1025, 256), (1024, 257)):
+        with pytest.raises(UnreadableText, match="length <= "):
+            read(count, length)
+    digests = " ".join(["x" * 64] * 1024)
+    assert read_hello_of(encoded({"v": 1, "contracts": {"": digests}})).contracts[""] == digests
+    with pytest.raises(UnreadableText, match="length <= "):
+        read_hello_of(encoded({"v": 1, "contracts": {"": digests + "xx"}}))
 
 
 def test_no_subscriptions_are_a_limit_as_well() -> None:

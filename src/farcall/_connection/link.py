@@ -370,6 +370,7 @@ class Link:
     def _on_hello(self, hello: Hello, answer: Message | None) -> None:
         if answer is not None:
             self.lanes.put_control(answer)
+        self.account.hold(hello.size)  # until the link ends
         self.requests.on_hello(hello)
         self.handler.on_hello(hello)
 

@@ -43,6 +43,10 @@ class Limits:
     """How large the parameters of all those calls may be together; None where it does not say."""
 
 
+TEXT_COST: Final = 128
+"""Bytes that a short text costs beside what it says, with its place in a table."""
+
+
 @attrs.frozen
 class Hello:
     """How farcall peers greet: the version they speak and what they hold."""
@@ -52,6 +56,12 @@ class Hello:
     features: tuple[str, ...] = ()
     contracts: Mapping[str, str] = attrs.field(factory=dict[str, str])
     """The digest of each contract, by the name of its service."""
+
+    @property
+    def size(self) -> int:
+        """About what it costs to keep, in bytes."""
+        texts = [*self.features, *self.contracts, *self.contracts.values()]
+        return sum(map(len, texts)) + TEXT_COST * len(texts)
 
     def render(self) -> bytes:
         """Write the parameters of ``rpc.hello``, or its result."""

@@ -16,6 +16,17 @@ Positive = Annotated[int, Meta(ge=1, le=2**53)]
 """Counts end where JavaScript's integers do."""
 
 
+MOST_KEPT = 1024
+"""Contracts, or features, in a hello: it is kept as long as the connection. More services than
+that, at one path, nobody has."""
+
+Name = Annotated[str, Meta(max_length=256)]
+"""As long as the id of a request."""
+
+Digests = Annotated[str, Meta(max_length=MOST_KEPT * 65)]
+"""One of 64 characters for each service that has the name, with spaces between."""
+
+
 class LimitsShape(msgspec.Struct):
     """``limits`` of a hello."""
 
@@ -30,8 +41,8 @@ class HelloShape(msgspec.Struct):
     """The parameters of ``rpc.hello``, or its result."""
 
     v: Positive
-    features: list[str] = []
-    contracts: dict[str, str] = {}
+    features: Annotated[list[Name], Meta(max_length=MOST_KEPT)] = []
+    contracts: Annotated[dict[Name, Digests], Meta(max_length=MOST_KEPT)] = {}
     limits: LimitsShape = msgspec.field(default_factory=LimitsShape)
 
 
