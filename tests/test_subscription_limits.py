@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+import pytest
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from farcall import Limits, Signal, service
@@ -22,6 +23,8 @@ class Tick:
 class Feed:
     first: Signal[str] = Signal()
     second: Signal[str] = Signal()
+    kept: Signal[str] = Signal(retain=True)
+    prices: Signal[Tick] = Signal(key="symbol", retain=True)
     ticked: Signal[Tick] = Signal(key="symbol")
 
 
@@ -135,6 +138,8 @@ async def test_what_waits_in_subscriptions_counts_for_the_process(
         problem = "all connections had more than 100000 bytes waiting (the limit process_bytes)"
         ends = [link.close_reason for link in links]
         assert ends == [None, CloseReason(1013, problem, remote=False)]
+        assert repr(feed.second) == "<signal Feed.second: 0 subscribers>"
+        assert repr(feed.first) == "<signal Feed.first: 1 subscribers>"
 
 
 async def test_a_name_that_is_unknown_is_not_echoed_in_full() -> None:
@@ -150,3 +155,31 @@ async def test_a_name_that_is_unknown_is_not_echoed_in_full() -> None:
         ):
             (refused,) = await client.ask(request(1, "rpc.subscribe", params))
             assert len(str(refused["error"])) < 500, params.keys()
+
+
+@pytest.mark.parametrize("dialect", ["plain", "farcall"])
+async def test_what_is_retained_may_be_too_much(dialect: str) -> None:
+    """Whoever is cut off for it in the middle of subscribing is not listened for any more."""
+    feed = Feed()
+    feed.kept.emit("x" * 1000)
+    async with raw_client(feed, Limits(process_bytes=1000)) as client:
+        if dialect == "farcall":
+            await client.ask(HELLO)
+            await client.ask(subscribe(1, "kept"))
+        else:
+            await client.ask(request(1, "rpc.on", ["kept"]))
+        assert "1013" in str(client.reason)
+        assert repr(feed.kept) == "<signal Feed.kept: 0 subscribers>"
+
+
+async def test_more_may_be_retained_than_a_plain_peer_may_have_waiting() -> None:
+    """It is closed when it subscribes."""
+    feed = Feed()
+    for letter in "abc":
+        feed.prices.emit(Tick(letter * 600))
+    async with raw_client(feed, Limits(subscription_bytes=1000)) as client:
+        await client.ask(request(1, "rpc.on", ["prices"]))
+        assert "1013: events of prices were not read (the limit subscription_bytes)" in str(
+            client.reason
+        )
+        assert repr(feed.prices) == "<signal Feed.prices: 0 subscribers>"

@@ -48,4 +48,7 @@ class Handler(Protocol):
         """The calls under way have had their time; they are to end now."""
 
     def on_closed(self) -> None:
-        """The link has ended, or is about to; nothing can be sent any more. It may come twice."""
+        """The link has ended, or is about to; nothing can be sent any more.
+
+        It may come twice, and in the middle of whatever holds memory.
+        """

@@ -41,6 +41,9 @@ from farcall.errors import CloseCode, ConnectionLost
 logger = logging.getLogger("farcall")
 Ts = TypeVarTuple("Ts")
 
+PARTING_SECONDS = 1.0
+"""For the goodbye to a peer that held too much memory, some of which its connection still takes."""
+
 CANCEL_GRACE = 0.5
 """Seconds for which a cancelled caller waits for the peer's word: a few round trips around the
 world, and not yet noticed by a person who pressed Ctrl-C."""
@@ -253,14 +256,16 @@ class Link:
     def _evict(self) -> None:
         problem = f"all connections had more than {self.limits.process_bytes} bytes waiting"
         self.hang_up(CloseCode.SLOW_CONSUMER, f"{problem} (the limit process_bytes)")
-        # Not here and now: whoever has put in what was too much is in the middle of it.
-        self.start_soon(self._let_go)
-
-    async def _let_go(self) -> None:
-        """Free what was too much at once, and not when the peer has answered the goodbye."""
+        # What was too much has to be free now, and not when the peer has answered the goodbye.
         self.handler.on_closed()
-        if self._writer.is_sending:  # behind what is not read, no goodbye arrives either
-            self._transport.abort()
+        self.start_soon(self._part)
+
+    async def _part(self) -> None:
+        """Give the goodbye a moment; behind what is not read it would not arrive at all."""
+        if not self._writer.is_sending:
+            with trio.move_on_after(PARTING_SECONDS):
+                await self.life.wait_closed()
+        self._transport.abort()
 
     def abort(self, code: int, reason: str) -> None:
         """Hang up at once; `code` and `reason` tell this side why."""

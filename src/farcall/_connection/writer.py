@@ -85,7 +85,8 @@ class Writer:
         self._account.hold(size)
         self.is_sending = True
         try:
-            await self._transport.send(frames)
+            if not self._lanes.is_closed:  # it may just have been too much
+                await self._transport.send(frames)
         finally:
             self.is_sending = False
             self._account.release(size)

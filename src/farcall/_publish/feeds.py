@@ -78,6 +78,8 @@ class SignalFeed:
         value = {"cursor": cursor, "resumed": resumed, "missed": missed}
         self._first = self._link.protocol.start(self._call, msgspec.json.encode(value))
         self._detach = self.source.state.attach(self.buffer, self.key, self._membership)
+        if self._link.lanes.is_closed:  # what is retained was too much for the process
+            self.detach()
         self._wake()
 
     def cancel(self, reason: str) -> None:
@@ -180,7 +182,7 @@ class EventFeed:
         self._name = name
         self._membership = membership
         self.buffer = Buffer(on_lag="raise", wake=self._wake, pool=pool)
-        self.detach: Callable[[], None] = _nothing  # what is retained may be too much already
+        self.detach: Callable[[], None] = _nothing  # what is retained may be too much at once
         self.detach = state.attach(self.buffer, None, membership)
 
     def pop(self) -> Message | None:
