@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import trio
@@ -12,6 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from farcall import Limits, service, stream
 from farcall._connection.send_queue import MESSAGE_COST
 from farcall._transport import CloseReason
+from farcall.testing import open_pair
 from tests.ends import RawClient, raw_client
 
 KIB = 1024
@@ -48,6 +49,9 @@ class Store:
         for _ in range(3):
             yield "x" * size
         await trio.sleep(1)
+
+    def miss(self, items: AsyncIterable[str]) -> None:
+        pass
 
     async def keep(self, items: AsyncIterable[str]) -> None:
         await trio.sleep_forever()
@@ -302,3 +306,43 @@ async def test_what_a_peer_says_of_itself_is_counted(autojump_clock: MockClock) 
     async with raw_client(Store()) as client:
         await client.ask(call(0, "rpc.hello") | {"params": {"v": 1, "contracts": contracts}})
         assert Deaf(client).held() > 1000 * (64 + len("service 0"))
+
+
+@service(name="")
+class Lazy:
+    """Reads nothing."""
+
+    async def skip(self, items: AsyncIterable[str]) -> None:
+        await trio.sleep(1)
+
+    @stream
+    async def three(self) -> AsyncIterator[str]:
+        for _ in range(3):
+            yield "x" * 1000
+
+
+@pytest.mark.parametrize("dialect", ["farcall", "plain"])
+async def test_items_that_nobody_reads_are_let_go(
+    dialect: Literal["farcall", "plain"], autojump_clock: MockClock
+) -> None:
+    """With their call, at either end."""
+
+    async def items() -> AsyncIterator[str]:
+        yield "x" * 1000
+
+    async with open_pair(Lazy(), Lazy, dialect=dialect) as (lazy, connection):
+        process = connection._link.account._all  # which is that of both ends
+        before = process.held
+        await lazy.skip(items())
+        async with lazy.three():
+            await trio.sleep(2)
+        assert process.held == before
+
+
+async def test_an_upload_to_a_plain_method_is_let_go() -> None:
+    """It runs in the reader, and has no task that ends."""
+    async with raw_client(Store()) as client:
+        assert await client.ask(call(1, "miss", ["x" * 1000])) == [
+            {"jsonrpc": "2.0", "id": 1, "result": None}
+        ]
+        assert Deaf(client).held() == 0

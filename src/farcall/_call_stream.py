@@ -91,7 +91,8 @@ async def open_download(
         `Requests.cancel_grace` at most.
     """
     if not link.protocol.is_greeted:
-        yield await _whole(link, download, sent.params)
+        async with _whole(link, download, sent.params) as items:
+            yield items
         return
     opened: list[PendingStream] = []
 
@@ -125,6 +126,8 @@ async def open_download(
     except RemoteFailure as failure:
         error = error_of(failure, download.method, name=download.name)
         raise error from error.__cause__
+    finally:
+        inbox.close()  # it may have got items before anybody was to read them
 
 
 def _check_stream(pending: PendingStream, name: str) -> None:
@@ -133,7 +136,8 @@ def _check_stream(pending: PendingStream, name: str) -> None:
         raise InvalidResult(f"{name}: a result, and no stream; call it")
 
 
-async def _whole(link: Link, download: Download, params: bytes | None) -> Inbox[Any]:
+@asynccontextmanager
+async def _whole(link: Link, download: Download, params: bytes | None) -> AsyncIterator[Inbox[Any]]:
     """Ask a plain peer, which answers with an array of all items."""
     try:
         text = await link.requests.call(download.name, params)
@@ -143,7 +147,10 @@ async def _whole(link: Link, download: Download, params: bytes | None) -> Inbox[
     inbox = Inbox[Any](download.reader(link), lambda _size: None, link.account)
     inbox.push(_parts(text, download.name))
     inbox.end()
-    return inbox
+    try:
+        yield inbox
+    finally:
+        inbox.close()
 
 
 def _parts(text: bytes, name: str) -> list[bytes]:

@@ -34,6 +34,7 @@ class ReceivedUploads:
         self._link = link
         self._refuse = refuse
         self._open: list[IncomingUpload] = []
+        self._inboxes: list[Inbox[Any]] = []
 
     def accept(self, name: str, given: Any, codec: Codec[Any]) -> AsyncIterator[Any]:
         """Make what the handler iterates over.
@@ -60,6 +61,8 @@ class ReceivedUploads:
         for upload in self._open:
             self._link.protocol.uploads.end_incoming(upload)
             self._link.uploads.forget_incoming(upload)
+        for inbox in self._inboxes:
+            inbox.close()
 
     def _id(self, path: str, given: Any) -> bytes:
         match given:
@@ -103,7 +106,9 @@ class ReceivedUploads:
             except Faults as faults:
                 raise self._refuse(faults) from None
 
-        return Inbox(read, on_read, self._link.account)
+        inbox = Inbox(read, on_read, self._link.account)
+        self._inboxes.append(inbox)
+        return inbox
 
 
 def _raised(error: Exception | None) -> Exception | None:
