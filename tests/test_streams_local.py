@@ -8,7 +8,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from farcall._budget import Account, Process
 from farcall._protocol.credit import Window
-from farcall._streams import MOST_WAITING, Inbox, Outbox
+from farcall._streams import ITEM_COST, MOST_WAITING, Inbox, Outbox
 
 
 def make_account() -> Account:
@@ -78,14 +78,14 @@ async def test_credit_without_end_bounds_nothing(size: int, most: int) -> None:
     """What waits has a bound of its own, and its producer goes on when the writer has taken it."""
     out = Out(items=2**53, size=2**53)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(out.produce, *[b"x" * size] * 100)
+        nursery.start_soon(out.produce, *[b"x" * size] * 1000)
         await wait_all_tasks_blocked()
 
         assert len(out.put) == most - 1
-        assert out.account.held == most * size
+        assert out.account.held == most * (size + ITEM_COST)
         assert len(out.send(size)) == 1
         await wait_all_tasks_blocked()
-        assert out.account.held == most * size
+        assert out.account.held == most * (size + ITEM_COST)
         nursery.cancel_scope.cancel()
 
 
@@ -94,11 +94,11 @@ async def test_what_waits_is_counted_until_it_is_taken_or_dropped() -> None:
     out, inn = Out(items=10), In()
     await out.produce(b"xxx", b"yy")
     inn.box.push([b"111", b"22", b"3"])
-    assert (out.account.held, inn.account.held) == (5, 6)
+    assert (out.account.held, inn.account.held) == (5 + 2 * ITEM_COST, 6)
 
     out.send(max_bytes=3)
     await anext(inn.box)
-    assert (out.account.held, inn.account.held) == (2, 3)
+    assert (out.account.held, inn.account.held) == (2 + ITEM_COST, 3)
 
     out.box.close()
     inn.box.close()

@@ -19,8 +19,11 @@ from farcall._protocol.room import ITEM_OVERHEAD
 
 T_co = TypeVar("T_co", covariant=True)
 
-MOST_WAITING: Final[Window] = DEFAULT_WINDOW
+MOST_WAITING: Final = Window(256, DEFAULT_WINDOW.size)
 """What keeps a writer busy; more of it only grows while the transport takes nothing."""
+
+ITEM_COST: Final = 64
+"""Bytes that a small value which waits costs beside its text."""
 
 
 class Outbox:
@@ -57,7 +60,7 @@ class Outbox:
             return
         self._values.append(value)
         self._size += len(value)
-        self._account.hold(len(value))
+        self._account.hold(len(value) + ITEM_COST)
         self._wake()
         while not self._has_room and not self.is_closed:
             self._room = trio.Event()
@@ -76,7 +79,7 @@ class Outbox:
             value = self._values.popleft()
             taken.append(value)
             size += len(value)
-        self._release(size)
+        self._release(size, len(taken))
         if was_full:
             self._room.set()
         return taken
@@ -96,13 +99,14 @@ class Outbox:
         """Drop what waits, and let the producer go."""
         self.is_closed = True
         self.has_dropped = self.has_dropped or bool(self._values)
+        count = len(self._values)
         self._values.clear()
-        self._release(self._size)
+        self._release(self._size, count)
         self._room.set()
 
-    def _release(self, size: int) -> None:
+    def _release(self, size: int, count: int) -> None:
         self._size -= size
-        self._account.release(size)
+        self._account.release(size + count * ITEM_COST)
 
     @property
     def _has_room(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from farcall._budget import Account, Process
 from farcall._connection.item_queue import ITEMS_BYTES, ItemQueue
 from farcall._protocol.credit import Window
 from farcall._protocol.messages import BinaryItems, Items, Message, Started, UploadEnd
@@ -21,7 +22,8 @@ class Queue:
         self._credit = Window(1000, 2**20).for_sender()
         self._is_binary = is_binary
         room = items_room(limit, ID, is_binary=is_binary)
-        self.real = ItemQueue(self._credit, self._items, lambda _queue: None, room)
+        account = Account(2**30, lambda: None, Process())
+        self.real = ItemQueue(self._credit, self._items, lambda _queue: None, room, account)
         self._seq = 0
 
     def _items(self, values: Sequence[bytes]) -> Message:
