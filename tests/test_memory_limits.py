@@ -145,15 +145,15 @@ async def test_limit_queued_bytes(autojump_clock: MockClock) -> None:
 
 @pytest.mark.parametrize(("announced", "most"), [(500, 2**24), (2**53, 500)])
 async def test_limit_queued_bytes_holds_for_the_reader(
-    announced: int, most: int, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    announced: int, most: int, autojump_clock: MockClock
 ) -> None:
     """Answers that no task gives may take as much again as one message, and no more.
 
     What is one message is not for the peer alone to say.
     """
-    monkeypatch.setattr("farcall._connection.answers.DEFAULT_MESSAGE_OUT", most)
+    limits = Limits(queued_bytes=1000, message_out=most)
     hello = {"v": 1, "limits": {"message": announced}}
-    async with raw_client(Store(), Limits(queued_bytes=1000)) as client:
+    async with raw_client(Store(), limits) as client:
         await client.ask(call(0, "rpc.hello") | {"params": hello})
         client.heard()
         deaf = Deaf(client)

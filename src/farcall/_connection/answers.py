@@ -12,7 +12,6 @@ from farcall._connection.life import Life
 from farcall._limits import Limits
 from farcall._protocol.core import Protocol
 from farcall._protocol.messages import Error, Message, Started
-from farcall._protocol.shapes import DEFAULT_MESSAGE_OUT
 from farcall._protocol.state import IncomingCall
 from farcall.errors import CloseCode
 
@@ -113,7 +112,7 @@ class Answers:
             self._account.hold(batched - self._batched)
             self._batched = batched
         # What the peer takes of one message; it may say any number.
-        spare = min(self._protocol.message_limit, DEFAULT_MESSAGE_OUT)
+        spare = min(self._protocol.message_limit, self._limits.message_out)
         limit = self._lanes.calls.excess(spare)
         if limit is None and batched > self._limits.queued_bytes + spare:
             limit = "queued_bytes"
