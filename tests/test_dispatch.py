@@ -290,6 +290,27 @@ async def test_a_reply_that_is_too_large_ends_only_its_call() -> None:
         assert await session.call("Large.text", 3) == "xxx"
 
 
+@pytest.mark.parametrize("name", ["nested", "nested_inline"])
+async def test_a_reply_that_is_too_deep_ends_only_its_call(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As one that is too large; it is no defect that wants a traceback."""
+    async with open_pair(Large()) as (session, _):
+        with pytest.raises(farcall.ReplyTooLarge) as refusal:
+            await session.call(f"Large.{name}", 61)
+
+        assert refusal.value.data == {"limit": "depth", "most": 64}
+        assert await session.call(f"Large.{name}", 3) == [[[]]]
+    assert caplog.messages == []
+
+
+async def test_an_argument_that_a_handler_cannot_send_is_no_reply() -> None:
+    """What is too deep is a call of its own, whose failure is a defect like any other."""
+    async with open_pair(Large()) as (session, _):
+        with pytest.raises(farcall.InternalError):
+            await session.call("Large.ask")
+
+
 async def test_a_request_that_is_too_large_is_not_sent() -> None:
     """The caller gets an EncodeError that names the limit, and the link lives."""
     async with open_pair(Large()) as (session, _):
@@ -299,8 +320,33 @@ async def test_a_request_that_is_too_large_is_not_sent() -> None:
         assert await session.call("Large.size", "xxx") == 3
 
 
+def nested(depth: int) -> farcall.Json:
+    value: farcall.Json = []
+    for _ in range(depth - 1):
+        value = [value]
+    return value
+
+
+@service(name="Large")
+class AsyncLarge:
+    async def size(self, value: farcall.Json) -> int:
+        """Take what cannot be sent."""
+        return len(str(value))
+
+
 @service
 class Large:
+    async def nested(self, depth: int) -> farcall.Json:
+        return nested(depth)
+
+    def nested_inline(self, depth: int) -> farcall.Json:
+        return nested(depth)
+
+    async def ask(self) -> farcall.Json:
+        """Ask the caller back."""
+        connection = farcall.current_call().connection
+        return await connection.proxy(AsyncLarge).size(nested(61))
+
     async def text(self, size: int) -> str:
         return "x" * size
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import pytest
@@ -15,6 +15,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from farcall import (
     ApplicationError,
     DeadlineExceeded,
+    Json,
     Limits,
     RemoteCancelled,
     ReplyTooLarge,
@@ -23,6 +24,8 @@ from farcall import (
 )
 from farcall._client import Dialect
 from farcall.testing import open_pair
+
+T = TypeVar("T")
 
 MANY = 100_000
 """Where a generator that cannot be ended stops all the same."""
@@ -308,3 +311,40 @@ async def test_a_stream_that_is_read_lasts_as_long_as_it_is_read(autojump_clock:
         async with both.slow() as numbers:
             for _ in range(10):
                 await anext(numbers)
+
+
+@service
+class Deep:
+    @stream
+    async def nested(self, depth: int) -> AsyncIterator[Json]:
+        """Give one that is flat, and one that is not."""
+        value: Json = []
+        yield value
+        for _ in range(depth - 1):
+            value = [value]
+        yield value
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_an_item_that_is_too_deep_ends_its_stream(
+    dialect: Dialect, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As one that is too large; the link lives."""
+    async with open_pair(Deep(), Deep, dialect=dialect) as (deep, _):
+        got: list[Json] = []
+        with pytest.raises(ReplyTooLarge) as refusal:
+            await read_all(deep.nested(61), got)
+
+        # A plain peer gets all items, or none.
+        assert got == ([[]] if dialect == "farcall" else [])
+
+        assert refusal.value.data == {"limit": "depth", "most": 64}
+        async with deep.nested(2) as values:
+            assert [value async for value in values] == [[], [[]]]
+    assert caplog.messages == []
+
+
+async def read_all(stream: AbstractAsyncContextManager[AsyncIterator[T]], got: list[T]) -> None:
+    async with stream as values:
+        async for value in values:
+            got.append(value)  # noqa: PERF401 - those before an error count as well

@@ -10,16 +10,18 @@ import attrs
 import trio
 
 from farcall._call import Connection
+from farcall._codec import TooDeep
 from farcall._connection.item_queue import ItemQueue
 from farcall._connection.link import Link
 from farcall._endpoints import Endpoint
 from farcall._intercept import Interceptor, check_proceeded, proceeded_twice
 from farcall._items import item_codec
-from farcall._protocol.messages import MESSAGES, Error, Message
+from farcall._limits import MAX_DEPTH
+from farcall._protocol.messages import Error, Message
 from farcall._protocol.room import items_room
 from farcall._protocol.state import IncomingCall
 from farcall._serving import Deadline, ServedCall
-from farcall.errors import ErrorCode, ReplyTooLarge
+from farcall.errors import ReplyTooLarge
 
 
 def wants_array(link: Link, call: IncomingCall) -> bool:
@@ -95,7 +97,13 @@ class ServedStream(ServedCall):
         with self._guard():
             async with aclosing(generator):
                 async for value in generator:
-                    await put(self._item.encode(value, "item"))
+                    await put(self._write(value))
+
+    def _write(self, value: Any) -> bytes:
+        try:
+            return self._item.encode(value, "item")
+        except TooDeep:
+            raise self._too_large({"limit": "depth", "most": MAX_DEPTH}) from None
 
     def _begin(self) -> Callable[[bytes], Awaitable[None]]:
         if wants_array(self._link, self._call):
@@ -113,7 +121,7 @@ class ServedStream(ServedCall):
     async def _put(self, text: bytes) -> None:
         assert self.queue is not None
         if len(text) > self.queue.room:
-            raise self._too_large(len(text) - self.queue.room)
+            raise self._excess(len(text) - self.queue.room)
         await self.queue.outbox.put(text)
 
     async def _collect(self, text: bytes) -> None:
@@ -125,16 +133,12 @@ class ServedStream(ServedCall):
         self._link.account.hold(len(self._collected) - size)
         excess = len(self._collected) - self._link.protocol.message_limit
         if excess > 0:
-            raise self._too_large(excess)
+            raise self._excess(excess)
 
-    def _too_large(self, excess: int) -> ReplyTooLarge:
+    def _excess(self, excess: int) -> ReplyTooLarge:
         protocol = self._link.protocol
         name, most = protocol.message_limit_name, protocol.message_limit
-        data = {"limit": name, "bytes": most, "excess": excess}
-        code = ErrorCode.REPLY_TOO_LARGE
-        refusal = ReplyTooLarge(code, MESSAGES[code], data)
-        self._refusal = refusal
-        return refusal
+        return self._too_large({"limit": name, "bytes": most, "excess": excess})
 
     def _items(self, values: Sequence[bytes]) -> Message:
         return self._link.protocol.items(self._call, values, is_binary=self._item.is_binary)

@@ -6,7 +6,7 @@ import contextvars
 import functools
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -14,15 +14,16 @@ import attrs
 import trio
 
 from farcall._call import CallContext, Connection, handled
-from farcall._codec import Faults
+from farcall._codec import Faults, TooDeep
 from farcall._connection.item_queue import ItemQueue
 from farcall._connection.link import Link
 from farcall._connection.statistics import ConnectionState
 from farcall._endpoints import Endpoint
 from farcall._failures import describe, invalid_arguments, redacted, unanswered, without
 from farcall._intercept import Interceptor, intercepted, proceeded_twice
+from farcall._limits import MAX_DEPTH
 from farcall._order import ThreadLine, in_turn
-from farcall._protocol.messages import Error
+from farcall._protocol.messages import MESSAGES, Error
 from farcall._protocol.state import IncomingCall
 from farcall._receive_uploads import ReceivedUploads
 from farcall.errors import (
@@ -30,6 +31,7 @@ from farcall.errors import (
     ConnectionLost,
     ErrorCode,
     InvalidArguments,
+    ReplyTooLarge,
     RpcError,
 )
 
@@ -265,7 +267,17 @@ class ServedCall:
             self._uploads.end()
 
     def _encode(self, value: Any) -> bytes:
-        return self.endpoint.method.result.encode(value)
+        try:
+            return self.endpoint.method.result.encode(value)
+        except TooDeep:
+            raise self._too_large({"limit": "depth", "most": MAX_DEPTH}) from None
+
+    def _too_large(self, limit: Mapping[str, str | int]) -> ReplyTooLarge:
+        """Make the exception for what is over a limit of the messages to the caller."""
+        code = ErrorCode.REPLY_TOO_LARGE
+        refusal = ReplyTooLarge(code, MESSAGES[code], limit)
+        self._refusal = refusal
+        return refusal
 
 
 def _note_slow(name: str, seconds: float) -> None:

@@ -15,6 +15,7 @@ from farcall._codec.codec import Codec, Unknown, codec_of
 from farcall._codec.failures import ErrorCodec
 from farcall._codec.faults import Fault, Faults
 from farcall._codec.omit import OMIT
+from farcall._codec.text import TooDeep
 from farcall._codec.untyped import decode_json, encode_untyped
 from farcall._contract.unsupported import UnsupportedType
 
@@ -27,6 +28,7 @@ __all__ = [
     "Fault",
     "Faults",
     "Json",
+    "TooDeep",
     "Unknown",
     "UnsupportedType",
     "codec_of",

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Raw
 
-from farcall._codec.faults import Faults, Mismatch, mismatch
+from farcall._codec.faults import Faults, Mismatch
 from farcall._codec.passes import Passes
 from farcall._codec.shape import is_array, is_object
 from farcall._limits import MAX_DEPTH
@@ -25,9 +25,16 @@ MAX_DETAILED = 16 * 1024
 long as reading it, and a peer decides how much is wrong."""
 
 _NOT_SEARCHED = f"not of its type; the place is told where there are at most {MAX_DETAILED} bytes"
-_TOO_DEEP = f"nested deeper than {MAX_VALUE_DEPTH} levels"
 
 T = TypeVar("T")
+
+
+class TooDeep(EncodeError):
+    """The value is of its type, and no message can hold it: a limit, rather than a mistake."""
+
+    def __init__(self, at: str) -> None:
+        super().__init__(f"nested deeper than {MAX_VALUE_DEPTH} levels @ {at}")
+
 
 _anything = msgspec.json.Decoder(Any)
 _encoder = msgspec.json.Encoder()
@@ -71,12 +78,12 @@ def encoded(writing: Passes[Any], value: Any, at: str) -> bytes:
     try:
         data = _written(writing, value)
         text = _encoder.encode(data)
-        if text.count(b"[") + text.count(b"{") > MAX_VALUE_DEPTH:
-            _check_depth(data)
     except Mismatch as error:
         raise EncodeError(str(error.faults[0].within(at))) from None
     except RecursionError:
-        raise EncodeError(f"{_TOO_DEEP} @ {at}") from None
+        raise TooDeep(at) from None
+    if text.count(b"[") + text.count(b"{") > MAX_VALUE_DEPTH and _is_too_deep(data):
+        raise TooDeep(at)
     return text
 
 
@@ -87,11 +94,11 @@ def _written(writing: Passes[Any], value: Any) -> Any:
         return writing.detailed(value)
 
 
-def _check_depth(data: Any) -> None:
+def _is_too_deep(data: Any) -> bool:
     level: list[Any] = [[data]]
     for _ in range(MAX_VALUE_DEPTH + 1):
         inside = (each.values() if is_object(each) else each for each in level)
         level = [part for parts in inside for part in parts if is_object(part) or is_array(part)]
         if not level:
-            return
-    raise mismatch(_TOO_DEEP)
+            return False
+    return True
