@@ -11,6 +11,9 @@ from trio.testing import MockClock
 
 from farcall import InvalidResult, Json, Session, service, stream
 from farcall._client import Dialect
+from farcall._codec import codec_of
+from farcall._items import ItemCodec
+from farcall._protocol.binary import Blob
 from farcall.testing import open_pair
 
 DIALECTS: list[Dialect] = ["farcall", "plain"]
@@ -79,3 +82,12 @@ async def test_bytes_are_bytes_and_nothing_else(autojump_clock: MockClock) -> No
             assert [type(item) async for item in items] == [bytes]
         with trio.fail_after(1):
             assert await proxy.take(chunks()) == [255, 0, 1, 2]
+
+
+def test_bytes_are_handed_out_as_they_came() -> None:
+    """They may be large, and each copy takes as long as all the rest."""
+    data = b"\xff\x00\x01"
+    item = ItemCodec(codec_of(bytes), is_binary=True)
+
+    assert item.encode(data, at="item") is data
+    assert item.decode(Blob(data), unknown="ignore", at="item") is data

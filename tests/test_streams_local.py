@@ -150,7 +150,7 @@ class In:
     def __init__(self) -> None:
         self.sizes: list[int] = []
         self.account = make_account()
-        self.box = Inbox(int, self.sizes.append, self.account)
+        self.box = Inbox(lambda value: int(bytes(value)), self.sizes.append, self.account)
 
     async def drain(self) -> list[int]:
         return [value async for value in self.box]

@@ -17,6 +17,7 @@ from farcall._connection.pending import PendingStream, RemoteFailure
 from farcall._declare import Method
 from farcall._failures import error_of
 from farcall._items import item_codec
+from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW
 from farcall._send_uploads import SentUploads, open_uploads
 from farcall._streams import Inbox
@@ -33,13 +34,13 @@ class Download:
     method: Method | None = None
     """The declared one, whose errors arrive as themselves."""
 
-    def reader(self, link: Link) -> Callable[[bytes], Any]:
+    def reader(self, link: Link) -> Callable[[Encoded], Any]:
         """Make what reads an item."""
         item = item_codec(link.protocol, self.codec)
 
-        def read(text: bytes) -> Any:
+        def read(value: Encoded) -> Any:
             try:
-                return item.decode(text, unknown="ignore", at="item")
+                return item.decode(value, unknown="ignore", at="item")
             except Faults as faults:
                 raise InvalidResult(f"{self.name}: {faults}") from None
 

@@ -9,7 +9,7 @@ import attrs
 
 from farcall._codec import Codec
 from farcall._codec.codec import Unknown
-from farcall._protocol.binary import FEATURE, Blob
+from farcall._protocol.binary import FEATURE, Encoded
 from farcall._protocol.core import Protocol
 
 T = TypeVar("T")
@@ -33,18 +33,18 @@ class ItemCodec(Generic[T]):
             return value
         return self.codec.encode(value, at=at)
 
-    def decode(self, text: bytes, *, unknown: Unknown, at: str) -> T:
+    def decode(self, value: Encoded, *, unknown: Unknown, at: str) -> T:
         """Read an item.
 
         Raises:
             Faults: it is not of the type; names `at`.
         """
-        if not isinstance(text, Blob):
-            return self.codec.decode(text, unknown=unknown, at=at)
+        if isinstance(value, bytes):
+            return self.codec.decode(value, unknown=unknown, at=at)
         if self.codec.is_bytes:
-            return cast("T", bytes(text))
+            return cast("T", value.data)
         # Who reads without a type, or another one, gets what the same bytes are anywhere else.
-        return self.codec.decode(_base64(text), unknown=unknown, at=at)
+        return self.codec.decode(_base64(value.data), unknown=unknown, at=at)
 
 
 def item_codec(protocol: Protocol, codec: Codec[T]) -> ItemCodec[T]:
@@ -52,5 +52,5 @@ def item_codec(protocol: Protocol, codec: Codec[T]) -> ItemCodec[T]:
     return ItemCodec(codec, codec.is_bytes and protocol.has_feature(FEATURE))
 
 
-def _base64(blob: Blob) -> bytes:
+def _base64(blob: bytes) -> bytes:
     return b'"%b"' % b2a_base64(blob, newline=False)

@@ -14,6 +14,7 @@ from farcall._connection.pending import RemoteFailure
 from farcall._connection.uploads import UploadReader
 from farcall._failures import error_of
 from farcall._items import item_codec
+from farcall._protocol.binary import Encoded
 from farcall._protocol.uploads import IncomingUpload
 from farcall._streams import Inbox
 from farcall.errors import RESERVED_CODES, ErrorCode, RpcError
@@ -100,9 +101,9 @@ class ReceivedUploads:
     def _inbox(self, path: str, codec: Codec[Any], on_read: Callable[[int], None]) -> Inbox[Any]:
         item = item_codec(self._link.protocol, codec)
 
-        def read(text: bytes) -> Any:
+        def read(value: Encoded) -> Any:
             try:
-                return item.decode(text, unknown="refuse", at=path)
+                return item.decode(value, unknown="refuse", at=path)
             except Faults as faults:
                 raise self._refuse(faults) from None
 

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 import trio
 
 from farcall._budget import Account
+from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW, SendCredit, Window
 from farcall._protocol.room import ITEM_OVERHEAD
 
@@ -131,18 +132,18 @@ class Inbox(AsyncIterator[T_co]):
     """Values of one stream that have arrived, to be iterated over.
 
     Args:
-        read: Makes the value of its text; what it raises is raised to the reader.
-        on_read: Called with the size of each text that has been read, in bytes.
+        read: Makes the value of what has come; what it raises is raised to the reader.
+        on_read: Called with the size of each that has been read, in bytes.
         account: Where the bytes that have not been read are counted.
     """
 
     def __init__(
-        self, read: Callable[[bytes], T_co], on_read: Callable[[int], None], account: Account
+        self, read: Callable[[Encoded], T_co], on_read: Callable[[int], None], account: Account
     ) -> None:
         self._read = read
         self._on_read = on_read
         self._account = account
-        self._values: deque[bytes] = deque()
+        self._values: deque[Encoded] = deque()
         self._arrived = trio.Event()
         self._error: Exception | None = None
         self._has_ended = False
@@ -150,7 +151,7 @@ class Inbox(AsyncIterator[T_co]):
         self.failure: Exception | None = None
         """The error that it ended with, once its reader was told."""
 
-    def push(self, values: Sequence[bytes]) -> None:
+    def push(self, values: Sequence[Encoded]) -> None:
         """Add values that have arrived. Never blocks: credit has made room for them."""
         if not self._is_closed:
             self._values.extend(values)
@@ -178,10 +179,10 @@ class Inbox(AsyncIterator[T_co]):
                 self._arrived = trio.Event()
             await self._arrived.wait()
         if self._values:
-            text = self._values.popleft()
-            self._account.release(len(text))
-            self._on_read(len(text))
-            return self._read(text)
+            value = self._values.popleft()
+            self._account.release(len(value))
+            self._on_read(len(value))
+            return self._read(value)
         if self._is_closed:
             raise trio.ClosedResourceError("the stream was left")
         if self._error is not None:

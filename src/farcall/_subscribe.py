@@ -21,6 +21,7 @@ from farcall._codec import Codec, Faults, codec_of, encode_untyped
 from farcall._connection.link import Link
 from farcall._connection.pending import OnItems, PendingStream, RemoteFailure
 from farcall._failures import error_of
+from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW, Window
 from farcall._signals import Buffer, Entry, OnLag, Subscription, open_subscription
 from farcall.errors import ErrorCode, FarcallError, InvalidResult, MethodNotFound, NotSupported
@@ -180,9 +181,9 @@ def _params(name: str, key: object, on_lag: OnLag) -> bytes:
 
 
 def _pusher(buffer: Buffer) -> OnItems:
-    def push(values: Sequence[bytes], cursor: str | None, missed: int | None) -> None:
+    def push(values: Sequence[Encoded], cursor: str | None, missed: int | None) -> None:
         for value in values:
-            buffer.push(Entry(value, cursor=cursor or "", missed=missed))
+            buffer.push(Entry(bytes(value), cursor=cursor or "", missed=missed))
             missed = 0
 
     return push

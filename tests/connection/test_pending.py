@@ -15,6 +15,7 @@ from farcall._connection.pending import (
     PendingTask,
     RemoteFailure,
 )
+from farcall._protocol.binary import Encoded
 from farcall._protocol.events import (
     ErrorReceived,
     ItemsReceived,
@@ -31,12 +32,12 @@ class Stream:
     """A stream call, and what it told."""
 
     def __init__(self, id: bytes = b"1") -> None:
-        self.batches: list[tuple[list[bytes], str | None, int | None]] = []
+        self.batches: list[tuple[list[Encoded], str | None, int | None]] = []
         self.ends: list[Exception | None] = []
         call, request = OutgoingCall(id, "watch", Stage.OPEN), Request("watch", None, id)
         self.pending = PendingStream(call, request, self._on_items, self.ends.append)
 
-    def _on_items(self, values: Sequence[bytes], cursor: str | None, missed: int | None) -> None:
+    def _on_items(self, values: Sequence[Encoded], cursor: str | None, missed: int | None) -> None:
         self.batches.append((list(values), cursor, missed))
 
 

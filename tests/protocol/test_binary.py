@@ -28,8 +28,10 @@ def test_values_come_out_as_they_went_in(values: list[bytes], seq: int) -> None:
 
     assert is_binary(frame)
     read = read_binary(frame)
-    assert (bytes(read.id), read.seq, list(read.values)) == (b'"s1"', seq, values)  # type: ignore[arg-type]  # it has an id
-    assert all(type(value) is Blob for value in read.values)
+    assert (bytes(read.id), read.seq) == (b'"s1"', seq)  # type: ignore[arg-type]  # it has an id
+    assert list(read.values) == [Blob(value) for value in values]
+    assert [bytes(value) for value in read.values] == values
+    assert [len(value) for value in read.values] == [len(value) for value in values]
 
 
 def test_a_frame_is_a_mark_a_length_a_head_and_the_values() -> None:

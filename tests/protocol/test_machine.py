@@ -398,7 +398,7 @@ class TwoPeers(RuleBasedStateMachine):
             case ItemsReceived(call, values):
                 story = self.told(side, call)
                 assert story.has_started
-                story.received += values
+                story.received += map(bytes, values)
                 assert story.received == story.sent[: len(story.received)]
             case _:
                 raise AssertionError(f"honest peers make no {event}")

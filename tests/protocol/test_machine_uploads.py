@@ -164,7 +164,7 @@ class TwoPeersWithUploads(TwoPeers):
             case UploadItems(upload, values):
                 story = self.read_story(side, upload)
                 assert not story.was_told
-                story.received += values
+                story.received += map(bytes, values)
                 assert story.received == story.sent[: len(story.received)]
             case UploadEnded(upload, _):
                 story = self.read_story(side, upload)

@@ -9,6 +9,7 @@ import msgspec
 import outcome
 import trio
 
+from farcall._protocol.binary import Encoded
 from farcall._protocol.events import (
     AnswerEvent,
     ErrorReceived,
@@ -166,7 +167,7 @@ def pending_of(call: OutgoingCall, request: Request, on_started: OnStarted | Non
     return PendingTask(call, request, on_started)
 
 
-OnItems = Callable[[Sequence[bytes], str | None, int | None], None]
+OnItems = Callable[[Sequence[Encoded], str | None, int | None], None]
 """Takes the values of a batch, its cursor, and how many were missed before its first value."""
 
 OnEnd = Callable[[Exception | None], None]

@@ -9,6 +9,7 @@ import attrs
 from farcall._connection.item_queue import ItemQueue
 from farcall._connection.pending import PendingCall, RemoteFailure
 from farcall._protocol import events
+from farcall._protocol.binary import Encoded
 from farcall._protocol.messages import Error
 from farcall._protocol.uploads import IncomingUpload, OutgoingUpload
 
@@ -17,7 +18,7 @@ from farcall._protocol.uploads import IncomingUpload, OutgoingUpload
 class UploadReader:
     """Takes what the peer says of one of its uploads; none of it blocks or raises."""
 
-    push: Callable[[Sequence[bytes]], None]
+    push: Callable[[Sequence[Encoded]], None]
     end: Callable[[Exception | None], None]
     close: Callable[[], None]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeAlias
 
 import attrs
 import msgspec
@@ -25,10 +25,24 @@ FEATURES: Final = (FEATURE,)
 _HEAD_AT: Final = len(BINARY_MARK) + HEAD_LENGTH
 
 
-class Blob(bytes):
-    """A value as it came in a binary frame, which is not to be read as JSON."""
+@attrs.frozen
+class Blob:
+    """A value as it came in a binary frame, which is not to be read as JSON.
 
-    __slots__ = ()
+    It is no kind of bytes: one that is costs two more copies of what it holds.
+    """
+
+    data: bytes
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __bytes__(self) -> bytes:
+        return self.data
+
+
+Encoded: TypeAlias = bytes | Blob
+"""A value as it came: JSON text, or else bytes."""
 
 
 class _Head(msgspec.Struct, kw_only=True):
@@ -72,6 +86,5 @@ def read_binary(frame: bytes) -> BinaryFrame:
 
 
 def _cut(frame: bytes, start: int, sizes: Sequence[int]) -> Iterator[Blob]:
-    view = memoryview(frame)
     for begin, end in pairwise(accumulate(sizes, initial=start)):
-        yield Blob(view[begin:end])
+        yield Blob(frame[begin:end])

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Raw, UnsetType
 
 from farcall._protocol.answers import read_error
-from farcall._protocol.binary import read_binary
+from farcall._protocol.binary import Encoded, read_binary
 from farcall._protocol.conversation import Conversation, shown, violation
 from farcall._protocol.credit import ReceiveCredit
 from farcall._protocol.events import (
@@ -108,7 +108,7 @@ def _call_items(
     talk: Conversation,
     id: RequestId,
     seq: int,
-    values: Sequence[bytes],
+    values: Sequence[Encoded],
     cursor: str | None,
     missed: int | None,
 ) -> ProtocolEvent | None:
@@ -125,7 +125,7 @@ def _call_items(
 
 
 def _upload_items(
-    talk: Conversation, id: RequestId, seq: int, values: Sequence[bytes]
+    talk: Conversation, id: RequestId, seq: int, values: Sequence[Encoded]
 ) -> ProtocolEvent | None:
     upload = talk.uploads.incoming.get(id)
     if upload is None:  # its call has been answered while they were on their way
@@ -153,7 +153,10 @@ def _upload_end(talk: Conversation, params: bytes | None) -> ProtocolEvent | Non
 
 
 def _fault_of_items(
-    stream: OutgoingCall | IncomingUpload, credit: ReceiveCredit, seq: int, values: Sequence[bytes]
+    stream: OutgoingCall | IncomingUpload,
+    credit: ReceiveCredit,
+    seq: int,
+    values: Sequence[Encoded],
 ) -> str | None:
     if seq != stream.seq:
         return f"rpc.items with seq {seq} where {stream.seq} was due"

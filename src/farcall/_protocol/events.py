@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import attrs
 
+from farcall._protocol.binary import Encoded
 from farcall._protocol.messages import Error, Hello, Message
 from farcall._protocol.state import IncomingCall, OutgoingCall
 from farcall._protocol.uploads import IncomingUpload, OutgoingUpload
@@ -92,7 +93,7 @@ class ItemsReceived:
     """Values of a stream call, in order."""
 
     call: OutgoingCall
-    values: Sequence[bytes]
+    values: Sequence[Encoded]
     cursor: str | None
     missed: int | None
 
@@ -102,7 +103,7 @@ class UploadItems:
     """Values of an upload of the peer, in order."""
 
     upload: IncomingUpload
-    values: Sequence[bytes]
+    values: Sequence[Encoded]
 
 
 @attrs.frozen
