@@ -12,6 +12,7 @@ import trio
 import farcall
 from farcall import Signal, background, service
 from tests.ends import wait_until
+from tests.websocket.sockets import PING, PONG, REQUEST, TEXT, Raw, close_frame, frame
 
 
 @service
@@ -27,6 +28,9 @@ class Echo:
     async def wait(self) -> str:
         await self.release.wait()
         return "done"
+
+    async def hang(self) -> None:
+        await trio.sleep_forever()
 
 
 @service(name="Echo")
@@ -264,6 +268,27 @@ async def test_strangers_at_the_port_harm_nobody() -> None:
                     assert await session.call("Echo.say", "hi") == "hi"
             assert await bystander.call("Echo.say", "still here") == "still here"
         await wait_until(lambda: server.statistics().connections == 0)
+        server.shutdown()
+
+
+async def test_a_peer_that_calls_without_end_is_heard_all_the_same() -> None:
+    """Its calls wait for their handlers, its pings and its goodbye for none of them."""
+    call = b'{"jsonrpc":"2.0","id":%d,"method":"Echo.hang"}'
+    calls = [frame(TEXT, call % number) for number in range(1_000)]
+    async with trio.open_nursery() as nursery:
+        server: farcall.Server = await nursery.start(farcall.serve, Echo(), 0)
+        async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
+            raw = Raw(stream)
+            at_home = REQUEST.replace(b"/chat?token=1", b"/").replace(b"example.com", b"localhost")
+            await raw.send(at_home)
+            await raw.read_head()
+            with trio.fail_after(5):
+                await raw.send(*calls, frame(PING, b"now?"))
+                await raw.expect(frame(PONG, b"now?", masked=False))
+                assert server.statistics().calls == 1_000
+                await raw.send(close_frame(1000))
+                await raw.expect(close_frame(1000, masked=False))
+        await wait_until(lambda: server.statistics().calls == 0)
         server.shutdown()
 
 

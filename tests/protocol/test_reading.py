@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import pytest
 
@@ -11,6 +12,7 @@ from farcall._protocol.events import (
     EventReceived,
     NotificationReceived,
     ProtocolEvent,
+    RequestReceived,
     Stray,
     Violation,
 )
@@ -341,3 +343,20 @@ def test_two_events_in_one_frame(plain: ProtocolPair) -> None:
         EventReceived("a", None),
         EventReceived("b", None),
     ]
+
+
+def test_what_is_kept_of_a_call_does_not_keep_its_message(plain: ProtocolPair) -> None:
+    """A few bytes cut out of a text would hold all of it, as long as the call takes."""
+    call = '{"jsonrpc":"2.0","id":"7","method":"wait","params":["a"]}'
+    large = '{"jsonrpc":"2.0","method":"x","params":["%s"]}' % ("x" * 500_000)
+    tracemalloc.start()
+    try:
+        first, second = plain.server.receive(f"[{call},{large}]")
+        assert isinstance(first, RequestReceived)
+        assert (first.call.id, first.call.params) == (b'"7"', b'["a"]')
+        before = tracemalloc.get_traced_memory()[0]
+        del second
+        # What is left is the call: a few hundred bytes, and what the test itself needs.
+        assert tracemalloc.get_traced_memory()[0] < 50_000 < before
+    finally:
+        tracemalloc.stop()
