@@ -179,7 +179,8 @@ async def test_an_incomplete_message() -> None:
 
 async def test_dripping_does_not_help() -> None:
     """The time of a message runs from its first piece, whatever comes behind."""
-    async with open_raw_client(attrs.evolve(SMALL, incomplete_seconds=0.02)) as (raw, server):
+    # Much more than lies between two drops, and much less than 1,024 of them take.
+    async with open_raw_client(attrs.evolve(SMALL, incomplete_seconds=0.2)) as (raw, server):
         end = End(server)
         async with running(end), trio.open_nursery() as nursery:
 
