@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-PAGES = {name: (ROOT / "docs" / name).read_text("utf-8") for name in ("promises.md", "protocol.md")}
+from tests.named_tests import exists, named_in, read_page
+
+PAGES = {name: read_page(name) for name in ("promises.md", "protocol.md")}
 PROMISE = re.compile(r"\*\*(must|may|should)( not)?\*\*", re.IGNORECASE)
 POINT = re.compile(r"^- .+(?:\n  .+)*", re.MULTILINE)
-NAMED = sorted(
-    {named for page in PAGES.values() for named in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)}
-)
 
 
 def paragraphs(page: str) -> list[str]:
@@ -28,7 +24,7 @@ def test_each_promise_says_must_and_names_a_test() -> None:
     promises = POINT.findall(PAGES["promises.md"])
 
     assert len(promises) > 70
-    assert [each for each in promises if "::" not in each] == []
+    assert [each for each in promises if not named_in(each)] == []
     assert [each for each in promises if not PROMISE.search(each)] == []
 
 
@@ -38,7 +34,7 @@ def test_whatever_must_be_names_a_test(page: str) -> None:
     said = [each for each in paragraphs(page) if PROMISE.search(each) and "RFC 2119" not in each]
 
     assert len(said) > 10
-    assert [each for each in said if "::" not in each] == []
+    assert [each for each in said if not named_in(each)] == []
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -48,15 +44,7 @@ def test_a_promise_has_one_spelling(page: str) -> None:
     assert re.findall(r".*(?<!\*)\b[Mm]ust\b(?! not\*\*|\*\*).*", PAGES[page]) == []
 
 
-@pytest.mark.parametrize(("path", "name"), NAMED)
-def test_each_named_test_exists(path: str, name: str) -> None:
+@pytest.mark.parametrize("test", named_in("".join(PAGES.values())))
+def test_each_named_test_exists(test: str) -> None:
     """A test that is renamed is renamed on the page as well."""
-    tree = ast.parse((ROOT / path).read_text("utf-8"))
-
-    names = {node.name for node in tree.body if isinstance(node, FUNCTIONS)}
-    aliases = {node.targets[0] for node in tree.body if isinstance(node, ast.Assign)}
-
-    assert name in names | {each.id for each in aliases if isinstance(each, ast.Name)}
-
-
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+    assert exists(test)
