@@ -11,7 +11,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 import farcall
-from farcall import Signal, current_call, service, stream
+from farcall import CallContext, Proceed, Signal, current_call, service, stream
 from tests.ends import raw_client
 
 
@@ -193,3 +193,40 @@ async def test_a_defect_that_a_lost_peer_brings_out_is_logged(
 
     assert "stumble failed" in caplog.text
     assert "a defect" in caplog.text
+
+
+STRANGE = "\u202e" + "\n" * 500
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [{"jsonrpc": "2.0", "method": STRANGE}],
+        [
+            {"jsonrpc": "2.0", "id": 1, "method": "ask"},
+            told("rpc.cancel", id=1, reason=STRANGE),
+        ],
+        [
+            {"jsonrpc": "2.0", "id": 1, "method": "rpc.subscribe", "params": TICKED},
+            told("rpc.cancel", id=1, reason=STRANGE),
+        ],
+    ],
+)
+@pytest.mark.parametrize("is_intercepted", [False, True])
+async def test_a_peer_writes_no_lines_into_the_log(
+    messages: list[object], is_intercepted: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its own words are cut, and spelled out."""
+    caplog.set_level(logging.DEBUG)
+    interceptors = [pass_on] if is_intercepted else []
+    async with raw_client(Waiting(), interceptors=interceptors) as client:
+        await client.ask(HELLO)
+        for message in messages:
+            await client.ask(message)
+        lines = list(caplog.messages)
+
+    assert [line for line in lines if not line.isprintable() or len(line) > 200] == []
+
+
+async def pass_on(_call: CallContext, proceed: Proceed) -> Any:
+    return await proceed()

@@ -27,6 +27,7 @@ from farcall._identity import Identity
 from farcall._intercept import Interceptor
 from farcall._login import LoginDesk, Logins
 from farcall._order import ThreadLine
+from farcall._protocol.conversation import shown
 from farcall._protocol.messages import Error, Message
 from farcall._protocol.state import IncomingCall
 from farcall._publish import Publisher, ServedSubscriptions
@@ -145,7 +146,9 @@ class Dispatcher:
         elif method in ("rpc.on", "rpc.off"):
             self._publisher.events.on_notification(method, params)
         else:
-            logger.debug("%s: no method %s for a notification", self._connection.peer, method)
+            logger.debug(
+                "%s: no method %s for a notification", self._connection.peer, shown(method)
+            )
 
     def on_cancel(self, call: IncomingCall, reason: str) -> None:
         """End a call that its caller does not want any more, or a subscription that it leaves."""

@@ -23,6 +23,7 @@ from farcall._failures import describe, invalid_arguments, redacted, unanswered,
 from farcall._intercept import Interceptor, intercepted, proceeded_twice
 from farcall._limits import MAX_DEPTH
 from farcall._order import ThreadLine, in_turn
+from farcall._protocol.conversation import shown
 from farcall._protocol.messages import MESSAGES, Error
 from farcall._protocol.state import IncomingCall
 from farcall._receive_uploads import ReceivedUploads
@@ -126,7 +127,8 @@ class ServedCall:
 
     def _note_cancelled(self, reason: str) -> None:
         context = self.context
-        logger.debug("%s: %s is cancelled (%s)", context.connection.peer, context.method, reason)
+        peer = context.connection.peer
+        logger.debug("%s: %s is cancelled (%s)", peer, context.method, shown(reason))
         context.note_cancelled(reason)
 
     async def run(

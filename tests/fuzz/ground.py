@@ -37,12 +37,12 @@ class Ground:
         server: farcall.Server,
         secure: farcall.Server,
         client: farcall.Session,
-        errors: Sequence[str],
+        findings: Sequence[str],
     ) -> None:
         self._server = server
         self._secure = secure
         self._client = client
-        self._errors = errors
+        self._findings = findings
         self._before: tuple[object, ...] | None = None
         self.patience = AT_ONCE
         """Seconds in which all that a peer has begun has to end."""
@@ -62,7 +62,7 @@ class Ground:
         judge = Judge(script)
         server = self._secure if script.is_tls else self._server
         heard = await attack(server.port, script, judge.is_answered)
-        assert not self._errors, "\n".join(self._errors)
+        assert not self._findings, "\n".join(self._findings)
         judge.check(heard)
         await self._be_served(server)
         await self._wait_back(self._before)
@@ -86,7 +86,7 @@ class Ground:
                 await trio.sleep(0.0005)
         held = self._held()
         assert held == before, f"{held} has stayed, where {before} was before"
-        assert not self._errors, "\n".join(self._errors)
+        assert not self._findings, "\n".join(self._findings)
 
     def _held(self) -> tuple[object, ...]:
         """Count what a peer can make a server hold."""
@@ -105,8 +105,8 @@ def _held_by(server: farcall.Server) -> tuple[int, int, int, Counter[str]]:
 
 @asynccontextmanager
 async def open_ground() -> AsyncIterator[Ground]:
-    """Serve; whatever is logged as an error is a finding."""
-    with _collected_errors() as errors:
+    """Serve; an error in the log is a finding, and so is a line that a peer has written."""
+    with _findings() as findings:
         async with trio.open_nursery() as nursery:
             limits = farcall.Limits(pings_per_second=SLOWLY)
             serve = partial(farcall.serve, authenticate=authenticate, limits=limits)
@@ -115,7 +115,7 @@ async def open_ground() -> AsyncIterator[Ground]:
                 partial(serve, ssl_context=server_context()), Target(), 0
             )
             async with farcall.connect(server.url) as client:
-                yield Ground(server, secure, client, errors)
+                yield Ground(server, secure, client, findings)
             server.shutdown()
             secure.shutdown()
 
@@ -137,20 +137,32 @@ async def _be_let_in(server: farcall.Server) -> None:
         await raw.expect(frame(TEXT, ANSWER, masked=False))
 
 
-class _Errors(logging.Handler):
+LONGEST_LINE = 400
+"""Characters: an address, a name of ours, a reason, and a piece of what the peer said."""
+
+
+class _Findings(logging.Handler):
+    """What must not be in the log: errors, and lines of which a peer says what they are."""
+
     def __init__(self) -> None:
-        super().__init__(logging.ERROR)
+        super().__init__(logging.DEBUG)
         self.told: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.told.append(logging.Formatter().format(record))
+        line = logging.Formatter().format(record)
+        is_plain = line.isprintable() and len(line) <= LONGEST_LINE
+        if record.levelno >= logging.ERROR or not is_plain:
+            self.told.append(line)
 
 
 @contextmanager
-def _collected_errors() -> Iterator[Sequence[str]]:
-    errors, logger = _Errors(), logging.getLogger("farcall")
-    logger.addHandler(errors)
+def _findings() -> Iterator[Sequence[str]]:
+    findings, logger = _Findings(), logging.getLogger("farcall")
+    level = logger.level
+    logger.addHandler(findings)
+    logger.setLevel(logging.DEBUG)
     try:
-        yield errors.told
+        yield findings.told
     finally:
-        logger.removeHandler(errors)
+        logger.setLevel(level)
+        logger.removeHandler(findings)

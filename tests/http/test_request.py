@@ -114,6 +114,23 @@ async def test_what_is_no_request(said: bytes) -> None:
     assert (await refusal_of(said)).status == 400
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"GET /?token=secret\xff HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nCookie secret\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: secret\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: secret\r\n\r\n",
+    ],
+)
+async def test_nothing_of_a_wrong_request_is_quoted(said: bytes) -> None:
+    """A refusal is logged, and sent: neither is a place for what may be a secret, or 16 KiB."""
+    with pytest.raises(Rejection) as caught:
+        await read(said)
+
+    assert "secret" not in str(caught.value)
+
+
 async def test_an_unknown_coding_is_not_implemented() -> None:
     """RFC 9112, section 6.1, has a status of its own for it."""
     assert (await refusal_of(with_headers(b"Transfer-Encoding: magic"))).status == 501

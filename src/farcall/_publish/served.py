@@ -18,6 +18,7 @@ from farcall._call import ArgumentsByName, CallContext, Connection, handled
 from farcall._endpoints import EventSource
 from farcall._failures import describe, unanswered
 from farcall._intercept import Interceptor, check_proceeded, intercepted, proceeded_twice
+from farcall._protocol.conversation import shown
 from farcall._protocol.messages import Error
 from farcall.errors import ErrorCode, RpcError
 
@@ -63,7 +64,8 @@ class ServedSubscription:
         """Cancel the interceptors, because the subscriber leaves; twice changes nothing."""
         if not self._scope.cancel_called:
             context = self._context
-            logger.debug("%s: %s is left (%s)", context.connection.peer, context.method, reason)
+            peer = context.connection.peer
+            logger.debug("%s: %s is left (%s)", peer, context.method, shown(reason))
             context.note_cancelled(reason)
             self._scope.cancel()
 
