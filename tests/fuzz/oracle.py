@@ -111,8 +111,7 @@ class Judge:
 
     def _codes(self) -> set[int]:
         """Say with what code the server may close; not 1011, which would be a defect of ours."""
-        codes = {*self._sent.codes, *self._dialogue.codes, *(ANY if self._sent.is_torn else ())}
-        return codes | {POLICY} if len(self._sent.pings) > MANY_PINGS else codes
+        return {*self._sent.codes, *self._dialogue.codes, *(ANY if self._sent.is_torn else ())}
 
     @cached_property
     def _data(self) -> bytes:
