@@ -25,19 +25,16 @@ MAX_DETAILED = 16 * 1024
 long as reading it, and a peer decides how much is wrong."""
 
 _NOT_SEARCHED = f"not of its type; the place is told where there are at most {MAX_DETAILED} bytes"
+_TOO_DEEP = f"nested deeper than {MAX_VALUE_DEPTH} levels"
 
 T = TypeVar("T")
+
+_anything = msgspec.json.Decoder(Any)
+_encoder = msgspec.json.Encoder()
 
 
 class TooDeep(EncodeError):
     """The value is of its type, and no message can hold it: a limit, rather than a mistake."""
-
-    def __init__(self, at: str) -> None:
-        super().__init__(f"nested deeper than {MAX_VALUE_DEPTH} levels @ {at}")
-
-
-_anything = msgspec.json.Decoder(Any)
-_encoder = msgspec.json.Encoder()
 
 
 def decoded(reading: Passes[T], text: bytes | Raw, at: str) -> T:
@@ -80,10 +77,10 @@ def encoded(writing: Passes[Any], value: Any, at: str) -> bytes:
         text = _encoder.encode(data)
     except Mismatch as error:
         raise EncodeError(str(error.faults[0].within(at))) from None
-    except RecursionError:
-        raise TooDeep(at) from None
+    except RecursionError:  # most likely it contains itself, and that is a mistake
+        raise EncodeError(f"{_TOO_DEEP} @ {at}") from None
     if text.count(b"[") + text.count(b"{") > MAX_VALUE_DEPTH and _is_too_deep(data):
-        raise TooDeep(at)
+        raise TooDeep(f"{_TOO_DEEP} @ {at}")
     return text
 
 
