@@ -183,7 +183,7 @@ async def test_an_upload_that_a_plain_peer_cannot_take_stops_in_time(
             given.append(0)
 
     async with open_pair(Drain(), Drain, dialect="plain") as (drain, connection):
-        with pytest.raises(EncodeError, match=r"the limit message\) @ params\.texts"):
+        with pytest.raises(EncodeError, match=r"the limit message_out\) @ params\.texts"):
             await drain.texts(large())
 
         assert given == [1] * 16 + [0]

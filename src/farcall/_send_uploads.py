@@ -228,8 +228,9 @@ async def _array(link: Link, method: Method, name: str, source: AsyncIterable[An
             text += codec.encode(value, at=f"params.{name}[{count}]") + b","
             count += 1
             if len(text) > limit:
+                which = link.protocol.message_limit_name
                 problem = f"{count} items have {len(text)} bytes; a peer without streams takes"
-                raise EncodeError(f"{problem} {limit} (the limit message) @ params.{name}")
+                raise EncodeError(f"{problem} {limit} (the limit {which}) @ params.{name}")
     return bytes(text.removesuffix(b",")) + b"]"
 
 
