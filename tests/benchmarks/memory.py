@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -365,7 +366,9 @@ async def be_good(port: int, attackers: subprocess.Popen[str]) -> float:
     async def call_on() -> None:
         while True:
             began = time.perf_counter()
-            assert await session.call("add", 1, 2) == 3
+            # Where the attackers have all calls of the process that is an answer as well.
+            with suppress(farcall.Busy):
+                assert await session.call("add", 1, 2) == 3
             times.append(time.perf_counter() - began)
             await trio.sleep(0.01)
 
