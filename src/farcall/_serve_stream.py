@@ -126,7 +126,6 @@ class ServedStream(ServedCall):
 
     async def _collect(self, text: bytes) -> None:
         assert self._collected is not None
-        await trio.lowlevel.checkpoint()
         size = len(self._collected)
         # One text, for the objects that hold many small ones are larger than they are.
         self._collected += b"," + text if size else text
@@ -134,6 +133,8 @@ class ServedStream(ServedCall):
         excess = len(self._collected) - self._link.protocol.message_limit
         if excess > 0:
             raise self._excess(excess)
+        # Behind all that: whoever was cut off for what it holds gets no further.
+        await trio.lowlevel.checkpoint()
 
     def _excess(self, excess: int) -> ReplyTooLarge:
         protocol = self._link.protocol

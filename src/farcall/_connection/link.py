@@ -258,13 +258,15 @@ class Link:
         self.hang_up(CloseCode.SLOW_CONSUMER, f"{problem} (the limit process_bytes)")
         # What was too much has to be free now, and not when the peer has answered the goodbye.
         self.handler.on_closed()
-        self.start_soon(self._part)
+        if self._writer.is_sending:  # behind what is not read no goodbye arrives
+            self._transport.abort()
+        else:
+            self.start_soon(self._part)
 
     async def _part(self) -> None:
-        """Give the goodbye a moment; behind what is not read it would not arrive at all."""
-        if not self._writer.is_sending:
-            with trio.move_on_after(PARTING_SECONDS):
-                await self.life.wait_closed()
+        """Give the goodbye a moment."""
+        with trio.move_on_after(PARTING_SECONDS):
+            await self.life.wait_closed()
         self._transport.abort()
 
     def abort(self, code: int, reason: str) -> None:
