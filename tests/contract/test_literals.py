@@ -10,6 +10,8 @@ from farcall._contract.definitions import Definitions
 from farcall._contract.literals import literal_source
 from farcall._contract.types import describe
 
+Shade = enum.Enum("Shade", {"dark red": 1, "class": 2})
+
 
 class Side(enum.StrEnum):
     BUY = "buy"
@@ -73,6 +75,8 @@ def test_literal_is_python(value: object) -> None:
         float("inf"),
         float("nan"),
         Rights.READ | Rights.WRITE,
+        Shade["dark red"],
+        Shade["class"],
         Count(1),
         [object()],
         {"a": object()},

@@ -61,6 +61,8 @@ class Deal:
     tags: list[str] = attrs.field(factory=list)
     weights: tuple[float, ...] = (0.5, 1e16)
     at: dt.datetime = dt.datetime(2000, 1, 1)
+    maker: Symbol = Symbol("own")
+    spares: tuple[Symbol | None, ...] = (Symbol("A-0"), None)
     parts: list[Deal] = attrs.field(factory=list, kw_only=True)
 
 
@@ -144,7 +146,7 @@ class Bazaar:
         """Buy "something"."""
         return Deal(symbol, side, at=dt.datetime(2020, 1, 1) + within * quantity)
 
-    async def list(self, start: int = 0) -> Goods:
+    async def list(self, start: int = 0, near: Symbol | None = Symbol("A-0")) -> Goods:
         return Goods(Page([], None))
 
     async def find(self, ids: frozenset[uuid.UUID], names: Sequence[str]) -> set[str] | bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from inspect import cleandoc
 from keyword import iskeyword
 from typing import Literal, TypeVar, get_args
@@ -111,7 +111,80 @@ shapes = st.recursive(
 """Types in which numbers stand for the names of what is defined, which `Scope.settle` replaces."""
 
 sources = st.just("None") | values.map(literal_source)
-defaults = st.none() | st.builds(Default, sources) | members_of_enums
+defaults = st.sampled_from([None, "fitting"]) | st.builds(Default, sources)
+"""None, or any at all, or the word for one of the type, which `Scope.default` replaces."""
+
+SCALARS: Mapping[ScalarName, SearchStrategy[str | None]] = {
+    "none": st.just("None"),
+    "bool": st.sampled_from(["True", "False"]),
+    "int": st.integers(-(10**9), 10**9).map(literal_source),
+    "float": st.floats(allow_nan=False, allow_infinity=False).map(literal_source),
+    "str": texts.map(literal_source),
+    "bytes": st.binary(max_size=8).map(literal_source),
+    "json": values.map(literal_source),
+}
+
+
+def source_of(spec: TypeSpec, known: Mapping[str, Definition]) -> SearchStrategy[str | None]:
+    """Make literals of a type, None for one that has none."""
+    match spec:
+        case Scalar(name):
+            return SCALARS.get(name, st.none())
+        case LiteralOf(each):
+            return st.sampled_from(each).map(_source)
+        case ArrayOf(kind, item):
+            items = st.lists(source_of(item, known), max_size=3)
+            return items.map(lambda sources: _collected(kind, sources))
+        case TupleOf(types):
+            parts = st.tuples(*(source_of(each, known) for each in types))
+            return parts.map(lambda sources: _collected("tuple", sources))
+        case MapOf(_, key, value):
+            pair = st.tuples(source_of(key, known), source_of(value, known))
+            return st.lists(pair, max_size=3).map(_table)
+        case UnionOf(types):
+            return st.one_of([source_of(each, known) for each in types])
+        case Ref(name, ()):
+            return _source_of_named(known[name], known)
+        case _:
+            return st.none()
+
+
+def _source_of_named(
+    spec: Definition, known: Mapping[str, Definition]
+) -> SearchStrategy[str | None]:
+    match spec:
+        case NewTypeSpec(target=target):
+            return source_of(target, known)
+        case EnumSpec():
+            return st.sampled_from([*map(_source, members_of([spec])), None])
+        case RecordSpec():
+            return st.none()
+
+
+def _source(value: LiteralValue) -> str | None:
+    if isinstance(value, EnumMember):
+        return f"{value.enum}.{value.name}"
+    return literal_source(value)
+
+
+def _collected(kind: str, sources: Sequence[str | None]) -> str | None:
+    if None in sources:
+        return None
+    inner = "".join(f"{each}, " for each in sources)
+    once = "".join(f"{each}, " for each in dict.fromkeys(sources))
+    match kind:
+        case "tuple":
+            return f"({inner})"
+        case "frozenset":
+            return f"frozenset({{{once}}})" if once else "frozenset()"
+        case _:
+            return f"[{inner}]"
+
+
+def _table(pairs: Sequence[tuple[str | None, str | None]]) -> str | None:
+    if None in (each for pair in pairs for each in pair):
+        return None
+    return "{" + ", ".join(f"{key}: {value}" for key, value in dict(pairs).items()) + "}"
 
 
 @attrs.frozen
@@ -124,6 +197,8 @@ class Scope:
     """Those that do, each with their number."""
     members: tuple[EnumMember, ...] = ()
     parameters: tuple[str, ...] = ()
+    known: Mapping[str, Definition] = attrs.field(factory=dict[str, Definition])
+    """Those definitions that a default may be of."""
 
     def settle(self, shape: TypeSpec) -> TypeSpec:
         """Put names for the numbers in a shape."""
@@ -147,12 +222,12 @@ class Scope:
             case _:
                 return shape
 
-    def default(self, drawn: Default | EnumMember | None) -> Default | None:
-        """Make a default of a member that has no name yet."""
-        if not isinstance(drawn, EnumMember):
-            return drawn
-        member = _pick(self.members, drawn.name) if self.members else None
-        return Default(f"{member.enum}.{member.name}") if member else None
+    def default(self, draw: DrawFn, spec: TypeSpec) -> Default | None:
+        """Make a default, often one of the type."""
+        drawn = draw(defaults)
+        if isinstance(drawn, str):
+            return Default(draw(source_of(spec, self.known)))
+        return drawn
 
     def _generic(self, number: str, arguments: tuple[TypeSpec, ...]) -> TypeSpec:
         if not self.generic:
@@ -175,6 +250,15 @@ def _union(members: tuple[TypeSpec, ...]) -> TypeSpec:
     parts = [each.members if isinstance(each, UnionOf) else (each,) for each in members]
     once = tuple(dict.fromkeys(sum(parts, ())))
     return UnionOf(once) if len(once) > 1 else once[0]
+
+
+def _subclassable(spec: TypeSpec) -> TypeSpec:
+    """Make a type of which there may be a new one, as type checkers want it."""
+    match spec:
+        case Scalar("none" | "json") | LiteralOf() | UnionOf() | Parameter():
+            return TupleOf((spec,))
+        case _:
+            return spec
 
 
 def members_of(enums: Sequence[EnumSpec]) -> tuple[EnumMember, ...]:
@@ -207,14 +291,10 @@ def records(draw: DrawFn, name: str, parameters: Sequence[str], scope: Scope) ->
     field_names = draw(st.lists(keys if odd_keys else names, max_size=4, unique=True))
     inside = attrs.evolve(scope, parameters=tuple(parameters))
     can_be_keyword = kind in ("attrs", "dataclass", "error")
+    types = {each: inside.settle(draw(shapes)) for each in field_names}
     fields = [
-        FieldSpec(
-            each,
-            inside.settle(draw(shapes)),
-            scope.default(draw(defaults)),
-            can_be_keyword and draw(st.booleans()),
-        )
-        for each in field_names
+        FieldSpec(each, spec, scope.default(draw, spec), can_be_keyword and draw(st.booleans()))
+        for each, spec in types.items()
     ]
     return RecordSpec(
         name,
@@ -231,14 +311,16 @@ def records(draw: DrawFn, name: str, parameters: Sequence[str], scope: Scope) ->
 @st.composite
 def arguments(draw: DrawFn, scope: Scope) -> tuple[ArgumentSpec, ...]:
     """Make the arguments of a method, in an order that Python takes."""
+    argument_names = draw(st.lists(names | st.just("self"), max_size=5, unique=True))
+    types = {name: scope.settle(draw(shapes)) for name in argument_names}
     drawn = [
         ArgumentSpec(
             name,
-            scope.settle(draw(shapes)),
+            spec,
             draw(st.sampled_from(["positional", "either", "keyword"])),
-            scope.default(draw(defaults)),
+            scope.default(draw, spec),
         )
-        for name in draw(st.lists(names | st.just("self"), max_size=5, unique=True))
+        for name, spec in types.items()
     ]
     drawn = [
         attrs.evolve(each, upload=each.default is None and draw(st.booleans())) for each in drawn
@@ -277,10 +359,13 @@ def services(draw: DrawFn) -> ServiceSpec:
     )
     # A new type may stand for whatever has been defined before it.
     below = attrs.evolve(scope, plain=(*enum_names, *plain_names))
-    new_types = [NewTypeSpec(name, below.settle(draw(shapes))) for name in new_names]
+    new_types = [NewTypeSpec(name, _subclassable(below.settle(draw(shapes)))) for name in new_names]
+    named: list[Definition] = [*all_enums, *new_types]
+    later = [RecordSpec(name, "attrs", ()) for name in (*plain_names, *generic_names)]
+    scope = attrs.evolve(scope, known={each.name: each for each in (*named, *later)})
     plain = [draw(records(name, (), scope)) for name in plain_names]
     generic = [draw(records(name, parameters[name], scope)) for name in generic_names]
-    definitions: list[Definition] = [*all_enums, *new_types, *plain, *generic]
+    definitions = [*named, *plain, *generic]
     definitions.sort(key=lambda each: each.name)
     errors = [each.name for each in plain if each.kind == "error"]
     methods, signals = draw(_members(scope, errors))

@@ -19,7 +19,7 @@ from farcall._contract.spec import (
     TypeSpec,
     UnionOf,
 )
-from farcall.stubgen.annotations import annotation, definitions_in
+from farcall.stubgen.annotations import annotation
 from farcall.stubgen.layout import flat
 from farcall.stubgen.names import Names
 
@@ -67,16 +67,3 @@ def test_types_without_parts(name: ScalarName, source: str) -> None:
 def test_types_with_parts(spec: TypeSpec, source: str) -> None:
     """They are written as in the service."""
     assert written(spec) == source
-
-
-def test_every_definition_in_a_type_is_named() -> None:
-    """At any depth, enums of literals and arguments of generics included."""
-    spec = UnionOf(
-        (
-            TupleOf((ArrayOf("list", Ref("A")), INT)),
-            MapOf("dict", Ref("B"), LiteralOf((1, EnumMember("C", "X")))),
-            Ref("D", (Ref("E"), Parameter("T"))),
-        )
-    )
-
-    assert list(definitions_in(spec)) == ["A", "B", "C", "D", "E"]

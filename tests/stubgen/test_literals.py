@@ -64,7 +64,7 @@ def test_a_default_is_repeated(value: object) -> None:
     source = literal_source(value)
     assert source is not None
 
-    assert eval(flat(expression(source, NAMES))) == value
+    assert eval(flat(expression(parsed(source), NAMES))) == value
 
 
 def test_a_default_names_things_as_the_module_does() -> None:
@@ -73,12 +73,12 @@ def test_a_default_names_things_as_the_module_does() -> None:
     names = Names(spec)
     names._taken.add("set")
 
-    assert flat(expression("(Side.BUY, set())", names)) == "(Side.BUY, builtins.set())"
+    assert flat(expression(parsed("(Side.BUY, set())"), names)) == "(Side.BUY, builtins.set())"
 
 
 def test_an_unknown_expression_is_kept() -> None:
     """A contract has none, but nothing is lost if it had."""
-    assert flat(expression("1 + 2", NAMES)) == "1 + 2"
+    assert flat(expression(parsed("1 + 2"), NAMES)) == "1 + 2"
 
 
 @pytest.mark.parametrize(
@@ -87,12 +87,12 @@ def test_an_unknown_expression_is_kept() -> None:
 )
 def test_what_can_change_is_found_at_any_depth(source: str, mutable: bool) -> None:
     """Such a default must be made anew for each record."""
-    assert is_mutable(source) is mutable
+    assert is_mutable(parsed(source), NAMES) is mutable
 
 
 def test_empty_containers_are_made_by_their_class() -> None:
     """There is no need for a function that does."""
-    assert [empty_factory(each) for each in ("[]", "{}", "set()", "[1]")] == [
+    assert [empty_factory(parsed(each)) for each in ("[]", "{}", "set()", "[1]")] == [
         "list",
         "dict",
         "set",
@@ -141,6 +141,10 @@ def test_a_docstring_says_the_same(text: str) -> None:
     assert isinstance(body, ast.FunctionDef)
 
     assert shown(ast.get_docstring(body, clean=False)) == shown(text)
+
+
+def parsed(source: str) -> ast.expr:
+    return ast.parse(source, mode="eval").body
 
 
 def shown(text: str | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from farcall._contract.spec import (
     Access,
     ArgumentSpec,
+    ArrayOf,
     Default,
     MethodSpec,
     RecordSpec,
@@ -121,13 +122,14 @@ def test_a_remote_task_has_the_parameter_of_trio() -> None:
 
 def test_defaults_of_arguments() -> None:
     """What has no literal, or could change, is left to the server."""
-    x, y, z = (
+    x, y = (
         ArgumentSpec(name, INT, "either", Default(source))
-        for name, source in (("x", "(1, 2)"), ("y", None), ("z", "[]"))
+        for name, source in (("x", "1"), ("y", None))
     )
+    z = ArgumentSpec("z", ArrayOf("list", INT), "either", Default("[]"))
 
     assert signature(x, y, z) == (
-        "async def f(self, x: int = (1, 2), y: int = farcall.OMIT, z: int = farcall.OMIT) -> None:"
+        "async def f(self, x: int = 1, y: int = farcall.OMIT, z: list[int] = farcall.OMIT) -> None:"
     )
 
 

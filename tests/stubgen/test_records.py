@@ -8,16 +8,22 @@ from farcall._contract.spec import (
     ArrayOf,
     Default,
     FieldSpec,
+    MapOf,
+    NewTypeSpec,
     Parameter,
     RecordSpec,
+    Ref,
     Scalar,
     ServiceSpec,
+    TypeSpec,
     UnionOf,
 )
 from farcall.stubgen.names import Names
 from farcall.stubgen.records import record
 
 INT, STR, NONE = Scalar("int"), Scalar("str"), Scalar("none")
+LIST, SET = ArrayOf("list", INT), ArrayOf("set", INT)
+TABLE = MapOf("dict", STR, INT)
 X = FieldSpec("x", INT)
 ZERO = FieldSpec("y", INT, Default("0"))
 
@@ -83,23 +89,41 @@ def test_a_body_is_never_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "default", "expected"),
+    ("kind", "typed", "default", "expected"),
     [
-        ("attrs", Default("0"), "x: int = 0"),
-        ("attrs", Default(None), "x: int = farcall.OMIT"),
-        ("attrs", Default("[]"), "x: int = attrs.field(factory=list)"),
-        ("attrs", Default("[1]"), "x: int = attrs.field(factory=lambda: [1])"),
-        ("dataclass", Default("{}"), "x: int = field(default_factory=dict)"),
-        ("dataclass", Default("{1}"), "x: int = field(default_factory=lambda: {1})"),
-        ("namedtuple", Default("[]"), "x: int = []"),
-        ("typeddict", Default(None), "x: NotRequired[int]"),
+        ("attrs", INT, Default("0"), "x: int = 0"),
+        ("attrs", INT, Default(None), "x: int = farcall.OMIT"),
+        ("attrs", INT, Default('"0"'), "x: int = farcall.OMIT"),
+        ("attrs", LIST, Default("[]"), "x: list[int] = attrs.field(factory=list)"),
+        ("attrs", LIST, Default("[1]"), "x: list[int] = attrs.field(factory=lambda: [1])"),
+        ("dataclass", TABLE, Default("{}"), "x: dict[str, int] = field(default_factory=dict)"),
+        ("dataclass", SET, Default("{1}"), "x: set[int] = field(default_factory=lambda: {1})"),
+        ("namedtuple", LIST, Default("[]"), "x: list[int] = []"),
+        ("namedtuple", INT, Default("None"), "x: int = farcall.OMIT"),
+        ("typeddict", INT, Default(None), "x: NotRequired[int]"),
     ],
 )
-def test_defaults_are_copied(kind: str, default: Default, expected: str) -> None:
+def test_defaults_are_copied(kind: str, typed: TypeSpec, default: Default, expected: str) -> None:
     """What can change is made anew for each record; what has no literal is not sent."""
-    spec = RecordSpec("R", kind, (FieldSpec("x", INT, default),))  # type: ignore[arg-type]
+    spec = RecordSpec("R", kind, (FieldSpec("x", typed, default),))  # type: ignore[arg-type]
 
     assert lines(spec)[-1] == f"    {expected}"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("User", "x: User = User(-3)"),
+        ("Admin", "x: Admin = attrs.field(factory=lambda: Admin(User(-3)))"),
+    ],
+)
+def test_a_new_type_is_named_in_a_default(name: str, expected: str) -> None:
+    """In a function, where linters do not see that it cannot change."""
+    record_ = RecordSpec("R", "attrs", (FieldSpec("x", Ref(name), Default("-3")),))
+    new_types = NewTypeSpec("User", INT), NewTypeSpec("Admin", Ref("User"))
+    service = ServiceSpec("S", "S", (), (), (record_, *new_types))
+
+    assert record(record_, Names(service)).split("\n")[-1] == f"    {expected}"
 
 
 @pytest.mark.parametrize(("kind", "call"), [("attrs", "attrs.field"), ("dataclass", "field")])

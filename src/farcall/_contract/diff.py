@@ -87,6 +87,7 @@ class _Comparison:
 
     @staticmethod
     def of(old: ServiceSpec, new: ServiceSpec) -> _Comparison:
+        before, after = ({each.name: each for each in side.definitions} for side in (old, new))
         return _Comparison(
             old,
             new,
@@ -94,7 +95,7 @@ class _Comparison:
             Fit.of(new, old, reader_is_strict=False),
             Fit.of(old, new, reader_is_strict=False),
             *(
-                reachable(types(old), old) | reachable(types(new), new)
+                reachable(types(old), before) | reachable(types(new), after)
                 for types in (_types_sent, _types_uploaded, _types_received)
             ),
         )

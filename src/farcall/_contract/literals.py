@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from keyword import iskeyword
 from typing import Any, Final
 
 from farcall._contract.definitions import Definitions
@@ -48,8 +49,13 @@ def _container(kind: type, value: Any, definitions: Definitions | None) -> str |
 def _member(value: Enum, definitions: Definitions | None) -> str | None:
     cls = type(value)
     is_known = definitions is None or definitions.claimed(cls.__name__) is cls
-    # A combination of flags has no name of its own.
-    return f"{cls.__name__}.{value.name}" if is_known and value.name in cls.__members__ else None
+    # A combination of flags has no name of its own, and some names cannot stand behind a dot.
+    is_named = value.name in cls.__members__ and _is_name(value.name)
+    return f"{cls.__name__}.{value.name}" if is_known and is_named else None
+
+
+def _is_name(text: str) -> bool:
+    return text.isidentifier() and not iskeyword(text) and not text.startswith("__")
 
 
 def _quoted(source: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from farcall._contract.spec import (
     ArrayOf,
@@ -13,34 +13,14 @@ from farcall._contract.spec import (
     NewTypeSpec,
     RecordSpec,
     Ref,
-    ServiceSpec,
     TupleOf,
     TypeSpec,
     UnionOf,
 )
 
 
-def reachable(types: Iterable[TypeSpec], spec: ServiceSpec) -> frozenset[str]:
-    """Collect the names in `types`, and those in what these name."""
-    definitions = {each.name: each for each in spec.definitions}
-    found = set[str]()
-    waiting = [name for each in types for name in _named(each)]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            inside = _parts(definitions[name]) if name in definitions else ()
-            waiting.extend(other for each in inside for other in _named(each))
-    return frozenset(found)
-
-
-def _parts(definition: Definition) -> Iterable[TypeSpec]:
-    if isinstance(definition, RecordSpec):
-        return [field.type for field in definition.fields]
-    return [definition.target] if isinstance(definition, NewTypeSpec) else []
-
-
-def _named(spec: TypeSpec) -> Iterator[str]:
+def named_in(spec: TypeSpec) -> Iterator[str]:
+    """Name the definitions that a type is made of."""
     match spec:
         case Ref(name, parts):
             yield name
@@ -56,4 +36,23 @@ def _named(spec: TypeSpec) -> Iterator[str]:
         case _:
             return
     for part in parts:
-        yield from _named(part)
+        yield from named_in(part)
+
+
+def reachable(types: Iterable[TypeSpec], definitions: Mapping[str, Definition]) -> frozenset[str]:
+    """Collect the names in `types`, and those in what these name."""
+    found = set[str]()
+    waiting = [name for each in types for name in named_in(each)]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            inside = _parts(definitions[name]) if name in definitions else ()
+            waiting.extend(other for each in inside for other in named_in(each))
+    return frozenset(found)
+
+
+def _parts(definition: Definition) -> Iterable[TypeSpec]:
+    if isinstance(definition, RecordSpec):
+        return [field.type for field in definition.fields]
+    return [definition.target] if isinstance(definition, NewTypeSpec) else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import assert_never
 
 from farcall._contract.spec import (
@@ -63,29 +63,6 @@ def inner_annotation(spec: TypeSpec, names: Names) -> Layout:
             return names.variable(name)
         case _:
             assert_never(spec)
-
-
-def definitions_in(spec: TypeSpec) -> Iterator[str]:
-    """Name the definitions that a type is made of."""
-    match spec:
-        case Ref(name, arguments):
-            yield name
-            parts = arguments
-        case ArrayOf(item=item):
-            parts = (item,)
-        case MapOf(key=key, value=value):
-            parts = (key, value)
-        case TupleOf(items=parts) | UnionOf(members=parts):
-            pass
-        case LiteralOf(values):
-            yield from (each.enum for each in values if isinstance(each, EnumMember))
-            parts = ()
-        case Scalar() | Parameter():
-            parts = ()
-        case _:
-            assert_never(spec)
-    for part in parts:
-        yield from definitions_in(part)
 
 
 def _scalar(name: ScalarName, names: Names) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from keyword import iskeyword
 from typing import assert_never
 
-from farcall._contract.spec import Definition, EnumSpec, NewTypeSpec, RecordSpec
-from farcall.stubgen.annotations import definitions_in, inner_annotation
+from farcall._contract.reach import named_in
+from farcall._contract.spec import Definition, EnumSpec, FieldSpec, NewTypeSpec, RecordSpec
+from farcall.stubgen.annotations import inner_annotation
+from farcall.stubgen.defaults import fitted
 from farcall.stubgen.layout import INDENT, Brackets, call, joined, statement
 from farcall.stubgen.literals import constant, docstring, string
 from farcall.stubgen.names import Names
@@ -19,8 +21,8 @@ def in_order(definitions: Sequence[Definition]) -> list[Definition]:
     """Sort for the reader: enums, new types, records, errors, each by name.
 
     What is evaluated when the module is imported comes before what needs it, however: the target
-    of a new type, an enum whose member is a default. Annotations wait, so records may refer to
-    each other in circles.
+    of a new type, and the enums and new types that defaults are made of. Annotations wait, so
+    records may refer to each other in circles.
     """
     table = {each.name: each for each in definitions}
     placed: dict[str, Definition] = {}
@@ -60,18 +62,18 @@ def _rank(spec: Definition) -> tuple[int, str]:
 def _needed_first(spec: Definition, table: Mapping[str, Definition]) -> set[str]:
     match spec:
         case NewTypeSpec():
-            return set(definitions_in(spec.target))
+            return set(named_in(spec.target))
         case RecordSpec():
-            sources = [each.default.source for each in spec.fields if each.default]
-            names = {name for source in sources if source for name in _names_in(source)}
+            names = {name for field in spec.fields for name in _names_in_default(field, table)}
             return names & table.keys()
         case _:
             return set()
 
 
-def _names_in(source: str) -> Iterator[str]:
-    nodes = ast.walk(ast.parse(source, mode="eval"))
-    return (node.id for node in nodes if isinstance(node, ast.Name))
+def _names_in_default(field: FieldSpec, table: Mapping[str, Definition]) -> Iterator[str]:
+    node = fitted(field.default, field.type, table) if field.default else None
+    nodes = ast.walk(node) if node else ()
+    return (each.id for each in nodes if isinstance(each, ast.Name))
 
 
 def _new_type(spec: NewTypeSpec, names: Names) -> str:

@@ -6,6 +6,8 @@ import ast
 import re
 from inspect import cleandoc
 
+from farcall._contract.spec import NewTypeSpec, Scalar
+from farcall.stubgen.defaults import NewTypeCall
 from farcall.stubgen.layout import Brackets, LastComma, Layout, call, joined
 from farcall.stubgen.names import Names
 
@@ -55,38 +57,54 @@ def constant(value: None | bool | int | float | str | bytes) -> str:
             return repr(value).replace("e+", "e")
 
 
-def expression(source: str, names: Names) -> Layout:
-    """Write the value of a `Default` again, with the names that its parts have in the module.
+def is_mutable(node: ast.expr, names: Names) -> bool:
+    """Say whether a literal has a list, a dict or a set in it, or what linters take for one.
+
+    Of new types they know only those of builtins not to change.
+    """
+    return any(_is_display(each) or _is_opaque(each, names) for each in ast.walk(node))
+
+
+def empty_factory(node: ast.expr) -> str | None:
+    """Tell which builtin makes the value of a literal, where that is an empty container."""
+    return {"[]": "list", "{}": "dict", "set()": "set"}.get(ast.unparse(node))
+
+
+def _is_display(node: ast.AST) -> bool:
+    match node:
+        case NewTypeCall():
+            return False
+        case ast.List() | ast.Dict() | ast.Set() | ast.Call(func=ast.Name(id="set")):
+            return True
+        case _:
+            return False
+
+
+def _is_opaque(node: ast.AST, names: Names) -> bool:
+    match node:
+        case NewTypeCall(func=ast.Name(id=new_type)):
+            spec = names.definitions[new_type]
+            target = spec.target if isinstance(spec, NewTypeSpec) else None
+            return not isinstance(target, Scalar) or names.builtin(target.name) != target.name
+        case _:
+            return False
+
+
+def expression(node: ast.expr, names: Names) -> Layout:
+    """Write the value of a default again, with the names that its parts have in the module.
 
     Args:
-        source: A literal, whose only names are those of enums and of builtins.
+        node: What `fitted` has made of a literal; its only names are those of enums, of new types
+            and of builtins.
         names: The names of the module.
     """
-    return _expression(ast.parse(source, mode="eval").body, names)
-
-
-def is_mutable(source: str) -> bool:
-    """Say whether a literal has a list, a dict or a set in it."""
-    displays = (ast.List, ast.Dict, ast.Set)
-    nodes = ast.walk(ast.parse(source, mode="eval"))
-    return any(isinstance(node, displays) or _is_empty_set(node) for node in nodes)
-
-
-def empty_factory(source: str) -> str | None:
-    """Tell which builtin makes the value of a literal, where that is an empty container."""
-    return {"[]": "list", "{}": "dict", "set()": "set"}.get(source)
-
-
-def _is_empty_set(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "set"
-
-
-def _expression(node: ast.expr, names: Names) -> Layout:
     match node:
+        case NewTypeCall(func=ast.Name(id=new_type), args=arguments):
+            return call(names.defined(new_type), _all(arguments, names))
         case ast.Constant(value=None | bool() | int() | float() | str() | bytes() as value):
             return constant(value)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return joined("-", _expression(operand, names))
+            return joined("-", expression(operand, names))
         case ast.Attribute(value=ast.Name(id=enum), attr=member):
             return f"{names.defined(enum)}.{member}"
         case ast.Call(func=ast.Name(id=function), args=arguments):
@@ -106,7 +124,7 @@ def _expression(node: ast.expr, names: Names) -> Layout:
 
 
 def _all(nodes: list[ast.expr], names: Names) -> tuple[Layout, ...]:
-    return tuple(_expression(node, names) for node in nodes)
+    return tuple(expression(node, names) for node in nodes)
 
 
 def _escaped(character: str, quote: str) -> str:

@@ -41,7 +41,9 @@ class Names:
     """
 
     def __init__(self, spec: ServiceSpec) -> None:
-        defined = {each.name for each in spec.definitions}
+        self.definitions = {each.name: each for each in spec.definitions}
+        """What the types of the service refer to."""
+        defined = self.definitions.keys()
         members = set(_members(spec))
         self._taken = defined | members
         self.proxy = self._take(f"{spec.class_name}Proxy")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from farcall._contract.spec import ArgumentSpec, MethodSpec, ServiceSpec, SignalSpec, TypeSpec
 from farcall.stubgen.annotations import annotation, inner_annotation
+from farcall.stubgen.defaults import fitted
 from farcall.stubgen.layout import (
     INDENT,
     Brackets,
@@ -129,11 +130,11 @@ def _parameter(spec: ArgumentSpec, names: Names) -> Layout:
     typed = joined(f"{spec.name}: ", _argument_type(spec, names))
     if spec.default is None:
         return typed
-    source = spec.default.source
-    if source is None or is_mutable(source):
+    node = fitted(spec.default, spec.type, names.definitions)
+    if node is None or is_mutable(node, names):
         default: Layout = f"{names.module('farcall')}.OMIT"
     else:
-        default = expression(source, names)
+        default = expression(node, names)
     return joined(typed, " = ", default)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from keyword import iskeyword
 from typing import Final
 
-from farcall._contract.spec import Default, FieldSpec, RecordSpec
+from farcall._contract.spec import FieldSpec, RecordSpec
 from farcall.errors import ErrorCode
 from farcall.stubgen.annotations import annotation
+from farcall.stubgen.defaults import fitted
 from farcall.stubgen.layout import (
     INDENT,
     Brackets,
@@ -93,7 +95,7 @@ def _entry(field: FieldSpec, names: Names) -> Layout:
 def _value(field: FieldSpec, spec: RecordSpec, names: Names) -> Layout | None:
     """Write what stands behind the ``=`` of a field, if anything does."""
     if spec.kind == "namedtuple":
-        return _default(field.default, names) if field.default else None
+        return _default(_fitted(field, names), names) if field.default else None
     options = _options(field, spec, names)
     if not options or list(options) == ["default"]:
         return options.get("default")
@@ -107,12 +109,12 @@ def _options(field: FieldSpec, spec: RecordSpec, names: Names) -> dict[str, Layo
     """Collect the arguments of the ``field(...)`` of a field; just a default needs none."""
     options: dict[str, Layout] = {}
     if field.default is not None:
-        source = field.default.source
-        if source is not None and is_mutable(source):
+        node = _fitted(field, names)
+        if node is not None and is_mutable(node, names):
             name = "default_factory" if spec.kind == "dataclass" else "factory"
-            options[name] = _factory(source, names)
+            options[name] = _factory(node, names)
         else:
-            options["default"] = _default(field.default, names)
+            options["default"] = _default(node, names)
     if field.keyword_only and not _all_keyword_only(spec):
         options["kw_only"] = "True"
     if spec.kind != "dataclass" and field.name.startswith("_"):
@@ -121,17 +123,19 @@ def _options(field: FieldSpec, spec: RecordSpec, names: Names) -> dict[str, Layo
     return options
 
 
-def _factory(source: str, names: Names) -> Layout:
-    builtin = empty_factory(source)
+def _fitted(field: FieldSpec, names: Names) -> ast.expr | None:
+    return fitted(field.default, field.type, names.definitions) if field.default else None
+
+
+def _factory(node: ast.expr, names: Names) -> Layout:
+    builtin = empty_factory(node)
     if builtin is None:
-        return joined("lambda: ", expression(source, names))
+        return joined("lambda: ", expression(node, names))
     return names.builtin(builtin)
 
 
-def _default(default: Default, names: Names) -> Layout:
-    if default.source is None:
-        return f"{names.module('farcall')}.OMIT"
-    return expression(default.source, names)
+def _default(node: ast.expr | None, names: Names) -> Layout:
+    return f"{names.module('farcall')}.OMIT" if node is None else expression(node, names)
 
 
 def _functional(spec: RecordSpec, names: Names) -> str:

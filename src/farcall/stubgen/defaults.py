@@ -1,0 +1,237 @@
+"""Fit the default values of a contract to their types, as type checkers want them.
+
+A contract keeps the default ``UserId(3)`` as ``3``, for that is what it is when the program runs;
+where a type checker reads it, the new type has to be named. A default that is not of its type at
+all (``ids: list[int] = ()``, with an ignored error) has no place in a stub that others check.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, assert_never
+
+import attrs
+
+from farcall._contract.reach import reachable
+from farcall._contract.spec import (
+    ArrayOf,
+    Default,
+    Definition,
+    EnumMember,
+    EnumSpec,
+    FieldSpec,
+    LiteralOf,
+    MapOf,
+    NewTypeSpec,
+    Parameter,
+    RecordSpec,
+    Ref,
+    Scalar,
+    ScalarName,
+    TupleOf,
+    TypeSpec,
+    UnionOf,
+)
+
+
+class NewTypeCall(ast.Call):
+    """A call of a `typing.NewType`, which may have the name of a builtin."""
+
+
+def fitted(
+    default: Default, spec: TypeSpec, definitions: Mapping[str, Definition]
+) -> ast.expr | None:
+    """Give the expression of a default, with its new types named.
+
+    Args:
+        default: Of an argument or a field.
+        spec: The type of that.
+        definitions: What the types in `spec` refer to.
+
+    Returns:
+        None where the default has no literal, or one that is not of the type.
+    """
+    if default.source is None:
+        return None
+    return _Fit(definitions).value(ast.parse(default.source, mode="eval").body, spec)
+
+
+@attrs.frozen
+class _Fit:
+    definitions: Mapping[str, Definition]
+
+    def value(self, node: ast.expr, spec: TypeSpec) -> ast.expr | None:
+        match spec:
+            case Scalar("json"):
+                return self._json(node)
+            case Scalar(name):
+                return node if self._is_scalar(node, name) else None
+            case LiteralOf(values):
+                return node if _constant(node) in [*map(_typed, values)] else None
+            case ArrayOf(kind, item):
+                return self._items(node, _DISPLAYS.get(kind, (kind,)), item)
+            case TupleOf(items):
+                return self._tuple(node, items)
+            case MapOf(_, key, value):
+                return self._table(node, key, value)
+            case UnionOf(members):
+                return self._union(node, members)
+            case Ref(name, ()):
+                return self._named(node, self.definitions[name])
+            case Ref() | Parameter():
+                return None
+            case _:
+                assert_never(spec)
+
+    def _named(self, node: ast.expr, definition: Definition) -> ast.expr | None:
+        match definition:
+            case EnumSpec(name):
+                return node if _enum_of(node) == name else None
+            case NewTypeSpec(name, target):
+                inner = None if self._needs_records(target) else self.value(node, target)
+                return None if inner is None else NewTypeCall(ast.Name(name), [inner], [])
+            case RecordSpec(kind="typeddict"):
+                return self._entries(node, definition.fields)
+            case RecordSpec():
+                return None
+            case _:
+                assert_never(definition)
+
+    def _needs_records(self, target: TypeSpec) -> bool:
+        """Say whether a new type stands below some record, in which the default may be."""
+        needed = reachable([target], self.definitions)
+        return any(isinstance(self.definitions[each], RecordSpec) for each in needed)
+
+    def _entries(self, node: ast.expr, fields: Sequence[FieldSpec]) -> ast.expr | None:
+        types = {field.name: field.type for field in fields}
+        required = {field.name for field in fields if field.default is None}
+        if not isinstance(node, ast.Dict):
+            return None
+        names = [each.value for each in node.keys if isinstance(each, ast.Constant)]
+        if not required <= {*names} <= types.keys():
+            return None
+        values = [
+            self.value(value, types[str(name)])
+            for name, value in zip(names, node.values, strict=True)
+        ]
+        return _if_all(values, lambda values: ast.Dict(node.keys, values))
+
+    def _is_scalar(self, node: ast.expr, name: ScalarName) -> bool:
+        enum = self.definitions.get(_enum_of(node) or "")
+        # Members of an `IntEnum` are ints, those of a `StrEnum` texts.
+        kind = _MIXED_IN.get(enum.base) if isinstance(enum, EnumSpec) else _kind_of(node)
+        return kind is not None and issubclass(kind, _KINDS.get(name, ()))
+
+    def _json(self, node: ast.expr) -> ast.expr | None:
+        json = Scalar("json")
+        if isinstance(node, ast.Dict):
+            return self._table(node, Scalar("str"), json)
+        if any(self._is_scalar(node, name) for name in _IN_JSON):
+            return node
+        return self._items(node, _DISPLAYS["sequence"], json)
+
+    def _items(self, node: ast.expr, kinds: Sequence[str], item: TypeSpec) -> ast.expr | None:
+        kind, items = _taken_apart(node)
+        if kind not in kinds:
+            return None
+        return _if_all([self.value(each, item) for each in items], _put_together(node))
+
+    def _tuple(self, node: ast.expr, types: Sequence[TypeSpec]) -> ast.expr | None:
+        kind, items = _taken_apart(node)
+        if kind != "tuple" or len(items) != len(types):
+            return None
+        return _if_all(list(map(self.value, items, types)), _put_together(node))
+
+    def _table(self, node: ast.expr, key: TypeSpec, value: TypeSpec) -> ast.expr | None:
+        if not isinstance(node, ast.Dict):
+            return None
+        keys = [None if each is None else self.value(each, key) for each in node.keys]
+        values = [self.value(each, value) for each in node.values]
+        size = len(keys)
+        return _if_all([*keys, *values], lambda all_: ast.Dict([*all_[:size]], all_[size:]))
+
+    def _union(self, node: ast.expr, members: Sequence[TypeSpec]) -> ast.expr | None:
+        fitting = (self.value(node, each) for each in members)
+        return next((each for each in fitting if each is not None), None)
+
+
+_DISPLAYS: Final[Mapping[str, tuple[str, ...]]] = {"sequence": ("list", "tuple")}
+"""What may be written for an array of a kind, where that is more than the kind itself."""
+
+_KINDS: Final[Mapping[ScalarName, type | tuple[type, ...]]] = {
+    "none": type(None),
+    "bool": bool,
+    "int": int,
+    "float": (int, float),
+    "str": str,
+    "bytes": bytes,
+}
+"""Those scalars that have literals; a type checker takes an int for a float."""
+
+_IN_JSON: Final[Sequence[ScalarName]] = ("none", "float", "str")
+_MIXED_IN: Final[Mapping[str, type]] = {"IntEnum": int, "StrEnum": str}
+
+
+def _enum_of(node: ast.expr) -> str | None:
+    match node:
+        case ast.Attribute(value=ast.Name(id=enum)):
+            return enum
+        case _:
+            return None
+
+
+def _kind_of(node: ast.expr) -> type | None:
+    value = node.operand if isinstance(node, ast.UnaryOp) else node
+    return type(value.value) if isinstance(value, ast.Constant) else None
+
+
+def _constant(node: ast.expr) -> tuple[type, object] | None:
+    """Give the value of a node, in the form that `_typed` gives to those of a `Literal`."""
+    match node:
+        case ast.Attribute(value=ast.Name(id=enum), attr=member):
+            return _typed(EnumMember(enum, member))
+        case _:
+            return None if _kind_of(node) is None else _typed(ast.literal_eval(node))
+
+
+def _typed(value: object) -> tuple[type, object]:
+    return type(value), value
+
+
+def _taken_apart(node: ast.expr) -> tuple[str, list[ast.expr]]:
+    """Tell the kind of a collection, and its items; the empty text for what is none."""
+    match node:
+        case ast.List(elts=items):
+            return "list", items
+        case ast.Tuple(elts=items):
+            return "tuple", items
+        case ast.Set(elts=items):
+            return "set", items
+        case ast.Call(func=ast.Name(id=kind), args=[ast.Set(elts=items)]):
+            return kind, items
+        case ast.Call(func=ast.Name(id=kind), args=[]):
+            return kind, []
+        case _:
+            return "", []
+
+
+def _put_together(node: ast.expr) -> Callable[[list[ast.expr]], ast.expr]:
+    """Give what makes a collection like `node` of other items."""
+    match node:
+        case ast.List():
+            return ast.List
+        case ast.Tuple():
+            return ast.Tuple
+        case ast.Call(func=function):
+            return lambda items: ast.Call(function, [ast.Set(items)] if items else [], [])
+        case _:
+            return ast.Set
+
+
+def _if_all(
+    nodes: Sequence[ast.expr | None], make: Callable[[list[ast.expr]], ast.expr]
+) -> ast.expr | None:
+    """Make an expression of its parts, if all of them fit."""
+    fitting = [each for each in nodes if each is not None]
+    return make(fitting) if len(fitting) == len(nodes) else None
