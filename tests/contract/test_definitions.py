@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from farcall._contract.definitions import Definitions
-from farcall._contract.spec import NewTypeSpec, Scalar
+from farcall._contract.spec import Definition, NewTypeSpec, RecordSpec, Scalar
+from farcall._contract.types import describe
+from farcall.errors import ApplicationError
 
 
 def test_claim() -> None:
@@ -27,3 +29,31 @@ def test_defined_types_are_a_mapping() -> None:
     assert dict(definitions) == {"A": a, "B": b}
     assert len(definitions) == 2
     assert definitions.sorted() == (a, b)
+
+
+class Trouble(ApplicationError):
+    pass
+
+
+class Undeclared(Trouble):
+    pass
+
+
+class Fire(Undeclared):
+    pass
+
+
+def test_an_error_names_the_nearest_base_that_is_declared() -> None:
+    """Whichever of them was described first; one that is not declared is in no stub."""
+    definitions = Definitions()
+    describe(Fire, definitions)
+    assert [_base(each) for each in definitions.sorted()] == [None]
+
+    describe(Trouble, definitions)
+
+    assert [_base(each) for each in definitions.sorted()] == ["Trouble", None]
+
+
+def _base(spec: Definition) -> str | None:
+    assert isinstance(spec, RecordSpec)
+    return spec.base

@@ -96,6 +96,7 @@ def with_enum(**changes: Any) -> ServiceSpec:
         pytest.param(with_signal(doc="Ticks."), id="docstring of a signal"),
         pytest.param(with_record(doc="A quote."), id="docstring of a record"),
         pytest.param(with_record(frozen=True), id="frozen record"),
+        pytest.param(with_record(base="Trouble"), id="base of an error"),
         pytest.param(with_record(fields=QUOTE.fields[::-1]), id="order of fields"),
         pytest.param(with_field(keyword_only=True), id="keyword-only field"),
         pytest.param(with_enum(members=SIDE.members[::-1]), id="order of members of an enum"),

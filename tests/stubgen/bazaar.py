@@ -114,6 +114,11 @@ class SoldOut(ApplicationError):
 
 
 @attrs.define
+class NeverMade(SoldOut):
+    since: dt.date | None = None
+
+
+@attrs.define
 class Closed(ApplicationError):
     pass
 
@@ -132,7 +137,7 @@ class Bazaar:
     """Each deal, to whoever asks for its symbol."""
     rained: Signal[Weather | None] = Signal(name="rain")
 
-    @method(raises=[SoldOut, Closed])
+    @method(raises=[NeverMade, SoldOut, Closed])
     async def buy(
         self,
         symbol: Symbol,
@@ -144,6 +149,8 @@ class Bazaar:
         within: dt.timedelta = dt.timedelta(seconds=1),
     ) -> Deal:
         """Buy "something"."""
+        if not quantity:
+            raise NeverMade(symbol)
         return Deal(symbol, side, at=dt.datetime(2020, 1, 1) + within * quantity)
 
     async def list(self, start: int = 0, near: Symbol | None = Symbol("A-0")) -> Goods:

@@ -77,6 +77,13 @@ def test_a_new_type_stands_above_a_record_with_a_default_of_it() -> None:
     assert order(deal, *new_types) == ["User", "Deal", "Goods"]
 
 
+def test_an_error_stands_below_its_base() -> None:
+    """Whatever their names are."""
+    base, derived = RecordSpec("Z", "error", ()), RecordSpec("A", "error", (), base="Z")
+
+    assert order(derived, base) == ["Z", "A"]
+
+
 def test_records_may_name_each_other() -> None:
     """Their annotations are read later."""
     one = RecordSpec("A", "attrs", (FieldSpec("b", Ref("B")),))

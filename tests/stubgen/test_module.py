@@ -132,6 +132,16 @@ async def test_a_stub_is_all_that_a_client_needs() -> None:
         assert (deal.symbol, deal.side, deal.weights) == ("A-1", bazaar.Side.SELL, (0.5, 1e16))
 
 
+async def test_errors_of_a_stub_derive_from_each_other() -> None:
+    """Who handles a base handles what derives from it, as with the service itself."""
+    async with testing.open_pair(Bazaar(), bazaar.BazaarProxy) as pair:
+        with pytest.raises(bazaar.SoldOut) as caught:
+            await pair.client.buy(bazaar.Symbol("A-1"), 0)
+
+    assert type(caught.value) is bazaar.NeverMade
+    assert caught.value.symbol == "A-1"
+
+
 async def test_a_stub_streams_both_ways() -> None:
     """Items of its own classes, too."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from farcall._contract.spec import (
@@ -57,6 +58,28 @@ def lines(spec: RecordSpec) -> list[str]:
 def test_each_kind_has_its_form(spec: RecordSpec, expected: list[str]) -> None:
     """Decorated, or derived from what makes it that kind."""
     assert lines(spec) == expected
+
+
+@pytest.mark.parametrize(
+    ("derived", "expected"),
+    [
+        (RecordSpec("E", "error", (X,), code=7), ["    pass"]),
+        (RecordSpec("E", "error", (X, ZERO), code=7), ["    y: int = 0"]),
+        (RecordSpec("E", "error", (ZERO, X), code=7), ["    y: int = 0", "    x: int"]),
+        (RecordSpec("E", "error", (X,), code=1), ["    code = 1"]),
+    ],
+)
+def test_an_error_derives_from_one_that_is_declared(
+    derived: RecordSpec, expected: list[str]
+) -> None:
+    """What it inherits is not repeated, unless its constructor would be another one."""
+    base = RecordSpec("Base", "error", (X,), code=7)
+    derived = attrs.evolve(derived, base="Base")
+    service = ServiceSpec("S", "S", (), (), (base, derived))
+
+    written = record(derived, Names(service)).split("\n")
+
+    assert written == ["@attrs.define", "class E(Base):", *expected]
 
 
 @pytest.mark.parametrize("kind", ["attrs", "dataclass", "typeddict", "namedtuple", "error"])

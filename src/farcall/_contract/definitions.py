@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from farcall._contract.spec import Definition
+from farcall._contract.spec import Definition, RecordSpec
 
 
 @attrs.define
@@ -46,4 +46,12 @@ class Definitions(Mapping[str, Definition]):
 
     def sorted(self) -> tuple[Definition, ...]:
         """Give everything by name, as `ServiceSpec.definitions` wants it."""
-        return tuple(self._specs[name] for name in sorted(self._specs))
+        return tuple(self._with_base(self._specs[name]) for name in sorted(self._specs))
+
+    def _with_base(self, spec: Definition) -> Definition:
+        """Name the base of an error, now that all of those that are declared are known."""
+        if not isinstance(spec, RecordSpec) or spec.kind != "error":
+            return spec
+        bases: tuple[type, ...] = self._classes[spec.name].__mro__[1:]
+        known = (base.__name__ for base in bases if self.claimed(base.__name__) is base)
+        return attrs.evolve(spec, base=next(known, None))

@@ -143,6 +143,9 @@ class RecordSpec:
     code: int | None = None
     """The JSON-RPC code of an error; None for every other kind."""
     doc: str | None = None
+    base: str | None = None
+    """The declared error from which an error derives, so that ``except`` finds both. Not part of
+    the contract: an error crosses under its own name, with all of its fields."""
 
 
 @attrs.frozen

@@ -21,8 +21,8 @@ def in_order(definitions: Sequence[Definition]) -> list[Definition]:
     """Sort for the reader: enums, new types, records, errors, each by name.
 
     What is evaluated when the module is imported comes before what needs it, however: the target
-    of a new type, and the enums and new types that defaults are made of. Annotations wait, so
-    records may refer to each other in circles.
+    of a new type, the enums and new types that defaults are made of, the base of an error.
+    Annotations wait, so records may refer to each other in circles.
     """
     table = {each.name: each for each in definitions}
     placed: dict[str, Definition] = {}
@@ -65,7 +65,7 @@ def _needed_first(spec: Definition, table: Mapping[str, Definition]) -> set[str]
             return set(named_in(spec.target))
         case RecordSpec():
             names = {name for field in spec.fields for name in _names_in_default(field, table)}
-            return names & table.keys()
+            return (names if spec.base is None else names | {spec.base}) & table.keys()
         case _:
             return set()
 

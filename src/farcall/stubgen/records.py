@@ -51,7 +51,7 @@ def _decorators(spec: RecordSpec, names: Names) -> list[str]:
 def _header(spec: RecordSpec, names: Names) -> Layout:
     bases: list[Layout] = []
     if spec.kind == "error":
-        bases.append(f"{names.module('farcall')}.ApplicationError")
+        bases.append(spec.base or f"{names.module('farcall')}.ApplicationError")
     elif spec.kind in _BASES:
         bases.append(names.standard(_BASES[spec.kind]))
     if spec.parameters:
@@ -63,16 +63,29 @@ def _header(spec: RecordSpec, names: Names) -> Layout:
 
 def _body(spec: RecordSpec, names: Names) -> list[str]:
     doc = docstring(spec.doc, INDENT)
-    fields = [*_code(spec), *(_field(each, spec, names) for each in spec.fields)]
+    base = _base(spec, names)
+    own = spec.fields if base is None else _own_fields(spec, base)
+    fields = [*_code(spec, base), *(_field(each, spec, names) for each in own)]
     if not fields:
         return doc or [" " * INDENT + "pass"]
     return [*doc, "", *fields] if doc else fields
 
 
-def _code(spec: RecordSpec) -> list[str]:
-    is_default = spec.code in (None, ErrorCode.APPLICATION)
+def _base(spec: RecordSpec, names: Names) -> RecordSpec | None:
+    base = names.definitions.get(spec.base or "")
+    return base if isinstance(base, RecordSpec) else None
+
+
+def _own_fields(spec: RecordSpec, base: RecordSpec) -> tuple[FieldSpec, ...]:
+    """Leave out what is inherited; where the order would be another one, all fields are there."""
+    count = len(base.fields)
+    return spec.fields[count:] if spec.fields[:count] == base.fields else spec.fields
+
+
+def _code(spec: RecordSpec, base: RecordSpec | None) -> list[str]:
+    inherited = ErrorCode.APPLICATION if base is None else base.code
     # The annotation is inherited, and says that this is no field.
-    return [] if is_default else [f"{' ' * INDENT}code = {spec.code}"]
+    return [] if spec.code in (None, inherited) else [f"{' ' * INDENT}code = {spec.code}"]
 
 
 def _field(field: FieldSpec, spec: RecordSpec, names: Names) -> str:
