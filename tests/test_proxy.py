@@ -144,3 +144,31 @@ async def test_wrong_arguments(proxy: type[Market] | type[MarketStub]) -> None:
         with pytest.raises(farcall.EncodeError, match="symbol"):
             async with market.history(7):  # type: ignore[arg-type]
                 pass
+
+
+@service
+class Registry:
+    async def farcall_service(self) -> str:
+        return "service"
+
+    async def farcall_contract(self) -> str:
+        return "contract"
+
+
+class RegistryStub(Proxy, service="Registry", contract=service_of(Registry).digest):
+    @endpoint("Registry.farcall_service")
+    async def farcall_service(self) -> str:
+        raise NotImplementedError
+
+    @endpoint("Registry.farcall_contract")
+    async def farcall_contract(self) -> str:
+        raise NotImplementedError
+
+
+async def test_every_public_name_is_free_for_endpoints() -> None:
+    """What a stub knows of its service hides none of its methods."""
+    async with open_pair(Registry(), RegistryStub) as (registry, _):
+        assert await registry.farcall_service() == "service"
+        assert await registry.farcall_contract() == "contract"
+
+    assert [name for name in dir(Proxy) if not name.startswith("_")] == []

@@ -291,7 +291,7 @@ def proxy_over(caller: Caller, proxy: type[ProxyT]) -> ProxyT:
 def contract_of(proxy: type[Any]) -> Mapping[str, str]:
     """Tell the contract of a stub or a service class, as a hello names it."""
     if issubclass(proxy, Proxy):
-        return {proxy.farcall_service: proxy.farcall_contract}
+        return {proxy._service_name: proxy._contract_digest}
     service = service_of(proxy)
     return {service.spec.name: service.digest}
 

@@ -62,13 +62,14 @@ class Proxy:
         caller: What carries its calls.
     """
 
-    farcall_service: ClassVar[str] = ""
-    farcall_contract: ClassVar[str] = ""
+    # No endpoint has a name that begins with an underscore.
+    _service_name: ClassVar[str] = ""
+    _contract_digest: ClassVar[str] = ""
 
     def __init_subclass__(cls, *, service: str = "", contract: str = "", **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.farcall_service = service
-        cls.farcall_contract = contract
+        cls._service_name = service
+        cls._contract_digest = contract
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller

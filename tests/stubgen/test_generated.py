@@ -138,7 +138,7 @@ def proxy_of(module: ModuleType) -> Any:
     return next(
         each
         for name, each in vars(module).items()
-        if isinstance(each, type) and getattr(each, "farcall_contract", "") == "0" * 32
+        if isinstance(each, type) and getattr(each, "_contract_digest", "") == "0" * 32
     )
 
 
