@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from farcall import Credentials, Principal
-from farcall._access import authenticated, may
+from farcall._access import authenticated, may, read_credentials
 from farcall._contract.spec import OPEN, Access
 
 LOCKED = Access(protected=True)
@@ -51,7 +51,7 @@ def test_a_principal_is_a_value() -> None:
 
 def test_nothing_secret_is_shown() -> None:
     """What ends up in a log tells neither credentials nor claims."""
-    told = Credentials.of({"authorization": "secret", "cookie": "a=secret"}, "t=secret", "secret")
+    told = read_credentials({"authorization": "secret", "cookie": "a=secret"}, "t=secret", "secret")
 
     assert "secret" not in repr(told)
     assert "secret" not in repr(Principal("ada", claims={"token": "secret"}))
@@ -61,13 +61,13 @@ def test_credentials_are_read() -> None:
     """Headers, query and cookies by name; of several values the first one."""
     headers = {"cookie": 'a=1; b="2";c=x=y ; a=3; d; =e'}
 
-    told = Credentials.of(headers, "token=a%20b&token=c&empty=&%ff=1", ["me"])
+    told = read_credentials(headers, "token=a%20b&token=c&empty=&%ff=1", ["me"])
 
     assert told.headers is headers
     assert told.query == {"token": "a b", "empty": "", "\ufffd": "1"}
     assert told.cookies == {"a": "1", "b": "2", "c": "x=y", "": "e"}
     assert told.login == ["me"]
-    assert Credentials.of({}, "") == Credentials()
+    assert read_credentials({}, "") == Credentials()
 
 
 @pytest.mark.parametrize("answer", [True, "ada", {"name": "ada"}])

@@ -61,17 +61,18 @@ class Credentials:
     login: Any = attrs.field(default=None, repr=False)
     """What ``rpc.login`` brought, a list or a dict; None in the handshake."""
 
-    @classmethod
-    def of(cls, headers: Mapping[str, str], query: str, login: Any = None) -> Credentials:
-        """Read what a handshake brought.
 
-        Args:
-            headers: Names in lower case.
-            query: What stands behind the ``?``.
-            login: The parameters of ``rpc.login``, decoded.
-        """
-        pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
-        return cls(headers, _first(pairs), _first(_cookies(headers.get("cookie", ""))), login)
+def read_credentials(headers: Mapping[str, str], query: str, login: Any = None) -> Credentials:
+    """Read what a handshake brought.
+
+    Args:
+        headers: Names in lower case.
+        query: What stands behind the ``?``.
+        login: The parameters of ``rpc.login``, decoded.
+    """
+    pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
+    cookies = _cookies(headers.get("cookie", ""))
+    return Credentials(headers, _first(pairs), _first(cookies), login)
 
 
 Authenticate: TypeAlias = Callable[[Credentials], Awaitable[Principal | None]]

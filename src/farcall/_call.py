@@ -178,7 +178,7 @@ class CallContext:
         is_late = self._cancel_reason is None and self.deadline <= _now()
         return "deadline" if is_late else self._cancel_reason
 
-    def note_cancelled(self, reason: str) -> None:
+    def _note_cancelled(self, reason: str) -> None:
         """Remember why it was cancelled."""
         self._cancel_reason = reason
 

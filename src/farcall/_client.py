@@ -88,7 +88,7 @@ async def open_session(
             try:
                 yield session if proxy is None else session.proxy(proxy)
             finally:
-                session.leave()
+                session._leave()
         nursery.cancel_scope.cancel()
 
 
@@ -117,7 +117,7 @@ def _make_link(
     wanted: Mapping[str, str] = {} if proxy is None else contract_of(proxy)
     limits = options.limits
     contracts = contracts_of([*wanted.items(), *endpoints.contracts.items()])
-    own = greeting(limits, limits.of_transport_in_client().message, contracts)
+    own = greeting(limits, limits._of_transport_in_client().message, contracts)
 
     def make_peer(link: Link) -> Peer:
         caller = LinkCaller(link, options.interceptors, options.contract, url)
@@ -127,7 +127,7 @@ def _make_link(
 
     return Link(
         transport,
-        Protocol(own, has_dialled=True, limits=limits.of_protocol()),
+        Protocol(own, has_dialled=True, limits=limits._of_protocol()),
         make_peer,
         heartbeat=options.heartbeat,
         cancel_grace=options.cancel_grace,

@@ -75,7 +75,7 @@ class Dialler:
             self.url.authority,
             self.url.target,
             headers=self.headers,
-            limits=self.limits.of_transport_in_client(),
+            limits=self.limits._of_transport_in_client(),
             ssl_context=self.ssl_context,
             server_name=self.url.name,
         )

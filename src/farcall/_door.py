@@ -51,7 +51,7 @@ class Door:
 
     async def enter(self, stream: trio.SocketStream) -> None:
         """Serve one connection; nothing that it brings harms another one, or the server."""
-        wire = Wire(stream, self.limits.of_transport_in_server())
+        wire = Wire(stream, self.limits._of_transport_in_server())
         try:
             transport = await self._open(wire)
             if transport is not None:

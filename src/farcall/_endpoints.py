@@ -133,7 +133,7 @@ def _signals(services: _Services) -> Iterator[tuple[str, EventSource]]:
         for name, entry in service.signals.items():
             yield (
                 name,
-                EventSource(entry.spec, entry.signal.state(target), entry.signal.options.allow),
+                EventSource(entry.spec, entry.signal._state_of(target), entry.signal.options.allow),
             )
 
 

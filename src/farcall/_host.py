@@ -114,7 +114,7 @@ class Host:
 
     def _make_link(self, transport: Transport, endpoints: Endpoints) -> Link:
         limits = self._limits
-        own = greeting(limits, limits.of_transport_in_server().message, endpoints.contracts)
+        own = greeting(limits, limits._of_transport_in_server().message, endpoints.contracts)
 
         def make_peer(link: Link) -> Peer:
             caller = LinkCaller(link, self._serving.interceptors, "warn", link.endpoint.peer)
@@ -122,7 +122,7 @@ class Host:
 
         return Link(
             transport,
-            Protocol(own, has_dialled=False, limits=limits.of_protocol()),
+            Protocol(own, has_dialled=False, limits=limits._of_protocol()),
             make_peer,
             heartbeat=self._heartbeat,
             cancel_grace=self._cancel_grace,

@@ -207,15 +207,15 @@ class Limits:
     and for handshakes: a good hash of a password takes 16 MiB and a core. Over it they wait for
     each other, in the order in which they came; a handshake has its own time for that as well."""
 
-    def of_transport_in_server(self) -> TransportLimits:
+    def _of_transport_in_server(self) -> TransportLimits:
         """Give what the transports of a server enforce."""
         return self._of_transport(MAX_MESSAGE_IN_SERVER)
 
-    def of_transport_in_client(self) -> TransportLimits:
+    def _of_transport_in_client(self) -> TransportLimits:
         """Give what the transport of a client enforces."""
         return self._of_transport(MAX_MESSAGE_IN_CLIENT)
 
-    def of_protocol(self) -> ProtocolLimits:
+    def _of_protocol(self) -> ProtocolLimits:
         """Give what the core enforces."""
         return ProtocolLimits(
             message_out=self.message_out,

@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager
 import attrs
 import trio
 
-from farcall._access import Authenticate, Credentials, Principal, authenticated
+from farcall._access import Authenticate, Principal, authenticated, read_credentials
 from farcall._budget import CallBudget
 from farcall._codec import Faults, decode_json
 from farcall._connection.link import Link
@@ -62,7 +62,7 @@ async def identify(logins: Logins | None, endpoint: Endpoint) -> Principal | Non
     """
     if logins is None:
         return None
-    credentials = Credentials.of(endpoint.headers, endpoint.query)
+    credentials = read_credentials(endpoint.headers, endpoint.query)
     async with logins.turn():
         return await authenticated(logins.authenticate, credentials)
 
@@ -187,7 +187,7 @@ class LoginDesk:
         endpoint = self._link.endpoint
         try:
             login = decode_json(attempt.params)
-            credentials = Credentials.of(endpoint.headers, endpoint.query, login)
+            credentials = read_credentials(endpoint.headers, endpoint.query, login)
             return await authenticated(authenticate, credentials)
         except (Unauthorized, Faults):
             return None

@@ -62,8 +62,8 @@ def memory_pair(
     dialled = Endpoint(local="memory", peer="memory", path=path, query=query)
     accepted = attrs.evolve(dialled, headers=headers or {}, principal=principal)
     return (
-        MemoryTransport(dialled, back, there, limits.of_transport_in_client()),
-        MemoryTransport(accepted, there, back, limits.of_transport_in_server()),
+        MemoryTransport(dialled, back, there, limits._of_transport_in_client()),
+        MemoryTransport(accepted, there, back, limits._of_transport_in_server()),
     )
 
 

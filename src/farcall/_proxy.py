@@ -31,7 +31,7 @@ class ProxyFactory(Protocol):
 
 
 class Caller(Protocol):
-    """What carries the calls of a proxy: a session."""
+    """What carries the calls of a proxy over a link."""
 
     async def call_method(
         self, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]

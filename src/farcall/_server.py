@@ -93,7 +93,7 @@ class Server:
         """Wait until the last link has ended, and `serve` is about to return."""
         await self._closed.wait()
 
-    def note_closed(self) -> None:
+    def _note_closed(self) -> None:
         """Let those go who wait for the end."""
         self._closed.set()
 
@@ -196,7 +196,7 @@ async def serve(
             nursery.cancel_scope.cancel()
     finally:
         listeners.close()
-        server.note_closed()
+        server._note_closed()
 
 
 def _admit_by(logins: Logins | None) -> Admit:

@@ -129,7 +129,7 @@ class ServedCall:
         context = self.context
         peer = context.connection.peer
         logger.debug("%s: %s is cancelled (%s)", peer, context.method, shown(reason))
-        context.note_cancelled(reason)
+        context._note_cancelled(reason)
 
     async def run(
         self, interceptors: Sequence[Interceptor], order: trio.Lock | None

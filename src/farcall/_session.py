@@ -8,12 +8,11 @@ from enum import Enum
 from typing import Any, TypeVar, overload
 
 from farcall._call import Connection
-from farcall._caller import LinkCaller, proxy_over
+from farcall._caller import LinkCaller
 from farcall._client_login import ClientLogin
-from farcall._codec import Codec, codec_of
+from farcall._codec import codec_of
 from farcall._connection.link import Link
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
-from farcall._declare import Method
 from farcall._signals import OnLag, Subscription
 
 T = TypeVar("T")
@@ -185,7 +184,7 @@ class Session:
         Raises:
             NotSupported: a key, towards a plain server.
         """
-        return self.subscribe_signal(name, codec_of(returns), key=key, on_lag=on_lag)
+        return self._caller.subscribe_signal(name, codec_of(returns), key=key, on_lag=on_lag)
 
     @overload
     def stream(
@@ -250,28 +249,9 @@ class Session:
             NotSupported: a service class that has plain ``def`` endpoints; use its stub.
             DeclarationError: the class is neither a stub nor a service.
         """
-        self._caller.compare(proxy)
-        return proxy_over(self, proxy)
+        return self._caller.proxy(proxy)
 
-    async def call_method(
-        self, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Any:
-        """Call a method of known types; proxies do."""
-        return await self._caller.call_method(method, args, kwargs)
-
-    def open_stream(
-        self, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
-        """Call a stream of known types; proxies do."""
-        return self._caller.open_stream(method, args, kwargs)
-
-    def subscribe_signal(
-        self, name: str, codec: Codec[T], *, key: object, on_lag: OnLag
-    ) -> AbstractAsyncContextManager[Subscription[T]]:
-        """Subscribe to a signal whose values have a known type; proxies do."""
-        return self._caller.subscribe_signal(name, codec, key=key, on_lag=on_lag)
-
-    def leave(self) -> None:
+    def _leave(self) -> None:
         """Note that its block has ended."""
         self._is_left = True
 

@@ -13,7 +13,7 @@ from tests.protocol.pair import make_hello
 
 def test_a_conversation_is_plain_until_the_peer_has_said_hello() -> None:
     """The dialect is farcall's from the hello of the peer on."""
-    talk = Conversation(make_hello(), has_dialled=True, limits=DEFAULT_LIMITS.of_protocol())
+    talk = Conversation(make_hello(), has_dialled=True, limits=DEFAULT_LIMITS._of_protocol())
 
     assert not talk.is_greeted
 

@@ -28,8 +28,8 @@ class Market:
     opened: Signal[bool] = Signal(retain=True)
 
 
-Market.ticked.configure(Market, SignalCodec(codec_of(Quote), SignalKey("symbol", codec_of(str))))
-Market.opened.configure(Market, SignalCodec(codec_of(bool)))
+Market.ticked._configure(Market, SignalCodec(codec_of(Quote), SignalKey("symbol", codec_of(str))))
+Market.opened._configure(Market, SignalCodec(codec_of(bool)))
 
 
 def test_options() -> None:
@@ -122,7 +122,7 @@ async def test_leaving() -> None:
         market.ticked.emit(Quote("A", 1.0))
 
     assert [tick async for tick in ticks] == []
-    assert Market.ticked.state(market).subscribers == 0
+    assert Market.ticked._state_of(market).subscribers == 0
 
 
 async def test_leaving_by_an_error() -> None:
@@ -132,7 +132,7 @@ async def test_leaving_by_an_error() -> None:
         async with market.ticked.subscribe():
             raise KeyError
 
-    assert Market.ticked.state(market).subscribers == 0
+    assert Market.ticked._state_of(market).subscribers == 0
 
 
 async def test_entering_is_a_checkpoint() -> None:
@@ -146,7 +146,7 @@ async def test_entering_is_a_checkpoint() -> None:
         async with market.ticked.subscribe():
             pytest.fail("entered")
 
-    assert Market.ticked.state(market).subscribers == 0
+    assert Market.ticked._state_of(market).subscribers == 0
 
 
 async def test_each_object_has_its_own() -> None:
@@ -166,7 +166,7 @@ async def test_equal_objects() -> None:
     class Shop:
         opened: ClassVar[Signal[bool]] = Signal()
 
-    Shop.opened.configure(Shop, SignalCodec(codec_of(bool)))
+    Shop.opened._configure(Shop, SignalCodec(codec_of(bool)))
     shop, other = Shop(), Shop()
     async with shop.opened.subscribe() as states:
         other.opened.emit(False)
@@ -181,7 +181,7 @@ async def test_copy() -> None:
     async with market.opened.subscribe():
         copied = copy.deepcopy(market)
 
-        assert Market.opened.state(copied).subscribers == 0
+        assert Market.opened._state_of(copied).subscribers == 0
 
 
 def test_bound_once() -> None:
@@ -254,8 +254,8 @@ async def test_inherited_with_another_type() -> None:
     class Texts(Base):
         pass
 
-    Numbers.changed.configure(Numbers, SignalCodec(codec_of(int)))
-    Texts.changed.configure(Texts, SignalCodec(codec_of(str)))
+    Numbers.changed._configure(Numbers, SignalCodec(codec_of(int)))
+    Texts.changed._configure(Texts, SignalCodec(codec_of(str)))
     Numbers().changed.emit(3)
     Texts().changed.emit("three")
 

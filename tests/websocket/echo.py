@@ -25,7 +25,7 @@ from farcall._limits import MIB, Limits
 from farcall._websocket import WebSocketTransport, connect_websocket
 from tests.websocket.sockets import accept
 
-LIMITS = Limits(message=64 * MIB, fragments=1_000_000).of_transport_in_server()
+LIMITS = Limits(message=64 * MIB, fragments=1_000_000)._of_transport_in_server()
 """The suite sends 16 MiB in pieces of 64 bytes, to measure what that takes."""
 
 

@@ -25,7 +25,7 @@ REQUEST = (
     b"\r\n"
 )
 
-SMALL = Limits(message=1000).of_transport_in_client()
+SMALL = Limits(message=1000)._of_transport_in_client()
 
 TEXT, BINARY, CLOSE, PING, PONG, CONTINUATION = 1, 2, 8, 9, 10, 0
 
@@ -71,7 +71,7 @@ async def open_pair(
     *, limits: Limits | None = None, target: str = "/"
 ) -> AsyncIterator[tuple[Transport, Transport]]:
     """Open a WebSocket between two transports."""
-    each = (limits or Limits()).of_transport_in_server()
+    each = (limits or Limits())._of_transport_in_server()
     async with open_sockets() as (near, far):
         accepted: list[WebSocketTransport] = []
 

@@ -31,7 +31,7 @@ async def open_secure_pair(
     *, limits: Limits | None = None
 ) -> AsyncIterator[tuple[Transport, Transport]]:
     """Open a WebSocket over TLS between two transports."""
-    each = (limits or Limits()).of_transport_in_server()
+    each = (limits or Limits())._of_transport_in_server()
     async with open_sockets() as (near, far):
         accepted: list[WebSocketTransport] = []
 

@@ -26,10 +26,6 @@ class Heartbeat:
     jitter: float = 0.1
     """Spread, so that many connections made at once do not ping at once."""
 
-    def spread(self, seconds: float) -> float:
-        """Give a duration that differs from `seconds` by at most the jitter."""
-        return seconds * random.uniform(1 - self.jitter, 1 + self.jitter)
-
 
 class Pulse(Protocol):
     """What the heartbeat listens to."""
@@ -53,10 +49,15 @@ async def watch(
     """
     while True:
         heard_at = pulse.received_at
-        await trio.sleep_until(heard_at + heartbeat.spread(heartbeat.idle_seconds))
+        await trio.sleep_until(heard_at + spread(heartbeat, heartbeat.idle_seconds))
         if pulse.received_at != heard_at:
             continue
         await send_ping()
-        await trio.sleep(heartbeat.spread(heartbeat.grace_seconds))
+        await trio.sleep(spread(heartbeat, heartbeat.grace_seconds))
         if pulse.received_at == heard_at:
             return
+
+
+def spread(heartbeat: Heartbeat, seconds: float) -> float:
+    """Give a duration that differs from `seconds` by at most the jitter."""
+    return seconds * random.uniform(1 - heartbeat.jitter, 1 + heartbeat.jitter)

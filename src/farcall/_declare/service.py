@@ -80,7 +80,7 @@ def attach_service(
         protected = any(base.protected for base in filter(None, map(declared_on, cls.__mro__)))
     service = _assembled(cls, name, members, body, protected)
     for entry in service.signals.values():
-        entry.signal.configure(cls, entry.codecs)
+        entry.signal._configure(cls, entry.codecs)
     setattr(cls, _ATTRIBUTE, service)
     return service
 

@@ -43,7 +43,7 @@ from farcall.errors import EncodeError, ErrorCode
 MAX_TAKEN = 256
 """Messages that the writer takes at once; the rest may still change, or be withdrawn."""
 
-USUAL_LIMITS = DEFAULT_LIMITS.of_protocol()
+USUAL_LIMITS = DEFAULT_LIMITS._of_protocol()
 
 
 class Protocol:

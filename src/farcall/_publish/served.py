@@ -66,7 +66,7 @@ class ServedSubscription:
             context = self._context
             peer = context.connection.peer
             logger.debug("%s: %s is left (%s)", peer, context.method, shown(reason))
-            context.note_cancelled(reason)
+            context._note_cancelled(reason)
             self._scope.cancel()
 
     def fail(self, error: Error) -> None:

@@ -90,7 +90,7 @@ class Signal(Generic[T]):
     def __set__(self, instance: object, value: Never) -> NoReturn:
         raise AttributeError(f"{self._label} is a signal: emit a value, do not assign one")
 
-    def configure(self, owner: type, codec: SignalCodec[T]) -> None:
+    def _configure(self, owner: type, codec: SignalCodec[T]) -> None:
         """Say how values are encoded for the objects of `owner` and its subclasses.
 
         ``@service`` calls it once the types are known. A signal can be inherited by several
@@ -98,7 +98,7 @@ class Signal(Generic[T]):
         """
         self._codecs[owner] = codec
 
-    def state(self, instance: object) -> SignalState[T]:
+    def _state_of(self, instance: object) -> SignalState[T]:
         """Give what a server attaches remote subscriptions to."""
         return self.__get__(instance)._state
 

@@ -35,7 +35,7 @@ from farcall._websocket.transport import WebSocketTransport
 from farcall._websocket.wire import LOST, Wire
 from farcall.errors import ConnectFailed
 
-CLIENT_LIMITS: Final = DEFAULT_LIMITS.of_transport_in_client()
+CLIENT_LIMITS: Final = DEFAULT_LIMITS._of_transport_in_client()
 
 _WRONG_BYTES: Final = (ProtocolError, h11.ProtocolError, UnicodeError)
 """What wsproto raises for a handshake that is none; the last for what is not ASCII, or IDNA."""
