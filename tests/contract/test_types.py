@@ -243,7 +243,13 @@ def test_describe(annotation: object, spec: TypeSpec) -> None:
     [
         (
             Color,
-            EnumSpec("Color", "Enum", (("RED", "red"), ("BLUE", "blue")), "What it looks like."),
+            EnumSpec(
+                "Color",
+                "Enum",
+                (("RED", "red"), ("BLUE", "blue")),
+                "What it looks like.",
+                (("CRIMSON", "RED"),),
+            ),
         ),
         (Level, EnumSpec("Level", "IntEnum", (("LOW", 1),))),
         (Side, EnumSpec("Side", "StrEnum", (("BUY", "buy"),))),
@@ -252,7 +258,7 @@ def test_describe(annotation: object, spec: TypeSpec) -> None:
     ],
 )
 def test_enum(enum: type[enum.Enum], spec: EnumSpec) -> None:
-    """An enum is defined by its members, without their aliases."""
+    """An enum is defined by its members; their second names are kept apart."""
     assert definition(enum) == spec
 
 

@@ -40,10 +40,22 @@ class Side(enum.Enum):
 class Level(enum.IntEnum):
     LOW = 1
     HIGH = 2
+    TOP = 2
 
 
 Shade = enum.Enum("Shade", {"dark red": 1, "light red": 2})
 Symbol = NewType("Symbol", str)
+
+
+@dataclass(order=True, slots=True)
+class Weight:
+    grams: int = 0
+
+
+@attrs.frozen(order=True, slots=False)
+class Height:
+    metres: float = attrs.field(alias="value")
+    _unit: str = "m"
 
 
 @attrs.frozen
@@ -155,6 +167,9 @@ class Bazaar:
 
     async def list(self, start: int = 0, near: Symbol | None = Symbol("A-0")) -> Goods:
         return Goods(Page([], None))
+
+    async def weights(self, heights: Sequence[Height]) -> builtins.list[Weight]:
+        return [Weight(round(each.metres)) for each in heights]
 
     async def find(self, ids: frozenset[uuid.UUID], names: Sequence[str]) -> set[str] | bool:
         return set(names)

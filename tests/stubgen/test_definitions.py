@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import attrs
+
 from farcall._contract.spec import (
     ArrayOf,
     Default,
@@ -104,6 +106,16 @@ def test_an_enum() -> None:
     assert written(spec) == [
         'class Side(StrEnum):\n    """Which way."""\n\n    BUY = "buy"\n    SELL = "sell"'
     ]
+
+
+def test_an_enum_has_its_second_names() -> None:
+    """Below the members that they stand for."""
+    members, aliases = (("LOW", 1), ("HIGH", 2)), (("TOP", "HIGH"),)
+    spec = EnumSpec("Level", "IntEnum", members, aliases=aliases)
+    odd = attrs.evolve(spec, aliases=(("the top", "HIGH"),))
+
+    assert written(spec)[0].endswith("    HIGH = 2\n    TOP = HIGH")
+    assert written(odd) == ['Level = IntEnum("Level", {"LOW": 1, "HIGH": 2, "the top": 2})']
 
 
 def test_an_enum_without_text() -> None:

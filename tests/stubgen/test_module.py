@@ -132,6 +132,17 @@ async def test_a_stub_is_all_that_a_client_needs() -> None:
         assert (deal.symbol, deal.side, deal.weights) == ("A-1", bazaar.Side.SELL, (0.5, 1e16))
 
 
+def test_records_compare_as_those_of_the_service() -> None:
+    """What was declared of their classes holds for the stub's."""
+    low, high = bazaar.Height(value=1.0), bazaar.Height(value=2.5, unit="km")
+
+    assert low < high
+    assert (high.metres, high.unit) == (2.5, "km")
+    assert bazaar.Weight(1) < bazaar.Weight(2)
+    assert not hasattr(bazaar.Weight(1), "__dict__")
+    assert bazaar.Level["TOP"].name == "HIGH"
+
+
 async def test_errors_of_a_stub_derive_from_each_other() -> None:
     """Who handles a base handles what derives from it, as with the service itself."""
     async with testing.open_pair(Bazaar(), bazaar.BazaarProxy) as pair:

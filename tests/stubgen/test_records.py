@@ -26,6 +26,7 @@ INT, STR, NONE = Scalar("int"), Scalar("str"), Scalar("none")
 LIST, SET = ArrayOf("list", INT), ArrayOf("set", INT)
 TABLE = MapOf("dict", STR, INT)
 X = FieldSpec("x", INT)
+PLAIN = RecordSpec("R", "attrs", (X,))
 ZERO = FieldSpec("y", INT, Default("0"))
 
 
@@ -36,8 +37,16 @@ def lines(spec: RecordSpec) -> list[str]:
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [
-        (RecordSpec("R", "attrs", (X,)), ["@attrs.define", "class R:", "    x: int"]),
-        (RecordSpec("R", "attrs", (X,), frozen=True), ["@attrs.frozen", "class R:", "    x: int"]),
+        (PLAIN, ["@attrs.define", "class R:", "    x: int"]),
+        (attrs.evolve(PLAIN, frozen=True), ["@attrs.frozen", "class R:", "    x: int"]),
+        (
+            attrs.evolve(PLAIN, slots=False, ordered=True),
+            ["@attrs.define(order=True, slots=False)", "class R:", "    x: int"],
+        ),
+        (
+            RecordSpec("R", "dataclass", (X,), slots=True, ordered=True),
+            ["@dataclass(order=True, slots=True)", "class R:", "    x: int"],
+        ),
         (RecordSpec("R", "dataclass", (X,)), ["@dataclass", "class R:", "    x: int"]),
         (
             RecordSpec("R", "dataclass", (X,), frozen=True),
@@ -175,8 +184,10 @@ def test_where_all_fields_are_for_keywords_the_class_says_so() -> None:
 def test_attrs_is_told_to_keep_an_underscore() -> None:
     """It takes it off the names of arguments otherwise, and the name on the wire has it."""
     fields = (FieldSpec("_x", INT),)
+    renamed = (FieldSpec("x", INT, attribute="y"),)
 
     assert lines(RecordSpec("R", "attrs", fields))[-1] == '    _x: int = attrs.field(alias="_x")'
+    assert lines(RecordSpec("R", "attrs", renamed))[-1] == '    y: int = attrs.field(alias="x")'
     assert lines(RecordSpec("R", "dataclass", fields))[-1] == "    _x: int"
 
 

@@ -39,6 +39,11 @@ class Field:
     """The value, or the `attrs.Factory` of one; `attrs.NOTHING` where there is none to see."""
     keyword_only: bool = False
 
+    @property
+    def has_own_attribute(self) -> bool:
+        """Whether the two names differ by more than attrs does by itself."""
+        return self.attribute.lstrip("_") != self.name.lstrip("_")
+
 
 def kind_of(cls: type[Any]) -> Kind | None:
     """Tell what sort of record a class is; None for one that is none."""
@@ -60,6 +65,21 @@ def is_frozen(cls: type) -> bool:
         return attrs.inspect(cls).is_frozen
     parameters = getattr(cls, "__dataclass_params__", None)
     return parameters is not None and parameters.frozen
+
+
+def is_ordered(cls: type) -> bool:
+    """Tell whether attrs or dataclass made the comparisons of a record."""
+    if attrs.has(cls):
+        return attrs.inspect(cls).added_ordering
+    parameters = getattr(cls, "__dataclass_params__", None)
+    return parameters is not None and parameters.order
+
+
+def chosen_slots(cls: type) -> bool | None:
+    """Tell whether a record was told to have slots, or to have none; None for the usual."""
+    if attrs.has(cls):
+        return None if attrs.inspect(cls).is_slotted else False
+    return True if dataclasses.is_dataclass(cls) and "__slots__" in vars(cls) else None
 
 
 def doc_of(cls: type) -> str | None:

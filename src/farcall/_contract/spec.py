@@ -128,6 +128,8 @@ class FieldSpec:
     default: Default | None = None
     """None for a field that must be there."""
     keyword_only: bool = False
+    attribute: str | None = None
+    """Where a record keeps it, if that was given another name than the argument."""
 
 
 @attrs.frozen
@@ -146,6 +148,10 @@ class RecordSpec:
     base: str | None = None
     """The declared error from which an error derives, so that ``except`` finds both. Not part of
     the contract: an error crosses under its own name, with all of its fields."""
+    ordered: bool = False
+    """Whether ``<`` compares two of them."""
+    slots: bool | None = None
+    """Whether it has them, where that is not what its decorator does by itself."""
 
 
 @attrs.frozen
@@ -157,6 +163,8 @@ class EnumSpec:
     """``IntEnum`` and ``StrEnum`` also stand for enums that mix in `int` or `str` themselves."""
     members: tuple[tuple[str, int | str], ...]
     doc: str | None = None
+    aliases: tuple[tuple[str, str], ...] = ()
+    """Second names, each with that of its member. Not part of the contract: values cross."""
 
 
 @attrs.frozen

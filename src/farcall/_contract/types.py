@@ -33,7 +33,16 @@ from farcall._contract.algebra import union_of
 from farcall._contract.check import check
 from farcall._contract.definitions import Definitions
 from farcall._contract.literals import literal_source
-from farcall._contract.records import Field, Kind, doc_of, is_frozen, kind_of, read_fields
+from farcall._contract.records import (
+    Field,
+    Kind,
+    chosen_slots,
+    doc_of,
+    is_frozen,
+    is_ordered,
+    kind_of,
+    read_fields,
+)
 from farcall._contract.spec import (
     ArrayOf,
     Default,
@@ -212,7 +221,9 @@ class _Scope:
                     f"{cls.__name__} {problem}", "use an Enum whose values are int or str"
                 )
             members = tuple((member.name, self._value(member)) for member in cls)
-            self.definitions.define(EnumSpec(cls.__name__, _base(cls), members, doc_of(cls)))
+            self.definitions.define(
+                EnumSpec(cls.__name__, _base(cls), members, doc_of(cls), tuple(_aliases(cls)))
+            )
         return Ref(cls.__name__)
 
     def _value(self, member: Enum) -> int | str:
@@ -247,6 +258,8 @@ class _Scope:
             frozen=is_frozen(cls),
             code=self._code(cls) if kind == "error" else None,
             doc=doc_of(cls),
+            ordered=is_ordered(cls),
+            slots=chosen_slots(cls),
         )
 
     def _with_bases(self, cls: type) -> Mapping[Any, TypeSpec]:
@@ -271,6 +284,7 @@ class _Scope:
             scope.describe(field.annotation),
             None if field.is_required else self._default(field.default),
             field.keyword_only,
+            field.attribute if field.has_own_attribute else None,
         )
 
     def _default(self, default: object) -> Default:
@@ -354,6 +368,11 @@ def _base(cls: type[Enum]) -> Literal["Enum", "IntEnum", "StrEnum"]:
     if issubclass(cls, int):
         return "IntEnum"
     return "StrEnum" if issubclass(cls, str) else "Enum"
+
+
+def _aliases(cls: type[Enum]) -> Iterator[tuple[str, str]]:
+    members = cls.__members__.items()
+    return ((name, member.name) for name, member in members if name != member.name)
 
 
 def _home(cls: Any) -> str:

@@ -84,12 +84,15 @@ def _new_type(spec: NewTypeSpec, names: Names) -> str:
 
 def _enum(spec: EnumSpec, names: Names) -> str:
     base = names.standard(spec.base)
-    if not all(_is_member_name(name) for name, _ in spec.members):
-        pairs = [joined(string(name), ": ", constant(value)) for name, value in spec.members]
+    values = dict(spec.members)
+    values |= {alias: values[member] for alias, member in spec.aliases}
+    if not all(map(_is_member_name, values)):
+        pairs = [joined(string(name), ": ", constant(value)) for name, value in values.items()]
         made = call(base, [string(spec.name), Brackets("{", tuple(pairs), "}")])
         return statement(joined(f"{spec.name} = ", made))
     doc = docstring(spec.doc, INDENT)
     members = [f"{' ' * INDENT}{name} = {constant(value)}" for name, value in spec.members]
+    members += [f"{' ' * INDENT}{alias} = {member}" for alias, member in spec.aliases]
     body = [*doc, "", *members] if doc else members
     return "\n".join([f"class {spec.name}({base}):", *body])
 

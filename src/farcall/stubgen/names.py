@@ -124,7 +124,7 @@ def _members(spec: ServiceSpec) -> Iterator[str]:
     yield from (each.name for each in spec.methods)
     yield from (each.name for each in spec.signals)
     for record in _records(spec):
-        yield from (field.name for field in record.fields)
+        yield from (field.attribute or field.name for field in record.fields)
 
 
 def _type_variables(spec: ServiceSpec) -> Iterable[str]:

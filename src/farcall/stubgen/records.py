@@ -39,13 +39,16 @@ def record(spec: RecordSpec, names: Names) -> str:
 def _decorators(spec: RecordSpec, names: Names) -> list[str]:
     if spec.kind in _BASES:
         return []
-    options = ["kw_only=True"] if _all_keyword_only(spec) else []
     if spec.kind == "dataclass":
         decorator = names.standard("dataclass")
-        options = ["frozen=True", *options] if spec.frozen else options
+        written = ["frozen=True"] * spec.frozen
     else:
         decorator = f"{names.module('attrs')}.{'frozen' if spec.frozen else 'define'}"
-    return [f"@{decorator}({', '.join(options)})" if options else f"@{decorator}"]
+        written = []
+    written += ["order=True"] * spec.ordered
+    written += [] if spec.slots is None else [f"slots={spec.slots}"]
+    written += ["kw_only=True"] * _all_keyword_only(spec)
+    return [f"@{decorator}({', '.join(written)})" if written else f"@{decorator}"]
 
 
 def _header(spec: RecordSpec, names: Names) -> Layout:
@@ -91,7 +94,7 @@ def _code(spec: RecordSpec, base: RecordSpec | None) -> list[str]:
 def _field(field: FieldSpec, spec: RecordSpec, names: Names) -> str:
     if spec.kind == "typeddict":
         return statement(joined(field.name, ": ", _entry(field, names)), INDENT)
-    typed = joined(field.name, ": ", annotation(field.type, names))
+    typed = joined(field.attribute or field.name, ": ", annotation(field.type, names))
     value = _value(field, spec, names)
     return statement(typed if value is None else joined(typed, " = ", Value(value)), INDENT)
 
@@ -130,8 +133,8 @@ def _options(field: FieldSpec, spec: RecordSpec, names: Names) -> dict[str, Layo
             options["default"] = _default(node, names)
     if field.keyword_only and not _all_keyword_only(spec):
         options["kw_only"] = "True"
-    if spec.kind != "dataclass" and field.name.startswith("_"):
-        # attrs would take the underscore off in the name of the argument.
+    # attrs takes underscores off in the name of the argument.
+    if spec.kind != "dataclass" and field.name != (field.attribute or field.name).lstrip("_"):
         options["alias"] = string(field.name)
     return options
 
