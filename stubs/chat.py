@@ -33,7 +33,7 @@ class EmptyMessage(farcall.ApplicationError):
 class ChatProxy(farcall.Proxy, service="Chat", contract="45b269ecebdeb6903ef3b1b6dc6c1b9a"):
     """Rooms to talk in; a room is there as soon as somebody speaks in it."""
 
-    said: farcall.RemoteSignal[Message] = farcall.RemoteSignal("Chat.said")
+    said: farcall.RemoteSignal[Message, str] = farcall.RemoteSignal("Chat.said")
     """Each message, as it is said."""
 
     @farcall.endpoint("Chat.rooms")

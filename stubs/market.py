@@ -40,7 +40,7 @@ class UnknownSymbol(farcall.ApplicationError):
 class MarketProxy(farcall.Proxy, service="Market", contract="e85df3e59248209121577a0b7b382beb"):
     """Quotes of a pretend exchange."""
 
-    ticked: farcall.RemoteSignal[Quote] = farcall.RemoteSignal("Market.ticked")
+    ticked: farcall.RemoteSignal[Quote, str] = farcall.RemoteSignal("Market.ticked")
     """Each change of a price."""
 
     @farcall.endpoint("Market.symbols")

@@ -9,7 +9,16 @@ import attrs
 import pytest
 
 import farcall
-from farcall import ApplicationError, Proxy, endpoint, service, stream, stream_endpoint
+from farcall import (
+    ApplicationError,
+    Proxy,
+    RemoteSignal,
+    Signal,
+    endpoint,
+    service,
+    stream,
+    stream_endpoint,
+)
 from farcall._declare import service_of
 from farcall.testing import open_pair
 
@@ -144,6 +153,51 @@ async def test_wrong_arguments(proxy: type[Market] | type[MarketStub]) -> None:
         with pytest.raises(farcall.EncodeError, match="symbol"):
             async with market.history(7):  # type: ignore[arg-type]
                 pass
+
+
+@service
+class Feed:
+    ticked: Signal[Quote] = Signal(key="symbol")
+    opened: Signal[bool] = Signal()
+
+
+class FeedStub(Proxy, service="Feed", contract=service_of(Feed).digest):
+    ticked: RemoteSignal[Quote, str] = RemoteSignal("Feed.ticked")
+    opened: RemoteSignal[bool] = RemoteSignal("Feed.opened")
+
+
+@pytest.mark.parametrize("proxy", [Feed, FeedStub])
+async def test_a_wrong_key_is_found_before_anything_is_sent(
+    proxy: type[Feed] | type[FeedStub],
+) -> None:
+    """As on the service itself: EncodeError for another type, TypeError where there is no key."""
+    feed = Feed()
+    async with open_pair(feed, proxy) as (client, connection):
+        before = connection.statistics().frames_in
+        for signals in (client, feed):
+            with pytest.raises(farcall.EncodeError, match="expected str, got int @ key"):
+                signals.ticked.subscribe(key=7)  # type: ignore[arg-type, unused-ignore]
+            with pytest.raises(TypeError, match=r"Feed\.opened has no key"):
+                signals.opened.subscribe(key="A")  # type: ignore[arg-type, unused-ignore]
+
+        assert connection.statistics().frames_in == before
+
+
+@pytest.mark.parametrize("proxy", [Feed, FeedStub])
+async def test_a_right_key_filters(proxy: type[Feed] | type[FeedStub]) -> None:
+    """Values with another key do not come."""
+    feed = Feed()
+    async with (
+        open_pair(feed, proxy) as (client, _),
+        client.ticked.subscribe(key="B") as ticks,
+        client.opened.subscribe() as opened,
+    ):
+        feed.ticked.emit(Quote("A"))
+        feed.ticked.emit(Quote("B"))
+        feed.opened.emit(True)
+
+        assert await anext(ticks) == Quote("B")
+        assert await anext(opened) is True
 
 
 @service

@@ -10,12 +10,29 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, ClassVar, Generic, ParamSpec, Protocol, TypeVar, get_args, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Generic,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    get_args,
+    overload,
+)
 
 from farcall._codec import Codec, codec_of
 from farcall._declare import Method, Service, method_of, resolved_hints
 from farcall._signals import OnLag, Subscription
 from farcall.errors import ApplicationError, NotSupported
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as TypeVarWithDefault
+
+    K = TypeVarWithDefault("K", default=None)
+else:
+    K = TypeVar("K")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -136,19 +153,22 @@ def stream_endpoint(
     return decorate
 
 
-class BoundRemoteSignal(Generic[T]):
-    """A signal of a peer, on one proxy."""
+class BoundRemoteSignal(Generic[T, K]):
+    """A signal of a peer, on one proxy; `K` is the type of its key, None where it has none."""
 
-    def __init__(self, caller: Caller, wire_name: str, codec: Codec[T]) -> None:
+    def __init__(
+        self, caller: Caller, wire_name: str, codec: Codec[T], key: Codec[Any] | None
+    ) -> None:
         self._caller = caller
         self._wire_name = wire_name
         self._codec = codec
+        self._key = key
 
     def __repr__(self) -> str:
         return f"<remote signal {self._wire_name}>"
 
     def subscribe(
-        self, *, key: Any = None, on_lag: OnLag = "raise"
+        self, *, key: K | None = None, on_lag: OnLag = "raise"
     ) -> AbstractAsyncContextManager[Subscription[T]]:
         """Listen while an ``async with`` block runs.
 
@@ -165,12 +185,27 @@ class BoundRemoteSignal(Generic[T]):
         Raises:
             RpcError: the peer refuses; `MethodNotFound` where it has no such signal.
             ConnectionLost: the link has ended. Iterating raises it as well, when it ends later.
+            EncodeError: `key` is not of the type of the key.
+            TypeError: the signal has no key.
+
+        Cancellation:
+            The peer is told to stop, and its answer awaited for at most 0.5 s.
         """
+        if key is not None:
+            self._check_key(key)
         return self._caller.subscribe_signal(self._wire_name, self._codec, key=key, on_lag=on_lag)
 
+    def _check_key(self, key: object) -> None:
+        if self._key is None:
+            raise TypeError(f"{self._wire_name} has no key to filter by: leave out key=")
+        self._key.encode(key, at="key")
 
-class RemoteSignal(Generic[T]):
-    """Declare a signal of a stub: ``ticked: RemoteSignal[Quote] = RemoteSignal("Market.ticked")``.
+
+class RemoteSignal(Generic[T, K]):
+    """Declare a signal of a stub, with the types of its values and of its key.
+
+    ``opened: RemoteSignal[bool] = RemoteSignal("Market.opened")`` has no key,
+    ``ticked: RemoteSignal[Quote, str] = RemoteSignal("Market.ticked")`` has one that is a text.
 
     Args:
         wire_name: Such as ``Market.ticked``.
@@ -179,26 +214,33 @@ class RemoteSignal(Generic[T]):
     def __init__(self, wire_name: str) -> None:
         self._wire_name = wire_name
         self._name = ""
-        self._codec: Codec[T] | None = None
+        self._codecs: tuple[Codec[T], Codec[Any] | None] | None = None
+
+    if not TYPE_CHECKING:
+
+        def __class_getitem__(cls, types: Any) -> Any:
+            # What the default of K says to type checkers; Python has had those since 3.13.
+            both = types if isinstance(types, tuple) else (types, None)
+            return super().__class_getitem__(both)
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
     @overload
-    def __get__(self, instance: None, owner: type) -> RemoteSignal[T]: ...
+    def __get__(self, instance: None, owner: type) -> RemoteSignal[T, K]: ...
 
     @overload
-    def __get__(self, instance: Proxy, owner: type) -> BoundRemoteSignal[T]: ...
+    def __get__(self, instance: Proxy, owner: type) -> BoundRemoteSignal[T, K]: ...
 
     def __get__(
         self, instance: Proxy | None, owner: type
-    ) -> RemoteSignal[T] | BoundRemoteSignal[T]:
+    ) -> RemoteSignal[T, K] | BoundRemoteSignal[T, K]:
         if instance is None:
             return self
-        if self._codec is None:
-            (value,) = get_args(resolved_hints(owner)[self._name])
-            self._codec = codec_of(value)
-        return BoundRemoteSignal(instance._caller, self._wire_name, self._codec)
+        if self._codecs is None:
+            value, key = get_args(resolved_hints(owner)[self._name])
+            self._codecs = codec_of(value), None if key is type(None) else codec_of(key)
+        return BoundRemoteSignal(instance._caller, self._wire_name, *self._codecs)
 
 
 class ClassProxy:
@@ -221,7 +263,8 @@ class ClassProxy:
             call = _opener_of(caller, method) if method.is_stream else _caller_of(caller, method)
             setattr(self, method.attribute, call)
         for name, entry in service.signals.items():
-            signal = BoundRemoteSignal[Any](caller, name, entry.codec)
+            key = None if entry.codecs.key is None else entry.codecs.key.codec
+            signal = BoundRemoteSignal[Any, Any](caller, name, entry.codec, key)
             setattr(self, entry.attribute, signal)
 
     def __repr__(self) -> str:

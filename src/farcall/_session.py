@@ -13,7 +13,7 @@ from farcall._client_login import ClientLogin
 from farcall._codec import codec_of
 from farcall._connection.link import Link
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
-from farcall._signals import OnLag, Subscription
+from farcall._signals import KeyValue, OnLag, Subscription
 
 T = TypeVar("T")
 ProxyT = TypeVar("ProxyT")
@@ -156,16 +156,28 @@ class Session:
 
     @overload
     def subscribe(
-        self, name: str, /, *, returns: type[T], key: Any = None, on_lag: OnLag = "raise"
+        self,
+        name: str,
+        /,
+        *,
+        returns: type[T],
+        key: KeyValue | None = None,
+        on_lag: OnLag = "raise",
     ) -> AbstractAsyncContextManager[Subscription[T]]: ...
 
     @overload
     def subscribe(
-        self, name: str, /, *, key: Any = None, on_lag: OnLag = "raise"
+        self, name: str, /, *, key: KeyValue | None = None, on_lag: OnLag = "raise"
     ) -> AbstractAsyncContextManager[Subscription[Any]]: ...
 
     def subscribe(
-        self, name: str, /, *, returns: Any = Any, key: Any = None, on_lag: OnLag = "raise"
+        self,
+        name: str,
+        /,
+        *,
+        returns: Any = Any,
+        key: KeyValue | None = None,
+        on_lag: OnLag = "raise",
     ) -> AbstractAsyncContextManager[Subscription[Any]]:
         """Listen to a signal, or an event of a plain server, for which there is no stub.
 

@@ -177,6 +177,15 @@ def test_signals_stand_together() -> None:
     ]
 
 
+def test_a_signal_with_a_key_says_of_which_type() -> None:
+    """So that a wrong one is found by type checkers."""
+    signals = (SignalSpec("a", "Shop.a", Ref("Deal"), "symbol", Scalar("str")),)
+
+    assert lines(signals=signals)[1] == (
+        '    a: farcall.RemoteSignal[Deal, str] = farcall.RemoteSignal("Shop.a")'
+    )
+
+
 def test_signals_with_texts_stand_apart() -> None:
     """So that it is plain which text is whose."""
     signals = (SignalSpec("a", "Shop.a", INT, doc="First."), SignalSpec("b", "Shop.b", INT))

@@ -12,10 +12,10 @@ import trio
 import farcall
 from examples.market import service
 from examples.market.service import Market
-from farcall import Session, Subscription
+from farcall import BoundRemoteSignal, RemoteSignal, Session, Subscription
 from farcall.testing import Pair, open_pair
 from stubs.market import Holding, MarketProxy, Quote
-from tests.typing.generated.bazaar import BazaarProxy, Deal, Page, Stall
+from tests.typing.generated.bazaar import BazaarProxy, Deal, Page, Stall, Symbol, Weather
 
 
 async def calls(market: MarketProxy) -> None:
@@ -40,7 +40,21 @@ async def signals(market: MarketProxy) -> None:
             assert_type(tick, Quote)
 
     market.ticked.subscribe(on_lag="never")  # type: ignore[arg-type]
+    market.ticked.subscribe(key=7)  # type: ignore[arg-type]
+    market.ticked.subscribe(key=None)
     market.ticked.emit(Quote("ACME", 1.0))  # type: ignore[attr-defined]
+
+
+async def keys(bazaar: BazaarProxy, session: Session) -> None:
+    assert_type(bazaar.sold, BoundRemoteSignal[Deal, Symbol])
+    assert_type(BazaarProxy.rained, RemoteSignal[Weather | None])
+    bazaar.sold.subscribe(key=Symbol("A-1"))
+    bazaar.rained.subscribe(on_lag="latest")
+
+    bazaar.sold.subscribe(key="A-1")  # type: ignore[arg-type]
+    bazaar.rained.subscribe(key="A-1")  # type: ignore[arg-type]
+    session.subscribe("rain", key="A-1")
+    session.subscribe("rain", key=1.5)  # type: ignore[call-overload]
 
 
 async def tasks(bazaar: BazaarProxy, stall: Stall, status: trio.TaskStatus[Page[Deal]]) -> None:

@@ -48,7 +48,8 @@ def _paragraphs(signals: list[str]) -> list[str]:
 
 def _signal(spec: SignalSpec, names: Names) -> str:
     remote_signal = f"{names.module('farcall')}.RemoteSignal"
-    typed = subscript(remote_signal, [inner_annotation(spec.value, names)])
+    types = [spec.value] if spec.key_type is None else [spec.value, spec.key_type]
+    typed = subscript(remote_signal, [inner_annotation(each, names) for each in types])
     made = call(remote_signal, [string(spec.wire_name)])
     line = statement(joined(f"{spec.name}: ", typed, " = ", Value(made)), INDENT)
     return "\n".join([line, *docstring(_documented(spec), INDENT)])

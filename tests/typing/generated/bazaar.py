@@ -158,7 +158,7 @@ class BazaarProxy(farcall.Proxy, service="Bazaar", contract="aa8519fd97d77504dfd
     A path such as C:\goods is no trouble.
     """
 
-    sold: farcall.RemoteSignal[Deal] = farcall.RemoteSignal("Bazaar.sold")
+    sold: farcall.RemoteSignal[Deal, Symbol] = farcall.RemoteSignal("Bazaar.sold")
     """Each deal, to whoever asks for its symbol."""
 
     rained: farcall.RemoteSignal[Weather | None] = farcall.RemoteSignal("rain")
