@@ -311,3 +311,25 @@ async def test_the_state_of_a_session_can_be_seen() -> None:
 
     left: farcall.SessionState = session.state
     assert left is farcall.SessionState.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("returns", "problem"),
+    [
+        (complex, "returns=complex: complex is no type that crosses the wire; use an attrs class"),
+        (trio.Event, "returns=trio.Event: Event: the name 'Task' in its annotations"),
+        (list, r"returns=list: list does not say what it holds; write list\[Any\]"),
+    ],
+)
+async def test_a_type_that_cannot_come_back_is_refused(returns: Any, problem: str) -> None:
+    """By a TypeError that says what to write, before anything is sent."""
+    async with open_pair(Plane()) as (session, connection):
+        before = connection.statistics().frames_in
+        with pytest.raises(TypeError, match=problem):
+            await session.call("Plane.wait", returns=returns)
+        with pytest.raises(TypeError, match=problem):
+            session.subscribe("Plane.moved", returns=returns)
+        with pytest.raises(TypeError, match=problem):
+            session.stream("Plane.all", returns=returns)
+
+        assert connection.statistics().frames_in == before

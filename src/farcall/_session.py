@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from enum import Enum
@@ -10,9 +11,10 @@ from typing import Any, TypeVar, overload
 from farcall._call import Connection
 from farcall._caller import LinkCaller
 from farcall._client_login import ClientLogin
-from farcall._codec import codec_of
+from farcall._codec import Codec, codec_of
 from farcall._connection.link import Link
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
+from farcall._contract.unsupported import UnsupportedType
 from farcall._signals import KeyValue, OnLag, Subscription
 
 T = TypeVar("T")
@@ -104,6 +106,7 @@ class Session:
         method: str,
         /,
         *args: Any,
+        returns: Any = ...,
         arguments: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> Any: ...
@@ -122,7 +125,9 @@ class Session:
         Args:
             method: The wire name.
             args: Sent as an array.
-            returns: The type of the result; without it any JSON value comes back as it is.
+            returns: The type of the result; without it any JSON value comes back as it is. Type
+                checkers understand classes, such as ``int`` or ``list[Quote]``; where it is
+                another type, as ``int | None``, annotate what the result is assigned to.
             arguments: Sent as an object, like `kwargs`; for names that this method uses itself.
             kwargs: Sent as an object.
 
@@ -134,7 +139,8 @@ class Session:
             ConnectionLost: the link ended first.
             EncodeError: an argument cannot cross the wire.
             InvalidResult: the result is not of the type that `returns` names.
-            TypeError: arguments both by position and by name.
+            TypeError: arguments both by position and by name, or values of `returns` cannot cross
+                the wire.
 
         Cancellation:
             A farcall server is asked to cancel the handler, and its answer awaited for at most
@@ -142,7 +148,7 @@ class Session:
             call goes on, and its answer is dropped when it comes.
         """
         named = {**(arguments or {}), **kwargs}
-        return await self._caller.call(method, args, named, codec_of(returns))
+        return await self._caller.call(method, args, named, _codec_of(returns))
 
     async def notify(
         self, method: str, /, *args: Any, arguments: Mapping[str, Any] | None = None, **kwargs: Any
@@ -167,7 +173,13 @@ class Session:
 
     @overload
     def subscribe(
-        self, name: str, /, *, key: KeyValue | None = None, on_lag: OnLag = "raise"
+        self,
+        name: str,
+        /,
+        *,
+        returns: Any = ...,
+        key: KeyValue | None = None,
+        on_lag: OnLag = "raise",
     ) -> AbstractAsyncContextManager[Subscription[Any]]: ...
 
     def subscribe(
@@ -186,7 +198,7 @@ class Session:
 
         Args:
             name: The wire name.
-            returns: The type of the values; without it they come as they are.
+            returns: The type of the values, as for `call`; without it they come as they are.
             key: Only values with this key. Plain servers know none.
             on_lag: See `BoundRemoteSignal.subscribe`.
 
@@ -195,8 +207,9 @@ class Session:
 
         Raises:
             NotSupported: a key, towards a plain server.
+            TypeError: values of `returns` cannot cross the wire.
         """
-        return self._caller.subscribe_signal(name, codec_of(returns), key=key, on_lag=on_lag)
+        return self._caller.subscribe_signal(name, _codec_of(returns), key=key, on_lag=on_lag)
 
     @overload
     def stream(
@@ -215,6 +228,7 @@ class Session:
         name: str,
         /,
         *args: Any,
+        returns: Any = ...,
         arguments: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> AbstractAsyncContextManager[AsyncIterator[Any]]: ...
@@ -233,7 +247,8 @@ class Session:
         Args:
             name: The wire name.
             args: Sent as an array.
-            returns: The type of the items; without it any JSON values come as they are.
+            returns: The type of the items, as for `call`; without it any JSON values come as they
+                are.
             arguments: Sent as an object, like `kwargs`; for names that this method uses itself.
             kwargs: Sent as an object.
 
@@ -248,10 +263,11 @@ class Session:
             EncodeError: an argument cannot cross the wire.
             InvalidResult: it is a method and no stream, or, while iterating, an item is not of the
                 type that `returns` names.
-            TypeError: arguments both by position and by name.
+            TypeError: arguments both by position and by name, or values of `returns` cannot cross
+                the wire.
         """
         named = {**(arguments or {}), **kwargs}
-        return self._caller.stream(name, args, named, codec_of(returns))
+        return self._caller.stream(name, args, named, _codec_of(returns))
 
     def proxy(self, proxy: type[ProxyT]) -> ProxyT:
         """Make a typed proxy of a service: from a stub, or typed by the service class itself.
@@ -266,6 +282,13 @@ class Session:
     def _leave(self) -> None:
         """Note that its block has ended."""
         self._is_left = True
+
+
+def _codec_of(returns: Any) -> Codec[Any]:
+    try:
+        return codec_of(returns)
+    except UnsupportedType as exc:
+        raise TypeError(f"returns={inspect.formatannotation(returns)}: {exc}") from exc
 
 
 _SESSION_STATES: Mapping[ConnectionState, SessionState] = {

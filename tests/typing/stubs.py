@@ -147,8 +147,18 @@ async def connecting() -> None:
 async def sessions(session: Session) -> None:
     assert_type(await session.call("add", 2, 3, returns=int), int)
     assert_type(await session.call("add", a=2, b=3), Any)
+    assert_type(await session.call("all", returns=list[int]), list[int])
+    assert_type(await session.call("find", returns=int | None), Any)
+    found: int | None = await session.call("find", returns=int | None)
+    assert_type(found, int | None)
     assert_type(session.proxy(MarketProxy), MarketProxy)
     async with session.subscribe("tick", returns=int) as numbers:
         assert_type(numbers, Subscription[int])
     async with session.subscribe("tick") as values:
         assert_type(values, Subscription[Any])
+    async with session.subscribe("tick", returns=int | None) as options:
+        assert_type(options, Subscription[Any])
+    async with session.stream("all", returns=int) as items:
+        assert_type(items, AsyncIterator[int])
+    async with session.stream("all", returns=int | None) as others:
+        assert_type(others, AsyncIterator[Any])
