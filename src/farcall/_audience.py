@@ -38,6 +38,9 @@ def user(name: str) -> User:
 
     Raises:
         TypeError: the name is no text.
+
+    >>> user("ada")
+    User(name='ada')
     """
     return User(name)
 
@@ -50,6 +53,9 @@ def room(name: str) -> Room:
 
     Raises:
         TypeError: the name is no text.
+
+    >>> room("room-7")
+    Room(name='room-7')
     """
     return Room(name)
 

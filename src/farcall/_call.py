@@ -123,6 +123,9 @@ class Connection:
 
         Raises:
             ConnectionLost: the link ended first.
+
+        Cancellation:
+            The ping may have been sent; its pong is ignored when it comes.
         """
         return await self._link.ping()
 
@@ -212,6 +215,16 @@ def current_call() -> CallContext:
 
     Raises:
         RuntimeError: it serves none.
+
+    >>> from farcall import functions
+    >>> from farcall.testing import open_pair
+    >>> async def whoami() -> str:
+    ...     return f"{current_call().method} from {current_call().connection.peer}"
+    >>> async def main() -> None:
+    ...     async with open_pair(functions(whoami, name="")) as (session, _):
+    ...         print(await session.call("whoami"))
+    >>> trio.run(main)
+    whoami from memory
     """
     try:
         return _current.get()

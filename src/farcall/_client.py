@@ -250,6 +250,20 @@ def connect(
 
     Cancellation:
         The link is cut; the server sees that, and ends what ran for it.
+
+    >>> from farcall import serve, service
+    >>> @service
+    ... class Shop:
+    ...     async def price(self, sku: str) -> float:
+    ...         return 2.5
+    >>> async def main() -> None:
+    ...     async with trio.open_nursery() as nursery:
+    ...         server = await nursery.start(serve, Shop(), 0)
+    ...         async with connect(server.url, Shop) as shop:
+    ...             print(await shop.price("A-1"))
+    ...         server.shutdown()
+    >>> trio.run(main)
+    2.5
     """
     dialler = Dialler.of(url, headers, limits, ssl_context)
     options = ClientOptions(

@@ -75,6 +75,9 @@ class Limits:
     Raises:
         ValueError: a limit is zero or less.
         TypeError: a count is no integer.
+
+    >>> Limits(message=65_536, calls=16).message
+    65536
     """
 
     message: int | None = attrs.field(

@@ -86,11 +86,19 @@ class Server:
         return self._shutdown.is_set()
 
     async def wait_shutdown(self) -> None:
-        """Wait until `shutdown` was called."""
+        """Wait until `shutdown` was called.
+
+        Cancellation:
+            The server goes on.
+        """
         await self._shutdown.wait()
 
     async def wait_closed(self) -> None:
-        """Wait until the last link has ended, and `serve` is about to return."""
+        """Wait until the last link has ended, and `serve` is about to return.
+
+        Cancellation:
+            The server goes on.
+        """
         await self._closed.wait()
 
     def _note_closed(self) -> None:
@@ -167,6 +175,18 @@ async def serve(
 
     Cancellation:
         Every link is cut, and every handler cancelled, at once.
+
+    >>> from farcall import connect, functions
+    >>> def add(a: int, b: int) -> int:
+    ...     return a + b
+    >>> async def main() -> None:
+    ...     async with trio.open_nursery() as nursery:
+    ...         server = await nursery.start(serve, functions(add, name=""), 0)
+    ...         async with connect(server.url) as session:
+    ...             print(await session.call("add", 2, 3))
+    ...         server.shutdown()
+    >>> trio.run(main)
+    5
     """
     place = _place(port, host, unix, sock)
     gate = Gate.of(allowed_origins, allowed_hosts)

@@ -86,6 +86,9 @@ class Session:
 
         Raises:
             ConnectionLost: the link ended first.
+
+        Cancellation:
+            The ping may have been sent; its pong is ignored when it comes.
         """
         return await self._link.ping()
 
@@ -146,6 +149,19 @@ class Session:
             A farcall server is asked to cancel the handler, and its answer awaited for at most
             0.5 s; an outcome that came first is returned all the same. At a plain server the
             call goes on, and its answer is dropped when it comes.
+
+        >>> import trio
+        >>> from farcall import functions
+        >>> from farcall.testing import open_pair
+        >>> def add(a: int, b: int) -> int:
+        ...     return a + b
+        >>> async def main() -> None:
+        ...     async with open_pair(functions(add, name="")) as (session, _):
+        ...         print(await session.call("add", 2, 3, returns=int))
+        ...         print(await session.call("add", a=2, b=5))
+        >>> trio.run(main)
+        5
+        7
         """
         named = {**(arguments or {}), **kwargs}
         return await self._caller.call(method, args, named, _codec_of(returns))
@@ -208,6 +224,9 @@ class Session:
         Raises:
             NotSupported: a key, towards a plain server.
             TypeError: values of `returns` cannot cross the wire.
+
+        Cancellation:
+            The server is told to stop, and its answer awaited for at most 0.5 s.
         """
         return self._caller.subscribe_signal(name, _codec_of(returns), key=key, on_lag=on_lag)
 

@@ -125,6 +125,10 @@ def hash_password(
 
     Raises:
         ValueError: scrypt does not take these parameters.
+
+    >>> stored = hash_password("open sesame")
+    >>> verify_password("open sesame", stored), verify_password("guess", stored)
+    (True, False)
     """
     salt = secrets.token_bytes(SALT_BYTES)
     empty = _Stored(cost, block_size, parallelism, salt, bytes(HASH_BYTES))
@@ -158,6 +162,10 @@ class StaticUsers:
     Raises:
         ValueError: a hash is none, two were made with different parameters, so that the time of a
             login would tell who is known, or roles are given to a user whom nobody knows.
+
+    >>> users = StaticUsers({"ada": hash_password("open sesame")}, roles={"ada": {"admin"}})
+    >>> trio.run(users, Credentials(login={"name": "ada", "password": "open sesame"})).roles
+    frozenset({'admin'})
     """
 
     def __init__(
@@ -205,6 +213,10 @@ class BearerTokens:
 
     Raises:
         ValueError: a token is empty.
+
+    >>> tokens = BearerTokens({"a long and random text": Principal("ada")})
+    >>> trio.run(tokens, Credentials(login=["a long and random text"])).name
+    'ada'
     """
 
     def __init__(self, principals: Mapping[str, Principal]) -> None:
@@ -249,6 +261,10 @@ def first_of(*authenticates: Authenticate) -> Authenticate:
     Returns:
         What `farcall.serve` takes. It raises `Unauthorized` where one of them does, and no other
         one knows the peer.
+
+    >>> robots, guests = (BearerTokens({name: Principal(name)}) for name in ("robot", "guest"))
+    >>> trio.run(first_of(robots, guests), Credentials(login=["guest"])).name
+    'guest'
     """
 
     async def authenticate(credentials: Credentials) -> Principal | None:

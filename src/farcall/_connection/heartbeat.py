@@ -16,7 +16,11 @@ import trio
 
 @attrs.frozen
 class Heartbeat:
-    """When a silent peer is pinged, and when it is given up."""
+    """When a silent peer is pinged, and when it is given up.
+
+    >>> Heartbeat(idle_seconds=5.0, grace_seconds=2.0)
+    Heartbeat(idle_seconds=5.0, grace_seconds=2.0, jitter=0.1)
+    """
 
     idle_seconds: float = 20.0
     """Without a received byte for so long, a ping is sent: below the 30 s after which the

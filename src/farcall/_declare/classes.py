@@ -47,6 +47,18 @@ def service(cls: Any = None, /, *, name: str | None = None, protected: bool | No
 
     Raises:
         DeclarationError: a member breaks a rule; it says where, and what to write instead.
+
+    >>> import trio
+    >>> from farcall.testing import open_pair
+    >>> @service
+    ... class Shop:
+    ...     async def price(self, sku: str) -> float:
+    ...         return 2.5
+    >>> async def main() -> None:
+    ...     async with open_pair(Shop(), Shop) as (shop, _):
+    ...         print(await shop.price("A-1"))
+    >>> trio.run(main)
+    2.5
     """
     around = names_around(1)
 

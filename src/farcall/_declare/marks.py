@@ -100,6 +100,17 @@ def method(
 
     Raises:
         DeclarationError: an option is wrong, or not there yet.
+
+    >>> import attrs
+    >>> from farcall import service
+    >>> @attrs.define
+    ... class SoldOut(ApplicationError):
+    ...     sku: str
+    >>> @service
+    ... class Shop:
+    ...     @method(raises=[SoldOut])
+    ...     async def buy(self, sku: str) -> str:
+    ...         raise SoldOut(sku)
     """
 
     def mark(function: F) -> F:
@@ -130,6 +141,14 @@ def local(function: F, /) -> F:
 
     Raises:
         DeclarationError: it is no function, or marked otherwise already.
+
+    >>> from farcall import service
+    >>> @service
+    ... class Shop:
+    ...     async def price(self, sku: str) -> float:
+    ...         return 2.5
+    ...     @local
+    ...     async def refill(self) -> None: ...
     """
     return leave(function, site_to_mark(function, "@local"), Marks("local"))
 
@@ -149,6 +168,26 @@ def background(function: F, /) -> F:
 
     Cancellation:
         The method is cancelled when its server ends.
+
+    >>> import trio.testing
+    >>> from farcall import service
+    >>> from farcall.testing import open_pair
+    >>> @service
+    ... class Clock:
+    ...     seconds = 0
+    ...     async def read(self) -> int:
+    ...         return self.seconds
+    ...     @background
+    ...     async def tick(self) -> None:
+    ...         while True:
+    ...             await trio.sleep(1)
+    ...             self.seconds += 1
+    >>> async def main() -> None:
+    ...     async with open_pair(Clock(), Clock) as (clock, _):
+    ...         await trio.sleep(60.5)
+    ...         print(await clock.read())
+    >>> trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    60
     """
     return leave(function, site_to_mark(function, "@background"), Marks("background"))
 

@@ -76,6 +76,20 @@ def stream(
 
     Cancellation:
         Leaving the ``async with`` block ends the generator: its ``finally`` has run by then.
+
+    >>> import trio
+    >>> from farcall import service
+    >>> @service
+    ... class Counter:
+    ...     @stream
+    ...     async def count(self, to: int) -> AsyncIterator[int]:
+    ...         for number in range(to):
+    ...             yield number
+    >>> async def main() -> None:
+    ...     async with Counter().count(3) as numbers:
+    ...         print([number async for number in numbers])
+    >>> trio.run(main)
+    [0, 1, 2]
     """
 
     def mark(function: Callable[..., Any]) -> Any:

@@ -51,6 +51,18 @@ class Signal(Generic[T]):
         allow: ``allow(call, key)`` decides on each subscription, and again when another principal
             takes over the connection: `farcall.CallContext`, and the key asked for; None stands
             for every value there is. It must not block.
+
+    >>> from farcall import service
+    >>> @service
+    ... class Thermometer:
+    ...     changed: Signal[float] = Signal()
+    >>> async def main() -> None:
+    ...     thermometer = Thermometer()
+    ...     async with thermometer.changed.subscribe() as changes:
+    ...         thermometer.changed.emit(21.5)
+    ...         print(await anext(changes))
+    >>> trio.run(main)
+    21.5
     """
 
     def __init__(
@@ -163,6 +175,9 @@ class BoundSignal(Generic[T]):
         Raises:
             EncodeError: `key` is not of the type of the key's field.
             TypeError: the signal has no key.
+
+        Cancellation:
+            The subscription ends at once; there is nobody to wait for.
         """
         wanted = None if key is None else self._state.encode_key(key)
         buffer, subscription = open_subscription(_emitted_value, on_lag=on_lag)

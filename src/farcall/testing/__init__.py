@@ -151,6 +151,16 @@ async def open_pair(
 
     Cancellation:
         The link is cut, and both ends end.
+
+    >>> import trio
+    >>> from farcall import functions
+    >>> def add(a: int, b: int) -> int:
+    ...     return a + b
+    >>> async def main() -> None:
+    ...     async with open_pair(functions(add, name="")) as (session, connection):
+    ...         print(await session.call("add", 2, 3), connection.peer)
+    >>> trio.run(main)
+    5 memory
     """
     logins = None if authenticate is None else Logins(authenticate, limits)
     host = Host(

@@ -101,6 +101,20 @@ async def cancel_sweep(
 
     Cancellation:
         Ends the run that is under way.
+
+    >>> import trio.testing
+    >>> from farcall import functions
+    >>> from farcall.testing import open_pair
+    >>> async def nap() -> None:
+    ...     await trio.sleep(1)
+    >>> async def main() -> None:
+    ...     report = await cancel_sweep(
+    ...         lambda: open_pair(functions(nap, name="")),
+    ...         lambda pair: pair.client.call("nap"),
+    ...     )
+    ...     print(report.steps > 10)
+    >>> trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    True
     """
     allowed: tuple[type[Exception], ...] = (FarcallError, *tolerate)
     sweep = _Sweep(open, scenario, by, again or scenario, allowed, settle_seconds, scenario_seconds)
