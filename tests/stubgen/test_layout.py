@@ -140,6 +140,19 @@ def test_a_value_whose_brackets_begin_too_late_gets_parentheses() -> None:
     ]
 
 
+def test_an_empty_value_stays_where_it_is() -> None:
+    """What stands before it is broken instead."""
+    typed = subscript("list", [LONG, LONG])
+
+    assert lines(joined("x: ", typed, " = ", Value(Brackets("[", (), "]")))) == [
+        "x: list[",
+        f"    {LONG},",
+        f"    {LONG},",
+        "] = []",
+    ]
+    assert lines(joined(f"{LONG * 2} = ", Value(Brackets("[", (), "]")))) == [f"{LONG * 2} = []"]
+
+
 def test_text_gets_parentheses_only_where_they_help() -> None:
     """Text that is too long for any line is left where it is."""
     assert lines(joined("x = ", Value("a" * 96))) == ["x = " + "a" * 96]

@@ -178,7 +178,7 @@ def _head(layout: Layout) -> tuple[int, bool]:
         case Union(members):
             columns, breaks = _head(members[0])
             return (columns, True) if breaks else (columns + 1, True)
-        case Value():
+        case Value(inner) if not _is_empty(inner):
             return width("("), True
         case _:
             return width(flat(layout)), False
@@ -201,7 +201,13 @@ def _breaks_on_line(layout: Layout, column: int) -> bool:
 
 def _gains_from_parentheses(layout: Layout, indent: int) -> bool:
     """Say whether a line of its own is enough, or else brackets let it be broken there."""
+    if _is_empty(layout):
+        return False
     return _head(layout)[1] or indent + INDENT + width(flat(layout)) <= WIDTH
+
+
+def _is_empty(layout: Layout) -> bool:
+    return isinstance(layout, Brackets) and not layout.items
 
 
 def width(text: str) -> int:
