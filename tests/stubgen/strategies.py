@@ -36,6 +36,7 @@ from farcall._contract.spec import (
     TypeSpec,
     UnionOf,
 )
+from farcall.errors import ApplicationError
 
 AWKWARD = ("int", "list", "date", "field", "attrs", "farcall", "builtins", "typing", "Quote", "T")
 """Names that a generated module has other uses for."""
@@ -109,9 +110,10 @@ shapes = st.recursive(
     max_leaves=6,
 )
 """Types in which numbers stand for the names of what is defined, which `Scope.settle` replaces."""
+named = st.builds(Ref, numbers.map(str))
 
 sources = st.just("None") | values.map(literal_source)
-defaults = st.sampled_from([None, "fitting"]) | st.builds(Default, sources)
+defaults = st.sampled_from([None, "fitting"]) | st.just("fitting") | st.builds(Default, sources)
 """None, or any at all, or the word for one of the type, which `Scope.default` replaces."""
 
 SCALARS: Mapping[ScalarName, SearchStrategy[str | None]] = {
@@ -253,9 +255,9 @@ def _union(members: tuple[TypeSpec, ...]) -> TypeSpec:
 
 
 def _subclassable(spec: TypeSpec) -> TypeSpec:
-    """Make a type of which there may be a new one, as type checkers want it."""
+    """Make a type of which there may be a new one, unlike enums and typed dictionaries."""
     match spec:
-        case Scalar("none" | "json") | LiteralOf() | UnionOf() | Parameter():
+        case Scalar("none" | "json") | LiteralOf() | UnionOf() | Parameter() | Ref():
             return TupleOf((spec,))
         case _:
             return spec
@@ -291,7 +293,9 @@ def records(draw: DrawFn, name: str, parameters: Sequence[str], scope: Scope) ->
     field_names = draw(st.lists(keys if odd_keys else names, max_size=4, unique=True))
     inside = attrs.evolve(scope, parameters=tuple(parameters))
     can_be_keyword = kind in ("attrs", "dataclass", "error")
-    types = {each: inside.settle(draw(shapes)) for each in field_names}
+    if kind == "error":  # such a field would be refused when it is declared
+        field_names = [each for each in field_names if not hasattr(ApplicationError, each)]
+    types = {each: inside.settle(draw(named | shapes)) for each in field_names}
     fields = [
         FieldSpec(each, spec, scope.default(draw, spec), can_be_keyword and draw(st.booleans()))
         for each, spec in types.items()
@@ -312,7 +316,7 @@ def records(draw: DrawFn, name: str, parameters: Sequence[str], scope: Scope) ->
 def arguments(draw: DrawFn, scope: Scope) -> tuple[ArgumentSpec, ...]:
     """Make the arguments of a method, in an order that Python takes."""
     argument_names = draw(st.lists(names | st.just("self"), max_size=5, unique=True))
-    types = {name: scope.settle(draw(shapes)) for name in argument_names}
+    types = {name: scope.settle(draw(named | shapes)) for name in argument_names}
     drawn = [
         ArgumentSpec(
             name,

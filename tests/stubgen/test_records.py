@@ -143,16 +143,21 @@ def test_defaults_are_copied(kind: str, typed: TypeSpec, default: Default, expec
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
+    ("name", "default", "expected"),
     [
-        ("User", "x: User = User(-3)"),
-        ("Admin", "x: Admin = attrs.field(factory=lambda: Admin(User(-3)))"),
+        ("User", "-3", "x: User = User(-3)"),
+        ("Admin", "-3", "x: Admin = attrs.field(factory=lambda: Admin(User(-3)))"),
+        ("Users", "[]", "x: Users = attrs.field(factory=lambda: Users([]))"),
     ],
 )
-def test_a_new_type_is_named_in_a_default(name: str, expected: str) -> None:
-    """In a function, where linters do not see that it cannot change."""
-    record_ = RecordSpec("R", "attrs", (FieldSpec("x", Ref(name), Default("-3")),))
-    new_types = NewTypeSpec("User", INT), NewTypeSpec("Admin", Ref("User"))
+def test_a_new_type_is_named_in_a_default(name: str, default: str, expected: str) -> None:
+    """In a function, where it can change, or linters do not see that it cannot."""
+    record_ = RecordSpec("R", "attrs", (FieldSpec("x", Ref(name), Default(default)),))
+    new_types = (
+        NewTypeSpec("User", INT),
+        NewTypeSpec("Admin", Ref("User")),
+        NewTypeSpec("Users", ArrayOf("list", Ref("User"))),
+    )
     service = ServiceSpec("S", "S", (), (), (record_, *new_types))
 
     assert record(record_, Names(service)).split("\n")[-1] == f"    {expected}"

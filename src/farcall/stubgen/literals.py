@@ -67,7 +67,15 @@ def is_mutable(node: ast.expr, names: Names) -> bool:
 
 def empty_factory(node: ast.expr) -> str | None:
     """Tell which builtin makes the value of a literal, where that is an empty container."""
-    return {"[]": "list", "{}": "dict", "set()": "set"}.get(ast.unparse(node))
+    match node:
+        case ast.List(elts=[]):
+            return "list"
+        case ast.Dict(keys=[]):
+            return "dict"
+        case ast.Call(func=ast.Name(id="set")) if not isinstance(node, NewTypeCall):
+            return "set"
+        case _:
+            return None
 
 
 def _is_display(node: ast.AST) -> bool:
