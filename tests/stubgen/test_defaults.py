@@ -46,6 +46,7 @@ DEFINITIONS = {
             "typeddict",
             (FieldSpec("by", USER), FieldSpec("note", STR, Default(None))),
         ),
+        RecordSpec("Free", "typeddict", (FieldSpec("by", INT, Default(None)),)),
         RecordSpec("Box", "typeddict", (FieldSpec("item", Parameter("T")),), ("T",)),
     )
 }
@@ -141,6 +142,7 @@ def test_a_new_type_is_named(source: str, spec: TypeSpec, expected: str) -> None
         ('{"by": 1, "with": 2}', Ref("Options")),
         ('{"by": 1, "note": 2}', Ref("Options")),
         ("{(): 1}", Ref("Options")),
+        ("{(): 1}", Ref("Free")),
         ('{"item": 1}', Ref("Box", (INT,))),
         ('b"a"', JSON),
         ("{1: 2}", JSON),

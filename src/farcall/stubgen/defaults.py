@@ -109,7 +109,7 @@ class _Fit:
         if not isinstance(node, ast.Dict):
             return None
         names = [each.value for each in node.keys if isinstance(each, ast.Constant)]
-        if not required <= {*names} <= types.keys():
+        if len(names) < len(node.keys) or not required <= {*names} <= types.keys():
             return None
         values = [
             self.value(value, types[str(name)])
