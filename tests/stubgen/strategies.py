@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping, Sequence
 from inspect import cleandoc
 from keyword import iskeyword
@@ -173,7 +174,7 @@ def _collected(kind: str, sources: Sequence[str | None]) -> str | None:
     if None in sources:
         return None
     inner = "".join(f"{each}, " for each in sources)
-    once = "".join(f"{each}, " for each in dict.fromkeys(sources))
+    once = "".join(f"{each}, " for each in dict.fromkeys(sources) if _is_hashable(each))
     match kind:
         case "tuple":
             return f"({inner})"
@@ -183,9 +184,15 @@ def _collected(kind: str, sources: Sequence[str | None]) -> str | None:
             return f"[{inner}]"
 
 
+def _is_hashable(source: str | None) -> bool:
+    nodes = ast.walk(ast.parse(source or "None", mode="eval"))
+    return not any(isinstance(node, ast.List | ast.Dict) for node in nodes)
+
+
 def _table(pairs: Sequence[tuple[str | None, str | None]]) -> str | None:
     if None in (each for pair in pairs for each in pair):
         return None
+    pairs = [(key, value) for key, value in pairs if _is_hashable(key)]
     return "{" + ", ".join(f"{key}: {value}" for key, value in dict(pairs).items()) + "}"
 
 
