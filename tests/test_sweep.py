@@ -1,6 +1,7 @@
 """Whatever is cancelled, at whichever step, by whomever: nothing of it is left.
 
-This is one order of tasks; ``python -m tests.sweeps --seeds 3`` tries others as well.
+This is one order of tasks, and of what stands around the traffic not every way to end it; ``python
+-m tests.sweeps --seeds 3`` tries all of them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from tests.sweeps import (
 )
 
 by_all = pytest.mark.parametrize("by", WAYS)
+by_both_sides = pytest.mark.parametrize("by", ["caller", "handlers"])
 
 
 @by_all
@@ -34,7 +36,7 @@ async def test_nothing_is_left(sweep: Sweep, by: CancelledBy, autojump_clock: Mo
     await sweep.run(by)
 
 
-@by_all
+@by_both_sides
 @pytest.mark.parametrize("sweep", ENDINGS, ids=str)
 async def test_nothing_is_left_of_what_ends_otherwise(
     sweep: Sweep, by: CancelledBy, autojump_clock: MockClock
@@ -43,7 +45,7 @@ async def test_nothing_is_left_of_what_ends_otherwise(
     await sweep.run(by)
 
 
-@by_all
+@by_both_sides
 @pytest.mark.parametrize("sweep", [*PLAIN, *ARRAYS], ids=str)
 async def test_nothing_is_left_in_the_plain_dialect(
     sweep: Sweep, by: CancelledBy, autojump_clock: MockClock
@@ -52,7 +54,7 @@ async def test_nothing_is_left_in_the_plain_dialect(
     await sweep.run(by)
 
 
-@by_all
+@by_both_sides
 @pytest.mark.parametrize("sweep", LIMITED, ids=str)
 async def test_nothing_is_left_at_the_limit_of_calls(
     sweep: Sweep, by: CancelledBy, autojump_clock: MockClock
@@ -61,7 +63,7 @@ async def test_nothing_is_left_at_the_limit_of_calls(
     await sweep.run(by)
 
 
-@by_all
+@by_both_sides
 @pytest.mark.parametrize("sweep", INTERCEPTED, ids=str)
 async def test_nothing_is_left_inside_of_interceptors(
     sweep: Sweep, by: CancelledBy, autojump_clock: MockClock
