@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 import farcall
 from farcall import service
+from farcall._capacity import Capacity
 from farcall._door import Admit, Door, _local_ip, admit_everybody
 from farcall._host import Host
 from farcall._http import Rejection, TrustedProxies
 from farcall._limits import Limits
-from farcall._room import Room
 from farcall._transport import Endpoint
 from farcall._websocket import Wire
 from tests.ends import wait_until
@@ -35,7 +35,7 @@ class Echo:
 
 def door(admit: Admit = admit_everybody, **limits: float) -> Door:
     host = Host(Echo(), limits=Limits(), heartbeat=farcall.Heartbeat())
-    return Door(host, Limits(**limits), Room(10, 10), admit=admit)  # type: ignore[arg-type]
+    return Door(host, Limits(**limits), Capacity(10, 10), admit=admit)  # type: ignore[arg-type]
 
 
 @asynccontextmanager
@@ -47,7 +47,7 @@ async def at(entrance: Door) -> AsyncIterator[Raw]:
             yield Raw(near)
         await near.aclose()
         await wait_until(lambda: far.socket.fileno() == -1)
-        await wait_until(lambda: entrance.room.open == entrance.room.pending == 0)
+        await wait_until(lambda: entrance.capacity.open == entrance.capacity.pending == 0)
 
 
 async def answer_to(said: bytes, entrance: Door | None = None) -> bytes:
@@ -65,7 +65,7 @@ async def test_a_websocket_is_served() -> None:
         assert (await raw.read_head()).startswith(b"HTTP/1.1 101 ")
         await raw.send(frame(TEXT, b'{"jsonrpc":"2.0","id":1,"method":"Echo.say","params":["a"]}'))
         await raw.expect(frame(TEXT, b'{"jsonrpc":"2.0","id":1,"result":"a"}', masked=False))
-        assert (entrance.room.open, entrance.room.pending) == (1, 0)
+        assert (entrance.capacity.open, entrance.capacity.pending) == (1, 0)
 
 
 async def test_a_plain_request_gets_a_hint() -> None:
@@ -134,7 +134,7 @@ async def test_a_peer_that_does_not_hang_up_is_not_waited_for_for_ever() -> None
     async with at(entrance) as raw:
         await raw.send(GET)
         await raw.read_to_end()
-        await wait_until(lambda: entrance.room.pending == 0)
+        await wait_until(lambda: entrance.capacity.pending == 0)
 
 
 @pytest.mark.parametrize("said", [b"", b"GET / HT", UPGRADE[:-1], UPGRADE])
@@ -163,7 +163,7 @@ async def test_a_peer_whose_address_is_gone() -> None:
     async with open_sockets() as (near, _):
         wire = Wire(near, SMALL)
         wire.peer_ip = wire.local_ip = None
-        entrance = Door(door().host, Limits(), Room(1, 1), proxies=TrustedProxies.of(["unix"]))
+        entrance = Door(door().host, Limits(), Capacity(1, 1), proxies=TrustedProxies.of(["unix"]))
 
         assert entrance._client_of(wire, "192.0.2.1") is None
         with pytest.raises(trio.BrokenResourceError, match="no address any more"):
@@ -249,7 +249,7 @@ async def test_a_full_server_asks_nobody_to_decide() -> None:
     async def admit(_endpoint: Endpoint) -> None:
         raise Rejection(401, "log in")
 
-    full = Room(1, 10)
+    full = Capacity(1, 10)
     full.enter()
     host = door().host
     async with open_sockets() as (near, far), trio.open_nursery() as nursery:
@@ -266,17 +266,17 @@ async def test_room_is_asked_for_again_behind_admit() -> None:
 
     async def admit(_endpoint: Endpoint) -> None:
         waiting.set()
-        await wait_until(lambda: entrance.room.open > 0)
+        await wait_until(lambda: entrance.capacity.open > 0)
 
-    entrance = Door(entrance.host, entrance.limits, Room(1, 10), admit=admit)
+    entrance = Door(entrance.host, entrance.limits, Capacity(1, 10), admit=admit)
     async with at(entrance) as raw:
         await raw.send(UPGRADE)
         await waiting.wait()
-        entrance.room.enter()
+        entrance.capacity.enter()
 
         assert (await raw.read_to_end()).startswith(b"HTTP/1.1 503 ")
 
-        entrance.room.leave()
+        entrance.capacity.leave()
 
 
 async def test_a_handshake_that_is_cut_leaves_its_place(monkeypatch: pytest.MonkeyPatch) -> None:

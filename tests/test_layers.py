@@ -14,7 +14,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src"
 
 LAYERS = (
-    {"errors", "_limits", "_budget", "_nursery", "_rate", "_turnstile", "_url"},
+    {"errors", "_limits", "_budget", "_nursery", "_order", "_rate", "_turnstile", "_url"},
     {"_protocol"},
     {"_contract"},
     {"_access", "_audience"},
@@ -26,11 +26,11 @@ LAYERS = (
     {"_failures", "_proxy", "_endpoints", "_identity"},
     {"_call", "_guard", "_subscribe"},
     {"_intercept", "_publish"},
-    {"_items", "_order", "_send_uploads", "_receive_uploads", "_call_stream", "_task_status"},
+    {"_items", "_send_uploads", "_receive_uploads", "_call_stream", "_task_status"},
     {"_caller", "_login", "_serving", "_serve_stream", "_serve_task", "_dispatch"},
     {"_peer"},
     {"_host", "_session", "_client_login"},
-    {"auth", "_dial", "_listen", "_room", "_door", "_client", "_server"},
+    {"auth", "_dial", "_listen", "_capacity", "_door", "_client", "_server"},
     {"__init__"},
     {"stubgen", "testing", "_cli", "_demo", "__main__"},
 )

@@ -1,6 +1,6 @@
 """What happens to a connection that comes in, up to its end.
 
-A handshake has its time and its place in the `Room`; within them its request is read, looked at,
+A handshake has its time and its place (`Capacity`); within them its request is read, looked at,
 and either answered or made a WebSocket, which the `Host` then serves. Whatever a peer does ends
 its own connection alone.
 """
@@ -16,11 +16,11 @@ import attrs
 import trio
 
 from farcall._access import Principal
+from farcall._capacity import Capacity
 from farcall._host import Host
 from farcall._http import Answer, Gate, Rejection, Request, TrustedProxies, read_request
 from farcall._http.origin import IpAddress
 from farcall._limits import Limits
-from farcall._room import Room
 from farcall._transport import Endpoint
 from farcall._websocket import LOST, Line, Upgrade, WebSocketTransport, Wire, accept_tls
 
@@ -43,7 +43,7 @@ class Door:
 
     host: Host
     limits: Limits
-    room: Room
+    capacity: Capacity
     gate: Gate = attrs.field(factory=Gate.of)
     proxies: TrustedProxies = attrs.field(factory=TrustedProxies)
     admit: Admit = admit_everybody
@@ -65,11 +65,11 @@ class Door:
         try:
             await self.host.serve_link(transport)
         finally:
-            self.room.leave()
+            self.capacity.leave()
 
     async def _open(self, wire: Wire) -> WebSocketTransport | None:
         """Perform the handshake; give None where it came to an answer, or to nothing."""
-        with self.room.handshake(self.limits.handshake_seconds):
+        with self.capacity.handshake(self.limits.handshake_seconds):
             try:
                 return await self._receive(wire)
             except LOST as exc:
@@ -118,13 +118,13 @@ class Door:
         self._check_path(request)
         upgrade = Upgrade.of(request)
         endpoint = self._endpoint(request, line.wire)
-        self.room.check()  # before `admit`, which may cost much
+        self.capacity.check()  # before `admit`, which may cost much
         endpoint = attrs.evolve(endpoint, principal=await self.admit(endpoint))
-        self.room.enter()
+        self.capacity.enter()
         try:
             return await upgrade.accept(line, endpoint)
         except BaseException:
-            self.room.leave()
+            self.capacity.leave()
             raise
 
     def _check_path(self, request: Request) -> None:

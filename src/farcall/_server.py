@@ -14,6 +14,7 @@ import attrs
 import trio
 
 from farcall._access import Authenticate, Principal
+from farcall._capacity import Capacity, descriptor_limit
 from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import CANCEL_GRACE
 from farcall._dispatch import Serving
@@ -25,7 +26,6 @@ from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._listen import Listeners, Place, open_listeners
 from farcall._login import Logins, identify
 from farcall._nursery import open_owned_nursery
-from farcall._room import Room, descriptor_limit
 from farcall._transport import Endpoint
 from farcall.errors import Unauthorized
 
@@ -43,9 +43,11 @@ class Server:
     Made by `serve` alone.
     """
 
-    def __init__(self, host: Host, room: Room, listeners: Listeners, *, is_secure: bool) -> None:
+    def __init__(
+        self, host: Host, capacity: Capacity, listeners: Listeners, *, is_secure: bool
+    ) -> None:
         self._host = host
-        self._room = room
+        self._capacity = capacity
         self.urls: Sequence[str] = listeners.urls(is_secure=is_secure)
         """Where each address is reached, without a path: inherited sockets first, then TCP, then
         the Unix socket."""
@@ -74,7 +76,7 @@ class Server:
 
     def statistics(self) -> ServerStatistics:
         """Take a snapshot."""
-        return attrs.evolve(self._host.statistics(), pending=self._room.pending)
+        return attrs.evolve(self._host.statistics(), pending=self._capacity.pending)
 
     def shutdown(self) -> None:
         """Begin the end: accept no more, drain, and let `serve` return. Never blocks."""
@@ -199,11 +201,11 @@ async def serve(
         heartbeat=heartbeat,
         cancel_grace=cancel_grace,
     )
-    room = Room.of(limits, descriptor_limit())
+    capacity = Capacity.of(limits, descriptor_limit())
     admit = _admit_by(logins)
-    door = Door(served, limits, room, gate, proxies, admit, ssl_context)
+    door = Door(served, limits, capacity, gate, proxies, admit, ssl_context)
     listeners = await open_listeners(place)
-    server = Server(served, room, listeners, is_secure=ssl_context is not None)
+    server = Server(served, capacity, listeners, is_secure=ssl_context is not None)
     try:
         async with open_owned_nursery() as nursery:
             served.start_background(nursery)

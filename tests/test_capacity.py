@@ -10,9 +10,9 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from farcall._capacity import Capacity, descriptor_limit
 from farcall._http import Rejection
 from farcall._limits import Limits
-from farcall._room import Room, descriptor_limit
 
 
 @pytest.mark.parametrize(
@@ -29,31 +29,31 @@ from farcall._room import Room, descriptor_limit
 )
 def test_descriptors_are_shared(descriptors: float, most_open: int, most_pending: int) -> None:
     """80 % for open connections, at most 10 % for handshakes, the rest for the application."""
-    room = Room.of(Limits(), descriptors)
+    capacity = Capacity.of(Limits(), descriptors)
 
-    assert (room.most_open, room.most_pending) == (most_open, most_pending)
+    assert (capacity.most_open, capacity.most_pending) == (most_open, most_pending)
 
 
 @pytest.mark.parametrize(("descriptors", "limit"), [(10, "descriptor_share"), (99, "connections")])
 def test_the_limit_that_holds_is_named(descriptors: int, limit: str) -> None:
     """Who is sent away learns which of the two it was."""
-    room = Room.of(Limits(connections=9), descriptors)
-    for _ in range(room.most_open):
-        room.enter()
+    capacity = Capacity.of(Limits(connections=9), descriptors)
+    for _ in range(capacity.most_open):
+        capacity.enter()
 
-    for ask in (room.check, room.enter):
+    for ask in (capacity.check, capacity.enter):
         with pytest.raises(Rejection, match=rf"503, .*\(the limit {limit}\)"):
             ask()
 
 
 def test_who_leaves_makes_room() -> None:
     """The count is of connections that are open now."""
-    room = Room.of(Limits(connections=1), math.inf)
+    capacity = Capacity.of(Limits(connections=1), math.inf)
     for _ in range(3):
-        room.enter()
-        room.leave()
+        capacity.enter()
+        capacity.leave()
 
-    assert room.open == 0
+    assert capacity.open == 0
 
 
 def test_the_limit_of_this_process() -> None:
@@ -68,24 +68,24 @@ async def test_a_handshake_has_its_time(
 ) -> None:
     """It is ended when that is over, and the log names the limit."""
     caplog.set_level(logging.DEBUG)
-    room = Room.of(Limits(), math.inf)
-    with room.handshake(10):
-        assert room.pending == 1
+    capacity = Capacity.of(Limits(), math.inf)
+    with capacity.handshake(10):
+        assert capacity.pending == 1
         await trio.Event().wait()
 
     assert trio.current_time() == pytest.approx(10)
-    assert room.pending == 0
+    assert capacity.pending == 0
     assert "the limit handshake_seconds" in caplog.text
 
 
 async def test_the_oldest_goes_for_the_newest(caplog: pytest.LogCaptureFixture) -> None:
     """However many come, the last ones are there, and no more than may be."""
     caplog.set_level(logging.DEBUG)
-    room = Room.of(Limits(pending_handshakes=2), math.inf)
+    capacity = Capacity.of(Limits(pending_handshakes=2), math.inf)
     ended: list[int] = []
 
     async def take_long(number: int) -> None:
-        with room.handshake(10):
+        with capacity.handshake(10):
             await trio.Event().wait()
         ended.append(number)
 
@@ -93,21 +93,21 @@ async def test_the_oldest_goes_for_the_newest(caplog: pytest.LogCaptureFixture) 
         for number in range(5):
             nursery.start_soon(take_long, number)
             await wait_all_tasks_blocked()
-            assert room.pending == min(number + 1, 2)
+            assert capacity.pending == min(number + 1, 2)
 
         assert ended == [0, 1, 2]
         assert "the limit pending_handshakes" in caplog.text
         nursery.cancel_scope.cancel()
 
-    assert room.pending == 0
+    assert capacity.pending == 0
 
 
 async def test_an_end_frees_the_place() -> None:
     """A handshake that is over, well or not, drops nobody."""
-    room = Room.of(Limits(pending_handshakes=1), math.inf)
-    with room.handshake(10):
+    capacity = Capacity.of(Limits(pending_handshakes=1), math.inf)
+    with capacity.handshake(10):
         pass
-    with pytest.raises(KeyError), room.handshake(10):
+    with pytest.raises(KeyError), capacity.handshake(10):
         raise KeyError
 
-    assert room.pending == 0
+    assert capacity.pending == 0

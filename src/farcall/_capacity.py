@@ -23,7 +23,7 @@ logger = logging.getLogger("farcall")
 
 
 @attrs.define
-class Room:
+class Capacity:
     """The table of those who come in, and the count of those who are."""
 
     most_open: int
@@ -38,7 +38,7 @@ class Room:
     """The handshakes under way, in the order in which they began."""
 
     @classmethod
-    def of(cls, limits: Limits, descriptors: float) -> Room:
+    def of(cls, limits: Limits, descriptors: float) -> Capacity:
         """Say what limits mean where a process may have so many descriptors.
 
         Each connection is one. Those under way get half of what open ones leave, so that the
@@ -81,7 +81,7 @@ class Room:
             oldest.cancel()
 
     def check(self) -> None:
-        """Find out early whether there is room for one more.
+        """Find out early whether there is a place for one more.
 
         Raises:
             Rejection: 503, there is none.
@@ -94,7 +94,7 @@ class Room:
         """Count a connection that opens; `leave` is its end.
 
         Raises:
-            Rejection: 503, there is no room.
+            Rejection: 503, there is none.
         """
         self.check()
         self.open += 1
