@@ -23,7 +23,7 @@ from farcall._transport import (
     CloseReason,
     Endpoint,
     Receiver,
-    log_unanswered,
+    awaiting_close,
     logger,
     ping_bucket,
     stalled,
@@ -210,10 +210,8 @@ class MemoryTransport:
         if self._reason is None:
             self._say_goodbye(CloseReason(code, reason, remote=False))
             try:
-                with trio.move_on_after(self._limits.close_seconds) as patience:
+                with awaiting_close(self._endpoint.peer, self._limits.close_seconds):
                     await self._idle.wait()
-                if patience.cancelled_caught:
-                    log_unanswered(self._endpoint.peer, self._limits.close_seconds)
             finally:
                 self._hang_up(ABORTED)
         await trio.lowlevel.checkpoint()

@@ -7,10 +7,12 @@ in memory, on which the same tests run under virtual time.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final, Protocol
 
 import attrs
+import trio
 
 from farcall._access import Principal
 from farcall._limits import TransportLimits
@@ -52,9 +54,16 @@ def stalled(seconds: float) -> CloseReason:
     return CloseReason(CloseCode.SLOW_CONSUMER, problem, remote=False)
 
 
-def log_unanswered(peer: str, seconds: float) -> None:
-    """Tell the log of a peer that was hung up on without its answer to our Close frame."""
-    logger.debug("%s: no answer to a Close in %g s (the limit close_seconds)", peer, seconds)
+@contextmanager
+def awaiting_close(peer: str, seconds: float) -> Iterator[None]:
+    """Give a block the time that a peer has for its answer to our Close frame.
+
+    Out of time, the block is left, and the log is told of the peer that is to be hung up on.
+    """
+    with trio.move_on_after(seconds) as patience:
+        yield
+    if patience.cancelled_caught:
+        logger.debug("%s: no answer to a Close in %g s (the limit close_seconds)", peer, seconds)
 
 
 def ping_bucket(limits: TransportLimits, now: float) -> TokenBucket:

@@ -14,7 +14,7 @@ from farcall._transport import (
     CloseReason,
     Endpoint,
     Receiver,
-    log_unanswered,
+    awaiting_close,
     stalled,
 )
 from farcall._websocket.connection import GuardedConnection
@@ -83,11 +83,9 @@ class WebSocketTransport:
             return
         seconds = self._wire.limits.close_seconds
         try:
-            with trio.move_on_after(seconds) as patience, suppress(ConnectionClosed):
+            with awaiting_close(self.endpoint.peer, seconds), suppress(ConnectionClosed):
                 await self._connection.say_goodbye(CloseReason(code, reason, remote=False))
                 await self._wait_hung_up()
-            if patience.cancelled_caught:
-                log_unanswered(self.endpoint.peer, seconds)
         finally:
             self._wire.abort()
 

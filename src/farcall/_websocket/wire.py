@@ -16,7 +16,7 @@ import trio
 from trio.socket import AF_UNIX
 
 from farcall._limits import TransportLimits
-from farcall._transport import log_unanswered
+from farcall._transport import awaiting_close
 
 _SocketName: TypeAlias = tuple[str, int] | tuple[str, int, int, int] | str
 """What a socket says of an end: IPv4, IPv6, or the path of a Unix socket."""
@@ -93,12 +93,10 @@ class Wire(trio.abc.HalfCloseableStream):
         sends until it hangs up, for `close_seconds` at most.
         """
         try:
-            with trio.move_on_after(self.limits.close_seconds) as patience, suppress(*LOST):
+            with awaiting_close(self.peer, self.limits.close_seconds), suppress(*LOST):
                 await self.send_eof()
                 while await self.receive_some():
                     pass
-            if patience.cancelled_caught:
-                log_unanswered(self.peer, self.limits.close_seconds)
         finally:
             self.abort()
 
