@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import attrs
@@ -51,6 +51,15 @@ class Download:
         if isinstance(error, RemoteFailure):
             return error_of(error, self.method, name=self.name)
         return error
+
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        """Raise what the peer answers to the calls of a block as `error` has it."""
+        try:
+            yield
+        except RemoteFailure as failure:
+            error = error_of(failure, self.method, name=self.name)
+            raise error from error.__cause__
 
 
 @asynccontextmanager
@@ -117,16 +126,14 @@ async def open_download(
         reason=inherited_reason,
     )
     try:
-        async with stream as pending:
-            opened.append(pending)
-            _check_stream(pending, download.name)
-            try:
-                yield inbox
-            finally:
-                inbox.close()
-    except RemoteFailure as failure:
-        error = error_of(failure, download.method, name=download.name)
-        raise error from error.__cause__
+        with download.failing():
+            async with stream as pending:
+                opened.append(pending)
+                _check_stream(pending, download.name)
+                try:
+                    yield inbox
+                finally:
+                    inbox.close()
     finally:
         inbox.close()  # it may have got items before anybody was to read them
 
@@ -140,11 +147,8 @@ def _check_stream(pending: PendingStream, name: str) -> None:
 @asynccontextmanager
 async def _whole(link: Link, download: Download, params: bytes | None) -> AsyncIterator[Inbox[Any]]:
     """Ask a plain peer, which answers with an array of all items."""
-    try:
+    with download.failing():
         text = await link.requests.call(download.name, params)
-    except RemoteFailure as failure:
-        error = error_of(failure, download.method, name=download.name)
-        raise error from error.__cause__
     inbox = Inbox[Any](download.reader(link), lambda _size: None, link.account)
     inbox.push(_parts(text, download.name))
     inbox.end()
