@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
@@ -185,6 +185,13 @@ class Requests:
     ) -> AsyncIterator[PendingStream]:
         """Make a stream call and wait until it has started; leaving the block ends it.
 
+        The arguments that are not named here are those of `call`, and so is what it raises.
+
+        Args:
+            window: The first credit for the peer.
+            on_items: Takes the values that come.
+            on_end: Told once when no more will come, with the error if there is one.
+
         Cancelled or left, it cancels the call and waits for the answer, for `cancel_grace` at
         most; after that the call counts as abandoned.
         """
@@ -238,7 +245,7 @@ class Requests:
         # While the peer waits for this side it may not be waited for: each might wait for the
         # other for ever.
         if obstacle is not None and self._is_waited_for:
-            raise RpcError.of(ErrorCode.BUSY, MESSAGES[ErrorCode.BUSY], {"limit": obstacle})
+            raise _refusal(ErrorCode.BUSY, {"limit": obstacle})
         async with self._turns.turn(size):
             await self._wait_room()
         self._life.check_open()
@@ -263,9 +270,8 @@ class Requests:
         peer = self._protocol.peer
         if peer is None or self._protocol.outgoing.subscriptions < peer.limits.subscriptions:
             return
-        code = ErrorCode.TOO_MANY_SUBSCRIPTIONS
         data = {"limit": "subscriptions", "most": peer.limits.subscriptions}
-        raise RpcError.of(code, MESSAGES[code], data)
+        raise _refusal(ErrorCode.TOO_MANY_SUBSCRIPTIONS, data)
 
     @property
     def is_calling_back(self) -> bool:
@@ -334,3 +340,8 @@ class Requests:
         """Fail them all, because the link has ended."""
         self._pending.end(lambda sent: self._life.lost(sent=sent))
         self._turns.end()
+
+
+def _refusal(code: ErrorCode, data: Mapping[str, object]) -> RpcError:
+    """Make the error that the peer would answer with, were it asked."""
+    return RpcError.of(code, MESSAGES[code], data)
