@@ -86,8 +86,8 @@ class Dispatcher:
         self._desk = LoginDesk(
             link, identity, serving.logins, serving.max_call_seconds, self._budget
         )
+        # Bounded as calls in flight and subscriptions are: each entry has its task already.
         self._waiting: deque[Callable[[], Awaitable[None]]] = deque()
-        # The queue's bound is that of the calls in flight: each entry has its task already.
         self._in_flight: dict[ServedCall, None] = {}
         self._by_call: dict[IncomingCall, ServedCall] = {}
         self._orders: dict[str, trio.Lock] = {}

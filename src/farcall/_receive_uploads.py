@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import msgspec
 
@@ -19,7 +19,7 @@ from farcall._protocol.uploads import IncomingUpload
 from farcall._streams import Inbox
 from farcall.errors import RESERVED_CODES, ErrorCode, RpcError
 
-Refuse = Callable[[Faults], Exception]
+Refuse: TypeAlias = Callable[[Faults], Exception]
 """Makes the exception for an item that is not of its type."""
 
 

@@ -64,7 +64,7 @@ class Turnstile:
         self._advance()
 
     def _advance(self) -> None:
-        """Give the next turn, if somebody waits and there is room for him."""
+        """Give the next turn, if somebody waits, and fewer are inside than the first one bears."""
         if self._is_given or not self._waiting:
             return
         turn, most = next(iter(self._waiting.items()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import msgspec
 import outcome
@@ -120,7 +121,7 @@ class PendingCall:
         return self._outcome.unwrap()
 
 
-OnStarted = Callable[[bytes], None]
+OnStarted: TypeAlias = Callable[[bytes], None]
 """Takes the value of ``rpc.started``, in the task that made the call; may raise."""
 
 
@@ -167,10 +168,10 @@ def pending_of(call: OutgoingCall, request: Request, on_started: OnStarted | Non
     return PendingTask(call, request, on_started)
 
 
-OnItems = Callable[[Sequence[Encoded], str | None, int | None], None]
+OnItems: TypeAlias = Callable[[Sequence[Encoded], str | None, int | None], None]
 """Takes the values of a batch, its cursor, and how many were missed before its first value."""
 
-OnEnd = Callable[[Exception | None], None]
+OnEnd: TypeAlias = Callable[[Exception | None], None]
 """Takes the error that a stream ended with, or None for a result."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
 
 import attrs
 import msgspec
@@ -84,7 +85,7 @@ class ServedSubscription:
             return Error.of(ErrorCode.CANCELLED)
         try:
             with handled(self._context), self._scope:
-                await intercepted(interceptors, self._context, self._last)
+                await intercepted(interceptors, self._context, self._core)
                 check_proceeded(self._context, self._has_proceeded)
         except BaseException as exc:  # noqa: BLE001 - whatever an interceptor raises is answered
             return self._refusal(exc)
@@ -97,7 +98,7 @@ class ServedSubscription:
             raise remains
         return describe(exc, self._source, debug=self._debug)
 
-    async def _last(self) -> None:
+    async def _core(self) -> None:
         """Let the subscription begin, at the heart of the interceptors, and wait for its end."""
         await trio.lowlevel.checkpoint_if_cancelled()
         if self._has_proceeded:
@@ -110,7 +111,7 @@ class ServedSubscription:
         raise self._failure
 
 
-Start = Callable[[Callable[[], Awaitable[None]]], None]
+Start: TypeAlias = Callable[[Callable[[], Awaitable[None]]], None]
 """Starts a task of the link, in the order in which its calls start."""
 
 
