@@ -1,4 +1,4 @@
-"""An endpoint returns once; async generators will be streams, with `@stream`."""
+"""An endpoint returns once; an async generator is a stream, which needs `@stream`."""
 
 from collections.abc import AsyncIterator
 
