@@ -31,9 +31,7 @@ from farcall._protocol.conversation import shown
 from farcall._protocol.messages import Error, Message
 from farcall._protocol.state import IncomingCall
 from farcall._publish import Publisher, ServedSubscriptions
-from farcall._serve_stream import ServedStream, wants_array
-from farcall._serve_task import ServedTask
-from farcall._serving import Deadline, ServedCall
+from farcall._serve import Deadline, ServedCall, ServedStream, ServedTask, wants_array
 from farcall.errors import ErrorCode, InvalidArguments
 
 logger = logging.getLogger("farcall")

@@ -21,7 +21,7 @@ from farcall._identity import Identity
 from farcall._limits import Limits
 from farcall._protocol.messages import Error
 from farcall._protocol.state import IncomingCall
-from farcall._serving import Deadline
+from farcall._serve import Deadline
 from farcall._transport import Endpoint
 from farcall._turnstile import Turnstile
 from farcall.errors import CloseCode, ErrorCode, Unauthorized

@@ -26,7 +26,7 @@ from farcall._order import ThreadLine, in_turn
 from farcall._protocol.conversation import shown
 from farcall._protocol.messages import MESSAGES, Error
 from farcall._protocol.state import IncomingCall
-from farcall._receive_uploads import ReceivedUploads
+from farcall._serve.uploads import ReceivedUploads
 from farcall.errors import (
     RESERVED_CODES,
     ConnectionLost,

@@ -20,7 +20,7 @@ from farcall._limits import MAX_DEPTH
 from farcall._protocol.messages import Error, Message
 from farcall._protocol.room import items_room
 from farcall._protocol.state import IncomingCall
-from farcall._serving import Deadline, ServedCall
+from farcall._serve.call import Deadline, ServedCall
 from farcall.errors import ReplyTooLarge
 
 

@@ -14,7 +14,7 @@ from farcall._connection.link import Link
 from farcall._endpoints import Endpoint
 from farcall._intercept import proceeded_twice
 from farcall._protocol.state import IncomingCall
-from farcall._serving import Deadline, ServedCall
+from farcall._serve.call import Deadline, ServedCall
 
 
 class ServedTask(ServedCall):
