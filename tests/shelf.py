@@ -59,6 +59,11 @@ class Shelf:
         yield 0
         raise Missing("the rest")
 
+    @stream(raises=[Missing])
+    async def torn_twice(self) -> AsyncIterator[int]:
+        yield 0
+        raise ExceptionGroup("both", [Missing("the rest"), ExceptionGroup("more", [Missing("it")])])
+
     async def work(self, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> str:
         task_status.started(1)
         return "done"

@@ -12,6 +12,7 @@ from trio.testing import MockClock
 
 import farcall
 from farcall import CallContext, ConnectionLost, InternalError, Proceed, RpcError
+from farcall._nursery import leaves
 from farcall.testing import open_pair
 from tests.shelf import Dialect, Missing, Shelf, Traffic, open_shelf
 
@@ -75,6 +76,38 @@ async def test_a_failure_that_the_block_gets_over_is_still_the_end_of_the_stream
             with pytest.raises(Missing) as caught:
                 await anext(items)
     assert log.ends == [caught.value]
+
+
+async def test_a_group_of_failures_that_the_block_gets_over_does_not_come_again() -> None:
+    """No more than a single one, though nurseries on the way copy a group."""
+    log = Log()
+
+    async def nest(call: CallContext, proceed: Proceed) -> Any:
+        async with trio.open_nursery():
+            return await proceed()
+
+    async with open_pair(Shelf(), Shelf, client_interceptors=[nest, log]) as (shelf, _):
+        async with shelf.torn_twice() as items:
+            assert await anext(items) == 0
+            with pytest.raises(ExceptionGroup, match="both") as caught:
+                await anext(items)
+    (end,) = log.ends
+    assert end is not None
+    assert list(leaves(end)) == list(leaves(caught.value))
+
+
+async def test_a_part_of_a_group_may_be_raised_in_its_place() -> None:
+    """It is another error, though it was in there."""
+
+    async def unwrap(call: CallContext, proceed: Proceed) -> Any:
+        try:
+            return await proceed()
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+    async with open_pair(Shelf(), Shelf, client_interceptors=[unwrap]) as (shelf, _):
+        with pytest.raises(Missing):
+            await read(shelf.torn_twice())
 
 
 async def test_a_failure_that_nobody_was_told_is_none() -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 import trio
 
 from farcall._call import CallContext
-from farcall._nursery import is_cancelled, open_owned_nursery, reraise
+from farcall._nursery import is_cancelled, leaves, open_owned_nursery, reraise
 
 T = TypeVar("T")
 
@@ -135,12 +135,30 @@ class _Block:
 
 def _without(known: BaseException | None, exc: BaseException) -> BaseException | None:
     """Take an exception out of another one that may be a group; give what is left, if anything."""
-    if exc is known:
+    if known is None:
+        return exc
+    if _is_same(known, exc):
         return None
     if isinstance(exc, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", exc)
-        return group.split(lambda each: each is known)[1]
+        return group.split(lambda each: _is_same(known, each))[1]
     return exc
+
+
+def _is_same(known: BaseException, exc: BaseException) -> bool:
+    """Tell whether an exception is another one, or a copy of that: nurseries copy groups."""
+    if exc is known:
+        return True
+    if not (isinstance(known, BaseExceptionGroup) and isinstance(exc, BaseExceptionGroup)):
+        return False
+    one = cast("BaseExceptionGroup[BaseException]", known)
+    other = cast("BaseExceptionGroup[BaseException]", exc)
+    # The leaves themselves are never copied; their own notion of equality does not count.
+    return (
+        type(one) is type(other)
+        and one.message == other.message
+        and list(map(id, leaves(one))) == list(map(id, leaves(other)))
+    )
 
 
 async def _wait_left(left: trio.Event, around: trio.Nursery) -> None:
