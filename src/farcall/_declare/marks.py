@@ -91,7 +91,7 @@ def method(
         roles: Of these callers must have one, which their login gave them.
         thread: Whether a plain ``def`` runs in a worker thread; it cannot be cancelled there,
             but may ask by ``trio.from_thread.check_cancelled``.
-        ordered: Whether calls of one connection run one at a time, in the order in which they
+        ordered: Whether its calls of one connection run one at a time, in the order in which they
             were sent; others start in that order and run together.
         idempotent: Not there yet; refused.
 
