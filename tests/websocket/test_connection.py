@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 
 import attrs
 import pytest
@@ -17,6 +18,7 @@ from wsproto.connection import ConnectionState
 from farcall._limits import TransportLimits
 from farcall._transport import CloseReason
 from farcall._websocket import WebSocketTransport
+from farcall._websocket.connection import TURN_SECONDS
 from farcall._websocket.wire import Wire
 from tests.transport_suite import End, Recorder, running
 from tests.websocket.sockets import (
@@ -114,6 +116,42 @@ async def test_binary() -> None:
             await raw.send(frame(BINARY, b"{}"))
 
             assert await end.heard.next_frame() == b"{}"
+
+
+class Slow(Recorder):
+    """Takes its time for each message, and notes in whose turn it came."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns = 0
+        self.came_in: list[int] = []
+
+    def on_frame(self, frame: str | bytes) -> None:
+        time.sleep(2 * TURN_SECONDS)
+        self.came_in.append(self.turns)
+
+    async def count_turns(self) -> None:
+        while True:
+            await trio.lowlevel.checkpoint()
+            self.turns += 1
+
+
+async def test_others_have_their_turn_between_messages_that_came_at_once() -> None:
+    """A segment full of small messages holds nobody up for longer than the first few take."""
+    async with open_raw_client() as (raw, server):
+        end = End(server)
+        slow = end.heard = Slow()
+        async with running(end):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(slow.count_turns)
+                await raw.send(*[frame(TEXT, b"{}")] * 5)
+                while len(slow.came_in) < 5:
+                    await trio.lowlevel.checkpoint()
+                nursery.cancel_scope.cancel()
+
+            # Of two tasks in the same turn either may be the first.
+            first, _, third, _, fifth = slow.came_in
+            assert first < third < fifth
 
 
 async def test_fragments_are_joined() -> None:

@@ -12,6 +12,7 @@ What is changed here, each for something that a peer can do or that costs too mu
 - After our own Close frame nothing is delivered any more, and no ping is answered (wsproto raises
   LocalProtocolError for that, out of the reader).
 - A KeyError in a handler is taken for an unknown event; ours let no exception out.
+- Many small messages that came at once are handled in several turns of the event loop.
 - A frame is sent under a shield: cancelled in its middle it would leave a torn link.
 
 The handshake is over when one is made (see `handshake`), so that nothing has to run before
@@ -47,6 +48,10 @@ from farcall.errors import CloseCode
 RECEIVE_BYTES: Final = 64 * 1024
 """Asked of the socket at a time: Trio's own choice; trio-websocket's 4 KiB cost calls."""
 
+TURN_SECONDS: Final = 0.005
+"""After which others have their turn, though more messages have come: a segment may hold ten
+thousand of them. A message is never cut in two, so one that takes longer does take longer."""
+
 PayloadT = TypeVar("PayloadT", str | bytes, bytes)
 
 
@@ -61,6 +66,7 @@ class GuardedConnection(WebSocketConnection):
         self._assembly = Assembly(self._limits)
         self._ping_tokens = ping_bucket(self._limits, line.wire.received_at)
         self._receiver: Receiver  # from `read`, which alone makes events
+        self._yielded_at = line.wire.received_at
         self._patience = trio.CancelScope()
         self._is_failed = False
         self.reason: CloseReason | None = None
@@ -200,6 +206,14 @@ class GuardedConnection(WebSocketConnection):
         except Exception:  # noqa: BLE001 - a fault of ours must not look like one of the network
             logger.exception("the receiver of a transport failed")
             await self.fail(CloseCode.INTERNAL, "internal error")
+        await self._yield_turn()
+
+    async def _yield_turn(self) -> None:
+        """Let others run, if what came at once has taken long already."""
+        turn_began = max(self._wire.received_at, self._yielded_at)
+        if trio.current_time() - turn_began > TURN_SECONDS:
+            await trio.lowlevel.checkpoint()
+            self._yielded_at = trio.current_time()
 
     def _watch_incomplete(self) -> None:
         """Give the peer its time from the first piece of a message on, not again with each."""
