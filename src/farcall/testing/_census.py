@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import cast
 
+from farcall._caller import Subscriber
 from farcall._connection.link import Link
 from farcall._dispatch import Dispatcher
 from farcall._peer import Peer
 from farcall._publish import Publisher
 from farcall._signals import SignalState
-from farcall._subscribe import Subscriber
 
 
 def census(links: Iterable[Link]) -> Counter[str]:

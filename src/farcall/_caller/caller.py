@@ -18,21 +18,21 @@ from farcall._call import (
     inherited_reason,
     served_call,
 )
-from farcall._call_stream import Download, call_stream, open_download
+from farcall._caller.proxies import contract_of, proxy_over
+from farcall._caller.stream import Download, call_stream, open_download
+from farcall._caller.subscriber import Subscriber
+from farcall._caller.task import without_status
+from farcall._caller.uploads import SentUploads, can_repeat, open_uploads
 from farcall._codec import Codec, Faults, encode_untyped
 from farcall._connection.item_queue import ItemQueue
 from farcall._connection.link import Link
 from farcall._connection.pending import OnStarted, RemoteFailure
-from farcall._declare import Method, service_of
+from farcall._declare import Method
 from farcall._failures import error_of
 from farcall._identity import Identity
 from farcall._intercept import Failure, Interceptor, Once, Open, intercepted, intercepted_scope
-from farcall._proxy import Caller, ClassProxy, Proxy
-from farcall._send_uploads import SentUploads, can_repeat, open_uploads
 from farcall._signals import OnLag, Subscription, failure_of
 from farcall._streams import Inbox
-from farcall._subscribe import Subscriber
-from farcall._task_status import without_status
 from farcall.errors import ContractMismatch, EncodeError, InvalidResult
 
 logger = logging.getLogger("farcall")
@@ -273,27 +273,6 @@ def _started_once(on_started: OnStarted, once: Once) -> OnStarted:
 
 def _overhear(_value: bytes) -> None:
     """Let a remote task start that was called without a stub: only its result was asked for."""
-
-
-def proxy_over(caller: Caller, proxy: type[ProxyT]) -> ProxyT:
-    """Make a proxy over a caller.
-
-    Raises:
-        NotSupported: a service class that has plain ``def`` endpoints; use its stub.
-        DeclarationError: the class is neither a stub nor a service.
-    """
-    if issubclass(proxy, Proxy):
-        return proxy(caller)
-    # To the type checker it is the class: that is what this kind of proxy is for.
-    return cast("ProxyT", ClassProxy(service_of(proxy), caller))
-
-
-def contract_of(proxy: type[Any]) -> Mapping[str, str]:
-    """Tell the contract of a stub or a service class, as a hello names it."""
-    if issubclass(proxy, Proxy):
-        return {proxy._service_name: proxy._contract_digest}
-    service = service_of(proxy)
-    return {service.spec.name: service.digest}
 
 
 def untyped_params(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes | None:

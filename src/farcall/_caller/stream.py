@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from farcall._call import inherited_reason
+from farcall._caller.uploads import SentUploads, open_uploads
 from farcall._codec import Codec, Faults
 from farcall._connection.link import Link
 from farcall._connection.pending import PendingStream, RemoteFailure
@@ -19,7 +20,6 @@ from farcall._failures import error_of
 from farcall._items import item_codec
 from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW
-from farcall._send_uploads import SentUploads, open_uploads
 from farcall._streams import Inbox
 from farcall.errors import InvalidResult
 

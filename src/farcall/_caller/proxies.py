@@ -1,0 +1,32 @@
+"""Proxies over a caller, and the contracts that they were made for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+
+from farcall._declare import service_of
+from farcall._proxy import Caller, ClassProxy, Proxy
+
+ProxyT = TypeVar("ProxyT")
+
+
+def proxy_over(caller: Caller, proxy: type[ProxyT]) -> ProxyT:
+    """Make a proxy over a caller.
+
+    Raises:
+        NotSupported: a service class that has plain ``def`` endpoints; use its stub.
+        DeclarationError: the class is neither a stub nor a service.
+    """
+    if issubclass(proxy, Proxy):
+        return proxy(caller)
+    # To the type checker it is the class: that is what this kind of proxy is for.
+    return cast("ProxyT", ClassProxy(service_of(proxy), caller))
+
+
+def contract_of(proxy: type[Any]) -> Mapping[str, str]:
+    """Tell the contract of a stub or a service class, as a hello names it."""
+    if issubclass(proxy, Proxy):
+        return {proxy._service_name: proxy._contract_digest}
+    service = service_of(proxy)
+    return {service.spec.name: service.digest}
