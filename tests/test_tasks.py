@@ -72,6 +72,12 @@ class Foreman:
                 errors.append(f"{type(error).__name__}: {error}")
         return "; ".join(errors)
 
+    async def begin(self, how: str, *, task_status: trio.TaskStatus[str]) -> None:
+        if how == "bare":
+            task_status.started("x" * 300)
+        async with trio.open_nursery():
+            task_status.started("x" * 300)
+
     async def deadlines(self, *, task_status: trio.TaskStatus[list[bool]]) -> list[bool]:
         task_status.started(self._limits())
         return self._limits()
@@ -244,6 +250,22 @@ async def test_a_start_that_cannot_be_sent_is_the_handlers_error(
         (answer,) = await client.ask(call)
 
         assert answer["result"].count("EncodeError: the message has") == 2
+
+
+@pytest.mark.parametrize("how", ["bare", "in a nursery"])
+async def test_a_start_that_its_caller_does_not_take_is_no_defect(
+    how: str, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is answered as such a result is, and leaves no traceback: the caller chose its limit."""
+    async with raw_client(Foreman()) as client:
+        hello = {**HELLO, "limits": {"message": 512}}
+        await client.ask({"jsonrpc": "2.0", "id": 1, "method": "rpc.hello", "params": hello})
+        call = {"jsonrpc": "2.0", "id": "x" * 250, "method": "Foreman.begin", "params": [how]}
+        (answer,) = await client.ask(call)
+
+        assert answer["error"]["code"] == -32008
+        assert answer["error"]["data"] == {"limit": "message", "bytes": 512}
+    assert not caplog.records
 
 
 async def test_a_start_of_the_wrong_type_is_the_handlers_error() -> None:

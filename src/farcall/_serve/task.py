@@ -12,9 +12,12 @@ from farcall._call import Connection
 from farcall._codec import Codec
 from farcall._connection.link import Link
 from farcall._endpoints import Endpoint
+from farcall._failures import without
 from farcall._intercept import proceeded_twice
+from farcall._protocol.messages import Error, Started
 from farcall._protocol.state import IncomingCall
 from farcall._serve.call import Deadline, ServedCall
+from farcall.errors import EncodeError
 
 
 class ServedTask(ServedCall):
@@ -58,9 +61,31 @@ class ServedTask(ServedCall):
         if self._scope.cancel_called:
             return
         if self.call is not None:
-            self._link.answers.start(self.call, value)
+            self._tell(self.call, value)
         self._has_started = True
         self._scope.deadline = self.context.deadline = math.inf
+
+    def _tell(self, call: IncomingCall, value: bytes) -> None:
+        try:
+            self._link.answers.start(call, value)
+        except EncodeError as exc:
+            size = sum(map(len, Started(call.id, value).parts()))
+            if size > self._link.protocol.message_limit:
+                raise _UntakenEncodeError(str(exc)) from None
+            raise
+
+    def _failed(self, exc: BaseException) -> Error:
+        """Answer a start that was too large as such a result: its caller chose limit and id."""
+        if without(exc, _UntakenEncodeError) is None:
+            protocol = self._link.protocol
+            limit: dict[str, str | int] = {"limit": protocol.message_limit_name}
+            limit["bytes"] = protocol.message_limit
+            exc = self._too_large(limit)
+        return super()._failed(exc)
+
+
+class _UntakenEncodeError(EncodeError):
+    """A start is larger than its caller takes; told from others, for it may come in a group."""
 
 
 class ServedStatus(trio.TaskStatus[Any]):
