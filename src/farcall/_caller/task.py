@@ -14,10 +14,8 @@ import trio
 from farcall._codec import Faults
 from farcall._connection.pending import OnStarted
 from farcall._declare import Method
+from farcall._declare.status import STATUS
 from farcall.errors import InvalidResult
-
-NAME = "task_status"
-"""The keyword argument by which `trio.Nursery.start` passes it."""
 
 
 def without_status(
@@ -32,7 +30,7 @@ def without_status(
     codec = method.started
     if codec is None:
         return kwargs, None
-    status: trio.TaskStatus[Any] = kwargs.get(NAME, trio.TASK_STATUS_IGNORED)
+    status: trio.TaskStatus[Any] = kwargs.get(STATUS, trio.TASK_STATUS_IGNORED)
 
     def on_started(text: bytes) -> None:
         try:
@@ -41,4 +39,4 @@ def without_status(
             raise InvalidResult(f"{method.spec.wire_name}: {faults}") from None
         status.started(value)
 
-    return {name: value for name, value in kwargs.items() if name != NAME}, on_started
+    return {name: value for name, value in kwargs.items() if name != STATUS}, on_started
