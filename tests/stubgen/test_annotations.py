@@ -19,9 +19,9 @@ from farcall._contract.spec import (
     TypeSpec,
     UnionOf,
 )
-from farcall.stubgen.annotations import annotation
-from farcall.stubgen.layout import flat
-from farcall.stubgen.names import Names
+from farcall.stubgen._annotations import annotation
+from farcall.stubgen._layout import flat
+from farcall.stubgen._names import Names
 
 INT, STR = Scalar("int"), Scalar("str")
 

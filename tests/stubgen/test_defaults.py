@@ -22,10 +22,10 @@ from farcall._contract.spec import (
     TypeSpec,
     UnionOf,
 )
-from farcall.stubgen.defaults import fitted
-from farcall.stubgen.layout import flat
-from farcall.stubgen.literals import expression
-from farcall.stubgen.names import Names
+from farcall.stubgen._defaults import fitted
+from farcall.stubgen._layout import flat
+from farcall.stubgen._literals import expression
+from farcall.stubgen._names import Names
 
 INT, STR, NONE, JSON = Scalar("int"), Scalar("str"), Scalar("none"), Scalar("json")
 USER, LEVEL = Ref("User"), Ref("Level")

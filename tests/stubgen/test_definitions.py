@@ -17,8 +17,8 @@ from farcall._contract.spec import (
     Scalar,
     ServiceSpec,
 )
-from farcall.stubgen.definitions import define, in_order
-from farcall.stubgen.names import Names
+from farcall.stubgen._definitions import define, in_order
+from farcall.stubgen._names import Names
 
 INT = Scalar("int")
 

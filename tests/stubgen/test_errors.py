@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from farcall.stubgen import in_one_line
+from farcall.stubgen._errors import in_one_line
 
 
 def test_an_error_that_was_never_raised_has_no_place() -> None:

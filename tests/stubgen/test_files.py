@@ -7,44 +7,67 @@ from pathlib import Path
 
 import pytest
 
-from farcall._contract.digest import digest
-from farcall._contract.spec import MethodSpec, Scalar, ServiceSpec
+from farcall import DeclarationError, functions, service
 from farcall.stubgen import StubError, check, render, write
 
-NONE = Scalar("none")
-MARKET = ServiceSpec("Market", "Market", (), (), ())
-MONITOR = ServiceSpec("", "LiveMonitor", (MethodSpec("load", "load", (), NONE),), (), ())
+
+@service
+class Market:
+    """Sells."""
+
+    async def buy(self, symbol: str) -> None: ...
+
+
+@service(name="")
+class LiveMonitor:
+    async def load(self) -> None: ...
+
+
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+@pytest.mark.parametrize("it", [Market, Market(), functions(add, name="Market")])
+def test_a_stub_is_rendered_of_a_class_or_an_object(it: object) -> None:
+    """A class, an object of it, and what functions() made have the same kind of stub."""
+    assert 'class MarketProxy(farcall.Proxy, service="Market", contract=' in render(it)
+
+
+def test_what_is_no_service_has_no_stub() -> None:
+    """The error says what a service is."""
+    with pytest.raises(DeclarationError, match="Decorate its class with @service"):
+        render(int)
 
 
 def test_each_service_has_its_file(tmp_path: Path) -> None:
     """The folder is made where it is missing, and holds nothing else."""
     folder = tmp_path / "far" / "stubs"
 
-    paths = write([MONITOR, MARKET], folder)
+    paths = write([LiveMonitor, Market], folder)
 
     assert paths == [folder / "live_monitor.py", folder / "market.py"]
     assert sorted(folder.iterdir()) == paths
-    assert paths[0].read_text() == render(MONITOR, digest(MONITOR))
+    assert paths[0].read_text() == render(LiveMonitor)
 
 
 def test_what_is_up_to_date_is_not_touched(tmp_path: Path) -> None:
     """Programs that watch files are left in peace."""
-    (path,) = write([MARKET], tmp_path)
+    (path,) = write([Market], tmp_path)
     os.utime(path, (1, 1))
 
-    write([MARKET], tmp_path)
+    write([Market], tmp_path)
 
     assert path.stat().st_mtime == 1
 
 
 def test_what_is_not_is_replaced(tmp_path: Path) -> None:
     """By the whole new module."""
-    (path,) = write([MARKET], tmp_path)
+    (path,) = write([Market], tmp_path)
     path.write_text("old")
 
-    write([MARKET], tmp_path)
+    write([Market], tmp_path)
 
-    assert path.read_text() == render(MARKET, digest(MARKET))
+    assert path.read_text() == render(Market)
 
 
 def test_a_module_is_replaced_whole_or_not_at_all(
@@ -59,7 +82,7 @@ def test_a_module_is_replaced_whole_or_not_at_all(
 
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OSError, match="no space left"):
-        write([MARKET], tmp_path)
+        write([Market], tmp_path)
 
     assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("market.py", "old")]
 
@@ -67,7 +90,7 @@ def test_a_module_is_replaced_whole_or_not_at_all(
 def test_two_services_of_one_name_are_refused(tmp_path: Path) -> None:
     """One would silently overwrite the other."""
     with pytest.raises(StubError, match="two services are called Market") as caught:
-        write([MARKET, MARKET], tmp_path / "stubs")
+        write([Market, Market], tmp_path / "stubs")
 
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "stubs").exists()
@@ -75,17 +98,17 @@ def test_two_services_of_one_name_are_refused(tmp_path: Path) -> None:
 
 def test_nothing_differs_after_writing(tmp_path: Path) -> None:
     """The same service gives the same bytes."""
-    write([MARKET, MONITOR], tmp_path)
+    write([Market, LiveMonitor], tmp_path)
 
-    assert check([MARKET, MONITOR], tmp_path) == ""
+    assert check([Market, LiveMonitor], tmp_path) == ""
 
 
 def test_a_difference_is_shown(tmp_path: Path) -> None:
     """From what is there to what should be."""
-    (path,) = write([MARKET], tmp_path)
+    (path,) = write([Market], tmp_path)
     path.write_text(path.read_text().replace("Do not edit it.", "I did edit it."))
 
-    assert check([MARKET], tmp_path).splitlines()[:5] == [
+    assert check([Market], tmp_path).splitlines()[:5] == [
         f"--- {path}",
         f"+++ {path}",
         "@@ -1,4 +1,4 @@",
@@ -96,7 +119,7 @@ def test_a_difference_is_shown(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_a_difference(tmp_path: Path) -> None:
     """All of it would be new, and checking does not write it."""
-    difference = check([MARKET], tmp_path / "stubs")
+    difference = check([Market], tmp_path / "stubs")
 
     assert difference.startswith(f"--- {os.devnull}\n+++ {tmp_path / 'stubs' / 'market.py'}\n")
     assert not (tmp_path / "stubs").exists()
@@ -105,7 +128,7 @@ def test_a_missing_file_is_a_difference(tmp_path: Path) -> None:
 @pytest.mark.parametrize("end", [b"", b"\r\n", b"\xff"])
 def test_every_byte_counts(tmp_path: Path, end: bytes) -> None:
     """Also the ends of lines, and what is no text at all."""
-    (path,) = write([MARKET], tmp_path)
+    (path,) = write([Market], tmp_path)
     path.write_bytes(path.read_bytes().rstrip() + end)
 
-    assert check([MARKET], tmp_path) != ""
+    assert check([Market], tmp_path) != ""

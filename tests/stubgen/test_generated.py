@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 import farcall
 from farcall._contract.spec import EnumSpec, RecordSpec, ServiceSpec
 from farcall._declare import service_of
-from farcall.stubgen import render
+from farcall.stubgen._module import render_module
 from tests.stubgen.bazaar import Bazaar
 from tests.stubgen.running import imported
 from tests.stubgen.strategies import services
@@ -47,21 +47,21 @@ def ruff(*command: str, source: str) -> str:
 @some
 def test_ruff_format_would_change_nothing(spec: ServiceSpec) -> None:
     """Lines are broken where ruff breaks them."""
-    assert ruff("format", "--diff", source=render(spec, "0" * 32)) == ""
+    assert ruff("format", "--diff", source=render_module(spec, "0" * 32)) == ""
 
 
 @given(services())
 @some
 def test_ruff_check_finds_nothing(spec: ServiceSpec) -> None:
     """Imports are sorted and used, and nothing is written in an old way."""
-    assert ruff("check", f"--select={RULES}", source=render(spec, "0" * 32)) == ""
+    assert ruff("check", f"--select={RULES}", source=render_module(spec, "0" * 32)) == ""
 
 
 @given(services())
 @some
 def test_it_runs_and_every_annotation_has_a_meaning(spec: ServiceSpec) -> None:
     """Whatever is evaluated is defined before it, and no member hides what another one means."""
-    with imported(render(spec, "0" * 32)) as module:
+    with imported(render_module(spec, "0" * 32)) as module:
         for record in (each for each in spec.definitions if isinstance(each, RecordSpec)):
             hints = get_type_hints(getattr(module, record.name))
             assert {each.name for each in record.fields} <= hints.keys()
@@ -75,7 +75,7 @@ def test_it_runs_and_every_annotation_has_a_meaning(spec: ServiceSpec) -> None:
 @some
 def test_docstrings_arrive(spec: ServiceSpec) -> None:
     """The text of a docstring is that of the service, whatever is in it."""
-    source = render(spec, "0" * 32)
+    source = render_module(spec, "0" * 32)
     with imported(source) as module:
         texts = [(proxy_of(module), spec.doc)]
         texts += [(getattr(proxy_of(module), each.name), each.doc) for each in spec.methods]
@@ -91,7 +91,9 @@ def test_docstrings_arrive(spec: ServiceSpec) -> None:
 
 def test_mypy_finds_nothing(tmp_path: Path) -> None:
     """Under its strictest rules; in one run, for the types of farcall itself take a while."""
-    for number, source in enumerate([render(service_of(Bazaar).spec, "0" * 32), *sources(12)]):
+    for number, source in enumerate(
+        [render_module(service_of(Bazaar).spec, "0" * 32), *sources(12)]
+    ):
         (tmp_path / f"stub{number}.py").write_text(source, "utf-8")
 
     lines = mypy(tmp_path).splitlines()
@@ -115,7 +117,7 @@ def sources(count: int) -> list[str]:
         suppress_health_check=[HealthCheck.too_slow],
     )
     def collect(spec: ServiceSpec) -> None:
-        rendered.append(render(spec, "0" * 32))
+        rendered.append(render_module(spec, "0" * 32))
 
     collect()
     return rendered

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from farcall.stubgen.layout import (
+from farcall.stubgen._layout import (
     WIDTH,
     Brackets,
     Joined,

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 
 from farcall._contract.literals import literal_source
 from farcall._contract.spec import ServiceSpec
-from farcall.stubgen.layout import flat
-from farcall.stubgen.literals import (
+from farcall.stubgen._layout import flat
+from farcall.stubgen._literals import (
     bytestring,
     constant,
     docstring,
@@ -20,7 +20,7 @@ from farcall.stubgen.literals import (
     is_mutable,
     string,
 )
-from farcall.stubgen.names import Names
+from farcall.stubgen._names import Names
 from tests.stubgen.strategies import texts, values
 
 NAMES = Names(ServiceSpec("S", "S", (), (), ()))

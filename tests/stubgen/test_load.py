@@ -10,7 +10,8 @@ import pytest
 
 from farcall import DeclarationError
 from farcall._declare import Rule, service_of
-from farcall.stubgen import StubError, load
+from farcall.stubgen import StubError
+from farcall.stubgen._load import load
 
 SHOP = """
 from farcall import functions, service

@@ -10,7 +10,7 @@ from farcall._contract.spec import (
     ServiceSpec,
     SignalSpec,
 )
-from farcall.stubgen.names import Names
+from farcall.stubgen._names import Names
 
 NONE = Scalar("none")
 

@@ -14,8 +14,8 @@ from farcall._contract.spec import (
     ServiceSpec,
     SignalSpec,
 )
-from farcall.stubgen.names import Names
-from farcall.stubgen.proxy import proxy
+from farcall.stubgen._names import Names
+from farcall.stubgen._proxy import proxy
 
 INT, NONE = Scalar("int"), Scalar("none")
 

@@ -19,8 +19,8 @@ from farcall._contract.spec import (
     TypeSpec,
     UnionOf,
 )
-from farcall.stubgen.names import Names
-from farcall.stubgen.records import record
+from farcall.stubgen._names import Names
+from farcall.stubgen._records import record
 
 INT, STR, NONE = Scalar("int"), Scalar("str"), Scalar("none")
 LIST, SET = ArrayOf("list", INT), ArrayOf("set", INT)

@@ -22,8 +22,8 @@ from farcall import stubgen
 from farcall._cli.errors import FAILED, WRONG_USE, CommandError
 from farcall._cli.place import Place
 from farcall._cli.serving import serve_until_signal
-from farcall._contract.spec import ServiceSpec
-from farcall._declare import documented, service_of
+from farcall.stubgen._errors import in_one_line
+from farcall.stubgen._load import load
 
 Port: TypeAlias = Annotated[int, Parameter(validator=Number(gte=0, lt=1 << 16))]
 Seconds: TypeAlias = Annotated[float, Parameter(validator=Number(gte=0))]
@@ -61,7 +61,7 @@ def run(tokens: Sequence[str] | None = None) -> int:
         raise
     except Exception as error:  # of a @background method, or a mistake of ours
         logger.error("the command failed", exc_info=error)
-        return _failed(stubgen.in_one_line(error), FAILED)
+        return _failed(in_one_line(error), FAILED)
     return status if isinstance(status, int) else 0
 
 
@@ -149,7 +149,7 @@ async def _announce(server: farcall.Server) -> None:
 
 
 def _instance(target: str) -> object:
-    found = stubgen.load(target)
+    found = load(target)
     if not isinstance(found, type):
         return found
     try:
@@ -161,7 +161,7 @@ def _instance(target: str) -> object:
     try:
         made: object = found()
     except Exception as error:  # the constructor is the user's and may raise anything
-        reason = f"{target} cannot be made: {stubgen.in_one_line(error)}"
+        reason = f"{target} cannot be made: {in_one_line(error)}"
         raise CommandError(reason) from error
     return made
 
@@ -185,14 +185,14 @@ def stubs(
     check
         Write nothing; show what would change, with status 1 if anything would.
     """
-    specs = [documented(service_of(stubgen.load(target))) for target in services]
+    found = [load(target) for target in services]
     try:
-        shown = stubgen.check(specs, output) if check else _written(specs, output)
+        shown = stubgen.check(found, output) if check else _written(found, output)
     except OSError as error:
         raise CommandError(f"{output}: {error.strerror}") from error
     print(shown, end="")
     return FAILED if check and shown else 0
 
 
-def _written(specs: Sequence[ServiceSpec], output: Path) -> str:
-    return "".join(f"{path}\n" for path in stubgen.write(specs, output))
+def _written(services: Sequence[object], output: Path) -> str:
+    return "".join(f"{path}\n" for path in stubgen.write(services, output))

@@ -8,9 +8,9 @@ from typing import Final
 
 from farcall._contract.spec import FieldSpec, RecordSpec
 from farcall.errors import ErrorCode
-from farcall.stubgen.annotations import annotation
-from farcall.stubgen.defaults import fitted
-from farcall.stubgen.layout import (
+from farcall.stubgen._annotations import annotation
+from farcall.stubgen._defaults import fitted
+from farcall.stubgen._layout import (
     INDENT,
     Brackets,
     Layout,
@@ -22,8 +22,8 @@ from farcall.stubgen.layout import (
     statement,
     subscript,
 )
-from farcall.stubgen.literals import docstring, empty_factory, expression, is_mutable, string
-from farcall.stubgen.names import Names
+from farcall.stubgen._literals import docstring, empty_factory, expression, is_mutable, string
+from farcall.stubgen._names import Names
 
 _BASES: Final = {"typeddict": "TypedDict", "namedtuple": "NamedTuple"}
 

@@ -9,7 +9,7 @@ from types import ModuleType
 
 from farcall._declare import Rule, service_of
 from farcall.errors import DeclarationError
-from farcall.stubgen.errors import StubError, in_one_line
+from farcall.stubgen._errors import StubError, in_one_line
 
 
 def load(target: str) -> object:

@@ -19,9 +19,9 @@ from farcall._contract.spec import (
     TypeSpec,
     UnionOf,
 )
-from farcall.stubgen.layout import Layout, Parenthesized, Union, subscript
-from farcall.stubgen.literals import constant
-from farcall.stubgen.names import Names
+from farcall.stubgen._layout import Layout, Parenthesized, Union, subscript
+from farcall.stubgen._literals import constant
+from farcall.stubgen._names import Names
 
 _STANDARD: Mapping[ScalarName, str] = {
     "datetime": "datetime",

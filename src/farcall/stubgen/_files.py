@@ -7,13 +7,35 @@ from collections.abc import Iterable
 from difflib import unified_diff
 from pathlib import Path
 
-from farcall._contract.digest import digest
-from farcall._contract.spec import ServiceSpec
-from farcall.stubgen.errors import StubError
-from farcall.stubgen.module import module_name, render
+from farcall._declare import documented, service_of
+from farcall.stubgen._errors import StubError
+from farcall.stubgen._module import module_name, render_module
 
 
-def write(specs: Iterable[ServiceSpec], directory: Path) -> list[Path]:
+def render(service: object) -> str:
+    """Write the source of the stub of a service.
+
+    Args:
+        service: A decorated class, an object of one, or what `farcall.functions` has made.
+
+    Returns:
+        The source of a module, formatted as by ``ruff format``. The same service gives the same
+        text in every process.
+
+    Raises:
+        DeclarationError: it is no service.
+
+    >>> import farcall
+    >>> def add(a: int, b: int) -> int:
+    ...     return a + b
+    >>> "async def add(self, a: int, b: int) -> int:" in render(farcall.functions(add, name="calc"))
+    True
+    """
+    found = service_of(service)
+    return render_module(documented(found), found.digest)
+
+
+def write(services: Iterable[object], directory: Path) -> list[Path]:
     """Write one module for each service; what is up to date already is not touched.
 
     Nothing else is written: a directory without ``__init__.py`` is imported as a namespace
@@ -21,7 +43,7 @@ def write(specs: Iterable[ServiceSpec], directory: Path) -> list[Path]:
     directory asked for.
 
     Args:
-        specs: The services.
+        services: Each as `render` takes it.
         directory: Where to; made where it is missing.
 
     Returns:
@@ -31,7 +53,7 @@ def write(specs: Iterable[ServiceSpec], directory: Path) -> list[Path]:
         StubError: two services would be written to one file.
         OSError: the directory cannot be written to. A module is replaced whole or not at all.
     """
-    modules = _modules(specs, directory)
+    modules = _modules(services, directory)
     directory.mkdir(parents=True, exist_ok=True)
     for path, content in modules.items():
         if _content(path) != content:
@@ -39,11 +61,11 @@ def write(specs: Iterable[ServiceSpec], directory: Path) -> list[Path]:
     return list(modules)
 
 
-def check(specs: Iterable[ServiceSpec], directory: Path) -> str:
+def check(services: Iterable[object], directory: Path) -> str:
     """Compare the modules on disk with what `write` would write.
 
     Args:
-        specs: The services.
+        services: Each as `render` takes it.
         directory: Where their modules should be.
 
     Returns:
@@ -52,20 +74,21 @@ def check(specs: Iterable[ServiceSpec], directory: Path) -> str:
     Raises:
         StubError: two services would be written to one file.
     """
-    modules = _modules(specs, directory)
+    modules = _modules(services, directory)
     return "".join(_diff(path, content) for path, content in modules.items())
 
 
-def _modules(specs: Iterable[ServiceSpec], directory: Path) -> dict[Path, bytes]:
+def _modules(services: Iterable[object], directory: Path) -> dict[Path, bytes]:
     modules = dict[Path, bytes]()
-    for spec in specs:
+    for service in services:
+        spec = service_of(service).spec
         path = directory / f"{module_name(spec)}.py"
         if path in modules:
             raise StubError(
                 f"two services are called {spec.class_name}, and both would be written to {path}:"
                 f" write them to different directories"
             )
-        modules[path] = render(spec, digest(spec)).encode()
+        modules[path] = render(service).encode()
     return modules
 
 

@@ -9,12 +9,12 @@ from typing import assert_never
 
 from farcall._contract.reach import named_in
 from farcall._contract.spec import Definition, EnumSpec, FieldSpec, NewTypeSpec, RecordSpec
-from farcall.stubgen.annotations import inner_annotation
-from farcall.stubgen.defaults import fitted
-from farcall.stubgen.layout import INDENT, Brackets, call, joined, statement
-from farcall.stubgen.literals import constant, docstring, string
-from farcall.stubgen.names import Names
-from farcall.stubgen.records import record
+from farcall.stubgen._annotations import inner_annotation
+from farcall.stubgen._defaults import fitted
+from farcall.stubgen._layout import INDENT, Brackets, call, joined, statement
+from farcall.stubgen._literals import constant, docstring, string
+from farcall.stubgen._names import Names
+from farcall.stubgen._records import record
 
 
 def in_order(definitions: Sequence[Definition]) -> list[Definition]:

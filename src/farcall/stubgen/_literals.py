@@ -7,9 +7,9 @@ import re
 from inspect import cleandoc
 
 from farcall._contract.spec import NewTypeSpec, Scalar
-from farcall.stubgen.defaults import NewTypeCall
-from farcall.stubgen.layout import Brackets, LastComma, Layout, call, joined
-from farcall.stubgen.names import Names
+from farcall.stubgen._defaults import NewTypeCall
+from farcall.stubgen._layout import Brackets, LastComma, Layout, call, joined
+from farcall.stubgen._names import Names
 
 _QUOTES = '"""'
 

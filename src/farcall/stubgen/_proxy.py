@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from farcall._contract.spec import ArgumentSpec, MethodSpec, ServiceSpec, SignalSpec, TypeSpec
-from farcall.stubgen.annotations import annotation, inner_annotation
-from farcall.stubgen.defaults import fitted
-from farcall.stubgen.layout import (
+from farcall.stubgen._annotations import annotation, inner_annotation
+from farcall.stubgen._defaults import fitted
+from farcall.stubgen._layout import (
     INDENT,
     Brackets,
     Layout,
@@ -17,8 +17,8 @@ from farcall.stubgen.layout import (
     statement,
     subscript,
 )
-from farcall.stubgen.literals import docstring, expression, is_mutable, string
-from farcall.stubgen.names import Names
+from farcall.stubgen._literals import docstring, expression, is_mutable, string
+from farcall.stubgen._names import Names
 
 
 def proxy(spec: ServiceSpec, digest: str, names: Names) -> str:
