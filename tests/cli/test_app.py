@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -75,6 +76,48 @@ def test_stubs_are_written_and_checked(project: Path, capsys: pytest.CaptureFixt
     stub.write_text(stub.read_text().replace("Greet somebody", "Greet nobody"))
     assert run(["stubs", target, "-o", "out", "--check"]) == 1
     assert '+        """Greet somebody."""' in capsys.readouterr().out
+
+
+def test_a_source_is_never_overwritten(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`-o .` beside `greeter.py` would destroy it; the error is one line."""
+    (source := Path("greeter.py")).write_text(SERVICE)
+
+    assert run(["stubs", "greeter:Greeter", "-o", "."]) == 1
+
+    shown = capsys.readouterr().err
+    assert shown.startswith("farcall: greeter.py is not a stub that farcall has written")
+    assert shown.count("\n") == 1
+    assert source.read_text() == SERVICE
+
+
+def test_what_cannot_be_written_is_one_line(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It names the file that is in the way."""
+    Path("out").write_text("")
+
+    assert run(["stubs", f"{project.stem}:Greeter", "-o", "out"]) == 1
+    assert capsys.readouterr().err == "farcall: out: File exists\n"
+
+
+def test_letters_that_the_stream_does_not_know_are_escaped(project: Path) -> None:
+    """On an ASCII terminal a path beyond it is shown all the same, and so is a difference."""
+    command = [sys.executable, "-m", "farcall", "stubs", f"{project.stem}:Greeter", "-o", "été"]
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+
+    def shown(*options: str) -> tuple[int, bytes, bytes]:
+        done = subprocess.run(
+            [*command, *options], env=ascii_only, capture_output=True, check=False
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    assert shown() == (0, b"\\xe9t\\xe9/greeter.py\n", b"")
+
+    project.write_text(SERVICE.replace("Says hello.", "Says hé."))
+    status, difference, complaints = shown("--check")
+
+    assert (status, complaints) == (1, b"")
+    assert b'+    """Says h\\xe9."""' in difference
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import calendar
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from farcall import DeclarationError
@@ -89,6 +91,36 @@ def test_a_missing_part_of_the_name_is_named(project: Path) -> None:
 
     assert refusal("shop_d.service.v1:Shop").startswith("there is no module shop_d.service,")
     assert refusal("shop_e.service:Shop").startswith("there is no module shop_e,")
+
+
+@pytest.mark.parametrize(
+    ("path", "target", "hider"),
+    [
+        ("calendar.py", "calendar:Shop", calendar.__file__),
+        ("calendar.py", "calendar:Calendar", calendar.__file__),
+        ("calendar/__init__.py", "calendar:Shop", calendar.__file__),
+        ("hypothesis/service.py", "hypothesis.service:Shop", hypothesis.__file__),
+        ("time.py", "time:Shop", "built into Python"),
+    ],
+)
+def test_a_module_that_another_one_hides_is_named(
+    project: Path, path: str, target: str, hider: str
+) -> None:
+    """Python has imported the other one already, so the file of the user is never read."""
+    (project / path).parent.mkdir(exist_ok=True)
+    (project / path).write_text(SHOP)
+    name = path.partition("/")[0].removesuffix(".py")
+
+    assert refusal(target) == (
+        f"{project / path} is hidden by another module called {name} ({hider}): rename yours"
+    )
+
+
+def test_a_folder_without_the_module_hides_nothing(project: Path) -> None:
+    """What is missing in an installed package is told as such."""
+    (project / "calendar").mkdir()
+
+    assert refusal("calendar:Shop") == "calendar has no Shop"
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ def stubs(
     try:
         shown = stubgen.check(found, output) if check else _written(found, output)
     except OSError as error:
-        raise CommandError(f"{output}: {error.strerror}") from error
+        raise CommandError(f"{error.filename or output}: {error.strerror}") from error
     print(shown, end="")
     return FAILED if check and shown else 0
 

@@ -29,10 +29,16 @@ def load(target: str) -> object:
             what is missing, or where the module fails.
         DeclarationError: the service is declared wrongly.
     """
-    module, colon, attribute = target.partition(":")
-    if not (colon and _is_dotted(module) and _is_dotted(attribute)):
+    name, colon, attribute = target.partition(":")
+    if not (colon and _is_dotted(name) and _is_dotted(attribute)):
         raise StubError(f"{target!r} is not module:Class, such as shop.service:Shop")
-    return _checked(target, _attribute(_import(module), attribute))
+    try:
+        return _checked(target, _attribute(_import(name), attribute))
+    except StubError as exc:
+        hidden = _hidden(name)
+        if hidden is None:
+            raise
+        raise StubError(hidden) from exc
 
 
 def _is_dotted(name: str) -> bool:
@@ -53,6 +59,26 @@ def _import(name: str) -> ModuleType:
         else:
             reason = f"{name} cannot be imported: {in_one_line(exc)}"
         raise StubError(reason) from exc
+
+
+def _hidden(name: str) -> str | None:
+    """Say which module Python has in place of that of the working directory, if it has one."""
+    *packages, last = name.split(".")
+    folder, top = Path.cwd().joinpath(*packages), name.partition(".")[0]
+    candidates = (folder / f"{last}.py", folder / last / "__init__.py")
+    local = next((each for each in candidates if each.is_file()), None)
+    loaded = sys.modules.get(top)
+    if local is None or loaded is None or _is_local(loaded, top):
+        return None
+    place = getattr(loaded, "__file__", None) or "built into Python"
+    return f"{local} is hidden by another module called {top} ({place}): rename yours"
+
+
+def _is_local(module: ModuleType, name: str) -> bool:
+    directory = Path.cwd()
+    mine = (directory / f"{name}.py", directory / name / "__init__.py", directory / name)
+    places = [*getattr(module, "__path__", []), getattr(module, "__file__", None) or ""]
+    return any(Path(place).resolve() == each.resolve() for place in places for each in mine)
 
 
 def _attribute(module: ModuleType, name: str) -> object:
