@@ -45,15 +45,21 @@ async def attack(port: int, script: Script, is_answered: Callable[[Heard], bool]
         ear = _Ear(stream)
         nursery.start_soon(ear.listen)
         with suppress(*LOST):
-            for piece in script.pieces:
+            for number, piece in enumerate(script.pieces):
                 await stream.send_all(piece)
                 await trio.lowlevel.checkpoint()
+                if script.waits and number == 0:
+                    await ear.wait_for(_has_a_head)
         await ear.wait_for(is_answered)
         await trio.testing.wait_all_tasks_blocked(0.0005)
         heard = ear.heard
         await _end(stream, script)
         nursery.cancel_scope.cancel()
     return attrs.evolve(heard, said=ear.heard.said)
+
+
+def _has_a_head(heard: Heard) -> bool:
+    return b"\r\n\r\n" in heard.said
 
 
 async def _end(stream: trio.SocketStream, script: Script) -> None:

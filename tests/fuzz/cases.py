@@ -39,6 +39,8 @@ class Script:
     """Whether it knocks at the port that speaks TLS."""
     is_right: bool = False
     """Whether nothing is wrong with it, so that it is to be served."""
+    waits: bool = False
+    """Whether its first piece is a handshake, for whose answer it waits."""
 
     @property
     def data(self) -> bytes:
@@ -58,7 +60,10 @@ class Case:
         random = Random(f"{self.kind}/{self.seed}")
         data, is_right = _KINDS[self.kind](random)
         ending = random.choice(ENDINGS)
-        return Script(in_pieces(random, data), ending, self.kind == "tls", is_right)
+        if self.kind not in _ON_WEBSOCKETS:
+            return Script(in_pieces(random, data), ending, self.kind == "tls", is_right)
+        pieces = [said.UPGRADE, *in_pieces(random, data)]
+        return Script(pieces, ending, is_right=is_right, waits=True)
 
 
 _Said: TypeAlias = tuple[bytes, bool]
@@ -112,7 +117,7 @@ def _frames(random: Random) -> _Said:
     place = random.randrange(len(frames))
     if random.random() < 0.8:
         frames[place] = _wrong_frame(random, frames[place])
-    return said.UPGRADE + b"".join(frames), False
+    return b"".join(frames), False
 
 
 def _frame(random: Random) -> bytes:
@@ -152,7 +157,7 @@ def _pings(random: Random) -> _Said:
     """Send about as many pings as a server answers at once, and say goodbye."""
     count = PINGS + random.choice((-1, 0, 1, 2, 100))
     pings = (frame(PING, random.randbytes(random.choice((0, 1, 125)))) for _ in range(count))
-    return said.UPGRADE + b"".join(pings) + close_frame(1000, "bye"), count <= PINGS
+    return b"".join(pings) + close_frame(1000, "bye"), count <= PINGS
 
 
 def _plain(random: Random) -> _Said:
@@ -176,7 +181,7 @@ def _conversation(random: Random, messages: list[Any]) -> _Said:
         for place, message in enumerate(messages)
     ]
     is_right = not wrong and messages[-1] not in said.GREETED_WRONG
-    return said.UPGRADE + b"".join(frames), is_right
+    return b"".join(frames), is_right
 
 
 def _blob_frame(random: Random, blob: bytes, *, is_wrong: bool) -> bytes:
@@ -207,3 +212,6 @@ _KINDS: Final[Mapping[str, Callable[[Random], _Said]]] = {
     "greeted": _greeted,
 }
 KINDS: Final = tuple(_KINDS)
+
+_ON_WEBSOCKETS: Final = {"frames", "pings", "plain", "greeted"}
+"""Those that come after a right handshake."""

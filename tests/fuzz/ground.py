@@ -132,8 +132,9 @@ async def _be_let_in(server: farcall.Server) -> None:
         return
     async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
         raw = Raw(stream)
-        await raw.send(UPGRADE, frame(TEXT, QUESTION))
+        await raw.send(UPGRADE)
         await raw.read_head()
+        await raw.send(frame(TEXT, QUESTION))
         await raw.expect(frame(TEXT, ANSWER, masked=False))
 
 

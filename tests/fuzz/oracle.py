@@ -76,6 +76,8 @@ class Judge:
             check_refusal(head, rest)
             return
         self._check_welcome(head)
+        if len(self.script.pieces) == 1 and self._sent.is_begun:
+            raise Broken("a welcome for a peer that did not wait for it")
         code = self._check_frames(rest)
         if code is None and heard.has_hung_up:
             raise Broken("it hung up without a Close frame")

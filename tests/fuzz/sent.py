@@ -37,6 +37,8 @@ class Sent:
     """Those that are to be answered."""
     codes: Set[int] = frozenset[int]()
     """The codes of the Close frame that is due, any of them; 0 stands for one without a code."""
+    is_begun: bool = False
+    """Whether there is any byte."""
     is_torn: bool = False
     """Whether the last frame is not whole, so that nobody can say whether it is right."""
 
@@ -61,6 +63,7 @@ class _Reader:
         self._message = b""
 
     def read(self) -> Sent:
+        self._sent.is_begun = bool(self._data)
         while self._at < len(self._data) and not self._sent.codes:
             if not self._frame():
                 self._sent.is_torn = True

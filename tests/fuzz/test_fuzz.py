@@ -92,8 +92,8 @@ def closed(code: int) -> bytes:
 def check(
     said: bytes, *sent: bytes, is_right: bool = False, has_hung_up: bool = False, tls: bool = False
 ) -> None:
-    data = b"".join(sent) if tls else UPGRADE + b"".join(sent)
-    judge = Judge(Script([data], "close", is_tls=tls, is_right=is_right))
+    pieces = [b"".join(sent)] if tls else [UPGRADE, b"".join(sent)]
+    judge = Judge(Script(pieces, "close", is_tls=tls, is_right=is_right))
     heard = Heard(said, has_hung_up)
     judge.check(heard)
     if not judge.is_answered(heard):
@@ -177,6 +177,13 @@ def test_what_a_server_may_not_say(said: bytes, sent: list[bytes]) -> None:
     """The fuzzer sees when an answer is none, or is missing."""
     with pytest.raises(Broken):
         check(said, *sent, is_right=True)
+
+
+def test_a_peer_has_to_wait() -> None:
+    """The fuzzer sees when bytes that came with the request are taken for frames."""
+    early = Script([UPGRADE + QUESTION], "close")
+    with pytest.raises(Broken, match="did not wait"):
+        Judge(early).check(Heard(OPENED + told(ANSWER), has_hung_up=False))
 
 
 def test_a_websocket_ends_with_a_close_frame() -> None:

@@ -100,7 +100,7 @@ async def test_who_wants_a_websocket(value: bytes, expected: bool) -> None:
         b"\x16\x03\x01\x02\x00",  # a TLS hello, which needs no line end to be seen
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"GET / HTTP/1.1\r\n\r\n",
-        b"GET http://example.com/ HTTP/1.1\r\nHost: example.com\r\n\r\n",
+        b"GET ftp://example.com/ HTTP/1.1\r\nHost: example.com\r\n\r\n",
         b"OPTIONS * HTTP/1.1\r\nHost: example.com\r\n\r\n",
         b"GET /\xff HTTP/1.1\r\nHost: example.com\r\n\r\n",
         with_headers(b"Host: twice"),

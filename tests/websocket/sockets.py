@@ -131,9 +131,10 @@ async def open_raw_client(
     """Open a WebSocket between a client that speaks in bytes and a server's transport."""
     async with open_sockets() as (near, far):
         raw = Raw(near)
-        await raw.send(REQUEST, *early)
+        await raw.send(REQUEST)
         server = await accept(far, limits)
         await raw.read_head()
+        await raw.send(*early)
         yield raw, server
 
 

@@ -123,13 +123,6 @@ class TestServer:
             request = await read_request(far, Limits())
             Upgrade.of(request).answer()
 
-    async def test_messages_behind_the_request(self) -> None:
-        """A client that does not wait for the answer loses nothing."""
-        async with open_raw_client(early=[frame(TEXT, b"early")]) as (_, server):
-            end = End(server)
-            async with running(end):
-                assert await end.heard.next_frame() == "early"
-
     async def test_nothing_is_compressed(self) -> None:
         """A client that offers compression does not get it."""
         async with open_sockets() as (near, far):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -10,10 +11,19 @@ import h11
 import trio
 
 from farcall._http.answer import Rejection
+from farcall._http.origin import Authority
 from farcall._limits import Limits
 
 TOO_LARGE: Final = 431
 """RFC 6585, section 5: Request Header Fields Too Large; said of the first line as well."""
+
+_BARE_LINE_END: Final = re.compile(rb"(?<!\r)\n")
+_FOLDED_LINE: Final = re.compile(rb"\n[ \t]")
+
+_ABSOLUTE: Final = re.compile(
+    r"(?:https?|wss?)://(?P<authority>[^/?#]*)(?P<path>/[^?#]*)?(?P<query>\?[^#]*)?", re.IGNORECASE
+)
+"""RFC 9112, section 3.2.2. Clients that take us for a proxy write it, some of them with ws."""
 
 
 @attrs.frozen
@@ -28,7 +38,7 @@ class Request:
     fields: Sequence[tuple[bytes, bytes]]
     """The header fields in their order, names in lower case."""
     early: bytes = b""
-    """What came behind it."""
+    """The bytes after its blank line that were read together with it."""
 
     @property
     def path(self) -> str:
@@ -72,7 +82,10 @@ async def read_request(stream: trio.abc.ReceiveStream, limits: Limits) -> Reques
         event = _next_event(protocol, bytes(data), limits)
         if isinstance(event, h11.Request):
             early, _ = protocol.trailing_data
-            _check_size(head[: len(head) - len(early)], event, limits)
+            del head[len(head) - len(early) :]
+            _check_size(head, event, limits)
+            if (problem := ambiguity(head)) is not None:
+                raise Rejection(400, f"this port speaks HTTP: {problem}")
             return _request(event, early)
 
 
@@ -102,13 +115,45 @@ def _too_large(most: str, limit: str) -> Rejection:
     return Rejection(TOO_LARGE, f"a request has more than {most} (the limit {limit})")
 
 
+def ambiguity(head: bytes | bytearray) -> str | None:
+    """Name what two readers of a head may understand differently, if anything.
+
+    h11 takes a line feed for a line end, and joins folded lines, as RFC 9112 (sections 2.2 and 5.2)
+    allows. A proxy that does not may let pass a header that it has not seen, or the head of another
+    request.
+    """
+    if _BARE_LINE_END.search(head):
+        return "a line ends without a carriage return"
+    if _FOLDED_LINE.search(head):
+        return "a header goes on in a second line"
+    return None
+
+
 def _request(event: h11.Request, early: bytes) -> Request:
     target = event.target.decode("ascii")  # h11 lets nothing else through
+    fields = list(event.headers)
     if not target.startswith("/"):
-        # RFC 9112, section 3.2: the other forms are for proxies, and for a server as a whole.
-        raise Rejection(400, "the target of a request must be a path, such as /")
+        target, fields = _origin_form(target, fields)
+    if "#" in target:
+        raise Rejection(400, "the target of a request has no fragment")
     method, version = event.method.decode("ascii"), event.http_version.decode("ascii")
-    return Request(method, target, version, list(event.headers), early)
+    return Request(method, target, version, fields, early)
+
+
+def _origin_form(
+    target: str, fields: Sequence[tuple[bytes, bytes]]
+) -> tuple[str, list[tuple[bytes, bytes]]]:
+    """Split a URL in the place of a path into its path and its host.
+
+    The host of the URL takes the place of the header Host (RFC 9112, section 3.2.2): all checks of
+    Host have to see the one that counts.
+    """
+    found = _ABSOLUTE.fullmatch(target)
+    if found is None or Authority.parse(found["authority"]) is None:
+        raise Rejection(400, "the target of a request must be a path, such as /, or a URL")
+    others = [field for field in fields if field[0] != b"host"]
+    host = (b"host", found["authority"].encode("ascii"))
+    return (found["path"] or "/") + (found["query"] or ""), [host, *others]
 
 
 def readable(fields: Sequence[tuple[bytes, bytes]]) -> Mapping[str, str]:

@@ -10,6 +10,7 @@ may hold a megabyte, and texts compressed together leak each other.
 
 from __future__ import annotations
 
+import re
 import ssl
 from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -26,8 +27,9 @@ from wsproto.events import Request as UpgradeRequest
 from wsproto.utilities import ProtocolError, RemoteProtocolError
 
 from farcall._http import Rejection, Request
-from farcall._http.request import readable
+from farcall._http.request import ambiguity, readable
 from farcall._limits import DEFAULT_LIMITS, TransportLimits
+from farcall._nursery import open_owned_nursery
 from farcall._transport import Endpoint
 from farcall._websocket.connection import GuardedConnection
 from farcall._websocket.line import Line, dial_tls
@@ -44,6 +46,20 @@ _ONCE: Final = (b"sec-websocket-key", b"sec-websocket-version")
 """What must not be there twice (RFC 6455, section 11.3); wsproto would take the last one."""
 _KEY_BYTES: Final = 16
 
+_TOO_EARLY: Final = "a client waits for the answer to its handshake before it sends more"
+
+_STEPS_TO_LOOK: Final = 3
+"""Turns of the event loop in which a receive takes what is here: one to start it, one for the lock
+of Trio's SSLStream, and one because tasks of a turn run in any order. From then on it waits, and
+can be cancelled without losing a byte."""
+
+_HEAD_END: Final = re.compile(rb"\n\r?\n")
+"""The end of the head of an answer, as h11 sees it."""
+
+_BODY: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", b"trailer"})
+"""Headers that announce a body. Neither a request for a WebSocket nor its 101 has one: a proxy
+takes for the body what we would take for frames."""
+
 EXPLANATION_SECONDS: Final = 1.0
 """How long a refused client waits for the words behind the status, which are a courtesy."""
 EXPLANATION_BYTES: Final = 200
@@ -55,17 +71,21 @@ class Upgrade:
     """A request for a WebSocket that is right in itself."""
 
     _protocol: WSConnection
-    _early: bytes
 
     @classmethod
     def of(cls, request: Request) -> Upgrade:
         """Check a request.
 
         Raises:
-            Rejection: it is no request for a WebSocket of version 13 over HTTP/1.1.
+            Rejection: it is no request for a WebSocket of version 13 over HTTP/1.1, or something
+                follows it that might be taken for frames.
         """
         if request.method != "GET" or request.version != "1.1":
             raise Rejection(400, "a WebSocket is asked for by GET, in HTTP/1.1")
+        if any(name in _BODY for name, _ in request.fields):
+            raise Rejection(400, "a request for a WebSocket has no body")
+        if request.early:
+            raise Rejection(400, _TOO_EARLY)
         _check_key(request.fields)
         protocol = WSConnection(ConnectionType.SERVER)
         try:
@@ -75,7 +95,7 @@ class Upgrade:
             raise _explain(exc) from None
         except _WRONG_BYTES:
             raise Rejection(400, "a header holds what it may not") from None
-        return cls(protocol, request.early)
+        return cls(protocol)
 
     def answer(self) -> bytes:
         """Write the yes (RFC 6455, section 4.2.2), once: from then on it is a WebSocket."""
@@ -85,17 +105,37 @@ class Upgrade:
         """Say yes.
 
         Raises:
+            Rejection: the peer did not wait for the answer.
             trio.BrokenResourceError: the peer has hung up.
 
         Cancellation:
             Half of the answer may have left; hang up.
         """
+        await _check_waiting(line.stream)
         await line.stream.send_all(self.answer())
-        # A client must wait for our answer. One that does not loses nothing: wsproto would drop
-        # what came before it.
-        self._protocol.receive_data(self._early)
         connection = GuardedConnection(line, self._protocol)
         return WebSocketTransport(endpoint, line.wire, connection)
+
+
+async def _check_waiting(stream: trio.abc.ReceiveStream) -> None:
+    """Refuse a peer whose next bytes are here before our answer (RFC 6455, section 4.1).
+
+    What is still on its way is not seen; it cannot be told from what was sent after the answer.
+    """
+    came: list[bytes | bytearray] = []
+
+    async def look() -> None:
+        came.append(await stream.receive_some())
+
+    async with open_owned_nursery() as nursery:
+        nursery.start_soon(look)
+        for _ in range(_STEPS_TO_LOOK):
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    if b"" in came:
+        raise trio.BrokenResourceError("the peer hung up before the answer to its handshake")
+    if came:
+        raise Rejection(400, _TOO_EARLY)
 
 
 def _check_key(fields: Sequence[tuple[bytes, bytes]]) -> None:
@@ -189,16 +229,43 @@ async def _connect(
 
 
 async def _read_answer(line: Line, protocol: WSConnection) -> AcceptConnection:
+    said = b""
     while True:
-        protocol.receive_data(await _receive(line))
+        data = await _receive(line)
+        said += data
+        protocol.receive_data(data)
         # One event alone: behind an answer stand messages, which are the reader's.
         match next(protocol.events(), None):
             case AcceptConnection() as answer:
+                _check_switch(said, answer)
                 return answer
             case RejectConnection() as refusal:
                 raise await _refused(line, protocol, refusal)
             case _:
                 pass  # more of the answer is to come; h11 limits how much
+
+
+def _check_switch(said: bytes, answer: AcceptConnection) -> None:
+    """Check of a 101 what wsproto takes as it comes.
+
+    Frames begin where its head ends, so there must be one way alone to read that.
+
+    Raises:
+        ConnectFailed: there are two.
+    """
+    found = _HEAD_END.search(said)
+    assert found is not None  # or h11 would wait for it
+    head = said[: found.end()]
+    problem = ambiguity(head)
+    names = [line.partition(b":")[0].lower() for line in head.split(b"\r\n")]
+    if not head.startswith(b"HTTP/1.1 "):
+        problem = "it is not HTTP/1.1"
+    elif names.count(b"sec-websocket-accept") > 1:
+        problem = "Sec-WebSocket-Accept is there twice"
+    elif any(name in _BODY for name, _ in answer.extra_headers):
+        problem = "it has a body"
+    if problem is not None:
+        raise ConnectFailed(f"the server's answer 101 is wrong: {problem}")
 
 
 async def _receive(line: Line) -> bytes:
