@@ -188,7 +188,9 @@ def _record(draw: Draw, inside: Inside, name: Name) -> Case:
 
 
 def _attrs(name: str, fields: Iterable[tuple[str, Any]]) -> Any:
-    members = {f"_{field}": attrs.field(type=annotation) for field, annotation in fields}
+    members = {
+        f"_{field}": attrs.field(type=annotation, alias=field) for field, annotation in fields
+    }
     return attrs.make_class(name, members, frozen=True)
 
 

@@ -36,7 +36,7 @@ class Special(Order):
 
 @attrs.define
 class Private:
-    _key: str
+    _key: str = attrs.field(alias="key")
     seen: int = attrs.field(init=False, default=7)
     kind: ClassVar[str] = "private"
 

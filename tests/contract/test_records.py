@@ -31,7 +31,7 @@ T = TypeVar("T")
 @attrs.frozen
 class Quote:
     symbol: str
-    _price: float = 1.0
+    _price: float = attrs.field(default=1.0, alias="price")
     tags: list[str] = attrs.field(factory=list, kw_only=True)
     seen: int = attrs.field(init=False, default=0)
     market: ClassVar[str] = "ACME"

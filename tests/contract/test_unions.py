@@ -44,6 +44,10 @@ def field(name: str, spec: TypeSpec = INT, *, is_required: bool = True) -> Field
     return FieldSpec(name, spec, None if is_required else Default("0"))
 
 
+def tagged(text: str, source: str | None) -> FieldSpec:
+    return FieldSpec("type", LiteralOf((text,)), Default(source))
+
+
 DEFINITIONS: dict[str, Definition] = {
     each.name: each
     for each in (
@@ -61,7 +65,10 @@ DEFINITIONS: dict[str, Definition] = {
         record("Cat", field("type", LiteralOf(("kitten", "cat")))),
         record("Dog", field("type", LiteralOf((EnumMember("Color", "RED"),)))),
         record("Kitten", field("type", LiteralOf(("kitten",)))),
-        record("Loose", field("type", LiteralOf(("loose",)), is_required=False)),
+        record("Lion", tagged("lion", '"lion"')),
+        record("Loose", tagged("loose", None)),
+        record("LooseTable", tagged("loose", None), kind="typeddict"),
+        record("Number", field("type", is_required=False)),
         record("Numbered", field("type", LiteralOf(("one", 1)))),
         record("TableA", field("x"), field("a"), kind="typeddict"),
         record("TableB", field("x"), kind="typeddict"),
@@ -190,6 +197,7 @@ def test_records_beside_others() -> None:
         (["Empty", "Nothing"], RecordChoice({"Empty": 0, "Nothing": 1}, True, {}, None)),
         (["Empty", "Maybe"], RecordChoice({"Empty": 0, "Maybe": 1}, True, {}, None)),
         (["Cat", "Dog"], RecordChoice({"cat": 0, "kitten": 0, "red": 1}, False, {}, None)),
+        (["Cat", "Lion"], RecordChoice({"cat": 0, "kitten": 0, "lion": 1}, False, {}, None)),
         (["Typed", "Empty"], RecordChoice({}, False, {"type": 0, "t": 0}, 1)),
         (["Typed", "Typeless"], RecordChoice({}, False, {"t": 0}, 1)),
         (["TableA", "TableB"], RecordChoice({"TableA": 0, "TableB": 1}, True, {"a": 0}, 1)),
@@ -219,7 +227,15 @@ def test_records(names: list[str], choice: RecordChoice) -> None:
         ),
         (
             [Ref("Cat"), Ref("Loose")],
-            "Cat and Loose cannot be told apart: 'type', which would name the record, is a field",
+            "Cat and Loose cannot be told apart: 'type' of Loose may be left out",
+        ),
+        (
+            [Ref("LooseTable"), Ref("Cat")],
+            "LooseTable and Cat cannot be told apart: 'type' of LooseTable may be left out",
+        ),
+        (
+            [Ref("Cat"), Ref("Number")],
+            "Cat and Number cannot be told apart: 'type', which would name the record, is a field",
         ),
         (
             [Ref("Cat"), Ref("Numbered")],

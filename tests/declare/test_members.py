@@ -10,10 +10,20 @@ import attrs
 import pytest
 import trio
 
-from farcall import ApplicationError, DeclarationError, Signal, background, method
+from farcall import (
+    ApplicationError,
+    DeclarationError,
+    MethodNotFound,
+    Signal,
+    background,
+    local,
+    method,
+    service,
+)
 from farcall._declare.annotations import Scope
 from farcall._declare.members import read_body
 from farcall._declare.rules import Rule
+from farcall.testing import open_pair
 
 
 def read(cls: type) -> list[str]:
@@ -73,6 +83,28 @@ def test_not_on_the_wire(value: object) -> None:
     assert read(body(member=value)) == []
 
 
+class Bound:
+    def __init__(self, function: Any) -> None:
+        self._function = function
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        return self._function.__get__(instance, owner)
+
+
+class Guarded:
+    def __get__(self, instance: object, owner: type) -> int:
+        return 1
+
+    def __set__(self, instance: object, value: int) -> None: ...
+
+
+class Slots:
+    __slots__ = ("seen",)
+
+    async def quote(self, symbol: str) -> float:
+        return 1.0
+
+
 class Callable:
     def __call__(self) -> None: ...
 
@@ -85,6 +117,9 @@ class Callable:
         classmethod(quote),
         functools.partial(quote),
         functools.partialmethod(quote),
+        functools.singledispatchmethod(quote),
+        Bound(quote),
+        Guarded(),
         Callable(),
         lambda self: None,
         property(marked()),
@@ -97,6 +132,30 @@ def test_no_function(value: object) -> None:
         read(body(member=value))
 
     assert caught.value.number == Rule.NO_FUNCTION
+
+
+def test_slots_are_no_members() -> None:
+    """A slot keeps a value of the object."""
+    assert read(Slots) == ["quote"]
+
+
+async def test_descriptor_that_is_kept_off_the_wire() -> None:
+    """`local` keeps a singledispatchmethod on this side."""
+
+    @service
+    class Shop:
+        @local
+        @functools.singledispatchmethod
+        def show(self, what: int) -> str:
+            return f"number {what}"
+
+        async def price(self) -> str:
+            return self.show(1)
+
+    async with open_pair(Shop()) as (session, _):
+        assert await session.call("Shop.price") == "number 1"
+        with pytest.raises(MethodNotFound):
+            await session.call("Shop.show", 1)
 
 
 @pytest.mark.parametrize("value", [Signal, Signal[float]])

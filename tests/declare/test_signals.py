@@ -34,7 +34,7 @@ class Trade:
     count: int
     price: float
     limit: int | None
-    _owner: str = ""
+    _owner: str = attrs.field(default="", alias="owner")
 
 
 @dataclass

@@ -55,7 +55,7 @@ class Weight:
 @attrs.frozen(order=True, slots=False)
 class Height:
     metres: float = attrs.field(alias="value")
-    _unit: str = "m"
+    _unit: str = attrs.field(default="m", alias="unit")
 
 
 @attrs.frozen

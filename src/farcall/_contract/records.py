@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 from collections.abc import Iterator
 from itertools import takewhile
 from typing import (
+    Annotated,
     Any,
     ClassVar,
     Literal,
@@ -19,6 +21,7 @@ from typing import (
 
 import attrs
 
+from farcall._contract.notes import is_qualified
 from farcall._contract.unsupported import UnsupportedType
 from farcall.errors import ApplicationError
 
@@ -173,6 +176,8 @@ def resolve_hints(cls: type) -> dict[str, Any]:
 def _attrs_fields(cls: type, hints: dict[str, Any]) -> Iterator[Field]:
     for field in attrs.fields(cls):
         if field.init:
+            if field.name.startswith("_") and field.alias_is_default:
+                raise _private(cls, field.name, f'attrs.field(alias="{field.alias}") to send it')
             yield Field(
                 name=field.alias or field.name,
                 attribute=field.name,
@@ -186,6 +191,9 @@ def _attrs_fields(cls: type, hints: dict[str, Any]) -> Iterator[Field]:
 def _dataclass_fields(cls: Any, hints: dict[str, Any]) -> Iterator[Field]:
     for field in dataclasses.fields(cls):
         if field.init:
+            if field.name.startswith("_"):
+                plain = field.name.lstrip("_") or "value"
+                raise _private(cls, field.name, f"call it {plain} to send it")
             default = _dataclass_default(field)
             yield Field(
                 name=field.name,
@@ -205,11 +213,43 @@ def _dataclass_default(field: dataclasses.Field[Any]) -> object:
 
 def _typeddict_fields(cls: Any, hints: dict[str, Any]) -> Iterator[Field]:
     for name, hint in hints.items():
-        annotation, is_required = hint, name in cls.__required_keys__
-        # `__required_keys__` alone is wrong where annotations were strings.
-        while (origin := get_origin(annotation)) in (Required, NotRequired):
-            annotation, is_required = annotation.__args__[0], origin is Required
+        _check_mangled(cls, name)
+        annotation, is_required = _entry(hint, name in cls.__required_keys__)
         yield Field(name, name, annotation, is_required, default=attrs.NOTHING)
+
+
+def _entry(hint: Any, is_required: bool) -> tuple[Any, bool]:
+    """Read whether a key must be there; `Required` and its kin stand in any order with notes."""
+    notes: tuple[object, ...] = ()
+    while True:
+        origin = get_origin(hint)
+        if origin is Annotated:
+            notes += hint.__metadata__
+            hint = hint.__origin__
+        # `__required_keys__` alone is wrong where annotations were strings.
+        elif origin in (Required, NotRequired):
+            is_required = origin is Required
+            hint = hint.__args__[0]
+        elif is_qualified(hint):
+            hint = hint.__args__[0]
+        else:
+            return (Annotated[hint, *notes] if notes else hint), is_required
+
+
+def _check_mangled(cls: type, name: str) -> None:
+    """Refuse a key that begins with two underscores: in a class Python writes another for it."""
+    own = f"_{cls.__name__.lstrip('_')}__"
+    # Before Python 3.12 a typed dictionary does not tell its bases.
+    of_base = re.match(r"_[A-Z][A-Za-z0-9]*__", name)
+    prefix = own if name.startswith(own) else of_base.group() if of_base else None
+    if prefix is not None:
+        plain = f"__{name.removeprefix(prefix)}"
+        raise UnsupportedType(
+            f"Python makes the key {name} of {plain}, which would cross the wire",
+            f'write {cls.__name__} = TypedDict("{cls.__name__}", {{"{plain}": ...}})',
+            f"{cls.__name__}.{plain}",
+            kind="private",
+        )
 
 
 def _namedtuple_fields(cls: Any, hints: dict[str, Any]) -> Iterator[Field]:
@@ -218,6 +258,16 @@ def _namedtuple_fields(cls: Any, hints: dict[str, Any]) -> Iterator[Field]:
         annotation = hints.get(name, inspect.Parameter.empty)
         default = defaults.get(name, attrs.NOTHING)
         yield Field(name, name, annotation, name not in defaults, default)
+
+
+def _private(cls: type, name: str, to_send: str) -> UnsupportedType:
+    field = "attrs.field" if attrs.has(cls) else "field"
+    return UnsupportedType(
+        "its name begins with an underscore, and yet it would cross the wire",
+        f"write {field}(init=False) to keep it on this side, or {to_send}",
+        f"{cls.__name__}.{name}",
+        kind="private",
+    )
 
 
 def _no_fields(cls: type) -> tuple[Field, ...]:

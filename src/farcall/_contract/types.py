@@ -7,7 +7,8 @@ What crosses the wire:
 - list, tuple, set, frozenset, `Sequence`; dict and `Mapping` with keys that are text in JSON;
 - records: attrs classes, dataclasses, `TypedDict`, `NamedTuple`, declared errors. Each is a JSON
   object of its fields, `NamedTuple` too: an object says what its parts are, and may grow;
-- `NewType`, `Annotated` (read without its notes), generic and recursive records;
+- `NewType`, generic and recursive records; `Annotated`, `Final` and `ReadOnly` of a type are that
+  type, but notes that limit its values are refused;
 - optionals and unions whose members can be told apart in JSON (of ``int | float`` the text 1 is
   an int, 1.5 a float);
 - `Any`, `object` and `farcall.Json`: whatever JSON can say.
@@ -24,7 +25,7 @@ from collections import abc
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum, Flag
-from typing import Annotated, Any, Generic, Literal, NewType, TypeVar, Union, get_args, get_origin
+from typing import Any, Generic, Literal, NewType, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
 import attrs
@@ -33,6 +34,7 @@ from farcall._contract.algebra import union_of
 from farcall._contract.check import check
 from farcall._contract.definitions import Definitions
 from farcall._contract.literals import literal_source
+from farcall._contract.notes import check_notes, is_bare_qualifier, unwrapped
 from farcall._contract.records import (
     Field,
     Kind,
@@ -138,7 +140,8 @@ class _Scope:
     path: str = ""
 
     def describe(self, annotation: Any) -> TypeSpec:
-        annotation = without_notes(annotation)
+        annotation, notes = unwrapped(annotation)
+        check_notes(notes, self.path)
         if annotation is None:
             return Scalar("none")
         if isinstance(annotation, type):
@@ -328,6 +331,9 @@ class _Scope:
     def _no_such_type(self, annotation: object) -> UnsupportedType:
         if isinstance(annotation, types.ModuleType):
             return self._unsupported(f"{annotation.__name__} is a module", "name a class in it")
+        if is_bare_qualifier(annotation):
+            name = str(annotation).rpartition(".")[2]
+            return self._unsupported(f"{name} alone names no type", f"write {name}[...] with it")
         named, fix = get_origin(annotation) or annotation, "use an attrs class of such types"
         return self._unsupported(
             f"{inspect.formatannotation(annotation)} is no type that crosses the wire",
@@ -336,17 +342,6 @@ class _Scope:
 
     def _unsupported(self, problem: str, fix: str) -> UnsupportedType:
         return UnsupportedType(problem, fix, self.path)
-
-
-def without_notes(annotation: Any) -> Any:
-    """Strip `Annotated` and the names that ``type X = ...`` gives."""
-    while True:
-        if get_origin(annotation) is Annotated:
-            annotation = annotation.__origin__
-        elif type(annotation).__name__ == "TypeAliasType":
-            annotation = annotation.__value__
-        else:
-            return annotation
 
 
 def _base_arguments(cls: type) -> Iterator[tuple[Any, Any]]:

@@ -118,15 +118,15 @@ def choose_record(records: Sequence[Ref], definitions: Named) -> RecordChoice:
         UnsupportedType: they cannot be.
     """
     _check_names(records)
-    fields = [_fields(record, definitions) for record in records]
-    if tags := _own_tags(fields, definitions):
+    members = [_Member.of(record, definitions) for record in records]
+    if tags := _own_tags(members):
         return RecordChoice(tags, adds_tag=False, unique={}, fallback=None)
-    is_free = not any(TAG in each for each in fields)
-    unique = _unique_fields(fields)
+    is_free = not any(member.tag for member in members)
+    unique = _unique_fields(members)
     without = [i for i in range(len(records)) if i not in unique.values()]
-    tables = [record for record in records if _is_typeddict(record, definitions)]
+    tables = [member for member in members if member.is_table]
     if len(without) > 1 and (not is_free or len(tables) > 1):
-        raise _not_apart(records, is_free)
+        raise _not_apart(members, is_free)
     return RecordChoice(
         tags={record.name: i for i, record in enumerate(records)} if is_free else {},
         adds_tag=is_free,
@@ -229,48 +229,66 @@ def _is_record(spec: TypeSpec, definitions: Named) -> TypeGuard[Ref]:
     return isinstance(spec, Ref) and isinstance(definitions[spec.name], RecordSpec)
 
 
-def _is_typeddict(record: Ref, definitions: Named) -> bool:
-    return _record(record, definitions).kind == "typeddict"
+@attrs.frozen
+class _Member:
+    """A record among others in a union."""
+
+    name: str
+    is_table: bool
+    """Whether it is a dict, which has no class that could tell it apart."""
+    fields: Mapping[str, FieldSpec]
+    texts: tuple[str, ...]
+    """What its ``type`` may hold, where that is some texts and nothing else."""
+
+    @staticmethod
+    def of(ref: Ref, definitions: Named) -> _Member:
+        """Look at one member of a union."""
+        record = definitions[ref.name]
+        assert isinstance(record, RecordSpec)
+        fields = {field.name: field for field in fields_of(record, ref.arguments)}
+        texts = _texts(fields[TAG].type, definitions) if TAG in fields else ()
+        return _Member(ref.name, record.kind == "typeddict", fields, texts)
+
+    @property
+    def tag(self) -> FieldSpec | None:
+        """Its field ``type``, if it has one."""
+        return self.fields.get(TAG)
+
+    @property
+    def may_lack_tag(self) -> bool:
+        """Whether it may be written without its ``type``.
+
+        A field with a default is written all the same, unless a stub cannot repeat the default
+        and has `OMIT` there. A key that a dict may lack is missing at times.
+        """
+        default = None if self.tag is None else self.tag.default
+        return default is not None and (self.is_table or default.source is None)
 
 
-def _record(ref: Ref, definitions: Named) -> RecordSpec:
-    record = definitions[ref.name]
-    assert isinstance(record, RecordSpec)
-    return record
-
-
-def _fields(ref: Ref, definitions: Named) -> dict[str, FieldSpec]:
-    record = _record(ref, definitions)
-    return {field.name: field for field in fields_of(record, ref.arguments)}
-
-
-def _own_tags(records: Sequence[dict[str, FieldSpec]], definitions: Named) -> dict[str, int]:
+def _own_tags(members: Sequence[_Member]) -> dict[str, int]:
     """Find the texts by which records that have a ``type`` of their own are told apart."""
     tags: dict[str, int] = {}
-    for i, fields in enumerate(records):
-        texts = _tag_texts(fields.get(TAG), definitions)
-        if not texts or not tags.keys().isdisjoint(texts):
+    for i, member in enumerate(members):
+        if not member.texts or member.may_lack_tag or not tags.keys().isdisjoint(member.texts):
             return {}
-        tags.update(dict.fromkeys(texts, i))
+        tags.update(dict.fromkeys(member.texts, i))
     return tags
 
 
-def _tag_texts(field: FieldSpec | None, definitions: Named) -> list[str]:
-    if field is None or field.default is not None:
-        return []
-    forms = json_forms(field.type, definitions)
+def _texts(spec: TypeSpec, definitions: Named) -> tuple[str, ...]:
+    forms = json_forms(spec, definitions)
     texts = forms.get("string")
     if len(forms) > 1 or texts is None:
-        return []
-    return sorted(text for text in texts if isinstance(text, str))
+        return ()
+    return tuple(sorted(text for text in texts if isinstance(text, str)))
 
 
-def _unique_fields(records: Sequence[dict[str, FieldSpec]]) -> dict[str, int]:
-    counts = Counter(name for fields in records for name in fields)
+def _unique_fields(members: Sequence[_Member]) -> dict[str, int]:
+    counts = Counter(name for member in members for name in member.fields)
     return {
         name: i
-        for i, fields in enumerate(records)
-        for name, field in fields.items()
+        for i, member in enumerate(members)
+        for name, field in member.fields.items()
         if counts[name] == 1 and field.default is None
     }
 
@@ -284,13 +302,21 @@ def _check_names(records: Sequence[Ref]) -> None:
         )
 
 
-def _not_apart(records: Sequence[Ref], is_free: bool) -> UnsupportedType:
-    names = " and ".join(record.name for record in records)
+def _not_apart(members: Sequence[_Member], is_free: bool) -> UnsupportedType:
+    names = " and ".join(member.name for member in members)
     if is_free:
         return UnsupportedType(
             f"{names} are plain dicts that cannot be told apart when they are written",
             "give each a required key that no other has, or `type: Literal[...]`",
         )
+    for member in members:
+        if member.texts and member.may_lack_tag:
+            return UnsupportedType(
+                f"{names} cannot be told apart: {TAG!r} of {member.name} may be left out",
+                "make it a required key"
+                if member.is_table
+                else "give it no default, or its text itself as the default",
+            )
     return UnsupportedType(
         f"{names} cannot be told apart: {TAG!r}, which would name the record, is a field",
         "rename it, or make it a Literal of its own text in each",

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
+Kind: TypeAlias = Literal["type", "private", "constraint"]
+"""Why: the type has no form in JSON, it has a private field, or it limits its values."""
+
 
 class UnsupportedType(Exception):
     """Say that values of a type cannot cross the wire.
@@ -12,13 +17,15 @@ class UnsupportedType(Exception):
         problem: Why not, such as ``"a list needs the type of its items"``.
         fix: What to write instead.
         path: Where inside of the type, such as ``"Order.items"``; empty for the type itself.
+        kind: Which rule it breaks.
     """
 
-    def __init__(self, problem: str, fix: str, path: str = "") -> None:
+    def __init__(self, problem: str, fix: str, path: str = "", *, kind: Kind = "type") -> None:
         super().__init__(problem, fix, path)
         self.problem = problem
         self.fix = fix
         self.path = path
+        self.kind: Kind = kind
 
     def __str__(self) -> str:
         place = f"{self.path}: " if self.path else ""

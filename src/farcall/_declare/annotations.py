@@ -7,7 +7,7 @@ import sys
 import typing
 from collections.abc import Mapping
 from inspect import unwrap
-from typing import Any, ClassVar, get_args, get_origin
+from typing import Any, ClassVar, Final, get_args, get_origin
 
 import attrs
 
@@ -78,8 +78,10 @@ def names_around(depth: int) -> Mapping[str, object]:
 
 
 def without_class_var(annotation: object) -> object:
-    """Give ``T`` for ``ClassVar[T]``."""
-    return get_args(annotation)[0] if get_origin(annotation) is ClassVar else annotation
+    """Give ``T`` for ``ClassVar[T]`` and ``Final[T]``."""
+    while get_origin(annotation) in (ClassVar, Final):
+        (annotation,) = get_args(annotation)
+    return annotation
 
 
 def _names_of_module(owner: object) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from farcall._declare.names import check_service_name
 from farcall._declare.reading import Reading, read_function
 from farcall._declare.rules import Rule
 from farcall._declare.service import Service, attach_service, declared_on
-from farcall._declare.sites import site_of_caller, site_of_class, site_of_object
+from farcall._declare.sites import Site, site_of_caller, site_of_class, site_of_object
 from farcall._declare.streams import check_stream
 from farcall.errors import DeclarationError
 
@@ -144,9 +144,22 @@ def _declare(
     cls: type[Any], name: str, protected: bool | None, around: Mapping[str, object]
 ) -> None:
     site = site_of_class(cls)
+    _check_no_container(cls, site)
     check_service_name(name, site)
     body = read_body(cls, Scope.inside(cls, around))
     check_kept(attach_service(cls, name, body, site, protected=protected), cls)
+
+
+def _check_no_container(cls: type[Any], site: Site) -> None:
+    """Refuse a class whose objects would be served as if they held services."""
+    for container in (list, tuple, Mapping):
+        if issubclass(cls, container):
+            name = container.__name__.lower()
+            raise site.error(
+                Rule.SERVICE_IS_CONTAINER,
+                f"it is a {name}, and farcall.serve() would look for services in it",
+                f"Keep the {name} in an attribute",
+            )
 
 
 def _no_class(thing: object) -> DeclarationError:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Collec
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, get_args, get_origin
 
-from farcall._contract.types import without_notes
+from farcall._contract.notes import check_notes, unwrapped
 
 UPLOADS: Final = (AsyncIterable, AsyncIterator)
 """As what a parameter may be annotated: callers pass anything to iterate over, so nothing that
@@ -17,7 +17,7 @@ _STREAMS: Final = (*UPLOADS, AsyncGenerator)
 
 def is_iterator(annotation: Any, kinds: Collection[type] = _STREAMS) -> bool:
     """Say whether an annotation means items that come one after the other."""
-    plain = without_notes(annotation)
+    plain, _ = unwrapped(annotation)
     return (get_origin(plain) or plain) in kinds
 
 
@@ -28,9 +28,16 @@ def item_type(annotation: Any) -> Any:
 
     Returns:
         The type, or None where the annotation names none.
+
+    Raises:
+        UnsupportedType: a note limits how many items there may be.
     """
-    plain = without_notes(annotation)
+    plain, notes = unwrapped(annotation)
+    check_notes(notes)
     if get_origin(plain) is AbstractAsyncContextManager:
-        plain = without_notes(get_args(plain)[0])
+        plain, _ = unwrapped(get_args(plain)[0])
     parts = get_args(plain)
-    return parts[0] if parts and is_iterator(plain) else None
+    if not parts or not is_iterator(plain):
+        return None
+    # ``AsyncIterator[None]`` keeps None as it is written.
+    return type(None) if parts[0] is None else parts[0]

@@ -7,7 +7,7 @@ marks. What a mark says that is wrong in itself is refused right here, where the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Set
-from functools import cached_property
+from functools import cached_property, singledispatchmethod
 from inspect import iscoroutinefunction, unwrap
 from types import FunctionType
 from typing import Any, Literal, TypeGuard, TypeVar, cast, overload
@@ -20,6 +20,8 @@ from farcall._declare.sites import Site, site_of_function, site_of_object
 from farcall.errors import ApplicationError
 
 F = TypeVar("F", bound=Callable[..., Any])
+M = TypeVar("M")
+"""A member that need not be callable by itself, such as a `functools.singledispatchmethod`."""
 
 _ATTRIBUTE = "__farcall_marks__"
 
@@ -44,9 +46,9 @@ def marks_of(member: object) -> Marks | None:
 
 
 def function_within(member: object) -> object:
-    """Look through `staticmethod`, `classmethod` and properties to the function inside."""
+    """Give the function inside of a `staticmethod`, a property and the like."""
     match member:
-        case property(fget=inner) | cached_property(func=inner):
+        case property(fget=inner) | cached_property(func=inner) | singledispatchmethod(func=inner):
             return inner
         case _:
             return getattr(member, "__func__", member)
@@ -130,11 +132,12 @@ def method(
     return mark if function is None else mark(function)
 
 
-def local(function: F, /) -> F:
+def local(function: M, /) -> M:
     """Keep a public method off the wire.
 
     Args:
-        function: The method; a static or class method may be marked, too.
+        function: The method. A static or class method, or a `functools.singledispatchmethod`, may
+            be marked as well.
 
     Returns:
         The same.
@@ -243,7 +246,7 @@ def check_unmarked(function: object, site: Site, kind: str) -> None:
         )
 
 
-def leave(function: F, site: Site, marks: Marks) -> F:
+def leave(function: M, site: Site, marks: Marks) -> M:
     """Leave marks on a function, and give it back.
 
     Raises:

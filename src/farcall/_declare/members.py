@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Iterator, Mapping
-from functools import partialmethod
-from types import FunctionType
+from functools import cached_property
+from types import FunctionType, MemberDescriptorType
 from typing import Any, NewType, TypeAlias, get_origin
 
 import attrs
@@ -119,7 +119,7 @@ class _Body:
         if attribute in dict(_fields_of(self.cls)) or isinstance(value, type | NewType):
             return False
         is_alias = get_origin(value) is not None
-        return isinstance(value, _METHOD_LIKE) or (callable(value) and not is_alias)
+        return _is_method_like(value) or (callable(value) and not is_alias)
 
     def _read_function(self, attribute: str, value: object, marks: Marks) -> Reading:
         if not isinstance(value, FunctionType) or _is_lambda(value):
@@ -161,7 +161,13 @@ def _is_lambda(value: object) -> bool:
     return isinstance(value, FunctionType) and not value.__name__.isidentifier()
 
 
-_METHOD_LIKE = (staticmethod, classmethod, partialmethod)
+_ATTRIBUTES = (property, cached_property, MemberDescriptorType)
+"""Descriptors that stand for a value: nobody expects to call these over the wire."""
+
+
+def _is_method_like(value: object) -> bool:
+    """Say whether a value is a descriptor, which may give a method: `singledispatchmethod`, say."""
+    return hasattr(type(value), "__get__") and not isinstance(value, _ATTRIBUTES)
 
 
 def _fields_of(cls: type[Any]) -> Iterator[tuple[str, object]]:

@@ -17,7 +17,7 @@ from farcall._declare.marks import Marks
 from farcall._declare.reading import Reading, ReadParameter, read_function
 from farcall._declare.rules import Rule
 from farcall._declare.sites import Site
-from farcall.errors import ApplicationError, DeclarationError, EncodeError
+from farcall.errors import ApplicationError, EncodeError
 
 
 @attrs.frozen(eq=False)
@@ -119,12 +119,7 @@ def described(annotation: Any, definitions: Definitions, site: Site, what: str) 
     try:
         return describe(annotation, definitions)
     except UnsupportedType as exc:
-        raise _unsupported(exc, Rule.UNSUPPORTED_TYPE, site, what) from exc
-
-
-def _unsupported(exc: UnsupportedType, rule: Rule, site: Site, what: str) -> DeclarationError:
-    place = f"{what}, at {exc.path}" if "." in exc.path else what
-    return site.error(rule, f"{place}: {exc.problem}", exc.fix[:1].upper() + exc.fix[1:])
+        raise site.unsupported(exc, Rule.UNSUPPORTED_TYPE, what) from exc
 
 
 def _carried(parameter: ReadParameter) -> ReadParameter:
@@ -167,7 +162,7 @@ def _error(cls: type[ApplicationError], site: Site, definitions: Definitions) ->
     try:
         describe(cls, definitions)
     except UnsupportedType as exc:
-        raise _unsupported(exc, Rule.BAD_ERROR, site, f"raises= lists {cls.__name__}") from exc
+        raise site.unsupported(exc, Rule.BAD_ERROR, f"raises= lists {cls.__name__}") from exc
     return cls.__name__
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 import attrs
 
 from farcall._contract.spec import Role
+from farcall._contract.unsupported import UnsupportedType
 from farcall._declare.annotations import Scope
 from farcall._declare.items import UPLOADS, is_iterator, item_type
 from farcall._declare.marks import Marks
@@ -182,7 +183,7 @@ class _Reader:
         return ReadParameter(declared.name, _ROLES[declared.kind], annotation, declared.default)
 
     def _upload(self, declared: Declared, annotation: Any) -> ReadParameter:
-        item = item_type(annotation)
+        item = self._item_type(annotation, f"the upload {declared.name!r}")
         if item is None:
             raise self.site.error(
                 Rule.NO_ITEM_TYPE,
@@ -216,7 +217,7 @@ class _Reader:
 
     def _item(self, annotation: object) -> Any:
         resolved = self._resolved(annotation, "the result", "`-> AsyncIterator[str]`")
-        item = item_type(resolved)
+        item = self._item_type(resolved, "the result")
         if item is None:
             raise self.site.error(
                 Rule.NO_ITEM_TYPE,
@@ -224,6 +225,12 @@ class _Reader:
                 "Write `-> AsyncIterator[str]`, with their type",
             )
         return item
+
+    def _item_type(self, annotation: object, what: str) -> Any:
+        try:
+            return item_type(annotation)
+        except UnsupportedType as exc:
+            raise self.site.unsupported(exc, Rule.UNSUPPORTED_TYPE, what) from exc
 
     def _resolved(self, annotation: object, what: str, example: str) -> Any:
         if annotation is inspect.Signature.empty:

@@ -7,18 +7,25 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any
 
 import attrs
 
+from farcall._contract.unsupported import Kind, UnsupportedType
 from farcall._declare.rules import Rule
 from farcall._declare.source import source_of
 from farcall.errors import DeclarationError
 
 _BETWEEN = ("farcall.", "trio.", "outcome.", "contextlib")
 """Modules that stand between a user's line and the place where its mistake is noticed."""
+
+_RULES: Mapping[Kind, Rule] = {
+    "private": Rule.PRIVATE_FIELD,
+    "constraint": Rule.CONSTRAINT_LATER,
+}
+"""Rules that are broken inside of a type, wherever it stands."""
 
 
 @attrs.frozen(eq=False)
@@ -33,6 +40,18 @@ class Site:
     def error(self, rule: Rule, problem: str, fix: str) -> DeclarationError:
         """Make the error that says: here `rule` is broken."""
         return DeclarationError(str(rule), self.find(), self.member, problem, fix)
+
+    def unsupported(self, exc: UnsupportedType, rule: Rule, what: str) -> DeclarationError:
+        """Make the error about a type that stands here.
+
+        Args:
+            exc: What is wrong with it.
+            rule: The rule that it breaks, unless it breaks one of its own.
+            what: What it is the type of.
+        """
+        place = f"{what}, at {exc.path}" if "." in exc.path else what
+        fix = exc.fix[:1].upper() + exc.fix[1:]
+        return self.error(_RULES.get(exc.kind, rule), f"{place}: {exc.problem}", fix)
 
 
 def site_of_function(function: Callable[..., Any]) -> Site:

@@ -1,0 +1,121 @@
+"""What stands around a type in an annotation: `Final` and the like, and the notes of `Annotated`.
+
+Most notes describe a value for readers or for other libraries; they mean nothing here. Some limit
+the values that are allowed. farcall does not enforce limits yet, and a limit that nothing
+enforces is worse than none, so it is refused.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Final, get_args, get_origin
+
+import msgspec
+
+from farcall._contract.unsupported import UnsupportedType
+
+_MAX_SHOWN = 80
+"""Characters of a note that a message repeats."""
+
+_QUALIFIERS = frozenset({"typing.Final", "typing.ReadOnly", "typing_extensions.ReadOnly"})
+"""By name: `ReadOnly` came with Python 3.13, and with typing_extensions before."""
+
+_LIMITS_OF_META = (
+    "gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length", "tz",
+)  # fmt: skip
+
+_VALIDATORS = frozenset({"attr.validators", "pydantic.functional_validators"})
+"""Modules whose objects exist to check a value."""
+
+_ALLOWED = frozenset({"annotated_types.Unit", "pydantic.types.Strict", "pydantic.types.FailFast"})
+"""Notes of the families below that limit nothing, or only what is so anyway."""
+
+_OF_PYDANTIC = frozenset({"UuidVersion", "PathType", "UrlConstraints"})
+"""Constraints of pydantic that derive from no class for constraints."""
+
+
+def unwrapped(annotation: Any) -> tuple[Any, tuple[object, ...]]:
+    """Take qualifiers, notes and the names of ``type X = ...`` off an annotation.
+
+    Returns:
+        The type inside, and every note that stood around it.
+    """
+    notes: tuple[object, ...] = ()
+    while True:
+        if get_origin(annotation) is Annotated:
+            notes += annotation.__metadata__
+            annotation = annotation.__origin__
+        elif type(annotation).__name__ == "TypeAliasType":
+            annotation = annotation.__value__
+        elif is_qualified(annotation):
+            (annotation,) = get_args(annotation)
+        else:
+            return annotation, notes
+
+
+def is_qualified(annotation: object) -> bool:
+    """Say whether an annotation is ``Final[T]`` or ``ReadOnly[T]``, which mean ``T`` here."""
+    return str(get_origin(annotation)) in _QUALIFIERS
+
+
+def is_bare_qualifier(annotation: object) -> bool:
+    """Say whether an annotation is `Final` or `ReadOnly` without a type."""
+    return annotation is Final or str(annotation) in _QUALIFIERS
+
+
+def check_notes(notes: Iterable[object], path: str = "") -> None:
+    """Refuse the notes that limit values.
+
+    Raises:
+        UnsupportedType: one of them does.
+    """
+    for note in notes:
+        for limit in _limits_in(note):
+            raise UnsupportedType(
+                f"{_shown(limit)} limits the values, and this version of farcall enforces no limit",
+                "check the values in the method, and leave it out of the annotation",
+                path,
+                kind="constraint",
+            )
+
+
+def _limits_in(note: Any) -> Iterator[object]:
+    """Give the constraints that a note is, or is made of."""
+    if isinstance(note, msgspec.Meta):
+        if any(getattr(note, name) is not None for name in _LIMITS_OF_META):
+            yield note
+    elif isinstance(note, slice):  # annotated-types reads it as a `Len`
+        yield note
+    elif _is_a(note, "pydantic.fields", "FieldInfo"):
+        for part in note.metadata:
+            yield from _limits_in(part)
+    elif _is_a(note, "annotated_types", "GroupedMetadata"):
+        for part in note:
+            yield from _limits_in(part)
+    elif _is_constraint(note):
+        yield note
+
+
+def _is_constraint(note: object) -> bool:
+    cls = type(note)
+    if f"{cls.__module__}.{cls.__name__}" in _ALLOWED:
+        return False
+    return (
+        _is_a(note, "annotated_types", "BaseMetadata")
+        or cls.__module__ in _VALIDATORS
+        or cls.__name__ == "_AndValidator"
+        or (cls.__module__.startswith("pydantic.") and cls.__name__ in _OF_PYDANTIC)
+    )
+
+
+def _is_a(note: object, module: str, name: str) -> bool:
+    """Say whether a note is of a class, without importing the package that has it."""
+    cls = getattr(sys.modules.get(module), name, None)
+    return isinstance(cls, type) and isinstance(note, cls)
+
+
+def _shown(note: object) -> str:
+    text = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(note))
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"

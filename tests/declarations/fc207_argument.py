@@ -1,0 +1,13 @@
+"""farcall does not enforce the limits that notes set, so it does not accept them yet."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from farcall import service
+
+
+@service
+class Market:
+    async def buy(self, symbol: str, quantity: Annotated[int, Meta(ge=1)]) -> None:
+        pass
