@@ -70,6 +70,24 @@ def test_credentials_are_read() -> None:
     assert read_credentials({}, "") == Credentials()
 
 
+@pytest.mark.parametrize(
+    ("header", "cookies"),
+    [
+        ("\xa0__Host-id=evil", {"\xa0__Host-id": "evil"}),
+        ("\x85id=evil; id=good", {"\x85id": "evil", "id": "good"}),
+        ("id\xa0=evil", {"id\xa0": "evil"}),
+        ('id="good', {"id": '"good'}),
+        ('id=good"', {"id": 'good"'}),
+        ('id="', {"id": '"'}),
+        ('id=""', {"id": ""}),
+        (" \tid=good\t ", {"id": "good"}),
+    ],
+)
+def test_a_cookie_is_taken_as_it_is(header: str, cookies: dict[str, str]) -> None:
+    """A name that browsers take for another one is another one, and half a quotation is none."""
+    assert read_credentials({"cookie": header}, "").cookies == cookies
+
+
 @pytest.mark.parametrize("answer", [True, "ada", {"name": "ada"}])
 async def test_another_answer_is_a_defect(answer: Any) -> None:
     """Whatever it is, nobody is let in by it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import unicodedata
 from typing import Any
 
 import pytest
@@ -55,6 +56,118 @@ def test_one_letter_written_in_two_ways_is_one() -> None:
 
     assert auth.verify_password("cafe\u0301", stored)
     assert not auth.verify_password("cafe", stored)
+
+
+EQUIVALENTS = [
+    "enigma\0",
+    "enigma\0\0\0",
+    "\0enigma",
+    "en\0igma",
+    "enigma ",
+    " enigma",
+    "enigma\n",
+    "enigma\t",
+    "enigma\xa0",
+    "enigma\u200b",
+    "\ufeffenigma",
+    "Enigma",
+    "ENIGMA",
+    "enigm",
+    "enigmaa",
+    "\uff45\uff4e\uff49\uff47\uff4d\uff41",
+    "en\u0131gma",
+    "enigma\u0301",
+    "\u0435nigma",
+    "enigma\ud800",
+    "ZW5pZ21h",
+    "",
+    "\0",
+]
+"""Texts that some system or other takes for "enigma": padded, cut, folded, encoded, compatible."""
+
+
+@pytest.mark.parametrize("password", EQUIVALENTS)
+async def test_a_password_is_taken_as_it_is(users: auth.StaticUsers, password: str) -> None:
+    """Another text is another password."""
+    assert not auth.verify_password(password, ENIGMA)
+    assert await users(Credentials(login=["ada", password])) is None
+    assert await users(Credentials(login={"name": "ada", "password": password})) is None
+
+
+def test_each_equivalent_is_another_text() -> None:
+    """The list above would show nothing if it held the password itself."""
+    assert "enigma" not in EQUIVALENTS
+    assert auth.verify_password("enigma", ENIGMA)
+
+
+@pytest.mark.parametrize("length", [63, 64, 65, 72, 73, 128, 255, 256, 1024])
+def test_no_length_is_cut(length: int) -> None:
+    """Each byte of a password counts, where other hashes stop at 72, or HMAC hashes its key."""
+    password = "x" * length
+    stored = auth.hash_password(password, **CHEAP)
+
+    assert auth.verify_password(password, stored)
+    for other in (password[:-1], password[:-1] + "y", password[:-1] + "\0", password + "\0"):
+        assert not auth.verify_password(other, stored)
+
+
+@pytest.mark.parametrize("name", ["ada\0", "ada ", "Ada", "ADA", " ada", "a\u0064a\u200b", ""])
+async def test_a_name_is_taken_as_it_is(users: auth.StaticUsers, name: str) -> None:
+    """It is not normalised, nor padded."""
+    assert await users(Credentials(login=[name, "enigma"])) is None
+
+
+@pytest.mark.parametrize(
+    ("password", "problem"),
+    [
+        ("", "has at least one character"),
+        ("x" * 1025, "has at most 1024 bytes"),
+        ("ü" * 513, "has at most 1024 bytes"),
+        ("enigma\0", "no control characters, such as NUL"),
+        ("enigma\n", "no control characters"),
+        ("enigma\x85", "no control characters"),
+    ],
+)
+def test_what_is_no_password(password: str, problem: str) -> None:
+    """It is refused where it is stored, and the error does not repeat it."""
+    with pytest.raises(ValueError, match=problem) as caught:
+        auth.hash_password(password, **CHEAP)
+
+    assert "enigma" not in str(caught.value)
+
+
+def test_a_password_is_a_text() -> None:
+    """Bytes have no letters."""
+    with pytest.raises(TypeError, match="a password is a text, not bytes"):
+        auth.hash_password(b"enigma")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="a password is a text, not bytes"):
+        auth.verify_password(b"enigma", ENIGMA)  # type: ignore[arg-type]
+
+
+ACCENTS = "\u0301" * 120_000 + "\u0323" * 120_000
+"""480 kB. To normalise it sorts the accents in quadratic time: 40 s, with the GIL held."""
+
+
+@pytest.mark.parametrize("login", [["ada", ACCENTS], [ACCENTS, "enigma"], [ACCENTS, ACCENTS]])
+async def test_a_long_text_costs_nothing(
+    users: auth.StaticUsers, login: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name or a password of more than 1,024 bytes is neither normalised nor hashed."""
+    hashes = Counter(monkeypatch, hashlib, "scrypt")
+    normal_forms = Counter(monkeypatch, unicodedata, "normalize")
+
+    assert await users(Credentials(login=login)) is None
+    assert not auth.verify_password(login[1] * 200, ENIGMA)
+    with pytest.raises(ValueError, match="1024"):
+        auth.hash_password(login[1] * 200, **CHEAP)
+    assert hashes.calls == normal_forms.calls == 0
+
+
+def test_a_name_has_a_length() -> None:
+    """Nobody could log in by a longer one."""
+    with pytest.raises(ValueError, match="a name has at most 1024 bytes"):
+        auth.StaticUsers({"x" * 1025: ENIGMA})
+    auth.StaticUsers({"x" * 1024: ENIGMA})
 
 
 @pytest.mark.parametrize(
@@ -173,6 +286,29 @@ async def test_a_token_in_a_login(tokens: auth.BearerTokens, login: Any) -> None
     assert await tokens(Credentials(headers, login=login)) == Principal("bob")
     for wrong in (["t"], [], ["t-bob", 1], {"token": 1}, {"token": "t-bob", "more": 1}, ["\ud800"]):
         assert await tokens(Credentials(headers, login=wrong)) is None
+
+
+@pytest.mark.parametrize("token", ["t-ada\0", "t-ada ", " t-ada", "T-ADA", "t-ada\n", "t-ada=", ""])
+async def test_a_token_is_taken_as_it_is(tokens: auth.BearerTokens, token: str) -> None:
+    """Another text is another token."""
+    assert await tokens(Credentials(login=[token])) is None
+    assert await tokens(Credentials(login={"token": token})) is None
+
+
+@pytest.mark.parametrize("padding", ["\xa0", "\x85", "\x0b", "\x1c", ",", ", Bearer t-ada"])
+async def test_a_token_of_a_header_is_taken_as_it_is(
+    tokens: auth.BearerTokens, padding: str
+) -> None:
+    """White space around it is that of HTTP alone."""
+    with pytest.raises(Unauthorized):
+        await tokens(Credentials({"authorization": f"Bearer t-ada{padding}"}))
+
+
+@pytest.mark.parametrize("token", [" t-ada", "t-ada\n"])
+def test_a_token_has_no_white_space_at_its_ends(token: str) -> None:
+    """One that was read from a file, say, with the end of its line."""
+    with pytest.raises(ValueError, match=r"no white space at its ends; strip\(\)"):
+        auth.BearerTokens({token: Principal("ada")})
 
 
 @pytest.mark.parametrize("header", ["Bearer t-ada", "bearer  t-ada "])

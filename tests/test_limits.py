@@ -312,6 +312,32 @@ async def test_limit_failed_logins_unanswered() -> None:
         nursery.cancel_scope.cancel()
 
 
+@pytest.mark.parametrize("dialect", ["farcall", "plain"])
+async def test_limit_login_bytes(dialect: Any) -> None:
+    """A login of so many bytes is looked at; one more is refused, and the connection goes on."""
+    asked: list[int] = []
+
+    async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
+        if credentials.login is None:
+            return None
+        asked.append(len(credentials.login[0]))
+        return farcall.Principal("ada")
+
+    limits = Limits(login_bytes=1000)
+    pair = open_pair(Echo(), authenticate=authenticate, limits=limits, dialect=dialect)
+    async with pair as (session, connection):
+        for _ in range(limits.failed_logins + 1):
+            with pytest.raises(farcall.RpcError) as caught:
+                await session.call("rpc.login", "x" * 997)
+            assert (caught.value.code, caught.value.data) == (
+                -32600,
+                {"limit": "login_bytes", "bytes": 1000},
+            )
+            assert connection.principal is None
+        assert await session.call("rpc.login", "x" * 996) is True
+    assert asked == [996]
+
+
 async def test_limit_logins(autojump_clock: trio.testing.MockClock) -> None:
     """So many are at work at once in the process, whatever their servers; others wait in a line."""
     at_work, seen, came = 0, list[int](), list[object]()

@@ -117,6 +117,9 @@ def _cookies(header: str) -> Iterable[tuple[str, str]]:
     some other page of the same host may have set that.
     """
     for pair in header.split(";"):
-        name, is_there, value = pair.strip().partition("=")
+        # `str.strip` takes away more than browsers know as white space. To them "\xa0__Host-id" is
+        # another name than "__Host-id", and one that any page of a neighbour may set.
+        name, is_there, value = pair.strip(" \t").partition("=")
         if is_there:
-            yield name, value.removeprefix('"').removesuffix('"')
+            is_quoted = len(value) > 1 and value[0] == value[-1] == '"'
+            yield name, value[1:-1] if is_quoted else value

@@ -205,6 +205,10 @@ class Limits:
     """Logins of one connection that may fail, or be cancelled; nobody mistypes more often. The next
     one ends the connection with 1008. As many may be unanswered; over it the error is -32003."""
 
+    login_bytes: int = _count(16 * KIB)
+    """Bytes of what one login brings, of a peer that nobody knows: as many as a handshake has in
+    all (`head`). Over it the error is -32600, and `authenticate` is not asked."""
+
     logins: int = _count(8)
     """Runs of ``authenticate`` at the same time in a process, for logins, one of each connection,
     and for handshakes: a good hash of a password takes 16 MiB and a core. Over it they wait for

@@ -123,6 +123,9 @@ class LoginDesk:
             self._link.answers.fail(call, Error.of(ErrorCode.METHOD_NOT_FOUND))
         elif not self._link.life.is_staying:
             self._link.answers.fail(call, Error.of(ErrorCode.SHUTTING_DOWN))
+        elif len(call.params) > self._logins.limits.login_bytes:
+            data = {"limit": "login_bytes", "bytes": self._logins.limits.login_bytes}
+            self._link.answers.fail(call, Error.of(ErrorCode.INVALID_REQUEST, data))
         elif len(self._attempts) >= self._logins.limits.failed_logins:
             # If these fail the next one ends the connection, so nobody in earnest has more.
             data = {"limit": "failed_logins", "most": self._logins.limits.failed_logins}

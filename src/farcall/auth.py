@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 import unicodedata
 from collections.abc import Mapping, Set
@@ -32,6 +33,15 @@ MAX_MEMORY: Final = 256 * 1024 * 1024
 
 SALT_BYTES: Final = 16
 HASH_BYTES: Final = 32
+
+MAX_BYTES: Final = 1024
+"""Of a name, and of a password, in UTF-8. Nobody types more, and the time that it takes to
+normalise a text grows with the square of its length: 40 s for 480 kB of accents, in which nothing
+else runs."""
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""RFC 8265, section 4.2: no password has a control character. One that ends with NUL characters
+would match the hash of the same without them: HMAC, below scrypt, fills up its key with those."""
 
 NO_PARTS: Final = "a stored hash is scrypt$cost$block size$parallelism$salt$hash, in base64"
 
@@ -87,7 +97,7 @@ class _Stored:
     def hash_of(self, password: str) -> bytes:
         """Hash a password as this one was."""
         return hashlib.scrypt(
-            unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass"),
+            _bytes(unicodedata.normalize("NFC", password)),
             salt=self.salt,
             n=self.cost,
             r=self.block_size,
@@ -115,7 +125,9 @@ def hash_password(
     """Hash a password for `StaticUsers`; takes about 0.2 s, in which nothing else runs.
 
     Args:
-        password: Any text; it is normalised, as keyboards write one letter in several ways.
+        password: A text of 1 to 1,024 bytes in UTF-8, without control characters. Every other
+            character counts, spaces and upper case too. It is normalised to NFC, for keyboards
+            write one letter in several ways.
         cost: Of scrypt, a power of two.
         block_size: Of scrypt; 128 times `cost` times this is the memory in bytes.
         parallelism: Of scrypt; the time grows with it, and the memory does not.
@@ -124,12 +136,16 @@ def hash_password(
         A text that holds these parameters, a new salt, and the hash.
 
     Raises:
-        ValueError: scrypt does not take these parameters.
+        TypeError: the password is not a text.
+        ValueError: the password is not as described, or scrypt does not take these parameters.
 
     >>> stored = hash_password("open sesame")
     >>> verify_password("open sesame", stored), verify_password("guess", stored)
     (True, False)
     """
+    problem = _problem(password)
+    if problem is not None:
+        raise ValueError(f"a password {problem}")
     salt = secrets.token_bytes(SALT_BYTES)
     empty = _Stored(cost, block_size, parallelism, salt, bytes(HASH_BYTES))
     return attrs.evolve(empty, hash=empty.hash_of(password)).render()
@@ -138,10 +154,31 @@ def hash_password(
 def verify_password(password: str, stored: str) -> bool:
     """Say whether `stored` is the hash of a password; takes as long as it took to make.
 
+    What `hash_password` refuses is not, and takes no time.
+
     Raises:
+        TypeError: the password is not a text.
         ValueError: `stored` is not what `hash_password` gives.
     """
-    return _matches(_Stored.read(stored), password)
+    known = _Stored.read(stored)
+    return _problem(password) is None and _matches(known, password)
+
+
+def _problem(password: object) -> str | None:
+    """Say why a text cannot be a password, or None where it can; this costs next to nothing."""
+    if not isinstance(password, str):
+        raise TypeError(f"a password is a text, not {type(password).__name__}")
+    if not password:
+        return "has at least one character"
+    if _is_too_long(password):
+        return f"has at most {MAX_BYTES} bytes in UTF-8"
+    if _CONTROL.search(password):
+        return "has no control characters, such as NUL or the end of a line"
+    return None
+
+
+def _is_too_long(text: str) -> bool:
+    return len(text) > MAX_BYTES or len(_bytes(text)) > MAX_BYTES
 
 
 def _matches(stored: _Stored, password: str) -> bool:
@@ -154,6 +191,9 @@ class StaticUsers:
     A login is ``{"name": ..., "password": ...}`` or ``[name, password]``. In the handshake
     everybody is let in, as nobody.
 
+    Names are compared character by character. A name or a password that is longer than 1,024 bytes,
+    and a password that `hash_password` refuses, fails before anything is done with it.
+
     Args:
         hashes: What `hash_password` gave, by the name of the user.
         roles: The roles of a user, by name.
@@ -161,7 +201,8 @@ class StaticUsers:
 
     Raises:
         ValueError: a hash is none, two were made with different parameters, so that the time of a
-            login would tell who is known, or roles are given to a user whom nobody knows.
+            login would tell who is known, a name is too long, or roles are given to a user whom
+            nobody knows.
 
     >>> users = StaticUsers({"ada": hash_password("open sesame")}, roles={"ada": {"admin"}})
     >>> trio.run(users, Credentials(login={"name": "ada", "password": "open sesame"})).roles
@@ -175,6 +216,8 @@ class StaticUsers:
         roles: Mapping[str, Set[str]] | None = None,
         expires_after: float | None = None,
     ) -> None:
+        if too_long := [name for name in hashes if _is_too_long(name)]:
+            raise ValueError(f"{too_long[0][:40]!r}...: a name has at most {MAX_BYTES} bytes")
         self._stored = {name: _read_hash_of(name, text) for name, text in hashes.items()}
         _check_prices(self._stored)
         self._principals = _principals(self._stored, roles or {}, expires_after)
@@ -195,6 +238,8 @@ class StaticUsers:
         if login is None:
             return None
         name, password = login
+        if _is_too_long(name) or _problem(password) is not None:
+            return None
         stored = self._stored.get(name, self._nobody)
         is_right = await trio.to_thread.run_sync(_matches, stored, password)
         return self._principals.get(name) if is_right else None
@@ -212,7 +257,8 @@ class BearerTokens:
         principals: By token; a token is long and random, as from ``secrets.token_urlsafe()``.
 
     Raises:
-        ValueError: a token is empty.
+        ValueError: a token is empty, or white space stands at one of its ends, which no header
+            can bring.
 
     >>> tokens = BearerTokens({"a long and random text": Principal("ada")})
     >>> trio.run(tokens, Credentials(login=["a long and random text"])).name
@@ -222,6 +268,8 @@ class BearerTokens:
     def __init__(self, principals: Mapping[str, Principal]) -> None:
         if "" in principals:
             raise ValueError("an empty token is none")
+        if any(token != token.strip() for token in principals):
+            raise ValueError("a token has no white space at its ends; strip() what a file holds")
         self._principals = {_bytes(token): each for token, each in principals.items()}
 
     def __repr__(self) -> str:
@@ -335,8 +383,10 @@ def _token_of_login(login: Any) -> str | None:
 
 def _token_of_header(header: str) -> str | None:
     scheme, _, token = header.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
+    # RFC 9110, section 5.6.3: white space is these two. `str.strip` would make one token of many.
+    return token.strip(" \t") if scheme.lower() == "bearer" else None
 
 
-def _bytes(token: str) -> bytes:
-    return token.encode("utf-8", "surrogatepass")
+def _bytes(text: str) -> bytes:
+    """Encode a text that came from somewhere; no two texts give the same bytes."""
+    return text.encode("utf-8", "surrogatepass")
