@@ -18,7 +18,8 @@ from typing import (
 import attrs
 import pytest
 
-from farcall._contract.records import Kind, attribute_names, is_frozen, kind_of, read_fields
+from farcall._contract.records import Kind, attribute_names, kind_of, read_fields
+from farcall._contract.traits import is_frozen
 from farcall._contract.unsupported import UnsupportedType
 from farcall.errors import ApplicationError
 

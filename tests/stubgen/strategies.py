@@ -21,6 +21,7 @@ from farcall._contract.spec import (
     EnumMember,
     EnumSpec,
     FieldSpec,
+    FieldUse,
     LiteralOf,
     LiteralValue,
     MapOf,
@@ -303,8 +304,16 @@ def records(draw: DrawFn, name: str, parameters: Sequence[str], scope: Scope) ->
     if kind == "error":  # such a field would be refused when it is declared
         field_names = [each for each in field_names if not hasattr(ApplicationError, each)]
     types = {each: inside.settle(draw(named | shapes)) for each in field_names}
+    is_compared = kind in ("attrs", "dataclass")
+    eq = not is_compared or draw(st.booleans())
     fields = [
-        FieldSpec(each, spec, scope.default(draw, spec), can_be_keyword and draw(st.booleans()))
+        FieldSpec(
+            each,
+            spec,
+            scope.default(draw, spec),
+            can_be_keyword and draw(st.booleans()),
+            use=draw(_uses(kind, eq)),
+        )
         for each, spec in types.items()
     ]
     return RecordSpec(
@@ -313,10 +322,25 @@ def records(draw: DrawFn, name: str, parameters: Sequence[str], scope: Scope) ->
         # As Python wants them; those with a default last.
         tuple(sorted(fields, key=lambda field: field.default is not None)),
         tuple(parameters),
-        frozen=kind in ("attrs", "dataclass") and draw(st.booleans()),
+        frozen=is_compared and draw(st.booleans()),
         code=draw(st.integers(1, 9)) if kind == "error" else None,
         doc=draw(docs),
+        ordered=is_compared and eq and draw(st.booleans()),
+        slots=draw(st.sampled_from([None, kind == "dataclass"])) if is_compared else None,
+        repr=kind == "typeddict" or draw(st.booleans()),
+        eq=eq,
+        unsafe_hash=is_compared and eq and draw(st.booleans()),
     )
+
+
+def _uses(kind: Kind, eq: bool) -> SearchStrategy[FieldUse]:
+    """Make what the methods of a record look at; without an equality of fields, only the repr."""
+    shown = st.booleans() if kind in ("attrs", "dataclass", "error") else st.just(True)
+    if kind not in ("attrs", "dataclass") or not eq:
+        return st.builds(FieldUse, shown)
+    order = st.booleans() if kind == "attrs" else st.just(True)
+    uses = st.builds(FieldUse, shown, st.booleans(), order, st.sampled_from([None, True, False]))
+    return uses.map(lambda use: attrs.evolve(use, order=use.order and use.eq))
 
 
 @st.composite

@@ -11,7 +11,6 @@ import attrs
 from farcall._contract.algebra import fields_of, target
 from farcall._contract.definitions import Definitions
 from farcall._contract.labels import label
-from farcall._contract.records import hashed_fields
 from farcall._contract.spec import (
     ArrayOf,
     LiteralOf,
@@ -23,6 +22,7 @@ from farcall._contract.spec import (
     TypeSpec,
     UnionOf,
 )
+from farcall._contract.traits import hashed_fields
 from farcall._contract.unions import check_constants, choose, json_forms
 from farcall._contract.unsupported import UnsupportedType
 

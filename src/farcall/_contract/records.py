@@ -62,29 +62,6 @@ def kind_of(cls: type[Any]) -> Kind | None:
     return "namedtuple" if hasattr(cls, "_fields") and issubclass(cls, tuple) else None
 
 
-def is_frozen(cls: type) -> bool:
-    """Tell whether a record was declared frozen."""
-    if attrs.has(cls):
-        return attrs.inspect(cls).is_frozen
-    parameters = getattr(cls, "__dataclass_params__", None)
-    return parameters is not None and parameters.frozen
-
-
-def is_ordered(cls: type) -> bool:
-    """Tell whether attrs or dataclass made the comparisons of a record."""
-    if attrs.has(cls):
-        return attrs.inspect(cls).added_ordering
-    parameters = getattr(cls, "__dataclass_params__", None)
-    return parameters is not None and parameters.order
-
-
-def chosen_slots(cls: type) -> bool | None:
-    """Tell whether a record was told to have slots, or to have none; None for the usual."""
-    if attrs.has(cls):
-        return None if attrs.inspect(cls).is_slotted else False
-    return True if dataclasses.is_dataclass(cls) and "__slots__" in vars(cls) else None
-
-
 def doc_of(cls: type) -> str | None:
     """Give the docstring that was written in the class itself."""
     doc = vars(cls).get("__doc__")
@@ -124,30 +101,6 @@ def attribute_names(cls: type) -> dict[str, str]:
     if not attrs.has(cls):
         return {}
     return {field.alias or field.name: field.name for field in attrs.fields(cls)}
-
-
-def hashed_fields(cls: type[Any]) -> frozenset[str]:
-    """Name the fields that the hash of a record is made of; none where it is made otherwise."""
-    if not _has_made_hash(cls):
-        return frozenset()
-    if attrs.has(cls):
-        hashed = (each for each in attrs.fields(cls) if _counts(each.hash, each.eq))
-        return frozenset(each.alias or each.name for each in hashed)
-    if dataclasses.is_dataclass(cls):
-        fields = dataclasses.fields(cls)
-        return frozenset(each.name for each in fields if _counts(each.hash, each.compare))
-    return frozenset(cls._fields)
-
-
-def _has_made_hash(cls: type[Any]) -> bool:
-    """Say whether attrs, dataclass or `NamedTuple` made the hash, and not the class itself."""
-    owner = next(base for base in cls.__mro__ if "__hash__" in vars(base))
-    code = getattr(vars(owner)["__hash__"], "__code__", None)
-    return owner is tuple or (code is not None and code.co_filename.startswith("<"))
-
-
-def _counts(in_hash: bool | None, in_equality: bool) -> bool:
-    return in_equality if in_hash is None else in_hash
 
 
 def resolve_hints(cls: type) -> dict[str, Any]:

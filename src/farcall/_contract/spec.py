@@ -119,6 +119,18 @@ class Default:
 
 
 @attrs.frozen
+class FieldUse:
+    """Which methods of a record look at a field. Not part of the contract."""
+
+    repr: bool = True
+    eq: bool = True
+    order: bool = True
+    """False for a field that is compared by ``==`` and not by ``<``."""
+    hash: bool | None = None
+    """None where the hash is of the fields that are compared, or there is none."""
+
+
+@attrs.frozen
 class FieldSpec:
     """One field of a record."""
 
@@ -130,6 +142,7 @@ class FieldSpec:
     keyword_only: bool = False
     attribute: str | None = None
     """Where a record keeps it, if that was given another name than the argument."""
+    use: FieldUse = FieldUse()
 
 
 @attrs.frozen
@@ -152,6 +165,12 @@ class RecordSpec:
     """Whether ``<`` compares two of them."""
     slots: bool | None = None
     """Whether it has them, where that is not what its decorator does by itself."""
+    repr: bool = True
+    """Whether its repr shows fields."""
+    eq: bool = True
+    """Whether ``==`` compares fields, and not identities."""
+    unsafe_hash: bool = False
+    """Whether it has a hash of its fields although they may change."""
 
 
 @attrs.frozen

@@ -38,10 +38,7 @@ from farcall._contract.notes import check_notes, is_bare_qualifier, unwrapped
 from farcall._contract.records import (
     Field,
     Kind,
-    chosen_slots,
     doc_of,
-    is_frozen,
-    is_ordered,
     kind_of,
     read_fields,
 )
@@ -62,6 +59,15 @@ from farcall._contract.spec import (
     ScalarName,
     TupleOf,
     TypeSpec,
+)
+from farcall._contract.traits import (
+    chosen_slots,
+    has_unsafe_hash,
+    is_compared,
+    is_frozen,
+    is_ordered,
+    is_shown,
+    use_of,
 )
 from farcall._contract.unsupported import UnsupportedType
 from farcall.errors import RESERVED_CODES, ApplicationError, ErrorCode
@@ -256,13 +262,16 @@ class _Scope:
         return RecordSpec(
             name=cls.__name__,
             kind=kind,
-            fields=tuple(map(scope._field, read_fields(cls))),
+            fields=tuple(scope._field(each, cls) for each in read_fields(cls)),
             parameters=tuple(variable.__name__ for variable in parameters),
             frozen=is_frozen(cls),
             code=self._code(cls) if kind == "error" else None,
             doc=doc_of(cls),
             ordered=is_ordered(cls),
             slots=chosen_slots(cls),
+            repr=is_shown(cls),
+            eq=is_compared(cls),
+            unsafe_hash=has_unsafe_hash(cls),
         )
 
     def _with_bases(self, cls: type) -> Mapping[Any, TypeSpec]:
@@ -278,16 +287,18 @@ class _Scope:
                 )
         return variables
 
-    def _field(self, field: Field) -> FieldSpec:
+    def _field(self, field: Field, cls: type[Any]) -> FieldSpec:
         scope = attrs.evolve(self, path=f"{self.path}.{field.name}")
         if field.annotation is inspect.Parameter.empty:
             raise scope._unsupported("it has no type", "annotate it")
+        type_ = scope.describe(field.annotation)
         return FieldSpec(
             field.name,
-            scope.describe(field.annotation),
+            type_,
             None if field.is_required else self._default(field.default),
             field.keyword_only,
             field.attribute if field.has_own_attribute else None,
+            use_of(cls, field.attribute, type_),
         )
 
     def _default(self, default: object) -> Default:

@@ -25,6 +25,12 @@ from farcall.stubgen._layout import (
 from farcall.stubgen._literals import docstring, empty_factory, expression, is_mutable, string
 from farcall.stubgen._names import Names
 
+_HIDDEN: Final = (
+    f"{' ' * INDENT}def __repr__(self) -> str:",
+    f"{' ' * 2 * INDENT}return object.__repr__(self)",
+)
+"""The repr of a named tuple that shows no fields: no option takes away the one of its kind."""
+
 _BASES: Final = {"typeddict": "TypedDict", "namedtuple": "NamedTuple"}
 
 
@@ -45,10 +51,13 @@ def _decorators(spec: RecordSpec, names: Names) -> list[str]:
     else:
         decorator = f"{names.module('attrs')}.{'frozen' if spec.frozen else 'define'}"
         written = []
+    written += [] if spec.repr else ["repr=False"]
+    written += [] if spec.eq else ["eq=False"]
     written += ["order=True"] * spec.ordered
+    written += ["unsafe_hash=True"] * spec.unsafe_hash
     written += [] if spec.slots is None else [f"slots={spec.slots}"]
     written += ["kw_only=True"] * _all_keyword_only(spec)
-    return [f"@{decorator}({', '.join(written)})" if written else f"@{decorator}"]
+    return [statement(call(f"@{decorator}", written) if written else f"@{decorator}")]
 
 
 def _header(spec: RecordSpec, names: Names) -> Layout:
@@ -69,6 +78,8 @@ def _body(spec: RecordSpec, names: Names) -> list[str]:
     base = _base(spec, names)
     own = spec.fields if base is None else _own_fields(spec, base)
     fields = [*_code(spec, base), *(_field(each, spec, names) for each in own)]
+    if spec.kind == "namedtuple" and not spec.repr:
+        fields += ["", *_HIDDEN]
     if not fields:
         return doc or [" " * INDENT + "pass"]
     return [*doc, "", *fields] if doc else fields
@@ -133,10 +144,22 @@ def _options(field: FieldSpec, spec: RecordSpec, names: Names) -> dict[str, Layo
             options["default"] = _default(node, names)
     if field.keyword_only and not _all_keyword_only(spec):
         options["kw_only"] = "True"
+    options |= _uses(field, spec)
     # attrs takes underscores off in the name of the argument.
     if spec.kind != "dataclass" and field.name != (field.attribute or field.name).lstrip("_"):
         options["alias"] = string(field.name)
     return options
+
+
+def _uses(field: FieldSpec, spec: RecordSpec) -> dict[str, Layout]:
+    """Collect what keeps a field out of the methods of its record."""
+    use, eq = field.use, "compare" if spec.kind == "dataclass" else "eq"
+    options: dict[str, Layout] = {} if use.repr else {"repr": "False"}
+    if not use.eq:
+        options[eq] = "False"
+    elif not use.order:
+        options["order"] = "False"
+    return options if use.hash is None else {**options, "hash": str(use.hash)}
 
 
 def _fitted(field: FieldSpec, names: Names) -> ast.expr | None:

@@ -1,0 +1,179 @@
+"""What the methods do that attrs or dataclass made for a record: show, compare, order, hash it.
+
+None of it crosses the wire or belongs to the contract. A stub repeats it: a field that the service
+keeps out of the repr is a secret at the client as well, and a set holds there what it holds here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from farcall._contract.spec import (
+    ArrayOf,
+    FieldUse,
+    LiteralOf,
+    Scalar,
+    TupleOf,
+    TypeSpec,
+    UnionOf,
+)
+
+_AnyField: TypeAlias = "attrs.Attribute[Any] | dataclasses.Field[Any]"
+
+
+def is_frozen(cls: type[Any]) -> bool:
+    """Tell whether a record was declared frozen."""
+    if attrs.has(cls):
+        return _properties(cls).is_frozen
+    parameters = getattr(cls, "__dataclass_params__", None)
+    return parameters is not None and parameters.frozen
+
+
+def is_ordered(cls: type[Any]) -> bool:
+    """Tell whether attrs or dataclass made the comparisons of a record."""
+    if attrs.has(cls):
+        return _properties(cls).added_ordering
+    parameters = getattr(cls, "__dataclass_params__", None)
+    return parameters is not None and parameters.order
+
+
+def chosen_slots(cls: type[Any]) -> bool | None:
+    """Tell whether a record was told to have slots, or to have none; None for the usual."""
+    if attrs.has(cls):
+        return None if _properties(cls).is_slotted else False
+    return True if dataclasses.is_dataclass(cls) and "__slots__" in vars(cls) else None
+
+
+def is_shown(cls: type[Any]) -> bool:
+    """Tell whether the repr of a record shows fields; one written by hand may hide some."""
+    return issubclass(cls, dict) or _maker(cls, "__repr__") is not None or _has_no_fields(cls)
+
+
+def is_compared(cls: type[Any]) -> bool:
+    """Tell whether records are equal where their fields are; errors never are."""
+    return issubclass(cls, BaseException) or _owner(cls, "__eq__") is not object
+
+
+def has_unsafe_hash(cls: type[Any]) -> bool:
+    """Tell whether a record has a hash although it has an equality and is not frozen."""
+    return _is_decorated(cls) and is_compared(cls) and not is_frozen(cls) and _has_hash(cls)
+
+
+def use_of(cls: type[Any], attribute: str, spec: TypeSpec) -> FieldUse:
+    """Tell which methods of a record look at a field.
+
+    Args:
+        cls: The class.
+        attribute: Where a record keeps the field.
+        spec: Its type. A hash that was written by hand may be of any fields, so it is taken to be
+            of all that have one.
+    """
+    is_shown_ = _counts(cls, "__repr__", attribute)
+    if not _is_decorated(cls) or not is_compared(cls):
+        return FieldUse(repr=is_shown_)
+    eq = _counts(cls, "__eq__", attribute)
+    order = eq and (not is_ordered(cls) or _counts(cls, "__lt__", attribute))
+    made = _maker(cls, "__hash__") is not None
+    hashed = _counts(cls, "__hash__", attribute) if made else eq and _is_hashable(spec)
+    return FieldUse(is_shown_, eq, order, hashed if _has_hash(cls) and hashed != eq else None)
+
+
+def hashed_fields(cls: type[Any]) -> frozenset[str]:
+    """Name the fields that the hash of a record is made of; none where it is made otherwise."""
+    if _owner(cls, "__hash__") is tuple:
+        return frozenset(cls._fields)
+    maker = _maker(cls, "__hash__")
+    if maker is None:
+        return frozenset()
+    fields = _fields(maker)
+    return frozenset(
+        getattr(each, "alias", None) or name
+        for name, each in fields.items()
+        if _counts(cls, "__hash__", name)
+    )
+
+
+def _is_decorated(cls: type[Any]) -> bool:
+    """Say whether attrs or dataclass makes comparisons and hashes; for errors they make none."""
+    is_record = attrs.has(cls) or dataclasses.is_dataclass(cls)
+    return is_record and not issubclass(cls, BaseException)
+
+
+def _has_no_fields(cls: type[Any]) -> bool:
+    """Say whether a class is an error that nothing was made for."""
+    return issubclass(cls, BaseException) and not attrs.has(cls)
+
+
+def _has_hash(cls: type[Any]) -> bool:
+    return cls.__hash__ is not None
+
+
+def _properties(cls: type[Any]) -> attrs.ClassProps:
+    """Give what attrs was told about a class, or about a base that it only adds methods to."""
+    return attrs.inspect(next(each for each in cls.__mro__ if "__attrs_props__" in vars(each)))
+
+
+_MADE: Final = ("_make_order.<locals>.", "__create_fn__.<locals>.", "namedtuple.<locals>.")
+"""How the qualified names of functions begin that attrs, dataclass and `NamedTuple` make."""
+
+
+def _maker(cls: type[Any], method: str) -> type[Any] | None:
+    """Give the class for which a method was made that `cls` has; None if it was written by hand."""
+    owner = _owner(cls, method)
+    code = getattr(inspect.unwrap(vars(owner)[method]), "__code__", None)
+    if code is None:
+        return None
+    is_made = code.co_filename.startswith("<attrs ") or code.co_qualname.startswith(_MADE)
+    return owner if is_made else None
+
+
+def _owner(cls: type[Any], method: str) -> type[Any]:
+    return next(each for each in cls.__mro__ if method in vars(each))
+
+
+def _fields(cls: type[Any]) -> Mapping[str, _AnyField]:
+    found: tuple[_AnyField, ...] = ()
+    if attrs.has(cls):
+        found = attrs.fields(cls)
+    elif dataclasses.is_dataclass(cls):
+        found = dataclasses.fields(cls)
+    return {each.name: each for each in found}
+
+
+def _counts(cls: type[Any], method: str, attribute: str) -> bool:
+    """Say whether a method looks at a field; one that was written by hand may look at any."""
+    maker = _maker(cls, method)
+    fields = {} if maker is None else _fields(maker)
+    if not fields:
+        return True
+    if attribute not in fields:  # the method is that of a base, which does not know the field
+        return False
+    field = fields[attribute]
+    if method == "__repr__":
+        return field.repr is True  # what a function of the author makes of it is unknown
+    in_eq = field.compare if isinstance(field, dataclasses.Field) else bool(field.eq)
+    if method == "__hash__":
+        return in_eq if field.hash is None else field.hash
+    if method == "__lt__" and not isinstance(field, dataclasses.Field):
+        return bool(field.order)
+    return in_eq
+
+
+def _is_hashable(spec: TypeSpec) -> bool:
+    """Say whether values of a type have a hash for sure."""
+    match spec:
+        case Scalar(name):
+            return name != "json"
+        case LiteralOf():
+            return True
+        case ArrayOf("tuple" | "frozenset", item):
+            return _is_hashable(item)
+        case TupleOf(parts) | UnionOf(parts):
+            return all(map(_is_hashable, parts))
+        case _:
+            return False
