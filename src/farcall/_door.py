@@ -21,6 +21,7 @@ from farcall._host import Host
 from farcall._http import Answer, Gate, Rejection, Request, TrustedProxies, read_request
 from farcall._http.origin import IpAddress
 from farcall._limits import Limits
+from farcall._nursery import let_leave
 from farcall._transport import Endpoint
 from farcall._websocket import LOST, Line, Upgrade, WebSocketTransport, Wire, accept_tls
 
@@ -56,7 +57,8 @@ class Door:
             transport = await self._open(wire)
             if transport is not None:
                 await self._serve(transport)
-        except Exception:  # a defect of ours: it ends this connection, and is told
+        except BaseException as exc:
+            let_leave(exc)
             logger.exception("a connection failed")
         finally:
             wire.abort()
@@ -92,7 +94,8 @@ class Door:
             answer = rejection.answer
         except LOST:
             raise
-        except Exception:  # a defect, ours or of `admit`
+        except BaseException as exc:
+            let_leave(exc)
             logger.exception("answering a request failed")
             answer = Answer(500, b"internal error\n")
         await line.stream.send_all(answer.render(method))

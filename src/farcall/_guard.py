@@ -9,6 +9,7 @@ from typing import Any, cast
 from farcall._call import CallContext, Connection
 from farcall._endpoints import EventSource
 from farcall._identity import Identity
+from farcall._nursery import ends_program
 from farcall._protocol.messages import Error
 from farcall.errors import ErrorCode
 
@@ -46,7 +47,9 @@ class SubscriptionGuard:
             return None
         try:
             is_allowed = self._ask(source, None if key is None else source.state.decode_key(key))
-        except Exception as exc:  # noqa: BLE001 - whatever it raises refuses the subscription
+        except BaseException as exc:  # whatever it raises refuses the subscription
+            if ends_program(exc):
+                raise
             return self._failed(source, exc)
         return None if is_allowed else Error.of(ErrorCode.EVENT_FORBIDDEN)
 
@@ -66,7 +69,7 @@ class SubscriptionGuard:
             raise TypeError(f"allow= answers True or False, and gave a {type(answer).__name__}")
         return answer
 
-    def _failed(self, source: EventSource, exc: Exception) -> Error:
+    def _failed(self, source: EventSource, exc: BaseException) -> Error:
         id = secrets.token_hex(8)
         logger.error("allow= of %s failed (id %s)", source.spec.wire_name, id, exc_info=exc)
         return Error.of(ErrorCode.INTERNAL_ERROR, {"id": id})

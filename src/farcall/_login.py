@@ -19,6 +19,7 @@ from farcall._codec import Faults, decode_json
 from farcall._connection.link import Link
 from farcall._identity import Identity
 from farcall._limits import Limits
+from farcall._nursery import let_leave
 from farcall._protocol.messages import Error
 from farcall._protocol.state import IncomingCall
 from farcall._serve import Deadline
@@ -194,7 +195,8 @@ class LoginDesk:
             return await authenticated(authenticate, credentials)
         except (Unauthorized, Faults):
             return None
-        except Exception:
+        except BaseException as exc:
+            let_leave(exc)
             # To tell a peer that its login failed in a strange way would tell it something.
             logger.exception("%s: authenticate failed in a login", endpoint.peer)
             return None

@@ -1,17 +1,24 @@
-"""A nursery inside of a context manager that its user need not know about.
+"""What may leave a task: a nursery that its user need not know about, and code of the user.
 
 Trio wraps whatever leaves a nursery into an exception group. That is right where a user opened
 the nursery; where it is an inner matter, users write plain ``except``, so a group that holds just
 one exception, beside cancellations, gives way to it.
+
+Code of the user may raise anything, also what does not derive from `Exception`: libraries written
+in Rust do that on input that they do not expect. It is about one peer all the same.
 """
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import NoReturn, cast
 
 import trio
+
+logger = logging.getLogger("farcall")
 
 
 @asynccontextmanager
@@ -47,6 +54,40 @@ def _single(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
     if not errors:
         return next(leaves(group))
     return errors[0] if len(errors) == 1 else None
+
+
+def ends_program(exc: BaseException) -> bool:
+    """Tell whether an exception, or one in a group, is the end of the program."""
+    return any(isinstance(leaf, KeyboardInterrupt | SystemExit) for leaf in leaves(exc))
+
+
+def must_leave(exc: BaseException) -> BaseException | None:
+    """Find what of a failure of the user's code has to leave the task that ran it.
+
+    That is the end of the program, and the cancellation of a scope around the task. Any other
+    `trio.Cancelled` was kept, or made, by that code, and Trio would pass it on for ever.
+    """
+    if ends_program(exc):
+        return exc
+    if trio.current_effective_deadline() != -math.inf:
+        return None
+    return next((leaf for leaf in leaves(exc) if isinstance(leaf, trio.Cancelled)), None)
+
+
+def let_leave(exc: BaseException) -> None:
+    """Raise what of a failure of the user's code has to leave the task, if anything.
+
+    What failed beside a cancellation is logged, for nobody else hears of it.
+
+    Raises:
+        BaseException: see `must_leave`.
+    """
+    rest = must_leave(exc)
+    if rest is None:
+        return
+    if isinstance(rest, trio.Cancelled) and not is_cancelled(exc):
+        logger.error("this failed, too, when it was cancelled", exc_info=exc)
+    reraise(rest)
 
 
 def is_cancelled(exc: BaseException) -> bool:

@@ -11,6 +11,7 @@ from farcall._codec.faults import Faults, Mismatch
 from farcall._codec.passes import Passes
 from farcall._codec.shape import is_array, is_object
 from farcall._limits import MAX_DEPTH
+from farcall._nursery import ends_program
 from farcall._protocol.wire import UnreadableText, decode
 from farcall.errors import EncodeError
 
@@ -51,7 +52,9 @@ def decoded(reading: Passes[T], text: bytes | Raw, at: str) -> T:
         raise Faults.one(at, f"not JSON: {error}") from error
     try:
         return reading.quick(data)
-    except Exception as error:  # whatever it is, the detailed pass tells it properly
+    except BaseException as error:  # whatever it is, the detailed pass tells it properly
+        if ends_program(error):
+            raise
         if memoryview(text).nbytes > MAX_DETAILED:
             raise Faults.one(at, _NOT_SEARCHED) from error
     return _read_in_detail(reading, data, at)
@@ -64,6 +67,12 @@ def _read_in_detail(reading: Passes[T], data: Any, at: str) -> T:
         raise Faults(fault.within(at) for fault in error.faults) from error
     except RecursionError as error:
         raise Faults.one(at, "nested too deep") from error
+    except BaseException as error:
+        # cattrs makes faults of each Exception that a constructor raises. What is none is as much
+        # about the value, unless it ends the program.
+        if isinstance(error, Exception) or ends_program(error):
+            raise
+        raise Faults.one(at, "refused") from error
 
 
 def encoded(writing: Passes[Any], value: Any, at: str) -> bytes:

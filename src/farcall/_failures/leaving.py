@@ -7,7 +7,6 @@ peer's business: the peer gets an id, and the log everything.
 from __future__ import annotations
 
 import logging
-import math
 import secrets
 import traceback
 from collections.abc import Iterable, Mapping
@@ -27,7 +26,7 @@ from farcall._failures.bounds import (
     leaves,
     parts,
 )
-from farcall._nursery import leaves as all_leaves
+from farcall._nursery import ends_program, is_cancelled, must_leave
 from farcall._protocol.messages import MESSAGES, Error
 from farcall.errors import (
     RESERVED_CODES,
@@ -100,17 +99,10 @@ def unanswered(exc: BaseException, method: Failing) -> BaseException | None:
     That is the end of the program, and the cancellation of a scope around the call. What failed
     beside the latter is logged: nobody is there to be told.
     """
-    # All leaves, at whatever depth: `subgroup` would recurse, which ends at a thousand levels.
-    found = tuple(all_leaves(exc))
-    if any(isinstance(leaf, KeyboardInterrupt | SystemExit) for leaf in found):
-        return exc
-    # Any other Cancelled was kept, or made, by the handler, and Trio would pass it on for ever.
-    if trio.current_effective_deadline() != -math.inf:
-        return None
-    cancelled = [leaf for leaf in found if isinstance(leaf, trio.Cancelled)]
-    if 0 < len(cancelled) < len(found):
+    rest = must_leave(exc)
+    if isinstance(rest, trio.Cancelled) and not is_cancelled(exc):
         redacted(exc, method)
-    return cancelled[0] if cancelled else None
+    return rest
 
 
 def without(exc: BaseException, kind: type[BaseException]) -> BaseException | None:
@@ -146,7 +138,9 @@ class _Writer:
         """Write one error with all that hangs on it."""
         try:
             return self._told(exc, level) or self._redacted(exc)
-        except Exception as fault:  # noqa: BLE001 - a field of the wrong type, data that is no JSON
+        except BaseException as fault:  # a field of the wrong type, data that is no JSON
+            if ends_program(fault):
+                raise
             return self._redacted(fault)
 
     def _told(self, exc: BaseException, level: int) -> Error | None:
