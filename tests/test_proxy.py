@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
+import pydoc
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
@@ -34,8 +37,14 @@ class Quote:
     price: float = 1.0
 
 
+async def add(a: int, b: int) -> int:
+    return a + b
+
+
 @service
 class Market:
+    """Sells."""
+
     def __init__(self) -> None:
         self.has_ended = False
 
@@ -136,11 +145,61 @@ async def test_both_ways(proxy: type[Market] | type[MarketStub]) -> None:
 
 
 @either
-async def test_what_is_known_of_a_stream(proxy: type[Market] | type[MarketStub]) -> None:
-    """The method of a proxy has name and docstring of the service's."""
+async def test_a_method_is_shown_as_that_of_the_service(
+    proxy: type[Market] | type[MarketStub],
+) -> None:
+    """To `help` and in warnings it has the name, the docstring and the signature from there."""
     async with open_pair(Market(), proxy) as (market, _):
-        assert market.history.__name__ == "history"
+        for method in (market.history, market.place):
+            written = getattr(proxy, method.__name__)
+            assert method.__qualname__ == f"{proxy.__name__}.{method.__name__}"
+            assert method.__module__ == __name__
+            assert method.__doc__ == written.__doc__
+            expected = list(inspect.signature(written).parameters.values())[1:]
+            assert list(inspect.signature(method).parameters.values()) == expected
         assert market.history.__doc__ == "Tell the prices of old."
+
+
+@either
+async def test_a_call_that_nobody_awaits_is_named(
+    proxy: type[Market] | type[MarketStub],
+) -> None:
+    """By its method, in Python's own warning."""
+    async with open_pair(Market(), proxy) as (market, _):
+        with pytest.warns(RuntimeWarning, match=rf"'{proxy.__name__}\.place' was never awaited"):
+            market.place(orders(), at="noon")  # type: ignore[unused-coroutine]
+
+
+async def test_a_proxy_of_a_class_is_documented_as_the_class() -> None:
+    """`help(market)` shows the endpoints and what is written below them, and nothing else."""
+    async with open_pair(Market(), Market) as (market, _):
+        shown = pydoc.plain(pydoc.render_doc(market))
+
+    assert "Market in module" in shown
+    assert "Sells." in shown
+    assert "history(self, symbol: 'str', count: 'int' = 2)" in shown
+    assert "Tell the prices of old." in shown
+    assert "has_ended" not in shown
+
+
+async def test_a_function_has_its_own_parameters() -> None:
+    """Also where a service was made by functions(), whose functions have no self."""
+    calculator = farcall.functions(add, name="calc")
+    async with open_pair(calculator, type(calculator)) as (calc, _):
+        method = calc.add  # type: ignore[attr-defined]
+        assert list(inspect.signature(method).parameters) == ["a", "b"]
+        assert method.__qualname__ == "add"
+        assert await method(1, b=2) == 3
+
+
+async def test_a_proxy_of_a_class_can_be_looked_at() -> None:
+    """It can be copied, and an empty one does not look for itself for ever."""
+    async with open_pair(Market(), Market) as (market, connection):
+        assert await copy.copy(market).place(orders(), at="noon") == "A+B noon"
+        assert type(connection.proxy(Market)) is type(market)
+
+    with pytest.raises(AttributeError, match=r"Market\._caller"):
+        repr(type(market).__new__(type(market)))
 
 
 @either

@@ -8,7 +8,8 @@ used. A `ClassProxy` stands for a service class itself, for code that holds both
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import (
     TYPE_CHECKING,
@@ -21,6 +22,7 @@ from typing import (
     get_args,
     overload,
 )
+from weakref import WeakKeyDictionary
 
 from farcall._codec import Codec, codec_of
 from farcall._declare import Method, Service, method_of, resolved_hints
@@ -97,8 +99,10 @@ class Proxy:
 
 def endpoint(
     wire_name: str, *, raises: Sequence[type[ApplicationError]] = (), oneway: bool = False
-) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
+) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Coroutine[Any, Any, T]]]:
     """Declare a method of a stub; its signature says what crosses.
+
+    To type checkers it returns a coroutine, so that they see where one is not awaited.
 
     Args:
         wire_name: Such as ``Market.quote``.
@@ -106,7 +110,7 @@ def endpoint(
         oneway: Whether it is sent as a notification, so that nothing comes back.
     """
 
-    def decorate(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    def decorate(function: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         # Read on first use: a stub's records may be defined below the method that names them.
         read = functools.cache(lambda: method_of(function, wire_name, raises, oneway=oneway))
 
@@ -230,10 +234,10 @@ class RemoteSignal(Generic[T, K]):
     def __get__(self, instance: None, owner: type) -> RemoteSignal[T, K]: ...
 
     @overload
-    def __get__(self, instance: Proxy, owner: type) -> BoundRemoteSignal[T, K]: ...
+    def __get__(self, instance: Proxy | ClassProxy, owner: type) -> BoundRemoteSignal[T, K]: ...
 
     def __get__(
-        self, instance: Proxy | None, owner: type
+        self, instance: Proxy | ClassProxy | None, owner: type
     ) -> RemoteSignal[T, K] | BoundRemoteSignal[T, K]:
         if instance is None:
             return self
@@ -247,25 +251,13 @@ class ClassProxy:
     """Stand for a service class on the calling side; only its endpoints are there.
 
     Args:
-        service: The contract.
         caller: What carries its calls.
-
-    Raises:
-        NotSupported: an endpoint is a plain ``def``, whose type would promise an answer at once.
     """
 
-    def __init__(self, service: Service, caller: Caller) -> None:
+    _service_name: ClassVar[str] = ""
+
+    def __init__(self, caller: Caller) -> None:
         self._caller = caller
-        self._service_name = service.cls.__name__
-        for method in service.methods.values():
-            if not method.is_async:
-                raise NotSupported(_plain_def(service, method))
-            call = _opener_of(caller, method) if method.is_stream else _caller_of(caller, method)
-            setattr(self, method.attribute, call)
-        for name, entry in service.signals.items():
-            key = None if entry.codecs.key is None else entry.codecs.key.codec
-            signal = BoundRemoteSignal[Any, Any](caller, name, entry.codec, key)
-            setattr(self, entry.attribute, signal)
 
     def __repr__(self) -> str:
         return f"<proxy of {self._service_name} over {self._caller!r}>"
@@ -274,24 +266,68 @@ class ClassProxy:
         raise AttributeError(f"{self._service_name}.{name} is no endpoint: it stays on the server")
 
 
-def _caller_of(caller: Caller, method: Method) -> Callable[..., Awaitable[Any]]:
-    async def call(*args: Any, **kwargs: Any) -> Any:
-        return await caller.call_method(method, args, kwargs)
+_class_proxies: WeakKeyDictionary[Service, type[ClassProxy]] = WeakKeyDictionary()
+"""Those that were made so far: a server that calls back may ask for one in each call."""
 
-    call.__name__ = method.attribute
-    call.__doc__ = method.spec.doc
+
+def class_proxy(service: Service) -> type[ClassProxy]:
+    """Give the class of the proxies of a service; to `help` it looks as the service class does.
+
+    Raises:
+        NotSupported: an endpoint is a plain ``def``, whose type would promise an answer at once.
+    """
+    if service not in _class_proxies:
+        _class_proxies[service] = _made_proxy(service)
+    return _class_proxies[service]
+
+
+def _made_proxy(service: Service) -> type[ClassProxy]:
+    cls = service.cls
+    body: dict[str, Any] = {
+        "_service_name": cls.__name__,
+        "__doc__": cls.__doc__,
+        "__module__": cls.__module__,
+        "__qualname__": cls.__qualname__,
+    }
+    for method in service.methods.values():
+        if not method.is_async:
+            raise NotSupported(_plain_def(service, method))
+        call = _opener_of(method) if method.is_stream else _caller_of(method)
+        body[method.attribute] = _shown_as(cls, method.attribute, call)
+    for name, entry in service.signals.items():
+        signal = body[entry.attribute] = RemoteSignal[Any, Any](name)
+        key = None if entry.codecs.key is None else entry.codecs.key.codec
+        signal._codecs = entry.codec, key
+    return type(cls.__name__, (ClassProxy,), body)
+
+
+def _caller_of(method: Method) -> Callable[..., Coroutine[Any, Any, Any]]:
+    async def call(self: ClassProxy, /, *args: Any, **kwargs: Any) -> Any:
+        return await self._caller.call_method(method, args, kwargs)
+
     return call
 
 
-def _opener_of(
-    caller: Caller, method: Method
-) -> Callable[..., AbstractAsyncContextManager[AsyncIterator[Any]]]:
-    def open_(*args: Any, **kwargs: Any) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
-        return caller.open_stream(method, args, kwargs)
+def _opener_of(method: Method) -> Callable[..., AbstractAsyncContextManager[AsyncIterator[Any]]]:
+    def open_(
+        self: ClassProxy, /, *args: Any, **kwargs: Any
+    ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
+        return self._caller.open_stream(method, args, kwargs)
 
-    open_.__name__ = method.attribute
-    open_.__doc__ = method.spec.doc
     return open_
+
+
+def _shown_as(cls: type[Any], attribute: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a call name, docstring and signature of the method it stands for."""
+    function = getattr(cls, attribute)
+    signature = inspect.signature(function)
+    if isinstance(inspect.getattr_static(cls, attribute), staticmethod):
+        receiver = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+        # The first parameter of a method is not shown.
+        signature = signature.replace(parameters=[receiver, *signature.parameters.values()])
+    shown: Any = functools.update_wrapper(call, function, updated=())
+    shown.__signature__ = signature
+    return call
 
 
 def _plain_def(service: Service, method: Method) -> str:

@@ -23,6 +23,7 @@ async def calls(market: MarketProxy) -> None:
     assert_type(await market.symbols(), list[str])
     assert_type(await market.buy("ACME", 3, limit=1.5), str)
 
+    market.quote("ACME")  # type: ignore[unused-coroutine]
     await market.quote(7)  # type: ignore[arg-type]
     await market.quote()  # type: ignore[call-arg]
     await market.quote("ACME", "GLOBEX")  # type: ignore[call-arg]

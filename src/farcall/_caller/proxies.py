@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
 from farcall._declare import service_of
-from farcall._proxy import Caller, ClassProxy, Proxy
+from farcall._proxy import Caller, Proxy, class_proxy
 
 ProxyT = TypeVar("ProxyT")
 
@@ -21,7 +21,7 @@ def proxy_over(caller: Caller, proxy: type[ProxyT]) -> ProxyT:
     if issubclass(proxy, Proxy):
         return proxy(caller)
     # To the type checker it is the class: that is what this kind of proxy is for.
-    return cast("ProxyT", ClassProxy(service_of(proxy), caller))
+    return cast("ProxyT", class_proxy(service_of(proxy))(caller))
 
 
 def contract_of(proxy: type[Any]) -> Mapping[str, str]:

@@ -5,7 +5,6 @@ It needs the extra ``cli``; without it this module still loads, and says what is
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import sys
@@ -21,9 +20,10 @@ def main() -> None:
     if not all(find_spec(each) for each in EXTRA):
         print("farcall: the command line needs more: pip install 'farcall[cli]'", file=sys.stderr)
         sys.exit(WRONG_USE)
-    if isinstance(sys.stdout, io.TextIOWrapper):
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
         # A path, or a docstring, may have letters that the terminal does not know.
-        sys.stdout.reconfigure(errors="backslashreplace")
+        reconfigure(errors="backslashreplace")
     sys.exit(_run())
 
 

@@ -148,7 +148,7 @@ def _fields(cls: type[Any]) -> Mapping[str, _AnyField]:
 def _counts(cls: type[Any], method: str, attribute: str) -> bool:
     """Say whether a method looks at a field; one that was written by hand may look at any."""
     maker = _maker(cls, method)
-    fields = {} if maker is None else _fields(maker)
+    fields = dict[str, _AnyField]() if maker is None else _fields(maker)
     if not fields:
         return True
     if attribute not in fields:  # the method is that of a base, which does not know the field
