@@ -14,7 +14,17 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src"
 
 LAYERS = (
-    {"errors", "_limits", "_budget", "_nursery", "_order", "_rate", "_turnstile", "_url"},
+    {
+        "errors",
+        "_failed_logins",
+        "_limits",
+        "_budget",
+        "_nursery",
+        "_order",
+        "_rate",
+        "_turnstile",
+        "_url",
+    },
     {"_protocol"},
     {"_contract"},
     {"_access", "_audience"},

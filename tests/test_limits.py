@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -370,33 +370,224 @@ async def test_limit_logins(autojump_clock: trio.testing.MockClock) -> None:
 
 
 async def test_limit_logins_holds_for_handshakes() -> None:
-    """They stand in the same line as logins, and run out of time in it as anywhere."""
-    opened, at_work, most = trio.Event(), 0, 0
+    """They have a line of their own: logins do not keep them out, but other handshakes do."""
+    opened = trio.Event()
+    at_work = {"login": 0, "handshake": 0}
 
-    async def authenticate(_credentials: farcall.Credentials) -> farcall.Principal | None:
-        nonlocal at_work, most
-        at_work += 1
-        most = max(most, at_work)
+    async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
+        kind = "handshake" if credentials.login is None else "login"
+        at_work[kind] += 1
         await opened.wait()
-        at_work -= 1
+        at_work[kind] -= 1
         return farcall.Principal("ada")
 
-    opened.set()
     limits = Limits(logins=2, handshake_seconds=2)
-    async with serving(limits, authenticate) as server, farcall.connect(server.url) as session:
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(serving(limits, authenticate))
+        opened.set()
+        sessions = [await stack.enter_async_context(farcall.connect(server.url)) for _ in range(3)]
         opened = trio.Event()
-        async with trio.open_nursery() as nursery, silent(server) as first, silent(server) as late:
-            nursery.start_soon(session.call, "rpc.login", "me")
-            await first.send(REQUEST)
-            await wait_until(lambda: at_work == 2)
-            await late.send(REQUEST)
+        raws = [await stack.enter_async_context(silent(server)) for _ in range(3)]
+        async with trio.open_nursery() as nursery:
+            for session in sessions:
+                nursery.start_soon(session.call, "rpc.login", "me")
+            await wait_until(lambda: at_work["login"] == 2)
+            for raw in raws:
+                await raw.send(REQUEST)
+            await wait_until(lambda: at_work["handshake"] == 2)
             await trio.testing.wait_all_tasks_blocked(0.01)
-            assert at_work == 2
+            assert at_work == {"login": 2, "handshake": 2}
 
             opened.set()
-            for raw in (first, late):
+            for raw in raws:
                 assert (await raw.read_head()).startswith(b"HTTP/1.1 101 ")
-            assert most == 2
+
+
+async def test_limit_logins_prefers_those_who_have_failed_less() -> None:
+    """Whoever has failed waits for those who have not, though they came later."""
+    release, came = trio.Event(), list[object]()
+    release.set()
+
+    async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
+        if credentials.login is not None:
+            came.append(credentials.login[0])
+            await release.wait()
+        return None
+
+    async with AsyncExitStack() as stack:
+        limits = Limits(logins=1)
+        pairs = [
+            await stack.enter_async_context(
+                open_pair(Echo(), authenticate=authenticate, limits=limits)
+            )
+            for _ in range(4)
+        ]
+        for failures, (session, _) in enumerate(pairs):
+            for _ in range(failures):
+                assert await session.call("rpc.login", "warming up") is False
+        came.clear()
+        release = trio.Event()
+        async with trio.open_nursery() as nursery:
+            for failures in (1, 3, 2, 0):
+                nursery.start_soon(pairs[failures][0].call, "rpc.login", failures)
+                await trio.testing.wait_all_tasks_blocked()
+            release.set()
+
+    assert came == [1, 0, 2, 3]  # the first one did not have to wait
+
+
+async def test_wrong_logins_keep_no_handshake_out(autojump_clock: trio.testing.MockClock) -> None:
+    """With 200 clients that log in wrongly, and again, others still come in at once."""
+
+    async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
+        if credentials.login is not None:
+            await trio.sleep(0.2)
+        return None
+
+    pair = partial(open_pair, Echo(), authenticate=authenticate)
+
+    async def guess() -> None:
+        async with pair() as (session, _):
+            while True:
+                await session.call("rpc.login", "guess")
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(200):
+            nursery.start_soon(guess)
+        await trio.testing.wait_all_tasks_blocked()
+        began = trio.current_time()
+        async with pair() as (session, _):
+            assert await session.call("Echo.say", "a") == "a"
+        assert trio.current_time() == began
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def guarded(limits: Limits) -> AsyncIterator[farcall.Server]:
+    """Serve to whoever knows a word, with a proxy in front that says where each comes from."""
+
+    async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
+        if credentials.headers.get("x-token", "right") != "right":
+            raise farcall.Unauthorized
+        return farcall.Principal("ada") if credentials.login == ["right"] else None
+
+    proxies = ["127.0.0.1"]
+    serve = partial(
+        farcall.serve,
+        Echo(),
+        0,
+        limits=limits,
+        authenticate=authenticate,
+        trusted_proxies=proxies,
+    )
+    async with trio.open_nursery() as nursery:
+        server: farcall.Server = await nursery.start(serve)
+        with trio.fail_after(5):
+            yield server
+        server.shutdown()
+
+
+def come_from(server: farcall.Server, address: str, **headers: str) -> Any:
+    """Connect through the proxy."""
+    return farcall.connect(server.url, headers={"X-Forwarded-For": address, **headers})
+
+
+async def shake_hands(server: farcall.Server, address: str, **headers: str) -> int | None:
+    """Connect through the proxy; give the status of a refusal."""
+    try:
+        async with come_from(server, address, **headers):
+            return None
+    except farcall.ConnectFailed as error:
+        return error.status
+
+
+async def log_in(server: farcall.Server, address: str, *words: str) -> list[object]:
+    """Connect through the proxy and log in with one word after the other."""
+    answers: list[object] = []
+    async with come_from(server, address) as session:
+        for word in words:
+            try:
+                answers.append(await session.call("rpc.login", word))
+            except farcall.Busy as error:
+                answers.append(cast("dict[str, object]", error.data)["limit"])
+    return answers
+
+
+async def test_limit_address_failed_logins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many of an address may fail in a minute; then nobody there is asked, and others are."""
+    busy = "address_failed_logins"
+    async with guarded(Limits(address_failed_logins=2)) as server:
+        assert await log_in(server, "192.0.2.1", "wrong", "right", "wrong", "right") == [
+            False,
+            True,
+            False,
+            busy,
+        ]
+        assert await log_in(server, "192.0.2.1", "right") == [busy]
+        assert await log_in(server, "192.0.2.2", "right") == [True]
+        assert await log_in(server, "127.0.0.1", *["wrong"] * 4, "right") == [False] * 4 + [True]
+        assert await shake_hands(server, "192.0.2.1") is None
+        async with come_from(server, "192.0.2.1") as session:
+            with pytest.raises(farcall.Busy) as caught:
+                await session.call("rpc.login", "right")
+        assert caught.value.retry_after == pytest.approx(60, abs=5)
+
+        monkeypatch.setattr("farcall._failed_logins.MINUTE", 0)
+        assert await log_in(server, "192.0.2.1", "right") == [True]
+
+
+async def test_limit_address_failed_logins_of_ipv6() -> None:
+    """A host has 2**64 addresses, which count as one."""
+    async with guarded(Limits(address_failed_logins=1)) as server:
+        assert await log_in(server, "2001:db8::1", "wrong") == [False]
+        assert await log_in(server, "2001:db8::ffff:1", "right") == ["address_failed_logins"]
+        assert await log_in(server, "2001:db8:0:1::1", "right") == [True]
+
+
+async def test_limit_address_failed_logins_of_handshakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many may be refused; then there are no more, with 429, and logins do not count."""
+    wrong = {"X-Token": "wrong"}
+    async with guarded(Limits(address_failed_logins=2)) as server:
+        assert await log_in(server, "192.0.2.1", "wrong", "wrong") == [False, False]
+        assert await shake_hands(server, "192.0.2.1") is None
+        assert await shake_hands(server, "192.0.2.1", **wrong) == 401
+        assert await shake_hands(server, "192.0.2.1") is None
+        assert await shake_hands(server, "192.0.2.1", **wrong) == 401
+        assert await shake_hands(server, "192.0.2.1") == 429
+        assert await shake_hands(server, "192.0.2.2") is None
+
+        with pytest.raises(farcall.ConnectFailed, match=r"429: .*address_failed_logins\)"):
+            async with come_from(server, "192.0.2.1"):
+                pytest.fail("it was let in")
+        monkeypatch.setattr("farcall._failed_logins.MINUTE", 0)
+        assert await shake_hands(server, "192.0.2.1") is None
+
+
+async def test_limit_server_failed_logins() -> None:
+    """So many of all may fail in a minute; then only those who have not failed have a try."""
+    busy = "server_failed_logins"
+    async with guarded(Limits(server_failed_logins=3)) as server:
+        assert await log_in(server, "192.0.2.1", "wrong") == [False]
+        assert await log_in(server, "192.0.2.2", "wrong", "right") == [False, True]
+        assert await log_in(server, "127.0.0.1", "wrong", "right") == [False, busy]
+
+        assert await log_in(server, "192.0.2.1", "right") == [busy]
+        assert await log_in(server, "192.0.2.3", "wrong", "right") == [False, busy]
+        assert await log_in(server, "192.0.2.4", "right") == [True]
+        assert await log_in(server, "127.0.0.1", "right") == [True]
+
+
+async def test_limit_server_failed_logins_of_handshakes() -> None:
+    """The same for those that are refused."""
+    wrong = {"X-Token": "wrong"}
+    async with guarded(Limits(server_failed_logins=2)) as server:
+        for address in ("192.0.2.1", "192.0.2.2"):
+            assert await shake_hands(server, address, **wrong) == 401
+
+        assert await shake_hands(server, "192.0.2.1") == 429
+        assert await shake_hands(server, "192.0.2.3") is None
+        assert await shake_hands(server, "192.0.2.3", **wrong) == 401
+        assert await shake_hands(server, "192.0.2.3") == 429
 
 
 async def test_limit_logins_leaves_a_handshake_its_time() -> None:

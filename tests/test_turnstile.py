@@ -58,6 +58,29 @@ async def test_nobody_who_comes_later_gets_between(autojump_clock: MockClock) ->
     assert hall.came == [0, 1, 2]
 
 
+async def test_a_lower_rank_comes_first(autojump_clock: MockClock) -> None:
+    """In a rank those who came first; who is cancelled leaves each rank."""
+    hall = Hall()
+
+    async def visit(number: int, rank: int) -> None:
+        async with hall.turnstile.one_of(1, rank):
+            hall.came.append(number)
+            await trio.sleep(1)
+
+    async with trio.open_nursery() as nursery, trio.open_nursery() as impatient:
+        for number, rank in enumerate((5, 1, 2, 1, 0, 2)):
+            nursery.start_soon(visit, number, rank)
+            await wait_all_tasks_blocked()
+        for rank in (0, 1, 7):
+            impatient.start_soon(visit, 99, rank)
+        await wait_all_tasks_blocked()
+        assert len(hall.turnstile) == 8
+        impatient.cancel_scope.cancel()
+
+    assert hall.came == [0, 4, 1, 3, 2, 5]
+    assert hall.turnstile.inside == len(hall.turnstile) == 0
+
+
 async def test_everybody_has_a_number_of_his_own(autojump_clock: MockClock) -> None:
     """Who bears nobody waits until all have left; those behind him wait with him."""
     hall = Hall()

@@ -209,10 +209,22 @@ class Limits:
     """Bytes of what one login brings, of a peer that nobody knows: as many as a handshake has in
     all (`head`). Over it the error is -32600, and `authenticate` is not asked."""
 
+    address_failed_logins: int = _count(30)
+    """Logins from one address that may fail in a minute, and handshakes that may be refused, each
+    counted by itself: more than a few people behind one address mistype. Of an IPv6 address the
+    first 64 bits count; addresses of this machine do not, for a proxy may be there. Over it
+    ``authenticate`` is not asked until the minute is over: the error of a login is -32003, and a
+    handshake is answered with 429."""
+
+    server_failed_logins: int = _count(600)
+    """The same for all addresses: ten guesses a second. Over it those are sent away whose
+    connection, or address, has failed in this minute; all others still have a try."""
+
     logins: int = _count(8)
-    """Runs of ``authenticate`` at the same time in a process, for logins, one of each connection,
-    and for handshakes: a good hash of a password takes 16 MiB and a core. Over it they wait for
-    each other, in the order in which they came; a handshake has its own time for that as well."""
+    """Runs of ``authenticate`` at the same time in a process: so many for logins, one of each
+    connection, and as many for handshakes. A good hash of a password takes 16 MiB and a core. Over
+    it they wait. Those of a connection, or an address, that has failed less often come first, then
+    those that came first; a handshake has its own time for that as well."""
 
     def _of_transport_in_server(self) -> TransportLimits:
         """Give what the transports of a server enforce."""

@@ -1,12 +1,16 @@
-"""Serving ``rpc.login``: one at a time on a connection, some in the process, few that fail.
+"""Asking who a peer is: in its handshake, and for each ``rpc.login``.
 
-A login may take long, for a good hash of a password does, so it has a task of its own. What it
-answers is true or false and nothing else: why a login was refused is told to the log alone.
+A login may take long, for a good hash of a password does, so it has a task of its own. It runs
+alone on its connection, beside few others in the process, and few of them may fail. What it answers
+is true or false and nothing else: why a login was refused is told to the log alone.
+
+Handshakes have a line of their own, so that logins do not keep new connections out.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from collections import deque
 from contextlib import AbstractAsyncContextManager
 
@@ -17,6 +21,8 @@ from farcall._access import Authenticate, Principal, authenticated, read_credent
 from farcall._budget import CallBudget
 from farcall._codec import Faults, decode_json
 from farcall._connection.link import Link
+from farcall._failed_logins import FailedLogins, Origin, origin_of
+from farcall._http import Rejection
 from farcall._identity import Identity
 from farcall._limits import Limits
 from farcall._nursery import let_leave
@@ -36,36 +42,61 @@ class Logins:
 
     authenticate: Authenticate
     limits: Limits
+    failed_logins: FailedLogins = attrs.field(init=False)
+    failed_handshakes: FailedLogins = attrs.field(init=False)
 
-    def turn(self) -> AbstractAsyncContextManager[None]:
-        """Wait until `authenticate` may be asked, by a handshake or by a login, in their order."""
-        return _line().one_of(self.limits.logins)
+    @failed_logins.default
+    @failed_handshakes.default
+    def _no_failures(self) -> FailedLogins:
+        return FailedLogins(self.limits)
+
+    def turn(
+        self, line: trio.lowlevel.RunVar[Turnstile], failures: int
+    ) -> AbstractAsyncContextManager[None]:
+        """Wait until `authenticate` may be asked; those with fewer failures come first."""
+        try:
+            turnstile = line.get()
+        except LookupError:
+            line.set(turnstile := Turnstile())
+        return turnstile.one_of(self.limits.logins, failures)
 
 
-_lines: trio.lowlevel.RunVar[Turnstile] = trio.lowlevel.RunVar("farcall logins")
-"""Those of this process for whom ``authenticate`` is asked, whatever server they belong to."""
+_logins: trio.lowlevel.RunVar[Turnstile] = trio.lowlevel.RunVar("farcall logins")
+"""Logins of this process for which ``authenticate`` is asked, whatever server they belong to."""
 
-
-def _line() -> Turnstile:
-    try:
-        return _lines.get()
-    except LookupError:
-        _lines.set(Turnstile())
-        return _lines.get()
+_handshakes: trio.lowlevel.RunVar[Turnstile] = trio.lowlevel.RunVar("farcall handshakes")
+"""The same for handshakes."""
 
 
 async def identify(logins: Logins | None, endpoint: Endpoint) -> Principal | None:
     """Tell who asks for a connection, of which nothing is known but its handshake.
 
     Raises:
-        Unauthorized: it may not have one.
+        Rejection: it may not have one, with 401, or has failed too often, with 429.
         Exception: whatever ``authenticate`` raises besides.
     """
     if logins is None:
         return None
     credentials = read_credentials(endpoint.headers, endpoint.query)
-    async with logins.turn():
-        return await authenticated(logins.authenticate, credentials)
+    origin, failed = origin_of(endpoint.peer), logins.failed_handshakes
+    async with logins.turn(_handshakes, failed.count(origin, trio.current_time())):
+        _check_failures(failed, origin, endpoint.peer)
+        try:
+            return await authenticated(logins.authenticate, credentials)
+        except Unauthorized as exc:
+            failed.add(origin, trio.current_time())
+            logger.info("%s: refused a handshake: %s", endpoint.peer, exc)
+            # RFC 9110, section 15.5.2: a 401 names a scheme.
+            headers = {"WWW-Authenticate": "Bearer"}
+            raise Rejection(401, "who connects here must say who it is", headers) from None
+
+
+def _check_failures(failed: FailedLogins, origin: Origin | None, peer: str) -> None:
+    excess = failed.excess(origin, 0, trio.current_time())
+    if excess is not None:
+        logger.debug("%s: refused a handshake (the limit %s)", peer, excess.limit)
+        problem = f"too many handshakes were refused; try again later (the limit {excess.limit})"
+        raise Rejection(429, problem, {"Retry-After": str(math.ceil(excess.seconds))})
 
 
 @attrs.frozen(eq=False)
@@ -106,6 +137,7 @@ class LoginDesk:
         self._logins = logins
         self._longest = longest
         self._budget = budget
+        self._origin = origin_of(link.endpoint.peer)
         self._failed = 0
         self._attempts: dict[IncomingCall, _Attempt] = {}
         self._waiting: deque[_Attempt] = deque()
@@ -131,6 +163,8 @@ class LoginDesk:
             # If these fail the next one ends the connection, so nobody in earnest has more.
             data = {"limit": "failed_logins", "most": self._logins.limits.failed_logins}
             self._link.answers.fail(call, Error.of(ErrorCode.BUSY, data))
+        elif (excess := self._excess(self._logins)) is not None:
+            self._link.answers.fail(call, excess)
         elif (limit := self._budget.excess(len(call.params))) is not None:
             self._link.answers.fail(call, Error.of(ErrorCode.BUSY, {"limit": limit}))
         else:
@@ -159,30 +193,52 @@ class LoginDesk:
     async def _serve_oldest(self, logins: Logins) -> None:
         # Trio does not start tasks in order; the oldest login is to have the next turn.
         attempt = self._waiting.popleft()
-        outcome: bytes | None = None
+        outcome: bytes | Error | None = None
         try:
             with attempt.scope:
-                async with self._turn, logins.turn():
+                async with self._turn, logins.turn(_logins, self._failures(logins)):
                     outcome = await self._try(attempt, logins)
         finally:
             del self._attempts[attempt.call]
             self._budget.give_back(len(attempt.params))
         self._answer(attempt, outcome)
 
-    async def _try(self, attempt: _Attempt, logins: Logins) -> bytes | None:
+    def _failures(self, logins: Logins) -> int:
+        """Tell how often this peer has failed, and whoever shares its address lately."""
+        return self._failed + logins.failed_logins.count(self._origin, trio.current_time())
+
+    def _excess(self, logins: Logins) -> Error | None:
+        """Say why the peer has to wait, where too many logins have failed."""
+        now = trio.current_time()
+        excess = logins.failed_logins.excess(self._origin, self._failed, now)
+        if excess is None:
+            return None
+        logger.debug("%s: refused a login (the limit %s)", self._link.endpoint.peer, excess.limit)
+        data: dict[str, str | int] = {"limit": excess.limit, "most": excess.most}
+        data["retry_after_ms"] = math.ceil(excess.seconds * 1000)
+        return Error.of(ErrorCode.BUSY, data)
+
+    async def _try(self, attempt: _Attempt, logins: Logins) -> bytes | Error | None:
         """Perform a login; None where the connection ends instead."""
+        # Others have failed since it came: it has waited for its turn.
+        if (excess := self._excess(logins)) is not None:
+            return excess
         most = logins.limits.failed_logins
         if self._failed >= most:
             problem = f"{most} logins have failed (the limit failed_logins)"
             self._link.hang_up(CloseCode.POLICY, problem)
             return None
-        # Until it is known better: who cancels a login must not win another try by that.
-        self._failed += 1
-        principal = await self._identify(attempt, logins.authenticate)
+        principal: Principal | None = None
+        try:
+            principal = await self._identify(attempt, logins.authenticate)
+        finally:
+            # Cancelled as well: whoever cancels a login must not win another try by that.
+            if principal is None:
+                self._failed += 1
+                logins.failed_logins.add(self._origin, trio.current_time())
         if principal is None:
             logger.warning("%s: a login was refused", self._link.endpoint.peer)
             return b"false"
-        self._failed -= 1
         logger.info("%s: logged in as %r", self._link.endpoint.peer, principal.name)
         self._identity.become(principal)
         return b"true"
@@ -201,10 +257,12 @@ class LoginDesk:
             logger.exception("%s: authenticate failed in a login", endpoint.peer)
             return None
 
-    def _answer(self, attempt: _Attempt, outcome: bytes | None) -> None:
+    def _answer(self, attempt: _Attempt, outcome: bytes | Error | None) -> None:
         if self._link.close_reason is not None:
             self._link.answers.note_ended()
         elif outcome is None:
             self._link.answers.fail(attempt.call, attempt.unanswered())
+        elif isinstance(outcome, Error):
+            self._link.answers.fail(attempt.call, outcome)
         else:
             self._link.answers.respond(attempt.call, outcome)

@@ -8,26 +8,25 @@ import os
 import socket
 import ssl
 from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
 
 import attrs
 import trio
 
-from farcall._access import Authenticate, Principal
+from farcall._access import Authenticate
 from farcall._capacity import Capacity, descriptor_limit
 from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import CANCEL_GRACE
 from farcall._dispatch import Serving
-from farcall._door import Admit, Door
+from farcall._door import Door
 from farcall._host import Host, ServerStatistics, Services
-from farcall._http import Gate, Rejection, TrustedProxies
+from farcall._http import Gate, TrustedProxies
 from farcall._intercept import Interceptor
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._listen import Listeners, Place, open_listeners
 from farcall._login import Logins, identify
 from farcall._nursery import open_owned_nursery
-from farcall._transport import Endpoint
-from farcall.errors import Unauthorized
 
 logger = logging.getLogger("farcall")
 
@@ -202,7 +201,7 @@ async def serve(
         cancel_grace=cancel_grace,
     )
     capacity = Capacity.of(limits, descriptor_limit())
-    admit = _admit_by(logins)
+    admit = partial(identify, logins)
     door = Door(served, limits, capacity, gate, proxies, admit, ssl_context)
     listeners = await open_listeners(place)
     server = Server(served, capacity, listeners, is_secure=ssl_context is not None)
@@ -219,19 +218,6 @@ async def serve(
     finally:
         listeners.close()
         server._note_closed()
-
-
-def _admit_by(logins: Logins | None) -> Admit:
-    async def admit(endpoint: Endpoint) -> Principal | None:
-        try:
-            return await identify(logins, endpoint)
-        except Unauthorized as exc:
-            logger.info("%s: refused a handshake: %s", endpoint.peer, exc)
-            # RFC 9110, section 15.5.2: a 401 names a scheme.
-            headers = {"WWW-Authenticate": "Bearer"}
-            raise Rejection(401, "who connects here must say who it is", headers) from None
-
-    return admit
 
 
 async def _accept(

@@ -18,6 +18,7 @@ from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import CANCEL_GRACE
 from farcall._dispatch import Serving
 from farcall._host import Host, Services
+from farcall._http import Rejection
 from farcall._intercept import Interceptor
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._login import Logins, identify
@@ -26,7 +27,7 @@ from farcall._nursery import open_owned_nursery
 from farcall._peer import Peer
 from farcall._session import Session
 from farcall._transport import Endpoint
-from farcall.errors import ConnectFailed, Unauthorized
+from farcall.errors import ConnectFailed
 from farcall.testing._sweep import CancelledBy, CancelSweepError, SweepReport, cancel_sweep
 
 ClientT = TypeVar("ClientT")
@@ -175,8 +176,9 @@ async def open_pair(
     endpoint = Endpoint("memory", "memory", path, query, fields)
     try:
         principal = await identify(logins, endpoint)
-    except Unauthorized:
-        raise ConnectFailed("the server answered with HTTP status 401", status=401) from None
+    except Rejection as refusal:
+        problem = f"the server answered with HTTP status {refusal.status}"
+        raise ConnectFailed(problem, status=refusal.status) from None
     dialled, accepted = memory_pair(
         path=path, query=query, headers=fields, principal=principal, limits=limits
     )
