@@ -19,6 +19,7 @@ from farcall._host import Host
 from farcall._login import Logins
 from farcall._transport import CloseReason, Transport
 from farcall.testing import MemoryTransport, memory_pair, open_pair
+from tests.transport_suite import send
 
 ClientT = TypeVar("ClientT")
 Kind = Literal["memory", "websocket"]
@@ -70,13 +71,16 @@ class RawPeer:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._frames: deque[str | bytes] = deque()
+        self._frames: deque[bytes] = deque()
         self._came = trio.Event()
         self.reason: CloseReason | None = None
 
-    def on_frame(self, frame: str | bytes) -> None:
-        self._frames.append(frame)
+    def on_text(self, text: bytes) -> None:
+        self._frames.append(text)
         self._came.set()
+
+    def on_binary(self, data: bytes) -> None:
+        self.on_text(data)
 
     def hang_up(self) -> None:
         """Leave without a goodbye."""
@@ -86,6 +90,9 @@ class RawPeer:
         pass
 
     def on_pong(self, payload: bytes) -> None:
+        pass
+
+    def on_pause(self) -> None:
         pass
 
     async def run(self) -> None:
@@ -105,9 +112,9 @@ class RawPeer:
 
     async def send(self, frames: list[bytes]) -> None:
         """Send frames as they are."""
-        await self._transport.send(frames)
+        await send(self._transport, frames)
 
-    async def hear(self, seconds: float = 1) -> str | bytes:
+    async def hear(self, seconds: float = 1) -> bytes:
         """Wait for the next frame."""
         with trio.fail_after(seconds):
             while not self._frames:
@@ -174,6 +181,12 @@ async def _answer_hello(server: RawPeer) -> None:
     hello = msgspec.json.decode(await server.hear())
     answer = {"jsonrpc": "2.0", "id": hello["id"], "result": hello["params"]}
     await server.send([msgspec.json.encode(answer)])
+
+
+def read_now(connection: farcall.Connection, text: bytes) -> None:
+    """Have a link read one frame of text in this very step."""
+    connection._link.on_text(text)
+    connection._link.on_pause()
 
 
 async def wait_until(condition: Any) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
+from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ import trio
 
 import farcall
 from farcall import ConnectFailed, Credentials, Principal, Signal, Unauthorized, method, service
+from farcall.testing import open_pair
 from tests.websocket.sockets import REQUEST, Raw
 
 UPGRADE = REQUEST.replace(b"example.com", b"localhost").replace(b"/chat", b"/")
@@ -267,3 +269,36 @@ async def test_unauthorized_in_a_login_is_no_fault(caplog: pytest.LogCaptureFixt
             assert await session.call("rpc.login", "me") is False
         server.shutdown()
     assert not [each for each in caplog.records if each.exc_info]
+
+
+class Symbol(Enum):
+    """Cannot be made of any text but one."""
+
+    ACME = "acme"
+
+    @classmethod
+    def _missing_(cls, value: object) -> None:
+        raise Panic("a secret")
+
+
+@attrs.frozen
+class Quote:
+    symbol: Symbol
+
+
+@service(name="")
+class Ticker:
+    ticked: Signal[Quote] = Signal(key="symbol")
+
+    async def ok(self) -> bool:
+        return True
+
+
+async def test_the_key_of_a_subscription() -> None:
+    """A key that cannot be read refuses the subscription, and nothing else."""
+    async with open_pair(Ticker()) as (session, _):
+        with pytest.raises(farcall.RpcError):
+            async with session.subscribe("ticked", key="odd"):
+                pass
+
+        assert await session.call("ok") is True

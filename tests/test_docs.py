@@ -22,15 +22,7 @@ import pytest
 
 import farcall
 from farcall import errors
-from farcall._protocol.shapes import (
-    CancelShape,
-    CreditShape,
-    GoawayShape,
-    HelloShape,
-    ItemsShape,
-    StartedShape,
-    UploadEndShape,
-)
+from farcall._protocol.messages import Cancel, Credit, Goaway, Hello, Items, Started, UploadEnd
 from farcall._publish.subscriptions import SubscribeParams
 from farcall.errors import CloseCode, ErrorCode
 
@@ -137,14 +129,14 @@ def messages_of_the_protocol_page() -> Iterator[dict[str, Any]]:
 
 
 SHAPES: Mapping[str, type[msgspec.Struct]] = {
-    "rpc.hello": HelloShape,
+    "rpc.hello": Hello,
     "rpc.subscribe": SubscribeParams,
-    "rpc.started": StartedShape,
-    "rpc.items": ItemsShape,
-    "rpc.credit": CreditShape,
-    "rpc.cancel": CancelShape,
-    "rpc.end": UploadEndShape,
-    "rpc.goaway": GoawayShape,
+    "rpc.started": Started,
+    "rpc.items": Items,
+    "rpc.credit": Credit,
+    "rpc.cancel": Cancel,
+    "rpc.end": UploadEnd,
+    "rpc.goaway": Goaway,
 }
 
 

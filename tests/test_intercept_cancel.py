@@ -14,7 +14,7 @@ import farcall
 from farcall import CallContext, Proceed, Signal, background, service, stream
 from farcall.testing import open_pair
 from farcall.testing._watch import scheduled_by
-from tests.ends import raw_server
+from tests.ends import raw_server, read_now
 
 
 @service(name="")
@@ -59,7 +59,7 @@ async def test_a_block_that_is_cancelled_as_a_value_comes_is_cancelled(
                 await server.send_json(notification("rpc.started", request, value=STARTED))
                 await wait_all_tasks_blocked()
                 items = notification("rpc.items", request, seq=0, values=[1])
-                session.connection._link.on_frame(msgspec.json.encode(items).decode())
+                read_now(session.connection, msgspec.json.encode(items))
                 scope.cancel()
         assert scope.cancelled_caught
 

@@ -29,7 +29,7 @@ LAYERS = (
     {"_contract"},
     {"_access", "_audience"},
     {"_codec"},
-    {"_streams", "_signals", "_items"},
+    {"_signals", "_items"},
     {"_declare"},
     {"_transport", "_memory", "_http", "_websocket"},
     {"_connection"},
@@ -37,7 +37,6 @@ LAYERS = (
     {"_call", "_guard"},
     {"_intercept", "_publish"},
     {"_caller", "_serve", "_login", "_dispatch"},
-    {"_peer"},
     {"_host", "_session", "_client_login"},
     {"auth", "_dial", "_listen", "_capacity", "_door", "_client", "_server"},
     {"__init__"},
@@ -105,7 +104,7 @@ IMPORTS = read_imports()
 
 
 def part(module: str) -> str:
-    """Tell the part of farcall that a module belongs to: ``_protocol`` for ``_protocol.wire``."""
+    """Tell the part of a module: ``_protocol`` for ``_protocol.framing``."""
     return module.removeprefix("farcall").removeprefix(".").split(".")[0] or "__init__"
 
 

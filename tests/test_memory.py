@@ -12,7 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from farcall import Limits
 from farcall._memory import MemoryTransport, memory_pair
 from farcall._transport import CloseReason, Endpoint, Transport
-from tests.transport_suite import Check, End, Recorder, check_transport, running
+from tests.transport_suite import Check, End, Recorder, check_transport, running, send, send_ping
 
 
 @asynccontextmanager
@@ -53,11 +53,11 @@ async def test_limits_are_those_of_websocket() -> None:
     message = b"x" * (2**20 + 1)
     left, right = ends(memory_pair())
     async with running(left, right):
-        await right.transport.send([message])
+        await send(right.transport, [message])
 
         assert await left.heard.next_frame() == message.decode()
 
-        await left.transport.send([message])
+        await send(left.transport, [message])
 
         assert (await right.wait_ended()).code == 1009
 
@@ -67,7 +67,7 @@ async def test_binary() -> None:
     pair = memory_pair()
     left, right = ends(pair)
     async with running(left, right):
-        await pair[0].send_binary(b"{}")
+        pair[0].send_binary(b"{}")
 
         assert await right.heard.next_frame() == b"{}"
 
@@ -76,7 +76,7 @@ async def test_text_must_be_utf8() -> None:
     """Text that is not UTF-8 closes 1007."""
     left, right = ends(memory_pair())
     async with running(left, right):
-        await left.transport.send([b"\xff"])
+        await send(left.transport, [b"\xff"])
 
         assert (await left.wait_ended()).code == (await right.wait_ended()).code == 1007
 
@@ -86,13 +86,13 @@ async def test_full_pipe_makes_a_sender_wait() -> None:
     left, right = memory_pair(window=10)
     sent: list[int] = []
 
-    async def send() -> None:
+    async def send_it() -> None:
         for number in range(4):
-            await left.send([b"12345678"])
+            await send(left, [b"12345678"])
             sent.append(number)
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(send)
+        nursery.start_soon(send_it)
         await wait_all_tasks_blocked()
 
         assert sent == [0, 1]
@@ -108,12 +108,12 @@ async def test_a_send_that_began_is_finished() -> None:
     left, right = memory_pair(window=10)
     reading, scope = End(right), trio.CancelScope()
 
-    async def send() -> None:
+    async def send_it() -> None:
         with scope:
-            await left.send([b"1" * 20, b"2" * 20, b"3"])
+            await send(left, [b"1" * 20, b"2" * 20, b"3"])
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(send)
+        nursery.start_soon(send_it)
         await wait_all_tasks_blocked()
         scope.cancel()
         async with running(reading):
@@ -126,7 +126,7 @@ async def test_a_link_without_progress_is_aborted(autojump_clock: MockClock) -> 
     """A peer that takes nothing for 10 s has lost the link."""
     left, _ = memory_pair(window=10)
     with pytest.raises(trio.BrokenResourceError, match="no byte was taken for 10 s"):
-        await left.send([b"1" * 20, b"2"])
+        await send(left, [b"1" * 20, b"2"])
 
     assert trio.current_time() == pytest.approx(10)
     reason = await left.run(Recorder())
@@ -140,7 +140,7 @@ async def test_slow_progress_is_progress(autojump_clock: MockClock) -> None:
     reading = End(pair[1])
     async with running(reading), trio.open_nursery() as nursery:
         pair[0].freeze()
-        nursery.start_soon(pair[0].send, [b"1" * 20, b"2" * 20, b"3"])
+        nursery.start_soon(send, pair[0], [b"1" * 20, b"2" * 20, b"3"])
         for expected in ("1" * 20, "2" * 20, "3"):
             await trio.sleep(1)
             pair[0].thaw()
@@ -153,11 +153,11 @@ async def test_hanging_up_frees_a_waiting_sender() -> None:
     left, _ = memory_pair(window=10)
     async with trio.open_nursery() as nursery:
 
-        async def send() -> None:
+        async def send_it() -> None:
             with pytest.raises(trio.BrokenResourceError):
-                await left.send([b"1" * 20, b"2"])
+                await send(left, [b"1" * 20, b"2"])
 
-        nursery.start_soon(send)
+        nursery.start_soon(send_it)
         await wait_all_tasks_blocked()
         left.abort()
 
@@ -193,8 +193,8 @@ async def test_nothing_is_heard_after_our_goodbye() -> None:
     left, right = ends(pair)
     async with running(left, right), trio.open_nursery() as nursery:
         pair[0].freeze()
-        await right.transport.send([b"late"])
-        await right.transport.ping(b"late")
+        await send(right.transport, [b"late"])
+        await send_ping(right.transport, b"late")
         nursery.start_soon(left.transport.aclose)
         await wait_all_tasks_blocked()
         pair[0].thaw()
@@ -209,8 +209,8 @@ async def test_frozen_link_tells_nobody() -> None:
     left, right = ends(pair)
     async with running(left, right):
         pair[0].freeze()
-        await left.transport.ping(b"1")
-        await right.transport.send([b"2"])
+        await send_ping(left.transport, b"1")
+        await send(right.transport, [b"2"])
         await wait_all_tasks_blocked()
 
         assert not left.heard.has_frame()
@@ -227,7 +227,7 @@ async def test_cut_ends_both() -> None:
     left, right = ends(pair)
     async with running(left, right):
         pair[0].freeze()
-        await left.transport.send([b"lost"])
+        await send(left.transport, [b"lost"])
         pair[0].cut()
 
         assert (await left.wait_ended()).code == (await right.wait_ended()).code == 1006
@@ -239,8 +239,8 @@ async def test_a_ping_on_a_full_link_ends_with_it() -> None:
     left, right = memory_pair(window=10)
     reading = End(right)
     async with running(reading):
-        await right.send([b"1" * 20])
-        await left.ping(b"x")
+        await send(right, [b"1" * 20])
+        await send_ping(left, b"x")
         await wait_all_tasks_blocked()
         right.abort()
 

@@ -11,7 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from farcall import Limits, service, stream
 from farcall._connection.send_queue import MESSAGE_COST
-from farcall._streams import ITEM_COST
+from farcall._connection.streams import ITEM_COST
 from farcall._transport import CloseReason
 from farcall.testing import open_pair
 from tests.ends import RawClient, raw_client
@@ -19,6 +19,8 @@ from tests.ends import RawClient, raw_client
 KIB = 1024
 PIPE = 64 * KIB
 """What lies in the link in memory before a sender has to wait."""
+ENVELOPE = len('{"jsonrpc":"2.0","id":1,"result":}')
+NOT_FOUND = '{"jsonrpc":"2.0","id":"s0","error":{"code":-32601,"message":"Method not found"}}'
 
 
 @service(name="")
@@ -134,7 +136,7 @@ async def test_limit_queued_bytes(autojump_clock: MockClock) -> None:
     async with raw_client(Store(), limits) as client:
         deaf = Deaf(client)
         await deaf.fill()
-        await deaf.ask(call(1, "fetch", 997))  # and two quotes
+        await deaf.ask(call(1, "fetch", 997 - ENVELOPE))  # and two quotes
         await deaf.ask(call(2, "fetch", 5000))
         await deaf.ask(call(3, "fetch", 1))
         assert (len(deaf.link.lanes.calls), len(deaf.link.protocol.incoming)) == (2, 1)
@@ -158,7 +160,7 @@ async def test_limit_queued_bytes_holds_for_the_reader(
         client.heard()
         deaf = Deaf(client)
         client.stop_reading()
-        size = len("Method not found")
+        size = len(NOT_FOUND)
         await deaf.ask(*[call(n, "fetch", 400) for n in range(3 + PIPE // 400)])
         at_rest = deaf.link.lanes.calls.size
         assert at_rest >= 1000
@@ -199,7 +201,7 @@ async def test_limit_process_bytes(autojump_clock: MockClock) -> None:
             await deaf.fill()
         await large.ask(call(1, "fetch", 600_000))
         left = 1_000_000 - large.held() - small.held()
-        await small.ask(call(1, "fetch", left - MESSAGE_COST - 2))
+        await small.ask(call(1, "fetch", left - MESSAGE_COST - ENVELOPE - 2))
         assert (large.ended(), small.ended()) == (None, None)
         assert large.held() + small.held() == 1_000_000
 
@@ -210,13 +212,13 @@ async def test_limit_process_bytes(autojump_clock: MockClock) -> None:
 
 
 async def test_results_that_wait_for_room_are_counted(autojump_clock: MockClock) -> None:
-    """They are no smaller than those that are in the queue already."""
+    """They are no smaller than those in the queue, which have their envelope already."""
     async with raw_client(Store(), Limits(queued_messages=1)) as client:
         deaf = Deaf(client)
         await deaf.fill()
         before = deaf.held()
         await deaf.ask(*[call(n, "fetch", 998) for n in range(3)])
-        assert deaf.held() - before == 3000 + MESSAGE_COST
+        assert deaf.held() - before == 3000 + MESSAGE_COST + ENVELOPE
 
         client.go_on_reading()
         await trio.sleep(1)

@@ -10,7 +10,7 @@ import trio.testing
 from trio.testing import MockClock
 
 from farcall import Limits, ReplyTooLarge, Signal, service
-from farcall._peer import Peer
+from farcall._dispatch import Dispatcher
 from farcall.testing import open_pair
 from tests.ends import RawClient, raw_client
 
@@ -226,8 +226,8 @@ async def test_nothing_is_kept_of_a_subscription_that_its_server_ended() -> None
             assert end["error"]["code"] == -32008
 
         (link,) = client.host.links
-        assert isinstance(link.handler, Peer)
-        assert not link.handler._dispatcher._publisher.subscriptions._feeds
+        assert isinstance(link.handler, Dispatcher)
+        assert not link.handler._publisher.subscriptions._feeds
 
 
 async def test_a_server_that_drains_takes_no_subscriptions(autojump_clock: MockClock) -> None:
@@ -238,6 +238,7 @@ async def test_a_server_that_drains_takes_no_subscriptions(autojump_clock: MockC
         async with trio.open_nursery() as nursery:
             await ask(client, {"jsonrpc": "2.0", "id": 2, "method": "Feed.wait"})
             nursery.start_soon(link.drain, 10)
+            await trio.testing.wait_all_tasks_blocked()
             (_goaway, end) = await ask(client, subscribe(3, "Feed.texts"))
 
     assert end["error"]["code"] == -32001

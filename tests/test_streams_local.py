@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from farcall._budget import Account, Process
+from farcall._connection.lanes import Lanes
+from farcall._connection.send_queue import SendQueue
+from farcall._connection.streams import ITEM_COST, ITEMS_BYTES, MOST_WAITING, Inbox, Outbox
+from farcall._limits import DEFAULT_LIMITS
+from farcall._protocol.binary import binary_items
 from farcall._protocol.credit import Window
-from farcall._streams import ITEM_COST, MOST_WAITING, Inbox, Outbox
+from farcall._protocol.messages import items, items_room, started, upload_end
+
+ID = b"7"
 
 
 def make_account() -> Account:
@@ -16,28 +25,29 @@ def make_account() -> Account:
 
 
 class Out:
-    """An outbox, and how often it has asked for the writer."""
+    """An outbox, and what the writer takes of it."""
 
-    def __init__(self, items: int = 4, size: int = 100) -> None:
+    def __init__(self, items: int = 4, size: int = 100, room: int = 1000) -> None:
         self.credit = Window(items, size).for_sender()
-        self.woken = 0
         self.account = make_account()
-        self.box = Outbox(self.credit, self._wake, self.account)
+        queue = SendQueue(DEFAULT_LIMITS, self.account)
+        self.lanes = Lanes(lambda: None, lambda: None, queue)
+        self.box = Outbox(self.credit, self._write, room, self.lanes, self.account)
         self.put: list[bytes] = []
 
-    def _wake(self) -> None:
-        self.woken += 1
+    def _write(self, values: Sequence[bytes]) -> bytes:
+        self.credit.spend(len(values), sum(map(len, values)))
+        return b"|".join(values)
 
     async def produce(self, *values: bytes) -> None:
         for value in values:
             await self.box.put(value)
             self.put.append(value)
 
-    def send(self, max_bytes: int = 1000) -> list[bytes]:
-        """Take what may be sent, as the writer does."""
-        values = self.box.take(max_bytes)
-        self.credit.spend(len(values), sum(map(len, values)))
-        return values
+    def send(self) -> list[bytes]:
+        """Take the values of the next message, as the writer does."""
+        message = self.box.pop()
+        return [] if message is None else message.split(b"|")
 
 
 async def test_a_producer_runs_ahead_as_far_as_the_credit() -> None:
@@ -76,14 +86,14 @@ async def test_bytes_bound_a_producer_as_well() -> None:
 )
 async def test_credit_without_end_bounds_nothing(size: int, most: int) -> None:
     """What waits has a bound of its own, and its producer goes on when the writer has taken it."""
-    out = Out(items=2**53, size=2**53)
+    out = Out(items=2**53, size=2**53, room=size)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(out.produce, *[b"x" * size] * 1000)
         await wait_all_tasks_blocked()
 
         assert len(out.put) == most - 1
         assert out.account.held == most * (size + ITEM_COST)
-        assert len(out.send(size)) == 1
+        assert len(out.send()) == 1
         await wait_all_tasks_blocked()
         assert out.account.held == most * (size + ITEM_COST)
         nursery.cancel_scope.cancel()
@@ -91,12 +101,12 @@ async def test_credit_without_end_bounds_nothing(size: int, most: int) -> None:
 
 async def test_what_waits_is_counted_until_it_is_taken_or_dropped() -> None:
     """At either end."""
-    out, inn = Out(items=10), In()
+    out, inn = Out(items=10, room=3), In()
     await out.produce(b"xxx", b"yy")
     inn.box.push([b"111", b"22", b"3"])
     assert (out.account.held, inn.account.held) == (5 + 2 * ITEM_COST, 6)
 
-    out.send(max_bytes=3)
+    out.send()
     await anext(inn.box)
     assert (out.account.held, inn.account.held) == (2 + ITEM_COST, 3)
 
@@ -123,13 +133,13 @@ async def test_an_item_larger_than_the_window_passes_alone() -> None:
 
 
 async def test_one_message_holds_about_as_much_as_it_should() -> None:
-    """A large first value goes alone, and small ones go together."""
-    out = Out(items=10, size=1000)
+    """A large value goes alone, and small ones go together."""
+    out = Out(items=10, size=1000, room=100)
     await out.produce(b"x" * 60, b"y" * 30, b"z" * 30)
 
-    assert out.send(max_bytes=100) == [b"x" * 60, b"y" * 30]
-    assert out.send(max_bytes=10) == [b"z" * 30]
-    assert out.box.is_empty
+    assert out.send() == [b"x" * 60, b"y" * 30]
+    assert out.send() == [b"z" * 30]
+    assert out.send() == []
 
 
 async def test_a_closed_outbox_lets_its_producer_go() -> None:
@@ -145,30 +155,61 @@ async def test_a_closed_outbox_lets_its_producer_go() -> None:
 
 
 class In:
-    """An inbox of numbers, and the sizes that were read of it."""
+    """An inbox of numbers, and what it has granted."""
 
-    def __init__(self) -> None:
-        self.sizes: list[int] = []
+    def __init__(self, window: Window | None = None) -> None:
+        self.grants: list[tuple[int, int]] = []
         self.account = make_account()
-        self.box = Inbox(lambda value: int(bytes(value)), self.sizes.append, self.account)
+        self.box = Inbox(lambda value: int(bytes(value)), self.account)
+        self.credit = None if window is None else window.for_receiver()
+        if self.credit is not None:
+            self.box.open(self.credit, self._grant)
+
+    def receive(self, *values: bytes) -> None:
+        """Let values come in one message."""
+        if self.credit is not None:
+            assert self.credit.receive([len(value) for value in values])
+        self.box.push(values)
+
+    def _grant(self, items: int, size: int) -> None:
+        self.grants.append((items, size))
 
     async def drain(self) -> list[int]:
         return [value async for value in self.box]
 
 
 async def test_values_are_read_in_order_up_to_the_end() -> None:
-    """Each counts as read when it is handed out."""
+    """Those that came before the end are read first."""
     inn = In()
     inn.box.push([b"1", b"22"])
     assert await anext(inn.box) == 1
-    assert inn.sizes == [1]
 
     inn.box.push([b"333"])
     inn.box.end()
 
     assert await inn.drain() == [22, 333]
-    assert inn.sizes == [1, 2, 3]
     assert await inn.drain() == []
+
+
+async def test_credit_is_granted_once_half_of_the_window_is_read() -> None:
+    """Each value counts as read when it is handed out; the totals are those since the start."""
+    inn = In(Window(4, 100))
+    inn.receive(b"1", b"22", b"333", b"4")
+
+    assert await anext(inn.box) == 1
+    assert inn.grants == []
+    assert await anext(inn.box) == 22
+    assert inn.grants == [(6, 103)]
+
+
+async def test_a_stream_that_has_ended_needs_no_credit() -> None:
+    """What has come before its end is read all the same."""
+    inn = In(Window(2, 100))
+    inn.receive(b"1", b"2")
+    inn.box.end()
+
+    assert await inn.drain() == [1, 2]
+    assert inn.grants == []
 
 
 async def test_an_error_comes_behind_the_values_before_it() -> None:
@@ -251,3 +292,83 @@ async def test_reading_is_a_point_of_cancellation() -> None:
 
     assert scope.cancelled_caught
     assert await anext(inn.box) == 1
+
+
+class Messages:
+    """An outbox whose peer takes messages of so many bytes, as they are on the wire."""
+
+    def __init__(self, limit: int, *, is_binary: bool = False) -> None:
+        self._credit = Window(1000, 2**20).for_sender()
+        self._is_binary = is_binary
+        room = items_room(limit, ID, is_binary=is_binary)
+        account = make_account()
+        lanes = Lanes(lambda: None, lambda: None, SendQueue(DEFAULT_LIMITS, account))
+        self.box = Outbox(self._credit, self._write, room, lanes, account)
+        self._seq = 0
+
+    def _write(self, values: Sequence[bytes]) -> bytes:
+        self._credit.spend(len(values), sum(map(len, values)))
+        seq, self._seq = self._seq, self._seq + len(values)
+        make = binary_items if self._is_binary else items
+        return make(ID, seq, values)
+
+    async def sizes(self, *values: bytes) -> list[int]:
+        """Put values, and give the sizes of the messages that carry them."""
+        for value in values:
+            await self.box.put(value)
+        sizes: list[int] = []
+        while (message := self.box.pop()) is not None:
+            sizes.append(len(message))
+        return sizes
+
+
+@pytest.mark.parametrize("is_binary", [False, True])
+@pytest.mark.parametrize("size", [1, 9, 99, 400, 1000])
+async def test_items_are_joined_as_far_as_the_peer_takes_them(size: int, is_binary: bool) -> None:
+    """In one message no larger than it has said, with all that is around them."""
+    sizes = await Messages(2048, is_binary=is_binary).sizes(*[b"1" * size] * 200)
+
+    assert 400 < max(sizes) <= 2048
+
+
+async def test_no_message_of_several_items_holds_up_others_for_long() -> None:
+    """However much the peer takes at once."""
+    sizes = await Messages(2**24).sizes(*[b"1" * 1000] * 200)
+
+    assert ITEMS_BYTES - 2000 < max(sizes) <= ITEMS_BYTES + 200
+
+
+async def test_one_item_may_be_as_large_as_the_peer_takes() -> None:
+    """It has a message of its own."""
+    queue = Messages(2**17)
+
+    sizes = await queue.sizes(b"1", b"1" * queue.box.room, b"1")
+
+    assert [sizes[0] < 200, 2**17 - 20 < sizes[1] <= 2**17, sizes[2] < 200] == [True] * 3
+
+
+async def test_the_start_goes_first_and_the_end_last() -> None:
+    """Whatever was put first; the end is made when it is its turn."""
+    box = Messages(2048).box
+    box.end(lambda: upload_end(ID))
+    await box.put(b"1")
+    box.begin(started(ID, b"null"))
+
+    assert box.pop() == started(ID, b"null")
+    assert box.pop() == items(ID, 0, [b"1"])
+    with pytest.raises(trio.TooSlowError), trio.fail_after(0):
+        await box.wait_ended()
+    assert box.pop() == upload_end(ID)
+    await box.wait_ended()
+    assert box.pop() is None
+
+
+async def test_nothing_leaves_while_it_is_held() -> None:
+    """The message that names an upload goes first."""
+    box = Messages(2048).box
+    box.is_held = True
+    await box.put(b"1")
+
+    assert box.pop() is None
+    box.is_held = False
+    assert box.pop() is not None

@@ -100,7 +100,7 @@ async def test_limit_subscription_bytes_holds_for_keys() -> None:
         await client.ask(subscribe(1, "ticked", key="x" * 498, since="y" * 10_000))
         await client.ask(subscribe(2, "ticked", key="y" * 498))
         assert link.account.held == 1000
-        assert all(call.params is None for call in link.protocol.incoming)
+        assert all(call.params is None for call in link.protocol.incoming.values())
 
         (refused,) = await client.ask(subscribe(3, "ticked", key=""))
         error = refused["error"]

@@ -18,7 +18,7 @@ from farcall._memory import memory_pair
 from farcall._transport import CloseReason, Transport
 from tests import test_memory
 from tests.ends import KINDS, Kind
-from tests.transport_suite import End, Maker, Recorder, open_ends, running
+from tests.transport_suite import End, Maker, Recorder, open_ends, running, send, send_ping
 from tests.websocket import sockets
 
 MAKERS: Mapping[Kind, Maker] = {"memory": test_memory.open_pair, "websocket": sockets.open_pair}
@@ -32,7 +32,7 @@ SLOWLY = 0.001
 async def ping(end: End, count: int) -> None:
     """Send pings, and wait for the pong of each."""
     for number in range(count):
-        await end.transport.ping(b"%d" % number)
+        await send_ping(end.transport, b"%d" % number)
     for number in range(count):
         assert await end.heard.next_pong() == b"%d" % number
 
@@ -43,10 +43,10 @@ async def test_limit_ping_burst(kind: Kind) -> None:
     limits = Limits(pings_per_second=SLOWLY)
     async with open_ends(MAKERS[kind], limits=limits) as (left, right):
         await ping(left, 60)
-        await left.transport.send([b"still here"])
+        await send(left.transport, [b"still here"])
         assert await right.heard.next_frame() == "still here"
 
-        await left.transport.ping(b"one too many")
+        await send_ping(left.transport, b"one too many")
 
         problem = (
             "more than 60 pings at once, or 0.001 a second"
@@ -63,7 +63,7 @@ async def test_limit_ping_burst_in_a_client(kind: Kind) -> None:
     limits = Limits(ping_burst=1, pings_per_second=SLOWLY)
     async with open_ends(MAKERS[kind], limits=limits) as (_, right):
         await ping(right, 1)
-        await right.transport.ping(b"one too many")
+        await send_ping(right.transport, b"one too many")
 
         assert (await right.wait_ended()).code == 1008
         assert not right.heard.has_pong()
@@ -77,7 +77,7 @@ async def test_limit_pings_per_second(autojump_clock: MockClock) -> None:
             await trio.sleep(1 / 8)
             await ping(left, 1)
         await trio.sleep(1 / 16)
-        await left.transport.ping(b"too soon")
+        await send_ping(left.transport, b"too soon")
 
         assert (await left.wait_ended()).code == 1008
 
@@ -94,7 +94,7 @@ async def test_limit_pings_per_second_over_websocket() -> None:
 async def send_much(transport: Transport) -> None:
     """Send until nobody takes anything any more."""
     while True:
-        await transport.send([b"x" * 1_000_000])
+        await send(transport, [b"x" * 1_000_000])
 
 
 async def test_limit_stall_seconds(autojump_clock: MockClock) -> None:
@@ -103,7 +103,7 @@ async def test_limit_stall_seconds(autojump_clock: MockClock) -> None:
     right.stop_reading()
     reading = End(right)
     async with running(reading), trio.open_nursery() as nursery:
-        nursery.start_soon(left.send, [b"1" * 20, b"2" * 20])
+        nursery.start_soon(send, left, [b"1" * 20, b"2" * 20])
         await trio.sleep(9.5)
         right.go_on_reading()
         assert await reading.heard.next_frame() == "1" * 20
@@ -112,7 +112,7 @@ async def test_limit_stall_seconds(autojump_clock: MockClock) -> None:
         right.stop_reading()
         began = trio.current_time()
         with pytest.raises(trio.BrokenResourceError, match="the limit stall_seconds"):
-            await left.send([b"1" * 20, b"2" * 20])
+            await send(left, [b"1" * 20, b"2" * 20])
 
         assert trio.current_time() - began == 10
         problem = "no byte was taken for 10 s (the limit stall_seconds)"

@@ -13,7 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import farcall
 from farcall import Limits, Signal, current_call, local, service
 from farcall.testing import open_pair
-from tests.ends import raw_server
+from tests.ends import raw_server, read_now
 
 
 @service(name="")
@@ -114,10 +114,10 @@ async def test_who_is_cancelled_while_waiting_has_sent_nothing(autojump_clock: M
 
 
 @pytest.mark.parametrize("kind", ["call", "stream"])
-async def test_who_is_cancelled_as_its_turn_comes_has_sent_nothing(
+async def test_who_is_cancelled_as_its_turn_comes_cancels_like_any_caller(
     autojump_clock: MockClock, kind: str
 ) -> None:
-    """Though both happen between two of its steps; the turn goes to the next one."""
+    """Its call has left in the step that freed the place; the next one waits for its answer."""
     async with raw_server(limits=Limits(calls=1)) as (session, server):
 
         async def stream(name: str) -> None:
@@ -133,12 +133,26 @@ async def test_who_is_cancelled_as_its_turn_comes_has_sent_nothing(
             nursery.start_soon(session.call, "third")
             await wait_all_tasks_blocked()
             (first,) = server.heard()
-            session.connection._link.on_frame(result_of(first))
+            read_now(session.connection, result_of(first))
             scope.cancel()
+            await wait_all_tasks_blocked()
+            second, cancel = flat(server.heard())
+            assert (second["method"], cancel["params"]["id"]) == ("second", second["id"])
+            await server.send([error_of(second, -32800)])
             await wait_all_tasks_blocked()
             (third,) = server.heard()
             assert third["method"] == "third"
             await server.send([result_of(third)])
+
+
+def flat(frames: list[Any]) -> list[Any]:
+    """Take bundles apart."""
+    return [each for frame in frames for each in (frame if isinstance(frame, list) else [frame])]
+
+
+def error_of(request: Any, code: int) -> bytes:
+    error = {"code": code, "message": "Cancelled"}
+    return msgspec.json.encode({"jsonrpc": "2.0", "id": request["id"], "error": error})
 
 
 async def in_scope(scope: trio.CancelScope, call: Callable[[str], Awaitable[object]]) -> None:

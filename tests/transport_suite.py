@@ -5,7 +5,7 @@ No check waits for time to pass, so it makes no difference whether the clock is 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol, TypeAlias
 
@@ -29,21 +29,45 @@ class Maker(Protocol):
     ) -> AbstractAsyncContextManager[tuple[Transport, Transport]]: ...
 
 
+async def send(transport: Transport, frames: Sequence[bytes]) -> None:
+    """Send frames, and wait until all have left."""
+    if not transport.send_now(frames):
+        await transport.send_rest()
+
+
+async def send_ping(transport: Transport, payload: bytes) -> None:
+    """Send a ping, and wait until it has left."""
+    if not transport.ping_now(payload):
+        await transport.send_rest()
+
+
 class Recorder:
     """A receiver that remembers, and lets a test wait for the next thing."""
 
     def __init__(self) -> None:
-        self._put_frame, self._frames = trio.open_memory_channel[str | bytes](1000)
-        self._put_pong, self._pongs = trio.open_memory_channel[bytes](1000)
+        self._put_frame, self._frames = trio.open_memory_channel[str | bytes](10_000)
+        self._put_pong, self._pongs = trio.open_memory_channel[bytes](10_000)
+        self.incomplete: list[int] = []
+        """All that it was told of messages without their end."""
+        self.is_reading = False
+        """Whether something came since the last pause."""
 
-    def on_frame(self, frame: str | bytes) -> None:
-        self._put_frame.send_nowait(frame)
+    def on_text(self, text: bytes) -> None:
+        self.is_reading = True
+        self._put_frame.send_nowait(text.decode())
+
+    def on_binary(self, data: bytes) -> None:
+        self.is_reading = True
+        self._put_frame.send_nowait(data)
 
     def on_incomplete(self, size: int) -> None:
-        pass
+        self.incomplete.append(size)
 
     def on_pong(self, payload: bytes) -> None:
         self._put_pong.send_nowait(payload)
+
+    def on_pause(self) -> None:
+        self.is_reading = False
 
     async def next_frame(self) -> str | bytes:
         return await self._frames.receive()
@@ -61,8 +85,8 @@ class Recorder:
 class FaultyReceiver(Recorder):
     """A receiver with a bug."""
 
-    def on_frame(self, frame: str | bytes) -> None:
-        raise KeyError(frame)
+    def on_text(self, text: bytes) -> None:
+        raise KeyError(text)
 
     def on_pong(self, payload: bytes) -> None:
         raise KeyError(payload)
@@ -117,9 +141,9 @@ async def open_ends(
 async def text_arrives_in_order_both_ways(maker: Maker) -> None:
     """Frames arrive as text, in the order in which they were sent."""
     async with open_ends(maker) as (left, right):
-        await left.transport.send([b"one"])
-        await left.transport.send([b"two", b"three"])
-        await right.transport.send([b"four"])
+        await send(left.transport, [b"one"])
+        await send(left.transport, [b"two", b"three"])
+        await send(right.transport, [b"four"])
 
         assert [await right.heard.next_frame() for _ in range(3)] == ["one", "two", "three"]
         assert await left.heard.next_frame() == "four"
@@ -128,7 +152,7 @@ async def text_arrives_in_order_both_ways(maker: Maker) -> None:
 async def text_is_unicode(maker: Maker) -> None:
     """A frame holds any text, and may be empty."""
     async with open_ends(maker) as (left, right):
-        await left.transport.send(["grün 🦊\0".encode(), b""])
+        await send(left.transport, ["grün 🦊\0".encode(), b""])
 
         assert await right.heard.next_frame() == "grün 🦊\0"
         assert await right.heard.next_frame() == ""
@@ -137,8 +161,8 @@ async def text_is_unicode(maker: Maker) -> None:
 async def nothing_to_send_is_fine(maker: Maker) -> None:
     """An empty batch sends nothing."""
     async with open_ends(maker) as (left, right):
-        await left.transport.send([])
-        await left.transport.send([b"next"])
+        await send(left.transport, [])
+        await send(left.transport, [b"next"])
 
         assert await right.heard.next_frame() == "next"
 
@@ -147,8 +171,8 @@ async def large_messages_pass(maker: Maker) -> None:
     """A message may be larger than what lies in the buffers between the ends."""
     message = b"x" * 1_000_000
     async with open_ends(maker) as (left, right):
-        await left.transport.send([message])
-        await right.transport.send([message])
+        await send(left.transport, [message])
+        await send(right.transport, [message])
 
         assert await right.heard.next_frame() == message.decode()
         assert await left.heard.next_frame() == message.decode()
@@ -157,7 +181,7 @@ async def large_messages_pass(maker: Maker) -> None:
 async def frames_wait_for_run(maker: Maker) -> None:
     """What came before the other end is run is not lost."""
     async with maker() as (left, right):
-        await left.send([b"early"])
+        await send(left, [b"early"])
         reading = End(right)
         async with running(End(left), reading):
             assert await reading.heard.next_frame() == "early"
@@ -166,8 +190,8 @@ async def frames_wait_for_run(maker: Maker) -> None:
 async def pings_are_answered(maker: Maker) -> None:
     """The pong of a ping comes to the receiver, with the payload."""
     async with open_ends(maker) as (left, right):
-        await left.transport.ping(b"123")
-        await right.transport.ping(b"")
+        await send_ping(left.transport, b"123")
+        await send_ping(right.transport, b"")
 
         assert await left.heard.next_pong() == b"123"
         assert await right.heard.next_pong() == b""
@@ -177,7 +201,7 @@ async def received_at_moves(maker: Maker) -> None:
     """The time of the last byte is that of the last thing that came."""
     async with open_ends(maker) as (left, right):
         before = trio.current_time()
-        await left.transport.send([b"x"])
+        await send(left.transport, [b"x"])
         await right.heard.next_frame()
 
         assert before <= right.transport.received_at <= trio.current_time()
@@ -204,7 +228,7 @@ async def the_dialling_end_may_close(maker: Maker) -> None:
 async def what_was_sent_before_a_close_arrives(maker: Maker) -> None:
     """A goodbye stands in line behind the frames that were sent before it."""
     async with open_ends(maker) as (left, right):
-        await left.transport.send([b"x" * 100_000, b"last"])
+        await send(left.transport, [b"x" * 100_000, b"last"])
         await left.transport.aclose()
 
         assert await right.heard.next_frame() == "x" * 100_000
@@ -261,39 +285,166 @@ async def a_receiver_may_abort(maker: Maker) -> None:
     async with maker() as (left, right):
 
         class Aborting(Recorder):
-            def on_frame(self, frame: str | bytes) -> None:
-                super().on_frame(frame)
+            def on_text(self, text: bytes) -> None:
+                super().on_text(text)
                 right.abort()
 
         heard = Aborting()
-        await left.send([b"one", b"two"])
+        await send(left, [b"one", b"two"])
         async with running(End(right, heard)):
             assert await heard.next_frame() == "one"
         assert not heard.has_frame()
 
 
 async def sending_on_an_ended_link_raises(maker: Maker) -> None:
-    """After the end, `send` and `ping` raise BrokenResourceError on either end."""
+    """An ended link takes neither frames nor pings, and who waits for them gets to know it."""
     async with open_ends(maker) as (left, right):
         await left.transport.aclose()
         await right.wait_ended()
 
         for end in (left, right):
+            assert not end.transport.send_now([b"late"])
+            assert not end.transport.ping_now(b"late")
             with pytest.raises(trio.BrokenResourceError):
-                await end.transport.send([b"late"])
-            with pytest.raises(trio.BrokenResourceError):
-                await end.transport.ping(b"late")
+                await end.transport.send_rest()
 
 
-async def a_cancelled_send_sends_nothing(maker: Maker) -> None:
-    """A send that was cancelled before it began leaves no trace."""
+async def sending_needs_no_task(maker: Maker) -> None:
+    """A frame, or a ping, that the link has room for leaves in the step that sends it."""
     async with open_ends(maker) as (left, right):
-        with trio.CancelScope() as scope:
-            scope.cancel()
-            await left.transport.send([b"never"])
-        await left.transport.send([b"next"])
+        if not left.transport.send_now([b"now"]):
+            await left.transport.send_rest()  # TLS cannot
+        else:
+            assert left.transport.ping_now(b"now")
 
-        assert await right.heard.next_frame() == "next"
+        assert await right.heard.next_frame() == "now"
+
+
+async def what_finds_no_room_is_kept(maker: Maker) -> None:
+    """What a full link does not take waits for `send_rest`, and all arrives in its order."""
+    texts = [b"%d" % number * 500_000 for number in range(8)]
+    async with maker() as (left, right):
+        for text in texts:
+            has_left = left.send_now([text])
+        assert not has_left
+        assert not left.ping_now(b"after them")
+        assert not left.send_now([b"last"])
+
+        sending, reading = End(left), End(right)
+        async with running(sending, reading):
+            await left.send_rest()
+            for text in texts:
+                assert await reading.heard.next_frame() == text.decode()
+            assert await sending.heard.next_pong() == b"after them"
+            assert await reading.heard.next_frame() == "last"
+
+
+async def a_goodbye_waits_for_what_finds_no_room(maker: Maker) -> None:
+    """A Close frame follows what was given before, and nothing follows the Close frame."""
+    async with open_ends(maker) as (left, right):
+        for _ in range(8):
+            left.transport.send_now([b"x" * 500_000])
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(left.transport.aclose, 1001)
+            await wait_all_tasks_blocked()
+            assert not left.transport.send_now([b"late"])
+
+            assert (await right.wait_ended()).code == 1001
+
+        for _ in range(8):
+            assert await right.heard.next_frame() == "x" * 500_000
+        assert not right.heard.has_frame()
+
+
+async def a_cancelled_wait_goes_on(maker: Maker) -> None:
+    """Cancelled while it waits for room, `send_rest` leaves no frame half sent."""
+    async with maker() as (left, right):
+        for _ in range(8):
+            left.send_now([b"x" * 500_000])
+        scope = trio.CancelScope()
+
+        async def send_rest() -> None:
+            with scope:
+                await left.send_rest()
+
+        reading = End(right)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send_rest)
+            await wait_all_tasks_blocked()
+            scope.cancel()
+            await wait_all_tasks_blocked()
+            async with running(reading):
+                await send(left, [b"next"])
+                for _ in range(8):
+                    assert await reading.heard.next_frame() == "x" * 500_000
+                assert await reading.heard.next_frame() == "next"
+
+
+async def many_may_wait_for_the_rest(maker: Maker) -> None:
+    """Each of several tasks in `send_rest` goes on when all has left."""
+    async with maker() as (left, right):
+        for _ in range(8):
+            left.send_now([b"x" * 500_000])
+        reading = End(right)
+        async with running(End(left), reading), trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(left.send_rest)
+            left.send_now([b"last"])
+            for _ in range(8):
+                await reading.heard.next_frame()
+
+            assert await reading.heard.next_frame() == "last"
+
+
+async def a_receiver_may_send(maker: Maker) -> None:
+    """What the receiver sends in the reader itself leaves."""
+    async with maker() as (left, right):
+
+        class Echo(Recorder):
+            def on_text(self, text: bytes) -> None:
+                super().on_text(text)
+                self.has_left = right.send_now([text])
+
+        calling, heard = End(left), Echo()
+        async with running(calling, End(right, heard)):
+            await send(left, [b"to and fro"])
+            await heard.next_frame()
+            if not heard.has_left:
+                await right.send_rest()
+
+            assert await calling.heard.next_frame() == "to and fro"
+
+
+async def a_reader_pauses_before_it_waits(maker: Maker) -> None:
+    """When nothing is left to read the receiver is told, whatever kind of frame came last."""
+    async with open_ends(maker) as (left, right):
+        await send(left.transport, [b"text"])
+        await right.heard.next_frame()
+        await wait_all_tasks_blocked()
+        assert not right.heard.is_reading
+
+        await send(left.transport, [b"\0binary"])
+        assert await right.heard.next_frame() == b"\0binary"
+        await wait_all_tasks_blocked()
+        assert not right.heard.is_reading
+
+
+async def a_reader_pauses_when_it_ends(maker: Maker) -> None:
+    """A receiver is told of the end of reading also where that is cancelled."""
+    async with maker() as (left, right):
+        with trio.CancelScope() as scope:
+
+            class Cancelling(Recorder):
+                def on_text(self, text: bytes) -> None:
+                    super().on_text(text)
+                    scope.cancel()
+
+            heard = Cancelling()
+            await send(left, [b"text"])
+            await right.run(heard)
+
+        assert heard.has_frame()
+        assert not heard.is_reading
 
 
 async def a_cancelled_run_leaves_the_link(maker: Maker) -> None:
@@ -304,7 +455,7 @@ async def a_cancelled_run_leaves_the_link(maker: Maker) -> None:
             with trio.CancelScope() as scope:
                 scope.cancel()
                 await left.run(Recorder())
-            await left.send([b"still here"])
+            await send(left, [b"still here"])
 
             assert await reading.heard.next_frame() == "still here"
 
@@ -317,7 +468,7 @@ async def large_enough_is_not_too_large(maker: Maker) -> None:
     """The limit is in bytes, and a message of just that size passes."""
     message = "ü" * (SMALL // 2)
     async with open_ends(maker, limits=Limits(message=SMALL)) as (left, right):
-        await left.transport.send([message.encode()])
+        await send(left.transport, [message.encode()])
 
         assert await right.heard.next_frame() == message
 
@@ -325,7 +476,7 @@ async def large_enough_is_not_too_large(maker: Maker) -> None:
 async def too_large_closes_1009(maker: Maker) -> None:
     """A message over the limit closes the link, and the limit is named."""
     async with open_ends(maker, limits=Limits(message=SMALL)) as (left, right):
-        await left.transport.send([b"x" * (SMALL + 1)])
+        await send(left.transport, [b"x" * (SMALL + 1)])
 
         here, there = await left.wait_ended(), await right.wait_ended()
 
@@ -337,7 +488,7 @@ async def too_large_closes_1009(maker: Maker) -> None:
 async def characters_are_counted_in_bytes(maker: Maker) -> None:
     """A message that is over the limit in bytes alone is over the limit."""
     async with open_ends(maker, limits=Limits(message=SMALL)) as (left, right):
-        await left.transport.send([("ü" * (SMALL // 2 + 1)).encode()])
+        await send(left.transport, [("ü" * (SMALL // 2 + 1)).encode()])
 
         assert (await right.wait_ended()).code == 1009
 
@@ -345,7 +496,7 @@ async def characters_are_counted_in_bytes(maker: Maker) -> None:
 async def a_faulty_receiver_closes_1011(maker: Maker) -> None:
     """An exception of the receiver goes to the log, and the peer learns that it was not its own."""
     async with open_ends(maker, heard=FaultyReceiver()) as (left, right):
-        await left.transport.send([b"boom"])
+        await send(left.transport, [b"boom"])
 
         assert await left.wait_ended() == CloseReason(1011, "internal error", remote=True)
         assert await right.wait_ended() == CloseReason(1011, "internal error", remote=False)
@@ -354,7 +505,7 @@ async def a_faulty_receiver_closes_1011(maker: Maker) -> None:
 async def a_fault_in_a_pong_closes_1011(maker: Maker) -> None:
     """So does an exception of the receiver of a pong."""
     async with open_ends(maker, heard=FaultyReceiver()) as (left, right):
-        await right.transport.ping(b"boom")
+        await send_ping(right.transport, b"boom")
 
         assert (await left.wait_ended()).code == 1011
 
@@ -378,7 +529,14 @@ CHECKS: tuple[Check, ...] = (
     abort_ends_both,
     a_receiver_may_abort,
     sending_on_an_ended_link_raises,
-    a_cancelled_send_sends_nothing,
+    sending_needs_no_task,
+    what_finds_no_room_is_kept,
+    a_goodbye_waits_for_what_finds_no_room,
+    a_cancelled_wait_goes_on,
+    many_may_wait_for_the_rest,
+    a_receiver_may_send,
+    a_reader_pauses_before_it_waits,
+    a_reader_pauses_when_it_ends,
     a_cancelled_run_leaves_the_link,
     large_enough_is_not_too_large,
     too_large_closes_1009,

@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar, cast
+from typing import Protocol as Interface
 
 import attrs
 import trio
 
 from farcall._access import Principal
 from farcall._audience import Room
+from farcall._connection.calls import Calls, Handled, handling
 from farcall._connection.link import Link
-from farcall._connection.requests import Handling, handling
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
 from farcall._identity import Identity
 from farcall._proxy import ProxyFactory
@@ -207,7 +208,31 @@ def _now() -> float:
         return trio.from_thread.run_sync(trio.current_time)
 
 
-_current: ContextVar[CallContext] = ContextVar("farcall.current_call")
+class HandledCall(Handled, Interface):
+    """A call of the peer while it is handled, and what its handler may ask about it."""
+
+    @property
+    def context(self) -> CallContext: ...
+
+
+@attrs.define(eq=False)
+class HandledSubscription:
+    """A subscription of the peer while its interceptors run; a `HandledCall`."""
+
+    calls: Calls
+    context: CallContext
+    is_over: bool = False
+
+    @property
+    def cancel_reason(self) -> str | None:
+        return self.context.cancel_reason
+
+    @property
+    def trace(self) -> str | None:
+        return self.context.trace
+
+
+_current = cast("ContextVar[HandledCall]", handling)
 
 
 def current_call() -> CallContext:
@@ -227,21 +252,9 @@ def current_call() -> CallContext:
     whoami from memory
     """
     try:
-        return _current.get()
+        return _current.get().context
     except LookupError:
         raise RuntimeError("current_call() is for code that runs in a handler") from None
-
-
-def served_call() -> CallContext | None:
-    """Tell which call this code serves, or which one has started it, if any."""
-    return _current.get(None)
-
-
-def inherited_reason() -> str | None:
-    """Tell why the call that this code serves was cancelled, if it was, and is still in flight."""
-    call, context = handling.get(None), served_call()
-    is_served = call is not None and not call.is_over
-    return context.cancel_reason if is_served and context is not None else None
 
 
 @contextmanager
@@ -250,9 +263,8 @@ def handled(context: CallContext) -> Iterator[None]:
 
     The call ends with the block. What has been started, and lives on, still knows of it.
     """
-    call = Handling(context.connection._link.requests)
-    _current.set(context)
-    handling.set(call)
+    call = HandledSubscription(context.connection._link.calls, context)
+    _current.set(call)
     try:
         yield
     finally:

@@ -14,17 +14,16 @@ import trio
 
 from farcall._caller import ContractCheck, LinkCaller, contract_of
 from farcall._client_login import ClientLogin
+from farcall._connection.call import RemoteFailure
 from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import CANCEL_GRACE, Link
-from farcall._connection.pending import RemoteFailure
 from farcall._dial import Dialler
-from farcall._dispatch import Serving
-from farcall._endpoints import Endpoints, contracts_of, warn_of_protected
+from farcall._dispatch import Dispatcher, Serving
+from farcall._endpoints import Endpoints, contracts_of, greeting, warn_of_protected
 from farcall._intercept import Interceptor
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._nursery import open_owned_nursery
-from farcall._peer import Peer, greeting
-from farcall._protocol.core import Protocol
+from farcall._protocol.protocol import Protocol
 from farcall._session import Session
 from farcall._transport import Transport
 from farcall.errors import ConnectFailed, FarcallError
@@ -73,7 +72,7 @@ async def open_session(
     endpoints = Endpoints.of(options.serves)
     warn_of_protected([endpoints], "a client has no logins")
     link = _make_link(transport, url, proxy, options, endpoints)
-    caller = cast("Peer", link.handler).caller
+    caller = cast("Dispatcher", link.handler).caller
     async with open_owned_nursery() as nursery:
         await nursery.start(link.run)
         async with _closing(link):
@@ -119,16 +118,15 @@ def _make_link(
     contracts = contracts_of([*wanted.items(), *endpoints.contracts.items()])
     own = greeting(limits, limits._of_transport_in_client().message, contracts)
 
-    def make_peer(link: Link) -> Peer:
+    def make_handler(link: Link) -> Dispatcher:
         caller = LinkCaller(link, options.interceptors, options.contract, url)
-        return Peer(
-            link, caller, endpoints, Serving(options.interceptors, options.max_call_seconds)
-        )
+        serving = Serving(options.interceptors, options.max_call_seconds)
+        return Dispatcher(link, caller, endpoints, serving)
 
     return Link(
         transport,
         Protocol(own, has_dialled=True, limits=limits._of_protocol()),
-        make_peer,
+        make_handler,
         heartbeat=options.heartbeat,
         cancel_grace=options.cancel_grace,
         limits=limits,
@@ -140,7 +138,7 @@ async def _greet(link: Link, url: str, seconds: float) -> None:
     hint = 'connect(..., dialect="plain") sends no hello'
     try:
         with trio.fail_after(seconds):
-            await link.requests.greet()
+            await link.calls.greet()
     except RemoteFailure as failure:
         logger.debug("%s speaks the plain dialect (%d)", url, failure.code)
     except trio.TooSlowError:

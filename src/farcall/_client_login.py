@@ -8,8 +8,8 @@ import attrs
 import trio
 
 from farcall._codec import encode_untyped
+from farcall._connection.call import RemoteFailure
 from farcall._connection.link import Link
-from farcall._connection.pending import RemoteFailure
 from farcall._failures import error_of
 from farcall.errors import ConnectFailed, ConnectionLost, ErrorCode
 
@@ -50,7 +50,7 @@ class ClientLogin:
     async def _ask(self, params: bytes) -> bytes:
         try:
             with trio.fail_after(self.seconds):
-                return await self.link.requests.call("rpc.login", params)
+                return await self.link.calls.call("rpc.login", params)
         except RemoteFailure as failure:
             raise ConnectFailed(f"{self.url}: the login failed: {_why(failure)}") from None
         except trio.TooSlowError:

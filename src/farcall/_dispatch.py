@@ -1,4 +1,4 @@
-"""Serving the calls of one connection: find the endpoint, start it, send its answer.
+"""What the peer of one connection asks: find the endpoint, start it, send its answer.
 
 Calls start in the order in which they were sent. Trio does not start tasks in the order in which
 they were spawned, so each request goes into a queue, and each task, when it first runs, takes the
@@ -11,33 +11,46 @@ import logging
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
+from typing import Final, TypeAlias
 
 import attrs
 import msgspec
 import trio
 
 from farcall._budget import CallBudget
-from farcall._call import Connection
+from farcall._caller import LinkCaller
 from farcall._connection.link import Link
-from farcall._endpoints import Endpoint, Endpoints
-from farcall._failures import describe
+from farcall._connection.responses import Request
+from farcall._endpoints import Endpoint, EndpointKind, Endpoints
 from farcall._guard import SubscriptionGuard
-from farcall._identity import Identity
 from farcall._intercept import Interceptor
 from farcall._login import LoginDesk, Logins
-from farcall._order import ThreadLine
-from farcall._protocol.conversation import shown
-from farcall._protocol.messages import Error, Message
-from farcall._protocol.state import IncomingCall
+from farcall._protocol.framing import shown
+from farcall._protocol.messages import Error, Hello
 from farcall._publish import Publisher, ServedSubscriptions
-from farcall._serve import Deadline, ServedCall, ServedStream, ServedTask, wants_array
-from farcall.errors import ErrorCode, InvalidArguments
+from farcall._serve import (
+    NO_DEADLINE,
+    Deadline,
+    Runner,
+    ServedCall,
+    ServedLink,
+    StreamRunner,
+    TaskRunner,
+)
+from farcall.errors import ErrorCode
 
 logger = logging.getLogger("farcall")
 
-RETRY_MS = 100
+RETRY_MS: Final = 100
 """After which a refused call may be tried again: a few calls of usual length have ended by then."""
+
+RUNNERS: Final[Mapping[EndpointKind, type[Runner]]] = {
+    "stream": StreamRunner,
+    "task": TaskRunner,
+}
+"""What serves each kind of endpoint; a plain call needs nothing beside its `ServedCall`."""
+
+Task: TypeAlias = Callable[[], Awaitable[None]]
 
 
 @attrs.frozen
@@ -53,30 +66,34 @@ class Serving:
 
 
 class Dispatcher:
-    """Answer what the peer of one link asks.
+    """The `Handler` of a link: serve what its peer asks, and hand on what it tells.
+
+    Both ends of a link have one; what is served decides which of them has anything to do.
 
     Args:
         link: The link.
-        connection: The same, as handlers see it.
-        identity: Who its peer is.
-        endpoints: What is served on it.
+        caller: Calls the peer; its subscriptions hear what a plain server emits.
+        endpoints: What is served to the peer.
         serving: How.
     """
 
     def __init__(
-        self,
-        link: Link,
-        connection: Connection,
-        identity: Identity,
-        endpoints: Endpoints,
-        serving: Serving,
+        self, link: Link, caller: LinkCaller, endpoints: Endpoints, serving: Serving
     ) -> None:
+        self.caller = caller
+        self.on_event = caller.subscriber.on_event
         self._link = link
-        self._connection = connection
-        self._identity = identity
+        self._life = link.life
+        self._responses = link.responses
+        self._identity = identity = caller.identity
+        self._connection = caller.connection
         self._endpoints = endpoints
+        self._methods = endpoints.methods
         self._serving = serving
-        guard = SubscriptionGuard(connection, identity)
+        self._shared = ServedLink(
+            link, caller.connection, tuple(serving.interceptors), serving.debug
+        )
+        guard = SubscriptionGuard(caller.connection, identity)
         self._publisher = Publisher(link, endpoints.signals, guard, self._subscriptions())
         identity.on_change = self._publisher.recheck
         identity.on_left = self._publisher.withdraw
@@ -85,12 +102,9 @@ class Dispatcher:
             link, identity, serving.logins, serving.max_call_seconds, self._budget
         )
         # Bounded as calls in flight and subscriptions are: each entry has its task already.
-        self._waiting: deque[Callable[[], Awaitable[None]]] = deque()
+        self._waiting: deque[ServedCall | Task] = deque()
         self._in_flight: dict[ServedCall, None] = {}
-        self._by_call: dict[IncomingCall, ServedCall] = {}
-        self._orders: dict[str, trio.Lock] = {}
-        self._threads = ThreadLine()
-        self._builtin: Mapping[str, Callable[[IncomingCall], None]] = {
+        self._builtin: Mapping[str, Callable[[Request], None]] = {
             "rpc.on": self._publisher.events.on,
             "rpc.off": self._publisher.events.off,
             "rpc.subscribe": self._publisher.subscriptions.subscribe,
@@ -98,71 +112,69 @@ class Dispatcher:
             "__listMethods": self._list_methods,
         }
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether calls are in flight; subscriptions that are not to end do not count."""
-        is_serving = bool(self._in_flight or self._by_call)
-        return is_serving or self._desk.is_busy or self._publisher.is_busy
-
-    def has_method(self, name: str) -> bool:
-        """Whether a method of this name is served."""
-        return name in self._endpoints.methods
+    def _subscriptions(self) -> ServedSubscriptions | None:
+        """Make what runs interceptors around subscriptions, which need no task without any."""
+        shared = self._shared
+        if not shared.interceptors:
+            return None
+        return ServedSubscriptions(
+            shared.connection, shared.interceptors, self._start_task, shared.debug
+        )
 
     # What the link tells
 
-    def on_open(self) -> None:
-        """Begin: the link can send."""
-        self._identity.begin()
-        self._publisher.events.on_open()
+    @property
+    def is_busy(self) -> bool:
+        """Whether calls are in flight; subscriptions that are not to end do not count."""
+        return bool(self._in_flight) or self._desk.is_busy or self._publisher.is_busy
 
-    def on_hello(self) -> None:
-        """The peer is farcall: it subscribes for itself, and reads bundles."""
+    def on_open(self) -> None:
+        """Begin, on the side that was called up; the one that dialled waits for a hello."""
+        if not self._link.protocol.has_dialled:
+            self._identity.begin()
+            self._publisher.events.on_open()
+
+    def on_hello(self, _hello: Hello) -> None:
+        """The peer is farcall: it subscribes for itself."""
         self._publisher.events.on_hello()
 
-    def on_request(self, call: IncomingCall) -> None:
+    def on_request(self, call: Request) -> None:
         """Start to serve a call, or answer it at once."""
-        builtin = self._builtin.get(call.method)
-        endpoint = self._endpoints.methods.get(call.method)
-        if builtin is not None:
-            builtin(call)
-        elif endpoint is None:
-            self._link.answers.fail(call, Error.of(ErrorCode.METHOD_NOT_FOUND))
-        elif not self._identity.may(endpoint.method.spec.access):
-            self._link.answers.fail(call, Error.of(ErrorCode.METHOD_FORBIDDEN))
-        elif not self._link.takes_calls:
-            self._link.answers.fail(call, Error.of(ErrorCode.SHUTTING_DOWN))
+        endpoint = self._methods.get(call.method)
+        if endpoint is None:
+            builtin = self._builtin.get(call.method)
+            if builtin is not None:
+                builtin(call)
+            else:
+                call.fail(Error.of(ErrorCode.METHOD_NOT_FOUND))
+        elif endpoint.is_protected and not self._identity.may(endpoint.method.spec.access):
+            call.fail(Error.of(ErrorCode.METHOD_FORBIDDEN))
+        # `takes_calls` begins with the first half, which nearly every call needs no call for.
+        elif (self._life.is_usable and not self._life.is_leaving) or self._link.takes_calls:
+            self._start(endpoint, call)
         else:
-            self._start(endpoint, call, call.params, call.traceparent)
+            call.fail(Error.of(ErrorCode.SHUTTING_DOWN))
 
     def on_notification(self, method: str, params: bytes | None, trace: str | None) -> None:
-        """Start to serve a one-way call; one that cannot be has nobody to be told to."""
-        endpoint = self._endpoints.methods.get(method)
-        if endpoint is not None and not self._identity.may(endpoint.method.spec.access):
+        """Serve a one-way call, whose failures are only logged: it gets no response.
+
+        Many plain servers send their events so: what is no method of ours is taken for one.
+        """
+        protocol = self._link.protocol
+        endpoint = self._methods.get(method)
+        if endpoint is None and protocol.has_dialled and not protocol.is_greeted:
+            self.on_event(method, params)
+        elif endpoint is None:
+            self._notify_builtin(method, params)
+        elif not self._identity.may(endpoint.method.spec.access):
             logger.debug("%s: %s is not for this peer", self._connection.peer, method)
-        elif endpoint is not None and self._link.takes_calls:
-            self._start(endpoint, None, params, trace)
-        elif method in ("rpc.on", "rpc.off"):
-            self._publisher.events.on_notification(method, params)
+        elif not self._link.takes_calls:
+            logger.debug("%s: %s comes too late", self._connection.peer, method)
+        elif endpoint.kind == "stream":
+            logger.debug("%s: a stream as a notification", self._connection.peer)
         else:
-            logger.debug(
-                "%s: no method %s for a notification", self._connection.peer, shown(method)
-            )
-
-    def on_cancel(self, call: IncomingCall, reason: str) -> None:
-        """End a call that its caller does not want any more, or a subscription that it leaves."""
-        served = self._by_call.get(call)
-        if served is not None:
-            served.cancel(reason)
-        elif not self._desk.cancel(call):
-            self._publisher.subscriptions.cancel(call, reason)
-
-    def on_credit(self, call: IncomingCall) -> None:
-        """Send what a stream, or a subscription, holds back."""
-        served = self._by_call.get(call)
-        if isinstance(served, ServedStream):
-            served.on_credit()
-        else:
-            self._publisher.subscriptions.on_credit(call)
+            call = self._responses.notification(method, params, trace)
+            self._start(endpoint, call, wants_answer=False)
 
     def on_draining(self) -> None:
         """End the subscriptions, which would never end by themselves."""
@@ -175,175 +187,114 @@ class Dispatcher:
 
     def on_closed(self) -> None:
         """Cancel the calls, whose callers cannot be answered any more, and leave every signal."""
-        reason = "shutdown" if self._link.life.ends_here else "disconnect"
+        reason = "shutdown" if self._life.ends_here else "disconnect"
         self._cancel_all(reason)
-        self._by_call.clear()
         self._publisher.close(reason)
+        self.caller.subscriber.on_closed()
+
+    def _cancel_all(self, reason: str) -> None:
+        for served in self._in_flight:
+            served.cancel(reason)
 
     # Built in
 
-    def _list_methods(self, call: IncomingCall) -> None:
+    def _list_methods(self, call: Request) -> None:
         login = () if self._serving.logins is None else ("rpc.login",)
-        names = [*self._endpoints.methods, *login, "__listMethods"]
-        self._link.answers.respond(call, msgspec.json.encode(names))
+        names = [*self._methods, *login, "__listMethods"]
+        call.respond(msgspec.json.encode(names))
+
+    def _notify_builtin(self, method: str, params: bytes | None) -> None:
+        if method in ("rpc.on", "rpc.off"):
+            self._publisher.events.on_notification(method, params)
+        else:
+            peer = self._connection.peer
+            logger.debug("%s: no method %s for a notification", peer, shown(method))
 
     # Handlers
 
-    def _start(
-        self,
-        endpoint: Endpoint,
-        call: IncomingCall | None,
-        params: bytes | None,
-        trace: str | None,
-    ) -> None:
-        size = 0 if params is None else len(params)
+    def _start(self, endpoint: Endpoint, call: Request, *, wants_answer: bool = True) -> None:
+        """Run a plain ``def`` here and now, or a handler in a task."""
+        size = 0 if call.params is None else len(call.params)
         limit = self._budget.excess(size)
         if limit is not None:
-            self._refuse(call, limit)
+            self._refuse(call, limit, wants_answer)
             return
-        served = self._make(endpoint, call, params)
-        if served is None:
-            logger.debug("%s: a stream as a notification", self._connection.peer)
-            return
-        served.context.trace = trace
-        if endpoint.method.uploads and not self._accept_uploads(served):
-            return
-        if self._may_run_inline(endpoint):
+        served = ServedCall(
+            self._shared,
+            endpoint,
+            call,
+            self._identity.principal,
+            Deadline.of(call, self._serving.max_call_seconds),
+            wants_answer,
+        )
+        # In the reader a call must not wait: for calls before it, interceptors, or for room.
+        has_to_wait = self._waiting or self._shared.interceptors
+        if endpoint.is_inline and not has_to_wait and self._responses.queue.has_room:
             self._answer(served, served.run_inline())
             return
+        if endpoint.kind != "call":
+            self._prepare(served, RUNNERS[endpoint.kind])
+        if endpoint.method.uploads:
+            fault = served.accept_uploads()
+            if fault is not None:
+                self._answer(served, fault)
+                return
+        served.size = size
+        served.scope = trio.CancelScope(deadline=served.deadline.at)
+        call.owner = served
         self._budget.take(size)
         self._in_flight[served] = None
-        if call is not None:
-            self._by_call[call] = served
-        self._start_task(partial(self._serve, served))
+        self._waiting.append(served)
+        self._link.start_soon(self._run_oldest)
 
-    def _start_task(self, task: Callable[[], Awaitable[None]]) -> None:
+    def _prepare(self, served: ServedCall, runner: type[Runner]) -> None:
+        """Make what runs a stream, or a remote task."""
+        if runner is StreamRunner and served.call.wants_items:
+            # Its scope ends a stream, and nothing else: it may well go on for ever.
+            served.deadline = NO_DEADLINE
+        served.runner = runner(served)
+
+    def _refuse(self, call: Request, limit: str, wants_answer: bool) -> None:
+        """Send a call away for which there is no room; the reader does not wait for any."""
+        if wants_answer:
+            data = {"limit": limit, "retry_after_ms": RETRY_MS}
+            call.fail(Error.of(ErrorCode.BUSY, data))
+        else:
+            self._link.drops.add(limit)
+
+    def _start_task(self, task: Task) -> None:
         """Start a task of the link in the order in which the peer has asked for it."""
         self._waiting.append(task)
         self._link.start_soon(self._run_oldest)
 
     async def _run_oldest(self) -> None:
-        await self._waiting.popleft()()
-
-    def _subscriptions(self) -> ServedSubscriptions | None:
-        """Make what runs interceptors around subscriptions, which need no task without any."""
-        serving = self._serving
-        if not serving.interceptors:
-            return None
-        return ServedSubscriptions(
-            self._connection, serving.interceptors, self._start_task, serving.debug
-        )
-
-    def _refuse(self, call: IncomingCall | None, limit: str) -> None:
-        """Send a call away for which there is no room; the reader does not wait for any."""
-        if call is None:
-            self._link.drops.add(limit)
-        else:
-            data = {"limit": limit, "retry_after_ms": RETRY_MS}
-            self._link.answers.fail(call, Error.of(ErrorCode.BUSY, data))
-
-    def _make(
-        self, endpoint: Endpoint, call: IncomingCall | None, params: bytes | None
-    ) -> ServedCall | None:
-        """Make what serves a call; a stream that nobody waits for is none."""
-        debug = self._serving.debug
-        if not endpoint.method.is_stream:
-            deadline = Deadline.of(call, self._serving.max_call_seconds)
-            if endpoint.method.started is None:
-                return ServedCall(
-                    self._connection,
-                    endpoint,
-                    call,
-                    params,
-                    deadline,
-                    debug=debug,
-                    threads=self._threads,
-                )
-            return ServedTask(
-                self._connection, endpoint, call, params, deadline, link=self._link, debug=debug
-            )
-        if call is None:
-            return None
-        deadline = Deadline(math.inf, "caller")
-        # Its scope ends a stream, and nothing else: it may well go on for ever.
-        if wants_array(self._link, call):
-            deadline = Deadline.of(call, self._serving.max_call_seconds)
-        return ServedStream(
-            self._connection, endpoint, call, params, deadline, link=self._link, debug=debug
-        )
-
-    def _accept_uploads(self, served: ServedCall) -> bool:
-        """Open the uploads of a call, or refuse it."""
+        oldest = self._waiting.popleft()
+        if not isinstance(oldest, ServedCall):
+            await oldest()
+            return
         try:
-            served.accept_uploads(self._link)
-        except InvalidArguments as exc:
-            self._answer(served, describe(exc, served.endpoint.method, debug=False))
-            return False
-        return True
-
-    def _may_run_inline(self, endpoint: Endpoint) -> bool:
-        """Whether a plain ``def`` may run in the reader: nothing must be waiting before it.
-
-        Nor may its answer have to wait: a task can do that, and the reader cannot.
-        """
-        method = endpoint.method
-        is_quick = not (method.is_async or method.in_thread or method.ordered)
-        is_alone = not (self._waiting or self._serving.interceptors)
-        return is_quick and is_alone and self._link.answers.has_room
-
-    async def _serve(self, served: ServedCall) -> None:
-        try:
-            outcome = await self._run(served)
-            await self._wait_room(served, outcome)
+            outcome = await oldest.run()
+            if oldest.outbox is not None or not self._responses.queue.has_room:
+                await self._wait_room(oldest, outcome)
         finally:
             # Free before the answer is queued: a caller that hears it may send the next call.
-            self._budget.give_back(served.size)
-            del self._in_flight[served]
-        if served.queue is None or self._link.is_closed:
-            self._answer(served, outcome)
-
-    async def _run(self, served: ServedCall) -> bytes | Error:
-        method = served.endpoint.method
-        order = None
-        if method.ordered:
-            order = self._orders.setdefault(method.spec.wire_name, trio.Lock())
-        try:
-            return await served.run(self._serving.interceptors, order)
-        finally:
-            served.end_uploads()
+            self._budget.give_back(oldest.size)
+            del self._in_flight[oldest]
+        if oldest.outbox is None or self._link.is_closed:
+            self._answer(oldest, outcome)
 
     async def _wait_room(self, served: ServedCall, outcome: bytes | Error) -> None:
         """Wait until the answer may be queued; that to a stream, until it has been taken."""
-        if served.queue is None:
-            await self._link.answers.wait_room(len(outcome) if isinstance(outcome, bytes) else 0)
+        if served.outbox is None:
+            await self._responses.wait_room(len(outcome) if isinstance(outcome, bytes) else 0)
         else:
-            served.queue.end(lambda: self._end_stream(served, outcome))
-            await served.queue.ended.wait()
+            served.outbox.end(lambda: served.end_message(outcome))
+            await served.outbox.wait_ended()
 
     def _answer(self, served: ServedCall, outcome: bytes | Error) -> None:
-        call = served.call
-        if call is not None:
-            self._by_call.pop(call, None)
-        if call is None or self._link.is_closed:
-            self._link.answers.note_ended()
+        if not served.wants_answer or self._life.is_closed:
+            self._responses.note_ended()
         elif isinstance(outcome, Error):
-            self._link.answers.fail(call, outcome)
+            served.call.fail(outcome)
         else:
-            self._link.answers.respond(call, outcome)
-
-    def _end_stream(self, served: ServedCall, outcome: bytes | Error) -> Message | None:
-        """Make the answer to a stream, when the last of its items has left."""
-        call = served.call
-        assert call is not None
-        del self._by_call[call]
-        self._link.answers.note_ended()
-        if served.queue is not None and served.queue.outbox.has_dropped:
-            # It was cancelled. What it came to holds for a reader who has seen all items.
-            outcome = Error.of(ErrorCode.CANCELLED)
-        if isinstance(outcome, Error):
-            return self._link.protocol.fail(call, outcome)
-        return self._link.protocol.respond(call, outcome)
-
-    def _cancel_all(self, reason: str) -> None:
-        for served in self._in_flight:
-            served.cancel(reason)
+            served.call.respond(outcome)

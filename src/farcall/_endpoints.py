@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import attrs
 
@@ -19,30 +19,53 @@ from farcall._declare import (
     service_of_object,
     site_of_attribute,
 )
+from farcall._limits import Limits
+from farcall._protocol.binary import FEATURES
+from farcall._protocol.messages import VERSION, Hello
+from farcall._protocol.messages import Limits as PeerLimits
 from farcall._signals import SignalState
 
 logger = logging.getLogger("farcall")
 
 
-@attrs.frozen
+EndpointKind: TypeAlias = Literal["call", "stream", "task"]
+"""How calls of a method are served; the dispatcher has the class for each."""
+
+
+@attrs.define(eq=False)
 class Endpoint:
-    """A method of a service object."""
+    """A method of a service object.
+
+    What is asked of it at each call is found out once.
+    """
 
     method: Method
     target: Any
     """The service object."""
+    kind: EndpointKind = attrs.field(init=False)
+    is_inline: bool = attrs.field(init=False)
+    """Whether calls may run in the reader: a plain ``def`` that need not wait for its turn."""
+    is_protected: bool = attrs.field(init=False)
+    """Whether it needs a login."""
+    function: Callable[..., Any] = attrs.field(init=False)
+    """The bound method."""
+
+    def __attrs_post_init__(self) -> None:
+        method = self.method
+        self.kind = "call" if method.started is None else "task"
+        if method.is_stream:
+            self.kind = "stream"
+        self.is_inline = not (method.is_async or method.in_thread or method.ordered)
+        self.is_protected = method.spec.access.protected
+        self.function = getattr(self.target, method.attribute)
 
     @property
-    def function(self) -> Any:
-        """The bound method."""
-        return getattr(self.target, self.method.attribute)
-
-    @property
-    def generator(self) -> Any:
+    def generator(self) -> Callable[..., AsyncGenerator[Any, None]]:
         """The generator function behind the method of a stream, bound to its object."""
-        function = self.function
+        function: Any = self.function
         owner = getattr(function, "__self__", None)
-        return function.__wrapped__ if owner is None else partial(function.__wrapped__, owner)
+        generator: Callable[..., AsyncGenerator[Any, None]] = function.__wrapped__
+        return generator if owner is None else partial(generator, owner)
 
 
 @attrs.frozen
@@ -106,6 +129,24 @@ def contracts_of(digests: Iterable[tuple[str, str]]) -> Mapping[str, str]:
         known = contracts.get(name, "").split()
         contracts[name] = " ".join(dict.fromkeys([*known, *digest.split()]))
     return contracts
+
+
+def greeting(limits: Limits, message: int, contracts: Mapping[str, str]) -> Hello:
+    """Make the hello of one side.
+
+    Args:
+        limits: Of it.
+        message: The largest message that it takes, in bytes.
+        contracts: The digests of what it serves or calls; see `contracts_of`.
+    """
+    announced = PeerLimits(
+        message=message,
+        calls=limits.calls,
+        subscriptions=limits.subscriptions,
+        bundle=limits.bundle,
+        call_bytes=limits.call_bytes,
+    )
+    return Hello(v=VERSION, limits=announced, features=FEATURES, contracts=contracts)
 
 
 def warn_of_protected(paths: Iterable[Endpoints], why: str) -> None:

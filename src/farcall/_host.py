@@ -16,12 +16,11 @@ import trio
 from farcall._caller import LinkCaller
 from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import CANCEL_GRACE, Link
-from farcall._dispatch import Serving
-from farcall._endpoints import Endpoints, warn_of_protected
+from farcall._dispatch import Dispatcher, Serving
+from farcall._endpoints import Endpoints, greeting, warn_of_protected
 from farcall._limits import Limits
 from farcall._nursery import open_owned_nursery
-from farcall._peer import Peer, greeting
-from farcall._protocol.core import Protocol
+from farcall._protocol.protocol import Protocol
 from farcall._transport import Transport
 
 logger = logging.getLogger("farcall")
@@ -116,14 +115,14 @@ class Host:
         limits = self._limits
         own = greeting(limits, limits._of_transport_in_server().message, endpoints.contracts)
 
-        def make_peer(link: Link) -> Peer:
+        def make_handler(link: Link) -> Dispatcher:
             caller = LinkCaller(link, self._serving.interceptors, "warn", link.endpoint.peer)
-            return Peer(link, caller, endpoints, self._serving)
+            return Dispatcher(link, caller, endpoints, self._serving)
 
         return Link(
             transport,
             Protocol(own, has_dialled=False, limits=limits._of_protocol()),
-            make_peer,
+            make_handler,
             heartbeat=self._heartbeat,
             cancel_grace=self._cancel_grace,
             limits=limits,

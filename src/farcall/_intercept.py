@@ -12,9 +12,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar, cast
 
+import attrs
 import trio
 
-from farcall._call import CallContext
+from farcall._call import CallContext, CallKind
 from farcall._nursery import is_cancelled, leaves, open_owned_nursery, reraise
 
 T = TypeVar("T")
@@ -63,13 +64,14 @@ async def intercepted_scope(
             of what the block has raised.
     """
     block = _Block()
+    once = Once(call.kind, call.method)
     values: list[T] = []
     begun = trio.Event()
 
     async def core() -> None:
-        if values:
-            raise proceeded_twice(call) from block.told
+        once.check(block.told)
         async with begin() as opened:
+            once.is_done = True
             values.append(opened)
             begun.set()
             await _wait_left(block.left, nursery)
@@ -78,7 +80,7 @@ async def intercepted_scope(
     async def run() -> None:
         with block.keep_own_error():
             await intercepted(interceptors, call, core)
-            check_proceeded(call, bool(values))
+            once.check_done()
 
     try:
         async with open_owned_nursery() as nursery:
@@ -190,39 +192,39 @@ async def _is_cancelled(nursery: trio.Nursery) -> bool:
     return answers[0]
 
 
+@attrs.define(eq=False)
 class Once:
-    """What of a call can be done only once, over all that its interceptors try."""
+    """What of a call can be done only once, over all that its interceptors try.
 
-    def __init__(self, call: CallContext) -> None:
-        self._call = call
-        self.is_done = False
+    Args:
+        kind: Of the call.
+        method: Its wire name.
+    """
 
-    def check(self) -> None:
-        """Begin, unless it is done already.
+    kind: CallKind
+    method: str
+    is_done: bool = attrs.field(default=False, init=False)
+
+    def check(self, cause: BaseException | None = None) -> None:
+        """Refuse an interceptor that proceeds again with what cannot begin twice.
 
         Raises:
-            RuntimeError: it is.
+            RuntimeError: it is done; from `cause`, if there is one.
         """
         if self.is_done:
-            raise proceeded_twice(self._call)
+            raise RuntimeError(
+                f"an interceptor proceeded again with the {self.kind} of {self.method}, which has"
+                " begun already; only one that could not begin can be tried again"
+            ) from cause
 
+    def check_done(self) -> None:
+        """Refuse to go on with a stream or a subscription that has not begun.
 
-def check_proceeded(call: CallContext, has_proceeded: bool) -> None:
-    """Refuse to go on with a stream or a subscription that there is none of.
-
-    Raises:
-        RuntimeError: no interceptor has raised, and not all of them have proceeded.
-    """
-    if not has_proceeded:
-        raise RuntimeError(
-            f"an interceptor returned without proceeding, so there is no {call.kind} of"
-            f" {call.method}; raise an error to refuse it"
-        )
-
-
-def proceeded_twice(call: CallContext) -> RuntimeError:
-    """Make the error for an interceptor that proceeds again with what cannot begin twice."""
-    return RuntimeError(
-        f"an interceptor proceeded again with the {call.kind} of {call.method}, which has begun"
-        " already; only one that could not begin can be tried again"
-    )
+        Raises:
+            RuntimeError: no interceptor has raised, and not all of them have proceeded.
+        """
+        if not self.is_done:
+            raise RuntimeError(
+                f"an interceptor returned without proceeding, so there is no {self.kind} of"
+                f" {self.method}; raise an error to refuse it"
+            )

@@ -10,7 +10,7 @@ import attrs
 from farcall._codec import Codec
 from farcall._codec.codec import Unknown
 from farcall._protocol.binary import FEATURE, Encoded
-from farcall._protocol.core import Protocol
+from farcall._protocol.protocol import Protocol
 
 T = TypeVar("T")
 

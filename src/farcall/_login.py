@@ -21,14 +21,14 @@ from farcall._access import Authenticate, Principal, authenticated, read_credent
 from farcall._budget import CallBudget
 from farcall._codec import Faults, decode_json
 from farcall._connection.link import Link
+from farcall._connection.responses import Request
 from farcall._failed_logins import FailedLogins, Origin, origin_of
 from farcall._http import Rejection
 from farcall._identity import Identity
 from farcall._limits import Limits
 from farcall._nursery import let_leave
 from farcall._protocol.messages import Error
-from farcall._protocol.state import IncomingCall
-from farcall._serve import Deadline
+from farcall._serve.deadline import Deadline
 from farcall._transport import Endpoint
 from farcall._turnstile import Turnstile
 from farcall.errors import CloseCode, ErrorCode, Unauthorized
@@ -101,10 +101,15 @@ def _check_failures(failed: FailedLogins, origin: Origin | None, peer: str) -> N
 
 @attrs.frozen(eq=False)
 class _Attempt:
-    call: IncomingCall
+    call: Request
     params: bytes
     deadline: Deadline
     scope: trio.CancelScope
+
+    def cancel(self, _reason: str) -> None:
+        self.scope.cancel()
+
+    def on_credit(self) -> None: ...
 
     def unanswered(self) -> Error:
         """Say why there is no outcome: its caller left, or its time ran out."""
@@ -139,7 +144,7 @@ class LoginDesk:
         self._budget = budget
         self._origin = origin_of(link.endpoint.peer)
         self._failed = 0
-        self._attempts: dict[IncomingCall, _Attempt] = {}
+        self._attempts: dict[Request, _Attempt] = {}
         self._waiting: deque[_Attempt] = deque()
         self._turn = trio.Lock()
 
@@ -148,44 +153,37 @@ class LoginDesk:
         """Whether a login is unanswered."""
         return bool(self._attempts)
 
-    def on_request(self, call: IncomingCall) -> None:
+    def on_request(self, call: Request) -> None:
         """Begin a login, or refuse it at once."""
         if call.params is None:
-            self._link.answers.fail(call, Error.of(ErrorCode.PARAMS_NOT_FOUND))
+            call.fail(Error.of(ErrorCode.PARAMS_NOT_FOUND))
         elif self._logins is None:
-            self._link.answers.fail(call, Error.of(ErrorCode.METHOD_NOT_FOUND))
+            call.fail(Error.of(ErrorCode.METHOD_NOT_FOUND))
         elif not self._link.life.is_staying:
-            self._link.answers.fail(call, Error.of(ErrorCode.SHUTTING_DOWN))
+            call.fail(Error.of(ErrorCode.SHUTTING_DOWN))
         elif len(call.params) > self._logins.limits.login_bytes:
             data = {"limit": "login_bytes", "bytes": self._logins.limits.login_bytes}
-            self._link.answers.fail(call, Error.of(ErrorCode.INVALID_REQUEST, data))
+            call.fail(Error.of(ErrorCode.INVALID_REQUEST, data))
         elif len(self._attempts) >= self._logins.limits.failed_logins:
             # If these fail the next one ends the connection, so nobody in earnest has more.
             data = {"limit": "failed_logins", "most": self._logins.limits.failed_logins}
-            self._link.answers.fail(call, Error.of(ErrorCode.BUSY, data))
+            call.fail(Error.of(ErrorCode.BUSY, data))
         elif (excess := self._excess(self._logins)) is not None:
-            self._link.answers.fail(call, excess)
+            call.fail(excess)
         elif (limit := self._budget.excess(len(call.params))) is not None:
-            self._link.answers.fail(call, Error.of(ErrorCode.BUSY, {"limit": limit}))
+            call.fail(Error.of(ErrorCode.BUSY, {"limit": limit}))
         else:
             self._begin(call, call.params, self._logins)
-
-    def cancel(self, call: IncomingCall) -> bool:
-        """End a login that its caller does not want any more; tell whether this call is one."""
-        attempt = self._attempts.get(call)
-        if attempt is not None:
-            attempt.scope.cancel()
-        return attempt is not None
 
     def cancel_all(self) -> None:
         """End every login."""
         for attempt in self._attempts.values():
             attempt.scope.cancel()
 
-    def _begin(self, call: IncomingCall, params: bytes, logins: Logins) -> None:
+    def _begin(self, call: Request, params: bytes, logins: Logins) -> None:
         deadline = Deadline.of(call, self._longest)
         attempt = _Attempt(call, params, deadline, trio.CancelScope(deadline=deadline.at))
-        self._attempts[call] = attempt
+        self._attempts[call] = call.owner = attempt
         self._budget.take(len(params))
         self._waiting.append(attempt)
         self._link.start_soon(self._serve_oldest, logins)
@@ -259,10 +257,10 @@ class LoginDesk:
 
     def _answer(self, attempt: _Attempt, outcome: bytes | Error | None) -> None:
         if self._link.close_reason is not None:
-            self._link.answers.note_ended()
+            self._link.responses.note_ended()
         elif outcome is None:
-            self._link.answers.fail(attempt.call, attempt.unanswered())
+            attempt.call.fail(attempt.unanswered())
         elif isinstance(outcome, Error):
-            self._link.answers.fail(attempt.call, outcome)
+            attempt.call.fail(outcome)
         else:
-            self._link.answers.respond(attempt.call, outcome)
+            attempt.call.respond(outcome)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Final, TypeAlias, TypeVar, assert_never
+from typing import Final, TypeAlias, assert_never
 
 import attrs
 import trio
@@ -34,8 +34,6 @@ from farcall.errors import CloseCode
 
 DEFAULT_WINDOW: Final = 64 * 1024
 """Bytes that lie in one direction before a sender waits; sockets start with about as much."""
-
-PayloadT = TypeVar("PayloadT", str | bytes, bytes)
 
 
 def memory_pair(
@@ -170,6 +168,7 @@ class MemoryTransport:
         self._ended = False
         self._idle = trio.Event()
         self._idle.set()
+        self._waiting: deque[_Item] = deque()
         self._reason: CloseReason | None = None
 
     def __repr__(self) -> str:
@@ -192,18 +191,27 @@ class MemoryTransport:
         try:
             with self._link:
                 while True:
+                    receiver.on_pause()
                     await self._read(receiver)
         finally:
+            receiver.on_pause()
             self._idle.set()
         return self._hang_up(HUNG_UP)
 
-    async def send(self, frames: Sequence[bytes]) -> None:
-        """Send text messages; see `Transport.send`."""
-        await self._send([_Frame(frame, is_text=not frame.startswith(b"\0")) for frame in frames])
+    def send_now(self, frames: Sequence[bytes]) -> bool:
+        """Send without waiting; see `Transport.send_now`."""
+        return self._put([_Frame(each, is_text=not each.startswith(b"\0")) for each in frames])
 
-    async def ping(self, payload: bytes) -> None:
-        """Send a ping; see `Transport.ping`."""
-        await self._send([_Ping(payload)])
+    def ping_now(self, payload: bytes) -> bool:
+        """Send a ping without waiting; see `Transport.ping_now`."""
+        return self._put([_Ping(payload)])
+
+    async def send_rest(self) -> None:
+        """Wait until all has left; see `Transport.send_rest`."""
+        with trio.CancelScope(shield=True):
+            await self._drain()
+        if self._reason is not None:
+            raise trio.BrokenResourceError(str(self._reason))
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
         """Say goodbye, wait for the peer's, hang up; see `Transport.aclose`."""
@@ -211,6 +219,7 @@ class MemoryTransport:
             self._say_goodbye(CloseReason(code, reason, remote=False))
             try:
                 with awaiting_close(self._endpoint.peer, self._limits.close_seconds):
+                    await self._drain()
                     await self._idle.wait()
             finally:
                 self._hang_up(ABORTED)
@@ -220,9 +229,9 @@ class MemoryTransport:
         """Hang up without a goodbye; see `Transport.abort`."""
         self._hang_up(ABORTED)
 
-    async def send_binary(self, frame: bytes) -> None:
-        """Send a binary message, as peers may that are not farcall."""
-        await self._send([_Frame(frame, is_text=False)])
+    def send_binary(self, frame: bytes) -> bool:
+        """Send a binary message, as `send_now` does; peers may do so that are not farcall."""
+        return self._put([_Frame(frame, is_text=False)])
 
     def freeze(self) -> None:
         """Let nothing arrive at either end any more, and tell nobody: a half-open link."""
@@ -247,21 +256,30 @@ class MemoryTransport:
         self._inbound.cut()
         self._outbound.cut()
 
-    async def _send(self, items: Sequence[_Item]) -> None:
-        await trio.lowlevel.checkpoint()
-        with trio.CancelScope(shield=True):
-            for item in items:
-                await self._wait_writable()
+    def _put(self, items: Sequence[_Item]) -> bool:
+        """Put what there is room for into the link, and the rest in line; tell if none is there."""
+        if self._reason is not None:
+            return False
+        for item in items:
+            if self._waiting or not self._outbound.has_room():
+                self._waiting.append(item)
+            else:
                 self._outbound.put(item)
+        return not self._waiting
+
+    async def _drain(self) -> None:
+        """Put what waits into the link as there is room, until nothing waits, or the link ends."""
+        while self._waiting:
+            await self._wait_writable()
+            if self._waiting:  # it may have ended, or another task may have been here
+                self._outbound.put(self._waiting.popleft())
 
     async def _wait_writable(self) -> None:
-        while self._reason is None and not self._outbound.has_room():
+        while not (self._ended or self._outbound.has_room()):
             with trio.move_on_after(self._limits.stall_seconds) as patience:
                 await self._outbound.wait_taken()
             if patience.cancelled_caught:
                 self._hang_up(stalled(self._limits.stall_seconds))
-        if self._reason is not None:
-            raise trio.BrokenResourceError(str(self._reason))
 
     async def _read(self, receiver: Receiver) -> None:
         for item in await self._inbound.take():
@@ -281,7 +299,7 @@ class MemoryTransport:
             case _Pong(payload):
                 self._give(receiver.on_pong, payload)
             case _Ping(payload):
-                await self._answer_ping(payload)
+                await self._answer_ping(payload, receiver)
             case _:
                 assert_never(item)
 
@@ -291,39 +309,45 @@ class MemoryTransport:
         elif frame.is_text:
             self._handle_text(frame.data, receiver)
         else:
-            self._give(receiver.on_frame, frame.data)
+            self._give(receiver.on_binary, frame.data)
 
     def _handle_text(self, data: bytes, receiver: Receiver) -> None:
         try:
-            text = data.decode()
+            data.decode()
         except UnicodeDecodeError as exc:
             self._refuse(CloseCode.INVALID_TEXT, str(exc))
         else:
-            self._give(receiver.on_frame, text)
+            self._give(receiver.on_text, data)
 
-    def _give(self, callback: Callable[[PayloadT], None], payload: PayloadT) -> None:
+    def _give(self, callback: Callable[[bytes], None], payload: bytes) -> None:
         try:
             callback(payload)
         except Exception:  # noqa: BLE001 - a fault of ours must not look like one of the network
             logger.exception("the receiver of a transport failed")
             self._refuse(CloseCode.INTERNAL, "internal error")
 
-    async def _answer_ping(self, payload: bytes) -> None:
+    async def _answer_ping(self, payload: bytes, receiver: Receiver) -> None:
         if not self._ping_tokens.take(self._received_at):
             self._refuse(CloseCode.POLICY, too_many_pings(self._limits))
-            return
-        with suppress(trio.BrokenResourceError):  # `run` is about to say so
-            await self._send([_Pong(payload)])
+        elif not self._put([_Pong(payload)]):
+            receiver.on_pause()
+            with suppress(trio.BrokenResourceError):  # `run` is about to say so
+                await self.send_rest()
 
     def _refuse(self, code: CloseCode, reason: str) -> None:
         closing = CloseReason(code, reason, remote=False)
+        self._waiting.clear()
         self._say_goodbye(closing)
         self._hang_up(closing)
 
     def _say_goodbye(self, closing: CloseReason) -> None:
         """Put a Close frame behind all that was sent; nothing follows it."""
         self._reason = closing
-        self._outbound.put(_Close(closing.code, closing.reason))
+        goodbye = _Close(closing.code, closing.reason)
+        if self._waiting:
+            self._waiting.append(goodbye)
+        else:
+            self._outbound.put(goodbye)
 
     def _hang_up(self, reason: CloseReason) -> CloseReason:
         """End the link, for `reason` if there was none before; tell what the reason is."""
@@ -331,6 +355,7 @@ class MemoryTransport:
             self._reason = reason
         if not self._ended:
             self._ended = True
+            self._waiting.clear()
             self._outbound.put(_End())
             self._outbound.release()
             self._link.cancel()

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import NoReturn, cast
+from typing import Any, NoReturn, cast
 
 import trio
 
@@ -36,6 +36,51 @@ async def open_owned_nursery() -> AsyncIterator[trio.Nursery]:
             raise
         # The group would only be noise in the traceback: it says what `single` says.
         reraise(single)
+
+
+async def leave_generator(
+    generator: AsyncGenerator[object, Any], exc: BaseException, scope: trio.CancelScope
+) -> None:
+    """Cancel an async generator where it stands, because what was done with its value has failed.
+
+    `aclose` raises `GeneratorExit` at its yield, and a nursery around that wraps it in a group.
+    And a nursery of the generator whose task has failed cancels the code that drives the generator
+    as well, for that runs within its scope: only the generator can turn that into the failure.
+
+    Args:
+        generator: It has yielded.
+        exc: What was raised since then.
+        scope: Opened in this task before the generator's first step.
+
+    Raises:
+        BaseException: `exc`, or what the generator raises in its place. Where `exc` is a
+            cancellation that the generator has turned into its end, nothing.
+        RuntimeError: the generator yields again.
+    """
+    cancelled = exc if isinstance(exc, trio.Cancelled) else await _cancelled_in(scope)
+    try:
+        await generator.athrow(cancelled)
+    except StopAsyncIteration:
+        pass
+    except BaseException as raised:
+        if exc is not cancelled and is_cancelled(raised):
+            raise exc from None
+        raise
+    else:
+        await generator.aclose()
+        raise RuntimeError("an async generator yielded although it was cancelled") from exc
+    if exc is not cancelled:
+        raise exc
+
+
+async def _cancelled_in(scope: trio.CancelScope) -> trio.Cancelled:
+    """Cancel a scope that is around the current code, and give what says so."""
+    scope.cancel()
+    try:
+        await trio.lowlevel.checkpoint()
+    except trio.Cancelled as cancelled:
+        return cancelled
+    raise AssertionError("the scope is not around this code")
 
 
 def reraise(exc: BaseException) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The seam below a connection: text frames over something that has two ends.
+"""The seam below a connection: messages of text over something that has two ends.
 
 A connection knows no sockets; it speaks to a `Transport`. There are two: WebSocket, and the pair
 in memory, on which the same tests run under virtual time.
@@ -102,8 +102,11 @@ class Endpoint:
 class Receiver(Protocol):
     """What a transport calls, in the task of its reader; nothing here awaits or raises."""
 
-    def on_frame(self, frame: str | bytes) -> None:
-        """Take one whole message: text, or binary that should hold UTF-8."""
+    def on_text(self, text: bytes) -> None:
+        """Take one whole message of text, which is valid UTF-8."""
+
+    def on_binary(self, data: bytes) -> None:
+        """Take one whole binary message."""
 
     def on_incomplete(self, size: int) -> None:
         """Note how many bytes are kept of a message whose end has not come; 0 when it has."""
@@ -111,9 +114,19 @@ class Receiver(Protocol):
     def on_pong(self, payload: bytes) -> None:
         """Take the answer to a ping."""
 
+    def on_pause(self) -> None:
+        """Do what waits for the end of reading: nothing more is here for now.
+
+        The reader calls it before it waits for bytes, before others have their turn, and when it
+        ends. So what `on_text` put off is never put off for long.
+        """
+
 
 class Transport(Protocol):
-    """One link, already open. One task runs it, another one sends; anybody may `abort` it."""
+    """One link, already open. One task runs it; the methods that do not wait are anybody's.
+
+    What is sent leaves in the order in which it was given, pongs and Close frames included.
+    """
 
     @property
     def endpoint(self) -> Endpoint:
@@ -126,30 +139,44 @@ class Transport(Protocol):
         ...
 
     async def run(self, receiver: Receiver) -> CloseReason:
-        """Read until the link ends, giving each frame to `receiver`, and say how it ended.
+        """Read until the link ends, giving each message to `receiver`, and say how it ended.
 
         It answers pings and the peer's Close by itself, and raises for no peer's fault. After
-        `aclose` was called the receiver hears nothing more. Cancelled, it leaves the link to be
-        aborted.
+        `aclose` was called the receiver hears nothing more but `on_pause`.
+
+        One task calls it, once. Cancelled, it leaves the link to be aborted; until then the link
+        can still send.
         """
         ...
 
-    async def send(self, frames: Sequence[bytes]) -> None:
-        """Send each of `frames` as one message, all of them in one write where it can be.
+    def send_now(self, frames: Sequence[bytes]) -> bool:
+        """Send each of `frames` as one message, all in one write where it can be, without waiting.
 
         They are text, but for those that begin with a NUL byte, as no JSON does: these are binary.
 
-        Called by one task at a time. Cancelled before it begins, it sends nothing; once begun it
-        sends all of them, whatever is cancelled: the link is never left in the middle of a frame.
+        Any task may call it, the reader in a method of its receiver too, and while another one
+        waits in `send_rest`. What the link does not take at once it keeps, and nothing is lost.
 
-        Raises:
-            trio.BrokenResourceError: the link has ended, or took no byte for `Limits.stall_seconds`
-                (it is aborted then); what was given counts as sent.
+        Returns:
+            Whether all has left. If not, `send_rest` is due; give nothing more before it is done,
+            for nothing bounds what the link keeps.
         """
         ...
 
-    async def ping(self, payload: bytes) -> None:
-        """Send a ping, under the rules of `send`; the pong goes to `Receiver.on_pong`."""
+    def ping_now(self, payload: bytes) -> bool:
+        """Send a ping, under the rules of `send_now`; the pong goes to `Receiver.on_pong`."""
+        ...
+
+    async def send_rest(self) -> None:
+        """Wait until all that was given has left.
+
+        Any number of tasks may call it. Cancelled, it goes on: the link is never left in the
+        middle of a frame.
+
+        Raises:
+            trio.BrokenResourceError: the link has ended, or is ending, or took no byte for
+                `Limits.stall_seconds` (it is aborted then); what was given counts as sent.
+        """
         ...
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
@@ -157,10 +184,13 @@ class Transport(Protocol):
 
         It takes `Limits.close_seconds` at most.
 
-        A second call, by anybody, returns at once. Cancelled, it hangs up without waiting.
+        Any task may call it; a second call returns at once. Cancelled, it hangs up without waiting.
         """
         ...
 
     def abort(self) -> None:
-        """Hang up at once, without a goodbye; `run` and `send` end soon after. Never blocks."""
+        """Hang up at once, without a goodbye; `run` and `send_rest` end soon after.
+
+        Any task may call it, the reader in a method of its receiver too.
+        """
         ...

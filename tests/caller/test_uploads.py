@@ -188,3 +188,37 @@ async def test_an_upload_that_a_plain_peer_cannot_take_stops_in_time(
 
         assert given == [1] * 16 + [0]
         assert connection.statistics().frames_in == 0
+
+
+@service(name="")
+class First:
+    async def first(self, numbers: AsyncIterable[int]) -> int:
+        async for number in numbers:
+            return number
+        return -1
+
+
+async def merged(saw: list[str]) -> AsyncIterator[int]:
+    """Give numbers while something runs beside them."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.sleep_forever)
+        try:
+            for number in range(100_000):
+                yield number
+        except BaseException as exc:
+            saw.append(type(exc).__name__)
+            raise
+
+
+@pytest.mark.parametrize("dialect", ["farcall", "plain"])
+async def test_a_generator_with_a_nursery_is_cancelled_when_its_call_ends(dialect: Dialect) -> None:
+    """Its nursery ends, and the caller gets the result."""
+    saw: list[str] = []
+    limits = Limits(message_out=2000)
+    async with open_pair(First(), First, dialect=dialect, limits=limits) as (proxy, _):
+        if dialect == "farcall":
+            assert await proxy.first(merged(saw)) == 0
+        else:  # an array of all of them, of which there are too many
+            with pytest.raises(EncodeError, match="the limit message_out"):
+                await proxy.first(merged(saw))
+    assert saw == ["Cancelled"]

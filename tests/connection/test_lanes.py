@@ -3,74 +3,91 @@
 from __future__ import annotations
 
 from farcall._budget import Account, Process
-from farcall._connection.lanes import Lanes
+from farcall._connection.lanes import BUNDLE_BYTES, Lanes
 from farcall._connection.send_queue import SendQueue
 from farcall._limits import Limits
-from farcall._protocol.messages import Cancel, Credit, Event, Message, Request
 
 
 class Numbers:
     """A stream that has some messages to send."""
 
     def __init__(self, name: str, count: int) -> None:
-        self.waiting = [Event(name, b"%d" % number) for number in range(count)]
+        self.waiting = [b"%b%d" % (name.encode(), number) for number in range(count)]
 
-    def pop(self) -> Message | None:
+    def pop(self) -> bytes | None:
         return self.waiting.pop(0) if self.waiting else None
 
 
-def make_lanes() -> tuple[Lanes, list[None]]:
-    woken: list[None] = []
+class Call:
+    """A call that the writer takes, or has been withdrawn before."""
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self.is_withdrawn = False
+        self.taken_at: float | None = None
+
+    def take(self, now: float) -> bytes:
+        self.taken_at = now
+        return b"" if self.is_withdrawn else self.text
+
+
+def make_lanes(bundle: int = 0) -> tuple[Lanes, list[str]]:
+    woken: list[str] = []
     queue = SendQueue(Limits(), Account(2**30, lambda: None, Process()))
-    return Lanes(lambda: woken.append(None), queue), woken
+    lanes = Lanes(lambda: woken.append("other"), lambda: woken.append("call"), queue)
+    lanes.bundle = bundle
+    return lanes, woken
 
 
 def test_control_goes_first() -> None:
     """Ahead of calls and streams, whatever was put first."""
     lanes, _ = make_lanes()
-    call, cancel = Request("a"), Cancel(b"1", "caller")
-    lanes.put_call(call)
+    lanes.put_call(b"call")
     lanes.put_stream(Numbers("s", 1))
-    lanes.put_control(cancel)
+    lanes.put_control(b"cancel")
 
-    assert next(lanes.drain()) == cancel
+    assert lanes.take(0)[0] == b"cancel"
+
+
+def test_the_answer_to_a_hello_leaves_alone() -> None:
+    """The peer reads bundles from then on, and not before."""
+    lanes, _ = make_lanes(bundle=10)
+    lanes.put_call(b"call")
+    lanes.put_control(b"cancel")
+    lanes.put_greeting(b"hello")
+
+    assert [lanes.take(0), lanes.take(0)] == [[b"hello"], [b"[cancel,call]"]]
 
 
 def test_credit_is_merged_for_each_stream() -> None:
-    """Totals only grow, so the last one says all."""
+    """Totals only grow, so the last one says all; an upload of the same id is another stream."""
     lanes, _ = make_lanes()
-    lanes.put_credit(Credit(b"1", 40, 400))
-    lanes.put_credit(Credit(b"2", 40, 400))
-    lanes.put_credit(Credit(b"1", 50, 500))
+    lanes.put_credit(b"1", b"40")
+    lanes.put_credit(b"2", b"41")
+    lanes.put_credit(b"1", b"42", is_upload=True)
+    lanes.put_credit(b"1", b"50")
 
-    assert list(lanes.drain()) == [Credit(b"1", 50, 500), Credit(b"2", 40, 400)]
+    assert lanes.take(0) == [b"50", b"41", b"42"]
 
 
 def test_calls_keep_their_order() -> None:
     """First in, first out."""
     lanes, _ = make_lanes()
-    calls = [Request(name) for name in "abc"]
-    for call in calls:
+    for call in (b"a", b"b", b"c"):
         lanes.put_call(call)
 
-    assert list(lanes.drain()) == calls
+    assert lanes.take(0) == [b"a", b"b", b"c"]
 
 
 def test_calls_and_streams_share() -> None:
     """One of each in turn, and the streams in turn among themselves."""
     lanes, _ = make_lanes()
-    for name in "abc":
-        lanes.put_call(Request(name))
+    for call in (b"a", b"b", b"c"):
+        lanes.put_call(call)
     lanes.put_stream(Numbers("s", 2))
     lanes.put_stream(Numbers("t", 2))
 
-    taken = [
-        each.method if isinstance(each, Request) else each.name
-        for each in lanes.drain()
-        if isinstance(each, Request | Event)
-    ]
-
-    assert taken == ["s", "a", "t", "b", "s", "c", "t"]
+    assert lanes.take(0) == [b"s0", b"a", b"t0", b"b", b"s1", b"c", b"t1"]
 
 
 def test_a_stream_with_nothing_to_send_leaves_until_it_is_put_again() -> None:
@@ -81,19 +98,65 @@ def test_a_stream_with_nothing_to_send_leaves_until_it_is_put_again() -> None:
     lanes.put_stream(stream)
     assert len(lanes) == 1
 
-    assert list(lanes.drain()) == []
+    assert lanes.take(0) == []
     assert len(lanes) == 0
 
 
-def test_a_withdrawn_call_is_not_taken() -> None:
-    """Nobody ever sees it."""
+def test_what_a_call_brings_along_is_taken_with_it() -> None:
+    """Its uploads are put when the call is taken, and may follow at once."""
     lanes, _ = make_lanes()
-    kept, withdrawn = Request("a", id=b"1"), Request("b", id=b"2")
-    lanes.put_call(kept)
-    lanes.put_call(withdrawn)
-    lanes.withdraw(withdrawn)
 
-    assert list(lanes.drain()) == [kept]
+    class Bringing(Call):
+        def take(self, now: float) -> bytes:
+            lanes.put_stream(Numbers("s", 1))
+            return super().take(now)
+
+    lanes.put_call(Bringing(b"a"))
+
+    assert lanes.take(0) == [b"a", b"s0"]
+
+
+def test_a_call_learns_when_it_is_taken() -> None:
+    """One that has nothing to send by then is passed over."""
+    lanes, _ = make_lanes()
+    kept, withdrawn = Call(b"kept"), Call(b"withdrawn")
+    withdrawn.is_withdrawn = True
+    lanes.put_call(withdrawn)
+    lanes.put_call(kept)
+
+    assert lanes.take(7.0) == [b"kept"]
+    assert kept.taken_at == withdrawn.taken_at == 7.0
+
+
+def test_a_bundle_holds_no_more_than_the_peer_takes() -> None:
+    """By messages and by bytes; a message that is larger than a bundle leaves alone."""
+    lanes, _ = make_lanes(bundle=2)
+    for call in (b"a", b"b", b"c"):
+        lanes.put_call(call)
+    assert lanes.take(0) == [b"[a,b]", b"c"]
+
+    lanes.bundle, lanes.bundle_bytes = 10, 10
+    for call in (b"1234", b"1234", b"12", b"1" * 20, b"1"):
+        lanes.put_call(call)
+    assert lanes.take(0) == [b"1234", b"[1234,12]", b"1" * 20, b"1"]
+
+
+def test_a_binary_message_has_a_frame_of_its_own() -> None:
+    """JSON goes on in the next one, in order."""
+    lanes, _ = make_lanes(bundle=10)
+    for call in (b"a", b"\0b", b"c", b"d"):
+        lanes.put_call(call)
+
+    assert lanes.take(0) == [b"a", b"\0b", b"[c,d]"]
+
+
+def test_the_writer_takes_no_more_than_it_sends_at_once() -> None:
+    """What stays behind may still be withdrawn, or overtaken by a cancel."""
+    lanes, _ = make_lanes()
+    for _ in range(3):
+        lanes.put_call(b"x" * (BUNDLE_BYTES // 2))
+
+    assert [len(lanes.take(0)), len(lanes.take(0)), len(lanes.take(0))] == [2, 1, 0]
 
 
 def test_a_ping_is_a_thing_of_its_own() -> None:
@@ -102,17 +165,34 @@ def test_a_ping_is_a_thing_of_its_own() -> None:
     assert lanes.take_ping() is None
     lanes.put_ping(b"1")
 
-    assert len(lanes) == 1
+    assert (lanes.has_ping, len(lanes)) == (True, 1)
     assert lanes.take_ping() == b"1"
 
 
-def test_every_lane_wakes_the_writer() -> None:
-    """Whatever is put."""
-    lanes, woken = make_lanes()
-    lanes.put_control(Cancel(b"1", "caller"))
-    lanes.put_ping(b"1")
-    lanes.put_credit(Credit(b"1", 1, 1))
-    lanes.put_call(Request("a"))
+def test_closed_lanes_drop_everything_but_pings() -> None:
+    """Nothing more will be read."""
+    lanes, _ = make_lanes()
+    lanes.put_call(b"a")
+    lanes.close()
+    lanes.put_call(b"a")
+    lanes.put_control(b"a")
+    lanes.put_greeting(b"a")
+    lanes.put_credit(b"1", b"a")
     lanes.put_stream(Numbers("s", 1))
+    lanes.put_ping(b"1")
 
-    assert len(woken) == 5
+    assert lanes.take(0) == []
+    assert len(lanes) == 1
+
+
+def test_every_lane_wakes_the_writer() -> None:
+    """A request or a response in a way of its own: a lone one may leave at once."""
+    lanes, woken = make_lanes()
+    lanes.put_control(b"a")
+    lanes.put_ping(b"1")
+    lanes.put_credit(b"1", b"a")
+    lanes.put_call(b"a")
+    lanes.put_stream(Numbers("s", 1))
+    lanes.put_greeting(b"a")
+
+    assert woken == ["other", "other", "other", "call", "other", "other"]

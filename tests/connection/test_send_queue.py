@@ -7,8 +7,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from farcall import Limits
 from farcall._budget import Account, Process
-from farcall._connection.send_queue import SendQueue
-from farcall._protocol.messages import BatchReply, Error, ErrorResponse, Goaway, Request, Response
+from farcall._connection.send_queue import Promise, SendQueue
 
 
 def make_queue(messages: int = 2, size: int = 100) -> SendQueue:
@@ -16,24 +15,56 @@ def make_queue(messages: int = 2, size: int = 100) -> SendQueue:
     return SendQueue(limits, Account(2**30, lambda: None, Process()))
 
 
-def response(size: int) -> Response:
-    return Response(b"1", b"x" * size)
+def response(size: int) -> bytes:
+    return b"x" * size
 
 
-def test_size_is_that_of_what_users_wrote() -> None:
-    """The envelope is written when a message is taken, and does not wait."""
+class Call:
+    """A message that is told when it is taken."""
+
+    def __init__(self, text: bytes, taken: bytes | None = None) -> None:
+        self.text = text
+        self._taken = text if taken is None else taken
+
+    def take(self, now: float) -> bytes:
+        return self._taken
+
+
+def test_size_is_that_of_the_texts_that_wait() -> None:
+    """With the envelopes; one that has grown when it was taken counts as it waited."""
     queue = make_queue(10)
-    queue.put(response(1))
-    queue.put(Request("name", b"x" * 10))
-    queue.put(Request("name"))
-    queue.put(ErrorResponse(b"1", Error(1, "x" * 100, b"x" * 1000)))
-    queue.put(BatchReply([b"x" * 10000, b"x" * 10000]))
-    queue.put(Goaway(1, 1))
+    queue.put(response(100))
+    queue.put(Call(b"12345", b"1234567890"))
+    assert queue.size == 105
 
-    assert queue.size == 1 + 10 + 1100 + 20000
-    while queue.pop():
-        pass
+    assert [queue.pop(0), queue.pop(0)] == [response(100), b"1234567890"]
     assert queue.size == 0
+
+
+def test_what_is_not_to_be_sent_any_more_is_passed_over() -> None:
+    """It gives its room back like any other."""
+    queue = make_queue(2)
+    queue.put(Call(b"12345", b""))
+    queue.put(response(1))
+
+    assert (queue.pop(0), queue.pop(0), queue.size) == (b"x", None, 0)
+    queue.note_taken()
+    assert queue.has_room
+
+
+def test_the_account_is_told_once_for_all_that_is_taken() -> None:
+    """The bytes count until then, so none is free that is still in a frame."""
+    account = Account(2**30, lambda: None, Process())
+    queue = SendQueue(Limits(), account)
+    queue.put(response(1))
+    queue.put(response(2))
+    held = account.held
+    queue.pop(0)
+    queue.pop(0)
+    assert account.held == held > 3
+
+    queue.note_taken()
+    assert account.held == 0
 
 
 def test_room_by_messages_and_by_bytes() -> None:
@@ -67,14 +98,14 @@ def test_excess_is_what_the_reader_put_in_all_the_same() -> None:
 def test_what_is_withdrawn_takes_no_room() -> None:
     """It is found by itself, not by being like another one; and once only."""
     queue = make_queue()
-    first, second = Request("same", b"12345"), Request("same", b"12345")
+    first, second = Call(b"12345"), Call(b"12345")
     queue.put(first)
     queue.put(second)
     queue.withdraw(second)
     queue.withdraw(second)
 
-    assert (queue.size, len(queue)) == (5, 1)
-    assert queue.pop() is first
+    assert (queue.size, len(queue), queue.has_room) == (5, 1, True)
+    assert queue.pop(0) is first.text
 
 
 def test_a_closed_queue_takes_nothing() -> None:
@@ -84,7 +115,33 @@ def test_a_closed_queue_takes_nothing() -> None:
     queue.close()
     queue.put(response(5))
 
-    assert (queue.pop(), queue.size, queue.has_room) == (None, 0, True)
+    assert (queue.pop(0), queue.size, queue.has_room) == (None, 0, True)
+
+
+def test_a_promise_is_kept_when_it_is_taken() -> None:
+    """Not when it is put, and not if it never leaves."""
+    kept: list[str] = []
+    queue = make_queue()
+    queue.put(Promise(b"a", lambda: kept.append("a")))
+    queue.put(Promise(b"b", lambda: kept.append("b")))
+    assert kept == []
+
+    assert queue.pop(0) == b"a"
+    queue.close()
+    assert kept == ["a"]
+
+
+def test_room_is_told_before_the_tasks_that_wait_for_it() -> None:
+    """Calls in line came before them."""
+    rooms: list[bool] = []
+    queue = make_queue(1)
+    queue.on_room = lambda: rooms.append(queue.has_room)
+    queue.put(response(1))
+    queue.pop(0)
+    assert rooms == []
+
+    queue.note_taken()
+    assert rooms == [True]
 
 
 async def test_those_who_wait_get_the_room_that_there_is(nursery: trio.Nursery) -> None:
@@ -93,14 +150,15 @@ async def test_those_who_wait_get_the_room_that_there_is(nursery: trio.Nursery) 
 
     async def put(number: int) -> None:
         await queue.wait_room()
-        queue.put(response(0))
+        queue.put(response(1))
         came.append(number)
 
     for number in range(5):
         nursery.start_soon(put, number)
         await wait_all_tasks_blocked()
     assert came == [0, 1]
-    queue.pop()
+    queue.pop(0)
+    queue.note_taken()
     await wait_all_tasks_blocked()
     assert came == [0, 1, 2]
     queue.close()

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from farcall import InternalError, InvalidResult, RpcError
-from farcall._connection.pending import RemoteFailure
+from farcall._connection.call import RemoteFailure
 from farcall._declare import method_of
 from farcall._failures import error_of
 from tests.failures.workshop import Broken, Worn, leaves, parts

@@ -1,4 +1,4 @@
-"""A server of plain functions on top of the core, for what the specification shows."""
+"""A server of plain functions on top of the protocol, for what the specification shows."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from farcall._protocol.core import Protocol
-from farcall._protocol.events import NotificationReceived, ProtocolEvent, Reply, RequestReceived
 from farcall._protocol.messages import Error
 from farcall._protocol.state import IncomingCall
 from farcall.errors import ErrorCode
-from tests.protocol.pair import Peer, make_hello
+from tests.protocol.pair import Peer, Told, make_hello
 
 
 def subtract(minuend: int, subtrahend: int) -> int:
@@ -35,10 +33,10 @@ METHODS: Mapping[str, Callable[..., Any]] = {
 
 
 class Calculator:
-    """Answer as a server does; each call is run when its event comes, in any order wanted."""
+    """Answer as a server does; each call is run when it comes, in any order wanted."""
 
     def __init__(self) -> None:
-        self.peer = Peer(Protocol(make_hello(), has_dialled=False))
+        self.peer = Peer(make_hello(), has_dialled=False)
         self.heard: list[str] = []
 
     def ask(self, frame: str | bytes, *, is_reversed: bool = False) -> Any:
@@ -48,28 +46,27 @@ class Calculator:
             frame: What the client says.
             is_reversed: Whether the handlers end in the opposite order.
         """
-        events = self.peer.receive(frame)
-        for event in reversed(events) if is_reversed else events:
-            self._react(event)
+        told = self.peer.receive(frame)
+        for each in reversed(told) if is_reversed else told:
+            self._react(each)
         answers = [json.loads(self.peer.sent.popleft()) for _ in range(len(self.peer.sent))]
         assert len(answers) <= 1
         return answers[0] if answers else None
 
-    def _react(self, event: ProtocolEvent) -> None:
-        match event:
-            case RequestReceived(call):
+    def _react(self, told: Told) -> None:
+        match told:
+            case ("request", IncomingCall() as call):
                 self._answer(call)
-            case NotificationReceived(method):
+            case ("notification", str(method), _, _):
                 self.heard.append(method)
             case _:
-                assert isinstance(event, Reply)
+                assert told[0] == "reply"
 
     def _answer(self, call: IncomingCall) -> None:
         function = METHODS.get(call.method)
         if function is None:
-            error = Error.of(ErrorCode.METHOD_NOT_FOUND)
-            self.peer.send(self.peer.protocol.fail(call, error))
+            self.peer.fail(call, Error.of(ErrorCode.METHOD_NOT_FOUND))
             return
         params = json.loads(call.params or b"[]")
         result = function(**params) if isinstance(params, dict) else function(*params)
-        self.peer.send(self.peer.protocol.respond(call, json.dumps(result).encode()))
+        self.peer.respond(call, json.dumps(result).encode())

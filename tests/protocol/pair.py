@@ -1,67 +1,269 @@
-"""Two cores and the network between them, so that each step of a test is one line."""
+"""Two peers and the network between them, so that each step of a test is one line."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import attrs
 
-from farcall._protocol.core import Protocol
+from farcall._limits import ProtocolLimits
+from farcall._protocol.binary import BINARY_MARK, Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW, Window
-from farcall._protocol.events import (
-    HelloReceived,
-    ProtocolEvent,
-    Reply,
-    RequestReceived,
-    StartedReceived,
+from farcall._protocol.framing import join
+from farcall._protocol.messages import Error, Hello, Limits
+from farcall._protocol.protocol import Protocol
+from farcall._protocol.state import (
+    NEVER,
+    USUAL_LIMITS,
+    IncomingCall,
+    IncomingUpload,
+    OutgoingCall,
+    OutgoingUpload,
 )
-from farcall._protocol.messages import Hello, Limits, Message
-from farcall._protocol.state import IncomingCall, OutgoingCall
 
 MESSAGE_LIMIT = 1024 * 1024
+
+Told: TypeAlias = tuple[Any, ...]
+"""What a protocol told, as it told it: ``("result", call, b"3")``, ``("violation", 1002, "why")``;
+first what happened, then to which call, then the rest."""
 
 
 def make_hello(
     *,
-    message: int = MESSAGE_LIMIT,
+    message: int | None = MESSAGE_LIMIT,
     bundle: int = 256,
     v: int = 1,
     features: tuple[str, ...] = (),
 ) -> Hello:
-    return Hello(Limits(message, bundle=bundle), v, features, {"Market": "8f1c0a"})
+    limits = Limits(message, bundle=bundle)
+    return Hello(v=v, limits=limits, features=features, contracts={"Market": "8f1c0a"})
 
 
-@attrs.define(eq=False)
+class Call(OutgoingCall, eq=False):
+    """A call that records what it is told."""
+
+    hear: Callable[[Told], object] = print
+    """Records it."""
+
+    def __repr__(self) -> str:
+        return f"<Call {self.id.decode()} of {self.method}, {self.stage}>"
+
+    def on_result(self, result: bytes, /) -> None:
+        self.hear(("result", self, result))
+
+    def on_error(self, error: Error, /) -> None:
+        self.hear(("error", self, error))
+
+    def on_unreadable(self, problem: str, /) -> None:
+        self.hear(("unreadable", self, problem))
+
+    def on_started(self, value: bytes, /) -> None:
+        self.hear(("started", self, value))
+
+    def on_items(
+        self, values: Sequence[Encoded], cursor: str | None, missed: int | None, /
+    ) -> None:
+        self.hear(("items", self, list(values), cursor, missed))
+
+    def expire(self) -> None:
+        self.hear(("expired", self))
+
+
+@attrs.frozen(eq=False)
+class Owner:
+    """Who serves a call of the peer, and records what it is told."""
+
+    call: IncomingCall
+    hear: Callable[[Told], object]
+
+    def cancel(self, reason: str, /) -> None:
+        self.hear(("cancel", self.call, reason))
+
+    def on_credit(self) -> None:
+        self.hear(("credit", self.call))
+
+
+@attrs.frozen(eq=False)
+class Sender:
+    """Who has the values of an upload of this side."""
+
+    upload: OutgoingUpload
+    hear: Callable[[Told], object]
+
+    def on_credit(self) -> None:
+        self.hear(("upload credit", self.upload))
+
+    def close(self) -> None:
+        """The protocol does not call it."""
+        raise AssertionError
+
+
+@attrs.frozen(eq=False)
+class Reader:
+    """Who takes the values of an upload of the peer."""
+
+    upload: IncomingUpload
+    hear: Callable[[Told], object]
+
+    def push(self, values: Sequence[Encoded], /) -> None:
+        self.hear(("upload items", self.upload, list(values)))
+
+    def on_end(self, error: Error | None, /) -> None:
+        self.hear(("upload end", self.upload, error))
+
+    def end(self, error: Exception, /) -> None:
+        """The protocol does not call it."""
+        raise AssertionError from error
+
+
 class Peer:
-    """One core, and the frames that it has sent and the other side has not read."""
+    """One side, the messages it has sent that the other has not read, and what it was told.
 
-    protocol: Protocol
-    sent: deque[bytes] = attrs.field(factory=deque[bytes])
+    Args:
+        own: How it greets.
+        has_dialled: Whether it made the connection.
+        limits: What it takes.
+    """
 
-    def send(self, *messages: Message | None) -> list[bytes]:
-        """Let the writer take messages, and give the frames they went into."""
-        frames = self.protocol.frames([each for each in messages if each is not None])
+    def __init__(
+        self, own: Hello, *, has_dialled: bool, limits: ProtocolLimits = USUAL_LIMITS
+    ) -> None:
+        self.protocol = Protocol(own, has_dialled=has_dialled, limits=limits)
+        self.protocol.listener = self
+        self.sent: deque[bytes] = deque()
+        self.told: list[Told] = []
+
+    # What it does
+
+    def send(self, *messages: bytes | OutgoingCall | None, now: float = 0.0) -> list[bytes]:
+        """Let the writer take messages, and give those that leave, each in a frame of its own."""
+        texts = [each.take(now) if isinstance(each, OutgoingCall) else each for each in messages]
+        frames = [text for text in texts if text]
         self.sent.extend(frames)
         return frames
 
-    def call(
-        self, method: str, params: bytes | None = None, *, window: Window | None = None
-    ) -> OutgoingCall:
-        """Make a call and send it."""
-        call, request = self.protocol.request(method, params, window=window)
-        self.send(request)
+    def bundle(self, *messages: bytes | OutgoingCall | None) -> None:
+        """Send messages in one frame."""
+        count = len(self.send(*messages))
+        self.sent.append(join([self.sent.pop() for _ in range(count)][::-1]))
+
+    def make(
+        self,
+        method: str = "add",
+        params: bytes | None = None,
+        *,
+        window: Window | None = None,
+        deadline: float = NEVER,
+        may_start: bool = False,
+        traceparent: str | None = None,
+    ) -> Call:
+        """Make a call, whose message waits for the writer."""
+        call = Call(method, deadline=deadline, may_start=may_start, hear=self.hear)
+        self.protocol.request(call, params, window=window, traceparent=traceparent)
         return call
 
-    def receive(self, frame: str | bytes) -> list[ProtocolEvent]:
-        """Read one frame, and send what the core itself answers."""
-        events: list[ProtocolEvent] = []
-        for event in self.protocol.receive(frame):
-            events.append(event)
-            if isinstance(event, Reply):
-                self.send(event.message)
-            elif isinstance(event, HelloReceived):
-                self.send(event.answer)
-        return events
+    def call(
+        self,
+        method: str = "add",
+        params: bytes | None = None,
+        *,
+        window: Window | None = None,
+        may_start: bool = False,
+    ) -> Call:
+        """Make a call and send it."""
+        call = self.make(method, params, window=window, may_start=may_start)
+        self.send(call)
+        return call
+
+    def greet(self) -> Call:
+        """Send a hello."""
+        call = Call("rpc.hello", hear=self.hear)
+        self.protocol.hello(call)
+        self.send(call)
+        return call
+
+    def cancel(self, call: OutgoingCall, reason: str = "caller") -> None:
+        self.send(self.protocol.cancel(call, reason))
+
+    def respond(self, call: IncomingCall, result: bytes = b"null") -> list[bytes]:
+        return self.send(self.protocol.respond(call, result))
+
+    def fail(self, call: IncomingCall, error: Error) -> list[bytes]:
+        return self.send(self.protocol.fail(call, error))
+
+    def start(self, call: IncomingCall, value: bytes = b"{}") -> None:
+        self.send(self.protocol.start(call, value))
+
+    def items(
+        self,
+        call: IncomingCall,
+        *values: bytes,
+        cursor: str | None = None,
+        missed: int | None = 0,
+        is_binary: bool = False,
+    ) -> None:
+        make = self.protocol.items
+        self.send(make(call, values, cursor=cursor, missed=missed, is_binary=is_binary))
+
+    def receive(self, frame: str | bytes) -> list[Told]:
+        """Read one frame as the reader of a link does, and give what was told of it."""
+        before = len(self.told)
+        data = frame.encode() if isinstance(frame, str) else frame
+        try:
+            if not data.startswith(BINARY_MARK):
+                data.decode()
+        except UnicodeError as error:
+            self.protocol.receive_broken(data, f"not UTF-8: {error}")
+        else:
+            self.protocol.receive(data)
+        return self.told[before:]
+
+    def say(self, members: str) -> Told:
+        """Read one JSON-RPC object with these members, and give the one thing told of it."""
+        (told,) = self.receive(f'{{"jsonrpc":"2.0",{members}}}')
+        return told
+
+    def called(self, members: str) -> IncomingCall:
+        """Read one request with these members, and give its call."""
+        what, call = self.say(members)
+        assert what == "request"
+        assert isinstance(call, IncomingCall)
+        return call
+
+    # What it hears
+
+    def hear(self, told: Told) -> None:
+        """Record what was told."""
+        self.told.append(told)
+
+    def on_reply(self, text: bytes, /) -> None:
+        self.hear(("reply", text))
+        self.send(text)
+
+    def on_hello(self, hello: Hello, answer: bytes | None, /) -> None:
+        self.hear(("hello", hello))
+        self.send(answer)
+
+    def on_request(self, call: IncomingCall, /) -> None:
+        call.owner = Owner(call, self.hear)
+        self.hear(("request", call))
+
+    def on_notification(self, method: str, params: bytes | None, trace: str | None, /) -> None:
+        self.hear(("notification", method, params, trace))
+
+    def on_event(self, name: str, params: bytes | None, /) -> None:
+        self.hear(("event", name, params))
+
+    def on_goaway(self, grace_ms: int, reconnect_after_ms: int, /) -> None:
+        self.hear(("goaway", grace_ms, reconnect_after_ms))
+
+    def on_stray(self, problem: str, /) -> None:
+        self.hear(("stray", problem))
+
+    def on_violation(self, code: int, problem: str, /) -> None:
+        self.hear(("violation", code, problem))
 
 
 class ProtocolPair:
@@ -70,52 +272,87 @@ class ProtocolPair:
     Args:
         client: The greeting of the side that dials.
         server: The greeting of the other side.
+        limits: What both take.
     """
 
-    def __init__(self, client: Hello | None = None, server: Hello | None = None) -> None:
-        self.client = Peer(Protocol(client or make_hello(), has_dialled=True))
-        self.server = Peer(Protocol(server or make_hello(), has_dialled=False))
+    def __init__(
+        self,
+        client: Hello | None = None,
+        server: Hello | None = None,
+        *,
+        limits: ProtocolLimits = USUAL_LIMITS,
+    ) -> None:
+        self.client = Peer(client or make_hello(), has_dialled=True, limits=limits)
+        self.server = Peer(server or make_hello(), has_dialled=False, limits=limits)
 
     @classmethod
-    def greeted(cls, client: Hello | None = None, server: Hello | None = None) -> ProtocolPair:
+    def of(cls, *, is_greeted: bool) -> ProtocolPair:
+        """Make a pair that has said hello, or has not."""
+        pair = cls()
+        if is_greeted:
+            pair.greet()
+        return pair
+
+    @classmethod
+    def greeted(
+        cls,
+        client: Hello | None = None,
+        server: Hello | None = None,
+        *,
+        limits: ProtocolLimits = USUAL_LIMITS,
+    ) -> ProtocolPair:
         """Make a pair that has said hello."""
-        pair = cls(client, server)
+        pair = cls(client, server, limits=limits)
         pair.greet()
         return pair
 
     def greet(self) -> None:
         """Say hello from both sides."""
-        self.client.send(self.client.protocol.hello())
-        self.deliver_to_server()
-        self.deliver_to_client()
+        self.client.greet()
+        self.to_server()
+        self.to_client()
 
-    def deliver_to_server(self) -> list[ProtocolEvent]:
-        """Let the server read all that the client has sent."""
+    def to_server(self) -> list[Told]:
+        """Let the server read all that the client has sent, and give what it was told."""
         return _deliver(self.client, self.server)
 
-    def deliver_to_client(self) -> list[ProtocolEvent]:
-        """Let the client read all that the server has sent."""
+    def to_client(self) -> list[Told]:
+        """Let the client read all that the server has sent, and give what it was told."""
         return _deliver(self.server, self.client)
 
     def call(
-        self, method: str = "add", params: bytes | None = None, *, window: Window | None = None
-    ) -> tuple[OutgoingCall, IncomingCall]:
+        self,
+        method: str = "add",
+        params: bytes | None = None,
+        *,
+        window: Window | None = None,
+        may_start: bool = False,
+    ) -> tuple[Call, IncomingCall]:
         """Make a call from the client, and give both its ends."""
-        outgoing = self.client.call(method, params, window=window)
-        (event,) = self.deliver_to_server()
-        assert isinstance(event, RequestReceived)
-        return outgoing, event.call
+        outgoing = self.client.call(method, params, window=window, may_start=may_start)
+        ((what, incoming),) = self.to_server()
+        assert what == "request"
+        return outgoing, incoming
 
-    def stream(self, window: Window = DEFAULT_WINDOW) -> tuple[OutgoingCall, IncomingCall]:
+    def stream(self, window: Window = DEFAULT_WINDOW) -> tuple[Call, IncomingCall]:
         """Open a stream from the client, let the server start it, and give both its ends."""
         outgoing, incoming = self.call("rpc.subscribe", b"{}", window=window)
-        self.server.send(self.server.protocol.start(incoming, b"{}"))
-        assert self.deliver_to_client() == [StartedReceived(outgoing, b"{}")]
+        self.server.start(incoming)
+        assert self.to_client() == [("started", outgoing, b"{}")]
+        return outgoing, incoming
+
+    def upload(self) -> tuple[OutgoingUpload, IncomingUpload]:
+        """Open an upload from the client, and let the server know of it."""
+        outgoing = self.client.protocol.uploads.send()
+        incoming = self.server.protocol.uploads.receive(outgoing.id)
+        assert incoming is not None
+        outgoing.owner = Sender(outgoing, self.client.hear)
+        incoming.owner = Reader(incoming, self.server.hear)
         return outgoing, incoming
 
 
-def _deliver(sender: Peer, receiver: Peer) -> list[ProtocolEvent]:
-    events: list[ProtocolEvent] = []
+def _deliver(sender: Peer, receiver: Peer) -> list[Told]:
+    told: list[Told] = []
     while sender.sent:
-        events += receiver.receive(sender.sent.popleft())
-    return events
+        told += receiver.receive(sender.sent.popleft())
+    return told

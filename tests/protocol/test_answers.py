@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from farcall._protocol.events import (
-    ErrorReceived,
-    HelloReceived,
-    ProtocolEvent,
-    ResultReceived,
-    Stray,
-    UnreadableAnswer,
-    Violation,
-)
+from farcall._protocol.messages import Error
 from farcall._protocol.state import OutgoingCall
-from tests.protocol.pair import ProtocolPair, make_hello
+from tests.protocol.pair import ProtocolPair, Told, make_hello
 
 
-def answer(pair: ProtocolPair, members: str) -> tuple[OutgoingCall, list[ProtocolEvent]]:
+def answer(pair: ProtocolPair, members: str) -> tuple[OutgoingCall, list[Told]]:
     """Make a call from the client and let these members come back with its id."""
     call = pair.client.call("add")
     return call, pair.client.receive(f'{{"jsonrpc":"2.0","id":{call.id.decode()},{members}}}')
@@ -26,19 +18,19 @@ def answer(pair: ProtocolPair, members: str) -> tuple[OutgoingCall, list[Protoco
 @pytest.mark.parametrize("result", ["5", "null", "{ }", '"\u00e9"', "1e400"])
 def test_a_result_ends_its_call(pair: ProtocolPair, result: str) -> None:
     """A result is handed on as it was written; the codec reads it."""
-    call, events = answer(pair, f'"result":{result},"more":1')
+    call, told = answer(pair, f'"result":{result},"more":1')
 
-    assert events == [ResultReceived(call, result.encode())]
+    assert told == [("result", call, result.encode())]
     assert len(pair.client.protocol.outgoing) == 0
 
 
 def test_an_error_ends_its_call(pair: ProtocolPair) -> None:
     """An error is handed on with its code, its message and the text of its data."""
-    call, events = answer(
+    call, told = answer(
         pair, '"error":{"code":1,"message":"no","data":{"code": "No"},"more":1},"more":1'
     )
 
-    assert events == [ErrorReceived(call, 1, "no", b'{"code": "No"}')]
+    assert told == [("error", call, Error(1, "no", b'{"code": "No"}'))]
 
 
 @pytest.mark.parametrize(
@@ -63,9 +55,9 @@ def test_whatever_stands_for_an_error_is_one(
     plain: ProtocolPair, error: str, code: int, message: str, data: bytes | None
 ) -> None:
     """JavaScript peers send what was thrown: a text, a number, an object of any shape."""
-    call, events = answer(plain, f'"error":{error}')
+    call, told = answer(plain, f'"error":{error}')
 
-    assert events == [ErrorReceived(call, code, message, data)]
+    assert told == [("error", call, Error(code, message, data))]
 
 
 @pytest.mark.parametrize(
@@ -73,41 +65,40 @@ def test_whatever_stands_for_an_error_is_one(
 )
 def test_an_error_that_cannot_be_read_ends_its_call(plain: ProtocolPair, error: str) -> None:
     """Where not even the error can be told, the caller is."""
-    call, events = answer(plain, f'"error":{error}')
+    call, told = answer(plain, f'"error":{error}')
 
-    (event,) = events
-    assert isinstance(event, UnreadableAnswer)
-    assert event.call is call
+    ((what, whose, _),) = told
+    assert (what, whose) == ("unreadable", call)
 
 
 def test_an_error_of_null_is_none(plain: ProtocolPair) -> None:
     """Peers of JSON-RPC 1.0 always send both members."""
-    call, events = answer(plain, '"result":5,"error":null')
+    call, told = answer(plain, '"result":5,"error":null')
 
-    assert events == [ResultReceived(call, b"5")]
+    assert told == [("result", call, b"5")]
 
 
 def test_an_error_goes_before_a_result(plain: ProtocolPair) -> None:
     """Whoever sends both says that something went wrong."""
-    call, events = answer(plain, '"result":5,"error":{"code":1,"message":"m"}')
+    call, told = answer(plain, '"result":5,"error":{"code":1,"message":"m"}')
 
-    assert events == [ErrorReceived(call, 1, "m", None)]
+    assert told == [("error", call, Error(1, "m", None))]
 
 
 @pytest.mark.parametrize("members", ['"more":1', '"error":null'])
 def test_a_missing_result_of_a_plain_peer_is_null(plain: ProtocolPair, members: str) -> None:
     """JavaScript leaves `undefined` out, so a method that returns nothing has no result."""
-    call, events = answer(plain, members)
+    call, told = answer(plain, members)
 
-    assert events == [ResultReceived(call, b"null")]
+    assert told == [("result", call, b"null")]
 
 
 @pytest.mark.parametrize("members", ['"more":1', '"error":null'])
 def test_a_missing_result_of_a_farcall_peer_ends_the_call(pair: ProtocolPair, members: str) -> None:
     """A farcall peer sends a result or an error; anything else is no answer."""
-    call, events = answer(pair, members)
+    call, told = answer(pair, members)
 
-    assert events == [UnreadableAnswer(call, "neither a result nor an error")]
+    assert told == [("unreadable", call, "neither a result nor an error")]
 
 
 @pytest.mark.parametrize("id", ["1.0", "1e0", "10E-1"])
@@ -115,18 +106,18 @@ def test_an_id_is_compared_by_its_value(plain: ProtocolPair, id: str) -> None:
     """A peer that reads numbers as floats may write ours another way."""
     call = plain.client.call("add")
 
-    events = plain.client.receive(f'{{"jsonrpc":"2.0","id":{id},"result":5}}')
+    told = plain.client.receive(f'{{"jsonrpc":"2.0","id":{id},"result":5}}')
 
-    assert events == [ResultReceived(call, b"5")]
+    assert told == [("result", call, b"5")]
 
 
 def test_an_id_may_come_back_escaped(pair: ProtocolPair) -> None:
     """A text is the same however it is escaped."""
     call = pair.server.call("add")
 
-    events = pair.server.receive('{"jsonrpc":"2.0","id":"\\u0073\\u0031","result":5}')
+    told = pair.server.receive('{"jsonrpc":"2.0","id":"\\u0073\\u0031","result":5}')
 
-    assert events == [ResultReceived(call, b"5")]
+    assert told == [("result", call, b"5")]
 
 
 @pytest.mark.parametrize("id", ["3", '"1"', "1.5", "-1", "{}", "true", "1e400", '"\U0001f600"'])
@@ -134,38 +125,38 @@ def test_an_answer_to_nobody_is_counted(pair: ProtocolPair, id: str) -> None:
     """An id that is not in flight ends nothing."""
     pair.client.call("add")
 
-    (event,) = pair.client.receive(f'{{"jsonrpc":"2.0","id":{id},"result":5}}')
+    (told,) = pair.client.receive(f'{{"jsonrpc":"2.0","id":{id},"result":5}}')
 
-    assert isinstance(event, Stray)
+    assert told[0] == "stray"
     assert len(pair.client.protocol.outgoing) == 1
 
 
 def test_a_stray_answer_does_not_fill_the_log(plain: ProtocolPair) -> None:
     """Of an id as large as a message, a line's worth is reported."""
-    (event,) = plain.client.receive(f'{{"id":"{"x" * 100_000}","result":5}}')
+    (told,) = plain.client.receive(f'{{"id":"{"x" * 100_000}","result":5}}')
 
-    assert isinstance(event, Stray)
-    assert len(event.problem) < 100
+    assert told[0] == "stray"
+    assert len(told[1]) < 100
 
 
 def test_a_second_answer_is_counted(pair: ProtocolPair) -> None:
     """An id settles once: what comes later for it belongs to nothing."""
     call, _ = answer(pair, '"result":5')
 
-    (event,) = pair.client.receive(f'{{"jsonrpc":"2.0","id":{call.id.decode()},"result":6}}')
+    (told,) = pair.client.receive(f'{{"jsonrpc":"2.0","id":{call.id.decode()},"result":6}}')
 
-    assert isinstance(event, Stray)
+    assert told[0] == "stray"
 
 
 def test_an_answer_cannot_come_before_its_call(pair: ProtocolPair) -> None:
     """A peer that guesses the id of a call still in the queue does not end it."""
-    call, request = pair.client.protocol.request("add", None)
+    call = pair.client.make()
 
-    (event,) = pair.client.receive(f'{{"jsonrpc":"2.0","id":{call.id.decode()},"result":5}}')
-    pair.client.send(request)
+    (told,) = pair.client.receive(f'{{"jsonrpc":"2.0","id":{call.id.decode()},"result":5}}')
+    pair.client.send(call)
 
-    assert isinstance(event, Stray)
-    assert call in list(pair.client.protocol.outgoing)
+    assert told[0] == "stray"
+    assert call.id in pair.client.protocol.outgoing
 
 
 def test_the_answer_to_an_abandoned_call_frees_its_id(pair: ProtocolPair) -> None:
@@ -180,17 +171,17 @@ def test_the_answer_to_an_abandoned_call_frees_its_id(pair: ProtocolPair) -> Non
 @pytest.mark.parametrize("members", ['"id":null,', ""])
 def test_an_answer_without_an_id_ends_a_farcall_link(pair: ProtocolPair, members: str) -> None:
     """Some call will never be answered, and nobody knows which; the lost link ends it."""
-    events = pair.client.receive(f'{{"jsonrpc":"2.0",{members}"error":{{"code":-32700}}}}')
+    told = pair.client.receive(f'{{"jsonrpc":"2.0",{members}"error":{{"code":-32700}}}}')
 
-    assert events == [Violation(1002, "an answer without an id")]
+    assert told == [("violation", 1002, "an answer without an id")]
 
 
 @pytest.mark.parametrize("members", ['"id":null,', ""])
 def test_an_answer_without_an_id_is_counted_with_others(plain: ProtocolPair, members: str) -> None:
     """Plain peers are known to answer notifications."""
-    (event,) = plain.client.receive(f'{{"jsonrpc":"2.0",{members}"error":{{"code":-32601}}}}')
+    (told,) = plain.client.receive(f'{{"jsonrpc":"2.0",{members}"error":{{"code":-32601}}}}')
 
-    assert isinstance(event, Stray)
+    assert told[0] == "stray"
 
 
 TOO_DEEP = "[" * 65 + "]" * 65
@@ -200,12 +191,11 @@ TOO_DEEP = "[" * 65 + "]" * 65
 @pytest.mark.parametrize("is_greeted", [True, False])
 def test_a_result_that_cannot_be_read_ends_its_call(result: str, is_greeted: bool) -> None:
     """Half of an emoji, or too many levels, is that caller's affair; the link lives."""
-    pair = ProtocolPair.greeted() if is_greeted else ProtocolPair()
-    call, events = answer(pair, f'"result":{result}')
+    pair = ProtocolPair.of(is_greeted=is_greeted)
+    call, told = answer(pair, f'"result":{result}')
 
-    (event,) = events
-    assert isinstance(event, UnreadableAnswer)
-    assert event.call is call
+    ((what, whose, _),) = told
+    assert (what, whose) == ("unreadable", call)
     assert len(pair.client.protocol.outgoing) == 0
 
 
@@ -214,9 +204,9 @@ def test_an_unreadable_result_of_an_abandoned_call_frees_its_id(pair: ProtocolPa
     call = pair.client.call("add")
     pair.client.protocol.abandon(call)
 
-    (event,) = pair.client.receive(f'{{"id":{call.id.decode()},"result":{TOO_DEEP}}}')
+    (told,) = pair.client.receive(f'{{"id":{call.id.decode()},"result":{TOO_DEEP}}}')
 
-    assert isinstance(event, Stray)
+    assert told[0] == "stray"
     assert len(pair.client.protocol.outgoing) == 0
 
 
@@ -226,32 +216,32 @@ def test_an_unreadable_request_ends_no_call(pair: ProtocolPair) -> None:
 
     pair.server.receive(f'{{"id":{call.id.decode()},"method":"x","params":{TOO_DEEP}}}')
 
-    assert call in list(pair.server.protocol.outgoing)
+    assert call.id in pair.server.protocol.outgoing
 
 
 def test_a_hello_is_answered_with_one(plain: ProtocolPair) -> None:
     """With the answer the dialect is farcall's."""
-    plain.client.send(plain.client.protocol.hello())
+    call = plain.client.greet()
 
-    events = plain.client.receive(b'{"jsonrpc":"2.0","id":1,"result":%b}' % make_hello().render())
+    told = plain.client.receive(b'{"jsonrpc":"2.0","id":1,"result":%b}' % make_hello().render())
 
-    assert events == [HelloReceived(make_hello())]
+    assert told == [("hello", make_hello()), ("result", call, b"null")]
     assert plain.client.protocol.peer == make_hello()
 
 
-def hello_answered(pair: ProtocolPair, members: str) -> list[ProtocolEvent]:
+def hello_answered(pair: ProtocolPair, members: str) -> list[Told]:
     """Greet, and let these members come back."""
-    pair.client.send(pair.client.protocol.hello())
+    pair.client.greet()
     return pair.client.receive(f'{{"jsonrpc":"2.0","id":1,{members}}}')
 
 
 def test_an_error_as_the_answer_to_a_hello_means_the_plain_dialect(plain: ProtocolPair) -> None:
     """Any error does; it comes as the error of the call that carried the hello."""
-    events = hello_answered(plain, '"error":{"code":-32601,"message":"Method not found"}')
+    told = hello_answered(plain, '"error":{"code":-32601,"message":"Method not found"}')
 
     call = plain.client.protocol.hello_call
     assert call is not None
-    assert events == [ErrorReceived(call, -32601, "Method not found", None)]
+    assert told == [("error", call, Error(-32601, "Method not found", None))]
     assert not plain.client.protocol.is_greeted
 
 
@@ -268,21 +258,21 @@ def test_an_error_as_the_answer_to_a_hello_means_the_plain_dialect(plain: Protoc
 )
 def test_an_answer_that_is_no_greeting_is_unreadable(plain: ProtocolPair, members: str) -> None:
     """A server that answers anything to anything, or a version never offered, is no farcall."""
-    (event,) = hello_answered(plain, members)
+    (told,) = hello_answered(plain, members)
 
-    assert isinstance(event, UnreadableAnswer)
-    assert event.call is plain.client.protocol.hello_call
+    assert told[0] == "unreadable"
+    assert told[1] is plain.client.protocol.hello_call
     assert not plain.client.protocol.is_greeted
 
 
 def test_a_hello_that_nobody_waits_for_changes_nothing(plain: ProtocolPair) -> None:
     """Whoever gave up waiting for the answer has decided what the connection is."""
-    plain.client.send(plain.client.protocol.hello())
+    plain.client.greet()
     call = plain.client.protocol.hello_call
     assert call is not None
     plain.client.protocol.abandon(call)
 
-    plain.deliver_to_server()
+    plain.to_server()
 
-    assert plain.deliver_to_client() == []
+    assert plain.to_client() == []
     assert not plain.client.protocol.is_greeted

@@ -104,13 +104,11 @@ def test_totals_can_be_as_large_as_the_wire_allows() -> None:
     assert credit.allows(2**53)
 
 
-def receiver_after(*sizes: int, consumed: int = 0) -> ReceiveCredit:
-    """Make a receiver that got items one by one, and has consumed the first of them."""
+def receiver_after(*sizes: int) -> ReceiveCredit:
+    """Make a receiver that got items one by one."""
     credit = WINDOW.for_receiver()
     for size in sizes:
         assert credit.receive([size])
-    for size in sizes[:consumed]:
-        credit.consume(size)
     return credit
 
 
@@ -146,51 +144,41 @@ def test_a_large_item_is_refused_while_others_are_in_flight() -> None:
 
 def test_a_large_item_is_accepted_once_all_before_it_is_granted_again() -> None:
     """Credit for everything received opens the way for the next large item."""
-    credit = receiver_after(10, 20, consumed=2)
+    credit = receiver_after(10, 20)
 
-    assert credit.grant() == (6, 130)
+    assert credit.use(10) is None
+    assert credit.use(20) == (6, 130)
     assert credit.receive([1_000])
 
 
-def test_an_empty_batch_is_accepted_behind_a_large_item() -> None:
+def test_an_empty_batch_is_accepted_after_a_large_item() -> None:
     """A batch without values brings a fresh cursor; it needs no credit."""
-    credit = receiver_after(1_000)
-
-    assert credit.receive([])
+    assert receiver_after(1_000).receive([])
 
 
 def test_credit_is_due_when_half_of_the_items_are_consumed() -> None:
     """The sender hears early enough to go on without a pause."""
-    credit = receiver_after(1, 1, 1, 1, consumed=1)
+    credit = receiver_after(1, 1, 1, 1)
 
-    assert credit.grant() is None
-
-    credit.consume(1)
-
-    assert credit.grant() == (6, 102)
+    assert credit.use(1) is None
+    assert credit.use(1) == (6, 102)
 
 
 def test_credit_is_due_when_half_of_the_bytes_are_consumed() -> None:
     """Few large items are granted as early as many small ones."""
-    assert receiver_after(50, 1, 1, consumed=1).grant() == (5, 150)
+    assert receiver_after(50, 1, 1).use(50) == (5, 150)
 
 
 def test_credit_is_due_when_all_is_consumed() -> None:
     """A large item may be waiting for an idle stream, so the receiver does not wait for half."""
-    assert receiver_after(1, consumed=1).grant() == (5, 101)
+    assert receiver_after(1).use(1) == (5, 101)
 
 
-def test_the_same_credit_is_not_granted_twice() -> None:
-    """When nothing was consumed since the last grant, there is nothing to say."""
-    credit = receiver_after(1, consumed=1)
-    credit.grant()
+def test_credit_counts_from_what_was_granted() -> None:
+    """After a grant the next one is due when half of a window is consumed again."""
+    credit = receiver_after(1, 1, 1, 1)
 
-    assert credit.grant() is None
-
-
-def test_a_new_stream_has_nothing_to_grant() -> None:
-    """The window itself was granted by the request."""
-    assert WINDOW.for_receiver().grant() is None
+    assert [credit.use(1) for _ in range(4)] == [None, (6, 102), None, (8, 104)]
 
 
 def test_what_the_receiver_grants_lets_the_sender_go_on() -> None:
@@ -200,7 +188,6 @@ def test_what_the_receiver_grants_lets_the_sender_go_on() -> None:
         assert sender.allows(size)
         sender.spend(1, size)
         assert receiver.receive([size])
-        receiver.consume(size)
-        totals = receiver.grant()
+        totals = receiver.use(size)
         assert totals is not None
         sender.grant(*totals)

@@ -6,14 +6,8 @@ import json
 
 import pytest
 
-from farcall._protocol.events import (
-    HelloReceived,
-    RequestReceived,
-    Stray,
-)
-from farcall._protocol.messages import Request
 from tests.protocol.pair import ProtocolPair, make_hello
-from tests.protocol.saying import called, refused, replied, say
+from tests.protocol.reply import refused, replied
 
 
 def test_a_hello_makes_the_dialect_farcalls(plain: ProtocolPair) -> None:
@@ -24,16 +18,13 @@ def test_a_hello_makes_the_dialect_farcalls(plain: ProtocolPair) -> None:
     assert plain.server.protocol.peer == make_hello()
 
 
-def test_the_answer_to_a_hello_is_alone_in_its_frame(plain: ProtocolPair) -> None:
+def test_the_answer_to_a_hello_is_no_bundle(plain: ProtocolPair) -> None:
     """The side that dialled takes no bundle before it has the answer."""
-    plain.client.send(plain.client.protocol.hello())
-    (event,) = plain.server.protocol.receive(plain.client.sent.popleft())
-    assert isinstance(event, HelloReceived)
-    other = Request("n")
-    frames = plain.server.send(other, event.answer, other, other)
+    plain.client.greet()
+    assert plain.to_server() == [("hello", make_hello())]
 
-    assert [frame[:1] for frame in frames] == [b"{", b"{", b"["]
-    assert b'"contracts"' in frames[1]
+    (frame,) = plain.server.sent
+    assert json.loads(frame)["result"]["contracts"] == {"Market": "8f1c0a"}
 
 
 @pytest.mark.parametrize(("client", "server", "answered"), [(1, 1, 1), (3, 2, 2), (2, 3, 2)])
@@ -60,7 +51,7 @@ HELLO = '"method":"rpc.hello","params":{"v":1}'
 
 def assert_still_plain(pair: ProtocolPair) -> None:
     assert not pair.server.protocol.is_greeted
-    called(pair.server, '"id":99,"method":"rpc.on"')
+    pair.server.called('"id":99,"method":"rpc.on"')
 
 
 @pytest.mark.parametrize(
@@ -78,34 +69,34 @@ def test_a_hello_comes_first_or_is_refused(plain: ProtocolPair, first: str) -> N
     """After any other message, even a malformed hello, it is too late."""
     plain.server.receive(first)
 
-    assert refused(say(plain.server, f'"id":7,{HELLO}'), -32600) == 7
+    assert refused(plain.server.say(f'"id":7,{HELLO}'), -32600) == 7
     assert_still_plain(plain)
 
 
 def test_a_hello_in_a_batch_is_refused(plain: ProtocolPair) -> None:
     """A batch is the plain dialect."""
-    (event,) = plain.server.receive(f'[{{"jsonrpc":"2.0","id":7,{HELLO}}}]')
+    (told,) = plain.server.receive(f'[{{"jsonrpc":"2.0","id":7,{HELLO}}}]')
 
-    (answer,) = replied(event)
+    (answer,) = replied(told)
     assert (answer["id"], answer["error"]["code"]) == (7, -32600)
     assert_still_plain(plain)
 
 
 def test_a_hello_without_an_id_is_refused(plain: ProtocolPair) -> None:
     """A hello has to be answered."""
-    assert refused(say(plain.server, HELLO), -32600) is None
+    assert refused(plain.server.say(HELLO), -32600) is None
     assert_still_plain(plain)
 
 
 def test_a_second_hello_is_refused(pair: ProtocolPair) -> None:
     """What was agreed on holds as long as the connection does."""
-    assert refused(say(pair.server, '"id":7,"method":"rpc.hello","params":{"v":9}'), -32600) == 7
+    assert refused(pair.server.say('"id":7,"method":"rpc.hello","params":{"v":9}'), -32600) == 7
     assert pair.server.protocol.peer == make_hello()
 
 
 def test_a_server_does_not_greet(plain: ProtocolPair) -> None:
     """The side that dialled greets; a hello from the other one changes nothing."""
-    assert isinstance(say(plain.client, f'"id":7,{HELLO}'), Stray)
+    assert plain.client.say(f'"id":7,{HELLO}')[0] == "stray"
     assert not plain.client.protocol.is_greeted
 
 
@@ -114,18 +105,16 @@ def test_a_server_does_not_greet(plain: ProtocolPair) -> None:
 )
 def test_a_malformed_hello_is_refused(plain: ProtocolPair, params: str) -> None:
     """The error says what is wrong, and the dialect stays plain."""
-    event = say(plain.server, f'"id":7,"method":"rpc.hello","params":{params}')
+    told = plain.server.say(f'"id":7,"method":"rpc.hello","params":{params}')
 
-    assert refused(event, -32602) == 7
-    assert replied(event)["error"]["data"]["errors"][0]["path"] == "params"
+    assert refused(told, -32602) == 7
+    assert replied(told)["error"]["data"]["errors"][0]["path"] == "params"
     assert_still_plain(plain)
 
 
-def test_calls_sent_behind_a_hello_are_read(plain: ProtocolPair) -> None:
+def test_calls_sent_after_a_hello_are_read(plain: ProtocolPair) -> None:
     """A peer need not wait for the answer before it calls, as long as it sends no bundle."""
-    plain.client.send(plain.client.protocol.hello())
+    plain.client.greet()
     plain.client.call("add")
 
-    _, event = plain.deliver_to_server()
-
-    assert isinstance(event, RequestReceived)
+    assert [what for what, *_ in plain.to_server()] == ["hello", "request"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate, cycle, takewhile
 
 import attrs
@@ -17,35 +17,29 @@ from hypothesis.stateful import (
     rule,
 )
 
-from farcall._protocol.binary import FEATURE, FEATURES
-from farcall._protocol.core import Protocol
+from farcall._protocol.binary import BINARY_MARK, FEATURE, FEATURES
 from farcall._protocol.credit import SendCredit, Window
-from farcall._protocol.events import (
-    CancelReceived,
-    CreditReceived,
-    ErrorReceived,
-    HelloReceived,
-    ItemsReceived,
-    ProtocolEvent,
-    RequestReceived,
-    ResultReceived,
-    StartedReceived,
+from farcall._protocol.framing import join
+from farcall._protocol.messages import Error, Hello
+from farcall._protocol.state import (
+    ABANDONED,
+    NEVER,
+    OPEN,
+    STARTED,
+    IncomingCall,
+    IncomingUpload,
+    Stage,
 )
-from farcall._protocol.messages import Error, Message, Request, join
-from farcall._protocol.state import IncomingCall, OutgoingCall, Stage
-from farcall._protocol.uploads import IncomingUpload
 from farcall.errors import ErrorCode
-from tests.protocol.pair import make_hello
+from tests.protocol.pair import Call, Owner, Peer, Told, make_hello
 
 
 @attrs.define(eq=False)
 class Story:
     """What happened to one call, as seen from outside of both cores."""
 
-    outgoing: OutgoingCall
-    request: Request
+    outgoing: Call
     window: Window | None
-    deadline: float | None = None
     sent_at: float = 0.0
     incoming: IncomingCall | None = None
     is_done: bool = False
@@ -55,63 +49,107 @@ class Story:
     received: list[bytes] = attrs.field(factory=list[bytes])
     consumed: int = 0
 
+    @property
+    def deadline(self) -> float | None:
+        """When its caller stops to wait, as far as the peer is told."""
+        return None if self.outgoing.deadline == NEVER else self.outgoing.deadline
 
-@attrs.define(eq=False)
-class Side:
-    """One peer with a writer, as simple as one can be: what controls goes first."""
 
-    protocol: Protocol
-    control: deque[Message] = attrs.field(factory=deque[Message])
-    calls: deque[Message] = attrs.field(factory=deque[Message])
-    wire: deque[bytes] = attrs.field(factory=deque[bytes])
-    stories: list[Story] = attrs.field(factory=list[Story])
-    """Of the calls that this side made."""
-    asked: list[IncomingCall] = attrs.field(factory=list[IncomingCall])
-    """The calls of the other side that it has not answered."""
-    due: dict[IncomingCall, float] = attrs.field(factory=dict[IncomingCall, float])
-    """When those that have a deadline run out of time, by the clock of this side."""
-    unwanted: set[IncomingCall] = attrs.field(factory=set[IncomingCall])
-    """The calls that the other side has cancelled."""
-    reading: dict[IncomingCall, list[IncomingUpload]] = attrs.field(
-        factory=dict[IncomingCall, list[IncomingUpload]]
-    )
-    """The uploads of those."""
+class Side(Peer):
+    """One peer with a writer, as simple as one can be: what controls goes first.
+
+    Args:
+        own: How it greets.
+        has_dialled: Whether it made the connection.
+        react: Is told what it hears, as it hears it.
+    """
+
+    def __init__(
+        self, own: Hello, *, has_dialled: bool, react: Callable[[Side, Told], None]
+    ) -> None:
+        super().__init__(own, has_dialled=has_dialled)
+        self._react = react
+        self._greeting: bytes | None = None
+        self.control: deque[bytes] = deque()
+        self.calls: deque[bytes | Call] = deque()
+        self.stories: list[Story] = []
+        """Of the calls that this side made."""
+        self.asked: list[IncomingCall] = []
+        """The calls of the other side that it has not answered."""
+        self.due: dict[IncomingCall, float] = {}
+        """When those that have a deadline run out of time, by the clock of this side."""
+        self.unwanted: set[IncomingCall] = set()
+        """The calls that the other side has cancelled."""
+        self.reading: dict[IncomingCall, list[IncomingUpload]] = {}
+        """The uploads of those."""
+
+    def make_hello(self) -> Call:
+        """Make a greeting, whose message waits for the writer."""
+        call = Call("rpc.hello", hear=self.hear)
+        self.protocol.hello(call)
+        return call
+
+    def hear(self, told: Told) -> None:
+        """Do what a link would do."""
+        self._react(self, told)
+
+    def on_reply(self, text: bytes, /) -> None:
+        raise AssertionError(f"honest peers are not refused: {text!r}")
+
+    def on_hello(self, hello: Hello, answer: bytes | None, /) -> None:
+        if answer is not None:
+            self._greeting = answer
+            self.control.append(answer)
 
     def write(self, count: int, now: float) -> None:
-        """Put up to `count` messages on the wire; what is out of time is withdrawn."""
-        taken: list[Message] = []
-        while len(taken) < count and (self.control or self.calls):
+        """Put up to `count` messages on the wire, in bundles where the peer takes them."""
+        waiting: list[bytes] = []
+        while count and (self.control or self.calls):
             message = (self.control or self.calls).popleft()
-            if isinstance(message, Request) and message.id is not None:
-                story = self.story_of(message)
-                if message.has_expired(now):
-                    self.forget(story)
-                    continue
-                if story is not None:
-                    story.sent_at = now
-            taken.append(message)
-        self.wire.extend(self.protocol.frames(taken, now))
+            text = message.take(now) if isinstance(message, Call) else message
+            if not text:
+                continue
+            count -= 1
+            self.note_sent(message, now)
+            is_alone = text.startswith(BINARY_MARK) or text is self._greeting
+            if is_alone or len(waiting) == self.most_joined:
+                self._flush(waiting)
+            waiting.append(text)
+            if is_alone:
+                self._flush(waiting)
+        self._flush(waiting)
 
-    def story_of(self, request: Request) -> Story | None:
-        """Find the story of a request; a hello has none."""
-        return next((each for each in self.stories if each.request is request), None)
+    @property
+    def most_joined(self) -> int:
+        """How many messages may share a frame."""
+        peer = self.protocol.peer
+        return 1 if peer is None else min(peer.limits.bundle, self.protocol.own.limits.bundle)
 
-    def forget(self, story: Story | None) -> None:
+    def _flush(self, waiting: list[bytes]) -> None:
+        if waiting:
+            self.sent.append(waiting[0] if len(waiting) == 1 else join(waiting))
+            waiting.clear()
+
+    def note_sent(self, message: bytes | Call, now: float) -> None:
+        for story in self.stories:
+            if story.outgoing is message:
+                story.sent_at = now
+
+    def forget(self, call: Call) -> None:
         """Withdraw a call that the peer will never hear of."""
-        assert story is not None
-        self.protocol.withdraw(story.outgoing)
-        self.stories.remove(story)
+        self.protocol.withdraw(call)
+        self.stories = [each for each in self.stories if each.outgoing is not call]
 
-    def answer(self, call: IncomingCall, message: Message | None) -> None:
+    def answer(self, call: IncomingCall, message: bytes | None) -> None:
         """Say the one answer of a call, whose uploads end with it."""
         for upload in self.reading.pop(call, ()):
             self.protocol.uploads.end_incoming(upload)
         self.asked.remove(call)
         self.due.pop(call, None)
         self.unwanted.discard(call)
-        self.say(message)
+        self.say_soon(message)
 
-    def say(self, message: Message | None) -> None:
+    def say_soon(self, message: bytes | Call | None) -> None:
         if message is not None:
             self.calls.append(message)
 
@@ -151,22 +189,24 @@ class TwoPeers(RuleBasedStateMachine):
             for window, name in zip(windows, cycle(STREAMS), strict=False):
                 self.call(is_client=True, window=window, name=name)
             self.settle()
-            for side, call in self.asked(Stage.OPEN):
-                side.say(side.protocol.start(call, b"{}"))
+            for side, call in self.asked(OPEN):
+                side.say_soon(side.protocol.start(call, b"{}"))
 
     def open(
         self, greeting: str, bundle: int, message: int, features: tuple[str, ...] = FEATURES
     ) -> None:
         """Make a connection whose sides have greeted, are about to, or do not greet."""
         self.now = 1_000.0
-        self.client = Side(Protocol(make_hello(bundle=bundle, features=FEATURES), has_dialled=True))
+        self.client = Side(
+            make_hello(bundle=bundle, features=FEATURES), has_dialled=True, react=self.react
+        )
         self.server = Side(
-            Protocol(make_hello(message=message, features=features), has_dialled=False)
+            make_hello(message=message, features=features), has_dialled=False, react=self.react
         )
         self.sides = (self.client, self.server)
         self.greeting = greeting
         if greeting != "never":
-            self.client.say(self.client.protocol.hello())
+            self.client.say_soon(self.client.make_hello())
         if greeting == "over":
             self.settle()
 
@@ -200,10 +240,10 @@ class TwoPeers(RuleBasedStateMachine):
         if not side.protocol.is_greeted:
             window = None
         method = "add" if window is None else name
-        deadline = None if seconds is None else self.now + seconds
-        call, request = side.protocol.request(method, b"[1]", window=window, deadline=deadline)
-        side.stories.append(Story(call, request, window, request.deadline))
-        side.say(request)
+        deadline = NEVER if seconds is None else self.now + seconds
+        call = side.make(method, b"[1]", window=window, deadline=deadline)
+        side.stories.append(Story(call, window))
+        side.say_soon(call)
 
     @precondition(lambda self: self.greeting == "never")
     @rule(count=st.integers(1, 3))
@@ -211,10 +251,10 @@ class TwoPeers(RuleBasedStateMachine):
         """A client of another make may send several requests as one."""
         texts: list[bytes] = []
         for _ in range(count):
-            call, request = self.client.protocol.request("add", None)
-            self.client.stories.append(Story(call, request, None))
-            texts.append(self.client.protocol.render(request))
-        self.client.wire.append(join(texts))
+            call = self.client.make("add")
+            self.client.stories.append(Story(call, None))
+            texts.append(call.take(self.now))
+        self.client.sent.append(join(texts))
 
     def queued(self) -> list[tuple[Side, Story]]:
         return [each for each in self.stories() if not each[1].outgoing.was_sent]
@@ -223,8 +263,8 @@ class TwoPeers(RuleBasedStateMachine):
     @rule(data=st.data())
     def withdraw(self, data: st.DataObject) -> None:
         side, story = data.draw(st.sampled_from(self.queued()))
-        side.calls.remove(story.request)
-        side.forget(story)
+        side.calls.remove(story.outgoing)
+        side.forget(story.outgoing)
 
     def not_cancelled(self) -> list[tuple[Side, Story]]:
         return [each for each in self.stories() if not each[1].outgoing.is_cancelled]
@@ -298,20 +338,20 @@ class TwoPeers(RuleBasedStateMachine):
                 error = Error.of(ErrorCode.DEADLINE_EXCEEDED, {"by": "caller"})
                 side.answer(call, side.protocol.fail(call, error))
 
-    @precondition(lambda self: bool(self.asked(Stage.OPEN)))
+    @precondition(lambda self: bool(self.asked(OPEN)))
     @rule(data=st.data())
     def start(self, data: st.DataObject) -> None:
-        side, call = data.draw(st.sampled_from(self.asked(Stage.OPEN)))
-        side.say(side.protocol.start(call, b"{}"))
+        side, call = data.draw(st.sampled_from(self.asked(OPEN)))
+        side.say_soon(side.protocol.start(call, b"{}"))
 
-    @precondition(lambda self: bool(self.asked(Stage.STARTED)))
+    @precondition(lambda self: bool(self.asked(STARTED)))
     @rule(sizes=SIZES | st.just([]), is_binary=st.booleans())
     def produce(self, sizes: list[int], is_binary: bool) -> None:
         """Let each stream send as many of the values as its credit has room for."""
-        for side, call in self.asked(Stage.STARTED):
+        for side, call in self.asked(STARTED):
             values = fitting(side.protocol.send_credit(call), sizes)
             if values or not sizes:
-                side.say(
+                side.say_soon(
                     side.protocol.items(call, values, is_binary=True)
                     if is_binary and side.protocol.has_feature(FEATURE)
                     else side.protocol.items(call, values, cursor="c")
@@ -326,20 +366,19 @@ class TwoPeers(RuleBasedStateMachine):
         for side, count in zip(self.sides, counts, strict=True):
             side.write(count, self.now)
 
-    @precondition(lambda self: any(side.wire for side in self.sides))
+    @precondition(lambda self: any(side.sent for side in self.sides))
     @rule(counts=st.tuples(st.integers(0, 2), st.integers(0, 2)))
     def deliver(self, counts: tuple[int, int]) -> None:
         for side, count in zip(self.sides, counts, strict=True):
-            for _ in range(min(count, len(side.wire))):
+            for _ in range(min(count, len(side.sent))):
                 self.deliver_from(side)
 
     def deliver_from(self, sender: Side) -> None:
         receiver = self.other(sender)
-        for event in receiver.protocol.receive(sender.wire.popleft()):
-            self.react(receiver, event)
+        receiver.receive(sender.sent.popleft())
 
     def is_moving(self) -> bool:
-        return any(side.wire or side.calls or side.control for side in self.sides)
+        return any(side.sent or side.calls or side.control for side in self.sides)
 
     @precondition(is_moving)
     @rule()
@@ -348,7 +387,7 @@ class TwoPeers(RuleBasedStateMachine):
         while self.is_moving():
             for side in self.sides:
                 side.write(10, self.now)
-                while side.wire:
+                while side.sent:
                     self.deliver_from(side)
             self.consume_all()
 
@@ -362,46 +401,48 @@ class TwoPeers(RuleBasedStateMachine):
         """Lose the link: every call that nobody has settled is given back; then begin anew."""
         for side in self.sides:
             still_open = {each.outgoing for each in side.stories if not each.is_done}
-            lost = {each for each in side.protocol.cut() if each.stage is not Stage.ABANDONED}
+            lost = {each for each in side.protocol.cut() if each.stage is not ABANDONED}
             assert lost - {side.protocol.hello_call} == still_open
             assert len(side.protocol.outgoing) == len(side.protocol.incoming) == 0
             assert not side.protocol.uploads.outgoing
             assert not side.protocol.uploads.incoming
         for side in self.sides:  # what was under way comes to nobody
-            assert [
-                event for each in side.wire for event in self.other(side).protocol.receive(each)
-            ] == []
+            for frame in side.sent:
+                self.other(side).receive(frame)
         self.open(greeting, 2, 9_000)
 
     # What is seen of it
 
-    def react(self, side: Side, event: ProtocolEvent) -> None:
-        match event:
-            case HelloReceived(_, answer):
-                side.control.extend([] if answer is None else [answer])
-            case RequestReceived(call):
+    def react(self, side: Side, told: Told) -> None:
+        match told:
+            case ("request", call):
+                call.owner = Owner(call, side.hear)
                 side.asked.append(call)
                 self.begin_to_serve(side, call)
-            case CancelReceived(call):
+            case ("expired", call):
+                side.forget(call)
+            case ("cancel", call, _):
                 assert call in side.asked
                 side.unwanted.add(call)
-            case CreditReceived(call):
+            case ("credit", call):
                 assert call in side.asked
-            case ResultReceived(call) | ErrorReceived(call):
+            case (("result" | "error"), call, _):
+                if call is side.protocol.hello_call:
+                    return
                 story = self.told(side, call)
                 story.is_done = True
                 assert story.received == story.sent
-            case StartedReceived(call):
+            case ("started", call, _):
                 story = self.told(side, call)
                 assert not story.has_started
                 story.has_started = True
-            case ItemsReceived(call, values):
+            case ("items", call, values, _, _):
                 story = self.told(side, call)
                 assert story.has_started
                 story.received += map(bytes, values)
                 assert story.received == story.sent[: len(story.received)]
             case _:
-                raise AssertionError(f"honest peers make no {event}")
+                raise AssertionError(f"honest peers cause no {told}")
 
     def begin_to_serve(self, side: Side, call: IncomingCall) -> None:
         """Note a call; the time that it brings is what was left when it was written, rounded up."""
@@ -415,7 +456,7 @@ class TwoPeers(RuleBasedStateMachine):
         assert 0 < left <= call.timeout / 1000 <= left + 0.001 + 1e-9
         side.due[call] = self.now + call.timeout / 1000
 
-    def told(self, side: Side, call: OutgoingCall) -> Story:
+    def told(self, side: Side, call: Call) -> Story:
         """Find a story, whose caller must still be waiting: nothing follows the end."""
         (story,) = [each for each in side.stories if each.outgoing is call]
         assert not story.is_done
@@ -429,7 +470,7 @@ class TwoPeers(RuleBasedStateMachine):
     @invariant()
     def no_stream_is_beyond_its_credit(self) -> None:
         """What is sent is granted, but for one large item that had the stream for itself."""
-        for side, call in self.asked(Stage.STARTED):
+        for side, call in self.asked(STARTED):
             sent = self.story_of(side, call).sent
             check_credit(side.protocol.send_credit(call), call.seq, sent)
 
@@ -437,9 +478,9 @@ class TwoPeers(RuleBasedStateMachine):
     def what_is_over_is_in_no_table(self) -> None:
         """What nobody has settled is in flight, and so is what nobody has answered."""
         for side in self.sides:
-            open_calls = set(side.protocol.outgoing)
+            open_calls = set(side.protocol.outgoing.values())
             assert all(each.is_done or each.outgoing in open_calls for each in side.stories)
-            assert set(side.asked) == set(side.protocol.incoming)
+            assert set(side.asked) == set(side.protocol.incoming.values())
 
     def teardown(self) -> None:
         """Let everything arrive, check that no stream is stuck, answer all: nothing is left."""

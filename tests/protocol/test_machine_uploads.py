@@ -11,10 +11,9 @@ from hypothesis.stateful import invariant, precondition, rule
 
 from farcall._protocol.binary import FEATURE, FEATURES
 from farcall._protocol.credit import Window
-from farcall._protocol.events import ProtocolEvent, UploadCredit, UploadEnded, UploadItems
-from farcall._protocol.messages import Error, UploadEnd
-from farcall._protocol.state import IncomingCall, Stage
-from farcall._protocol.uploads import IncomingUpload, OutgoingUpload
+from farcall._protocol.messages import Error, upload_end
+from farcall._protocol.state import ENDED, IncomingCall, IncomingUpload, OutgoingUpload
+from tests.protocol.pair import Reader, Sender, Told
 from tests.protocol.test_machine import (
     SIZES,
     WINDOWS,
@@ -66,15 +65,20 @@ class TwoPeersWithUploads(TwoPeers):
         side = self.client if is_client else self.server
         if not side.protocol.is_greeted:
             return
-        uploads = [side.protocol.uploads.send() for _ in range(count)]
+        uploads = [self.open_upload(side) for _ in range(count)]
         params = json.dumps(
             {each.id.decode(): {"$stream": json.loads(each.id)} for each in uploads}
         )
-        call, request = side.protocol.request("load", params.encode(), window=window)
-        story = Story(call, request, window)
+        call = side.make("load", params.encode(), window=window)
+        story = Story(call, window)
         side.stories.append(story)
         self.uploads += [(side, UploadStory(story, each)) for each in uploads]
-        side.say(request)
+        side.say_soon(call)
+
+    def open_upload(self, side: Side) -> OutgoingUpload:
+        upload = side.protocol.uploads.send()
+        upload.owner = Sender(upload, side.hear)
+        return upload
 
     def under_way(self) -> list[tuple[Side, UploadStory]]:
         """Give the uploads whose sender goes on: its call has left, and it waits for the answer."""
@@ -92,7 +96,7 @@ class TwoPeersWithUploads(TwoPeers):
             values = fitting(story.outgoing.credit, sizes)
             if values:
                 is_raw = is_binary and side.protocol.has_feature(FEATURE)
-                side.say(side.protocol.upload_items(story.outgoing, values, is_binary=is_raw))
+                side.say_soon(side.protocol.upload_items(story.outgoing, values, is_binary=is_raw))
                 story.sent += values
 
     @precondition(lambda self: bool(self.under_way()))
@@ -101,7 +105,7 @@ class TwoPeersWithUploads(TwoPeers):
         """Say that nothing follows, or why nothing does."""
         side, story = data.draw(st.sampled_from(self.under_way()))
         story.has_ended = True
-        side.say(UploadEnd(story.outgoing.id, None if is_good else Error(7, "no more")))
+        side.say_soon(upload_end(story.outgoing.id, None if is_good else Error(7, "no more")))
 
     def over(self) -> list[tuple[Side, UploadStory]]:
         """Give the open uploads of calls whose callers wait no more."""
@@ -153,28 +157,29 @@ class TwoPeersWithUploads(TwoPeers):
         for each in self.uploads_of(side, call):
             each.incoming = side.protocol.uploads.receive(each.outgoing.id)
             assert each.incoming is not None
+            each.incoming.owner = Reader(each.incoming, side.hear)
             side.reading.setdefault(call, []).append(each.incoming)
 
     def uploads_of(self, side: Side, call: IncomingCall) -> list[UploadStory]:
         story = self.story_of(side, call)
         return [each for _, each in self.uploads if each.call is story]
 
-    def react(self, side: Side, event: ProtocolEvent) -> None:
-        match event:
-            case UploadItems(upload, values):
+    def react(self, side: Side, told: Told) -> None:
+        match told:
+            case ("upload items", upload, values):
                 story = self.read_story(side, upload)
                 assert not story.was_told
                 story.received += map(bytes, values)
                 assert story.received == story.sent[: len(story.received)]
-            case UploadEnded(upload, _):
+            case ("upload end", upload, _):
                 story = self.read_story(side, upload)
                 assert not story.was_told
                 assert story.received == story.sent
                 story.was_told = True
-            case UploadCredit(upload):
+            case ("upload credit", upload):
                 assert upload.id in side.protocol.uploads.outgoing
             case _:
-                super().react(side, event)
+                super().react(side, told)
 
     def read_story(self, side: Side, upload: IncomingUpload) -> UploadStory:
         """Find the story of an upload, whose call must still be served."""
@@ -217,7 +222,7 @@ class TwoPeersWithUploads(TwoPeers):
 
 def is_awaited(story: Story) -> bool:
     """Tell whether the caller waits for a call: it is neither over nor withdrawn."""
-    return not story.is_done and story.outgoing.stage is not Stage.ENDED
+    return not story.is_done and story.outgoing.stage is not ENDED
 
 
 TestTwoPeersWithUploads = TwoPeersWithUploads.TestCase

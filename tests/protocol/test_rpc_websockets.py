@@ -7,16 +7,7 @@ from typing import Any
 
 import pytest
 
-from farcall._protocol.events import (
-    ErrorReceived,
-    EventReceived,
-    NotificationReceived,
-    ProtocolEvent,
-    RequestReceived,
-    ResultReceived,
-    Stray,
-)
-from farcall._protocol.messages import Event
+from farcall._protocol.messages import Error, event
 from tests.protocol.pair import ProtocolPair
 
 
@@ -36,10 +27,10 @@ def test_its_client_calls(
     plain: ProtocolPair, frame: str, method: str, params: bytes | None
 ) -> None:
     """Calls of its client are calls, its internal ones for the layer above included."""
-    (event,) = plain.server.receive(frame)
+    ((what, call),) = plain.server.receive(frame)
 
-    assert isinstance(event, RequestReceived)
-    assert (event.call.method, event.call.params) == (method, params)
+    assert what == "request"
+    assert (call.method, call.params) == (method, params)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +39,7 @@ def test_its_client_calls(
 )
 def test_its_client_notifies(plain: ProtocolPair, frame: str) -> None:
     """Its client writes null for no params; web3.js sends such a ping every five seconds."""
-    assert plain.server.receive(frame) == [NotificationReceived("ping", None)]
+    assert plain.server.receive(frame) == [("notification", "ping", None, None)]
     assert not plain.server.sent
 
 
@@ -78,7 +69,7 @@ def test_its_client_is_refused_in_its_words(
 
 def test_an_event_serves_both_kinds_of_client() -> None:
     """Its client looks at `notification`, a JSON-RPC client at `method`; params is an array."""
-    assert json.loads(Event("ticked", b'{"a":1}').render()) == {
+    assert json.loads(event("ticked", b'{"a":1}')) == {
         "jsonrpc": "2.0",
         "method": "ticked",
         "notification": "ticked",
@@ -87,7 +78,7 @@ def test_an_event_serves_both_kinds_of_client() -> None:
 
 
 @pytest.mark.parametrize(
-    ("params", "event"),
+    ("params", "value"),
     [
         ("[]", b"[]"),
         ("[1]", b"[1]"),
@@ -97,10 +88,10 @@ def test_an_event_serves_both_kinds_of_client() -> None:
         ("[[1]]", b"[[1]]"),
     ],
 )
-def test_its_server_emits(plain: ProtocolPair, params: str, event: bytes) -> None:
+def test_its_server_emits(plain: ProtocolPair, params: str, value: bytes) -> None:
     """Events come without `jsonrpc`, their params an array or one object."""
     assert plain.client.receive(f'{{"notification":"x","params":{params}}}') == [
-        EventReceived("x", event)
+        ("event", "x", value)
     ]
 
 
@@ -120,39 +111,30 @@ def test_its_server_answers(plain: ProtocolPair, members: str, outcome: tuple[st
     call = plain.client.call("x")
     parts = ['"jsonrpc":"2.0"', members, '"id":1']
 
-    (event,) = plain.client.receive(f"{{{','.join(filter(None, parts))}}}")
+    ((what, whose, value),) = plain.client.receive(f"{{{','.join(filter(None, parts))}}}")
 
-    assert told(event) == outcome
-    assert call not in list(plain.client.protocol.outgoing)
-
-
-def told(event: ProtocolEvent) -> tuple[str, object]:
-    if isinstance(event, ErrorReceived):
-        return "error", event.code
-    assert isinstance(event, ResultReceived)
-    return "result", event.result
+    assert whose is call
+    assert (what, value.code if isinstance(value, Error) else value) == outcome
+    assert call.id not in plain.client.protocol.outgoing
 
 
 def test_its_server_answers_what_was_no_call(plain: ProtocolPair) -> None:
     """It answers notifications of unknown methods, with the id null; no call ends by that."""
     call = plain.client.call("x")
 
-    (event,) = plain.client.receive(
+    ((what, _),) = plain.client.receive(
         '{"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found"},"id":null}'
     )
 
-    assert isinstance(event, Stray)
-    assert call in list(plain.client.protocol.outgoing)
+    assert what == "stray"
+    assert call.id in plain.client.protocol.outgoing
 
 
 def test_its_server_does_not_know_a_hello(plain: ProtocolPair) -> None:
     """It answers -32601, and the dialect stays plain."""
-    plain.client.send(plain.client.protocol.hello())
+    call = plain.client.greet()
 
-    (event,) = plain.client.receive(
+    assert plain.client.receive(
         '{"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found"},"id":1}'
-    )
-
-    assert isinstance(event, ErrorReceived)
-    assert event.call is plain.client.protocol.hello_call
+    ) == [("error", call, Error(-32601, "Method not found"))]
     assert not plain.client.protocol.is_greeted

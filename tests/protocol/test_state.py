@@ -1,183 +1,199 @@
-"""The life of an id: each step from each stage, the table of calls, and the answers to a batch."""
+"""The life of an id: each step from each stage, the tables, and the answers to a batch."""
 
 from __future__ import annotations
 
 import pytest
 
-from farcall._protocol.messages import NULL_ID
 from farcall._protocol.state import (
-    TRANSITIONS,
+    ABANDONED,
+    ENDED,
+    OPEN,
+    QUEUED,
+    STARTED,
     BatchAnswers,
-    CallTable,
     IncomingCall,
     LocalProtocolError,
     OutgoingCall,
+    ProtocolState,
     Stage,
-    Step,
+    checked,
 )
+from tests.protocol.pair import Peer, ProtocolPair, make_hello
 
 LIFE = """
-QUEUED    TAKE     OPEN
-QUEUED    WITHDRAW ENDED
-OPEN      START    STARTED
-OPEN      ABANDON  ABANDONED
-OPEN      END      ENDED
-STARTED   ITEMS    STARTED
-STARTED   ABANDON  ABANDONED
-STARTED   END      ENDED
-ABANDONED START    ABANDONED
-ABANDONED ITEMS    ABANDONED
-ABANDONED END      ENDED
+QUEUED    take     OPEN
+QUEUED    withdraw ENDED
+OPEN      start    STARTED
+OPEN      abandon  ABANDONED
+OPEN      end      ENDED
+STARTED   items    STARTED
+STARTED   abandon  ABANDONED
+STARTED   end      ENDED
+ABANDONED start    ABANDONED
+ABANDONED items    ABANDONED
+ABANDONED end      ENDED
 """
+STAGES = {stage.name: stage for stage in (QUEUED, OPEN, STARTED, ABANDONED, ENDED)}
+STEPS = sorted(set(Stage.__slots__) - {"name"})
+TABLE = {tuple(row[:2]): row[2] for row in map(str.split, LIFE.strip().splitlines())}
 
 
-def test_the_table_is_the_one_of_the_protocol() -> None:
-    """These steps there are, and no others."""
-    rows = [line.split() for line in LIFE.strip().splitlines()]
-
-    assert {(Stage[a], Step[step]): Stage[b] for a, step, b in rows} == TRANSITIONS
-
-
-@pytest.mark.parametrize("stage", Stage)
-@pytest.mark.parametrize("step", Step)
-def test_a_call_takes_the_steps_of_the_table(stage: Stage, step: Step) -> None:
-    """A step that the table knows moves a call on; any other is a defect of this side."""
-    call = OutgoingCall(b"1", "add", stage)
-    after = TRANSITIONS.get((stage, step))
-    assert call.can(step) is (after is not None)
+@pytest.mark.parametrize("stage", STAGES.values(), ids=repr)
+@pytest.mark.parametrize("step", STEPS)
+def test_each_stage_has_the_steps_of_the_protocol(stage: Stage, step: str) -> None:
+    """A step of the table leads on; any other is a defect of this side, and is named."""
+    after = TABLE.get((stage.name, step))
+    call = OutgoingCall("add", id=b"7", stage=stage)
 
     if after is None:
-        with pytest.raises(LocalProtocolError, match=f"{step.name} of add .* in {stage.name}"):
-            call.move(step)
-        after = stage
+        with pytest.raises(LocalProtocolError, match=f"no such step of add .* in {stage.name}"):
+            checked(call, getattr(stage, step))
     else:
-        call.move(step)
-
-    assert call.stage is after
+        assert checked(call, getattr(stage, step)) is STAGES[after]
 
 
 def test_nothing_leads_out_of_the_end() -> None:
     """A settled id stays settled."""
-    assert not [step for stage, step in TRANSITIONS if stage is Stage.ENDED]
+    assert {getattr(ENDED, step) for step in STEPS} == {None}
+
+
+def test_every_way_ends() -> None:
+    """What a stage calls its end is the end, for calls are settled without a look."""
+    ends = {stage.end for stage in STAGES.values()} | {QUEUED.withdraw}
+
+    assert ends == {None, ENDED}
 
 
 def test_a_call_of_this_side_waits_for_the_writer() -> None:
     """A new call has not been sent; once taken, its outcome is the peer's to know."""
-    call = OutgoingCall(b"1", "add")
+    call = OutgoingCall("add", text=b"{}")
     assert not call.was_sent
 
-    call.move(Step.TAKE)
+    assert call.take(0.0) == b"{}"
 
     assert call.was_sent
 
 
+@pytest.mark.parametrize("stage", [OPEN, STARTED, ABANDONED, ENDED], ids=repr)
+def test_a_call_is_taken_once(stage: Stage) -> None:
+    """Calls are sent at most once, and those that were withdrawn never."""
+    call = OutgoingCall("add", stage=stage, text=b"{}")
+
+    assert call.take(0.0) == b""
+    assert call.stage is stage
+
+
 def test_a_call_of_the_peer_is_open_at_once() -> None:
     """What the peer asked was sent by it."""
-    assert IncomingCall(b"1", "add").stage is Stage.OPEN
+    assert IncomingCall(b"1", "add").stage is OPEN
 
 
-def make_table(*ids: bytes) -> CallTable[IncomingCall]:
-    table = CallTable[IncomingCall]()
-    for id in ids:
-        table.insert(IncomingCall(id, "add"))
-    return table
+# The tables
 
 
-def test_a_table_finds_calls_by_id() -> None:
+def test_a_call_is_found_by_its_id(plain: ProtocolPair) -> None:
     """A call in flight is found by its id, byte for byte."""
-    table = make_table(b"1", b'"1"')
+    number = plain.server.called('"id":1,"method":"a"')
+    text = plain.server.called('"id":"1","method":"a"')
 
-    assert len(table) == 2
-    assert b"1" in table
-    assert b"1.0" not in table
-    assert table.get(b'"1"') in list(table)
-    assert table.get(b"2") is None
+    assert plain.server.protocol.incoming == {b"1": number, b'"1"': text}
 
 
-def test_a_call_with_a_null_id_is_not_kept() -> None:
-    """Several calls may have a null id at a time, and nothing can be said about one of them."""
-    assert len(make_table(NULL_ID)) == 0
+def test_calls_count_with_the_size_of_their_parameters(pair: ProtocolPair) -> None:
+    """Each counts from its start to its end, and none after the end of the link."""
+    protocol = pair.client.protocol
+    first, incoming = pair.call("a", b"[1]")
+    second = pair.client.make("b", b"[22]")
+    pair.client.make("c")
+    assert (first.size, second.size, protocol.outgoing_size) == (3, 4, 7)
+
+    pair.server.respond(incoming)
+    pair.to_client()
+    assert protocol.outgoing_size == 4
+
+    protocol.withdraw(second)
+    assert protocol.outgoing_size == 0
+
+    pair.client.make("b", b"[22]")
+    protocol.cut()
+    assert protocol.outgoing_size == 0
 
 
-def test_an_ended_call_is_forgotten() -> None:
-    """A settled id is free again."""
-    table = make_table(b"1")
-    (call,) = table
+def test_subscriptions_count_by_themselves(pair: ProtocolPair) -> None:
+    """They are no calls that a server is busy with, and what they keep is counted elsewhere."""
+    _, incoming = pair.stream()
+    pair.call()
+    assert pair.client.protocol.outgoing_subscriptions == 1
+    assert pair.client.protocol.outgoing_size == 0
+    assert pair.server.protocol.incoming_subscriptions == 1
+    assert len(pair.server.protocol.incoming) == 2
 
-    table.end(call)
+    pair.server.respond(incoming)
+    pair.to_client()
+    assert pair.client.protocol.outgoing_subscriptions == 0
+    assert pair.server.protocol.incoming_subscriptions == 0
 
-    assert len(table) == 0
-    assert call.stage is Stage.ENDED
-    with pytest.raises(LocalProtocolError):
-        table.end(call)
-
-
-def test_a_call_with_a_null_id_ends_like_any() -> None:
-    """A call that is not kept can be settled once as well."""
-    table = make_table()
-    call = IncomingCall(NULL_ID, "add")
-    table.insert(call)
-
-    table.end(call)
-
-    assert call.stage is Stage.ENDED
+    pair.stream()
+    for peer in (pair.client, pair.server):
+        peer.protocol.cut()
+    assert pair.client.protocol.outgoing_subscriptions == 0
+    assert pair.server.protocol.incoming_subscriptions == 0
 
 
-def test_calls_may_end_while_the_table_is_read() -> None:
-    """Whoever goes through the calls in flight may settle them on the way."""
-    table = make_table(b"1", b"2")
-
-    for call in table:
-        table.end(call)
-
-    assert len(table) == 0
+# The answers to a batch
 
 
-def test_a_table_knows_how_large_its_calls_are() -> None:
-    """Each counts from its start to its end, and none behind the end of the link."""
-    table = CallTable[OutgoingCall]()
-    first, second = (OutgoingCall(b"%d" % n, "add", Stage.OPEN, size=n) for n in (1, 2))
-    table.insert(first)
-    table.insert(second)
-    assert table.size == 3
-    table.end(first)
-    assert table.size == 2
-    table.end_all()
-    assert table.size == 0
-
-
-def test_a_lost_link_gives_its_calls_as_they_stood() -> None:
-    """What was sent and what was not can still be told apart when the link has ended."""
-    table = CallTable[OutgoingCall]()
-    table.insert(OutgoingCall(b"1", "sent", Stage.OPEN))
-    table.insert(OutgoingCall(b"2", "queued"))
-
-    assert [call.was_sent for call in table.end_all()] == [True, False]
-    assert len(table) == 0
+def make_state() -> ProtocolState:
+    return Peer(make_hello(), has_dialled=False).protocol
 
 
 def test_the_answers_to_a_batch_are_given_in_the_order_of_its_requests() -> None:
     """The last answer completes the reply, whichever request it is for."""
-    batch = BatchAnswers()
+    state, batch = make_state(), BatchAnswers()
     first, second = batch.reserve(), batch.reserve()
     batch.is_read = True
-    batch.fill(second, b"2")
-    assert batch.complete() is None
+    assert state.fill(batch, second, b"2") is None
+    assert state.batched == len(b"2,")
 
-    batch.fill(first, b"1")
+    assert state.fill(batch, first, b"1") == b"[1,2]"
 
-    assert batch.complete() == [b"1", b"2"]
-    assert batch.size == len(b"1,2,")
+    assert state.batched == 0
 
 
 def test_a_batch_is_not_complete_before_it_is_read() -> None:
-    """The core's own answers come while the batch is read; more requests may follow."""
-    batch = BatchAnswers()
-    batch.fill(batch.reserve(), b"1")
+    """The answers of the protocol come while the batch is read; more requests may follow."""
+    state, batch = make_state(), BatchAnswers()
 
-    assert batch.complete() is None
+    assert state.fill(batch, batch.reserve(), b"1") is None
+
+    batch.is_read = True
+    assert state.reply(batch) == b"[1]"
 
 
 def test_a_batch_of_notifications_has_no_reply() -> None:
     """Where nothing is to be answered, nothing is sent."""
-    assert BatchAnswers(is_read=True).complete() is None
+    assert make_state().reply(BatchAnswers(is_read=True)) is None
+
+
+# What both sides agreed on
+
+
+def test_a_connection_is_plain_until_the_peer_has_said_hello() -> None:
+    """The dialect is farcall's from the hello of the peer on, and what it takes is known."""
+    state = make_state()
+    assert (state.is_greeted, state.peer) == (False, None)
+    assert (state.message_limit, state.message_limit_name) == (16 * 2**20, "message_out")
+
+    state.greet(make_hello(message=1_000))
+
+    assert (state.is_greeted, state.peer) == (True, make_hello(message=1_000))
+    assert (state.message_limit, state.message_limit_name) == (1_000, "message")
+
+
+def test_a_peer_that_does_not_say_what_it_takes_is_trusted_with_the_usual() -> None:
+    """Then the limit of this side holds."""
+    state = make_state()
+
+    state.greet(make_hello(message=None))
+
+    assert state.message_limit == 16 * 2**20

@@ -15,6 +15,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from farcall import (
     ApplicationError,
     DeadlineExceeded,
+    EncodeError,
+    InternalError,
     Json,
     Limits,
     RemoteCancelled,
@@ -348,3 +350,125 @@ async def read_all(stream: AbstractAsyncContextManager[AsyncIterator[T]], got: l
     async with stream as values:
         async for value in values:
             got.append(value)  # noqa: PERF401 - those before an error count as well
+
+
+@service
+class Merged:
+    """Generators that have opened something when they are left."""
+
+    def __init__(self) -> None:
+        self.saw: list[str] = []
+
+    @stream
+    async def merged(self) -> AsyncIterator[int]:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._wait)
+            for number in range(10_000):
+                try:
+                    yield number
+                except BaseException as exc:
+                    self.saw.append(type(exc).__name__)
+                    raise
+
+    @stream
+    async def odd(self) -> AsyncIterator[int]:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._wait)
+            yield 1
+            yield "no number"  # type: ignore[misc]
+
+    @stream
+    async def failing(self) -> AsyncIterator[int]:
+        """Fail beside the items, while the reader takes none."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._fail)
+            for number in range(10_000):
+                yield number
+
+    async def _wait(self) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            self.saw.append("child ended")
+
+    async def _fail(self) -> None:
+        await trio.sleep(1)
+        raise Gone("by itself")
+
+
+@attrs.define
+class Gone(ApplicationError):
+    why: str
+
+
+def errors_in(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_a_generator_with_a_nursery_is_cancelled_where_it_stands(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It gets Cancelled at its yield, its nursery ends, and nothing is logged."""
+    served = Merged()
+    async with open_pair(served, Merged) as (proxy, _):
+        async with proxy.merged() as numbers:
+            async for _number in numbers:
+                break
+
+        assert sorted(served.saw) == ["Cancelled", "child ended"]
+    assert errors_in(caplog) == []
+
+
+async def test_an_item_of_another_type_ends_a_generator_with_a_nursery(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What is answered and logged is the fault of the item."""
+    served = Merged()
+    async with open_pair(served, Merged) as (proxy, _):
+        async with proxy.odd() as numbers:
+            assert await anext(numbers) == 1
+            with pytest.raises(InternalError):
+                await anext(numbers)
+
+    assert served.saw == ["child ended"]
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], EncodeError)
+
+
+async def test_a_nursery_in_a_generator_tells_what_failed_in_it(autojump_clock: MockClock) -> None:
+    """Also while the generator waits for its reader: its scope is around the wait."""
+    async with open_pair(Merged(), Merged) as (proxy, _), proxy.failing() as numbers:
+        await trio.sleep(2)
+        with pytest.RaisesGroup(InternalError):
+            async for _number in numbers:
+                pass
+
+
+async def test_a_generator_that_yields_although_it_is_cancelled_is_at_fault(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is closed for good, and the log tells."""
+
+    @service(name="")
+    class Stubborn:
+        def __init__(self) -> None:
+            self.closed = False
+
+        @stream
+        async def count(self) -> AsyncIterator[int]:
+            try:
+                for number in range(10_000):
+                    with contextlib.suppress(trio.Cancelled):
+                        yield number
+            finally:
+                self.closed = True
+
+    stubborn = Stubborn()
+    async with open_pair(stubborn) as (session, _):
+        async with session.stream("count") as numbers:
+            async for _number in numbers:
+                break
+
+        assert stubborn.closed
+    assert "yielded although" in str(caplog.records[-1].exc_info)

@@ -104,7 +104,7 @@ async def test_a_subscriber_that_is_left_is_found(autojump_clock: MockClock) -> 
         await cancel_sweep(open_stack, subscribe)
 
 
-@pytest.mark.parametrize("what", ["turns that were given", "bytes held", "calls in the budget"])
+@pytest.mark.parametrize("what", ["bytes held", "calls in the budget"])
 async def test_a_count_that_is_not_given_back_is_found(
     what: str, autojump_clock: MockClock
 ) -> None:
@@ -113,12 +113,10 @@ async def test_a_count_that_is_not_given_back_is_found(
     async def keep(pair: Pair[Shop]) -> None:
         link: Any = pair.connection._link
         match what:
-            case "turns that were given":
-                link.requests._turns._given[trio.Event()] = 0
             case "bytes held":
                 link.account.hold(7)
             case _:
-                link.handler._dispatcher._budget.take(7)
+                link.handler._budget.take(7)
         await pair.client.buy("a")
 
     with pytest.raises(CancelSweepError, match=f"server: {what}"):

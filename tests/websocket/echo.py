@@ -35,17 +35,23 @@ class Echo:
     def __init__(self, transport: WebSocketTransport) -> None:
         self._transport = transport
         # Unbounded: the suite waits for each answer, or sends a thousand small ones at most.
-        self._put, self._heard = trio.open_memory_channel[str | bytes](math.inf)
-        self.last: str | bytes = ""
+        self._put, self._heard = trio.open_memory_channel[TextMessage | BytesMessage](math.inf)
+        self.last = b""
 
-    def on_frame(self, frame: str | bytes) -> None:
-        self._put.send_nowait(frame)
-        self.last = frame
+    def on_text(self, text: bytes) -> None:
+        self._put.send_nowait(TextMessage(text.decode()))
+        self.last = text
+
+    def on_binary(self, data: bytes) -> None:
+        self._put.send_nowait(BytesMessage(data))
 
     def on_incomplete(self, size: int) -> None:
         pass
 
     def on_pong(self, payload: bytes) -> None:
+        pass
+
+    def on_pause(self) -> None:
         pass
 
     async def run(self) -> None:
@@ -56,10 +62,9 @@ class Echo:
 
     async def _answer(self) -> None:
         try:
-            async for frame in self._heard:
-                # `Transport.send` knows text alone.
-                event = TextMessage(frame) if isinstance(frame, str) else BytesMessage(frame)
-                await self._transport._connection._send_events([event])
+            async for message in self._heard:
+                # `Transport.send_now` takes what begins with NUL for binary, and all else for text.
+                await self._transport._connection._send(message)
         except ConnectionClosed:
             pass
 
@@ -81,7 +86,7 @@ async def call(url: str) -> None:
     await _visit(url, "/updateReports?agent=farcall")
 
 
-async def _visit(url: str, target: str) -> str | bytes:
+async def _visit(url: str, target: str) -> bytes:
     place = urlsplit(url)
     assert place.hostname is not None
     assert place.port is not None

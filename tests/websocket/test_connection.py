@@ -20,7 +20,7 @@ from farcall._transport import CloseReason
 from farcall._websocket import WebSocketTransport
 from farcall._websocket.connection import TURN_SECONDS
 from farcall._websocket.wire import Wire
-from tests.transport_suite import End, Recorder, running
+from tests.transport_suite import End, Recorder, running, send, send_ping
 from tests.websocket.sockets import (
     BINARY,
     CLOSE,
@@ -126,7 +126,7 @@ class Slow(Recorder):
         self.turns = 0
         self.came_in: list[int] = []
 
-    def on_frame(self, frame: str | bytes) -> None:
+    def on_text(self, text: bytes) -> None:
         time.sleep(2 * TURN_SECONDS)
         self.came_in.append(self.turns)
 
@@ -254,7 +254,7 @@ async def test_pongs_are_told_apart() -> None:
     async with open_raw_client() as (raw, server):
         end = End(server)
         async with running(end):
-            await server.ping(b"1")
+            await send_ping(server, b"1")
             await raw.expect(frame(PING, b"1", masked=False))
             await raw.send(frame(PONG, b"unasked"), frame(PONG, b"1"))
 
@@ -266,7 +266,7 @@ async def test_a_pong_that_cannot_leave() -> None:
     """A peer that is gone when its ping is answered is a lost link, and no error."""
     async with open_raw_client() as (raw, server):
         await raw.send(frame(PING), frame(TEXT, b"behind"))
-        await server.send([b"unread"])
+        await send(server, [b"unread"])
         await wait_all_tasks_blocked()
         await raw.hang_up()
         heard = Recorder()
@@ -290,16 +290,16 @@ async def test_a_goodbye_that_cannot_leave() -> None:
 
 async def test_a_pong_that_began_is_finished(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader that is cancelled in the middle of its answer to a ping leaves no torn frame."""
-    send_all, scope = Wire.send_all, trio.CancelScope()
+    send_now, send_all, scope = Wire.send_now, Wire.send_all, trio.CancelScope()
 
-    async def send_in_pieces(wire: Wire, data: bytes) -> None:
-        await send_all(wire, data[:3])
+    async def cancel_and_send(wire: Wire, data: bytes) -> None:
         scope.cancel()
-        await send_all(wire, data[3:])
+        await send_all(wire, data)
 
     async with open_raw_client() as (raw, server):
         await raw.send(frame(PING, b"12345"))
-        monkeypatch.setattr(Wire, "send_all", send_in_pieces)
+        monkeypatch.setattr(Wire, "send_now", lambda wire, data: send_now(wire, data[:3]))
+        monkeypatch.setattr(Wire, "send_all", cancel_and_send)
         with scope:
             await server.run(Recorder())
 
@@ -309,7 +309,7 @@ async def test_a_pong_that_began_is_finished(monkeypatch: pytest.MonkeyPatch) ->
 
 async def send_quietly(transport: WebSocketTransport, message: bytes) -> None:
     with pytest.raises(trio.BrokenResourceError):
-        await transport.send([message])
+        await send(transport, [message])
 
 
 async def test_a_fault_below_us(
@@ -320,7 +320,7 @@ async def test_a_fault_below_us(
         monkeypatch.setattr(wsproto.WSConnection, "receive_data", raise_bug)
         end = End(server)
         async with running(end):
-            await raw.send(frame(TEXT, b"x"))
+            await raw.send(frame(BINARY, b"x"))
 
             assert await raw.read_to_end() == close_frame(1011, "internal error", masked=False)
 

@@ -21,7 +21,7 @@ from farcall._websocket import (
     line,
 )
 from farcall.errors import ConnectFailed
-from tests.transport_suite import Check, Recorder, check_transport
+from tests.transport_suite import Check, Recorder, check_transport, send
 from tests.websocket.certificates import client_context, server_context
 from tests.websocket.sockets import SMALL, Raw, open_sockets
 
@@ -64,7 +64,7 @@ async def test_stalls_are_seen_below_tls() -> None:
     async with open_secure_pair(limits=Limits(stall_seconds=0.05)) as (client, server):
         assert server.received_at <= trio.current_time()
         with pytest.raises(trio.BrokenResourceError, match="no byte was taken"):
-            await server.send([b"x" * 16_000_000])
+            await send(server, [b"x" * 16_000_000])
 
         assert "no byte was taken" in (await server.run(Recorder())).reason
         client.abort()

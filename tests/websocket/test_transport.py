@@ -10,7 +10,7 @@ import trio
 
 from farcall._transport import CloseReason, Transport
 from farcall._websocket.wire import Wire
-from tests.transport_suite import Check, End, Recorder, check_transport, running
+from tests.transport_suite import Check, End, Recorder, check_transport, running, send
 from tests.websocket.sockets import (
     CLOSE,
     SMALL,
@@ -47,11 +47,12 @@ async def test_a_batch_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[bytes] = []
     async with open_raw_client() as (_, server):
 
-        async def send_all(_wire: Wire, data: bytes) -> None:
+        def note(_wire: Wire, data: bytes) -> int:
             written.append(data)
+            return len(data)
 
-        monkeypatch.setattr(Wire, "send_all", send_all)
-        await server.send([b"one", b"two"])
+        monkeypatch.setattr(Wire, "send_now", note)
+        assert server.send_now([b"one", b"two"])
 
     assert written == [frame(TEXT, b"one", masked=False) + frame(TEXT, b"two", masked=False)]
 
@@ -62,11 +63,11 @@ async def test_a_frame_that_began_is_finished() -> None:
     scope = trio.CancelScope()
     async with open_raw_client() as (raw, server), trio.open_nursery() as nursery:
 
-        async def send() -> None:
+        async def send_it() -> None:
             with scope:
-                await server.send([message])
+                await send(server, [message])
 
-        nursery.start_soon(send)
+        nursery.start_soon(send_it)
         await raw.read(1)
         scope.cancel()
         head = await raw.read(9)
@@ -171,13 +172,13 @@ async def test_nonsense_after_our_goodbye_ends_the_link() -> None:
 async def send_until_broken(transport: Transport) -> None:
     with suppress(trio.BrokenResourceError):
         while True:
-            await transport.send([b"x" * 10_000])
+            await send(transport, [b"x" * 10_000])
 
 
 async def test_the_last_word_of_a_peer_is_heard() -> None:
     """A send that fails does not hide why the peer has hung up."""
     async with open_raw_server() as (raw, client):
-        await client.send([b"unread"])
+        await send(client, [b"unread"])
         await raw.send(close_frame(1013, "slow", masked=False))
         await raw.hang_up()
         await send_until_broken(client)
@@ -212,7 +213,7 @@ async def test_a_stalled_peer() -> None:
     """A peer that takes no byte is hung up on, and `run` says why."""
     async with open_raw_client(attrs.evolve(SMALL, stall_seconds=0.01)) as (_, server):
         with pytest.raises(trio.BrokenResourceError, match="no byte was taken"):
-            await server.send([b"x" * 16_000_000])
+            await send(server, [b"x" * 16_000_000])
 
         problem = "no byte was taken for 0.01 s (the limit stall_seconds)"
         assert await server.run(Recorder()) == CloseReason(1013, problem, remote=False)

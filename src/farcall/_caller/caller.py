@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
@@ -15,25 +15,23 @@ from farcall._call import (
     CallContext,
     CallKind,
     Connection,
-    inherited_reason,
-    served_call,
 )
 from farcall._caller.proxies import contract_of, proxy_over
 from farcall._caller.stream import Download, call_stream, open_download
 from farcall._caller.subscriber import Subscriber
 from farcall._caller.task import without_status
 from farcall._caller.uploads import SentUploads, can_repeat, open_uploads
-from farcall._codec import Codec, Faults, encode_untyped
-from farcall._connection.item_queue import ItemQueue
+from farcall._codec import Codec, encode_untyped
+from farcall._connection.call import OnStarted, RemoteFailure
+from farcall._connection.calls import handling
 from farcall._connection.link import Link
-from farcall._connection.pending import OnStarted, RemoteFailure
+from farcall._connection.streams import Inbox
 from farcall._declare import Method
-from farcall._failures import error_of
+from farcall._failures import decoded, error_of
 from farcall._identity import Identity
 from farcall._intercept import Failure, Interceptor, Once, Open, intercepted, intercepted_scope
 from farcall._signals import OnLag, Subscription, failure_of
-from farcall._streams import Inbox
-from farcall.errors import ContractMismatch, EncodeError, InvalidResult
+from farcall.errors import ContractMismatch, EncodeError
 
 logger = logging.getLogger("farcall")
 
@@ -105,27 +103,52 @@ class LinkCaller:
             InvalidResult: the result is not of its type.
             ConnectionLost: the link ended first.
         """
+        if self._interceptors or method.started is not None or method.uploads:
+            return await self._call_around(method, args, kwargs)
+        name, trace = method.spec.wire_name, _trace()
+        params = _encode(method, args, kwargs)
+        if method.spec.oneway:
+            return await self._link.calls.notify(name, params, traceparent=trace)
+        try:
+            text = await self._link.calls.call(name, params, traceparent=trace)
+        except RemoteFailure as failure:
+            error = await self._error_of(failure, method, name)
+            raise error from error.__cause__
+        return decoded(method.result, text, name=name, at="result")
+
+    async def _call_around(
+        self, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Make a call with something around it: interceptors, uploads, or the status of a task."""
         kwargs, on_started = without_status(method, kwargs)
         context = self._context(method.spec.wire_name, lambda: _bind(method, args, kwargs))
-        once = Once(context)
+        once = Once(context.kind, context.method)
         if on_started is not None:
             on_started = _started_once(on_started, once)
 
         async def core() -> Any:
             once.check()
+            if not method.uploads:
+                params = _encode(method, args, kwargs)
+                return await self._ask_method(context, method, SentUploads(params), on_started)
             bound = _bind(method, args, kwargs)
-            if method.uploads:
-                once.is_done = not can_repeat(method, bound)
-                async with open_uploads(self._link, method, bound) as sent:
-                    text = await self._ask(context, sent.params, method, on_started, sent.queues)
-                return _decode(method.result, text, context.method)
-            params = _write(method, bound)
-            if method.spec.oneway:
-                return await self._notify(context, params)
-            text = await self._ask(context, params, method, on_started)
-            return _decode(method.result, text, context.method)
+            once.is_done = not can_repeat(method, bound)
+            async with open_uploads(self._link, method, bound) as sent:
+                return await self._ask_method(context, method, sent, on_started)
 
         return await self._intercepted(context, core)
+
+    async def _ask_method(
+        self,
+        context: CallContext,
+        method: Method,
+        sent: SentUploads,
+        on_started: OnStarted | None,
+    ) -> Any:
+        if method.spec.oneway:
+            return await self._notify(context, sent.params)
+        text = await self._ask(context, sent, method, on_started)
+        return decoded(method.result, text, name=context.method, at="result")
 
     def open_stream(
         self, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -133,7 +156,7 @@ class LinkCaller:
         """Call a stream of known types; see `call_stream`."""
         bound = _bind(method, args, kwargs)
         context = self._context(method.spec.wire_name, lambda: bound, "stream")
-        once = Once(context)
+        once = Once(context.kind, context.method)
 
         def begin() -> AbstractAsyncContextManager[Inbox[Any]]:
             once.check()
@@ -161,12 +184,12 @@ class LinkCaller:
         """Call a method for which there is no stub; see `call_method`."""
         context = self._context(name, lambda: _by_name(args, kwargs))
 
-        async def core() -> Any:
+        async def core() -> T:
             params = untyped_params(name, args, kwargs)
-            text = await self._ask(context, params, on_started=_overhear)
-            return _decode(returns, text, name)
+            text = await self._ask(context, SentUploads(params), on_started=_overhear)
+            return decoded(returns, text, name=name, at="result")
 
-        return cast("T", await self._intercepted(context, core))
+        return await self._intercepted(context, core)
 
     async def notify(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Call a method and want no answer."""
@@ -196,51 +219,68 @@ class LinkCaller:
             return begin()
         return intercepted_scope(self._interceptors, context, begin, failure)
 
-    def _context(self, name: str, read: Any, kind: CallKind = "call") -> CallContext:
-        served = served_call()
+    def _context(
+        self, name: str, read: Callable[[], ArgumentsByName], kind: CallKind = "call"
+    ) -> CallContext:
         return CallContext(
             self.connection,
             name,
             kind,
             deadline=trio.current_effective_deadline(),
-            trace=None if served is None else served.trace,
+            trace=_trace(),
             read=read,
         )
 
-    async def _intercepted(self, context: CallContext, core: Any) -> Any:
+    async def _intercepted(self, context: CallContext, core: Callable[[], Awaitable[T]]) -> T:
         if not self._interceptors:
             return await core()
-        return await intercepted(self._interceptors, context, core)
+        return cast("T", await intercepted(self._interceptors, context, core))
 
     async def _notify(self, context: CallContext, params: bytes | None) -> None:
-        await self._link.requests.notify(context.method, params, traceparent=context.trace)
+        await self._link.calls.notify(context.method, params, traceparent=context.trace)
 
     async def _ask(
         self,
         context: CallContext,
-        params: bytes | None,
+        sent: SentUploads,
         method: Method | None = None,
         on_started: OnStarted | None = None,
-        uploads: Sequence[ItemQueue] = (),
     ) -> bytes:
-        """Make the call, such that a deadline looks as it does in local code."""
-        deadline = trio.current_effective_deadline()
         try:
-            return await self._link.requests.call(
+            return await self._link.calls.call(
                 context.method,
-                params,
-                uploads=uploads,
+                sent.params,
+                uploads=sent.queues,
                 traceparent=context.trace,
-                reason=inherited_reason,
                 on_started=on_started,
             )
         except RemoteFailure as failure:
-            # Without a deadline the peer had none to speak of.
-            if failure.is_own_deadline and deadline < math.inf:
-                # Both clocks measure the same; the caller's own scope is to say so.
-                await trio.sleep_until(deadline)
-            error = error_of(failure, method, name=context.method)
+            error = await self._error_of(failure, method, context.method)
             raise error from error.__cause__
+
+    async def _error_of(
+        self, failure: RemoteFailure, method: Method | None, name: str
+    ) -> Exception:
+        """Make the exception of an error, such that a deadline looks as it does in local code."""
+        # Without a deadline the peer had none to speak of.
+        if failure.is_own_deadline and failure.deadline < math.inf:
+            # Both clocks measure the same; the caller's own scope is to say so.
+            await trio.sleep_until(failure.deadline)
+        return error_of(failure, method, name=name)
+
+
+def _trace() -> str | None:
+    served = handling.get(None)
+    return None if served is None else served.trace
+
+
+def _encode(method: Method, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes | None:
+    try:
+        return method.arguments.encode(args, kwargs)
+    except EncodeError as error:
+        raise EncodeError(f"{method.spec.wire_name}: {error}") from error.__cause__
+    except TypeError as error:
+        raise TypeError(f"{method.spec.wire_name}: {error}") from None
 
 
 def _bind(method: Method, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -248,13 +288,6 @@ def _bind(method: Method, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Map
         return method.arguments.bind(args, kwargs)
     except TypeError as error:
         raise TypeError(f"{method.spec.wire_name}: {error}") from None
-
-
-def _write(method: Method, bound: Mapping[str, Any]) -> bytes | None:
-    try:
-        return method.arguments.write(bound)
-    except EncodeError as error:
-        raise EncodeError(f"{method.spec.wire_name}: {error}") from error.__cause__
 
 
 def _inbox_failure(inbox: Inbox[Any]) -> Exception | None:
@@ -291,10 +324,3 @@ def untyped_params(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
 
 def _by_name(args: Sequence[Any], kwargs: Mapping[str, Any]) -> ArgumentsByName:
     return {**{str(place): value for place, value in enumerate(args)}, **kwargs}
-
-
-def _decode(codec: Codec[T], text: bytes, name: str) -> T:
-    try:
-        return codec.decode(text, unknown="ignore", at="result")
-    except Faults as faults:
-        raise InvalidResult(f"{name}: {faults}") from None

@@ -10,17 +10,16 @@ import attrs
 import msgspec
 from msgspec import Raw
 
-from farcall._call import inherited_reason
 from farcall._caller.uploads import SentUploads, open_uploads
-from farcall._codec import Codec, Faults
+from farcall._codec import Codec
+from farcall._connection.call import Call, RemoteFailure
 from farcall._connection.link import Link
-from farcall._connection.pending import PendingStream, RemoteFailure
+from farcall._connection.streams import Inbox
 from farcall._declare import Method
-from farcall._failures import error_of
+from farcall._failures import decoded, error_of
 from farcall._items import item_codec
 from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW
-from farcall._streams import Inbox
 from farcall.errors import InvalidResult
 
 
@@ -39,10 +38,7 @@ class Download:
         item = item_codec(link.protocol, self.codec)
 
         def read(value: Encoded) -> Any:
-            try:
-                return item.decode(value, unknown="ignore", at="item")
-            except Faults as faults:
-                raise InvalidResult(f"{self.name}: {faults}") from None
+            return decoded(item, value, name=self.name, at="item")
 
         return read
 
@@ -100,35 +96,30 @@ async def open_download(
         Left for whatever reason, the peer is asked to end the stream, and its answer awaited for
         `Requests.cancel_grace` at most.
     """
-    if not link.protocol.is_greeted:
+    if not link.is_greeted:
         async with _whole(link, download, sent.params) as items:
             yield items
         return
-    opened: list[PendingStream] = []
-
-    def consume(size: int) -> None:
-        link.requests.consume(opened[0], size)
-
-    inbox = Inbox[Any](download.reader(link), consume, link.account)
+    inbox = Inbox[Any](download.reader(link), link.account)
 
     def end(error: Exception | None) -> None:
         inbox.end(download.error(error))
         sent.leave()
 
-    stream = link.requests.open_stream(
+    stream = link.calls.open_stream(
         download.name,
         sent.params,
         window=DEFAULT_WINDOW,
-        on_items=lambda values, _cursor, _missed: inbox.push(values),
+        on_values=lambda values, _cursor, _missed: inbox.push(values),
         on_end=end,
         uploads=sent.queues,
         traceparent=trace,
-        reason=inherited_reason,
     )
     try:
         with download.failing():
             async with stream as pending:
-                opened.append(pending)
+                assert pending.credit is not None
+                inbox.open(pending.credit, pending.grant)
                 _check_stream(pending, download.name)
                 try:
                     yield inbox
@@ -138,7 +129,7 @@ async def open_download(
         inbox.close()  # it may have got items before anybody was to read them
 
 
-def _check_stream(pending: PendingStream, name: str) -> None:
+def _check_stream(pending: Call, name: str) -> None:
     """Refuse the result of a method that is no stream, rather than drop it."""
     if pending.unstarted not in (None, b"null"):
         raise InvalidResult(f"{name}: a result, and no stream; call it")
@@ -148,8 +139,8 @@ def _check_stream(pending: PendingStream, name: str) -> None:
 async def _whole(link: Link, download: Download, params: bytes | None) -> AsyncIterator[Inbox[Any]]:
     """Ask a plain peer, which answers with an array of all items."""
     with download.failing():
-        text = await link.requests.call(download.name, params)
-    inbox = Inbox[Any](download.reader(link), lambda _size: None, link.account)
+        text = await link.calls.call(download.name, params)
+    inbox = Inbox[Any](download.reader(link), link.account)
     inbox.push(_parts(text, download.name))
     inbox.end()
     try:

@@ -16,15 +16,14 @@ import msgspec
 import trio
 from msgspec import Raw
 
-from farcall._call import inherited_reason
-from farcall._codec import Codec, Faults, codec_of, encode_untyped
+from farcall._codec import Codec, codec_of, encode_untyped
+from farcall._connection.call import OnItems, RemoteFailure
 from farcall._connection.link import Link
-from farcall._connection.pending import OnItems, PendingStream, RemoteFailure
-from farcall._failures import error_of
+from farcall._failures import decoded, error_of
 from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW, Window
 from farcall._signals import Buffer, Entry, OnLag, Subscription, open_subscription
-from farcall.errors import ErrorCode, FarcallError, InvalidResult, MethodNotFound, NotSupported
+from farcall.errors import ErrorCode, FarcallError, MethodNotFound, NotSupported
 
 T = TypeVar("T")
 
@@ -46,7 +45,7 @@ class Subscriber:
         self, name: str, codec: Codec[T], *, key: object, on_lag: OnLag, trace: str | None
     ) -> AbstractAsyncContextManager[Subscription[T]]:
         """Subscribe to a signal, or to an event of a plain server."""
-        if self._link.protocol.is_greeted:
+        if self._link.is_greeted:
             return _subscribe_stream(self._link, name, codec, key, on_lag, trace)
         if key is not None:
             raise NotSupported(f"the peer speaks the plain dialect, which has no key for {name}")
@@ -104,7 +103,7 @@ class Subscriber:
         of plain JSON-RPC do so after a call of their own.
         """
         try:
-            text = await self._link.requests.call("rpc.on", msgspec.json.encode([name]))
+            text = await self._link.calls.call("rpc.on", msgspec.json.encode([name]))
         except RemoteFailure as failure:
             if failure.code != ErrorCode.METHOD_NOT_FOUND:
                 raise error_of(failure, name=name) from None
@@ -120,7 +119,7 @@ class Subscriber:
             shield=True, deadline=trio.current_time() + self._link.cancel_grace
         )
         with grace, suppress(RemoteFailure, FarcallError):  # nobody is left who would care
-            await self._link.requests.call("rpc.off", msgspec.json.encode([name]))
+            await self._link.calls.call("rpc.off", msgspec.json.encode([name]))
 
 
 @attrs.define(eq=False)
@@ -139,11 +138,9 @@ class _Channel:
 async def _subscribe_stream(
     link: Link, name: str, codec: Codec[T], key: object, on_lag: OnLag, trace: str | None
 ) -> AsyncIterator[Subscription[T]]:
-    opened: list[PendingStream] = []
-
     def read(entry: Entry) -> T:
-        link.requests.consume(opened[0], entry.size)
-        return _decode(codec, entry.encoded, name)
+        call.use(entry.size)
+        return decoded(codec, entry.encoded, name=name, at="value")
 
     def end(error: Exception | None) -> None:
         remote = error_of(error, name=name) if isinstance(error, RemoteFailure) else None
@@ -153,18 +150,16 @@ async def _subscribe_stream(
         read, on_lag=on_lag, max_items=UNBOUNDED, max_bytes=UNBOUNDED
     )
     window = Window(items=1) if on_lag == "latest" else DEFAULT_WINDOW
-    stream = link.requests.open_stream(
+    stream = link.calls.open_stream(
         "rpc.subscribe",
         _params(name, key, on_lag),
         window=window,
-        on_items=_pusher(buffer),
+        on_values=_pusher(buffer),
         on_end=end,
         traceparent=trace,
-        reason=inherited_reason,
     )
     try:
-        async with stream as pending:
-            opened.append(pending)
+        async with stream as call:
             try:
                 yield subscription
             finally:
@@ -189,21 +184,14 @@ def _pusher(buffer: Buffer) -> OnItems:
     return push
 
 
-def _decode(codec: Codec[T], text: bytes | Raw, name: str) -> T:
-    try:
-        return codec.decode(text, unknown="ignore", at="value")
-    except Faults as faults:
-        raise InvalidResult(f"{name}: {faults}") from None
-
-
 def _decode_event(codec: Codec[T], params: bytes, name: str) -> T:
     """Read what an event carries: its one parameter, null for none, else all of them."""
     parts = _positional(params)
     if parts is None:
-        return _decode(codec, params if params != b"{}" else b"null", name)
+        return decoded(codec, params if params != b"{}" else b"null", name=name, at="value")
     if len(parts) < 2:
-        return _decode(codec, parts[0] if parts else b"null", name)
-    value: Any = _decode(codec, params, name)
+        return decoded(codec, parts[0] if parts else b"null", name=name, at="value")
+    value: Any = decoded(codec, params, name=name, at="value")
     # Without a type several parameters are a tuple, which tells them from one that is a list.
     several: Any = tuple(value) if codec is codec_of(Any) else value
     return cast("T", several)

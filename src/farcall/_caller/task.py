@@ -11,11 +11,10 @@ from typing import Any
 
 import trio
 
-from farcall._codec import Faults
-from farcall._connection.pending import OnStarted
+from farcall._connection.call import OnStarted
 from farcall._declare import Method
 from farcall._declare.status import STATUS
-from farcall.errors import InvalidResult
+from farcall._failures import decoded
 
 
 def without_status(
@@ -33,10 +32,6 @@ def without_status(
     status: trio.TaskStatus[Any] = kwargs.get(STATUS, trio.TASK_STATUS_IGNORED)
 
     def on_started(text: bytes) -> None:
-        try:
-            value = codec.decode(text, unknown="ignore", at="started")
-        except Faults as faults:
-            raise InvalidResult(f"{method.spec.wire_name}: {faults}") from None
-        status.started(value)
+        status.started(decoded(codec, text, name=method.spec.wire_name, at="started"))
 
     return {name: value for name, value in kwargs.items() if name != STATUS}, on_started

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from typing import Any, TypeGuard
 
 import attrs
 import trio
 
-from farcall._connection.item_queue import ItemQueue
 from farcall._connection.link import Link
+from farcall._connection.uploads import UploadOutbox
 from farcall._declare import Method
-from farcall._items import ItemCodec, item_codec
-from farcall._nursery import open_owned_nursery
-from farcall._protocol.messages import Error, Message, UploadEnd
-from farcall._protocol.room import items_room
-from farcall._protocol.uploads import OutgoingUpload
+from farcall._items import ItemCodec
+from farcall._nursery import leave_generator, open_owned_nursery
+from farcall._protocol.messages import Error
 from farcall.errors import EncodeError, ErrorCode, RpcError
 
 
@@ -31,19 +29,21 @@ class SentUploads:
 
     params: bytes | None
     """The arguments of the call as JSON text."""
-    queues: Sequence[ItemQueue] = ()
+    queues: Sequence[UploadOutbox] = ()
     """What waits until the call has left."""
     leave: Callable[[], None] = lambda: None
     """Leaves the iterables, because the call has ended; its block may well go on."""
+
+
+class _CallEndedError(Exception):
+    """The call has ended, and its uploads with it."""
 
 
 @attrs.frozen(eq=False)
 class Sending:
     """An upload that is under way."""
 
-    link: Link
-    upload: OutgoingUpload
-    queue: ItemQueue
+    outbox: UploadOutbox
     item: ItemCodec[Any]
     path: str
     _scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
@@ -56,43 +56,51 @@ class Sending:
         with self._scope:
             try:
                 await self._send_all(source)
+            except _CallEndedError:
+                return
             except Exception as exc:  # noqa: BLE001 - it is raised where the call was made
-                self.queue.outbox.close()
-                end = UploadEnd(self.upload.id, _why(exc))
-                self.queue.end(lambda: end)
+                self.outbox.close()
+                self.outbox.finish(_why(exc))
                 try:
                     # `fail` cancels the call, and a cancel overtakes: the handler is to know why
                     # first. Left already, this does not wait.
-                    await self.queue.ended.wait()
+                    await self.outbox.wait_ended()
                 finally:
                     fail(exc)
 
     async def _send_all(self, source: AsyncIterable[Any]) -> None:
-        count = 0
-        async with _closing(aiter(source)) as values:
-            async for value in values:
-                if not await self._put(value, count):
-                    return
-                count += 1
-        self.queue.end(lambda: UploadEnd(self.upload.id))
+        values, count = aiter(source), 0
+        async for value in values:
+            try:
+                await self._put(value, count)
+            except BaseException as exc:  # noqa: BLE001 - whatever it is, it leaves the generator
+                await _leave(values, exc, self._scope)
+                return
+            count += 1
+        self.outbox.finish()
 
-    async def _put(self, value: Any, place: int) -> bool:
-        """Send a value, and tell whether anybody will take another one."""
+    async def _put(self, value: Any, place: int) -> None:
+        """Send a value.
+
+        Raises:
+            EncodeError: it is not of its type, or too large.
+            _CallEndedError: nobody takes another one.
+        """
         text = self.item.encode(value, f"{self.path}[{place}]")
-        if len(text) > self.queue.room:
+        if len(text) > self.outbox.room:
             raise self._too_large(len(text), place)
-        await self.queue.outbox.put(text)
-        return not self.queue.outbox.is_closed
+        await self.outbox.put(text)
+        if self.outbox.is_closed:
+            raise _CallEndedError
 
     def _too_large(self, size: int, place: int) -> EncodeError:
-        problem = f"the item has {size} bytes; the peer takes {self.queue.room} in one message"
+        problem = f"the item has {size} bytes; the peer takes {self.outbox.room} in one message"
         return EncodeError(f"{problem} (its limit message) @ {self.path}[{place}]")
 
     def leave(self) -> None:
         """Leave the iterable and drop what waits: the call has ended, and its uploads with it."""
         self._scope.cancel()
-        self.link.uploads.forget_outgoing(self.upload)
-        self.link.protocol.uploads.end_outgoing(self.upload)
+        self.outbox.leave()
 
 
 def can_repeat(method: Method, bound: Mapping[str, Any]) -> bool:
@@ -154,17 +162,17 @@ async def open_uploads(
     """
     given = {name: _checked(name, bound[name]) for name in method.uploads if name in bound}
     others = {name: value for name, value in bound.items() if name not in given}
-    if not link.protocol.is_greeted:
+    if not link.is_greeted:
         arrays = {name: await _array(link, method, name, each) for name, each in given.items()}
         yield SentUploads(method.arguments.write(others, arrays))
         return
     sendings = {name: _open(link, method, name) for name in given}
-    names = {name: b'{"$stream":%b}' % each.upload.id for name, each in sendings.items()}
+    names = {name: each.outbox.reference for name, each in sendings.items()}
     async with _open_sources(sendings) as sources:
         try:
             params = method.arguments.write(others, names)
             sources.begin(given)
-            queues = [sending.queue for sending in sendings.values()]
+            queues = [sending.outbox for sending in sendings.values()]
             yield SentUploads(params, queues, sources.leave)
         finally:
             sources.leave()
@@ -192,17 +200,9 @@ async def _open_sources(sendings: Mapping[str, Sending]) -> AsyncIterator[Source
 
 
 def _open(link: Link, method: Method, name: str) -> Sending:
-    upload = link.protocol.uploads.send()
-    item = item_codec(link.protocol, method.uploads[name])
-
-    def items(values: Sequence[bytes]) -> Message:
-        return link.protocol.upload_items(upload, values, is_binary=item.is_binary)
-
-    limit = link.protocol.message_limit
-    room = items_room(limit, upload.id, is_binary=item.is_binary, is_upload=True)
-    queue = ItemQueue(upload.credit, items, link.lanes.put_stream, room, link.account)
-    link.uploads.send(upload, queue)
-    return Sending(link, upload, queue, item, f"params.{name}")
+    item = link.uploads.item_codec(method.uploads[name])
+    outbox = link.uploads.send(is_binary=item.is_binary)
+    return Sending(outbox, item, f"params.{name}")
 
 
 def _checked(name: str, source: Any) -> AsyncIterable[Any]:
@@ -221,22 +221,32 @@ async def _array(link: Link, method: Method, name: str, source: AsyncIterable[An
     Raises:
         EncodeError: one of them is not of its type, or they have got too large.
     """
-    codec, limit = method.uploads[name], link.protocol.message_limit
+    codec, values = method.uploads[name], aiter(source)
     text, count = bytearray(b"["), 0
-    async with _closing(aiter(source)) as values:
+    with trio.CancelScope() as scope:
         async for value in values:
-            text += codec.encode(value, at=f"params.{name}[{count}]") + b","
-            count += 1
-            if len(text) > limit:
-                which = link.protocol.message_limit_name
-                problem = f"{count} items have {len(text)} bytes; a peer without streams takes"
-                raise EncodeError(f"{problem} {limit} (the limit {which}) @ params.{name}")
+            try:
+                text += codec.encode(value, at=f"params.{name}[{count}]") + b","
+                count += 1
+                _check_array(link, len(text), count, name)
+            except EncodeError as exc:
+                await _leave(values, exc, scope)
     return bytes(text.removesuffix(b",")) + b"]"
 
 
-def _closing(values: AsyncIterator[Any]) -> Any:
-    """Close a generator when it is left; other iterators may be used again by their owner."""
-    return aclosing(values) if inspect.isasyncgen(values) else nullcontext(values)
+def _check_array(link: Link, size: int, count: int, name: str) -> None:
+    protocol = link.protocol
+    if size > protocol.message_limit:
+        problem = f"{count} items have {size} bytes; a peer without streams takes"
+        limit = f"{protocol.message_limit} (the limit {protocol.message_limit_name})"
+        raise EncodeError(f"{problem} {limit} @ params.{name}")
+
+
+async def _leave(values: AsyncIterator[Any], exc: BaseException, scope: trio.CancelScope) -> None:
+    """End a generator that is left; other iterators may be used again by their owner."""
+    if not inspect.isasyncgen(values):
+        raise exc
+    await leave_generator(values, exc, scope)
 
 
 def _why(exc: Exception) -> Error:

@@ -12,7 +12,7 @@ from farcall._codec.passes import Passes
 from farcall._codec.shape import is_array, is_object
 from farcall._limits import MAX_DEPTH
 from farcall._nursery import ends_program
-from farcall._protocol.wire import UnreadableText, decode
+from farcall._protocol.framing import UnreadableText, count_brackets, decode
 from farcall.errors import EncodeError
 
 ENVELOPE_DEPTH = 4
@@ -88,7 +88,7 @@ def encoded(writing: Passes[Any], value: Any, at: str) -> bytes:
         raise EncodeError(str(error.faults[0].within(at))) from None
     except RecursionError:  # most likely it contains itself, and that is a mistake
         raise EncodeError(f"{_TOO_DEEP} @ {at}") from None
-    if text.count(b"[") + text.count(b"{") > MAX_VALUE_DEPTH and _is_too_deep(data):
+    if count_brackets(text) > MAX_VALUE_DEPTH and _is_too_deep(data):
         raise TooDeep(f"{_TOO_DEEP} @ {at}")
     return text
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from farcall._connection.responses import Request
 from farcall._protocol.messages import Hello
-from farcall._protocol.state import IncomingCall
 
 
 class Handler(Protocol):
@@ -26,17 +26,11 @@ class Handler(Protocol):
     def on_hello(self, hello: Hello, /) -> None:
         """The peer has greeted, or has answered our greeting."""
 
-    def on_request(self, call: IncomingCall, /) -> None:
-        """The peer calls; answer once, by `Answers.respond` or `Answers.fail`."""
+    def on_request(self, request: Request, /) -> None:
+        """The peer calls; answer once, by `Request.respond` or `Request.fail`."""
 
     def on_notification(self, method: str, params: bytes | None, trace: str | None, /) -> None:
         """The peer calls and wants no answer."""
-
-    def on_cancel(self, call: IncomingCall, reason: str, /) -> None:
-        """The caller wants a call to end; it is to be answered all the same."""
-
-    def on_credit(self, call: IncomingCall, /) -> None:
-        """A stream may send more."""
 
     def on_event(self, name: str, params: bytes | None, /) -> None:
         """A plain peer emits an event."""

@@ -1,7 +1,7 @@
 """What waits to be sent on one connection: three lanes, from which one writer takes.
 
-- *control*: cancel, goaway, the answer to a hello, credit (merged for each stream). It goes
-  first, and is short: what it holds is small and soon replaced.
+- *control*: cancel, goaway, credit (merged for each stream). It goes first, and is short: what it
+  holds is small and soon replaced. The answer to a hello goes before all that, alone.
 - *calls*: requests and responses, in order, in a `SendQueue`.
 - *streams*: a queue for each stream, asked in turn. All that belongs to one stream id goes through
   its own queue, so that nothing overtakes its items.
@@ -12,17 +12,23 @@ Calls and streams share: one of each in turn, so that neither starves.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Protocol
 
-from farcall._connection.send_queue import SendQueue
-from farcall._protocol.messages import Credit, Message, RequestId
+from farcall._connection.send_queue import Message, SendQueue
+from farcall._protocol.framing import RequestId, join
+
+BUNDLE_BYTES = 64 * 1024
+"""A bundle grows no further: by then the cost of a frame is spread thin, and a larger one would
+only delay its first message."""
+MAX_TAKEN = 256
+"""Messages that the writer takes at once; the rest may still change, or be withdrawn."""
 
 
 class StreamQueue(Protocol):
     """The queue of one stream."""
 
-    def pop(self) -> Message | None:
+    def pop(self) -> bytes | None:
         """Give the next message; None when nothing can leave now. Never blocks."""
         ...
 
@@ -31,16 +37,24 @@ class Lanes:
     """The three lanes of one connection.
 
     Args:
-        wake: Called, synchronously, whenever something was put into an idle set of lanes.
+        wake: Called, synchronously, whenever something was put.
+        wake_call: Called in its place when that was a request or a response.
         calls: The lane of calls.
     """
 
-    def __init__(self, wake: Callable[[], None], calls: SendQueue) -> None:
+    def __init__(
+        self, wake: Callable[[], None], wake_call: Callable[[], None], calls: SendQueue
+    ) -> None:
         self._wake = wake
+        self._wake_call = wake_call
         self.calls = calls
+        self.bundle = 0
+        """How many messages a frame may hold; 0 while each has one of its own."""
+        self.bundle_bytes = BUNDLE_BYTES
+        self._greeting: bytes | None = None
         self.is_closed = False
-        self._control: deque[Message] = deque()
-        self._credits: dict[tuple[bool, RequestId], Credit] = {}
+        self._control: deque[bytes] = deque()
+        self._credits: dict[tuple[bool, RequestId], bytes] = {}
         # A dict is the set that keeps an order: streams are many, and put at each emit.
         self._streams: dict[StreamQueue, None] = {}
         self._is_streams_turn = False
@@ -54,11 +68,12 @@ class Lanes:
         """Drop all messages, those that come later too; a ping may still leave."""
         self.is_closed = True
         self._control.clear()
+        self._greeting = None
         self._credits.clear()
         self.calls.close()
         self._streams.clear()
 
-    def put_control(self, message: Message) -> None:
+    def put_control(self, message: bytes) -> None:
         """Queue a message ahead of calls and streams."""
         if not self.is_closed:
             self._control.append(message)
@@ -69,16 +84,22 @@ class Lanes:
         self._pings.append(payload)
         self._wake()
 
-    def put_credit(self, credit: Credit) -> None:
-        """Queue credit in place of older credit of the same stream: totals only grow."""
+    def put_greeting(self, text: bytes) -> None:
+        """Queue the answer to a hello, which must not share its frame."""
         if not self.is_closed:
-            self._credits[credit.is_upload, credit.id] = credit
+            self._greeting = text
             self._wake()
 
-    def put_call(self, message: Message, on_taken: Callable[[], None] | None = None) -> None:
-        """Queue a request or a response; `on_taken` is called when the writer takes it."""
-        self.calls.put(message, on_taken)
-        self._wake()
+    def put_credit(self, id: RequestId, text: bytes, is_upload: bool = False) -> None:
+        """Queue credit in place of older credit of the same stream: totals only grow."""
+        if not self.is_closed:
+            self._credits[is_upload, id] = text
+            self._wake()
+
+    def put_call(self, message: Message) -> None:
+        """Queue a request or a response."""
+        self.calls.put(message)
+        self._wake_call()
 
     def put_stream(self, queue: StreamQueue) -> None:
         """Note that a stream has something to send; it is asked until it has nothing left."""
@@ -86,35 +107,67 @@ class Lanes:
             self._streams[queue] = None
             self._wake()
 
-    def withdraw(self, message: Message) -> None:
-        """Take a message out of the calls again."""
-        self.calls.withdraw(message)
-
     def take_ping(self) -> bytes | None:
         """Give the next ping, if one waits."""
         return self._pings.popleft() if self._pings else None
 
-    def drain(self) -> Iterator[Message]:
-        """Take messages one after another, until none can leave or the caller has enough."""
-        while (message := self._pop()) is not None:
-            yield message
+    @property
+    def has_ping(self) -> bool:
+        """Whether a ping waits."""
+        return bool(self._pings)
 
-    def _pop(self) -> Message | None:
+    def take(self, now: float) -> list[bytes]:
+        """Take messages, joined into frames as the dialect allows, until none can leave.
+
+        It takes about a bundle at a time; the rest may still change, or be withdrawn.
+
+        Args:
+            now: The time on Trio's clock; a call whose deadline has passed is not sent.
+        """
+        if self._greeting is not None:
+            greeting, self._greeting = self._greeting, None
+            return [greeting]
+        frames: list[bytes] = []
+        texts: list[bytes] = []
+        size = total = 0
+        for _ in range(MAX_TAKEN):
+            # Asked each time: a call that is taken may put the streams that it brings.
+            has_others = self._streams or self._control or self._credits
+            text = self._pop(now) if has_others else self.calls.pop(now)
+            if text is None:
+                break
+            length = len(text)
+            is_binary = text[0] == 0
+            is_full = len(texts) >= self.bundle or size + length + 2 > self.bundle_bytes
+            if texts and (is_full or is_binary):
+                frames.append(_frame(texts))
+                texts, size = [], 0
+            if is_binary:
+                frames.append(text)
+            else:
+                texts.append(text)
+                size += length + 1
+            total += length
+            if total >= BUNDLE_BYTES:
+                break
+        self.calls.note_taken()
+        if texts:
+            frames.append(_frame(texts))
+        return frames
+
+    def _pop(self, now: float) -> bytes | None:
         if self._control:
             return self._control.popleft()
         if self._credits:
             return self._credits.pop(next(iter(self._credits)))
-        return self._pop_shared()
-
-    def _pop_shared(self) -> Message | None:
         self._is_streams_turn = not self._is_streams_turn
         if self._is_streams_turn or not self.calls:
             message = self._pop_stream()
             if message is not None:
                 return message
-        return self.calls.pop()
+        return self.calls.pop(now)
 
-    def _pop_stream(self) -> Message | None:
+    def _pop_stream(self) -> bytes | None:
         """Ask the streams in turn; one that has nothing to send leaves until it is put again."""
         while self._streams:
             queue = next(iter(self._streams))
@@ -126,3 +179,7 @@ class Lanes:
                 self._streams[queue] = None
                 return message
         return None
+
+
+def _frame(texts: list[bytes]) -> bytes:
+    return texts[0] if len(texts) == 1 else join(texts)

@@ -21,16 +21,13 @@ class Life:
         self.state = ConnectionState.CONNECTING
         self.close_reason: CloseReason | None = None
         """The first reason that there was; what follows from it is none."""
+        self.is_usable = False
+        """Whether something may still be begun."""
         self.is_leaving = False
         """Whether it is this side that goes away."""
         self.ends_here = False
         """Whether this side ends the link of its own accord: it closes, or is cancelled."""
         self._closed = trio.Event()
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether something may still be begun."""
-        return self.state in (ConnectionState.OPEN, ConnectionState.DRAINING)
 
     @property
     def is_closed(self) -> bool:
@@ -40,6 +37,7 @@ class Life:
     def open(self) -> None:
         """Begin to be usable."""
         self.state = ConnectionState.OPEN
+        self.is_usable = True
 
     @property
     def is_staying(self) -> bool:
@@ -64,6 +62,7 @@ class Life:
         if not self.is_usable:
             return False
         self.state = ConnectionState.CLOSING
+        self.is_usable = False
         return True
 
     def note_reason(self, reason: CloseReason) -> None:
@@ -74,6 +73,7 @@ class Life:
     def close(self) -> None:
         """End."""
         self.state = ConnectionState.CLOSED
+        self.is_usable = False
         self._closed.set()
 
     async def wait_closed(self) -> None:

@@ -13,28 +13,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVarTuple
+from typing import Any, TypeVarTuple, cast
 
 import trio
 
 from farcall._budget import Account
-from farcall._connection.answers import Answers
+from farcall._connection.calls import Calls
 from farcall._connection.drops import Drops
 from farcall._connection.handler import Handler
 from farcall._connection.heartbeat import Heartbeat, watch
 from farcall._connection.lanes import Lanes
 from farcall._connection.life import Life
 from farcall._connection.pings import Ping, Pings
-from farcall._connection.requests import Requests
+from farcall._connection.responses import Responses
 from farcall._connection.send_queue import SendQueue
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
-from farcall._connection.uploads import OpenUploads
+from farcall._connection.uploads import Uploads
 from farcall._connection.writer import Writer
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._nursery import open_owned_nursery
-from farcall._protocol import events
-from farcall._protocol.core import Protocol
-from farcall._protocol.messages import Goaway, Hello, Message
+from farcall._protocol.messages import Hello, goaway
+from farcall._protocol.protocol import Protocol
+from farcall._protocol.state import IncomingCall
 from farcall._transport import CloseReason, Endpoint, Transport
 from farcall.errors import CloseCode, ConnectionLost
 
@@ -77,29 +77,27 @@ class Link:
         self.cancel_grace = cancel_grace
         self.life = Life(transport.endpoint)
         self.account = Account(limits.process_bytes, self._evict)
-        self.lanes = Lanes(self._wake, SendQueue(limits, self.account))
-        self.uploads = OpenUploads()
-        self.requests = Requests(
-            self.life, protocol, self.lanes, self.uploads, cancel_grace=cancel_grace
+        self.lanes = Lanes(self._wake, self._wake_call, SendQueue(limits, self.account))
+        self.uploads = Uploads(protocol, self.lanes, self.account)
+        self.calls = Calls(self.life, protocol, self.lanes, cancel_grace=cancel_grace)
+        self.responses = Responses(
+            self.life, protocol, self.lanes, limits, self.account, self.hang_up
         )
-        self.answers = Answers(self.life, protocol, self.lanes, limits, self.account, self.hang_up)
         self.drops = Drops(transport.endpoint.peer)
         self._transport = transport
         self._pings = Pings()
-        self._writer = Writer(
-            transport,
-            protocol,
-            self.lanes,
-            self._pings,
-            self.account,
-            on_expired=self.requests.expire,
-            on_taken=self.uploads.release_sent,
-        )
+        self._writer = Writer(transport, self.lanes, self._pings, self.account)
         self._heartbeat = heartbeat
         self._nursery: trio.Nursery | None = None
         self._outside: trio.Nursery | None = None
         self._frames_in = self._strays = self._incomplete = 0
+        self._is_pausing = True
+        protocol.listener = self
         self.handler = make_handler(self)
+        # The protocol makes its calls by `make_call`, so they are what a handler takes.
+        self.on_request = cast("Callable[[IncomingCall], None]", self.handler.on_request)
+        self.on_notification = self.handler.on_notification
+        self.on_event = self.handler.on_event
 
     def __repr__(self) -> str:
         return f"<Link to {self.endpoint.peer}, {self.state.value}>"
@@ -120,13 +118,18 @@ class Link:
         return self.life.is_closed
 
     @property
+    def is_greeted(self) -> bool:
+        """Whether both sides have said hello: they speak farcall's dialect, not the plain one."""
+        return self.protocol.is_greeted
+
+    @property
     def takes_calls(self) -> bool:
         """Whether a call of the peer may begin.
 
         While this side goes away that holds only as long as a handler here waits for the peer: the
         call may be part of what it waits for.
         """
-        return self.life.is_staying or (self.life.is_usable and self.requests.is_calling_back)
+        return self.life.is_staying or (self.life.is_usable and self.calls.is_calling_back)
 
     @property
     def close_reason(self) -> CloseReason | None:
@@ -226,7 +229,7 @@ class Link:
         if self.life.is_usable:
             self.life.leave()
             if self.protocol.is_greeted:
-                self.lanes.put_control(Goaway(int(seconds * 1000), 0))
+                self.lanes.put_control(goaway(int(seconds * 1000), 0))
             self.handler.on_draining()
         with trio.move_on_after(seconds):
             await self._wait_idle_peer()
@@ -237,7 +240,7 @@ class Link:
 
     async def _wait_idle_peer(self) -> None:
         while self.handler.is_busy and not self.is_closed:
-            await self.answers.wait_ended()
+            await self.responses.wait_ended()
 
     async def wait_closed(self) -> None:
         """Wait until the link has ended."""
@@ -250,6 +253,7 @@ class Link:
         logger.warning("%s: closing with %d: %s", self.endpoint.peer, code, problem)
         self.life.note_reason(CloseReason(code, problem, remote=False))
         self.lanes.close()
+        self.protocol.is_broken = True
         self.life.begin_close()
         self.start_soon(self._transport.aclose, code, problem)
 
@@ -279,10 +283,9 @@ class Link:
             return
         self.life.note_reason(reason)
         self.life.close()
-        self.protocol.cut()
-        self.requests.end()
-        self.uploads.end(lambda sent: self.lost(sent=sent))
-        self.answers.note_ended()
+        self.uploads.end(lambda: self.lost(sent=True))
+        self.calls.end(self.protocol.cut())
+        self.responses.note_ended()
         self._writer.end()
         self._pings.end()
         self.lanes.close()
@@ -291,6 +294,19 @@ class Link:
 
     def _wake(self) -> None:
         self._writer.wake()
+
+    def _wake_call(self) -> None:
+        """Have a request, or a response, sent: at once where nothing is to be joined with it."""
+        writer = self._writer
+        if not writer.is_held and self.calls.settled <= 1:
+            talk = self.protocol
+            if (
+                len(talk.outgoing) - talk.outgoing_subscriptions <= 1
+                and len(talk.incoming) == talk.incoming_subscriptions
+            ):
+                writer.wake_through()
+                return
+        writer.wake()
 
     # Heartbeat
 
@@ -332,55 +348,51 @@ class Link:
         """Take the answer to a ping."""
         self._pings.on_pong(payload)
 
-    def on_frame(self, frame: str | bytes) -> None:
-        """Take one frame and do what it asks for."""
+    def on_text(self, text: bytes) -> None:
+        """Take one frame of text and do what it asks for."""
+        self._read(self.protocol.receive, text)
+
+    def on_binary(self, data: bytes) -> None:
+        """Take one binary frame likewise."""
+        self._read(self.protocol.receive_binary, data)
+
+    def _read(self, receive: Callable[[bytes], None], frame: bytes) -> None:
+        if self._is_pausing:
+            self._is_pausing, self._writer.is_held, self.calls.settled = False, True, 0
         self._frames_in += 1
-        for event in self.protocol.receive(frame):
-            if self.lanes.is_closed:
-                return
-            self._react(event)
-        self.answers.check_batches()
-        self.requests.advance()
+        receive(frame)
+        if self.protocol.batched or self.responses.has_batched:
+            self.responses.check_batches()
+        if self.calls.line:
+            self.calls.advance()
 
-    def _react(self, event: events.ProtocolEvent) -> None:
-        match event:
-            case events.Reply(message):
-                self.answers.put(message)
-            case events.HelloReceived(hello, answer):
-                self._on_hello(hello, answer)
-            case events.GoawayReceived():
-                self.life.drain()
-            case events.Stray(problem):
-                self._on_stray(problem)
-            case events.Violation(code, problem):
-                self.hang_up(code, problem)
-            case events.UploadItems() | events.UploadEnded() | events.UploadCredit():
-                self.uploads.react(event)
-            case _:
-                self._pass_on(event)
+    def on_pause(self) -> None:
+        """Nothing more is read for now: what was answered leaves."""
+        if not self._is_pausing:
+            self._is_pausing, self._writer.is_held = True, False
+            self._writer.flush_now()
 
-    def _pass_on(self, event: events.PeerEvent | events.AnswerEvent) -> None:
-        match event:
-            case events.RequestReceived(call):
-                self.handler.on_request(call)
-            case events.NotificationReceived(method, params, trace):
-                self.handler.on_notification(method, params, trace)
-            case events.EventReceived(name, params):
-                self.handler.on_event(name, params)
-            case events.CancelReceived(call, reason):
-                self.handler.on_cancel(call, reason)
-            case events.CreditReceived(call):
-                self.handler.on_credit(call)
-            case _:
-                self.requests.settle(event)
+    # What the protocol tells
 
-    def _on_hello(self, hello: Hello, answer: Message | None) -> None:
+    def on_reply(self, text: bytes) -> None:
+        self.responses.put(text)
+
+    def on_goaway(self, _grace_ms: int, _reconnect_after_ms: int) -> None:
+        self.life.drain()
+
+    def on_violation(self, code: int, problem: str) -> None:
+        self.hang_up(code, problem)
+
+    def on_hello(self, hello: Hello, answer: bytes | None) -> None:
         if answer is not None:
-            self.lanes.put_control(answer)
+            self.lanes.put_greeting(answer)
+        limits = hello.limits
+        self.lanes.bundle = min(limits.bundle, self.protocol.own.limits.bundle)
+        self.lanes.bundle_bytes = min(self.lanes.bundle_bytes, self.protocol.message_limit)
         self.account.hold(hello.size)  # until the link ends
-        self.requests.on_hello(hello)
+        self.calls.on_hello(hello)
         self.handler.on_hello(hello)
 
-    def _on_stray(self, problem: str) -> None:
+    def on_stray(self, problem: str) -> None:
         self._strays += 1
         logger.debug("%s: %s", self.endpoint.peer, problem)

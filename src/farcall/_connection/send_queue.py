@@ -3,35 +3,53 @@
 Theory of operation. Tasks that have something to say wait for room first. Only the reader cannot:
 it has to go on, for cancels and credit, so what it answers by itself goes in whatever waits here
 already. A peer that has it answer more than there is room for, and reads nothing, is cut off.
+
+A message that waits is its text, or an object that has a text and decides at the moment when the
+writer takes it what leaves: a call may have run out of time by then, or been withdrawn.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, Protocol, TypeAlias
 
+import attrs
 import trio
 
 from farcall._budget import Account
 from farcall._limits import Limits
-from farcall._protocol.messages import (
-    BatchReply,
-    ErrorResponse,
-    Message,
-    Request,
-    Response,
-    Started,
-)
 
 MESSAGE_COST: Final = 384
 """Bytes that a message in the queue costs beside its text: a few small objects."""
 
 
-class _Entry(NamedTuple):
-    message: Message
-    size: int
-    on_taken: Callable[[], None] | None
+class Waiting(Protocol):
+    """A message that is told when the writer takes it."""
+
+    @property
+    def text(self) -> bytes:
+        """What is kept of it meanwhile."""
+        ...
+
+    def take(self, now: float, /) -> bytes:
+        """Give what is to be sent; empty for nothing."""
+        ...
+
+
+Message: TypeAlias = bytes | Waiting
+
+
+@attrs.define(eq=False)
+class Promise:
+    """A response that begins something when the writer takes it."""
+
+    text: bytes
+    _on_taken: Callable[[], object]
+
+    def take(self, _now: float) -> bytes:
+        self._on_taken()
+        return self.text
 
 
 class SendQueue:
@@ -45,21 +63,20 @@ class SendQueue:
     def __init__(self, limits: Limits, account: Account) -> None:
         self._limits = limits
         self._account = account
-        self._entries: deque[_Entry] = deque()
+        self._entries: deque[Message] = deque()
         self._waiting = trio.lowlevel.ParkingLot()
         self._is_closed = False
+        self._taken = 0
         self.size = 0
-        """In bytes, of the params and results that wait."""
+        """In bytes, of the texts that wait."""
+        # An attribute, for it is asked at each call.
+        self.has_room = True
+        """Whether a task may put something in; what it puts may be larger than what is left."""
+        self.on_room: Callable[[], object] = lambda: None
+        """Called when there is room again, before the tasks that wait for it."""
 
     def __len__(self) -> int:
         return len(self._entries)
-
-    @property
-    def has_room(self) -> bool:
-        """Whether a task may put something in; what it puts may be larger than what is left."""
-        limits = self._limits
-        is_small = self.size < limits.queued_bytes and len(self._entries) < limits.queued_messages
-        return is_small or self._is_closed
 
     def excess(self, spare: int) -> str | None:
         """Name the limit that the queue is over; None while it is not.
@@ -76,31 +93,44 @@ class SendQueue:
         while not self.has_room:
             await self._waiting.park()
 
-    def put(self, message: Message, on_taken: Callable[[], None] | None = None) -> None:
-        """Queue a message; `on_taken` is called when the writer takes it."""
+    def put(self, message: Message) -> None:
+        """Queue a message."""
         if self._is_closed:
             return
-        size = _size(message)
-        self._entries.append(_Entry(message, size, on_taken))
+        size = len(message) if isinstance(message, bytes) else len(message.text)
+        self._entries.append(message)
         self.size += size
+        limits = self._limits
+        if self.size >= limits.queued_bytes or len(self._entries) >= limits.queued_messages:
+            self.has_room = False
         self._account.hold(size + MESSAGE_COST)
 
-    def pop(self) -> Message | None:
-        """Take the oldest message."""
-        if not self._entries:
-            return None
-        entry = self._entries.popleft()
-        self._note_gone(entry.size)
-        if entry.on_taken is not None:
-            entry.on_taken()
-        return entry.message
+    def pop(self, now: float) -> bytes | None:
+        """Take the oldest message that is to be sent; `note_taken` is due after the last one."""
+        entries = self._entries
+        while entries:
+            message = entries.popleft()
+            size = len(message) if isinstance(message, bytes) else len(message.text)
+            self.size -= size
+            self._taken += size + MESSAGE_COST
+            text = message if isinstance(message, bytes) else message.take(now)
+            if text:
+                return text
+        return None
+
+    def note_taken(self) -> None:
+        """Count what has been taken, and let those go on who wait for room."""
+        taken, self._taken = self._taken, 0
+        self._account.release(taken)
+        self._look_for_room()
 
     def withdraw(self, message: Message) -> None:
         """Take a message out again; one that is not there any more was dropped by `close`."""
         for place, entry in enumerate(self._entries):
-            if entry.message is message:
+            if entry is message:
                 del self._entries[place]
-                self._note_gone(entry.size)
+                size = len(message) if isinstance(message, bytes) else len(message.text)
+                self._note_gone(size, 1)
                 return
 
     def close(self) -> None:
@@ -110,22 +140,18 @@ class SendQueue:
         self._entries.clear()
         self._note_gone(self.size, count)
 
-    def _note_gone(self, size: int, count: int = 1) -> None:
+    def _note_gone(self, size: int, count: int) -> None:
         self.size -= size
         self._account.release(size + count * MESSAGE_COST)
-        if self._waiting and self.has_room:
-            # As many as there are places; who gets in and finds the bytes used up waits again.
-            self._waiting.unpark(count=self._limits.queued_messages - len(self._entries))
+        self._look_for_room()
 
-
-def _size(message: Message) -> int:
-    """Tell what keeping a message costs: the text in it that a user, or a peer, has chosen."""
-    if isinstance(message, Response):
-        return len(message.result)
-    if isinstance(message, Request):
-        return 0 if message.params is None else len(message.params)
-    if isinstance(message, Started):
-        return len(message.value)
-    if isinstance(message, ErrorResponse):
-        return len(message.error.message) + len(message.error.data or b"")
-    return sum(map(len, message.answers)) if isinstance(message, BatchReply) else 0
+    def _look_for_room(self) -> None:
+        if self.has_room:
+            return
+        limits, count = self._limits, len(self._entries)
+        is_small = self.size < limits.queued_bytes and count < limits.queued_messages
+        if is_small or self._is_closed:
+            self.has_room = True
+            self.on_room()
+            # As many as there are places; a task that finds the bytes used up waits again.
+            self._waiting.unpark(count=max(1, limits.queued_messages - count))

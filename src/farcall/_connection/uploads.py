@@ -1,90 +1,151 @@
-"""Where the values of uploads go to and come from, on one link."""
+"""The uploads of one link: an outbox for each that is sent, an inbox for each that is read.
+
+The protocol's table of open uploads is the only one: each entry's owner is one of these ends.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-import attrs
-
-from farcall._connection.item_queue import ItemQueue
-from farcall._connection.pending import PendingCall, RemoteFailure
-from farcall._protocol import events
+from farcall._budget import Account
+from farcall._codec import Codec
+from farcall._connection.call import RemoteFailure
+from farcall._connection.lanes import Lanes
+from farcall._connection.streams import Inbox, Outbox
+from farcall._items import ItemCodec, item_codec
 from farcall._protocol.binary import Encoded
-from farcall._protocol.messages import Error
-from farcall._protocol.uploads import IncomingUpload, OutgoingUpload
+from farcall._protocol.framing import RequestId
+from farcall._protocol.messages import Error, credit, items_room, upload_end
+from farcall._protocol.protocol import Protocol
+from farcall._protocol.state import IncomingUpload, OutgoingUpload
+
+T = TypeVar("T")
 
 
-@attrs.frozen(eq=False)
-class UploadReader:
-    """Takes what the peer says of one of its uploads; none of it blocks or raises."""
+class UploadOutbox(Outbox):
+    """What one upload of this side has to send."""
 
-    push: Callable[[Sequence[Encoded]], None]
-    end: Callable[[Exception | None], None]
-    close: Callable[[], None]
+    def __init__(
+        self, protocol: Protocol, lanes: Lanes, account: Account, *, is_binary: bool
+    ) -> None:
+        self._protocol = protocol
+        self._upload: OutgoingUpload = protocol.uploads.send()
+        self._upload.owner = self
+        self._is_binary = is_binary
+        limit, id = protocol.message_limit, self._upload.id
+        room = items_room(limit, id, is_binary=is_binary, is_upload=True)
+        super().__init__(self._upload.credit, self._items, room, lanes, account)
+
+    @property
+    def reference(self) -> bytes:
+        """What stands for the upload among the arguments of its call, as JSON text."""
+        return b'{"$stream":%b}' % self._upload.id
+
+    def _items(self, values: Sequence[bytes]) -> bytes:
+        return self._protocol.upload_items(self._upload, values, is_binary=self._is_binary)
+
+    def finish(self, error: Error | None = None) -> None:
+        """Tell the end after the values that wait."""
+        text = upload_end(self._upload.id, error)
+        self.end(lambda: text)
+
+    def leave(self) -> None:
+        """Drop what waits: the call has ended, and its uploads with it."""
+        self.close()
+        self._protocol.uploads.end_outgoing(self._upload)
 
 
-class OpenUploads:
-    """The uploads of one link that somebody sends, or reads."""
+class UploadInbox(Inbox[T]):
+    """What the handler of a call reads of one upload of the peer."""
 
-    def __init__(self) -> None:
-        self._readers: dict[IncomingUpload, UploadReader] = {}
-        self._queues: dict[OutgoingUpload, ItemQueue] = {}
-        self._held: dict[PendingCall, Sequence[ItemQueue]] = {}
+    def __init__(
+        self,
+        protocol: Protocol,
+        upload: IncomingUpload,
+        lanes: Lanes,
+        account: Account,
+        read: Callable[[Encoded], T],
+        raised: Callable[[RemoteFailure], Exception],
+    ) -> None:
+        super().__init__(read, account)
+        self._protocol = protocol
+        self._upload = upload
+        self._lanes = lanes
+        self._raised = raised
+        self.open(upload.credit, self._tell_credit)
+        upload.owner = self
 
-    def read(self, upload: IncomingUpload, reader: UploadReader) -> None:
-        """Give the values of an upload of the peer to a reader."""
-        self._readers[upload] = reader
+    def _tell_credit(self, items: int, size: int) -> None:
+        id = self._upload.id
+        self._lanes.put_credit(id, credit(id, items, size, is_upload=True), is_upload=True)
 
-    def send(self, upload: OutgoingUpload, queue: ItemQueue) -> None:
-        """Tell a queue when the peer has room for more."""
-        self._queues[upload] = queue
+    def on_end(self, error: Error | None) -> None:
+        """Nothing follows: the caller's iterable has come to its end, or has failed."""
+        if error is None:
+            self.end()
+        else:
+            self.end(self._raised(RemoteFailure(error.code, error.message, error.data)))
 
-    def hold(self, pending: PendingCall, queues: Sequence[ItemQueue]) -> None:
-        """Hold queues back until the call that names their uploads has been sent."""
-        for queue in queues:
-            queue.is_held = True
-        self._held[pending] = queues
+    def leave(self) -> None:
+        """Drop what waits and what still comes: the call has ended."""
+        self.close()
+        self._protocol.uploads.end_incoming(self._upload)
 
-    def release_sent(self) -> None:
-        """Let those go whose call has been sent meanwhile."""
-        for pending in [each for each in self._held if each.call.was_sent]:
-            for queue in self._held.pop(pending):
-                queue.is_held = False
-                queue.wake()
 
-    def forget_incoming(self, upload: IncomingUpload) -> None:
-        """Close the reader of an upload whose call has ended."""
-        reader = self._readers.pop(upload, None)
-        if reader is not None:
-            reader.close()
+class Uploads:
+    """The uploads of one link, in both directions.
 
-    def forget_outgoing(self, upload: OutgoingUpload) -> None:
-        """Close the queue of an upload whose call has ended."""
-        queue = self._queues.pop(upload, None)
-        if queue is not None:
-            queue.outbox.close()
+    Args:
+        protocol: Has the table of them.
+        lanes: Where values and credit wait for the writer.
+        account: Where the values that wait are counted.
+    """
 
-    def forget_held(self, pending: PendingCall) -> None:
-        """Drop the queues of a call that was never sent."""
-        self._held.pop(pending, None)
+    def __init__(self, protocol: Protocol, lanes: Lanes, account: Account) -> None:
+        self._protocol = protocol
+        self._lanes = lanes
+        self._account = account
 
-    def react(self, event: events.UploadEvent) -> None:
-        """Do what the peer says of an upload."""
-        match event:
-            case events.UploadItems(upload, values):
-                self._readers[upload].push(values)
-            case events.UploadEnded(upload, error):
-                self._readers[upload].end(_failure(error))
-            case events.UploadCredit(upload):
-                self._queues[upload].outbox.on_credit()
+    def item_codec(self, codec: Codec[T]) -> ItemCodec[T]:
+        """Choose how items cross."""
+        return item_codec(self._protocol, codec)
 
-    def end(self, lost: Callable[[bool], Exception]) -> None:
+    def send(self, *, is_binary: bool) -> UploadOutbox:
+        """Open one to the peer."""
+        return UploadOutbox(self._protocol, self._lanes, self._account, is_binary=is_binary)
+
+    def receive(
+        self,
+        id: RequestId,
+        read: Callable[[Encoded], T],
+        raised: Callable[[RemoteFailure], Exception],
+    ) -> UploadInbox[T] | None:
+        """Open one of the peer; None where that id is open already.
+
+        Args:
+            id: As JSON text.
+            read: Makes the value of what has come; see `Inbox`.
+            raised: Makes what a reader gets for a failure of the caller's iterable.
+        """
+        upload = self._protocol.uploads.receive(id)
+        if upload is None:
+            return None
+        protocol, lanes, account = self._protocol, self._lanes, self._account
+        return UploadInbox(protocol, upload, lanes, account, read, raised)
+
+    def inbox(self, read: Callable[[Encoded], T], values: Sequence[bytes]) -> Inbox[T]:
+        """Give what came whole, from a peer without streams, as if it had been sent as one."""
+        inbox = Inbox(read, self._account)
+        inbox.push(values)
+        inbox.end()
+        return inbox
+
+    def end(self, lost: Callable[[], Exception]) -> None:
         """Fail them all, because the link has ended."""
-        for reader in self._readers.values():
-            reader.end(lost(True))
-        for queue in self._queues.values():
-            queue.outbox.close()
-
-
-def _failure(error: Error | None) -> Exception | None:
-    return None if error is None else RemoteFailure(error.code, error.message, error.data)
+        for received in self._protocol.uploads.incoming.values():
+            if received.owner is not None:
+                received.owner.end(lost())
+        for sent in self._protocol.uploads.outgoing.values():
+            if sent.owner is not None:
+                sent.owner.close()

@@ -1,17 +1,32 @@
-"""The one task of a link that sends: it takes what waits in the lanes, joined as far as it goes."""
+"""What sends: it takes what waits in the lanes, joined as far as that goes.
+
+Theory of operation. To send is a step without waiting, as long as the transport takes all that it
+is given: `flush_now`. Who calls it:
+
+- the flusher, in the turn of the event loop after messages were put;
+- the reader, when it pauses. While it reads, the writer is *held*: what the messages of one chunk
+  are answered with leaves together;
+- whoever has put a lone message, with which nothing could be joined: at once.
+
+What the transport does not take at once is left to the task of the writer, and nothing is taken
+from the lanes until that is through. Meanwhile, and within a flush, another flush only marks that
+there is more to do. For what is told as messages are taken may put new ones.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
 
 import trio
 
 from farcall._budget import Account
+from farcall._connection.flusher import current_flusher
 from farcall._connection.lanes import Lanes
 from farcall._connection.pings import Pings
-from farcall._protocol.core import Protocol
-from farcall._protocol.messages import Message, Request
 from farcall._transport import Transport
+from farcall.errors import CloseCode
+
+logger = logging.getLogger("farcall")
 
 
 class Writer:
@@ -19,102 +34,128 @@ class Writer:
 
     Args:
         transport: Where to.
-        protocol: Renders messages at the moment when they are taken.
-        lanes: Where they wait.
+        lanes: Where messages wait.
         pings: Told when a ping is taken.
-        account: Where the bytes that are being sent are counted.
-        on_expired: Takes a request that ran out of time in the lanes; it is not sent.
-        on_taken: Called when messages have been taken, and before they are sent.
+        account: Where the bytes that the transport has not taken at once are counted.
     """
 
-    def __init__(
-        self,
-        transport: Transport,
-        protocol: Protocol,
-        lanes: Lanes,
-        pings: Pings,
-        account: Account,
-        *,
-        on_expired: Callable[[Request], object],
-        on_taken: Callable[[], object],
-    ) -> None:
+    def __init__(self, transport: Transport, lanes: Lanes, pings: Pings, account: Account) -> None:
         self._transport = transport
-        self._protocol = protocol
         self._lanes = lanes
         self._pings = pings
         self._account = account
-        self._on_expired = on_expired
-        self._on_taken = on_taken
-        self._work = trio.Event()
-        self._is_idle = trio.Event()
-        self._is_over = False
+        self._flusher = current_flusher()
+        self._rest_due = trio.Event()
+        self._rest_size = 0
+        self._on_sent: trio.Event | None = None
+        self._is_dirty = self._is_flushing = self._has_failed = self._is_over = False
+        self.is_held = False
+        """Whether the reader flushes, when it pauses; it never waits while this is set."""
         self.is_sending = False
         """Whether messages that have been taken are not with the transport yet."""
         self.frames = 0
         """Sent, or being sent."""
 
     def wake(self) -> None:
-        """Have it look into the lanes."""
-        self._work.set()
+        """Have what waits sent soon."""
+        if not self._is_dirty:
+            self._is_dirty = True
+            if not (self.is_held or self.is_sending or self._is_flushing or self._is_over):
+                self._flusher.add(self)
+
+    def wake_through(self) -> None:
+        """Send what waits at once."""
+        self._is_dirty = True
+        self.flush_now()
+
+    # It runs in tasks of users, where an interrupt would lose what is taken and not yet sent.
+    @trio.lowlevel.enable_ki_protection
+    def flush_now(self) -> None:
+        """Send what waits, as far as that needs no waiting; the task does the rest.
+
+        Any task may call it. It never raises: a fault in here ends this link, and nothing else.
+        """
+        if not self._is_dirty or self.is_sending or self._is_flushing:
+            return
+        self._is_flushing = True
+        try:
+            self._flush()
+        except Exception:  # it is no fault of whoever happens to flush this link
+            logger.exception("%s: sending failed", self._transport.endpoint.peer)
+            self._has_failed = True
+            self._leave_rest(0)
+        finally:
+            self._is_flushing = False
+
+    def _flush(self) -> None:
+        lanes, transport = self._lanes, self._transport
+        while self._is_dirty:
+            self._is_dirty = False
+            ping = lanes.take_ping()
+            if ping is not None:
+                frames = [ping]
+                self._pings.take(ping)
+                has_left = transport.ping_now(ping)
+            else:
+                frames = lanes.take(trio.current_time())
+                if not frames or lanes.is_closed:  # it may just have been too much
+                    continue
+                self.frames += len(frames)
+                has_left = transport.send_now(frames)
+            if not has_left:
+                self._leave_rest(sum(map(len, frames)))
+                return
+            if lanes:
+                self._is_dirty = True
+
+    def _leave_rest(self, size: int) -> None:
+        """Leave it to the task to wait until the transport has taken all; look for more then."""
+        self._is_dirty = self.is_sending = True
+        self._rest_size = size
+        self._rest_due.set()
+        self._account.hold(size)  # which may hang up, so it comes last
 
     async def run(self) -> None:
-        """Take what waits and send it, again and again, until the link breaks."""
-        try:
-            while True:
-                await self._write()
-        except trio.BrokenResourceError:
-            self._pings.lose_writer()  # the reader ends as well, and knows why
+        """Wait for what needs waiting, again and again, until the link breaks."""
+        with self._flusher.using():
+            self.wake_through()
+            try:
+                while True:
+                    await self._rest_due.wait()
+                    self._rest_due = trio.Event()
+                    await self._send_rest()
+            except trio.BrokenResourceError:
+                self._pings.lose_writer()  # the reader ends as well, and knows why
 
-    async def _write(self) -> None:
-        payload = self._lanes.take_ping()
-        if payload is not None:
-            self._pings.take(payload)
-            await self._transport.ping(payload)
+    async def _send_rest(self) -> None:
+        if self._has_failed:
+            # What was taken may be lost, so nothing may follow it; the peer is to know at once.
+            self._pings.lose_writer()
+            await self._transport.aclose(CloseCode.INTERNAL, "internal error")
             return
-        now = trio.current_time()
-        frames = self._protocol.frames(self._unexpired(now), now)
-        if not frames:
-            await self._wait_work()
-            return
-        self._on_taken()
-        self.frames += len(frames)
-        await self._send(frames)
-
-    async def _send(self, frames: Sequence[bytes]) -> None:
-        size = sum(map(len, frames))
-        self._account.hold(size)
-        self.is_sending = True
         try:
-            if not self._lanes.is_closed:  # it may just have been too much
-                await self._transport.send(frames)
+            await self._transport.send_rest()
         finally:
-            self.is_sending = False
-            self._account.release(size)
-
-    def _unexpired(self, now: float) -> Iterator[Message]:
-        for message in self._lanes.drain():
-            if isinstance(message, Request) and message.has_expired(now):
-                self._on_expired(message)
-            else:
-                yield message
-
-    async def _wait_work(self) -> None:
-        self._is_idle.set()
-        await self._work.wait()
-        self._work = trio.Event()
+            self._account.release(self._rest_size)
+        self.is_sending = False
+        self.flush_now()
+        if not self.is_sending:
+            self._note_sent()
 
     async def flush(self) -> None:
         """Wait until nothing is left in the lanes that may be sent now, or the link has ended."""
-        # Asked anew: that it was idle once does not mean that nothing is being sent now.
-        while not self._is_over:
-            if self._is_idle.is_set():
-                self._is_idle = trio.Event()
-            self.wake()
-            await self._is_idle.wait()
-            if not len(self._lanes):
-                return
+        self.wake_through()
+        # Asked anew: that it was through once does not mean that nothing is being sent now.
+        while self.is_sending and not self._is_over:
+            self._on_sent = self._on_sent or trio.Event()
+            await self._on_sent.wait()
 
     def end(self) -> None:
         """Let those go who wait for it: the link has ended."""
         self._is_over = True
-        self._is_idle.set()
+        self._note_sent()
+
+    def _note_sent(self) -> None:
+        if self._on_sent is not None:
+            self._on_sent.set()
+            self._on_sent = None

@@ -6,7 +6,21 @@ object itself; `bounds` says how much of that crosses.
 
 from __future__ import annotations
 
-from farcall._failures.arriving import error_of
-from farcall._failures.leaving import describe, invalid_arguments, redacted, unanswered, without
+from farcall._failures.arriving import decoded, error_of
+from farcall._failures.leaving import (
+    describe,
+    invalid_arguments,
+    redacted,
+    unanswered,
+    without,
+)
 
-__all__ = ["describe", "error_of", "invalid_arguments", "redacted", "unanswered", "without"]
+__all__ = [
+    "decoded",
+    "describe",
+    "error_of",
+    "invalid_arguments",
+    "redacted",
+    "unanswered",
+    "without",
+]

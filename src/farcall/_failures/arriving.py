@@ -7,21 +7,25 @@ names, or says in a shape of its own, is an `RpcError` with the data as they cam
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import attrs
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from farcall._codec import Faults, decode_json
-from farcall._connection.pending import RemoteFailure
+from farcall._codec.codec import Unknown
+from farcall._connection.call import RemoteFailure
 from farcall._declare import Method
 from farcall._failures.bounds import BEYOND_LEAVES, BEYOND_LEVELS, MAX_LEAVES, MAX_LEVELS
+from farcall._protocol.framing import UnreadableText, decode
 from farcall._protocol.messages import MESSAGES
-from farcall._protocol.wire import UnreadableText, decode
 from farcall.errors import ErrorCode, FarcallError, InvalidResult, RpcError
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+Text = TypeVar("Text")
+Text_contra = TypeVar("Text_contra", contravariant=True)
 
 
 class _ErrorObject(msgspec.Struct):
@@ -66,6 +70,30 @@ def error_of(
     if isinstance(error, RpcError):
         error.method = name
     return error
+
+
+class Decoding(Protocol[T_co, Text_contra]):
+    """A codec of whole values, or of items."""
+
+    def decode(self, value: Text_contra, /, *, unknown: Unknown, at: str) -> T_co: ...
+
+
+def decoded(codec: Decoding[T, Text], value: Text, *, name: str, at: str) -> T:
+    """Read what the peer gave.
+
+    Args:
+        codec: Of its type.
+        value: As it came.
+        name: Of the call, or the signal, for the error.
+        at: What it is: ``result``, ``item``, ``value`` or ``started``.
+
+    Raises:
+        InvalidResult: it is not of the type.
+    """
+    try:
+        return codec.decode(value, unknown="ignore", at=at)
+    except Faults as faults:
+        raise InvalidResult(f"{name}: {faults}") from None
 
 
 @attrs.define

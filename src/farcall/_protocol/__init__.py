@@ -1,6 +1,6 @@
 """What is said on a connection, without Trio, sockets or a clock.
 
-`core.Protocol` turns frames into events and commands into messages; `state` holds the life of
-every id; `wire`, `shapes` and `messages` are the text; `reading`, `answers` and `controls` tell
-what it means; `credit` is flow control.
+From the ground up: `framing` is text, `credit` is flow control, `binary` and `messages` are the
+kinds of message, `state` is what both sides have agreed on and the life of every id,
+`notifications` and `reading` tell each message to whom it is for, and `protocol` is the commands.
 """

@@ -10,18 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
-from typing import Annotated, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 import msgspec
-from msgspec import Meta, Raw, UnsetType
+from msgspec import Raw, UnsetType
 
-from farcall._protocol.messages import BINARY_MARK, HEAD_LENGTH
-from farcall._protocol.wire import UnreadableText, decode
+from farcall._protocol.framing import Count, RequestId, UnreadableText, decode
 
 FEATURE: Final = "binary"
 FEATURES: Final = (FEATURE,)
 """All that farcall speaks beyond version 1."""
+BINARY_MARK: Final = b"\0"
+"""How a frame begins that is binary: as no JSON text does."""
+HEAD_LENGTH: Final = 4
+"""Bytes that tell how long the head of a binary frame is."""
 _HEAD_AT: Final = len(BINARY_MARK) + HEAD_LENGTH
 
 
@@ -48,8 +51,8 @@ Encoded: TypeAlias = bytes | Blob
 class _Head(msgspec.Struct, kw_only=True):
     id: Raw | UnsetType = msgspec.UNSET
     upload: Raw | UnsetType = msgspec.UNSET
-    seq: Annotated[int, Meta(ge=0, le=2**53)]
-    sizes: list[Annotated[int, Meta(ge=0, le=2**53)]]
+    seq: Count
+    sizes: list[Count]
 
 
 _head = msgspec.json.Decoder(_Head)
@@ -65,13 +68,18 @@ class BinaryFrame:
     values: Sequence[Blob]
 
 
-def is_binary(frame: str | bytes) -> bool:
-    """Tell such a frame from a text, whatever it holds otherwise."""
-    return isinstance(frame, bytes) and frame.startswith(BINARY_MARK)
+def binary_items(
+    id: RequestId, seq: int, values: Sequence[bytes], is_upload: bool = False
+) -> bytes:
+    """Write values of a stream, each the bytes that it is; `seq` is the number of the first."""
+    address = b'"upload":' if is_upload else b'"id":'
+    sizes = ",".join(str(len(value)) for value in values).encode()
+    head = b'{%b%b,"seq":%d,"sizes":[%b]}' % (address, id, seq, sizes)
+    return b"".join((BINARY_MARK, len(head).to_bytes(HEAD_LENGTH, "big"), head, *values))
 
 
 def read_binary(frame: bytes) -> BinaryFrame:
-    """Read a frame that `is_binary`.
+    """Read a frame that begins with `BINARY_MARK`.
 
     Raises:
         UnreadableText: its head is none, or the values are not as long as that says.

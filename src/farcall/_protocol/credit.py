@@ -117,22 +117,21 @@ class ReceiveCredit:
         may_pass = fits or not sizes or (is_single and was_idle)
         return may_pass and self.received_items <= self.granted_items
 
-    def consume(self, size: int) -> None:
-        """Count one item that the application has taken."""
+    def use(self, size: int) -> tuple[int, int] | None:
+        """Count one item that the application has taken, and name the new totals if they are due.
+
+        They are due at half of a window, and when all that came is taken: the sender may have an
+        item that is larger than what is left, which can pass when nothing else is in flight.
+        """
         self.consumed_items += 1
         self.consumed_bytes += size
-
-    def grant(self) -> tuple[int, int] | None:
-        """Name the new totals when it is time to send them, else None."""
         items = self.consumed_items + self.window.items
-        size = self.consumed_bytes + self.window.size
-        gained_items, gained_bytes = items - self.granted_items, size - self.granted_bytes
-        is_due = (
-            2 * gained_items >= self.window.items
-            or 2 * gained_bytes >= self.window.size
-            or self.consumed_items == self.received_items
-        )
-        if not gained_items or not is_due:
+        total = self.consumed_bytes + self.window.size
+        if (
+            self.consumed_items < self.received_items
+            and 2 * (items - self.granted_items) < self.window.items
+            and 2 * (total - self.granted_bytes) < self.window.size
+        ):
             return None
-        self.granted_items, self.granted_bytes = items, size
-        return items, size
+        self.granted_items, self.granted_bytes = items, total
+        return items, total

@@ -1,94 +1,148 @@
-"""What a peer can say, as frozen data that renders itself as JSON text.
+"""What peers can say: each kind of message as the struct that reads it and what writes it.
 
-Parameters, results and values are text already: the codec knew their types. Member names and
-shapes are those of JSON-RPC 2.0, of rpc-websockets, and of the protocol specification.
+What is read is read strictly, and unknown members are ignored. Parameters, results and values are
+text already: the codec knew their types. Member names are those of JSON-RPC 2.0, of
+rpc-websockets, and of the protocol specification.
 """
 
 from __future__ import annotations
 
-import math
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from itertools import chain
-from typing import Any, Final, TypeAlias
+from functools import lru_cache
+from typing import Annotated, Any, Final, TypeVar
 
 import attrs
 import msgspec
+from msgspec import UNSET, Meta, Raw, UnsetType
 
-from farcall._protocol.credit import Window
+from farcall._protocol.binary import binary_items
+from farcall._protocol.framing import (
+    LAST_COUNT,
+    Count,
+    Positive,
+    RequestId,
+    UnreadableText,
+    decode,
+)
 from farcall.errors import ErrorCode
 
-RequestId: TypeAlias = bytes
-"""An id as JSON text, so that a peer's is echoed byte for byte."""
-
-NULL_ID: RequestId = b"null"
-LONGEST_TIMEOUT: Final = 2**53
-"""In milliseconds; where JavaScript's integers end."""
-_encode = msgspec.json.encode
-_HEAD = b'{"jsonrpc":"2.0"'
-
-
-@attrs.frozen
-class Limits:
-    """What a peer can take; announced in its hello."""
-
-    message: int
-    """The largest frame, in bytes."""
-    calls: int = 1024
-    """How many calls may be in flight."""
-    subscriptions: int = 128
-    bundle: int = 256
-    """How many messages one bundle may hold."""
-    call_bytes: int | None = None
-    """How large the parameters of all those calls may be together; None where it does not say."""
-
-
+LONGEST_TIMEOUT: Final = LAST_COUNT
+"""In milliseconds."""
+MOST_KEPT: Final = 1024
+"""Contracts, or features, in a hello: it is kept as long as the connection. More services than
+that, at one path, nobody has."""
+VERSION: Final = 1
+"""Of the protocol, in a hello."""
 TEXT_COST: Final = 128
 """Bytes that a short text costs beside what it says, with its place in a table."""
 
+Name = Annotated[str, Meta(max_length=256)]
+"""As long as the id of a request."""
+Digests = Annotated[str, Meta(max_length=MOST_KEPT * 65)]
+"""One of 64 characters for each service that has the name, with spaces between."""
 
-@attrs.frozen
-class Hello:
-    """How farcall peers greet: the version they speak and what they hold."""
-
-    limits: Limits
-    v: int = 1
-    features: tuple[str, ...] = ()
-    contracts: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    """The digest of each contract, by the name of its service."""
-
-    @property
-    def size(self) -> int:
-        """About what it costs to keep, in bytes."""
-        texts = [*self.features, *self.contracts, *self.contracts.values()]
-        return sum(map(len, texts)) + TEXT_COST * len(texts)
-
-    def render(self) -> bytes:
-        """Write the parameters of ``rpc.hello``, or its result."""
-        return _encode(attrs.asdict(self, filter=_is_said))
+ParamsT = TypeVar("ParamsT", bound=msgspec.Struct)
+_encode = msgspec.json.encode
+_anything = msgspec.json.Decoder(Any)
+_HEAD = b'{"jsonrpc":"2.0"'
+_ID, _UPLOAD = b'"id":', b'"upload":'
 
 
-def _is_said(_: object, value: object) -> bool:
-    return value is not None
+def read_params(decoder: msgspec.json.Decoder[ParamsT], text: bytes | None) -> ParamsT:
+    """Read parameters of a known shape.
+
+    Raises:
+        UnreadableText: they have another one; names the member.
+    """
+    if text is None:
+        raise UnreadableText("no params")
+    return decode(decoder, text)
 
 
-@attrs.frozen
-class Error:
-    """The error member of a response (JSON-RPC 2.0, section 5.1)."""
+@lru_cache(maxsize=4096)
+def named(method: str) -> bytes:
+    """Write the member that names a method.
 
-    code: int
-    message: str
-    data: bytes | None = None
-    """JSON text, or None for no such member."""
+    Raises:
+        UnicodeEncodeError: the name holds a lone surrogate, which JSON has none of.
+    """
+    return b',"method":%b' % _encode(method)
 
-    @classmethod
-    def of(cls, code: ErrorCode, data: Any = None) -> Error:
-        """Make one of the protocol's own errors, whose message belongs to its code."""
-        return cls(int(code), MESSAGES[code], None if data is None else _encode(data))
 
-    def render(self) -> bytes:
-        data = b"" if self.data is None else b',"data":' + self.data
-        return b'{"code":%d,"message":%b%b}' % (self.code, _prose(self.message), data)
+# Requests and notifications
+
+
+class RequestMeta(msgspec.Struct):
+    """``meta`` of a request."""
+
+    credit: tuple[Positive, Positive] | None = None
+    timeout: Count | None = None
+
+
+_meta = msgspec.json.Decoder(RequestMeta)
+
+
+def read_meta(meta: Raw | UnsetType) -> RequestMeta:
+    """Read what a request says beside its parameters; under the rules of `read_params`."""
+    return RequestMeta() if meta is UNSET else decode(_meta, meta)
+
+
+def request(
+    id: RequestId, method: str, params: bytes | None, tail: bytes, traceparent: str | None
+) -> bytes:
+    """Write a request.
+
+    Args:
+        id: As JSON text.
+        method: The wire name.
+        params: JSON text, or None for no such member.
+        tail: What follows: a meta, as far as it is known by now.
+        traceparent: The caller's span, or None (W3C Trace Context, section 3.2).
+    """
+    if traceparent is not None:
+        tail = b',"traceparent":%b%b' % (_encode(traceparent), tail)
+    if params is None:
+        return b'{"jsonrpc":"2.0","id":%b%b%b' % (id, named(method), tail)
+    return b'{"jsonrpc":"2.0","id":%b%b,"params":%b%b' % (id, named(method), params, tail)
+
+
+END: Final = b"}"
+"""The tail of a request without a meta."""
+
+
+def credit_meta(items: int, size: int) -> bytes:
+    """Write the tail of a request that opens the window of a stream."""
+    return b',"meta":{"credit":[%d,%d]}}' % (items, size)
+
+
+def timeout_meta(milliseconds: int) -> bytes:
+    """Write the tail of a request whose caller waits for so long."""
+    return b',"meta":{"timeout":%d}}' % min(max(milliseconds, 0), LONGEST_TIMEOUT)
+
+
+TIMEOUT_ROOM: Final = len(timeout_meta(LONGEST_TIMEOUT))
+"""The most that a timeout adds to a request, which is measured before the writer takes it."""
+
+
+def notification(method: str, params: bytes | None, traceparent: str | None) -> bytes:
+    """Write a request that wants no answer."""
+    params = b"" if params is None else b',"params":' + params
+    trace = b"" if traceparent is None else b',"traceparent":' + _encode(traceparent)
+    return b"%b%b%b%b}" % (_HEAD, named(method), params, trace)
+
+
+def event(name: str, value: bytes) -> bytes:
+    """Write an event for a plain peer, such that JSON-RPC and rpc-websockets clients read it."""
+    text = _encode(name)
+    return b'%b,"method":%b,"notification":%b,"params":[%b]}' % (_HEAD, text, text, value)
+
+
+# Answers
+
+
+def response(id: RequestId, result: bytes) -> bytes:
+    """Write the result of a request."""
+    return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (id, result)
 
 
 MESSAGES: Mapping[ErrorCode, str] = {
@@ -112,250 +166,241 @@ MESSAGES: Mapping[ErrorCode, str] = {
 """The wording of JSON-RPC 2.0 and of rpc-websockets, whose clients compare it."""
 
 
-class Sized(ABC):
-    """A message that holds what users say, so that it may grow over the limits of the peer."""
+@attrs.frozen
+class Error:
+    """The error member of a response (JSON-RPC 2.0, section 5.1)."""
 
-    __slots__ = ()
+    code: int
+    message: str
+    data: bytes | None = None
+    """JSON text, or None for no such member."""
 
-    @abstractmethod
-    def parts(self) -> list[bytes]:
-        """Write the text in pieces: who asks for its size need not join them."""
+    @classmethod
+    def of(cls, code: ErrorCode, data: object = None) -> Error:
+        """Make one of the protocol's own errors, whose message belongs to its code."""
+        return cls(int(code), MESSAGES[code], None if data is None else _encode(data))
 
     def render(self) -> bytes:
-        return b"".join(self.parts())
+        """Write it. Python's messages may hold lone surrogates, JSON has none."""
+        message = _encode(self.message.encode(errors="replace").decode())
+        data = b"" if self.data is None else b',"data":' + self.data
+        return b'{"code":%d,"message":%b%b}' % (self.code, message, data)
 
 
-@attrs.frozen
-class Request(Sized):
-    """A request, or a notification where `id` is None."""
-
-    method: str
-    params: bytes | None = None
-    id: RequestId | None = None
-    window: Window | None = None
-    """How much of a stream may be on its way to the caller; set for a stream call."""
-    deadline: float | None = None
-    """When the caller stops to wait, on the clock that `render` is told."""
-    traceparent: str | None = None
-    """The caller's span (W3C Trace Context, section 3.2)."""
-
-    def parts(self, now: float = 0.0) -> list[bytes]:
-        parts = [_HEAD] if self.id is None else [_HEAD, b',"id":', self.id]
-        parts += (b',"method":', _encode(self.method))
-        if self.params is not None:
-            parts += (b',"params":', self.params)
-        if self.traceparent is not None:
-            parts += (b',"traceparent":', _encode(self.traceparent))
-        parts += (self._meta(now), b"}")
-        return parts
-
-    def render(self, now: float = 0.0) -> bytes:
-        """Write it as it leaves at the time `now`, for what is left until the deadline."""
-        return b"".join(self.parts(now))
-
-    def has_expired(self, now: float) -> bool:
-        """Tell whether nobody waits for the answer any more."""
-        return self.deadline is not None and self.deadline <= now
-
-    def _meta(self, now: float) -> bytes:
-        members: list[bytes] = []
-        if self.deadline is not None:
-            # Rounded up: the server's clock must not strike before the caller's own does.
-            left = math.ceil((self.deadline - now) * 1000)
-            members.append(b'"timeout":%d' % min(max(left, 0), LONGEST_TIMEOUT))
-        if self.window is not None:
-            members.append(b'"credit":[%d,%d]' % (self.window.items, self.window.size))
-        return b',"meta":{%b}' % b",".join(members) if members else b""
+def error_response(id: RequestId, error: Error) -> bytes:
+    """Write the error that a request ended with."""
+    return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (id, error.render())
 
 
-@attrs.frozen
-class Response(Sized):
-    """The result of a request."""
+class _ErrorMembers(msgspec.Struct):
+    """An error as it comes: every part of it may be missing or strange."""
 
-    id: RequestId
-    result: bytes
-    is_alone: bool = False
-    """Whether it must not share its frame: the answer to a hello, before which no bundle is."""
-
-    def parts(self) -> list[bytes]:
-        return [_HEAD, b',"id":', self.id, b',"result":', self.result, b"}"]
+    code: object = None
+    message: object = None
+    data: Raw = Raw(b"null")
 
 
-@attrs.frozen
-class ErrorResponse(Sized):
-    """The error that a request ended with."""
-
-    id: RequestId
-    error: Error
-
-    def parts(self) -> list[bytes]:
-        return [_HEAD, b',"id":', self.id, b',"error":', self.error.render(), b"}"]
+_error_members = msgspec.json.Decoder(_ErrorMembers)
 
 
-@attrs.frozen
-class BatchReply:
-    """The answers to a batch (JSON-RPC 2.0, section 6), each as text."""
+def read_error(raw: Raw) -> Error:
+    """Read an error, or make one of whatever a JavaScript peer threw: it sends that as it is.
 
-    answers: Sequence[bytes]
+    Raises:
+        UnreadableText: it is no JSON.
+    """
+    value = decode(_anything, raw)
+    if isinstance(value, dict):
+        members = decode(_error_members, raw)
+    else:
+        members = _ErrorMembers(message=value)
+    has_message = isinstance(members.message, str)
+    data: bytes | None = bytes(members.data)
+    if data == b"null":  # which is what rpc-websockets writes for none
+        data = None if has_message else bytes(raw)
+    return Error(
+        members.code if type(members.code) is int else int(ErrorCode.EVENT_NOT_PROVIDED),
+        members.message if isinstance(members.message, str) else "the peer gave no message",
+        data,
+    )
+
+
+# Hello
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a peer can take; announced in its hello."""
+
+    message: Positive | None = None
+    """The largest frame, in bytes; None where it does not say."""
+    calls: Positive = 1024
+    """How many calls may be in flight."""
+    subscriptions: Count = 128
+    bundle: Positive = 256
+    """How many messages one bundle may hold."""
+    call_bytes: Positive | None = None
+    """How large the parameters of all those calls may be together; None where it does not say."""
+
+
+class Hello(msgspec.Struct, frozen=True, kw_only=True):
+    """How farcall peers greet: the version they speak and what they hold."""
+
+    limits: Limits = Limits()
+    v: Positive
+    features: Annotated[tuple[Name, ...], Meta(max_length=MOST_KEPT)] = ()
+    contracts: Annotated[Mapping[Name, Digests], Meta(max_length=MOST_KEPT)] = {}
+    """The digest of each contract, by the name of its service."""
+
+    @property
+    def size(self) -> int:
+        """About what it costs to keep, in bytes."""
+        texts = [*self.features, *self.contracts, *self.contracts.values()]
+        return sum(map(len, texts)) + TEXT_COST * len(texts)
 
     def render(self) -> bytes:
-        return join(self.answers)
+        """Write the parameters of ``rpc.hello``, or its result."""
+        limits = msgspec.structs.asdict(self.limits)
+        said = {name: value for name, value in limits.items() if value is not None}
+        return _encode(msgspec.structs.asdict(self) | {"limits": said})
 
 
-@attrs.frozen
-class Started(Sized):
-    """A stream call, or a remote task, has begun."""
-
-    id: RequestId
-    value: bytes
-
-    def parts(self) -> list[bytes]:
-        head = b'%b,"method":"rpc.started","params":{"id":%b,"value":'
-        return [head % (_HEAD, self.id), self.value, b"}}"]
+_hello = msgspec.json.Decoder(Hello)
 
 
-@attrs.frozen
-class Items(Sized):
-    """Values of a stream, in order; `seq` is the number of the first, counted from 0."""
+def read_hello(text: bytes | None) -> Hello:
+    """Read a greeting, under the rules of `read_params`."""
+    return read_params(_hello, text)
 
-    id: RequestId
-    seq: int
-    values: Sequence[bytes]
+
+# Streams: what a call says before it is answered
+
+
+class Started(msgspec.Struct):
+    """The parameters of ``rpc.started``: a stream call, or a remote task, has begun."""
+
+    id: Raw
+    value: Raw
+
+
+def started(id: RequestId, value: bytes) -> bytes:
+    return b'%b,"method":"rpc.started","params":{"id":%b,"value":%b}}' % (_HEAD, id, value)
+
+
+class Items(msgspec.Struct, kw_only=True):
+    """The parameters of ``rpc.items``: values of a stream, in order."""
+
+    id: Raw | UnsetType = UNSET
+    upload: Raw | UnsetType = UNSET
+    """In place of the id of a call."""
+    seq: Count
+    """The number of the first value, counted from 0."""
+    values: list[Raw]
     cursor: str | None = None
-    missed: int | None = 0
+    missed: Count | None = 0
     """How many were dropped before the first value; None when nobody knows."""
-    is_upload: bool = False
-    """Whether `id` is that of an upload, and not of a call."""
-
-    def parts(self) -> list[bytes]:
-        head = b'%b,"method":"rpc.items","params":{%b,"seq":%d,"values":['
-        address = _address(self.id, self.is_upload)
-        parts = [head % (_HEAD, address, self.seq), *self.values[:1]]
-        parts += chain.from_iterable((b",", value) for value in self.values[1:])
-        parts.append(b"]")
-        if self.cursor is not None:
-            parts += (b',"cursor":', _encode(self.cursor))
-        if self.missed != 0:
-            parts += (b',"missed":', _encode(self.missed))
-        parts.append(b"}}")
-        return parts
 
 
-BINARY_MARK: Final = b"\0"
-"""How a frame begins that is binary: as no JSON text does."""
-HEAD_LENGTH: Final = 4
-"""Bytes that tell how long the head of a binary frame is."""
+def items(
+    id: RequestId,
+    seq: int,
+    values: Sequence[bytes],
+    cursor: str | None = None,
+    missed: int | None = 0,
+    is_upload: bool = False,
+) -> bytes:
+    more = b"" if cursor is None else b',"cursor":%b' % _encode(cursor)
+    if missed != 0:
+        more += b',"missed":%b' % _encode(missed)
+    address = _UPLOAD if is_upload else _ID
+    text = b'%b,"method":"rpc.items","params":{%b%b,"seq":%d,"values":[%b]%b}}'
+    return text % (_HEAD, address, id, seq, b",".join(values), more)
 
 
-@attrs.frozen
-class BinaryItems(Sized):
-    """Values of a stream, each the bytes that it is, in a frame of its own; see `Items`."""
-
-    id: RequestId
-    seq: int
-    values: Sequence[bytes]
-    is_upload: bool = False
-
-    def parts(self) -> list[bytes]:
-        sizes = ",".join(str(len(value)) for value in self.values).encode()
-        address = _address(self.id, self.is_upload)
-        head = b'{%b,"seq":%d,"sizes":[%b]}' % (address, self.seq, sizes)
-        return [BINARY_MARK, len(head).to_bytes(HEAD_LENGTH, "big"), head, *self.values]
+ITEM_OVERHEAD: Final = 8
+"""More than the second and each further item of a message adds to its own bytes: a comma, and in a
+binary frame the digits of its size. What is joined is small; an item of 10 MB has no company."""
 
 
-@attrs.frozen
-class Credit:
-    """How much of a stream its receiver can take, as totals since its start."""
+def items_room(
+    limit: int,
+    id: RequestId,
+    *,
+    is_binary: bool = False,
+    is_upload: bool = False,
+    cursor: str | None = None,
+) -> int:
+    """Give the bytes of values that fit into one message of items, reckoned once for a stream.
 
-    id: RequestId
-    items: int
-    size: int
-    """In bytes of encoded values."""
-    is_upload: bool = False
-    """Whether `id` is that of an upload, and not of a call."""
+    A message of items is made when the writer takes it, when it is too late to tell anybody that
+    it is too large. So whoever puts an item asks first whether it fits, whatever its number will
+    be.
 
-    def render(self) -> bytes:
-        address = _address(self.id, self.is_upload)
-        members = b'%b,"items":%d,"bytes":%d' % (address, self.items, self.size)
-        return _notification(b"credit", members)
+    Args:
+        limit: The largest message that the peer takes, in bytes.
+        id: Of the call, or of the upload.
+        is_binary: Whether it is a binary frame.
+        is_upload: Whether `id` is that of an upload.
+        cursor: None where the messages carry none; else one as long as any of them, and a count
+            of missed values may stand beside it.
 
-
-@attrs.frozen
-class UploadEnd:
-    """Nothing follows on an upload, or what has made it fail."""
-
-    id: RequestId
-    error: Error | None = None
-
-    def render(self) -> bytes:
-        error = b"" if self.error is None else b',"error":' + self.error.render()
-        return _notification(b"end", _address(self.id, is_upload=True) + error)
-
-
-@attrs.frozen
-class Cancel:
-    """The caller wants the call to end; it will still be answered."""
-
-    id: RequestId
-    reason: str
-
-    def render(self) -> bytes:
-        return _notification(b"cancel", b'"id":%b,"reason":%b' % (self.id, _encode(self.reason)))
+    Returns:
+        The size of the largest item; of several, each takes `ITEM_OVERHEAD` more. It is negative
+        where a peer takes no items at all.
+    """
+    if is_binary:
+        digits = len(str(limit))
+        return limit - digits - len(binary_items(id, LAST_COUNT, (), is_upload))
+    missed = 0 if cursor is None else LAST_COUNT
+    return limit - len(items(id, LAST_COUNT, (), cursor, missed, is_upload))
 
 
-@attrs.frozen
-class Goaway:
-    """This side is about to close; calls under way may still end."""
+class Credit(msgspec.Struct, kw_only=True):
+    """The parameters of ``rpc.credit``: what a receiver takes, in all since the stream began."""
 
-    grace_ms: int
-    reconnect_after_ms: int
-
-    def render(self) -> bytes:
-        members = b'"grace_ms":%d,"reconnect_after_ms":%d'
-        return _notification(b"goaway", members % (self.grace_ms, self.reconnect_after_ms))
+    id: Raw | UnsetType = UNSET
+    upload: Raw | UnsetType = UNSET
+    items: Count
+    bytes: Count
 
 
-@attrs.frozen
-class Event(Sized):
-    """An event for a plain peer, in a shape that JSON-RPC and rpc-websockets clients both read."""
-
-    name: str
-    value: bytes
-
-    def parts(self) -> list[bytes]:
-        name = _encode(self.name)
-        head = b'%b,"method":%b,"notification":%b,"params":[' % (_HEAD, name, name)
-        return [head, self.value, b"]}"]
+def credit(id: RequestId, items: int, size: int, is_upload: bool = False) -> bytes:
+    members = b'%b%b,"items":%d,"bytes":%d' % (_UPLOAD if is_upload else _ID, id, items, size)
+    return _notification(b"credit", members)
 
 
-Message: TypeAlias = (
-    Request
-    | Response
-    | ErrorResponse
-    | BatchReply
-    | Started
-    | Items
-    | BinaryItems
-    | Credit
-    | UploadEnd
-    | Cancel
-    | Goaway
-    | Event
-)
+class UploadEnd(msgspec.Struct):
+    """The parameters of ``rpc.end``: nothing follows on an upload, or what made it fail."""
+
+    upload: Raw
+    error: Raw | UnsetType = UNSET
 
 
-def join(texts: Sequence[bytes]) -> bytes:
-    """Write texts as one JSON array."""
-    return b"[%b]" % b",".join(texts)
+def upload_end(id: RequestId, error: Error | None = None) -> bytes:
+    said = b"" if error is None else b',"error":' + error.render()
+    return _notification(b"end", _UPLOAD + id + said)
 
 
-def _address(id: RequestId, is_upload: bool) -> bytes:
-    return (b'"upload":' if is_upload else b'"id":') + id
+class Cancel(msgspec.Struct):
+    """The parameters of ``rpc.cancel``: the caller wants its call to end; it is still answered."""
+
+    id: Raw
+    reason: str = "caller"
 
 
-def _prose(text: str) -> bytes:
-    """Write what people read. Python's errors may hold lone surrogates, JSON has none."""
-    return _encode(text.encode(errors="replace").decode())
+def cancel(id: RequestId, reason: str) -> bytes:
+    return _notification(b"cancel", b'"id":%b,"reason":%b' % (id, _encode(reason)))
+
+
+class Goaway(msgspec.Struct):
+    """The parameters of ``rpc.goaway``: a peer is about to close; calls under way may still end."""
+
+    grace_ms: Count = 0
+    reconnect_after_ms: Count = 0
+
+
+def goaway(grace_ms: int, reconnect_after_ms: int) -> bytes:
+    members = b'"grace_ms":%d,"reconnect_after_ms":%d'
+    return _notification(b"goaway", members % (grace_ms, reconnect_after_ms))
 
 
 def _notification(name: bytes, members: bytes) -> bytes:

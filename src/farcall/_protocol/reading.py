@@ -1,51 +1,55 @@
-"""What each frame means: from text to events, for `core.Protocol.receive`.
+"""One message, told to whom it is for: requests, answers, batches and bundles, and faults.
 
 The order of the checks is that of JSON-RPC 2.0: can it be read (-32700), is it a message
-(-32600), is there such a method (-32601). Everything a peer can send ends in an event.
+(-32600), is there such a method (-32601). A message that is none is answered by the side that
+accepted the connection; the side that dialled has nobody to tell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-import attrs
-from msgspec import Raw, UnsetType
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
 
-from farcall._protocol.answers import is_answer, read_answer, read_broken_answer
-from farcall._protocol.binary import FEATURE, is_binary
-from farcall._protocol.controls import (
-    CONTROLS,
-    read_binary_items,
-    read_control,
-    read_foreign_cancel,
-)
-from farcall._protocol.conversation import Conversation, shown, violation
 from farcall._protocol.credit import Window
-from farcall._protocol.events import (
-    EventReceived,
-    HelloReceived,
-    NotificationReceived,
-    ProtocolEvent,
-    Reply,
-    RequestReceived,
-    Stray,
-    Violation,
+from farcall._protocol.framing import (
+    DECODE_ERRORS,
+    NULL_ID,
+    Message,
+    RequestId,
+    UnreadableText,
+    decode_message,
+    is_too_deep,
+    read_text,
+    salvage,
+    shown,
+    shown_id,
+    split,
+    why_not_read,
 )
 from farcall._protocol.messages import (
-    NULL_ID,
     Error,
-    ErrorResponse,
-    RequestId,
-    Response,
+    error_response,
+    read_error,
+    read_hello,
+    read_meta,
+    response,
 )
-from farcall._protocol.shapes import read_hello, read_meta
-from farcall._protocol.state import BatchAnswers, IncomingCall
-from farcall._protocol.wire import Envelope, UnreadableText, read_envelope, read_frame, read_text
+from farcall._protocol.notifications import read_cancel, read_notification
+from farcall._protocol.state import (
+    ABANDONED,
+    SUBSCRIBE,
+    BatchAnswers,
+    IncomingCall,
+    OutgoingCall,
+    ProtocolState,
+    Violation,
+)
 from farcall.errors import CloseCode, ErrorCode
 
 MAX_TRACEPARENT_BYTES = 256
 """Those of today have 55; a later version may be longer (W3C Trace Context, section 3.2.4)."""
-
 PLAIN_METHODS = frozenset({"rpc.on", "rpc.off", "rpc.login", "rpc.discover"})
 GREETED_METHODS = frozenset({"rpc.subscribe", "rpc.login", "rpc.discover"})
 """The only names under ``rpc.`` that may be called, by dialect; the rest are not found."""
@@ -60,138 +64,210 @@ class _Invalid(Exception):
         self.id = id
 
 
-def read(talk: Conversation, frame: str | bytes) -> Iterator[ProtocolEvent]:
-    """Give the events of one frame, in order; stop at a violation."""
-    for event in _frame(talk, frame):
-        if event is not None:
-            yield event
-        if isinstance(event, Violation):
+# Frames
+
+
+def read_array(state: ProtocolState, frame: bytes) -> None:
+    """Read an array of messages: a bundle from a farcall peer, a batch from another.
+
+    Raises:
+        Violation: the peer breaks the protocol.
+    """
+    try:
+        texts = split(frame)
+    except UnreadableText as error:
+        refuse_text(state, frame, str(error))
+        return
+    if state.is_greeted:
+        _read_bundle(state, texts)
+    else:
+        _read_batch(state, texts)
+
+
+def _read_bundle(state: ProtocolState, texts: Sequence[bytes]) -> None:
+    most = state.own.limits.bundle
+    if not texts:
+        raise Violation("an empty bundle")
+    if len(texts) > most:
+        problem = f"{len(texts)} messages in a bundle of at most {most} (the limit bundle)"
+        raise Violation(problem, CloseCode.POLICY)
+    if not all(text.lstrip()[:1] == b"{" for text in texts):
+        raise Violation("a bundle holds something that is no object")
+    for text in texts:
+        read_message(state, text)
+        if state.is_broken:  # by who was told of the message
             return
 
 
-_Events = Iterator[ProtocolEvent | None]
-
-
-def _frame(talk: Conversation, frame: str | bytes) -> _Events:
-    if isinstance(frame, bytes) and is_binary(frame) and talk.has_feature(FEATURE):
-        yield read_binary_items(talk, frame)
+def _read_batch(state: ProtocolState, texts: Sequence[bytes]) -> None:
+    most = state.limits.batch
+    if not texts:
+        _refuse_message(state, _Invalid("Invalid array"))
         return
-    try:
-        parts = read_frame(frame, talk.limits.depth)
-    except UnreadableText as error:
-        yield _unreadable(talk, frame, str(error))
+    if len(texts) > most:
+        error = Error.of(ErrorCode.BATCH_TOO_LARGE, {"limit": "batch", "most": most})
+        _refuse(state, f"a batch of {len(texts)} messages", error)
         return
-    if not parts.is_array:
-        yield _message(talk, parts.messages[0])
-    elif talk.is_greeted:
-        yield from _bundle(talk, parts.messages)
-    else:
-        yield from _batch(talk, parts.messages)
-
-
-def _bundle(talk: Conversation, messages: Sequence[bytes]) -> _Events:
-    if not messages:
-        yield violation("an empty bundle")
-    elif len(messages) > talk.own.limits.bundle:
-        problem = f"{len(messages)} messages in a bundle of at most {talk.own.limits.bundle}"
-        yield violation(f"{problem} (the limit bundle)", CloseCode.POLICY)
-    elif not all(text.lstrip().startswith(b"{") for text in messages):
-        yield violation("a bundle holds something that is no object")
-    else:
-        yield from (_message(talk, text) for text in messages)
-
-
-def _batch(talk: Conversation, messages: Sequence[bytes]) -> _Events:
-    if not messages:
-        yield _invalid(talk, _Invalid("Invalid array"))
-    elif len(messages) > talk.limits.batch:
-        error = Error.of(ErrorCode.BATCH_TOO_LARGE, {"limit": "batch", "most": talk.limits.batch})
-        yield _refusal(talk, f"a batch of {len(messages)} messages", error)
-    else:
-        talk.has_received = True  # a hello in a batch is not the first message
-        yield from _batch_messages(talk, messages)
-
-
-def _batch_messages(talk: Conversation, messages: Sequence[bytes]) -> _Events:
+    state.has_received = True  # a hello in a batch is not the first message
     batch = BatchAnswers()
-    for text in messages:
-        event = _message(talk, text, batch)
-        if isinstance(event, Reply):
-            talk.answer_batch(batch, batch.reserve(), event.message.render())
-        else:
-            yield event
+    for text in texts:
+        read_message(state, text, batch)
+        if state.is_broken:
+            return
     batch.is_read = True
-    reply = talk.complete(batch)
+    reply = state.reply(batch)
     if reply is not None:
-        yield Reply(reply)
+        state.listener.on_reply(reply)
 
 
-def _message(
-    talk: Conversation, text: bytes, batch: BatchAnswers | None = None
-) -> ProtocolEvent | None:
+def read_message(state: ProtocolState, text: bytes, batch: BatchAnswers | None = None) -> None:
+    """Read one message, and tell whom it is for.
+
+    Raises:
+        Violation: the peer breaks the protocol.
+    """
+    if len(text) > state.shallow and is_too_deep(text, state.limits.depth):
+        problem = f"nested deeper than {state.limits.depth} levels (the limit depth)"
+        refuse_text(state, text, problem, batch)
+        return
     try:
-        return _classify(talk, read_envelope(text), batch)
-    except UnreadableText as error:
-        return _unreadable(talk, text, str(error))
+        message = decode_message(text)
+    except DECODE_ERRORS as error:
+        why = why_not_read(text, error)
+        if why is None:
+            _refuse_message(state, _Invalid("not an object"), batch)
+        else:
+            refuse_text(state, text, why, batch)
+        return
+    try:
+        if message.method is UNSET and _is_answer(state, message):
+            _read_answer(state, message)
+        elif message.id is not UNSET:
+            _read_request(state, message, message.id, batch)
+        elif state.has_dialled and message.notification is not UNSET:
+            _read_event(state, message)
+        else:
+            _read_notification(state, message)
     except _Invalid as fault:
-        return _invalid(talk, fault)
+        _refuse_message(state, fault, batch)
 
 
-def _classify(
-    talk: Conversation, envelope: Envelope | None, batch: BatchAnswers | None
-) -> ProtocolEvent | None:
-    if envelope is None:
-        raise _Invalid("not an object")
-    if is_answer(talk, envelope):
-        return read_answer(talk, envelope)
-    if not isinstance(envelope.id, UnsetType):
-        return _request(talk, envelope, batch)
-    if talk.has_dialled and not isinstance(envelope.notification, UnsetType):
-        return _event(envelope.notification, _params(envelope, NULL_ID))
-    return _notification(talk, envelope)
+# Requests and notifications
 
 
-def _event(name: Raw, params: bytes | None) -> ProtocolEvent:
-    return EventReceived(_text(name, "notification", NULL_ID), params)
-
-
-def _request(talk: Conversation, envelope: Envelope, batch: BatchAnswers | None) -> ProtocolEvent:
-    call = _incoming(talk, envelope)
-    if call.method == "rpc.hello":
-        return _hello(talk, call)
-    allowed = GREETED_METHODS if talk.is_greeted else PLAIN_METHODS
-    if call.method.startswith("rpc.") and call.method not in allowed:
-        return Reply(ErrorResponse(call.id, Error.of(ErrorCode.METHOD_NOT_FOUND)))
-    if call.id in talk.incoming:
-        raise _Invalid(f"id {call.id.decode()} is in flight already")
+def _read_request(
+    state: ProtocolState, message: Message, raw_id: Raw, batch: BatchAnswers | None
+) -> None:
+    # A view of 3 bytes would keep the whole frame alive.
+    id = bytes(raw_id)
+    if len(id) > state.limits.request_id:
+        most = state.limits.request_id
+        raise _Invalid(f"an id of more than {most} bytes (the limit request_id)")
+    if id[:1] in b"{[tf":
+        raise _Invalid("an id must be a string, a number or null")
+    method = _method(message, id)
+    call = state.make_call(id, method, _params(message, id))
+    if state.is_greeted and (message.meta is not UNSET or message.traceparent is not UNSET):
+        _add_meta(call, message)  # to a plain peer `meta` means nothing, or something of its own
+    if method[:4] == "rpc." and _read_reserved(state, call, batch):
+        return
+    if id in state.incoming:
+        raise _Invalid(f"id {id.decode()} is in flight already")
     if batch is not None:
         call.batch, call.place = batch, batch.reserve()
-    talk.incoming.insert(call)
-    return RequestReceived(call)
+    if id != NULL_ID:  # one with a null id cannot be addressed
+        state.incoming[id] = call
+        if method == SUBSCRIBE:
+            state.incoming_subscriptions += 1
+    state.listener.on_request(call)
 
 
-def _incoming(talk: Conversation, envelope: Envelope) -> IncomingCall:
-    id = _id(talk, envelope.id)
-    call = IncomingCall(id, _method(envelope, id), params=_params(envelope, id))
-    if talk.is_greeted:  # to a plain peer `meta` means nothing, or something of its own
-        _add_meta(call, envelope)
-    return call
-
-
-def _add_meta(call: IncomingCall, envelope: Envelope) -> None:
+def _add_meta(call: IncomingCall, message: Message) -> None:
     try:
-        meta = read_meta(envelope.meta)
+        meta = read_meta(message.meta)
     except UnreadableText as error:
         raise _Invalid(f"meta: {error}", call.id) from None
     call.timeout = meta.timeout
     if meta.credit is not None:
         call.credit = Window(*meta.credit).for_sender()
-    call.traceparent = _traceparent(envelope.traceparent)
+    call.traceparent = _traceparent(message.traceparent)
+
+
+def _read_reserved(state: ProtocolState, call: IncomingCall, batch: BatchAnswers | None) -> bool:
+    """Answer a call of a reserved name, unless it is one that the listener knows."""
+    if call.method == "rpc.hello":
+        _read_hello(state, call, batch)
+        return True
+    if call.method in (GREETED_METHODS if state.is_greeted else PLAIN_METHODS):
+        return False
+    _answer_error(state, call.id, Error.of(ErrorCode.METHOD_NOT_FOUND), batch)
+    return True
+
+
+def _read_hello(state: ProtocolState, call: IncomingCall, batch: BatchAnswers | None) -> None:
+    if state.has_received or state.has_dialled:
+        raise _Invalid("a hello that is not the first message", call.id)
+    try:
+        hello = read_hello(call.params)
+    except UnreadableText as error:
+        data = {"errors": [{"path": "params", "message": str(error)}]}
+        _answer_error(state, call.id, Error.of(ErrorCode.INVALID_PARAMS, data), batch)
+        return
+    state.greet(hello)
+    own = msgspec.structs.replace(state.own, v=min(state.own.v, hello.v))
+    state.listener.on_hello(hello, response(call.id, own.render()))
+
+
+def _read_event(state: ProtocolState, message: Message) -> None:
+    if not isinstance(message.notification, str):
+        raise _Invalid("Invalid notification name")
+    state.listener.on_event(message.notification, _params(message, NULL_ID))
+
+
+def _read_notification(state: ProtocolState, message: Message) -> None:
+    method, params = _method(message, NULL_ID), _params(message, NULL_ID)
+    if method == "$/cancelRequest":  # which peers know from the Language Server Protocol
+        try:
+            read_cancel(state, params)
+        except UnreadableText as error:
+            state.listener.on_stray(f"$/cancelRequest: {error}")
+    elif method[:4] != "rpc.":
+        trace = _traceparent(message.traceparent) if state.is_greeted else None
+        state.listener.on_notification(method, params, trace)
+    elif method == "rpc.hello":
+        raise _Invalid("a hello without an id")
+    elif state.is_greeted and read_notification(state, method, params):
+        pass
+    elif method in PLAIN_METHODS:
+        state.listener.on_notification(method, params, None)
+    else:
+        state.listener.on_stray(f"a notification {shown(method)}")
+
+
+def _method(message: Message, id: RequestId) -> str:
+    if message.jsonrpc != "2.0":
+        raise _Invalid("Invalid JSON RPC version", id)
+    if isinstance(message.method, str):
+        return message.method
+    problem = "Method not specified" if message.method is UNSET else "Invalid method name"
+    raise _Invalid(problem, id)
+
+
+def _params(message: Message, id: RequestId) -> bytes | None:
+    """Copy the params. A null is what rpc-websockets clients send for none at all."""
+    if message.params is UNSET:
+        return None
+    params = bytes(message.params)
+    if params[0] in b"[{":
+        return params
+    if params == b"null":
+        return None
+    raise _Invalid("params must be an array or an object", id)
 
 
 def _traceparent(raw: Raw | UnsetType) -> str | None:
     """Read the caller's span; one that cannot be right is as good as none (W3C, section 3.2.2)."""
-    if isinstance(raw, UnsetType) or len(bytes(raw)) > MAX_TRACEPARENT_BYTES:
+    if raw is UNSET or len(bytes(raw)) > MAX_TRACEPARENT_BYTES:
         return None
     try:
         return read_text(raw)
@@ -199,101 +275,128 @@ def _traceparent(raw: Raw | UnsetType) -> str | None:
         return None
 
 
-def _hello(talk: Conversation, call: IncomingCall) -> ProtocolEvent:
-    if talk.has_received or talk.has_dialled:
-        raise _Invalid("a hello that is not the first message", call.id)
+# Answers
+
+
+def _is_answer(state: ProtocolState, message: Message) -> bool:
+    """Tell a response from a request; one with neither member counts where it is due."""
+    if message.result is not UNSET or message.error is not UNSET:
+        return True
+    return message.id is not UNSET and state.answered(bytes(message.id)) is not None
+
+
+def _read_answer(state: ProtocolState, message: Message) -> None:
+    call = None if message.id is UNSET else state.answered(bytes(message.id))
+    if call is None:
+        _read_stray_answer(state, message)
+        return
+    is_awaited = call.stage is not ABANDONED
+    state.end_outgoing(call)
+    if not is_awaited:
+        return
+    if message.error is not UNSET and bytes(message.error) != b"null":
+        _end_with_error(call, message.error)
+    elif message.result is UNSET and state.is_greeted:
+        call.on_unreadable("neither a result nor an error")
+    else:  # a JavaScript server leaves `undefined` out
+        result = b"null" if message.result is UNSET else bytes(message.result)
+        if call is state.hello_call:
+            _read_hello_answer(state, call, result)
+        else:
+            call.on_result(result)
+
+
+def _end_with_error(call: OutgoingCall, raw: Raw) -> None:
     try:
-        hello = read_hello(call.params, talk.limits.message_out)
+        error = read_error(raw)
+    except UnreadableText as problem:
+        call.on_unreadable(str(problem))
+    else:
+        call.on_error(error)
+
+
+def _read_hello_answer(state: ProtocolState, call: OutgoingCall, result: bytes) -> None:
+    try:
+        hello = read_hello(result)
     except UnreadableText as error:
-        data = {"errors": [{"path": "params", "message": str(error)}]}
-        return Reply(ErrorResponse(call.id, Error.of(ErrorCode.INVALID_PARAMS, data)))
-    talk.peer = hello
-    return HelloReceived(hello, _greeting(talk, call.id, hello.v))
+        call.on_unreadable(str(error))
+        return
+    # "The answer carries the lower one of both, which then holds" (the protocol, section Hello).
+    if hello.v > state.own.v:
+        call.on_unreadable(f"version {hello.v}, where {state.own.v} is spoken")
+        return
+    state.greet(hello)
+    state.listener.on_hello(hello, None)
+    call.on_result(b"null")
 
 
-def _greeting(talk: Conversation, id: RequestId, v: int) -> Response:
-    own = attrs.evolve(talk.own, v=min(talk.own.v, v))
-    return Response(id, own.render(), is_alone=True)
-
-
-def _notification(talk: Conversation, envelope: Envelope) -> ProtocolEvent | None:
-    method = _method(envelope, NULL_ID)
-    params = _params(envelope, NULL_ID)
-    if method == "$/cancelRequest":
-        return read_foreign_cancel(talk, params)
-    if method == "rpc.hello":
-        raise _Invalid("a hello without an id")
-    if talk.is_greeted and method in CONTROLS:
-        return read_control(talk, method, params)
-    if method.startswith("rpc.") and method not in PLAIN_METHODS:
-        return Stray(f"a notification {shown(method)}")
-    trace = _traceparent(envelope.traceparent) if talk.is_greeted else None
-    return NotificationReceived(method, params, trace)
-
-
-# The parts of an envelope
-
-
-def _id(talk: Conversation, raw: Raw | UnsetType) -> RequestId:
-    """Check an id and copy it: a view of 3 bytes would keep the whole frame alive."""
-    id = bytes(raw) if not isinstance(raw, UnsetType) else NULL_ID
-    most = talk.limits.request_id
-    if len(id) > most:
-        raise _Invalid(f"an id of more than {most} bytes (the limit request_id)")
-    if id[:1] in b"{[tf":
-        raise _Invalid("an id must be a string, a number or null")
-    return id
-
-
-def _method(envelope: Envelope, id: RequestId) -> str:
-    if isinstance(envelope.jsonrpc, UnsetType) or bytes(envelope.jsonrpc) != b'"2.0"':
-        raise _Invalid("Invalid JSON RPC version", id)
-    if isinstance(envelope.method, UnsetType):
-        raise _Invalid("Method not specified", id)
-    return _text(envelope.method, "method", id)
-
-
-def _text(raw: Raw, member: str, id: RequestId) -> str:
-    try:
-        return read_text(raw)
-    except UnreadableText:
-        raise _Invalid(f"Invalid {member} name", id) from None
-
-
-def _params(envelope: Envelope, id: RequestId) -> bytes | None:
-    """Copy the params. A null is what rpc-websockets clients send for none at all."""
-    if isinstance(envelope.params, UnsetType):
-        return None
-    params = bytes(envelope.params)
-    if params == b"null":
-        return None
-    if params[:1] not in b"[{":
-        raise _Invalid("params must be an array or an object", id)
-    return params
+def _read_stray_answer(state: ProtocolState, message: Message) -> None:
+    id = NULL_ID if message.id is UNSET else bytes(message.id)
+    # "id ... If there was an error in detecting the id in the Request object, it MUST be Null"
+    # (JSON-RPC 2.0, section 5): some call of ours will never be answered, and nobody knows which.
+    if id == NULL_ID and state.is_greeted:
+        raise Violation("an answer without an id")
+    state.listener.on_stray(f"an answer to id {shown_id(id)}, which is not in flight")
 
 
 # Faults
 
 
-def _unreadable(talk: Conversation, text: str | bytes, problem: str) -> ProtocolEvent:
+def refuse_text(
+    state: ProtocolState, text: bytes, problem: str, batch: BatchAnswers | None = None
+) -> None:
+    """Take a text that cannot be read: the answer to a call ends that, anything else is refused.
+
+    Raises:
+        Violation: the peer is a farcall server; it might have meant an answer.
+    """
+    message = salvage(text)
+    if message is not None and message.method is UNSET and message.id is not UNSET:
+        call = state.answered(bytes(message.id))
+        if call is not None:
+            is_awaited = call.stage is not ABANDONED
+            state.end_outgoing(call)
+            if is_awaited:
+                call.on_unreadable(problem)
+            else:
+                state.listener.on_stray(f"an answer that cannot be read: {problem}")
+            return
     error = Error.of(ErrorCode.PARSE_ERROR, problem)
-    broken = read_broken_answer(talk, text, problem)
-    return broken or _refusal(talk, f"a text that cannot be read: {problem}", error)
+    _refuse(state, f"a text that cannot be read: {problem}", error, NULL_ID, batch)
 
 
-def _invalid(talk: Conversation, fault: _Invalid) -> ProtocolEvent:
+def _refuse_message(
+    state: ProtocolState, fault: _Invalid, batch: BatchAnswers | None = None
+) -> None:
     error = Error.of(ErrorCode.INVALID_REQUEST, fault.problem)
-    return _refusal(talk, f"an invalid message: {fault.problem}", error, fault.id)
+    _refuse(state, f"an invalid message: {fault.problem}", error, fault.id, batch)
 
 
-def _refusal(
-    talk: Conversation, problem: str, error: Error, id: RequestId = NULL_ID
-) -> ProtocolEvent:
+def _refuse(
+    state: ProtocolState,
+    problem: str,
+    error: Error,
+    id: RequestId = NULL_ID,
+    batch: BatchAnswers | None = None,
+) -> None:
     """Answer what means nothing, on the side that has somebody to tell.
 
     A greeted server might have meant an answer, and its caller must not wait for ever; others are
     known to say strange things and go on.
     """
-    if not talk.has_dialled:
-        return Reply(ErrorResponse(id, error))
-    return violation(problem) if talk.is_greeted else Stray(problem)
+    if not state.has_dialled:
+        _answer_error(state, id, error, batch)
+    elif state.is_greeted:
+        raise Violation(problem)
+    else:
+        state.listener.on_stray(problem)
+
+
+def _answer_error(
+    state: ProtocolState, id: RequestId, error: Error, batch: BatchAnswers | None
+) -> None:
+    text = error_response(id, error)
+    if batch is None:
+        state.listener.on_reply(text)
+    else:
+        state.fill(batch, batch.reserve(), text)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from farcall._connection.link import Link
+from farcall._connection.responses import Request
 from farcall._endpoints import EventSource
 from farcall._guard import SubscriptionGuard
 from farcall._protocol.messages import Error
-from farcall._protocol.state import IncomingCall
 from farcall._publish.feeds import EventFeed
 from farcall._publish.refusals import refuse, too_many
 from farcall._publish.served import ServedSubscriptions
@@ -67,7 +67,7 @@ class Events:
         """Leave the broadcasts: the peer subscribes to what it wants."""
         self.close()
 
-    def on(self, call: IncomingCall) -> None:
+    def on(self, call: Request) -> None:
         """Serve ``rpc.on``."""
         names = self._read_names(call)
         if names is None:
@@ -75,7 +75,7 @@ class Events:
         refusals = filter(None, map(self._refusal, dict.fromkeys(names)))
         refusal = next(refusals, None) or self._excess(names)
         if refusal is not None:
-            self._link.answers.fail(call, refusal)
+            call.fail(refusal)
             return
         fresh: list[str] = []
         answers = {name: self._try_on(name, fresh) for name in names}
@@ -83,18 +83,18 @@ class Events:
 
         def answer(error: Error | None, begin: Callable[[], None]) -> None:
             if error is None:
-                self._link.answers.respond_then(call, text, begin)
+                call.respond_then(text, begin)
             else:
-                self._link.answers.fail(call, error)
+                call.fail(error)
 
         self._open(fresh, answer)
 
-    def off(self, call: IncomingCall) -> None:
+    def off(self, call: Request) -> None:
         """Serve ``rpc.off``."""
         names = self._read_names(call)
         if names is not None:
             answers = {name: self._off(name) for name in names}
-            self._link.answers.respond(call, msgspec.json.encode(answers))
+            call.respond(msgspec.json.encode(answers))
 
     def on_notification(self, method: str, params: bytes | None) -> None:
         """Do what ``rpc.on`` or ``rpc.off`` asks for, of a peer that wants no answer."""
@@ -138,14 +138,14 @@ class Events:
 
         opening = events.open({name: self._signals[name] for name in names}, tell)
 
-    def _read_names(self, call: IncomingCall) -> list[str] | None:
+    def _read_names(self, call: Request) -> list[str] | None:
         if call.params is None:
-            self._link.answers.fail(call, Error.of(ErrorCode.EVENT_NOT_PROVIDED))
+            call.fail(Error.of(ErrorCode.EVENT_NOT_PROVIDED))
             return None
         try:
             return _names.decode(call.params)
         except msgspec.MsgspecError as error:
-            refuse(self._link, call, "params", str(error))
+            refuse(call, "params", str(error))
             return None
 
     def _refusal(self, name: str) -> Error | None:

@@ -6,19 +6,21 @@ What a slow peer loses is decided there and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from farcall._audience import Membership
 from farcall._connection.link import Link
+from farcall._connection.responses import Request
 from farcall._endpoints import EventSource
-from farcall._protocol.messages import Error, Event, Message
-from farcall._protocol.room import ITEM_OVERHEAD, items_room
-from farcall._protocol.state import IncomingCall
+from farcall._protocol.messages import ITEM_OVERHEAD, Error, event, items_room
 from farcall._publish.served import ServedSubscription
 from farcall._signals import Buffer, BufferPool, Entry, OnLag, SignalState
 from farcall.errors import CloseCode, EncodeError, ErrorCode
+
+AROUND: Final = -items_room(0, b"", cursor="")
+"""Bytes of a message of items beside its values, its id and its cursor."""
 
 
 class SignalFeed:
@@ -38,13 +40,13 @@ class SignalFeed:
     def __init__(
         self,
         link: Link,
-        call: IncomingCall,
+        call: Request,
         source: EventSource,
         membership: Membership,
         pool: BufferPool,
         *,
         on_lag: OnLag,
-        forget: Callable[[IncomingCall], object],
+        forget: Callable[[Request], object],
         note_left: Callable[[], object],
     ) -> None:
         self._link = link
@@ -54,12 +56,12 @@ class SignalFeed:
         """What it is filtered by; counted until the subscription has ended."""
         self._membership = membership
         # Now, and not when there is something to send: the subscriber may say more before that.
-        self._credit = link.protocol.send_credit(call)
+        self._credit = call.send_credit
         self._pool = pool
         self._forget = forget
         self._note_left = note_left
-        self._first: Message | None = None
-        self._last: Message | None = None
+        self._first: bytes | None = None
+        self._last: bytes | None = None
         self._detach: Callable[[], None] = _nothing
         self.served: ServedSubscription | None = None
         """The interceptors around it, which have to end before it does."""
@@ -76,7 +78,7 @@ class SignalFeed:
         resumed = since == cursor
         missed = 0 if since is None or resumed else None
         value = {"cursor": cursor, "resumed": resumed, "missed": missed}
-        self._first = self._link.protocol.start(self._call, msgspec.json.encode(value))
+        self._first = self._call.start_message(msgspec.json.encode(value))
         self._detach = self.source.state.attach(self.buffer, self.key, self._membership)
         if self._link.lanes.is_closed:  # what is retained was too much for the process
             self.detach()
@@ -105,8 +107,7 @@ class SignalFeed:
         self.detach()
         self._forget(self._call)
         self._forget_key()
-        self._last = self._link.protocol.fail(self._call, error)
-        self._link.answers.note_ended()
+        self._last = self._call.end_message(error)
         self._wake()
 
     def detach(self) -> None:
@@ -122,7 +123,7 @@ class SignalFeed:
         self._pool.release_key(len(self.key or b""))
         self.key = None
 
-    def pop(self) -> Message | None:
+    def pop(self) -> bytes | None:
         """Give the next message of this stream."""
         if self._first is not None:
             first, self._first = self._first, None
@@ -133,38 +134,35 @@ class SignalFeed:
             return last
         return self._pop_items()
 
-    def _pop_items(self) -> Message | None:
-        credit = self._credit
-        if not self.buffer.is_ready:
+    def _pop_items(self) -> bytes | None:
+        credit, buffer = self._credit, self.buffer
+        if not buffer.is_ready:
             return None
-        room = self._room
-        if self.buffer.next_size > room:
+        # Room for what stands around the values; nothing that waits has a longer cursor.
+        cursor = self.source.state.cursor
+        room = self._call.message_limit - len(self._call.id) - len(cursor) - AROUND
+        size = buffer.next_size
+        if size > room:
             return self._refuse_value()
-        if not credit.allows(self.buffer.next_size):
+        if not credit.allows(size):
             return None
-        more = min(credit.items_left, len(self.buffer)) - 1
-        # The first value is allowed, so it may pass even where it is larger than the credit left.
-        joined = min(credit.bytes_left, room - more * ITEM_OVERHEAD)
-        size = max(self.buffer.next_size, joined)
-        batch = self.buffer.take(credit.items_left, size)
+        if len(buffer) > 1:
+            # The first value is allowed, so it may pass even where it is larger than the credit.
+            more = min(credit.items_left, len(buffer)) - 1
+            size = max(size, min(credit.bytes_left, room - more * ITEM_OVERHEAD))
+        batch = buffer.take(credit.items_left, size)
         values = [entry.encoded for entry in batch.entries]
         cursor = batch.entries[-1].cursor
-        return self._link.protocol.items(self._call, values, cursor=cursor, missed=batch.missed)
+        return self._call.items_message(values, cursor, batch.missed)
 
-    @property
-    def _room(self) -> int:
-        """The bytes of values that one message to this peer can hold."""
-        # No value that waits has a longer cursor than the newest one.
-        limit, cursor = self._link.protocol.message_limit, self.source.state.cursor
-        return items_room(limit, self._call.id, cursor=cursor)
-
-    def _refuse_value(self) -> Message | None:
-        limit = self._link.protocol.message_limit
-        self.end(Error.of(ErrorCode.REPLY_TOO_LARGE, {"limit": "message", "bytes": limit}))
+    def _refuse_value(self) -> bytes | None:
+        self.end(Error.of(ErrorCode.REPLY_TOO_LARGE, self._call.excess(0)))
         return self.pop()
 
     def _wake(self) -> None:
-        self._link.lanes.put_stream(self)
+        self._call.put_stream(self)
+
+    on_credit = _wake
 
 
 class EventFeed:
@@ -185,19 +183,19 @@ class EventFeed:
         self.detach: Callable[[], None] = _nothing  # what is retained may be too much at once
         self.detach = state.attach(self.buffer, None, membership)
 
-    def pop(self) -> Message | None:
+    def pop(self) -> bytes | None:
         """Give the next event."""
         entries = self.buffer.take(1, self.buffer.next_size).entries
         return self._event(entries[0]) if entries else None
 
-    def _event(self, entry: Entry) -> Message | None:
-        event = Event(self._name, entry.encoded)
+    def _event(self, entry: Entry) -> bytes | None:
+        text = event(self._name, entry.encoded)
         try:
-            self._link.protocol.check_size(event)
+            self._link.protocol.check_size(text)
         except EncodeError as error:
             self._hang_up(CloseCode.INTERNAL, f"an event of {self._name} cannot be sent: {error}")
             return None
-        return event
+        return text
 
     def withdraw(self) -> None:
         """Drop values that were for who the peer is no more."""

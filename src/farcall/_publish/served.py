@@ -18,8 +18,8 @@ import trio
 from farcall._call import ArgumentsByName, CallContext, Connection, handled
 from farcall._endpoints import EventSource
 from farcall._failures import describe, unanswered
-from farcall._intercept import Interceptor, check_proceeded, intercepted, proceeded_twice
-from farcall._protocol.conversation import shown
+from farcall._intercept import Interceptor, Once, intercepted
+from farcall._protocol.framing import shown
 from farcall._protocol.messages import Error
 from farcall.errors import ErrorCode, RpcError
 
@@ -54,7 +54,7 @@ class ServedSubscription:
         self._scope = trio.CancelScope()
         self._failure: RpcError | None = None
         self._failed = trio.Event()
-        self._has_proceeded = False
+        self._once = Once(context.kind, context.method)
 
     @property
     def is_cancelled(self) -> bool:
@@ -86,7 +86,7 @@ class ServedSubscription:
         try:
             with handled(self._context), self._scope:
                 await intercepted(interceptors, self._context, self._core)
-                check_proceeded(self._context, self._has_proceeded)
+                self._once.check_done()
         except BaseException as exc:  # noqa: BLE001 - whatever an interceptor raises is answered
             return self._refusal(exc)
         return Error.of(ErrorCode.CANCELLED)
@@ -101,9 +101,8 @@ class ServedSubscription:
     async def _core(self) -> None:
         """Let the subscription begin, at the heart of the interceptors, and wait for its end."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        if self._has_proceeded:
-            raise proceeded_twice(self._context)
-        self._has_proceeded = True
+        self._once.check()
+        self._once.is_done = True
         if self._failure is None:
             self._begin()
         await self._failed.wait()

@@ -10,11 +10,11 @@ from msgspec import Raw, UnsetType
 from farcall._call import ArgumentsByName
 from farcall._codec import Faults
 from farcall._connection.link import Link
+from farcall._connection.responses import Request
 from farcall._endpoints import EventSource
 from farcall._guard import SubscriptionGuard
-from farcall._protocol.conversation import shown
+from farcall._protocol.framing import shown
 from farcall._protocol.messages import Error
-from farcall._protocol.state import IncomingCall
 from farcall._publish.feeds import SignalFeed
 from farcall._publish.refusals import refuse, too_many
 from farcall._publish.served import ServedSubscriptions
@@ -61,45 +61,43 @@ class Subscriptions:
         self._guard = guard
         self._pool = pool
         self._served = served
-        self._feeds: dict[IncomingCall, SignalFeed] = {}
+        self._feeds: dict[Request, SignalFeed] = {}
         self._places = 0
         """Taken by feeds; one that has ended keeps its place until its end has left."""
 
     def __len__(self) -> int:
         return len(self._feeds)
 
-    def subscribe(self, call: IncomingCall) -> None:
+    def subscribe(self, call: Request) -> None:
         """Serve ``rpc.subscribe``."""
         if not self._link.life.is_staying:
-            self._link.answers.fail(call, Error.of(ErrorCode.SHUTTING_DOWN))
+            call.fail(Error.of(ErrorCode.SHUTTING_DOWN))
             return
         text, call.params = call.params, None  # a subscription lasts, and so would they
         try:
             params = _params.decode(text or b"{}")
         except msgspec.MsgspecError as error:
-            refuse(self._link, call, "params", str(error))
+            refuse(call, "params", str(error))
             return
         source = self._signals.get(params.signal)
         if source is None:
-            self._link.answers.fail(
-                call, Error.of(ErrorCode.METHOD_NOT_FOUND, shown(params.signal))
-            )
+            call.fail(Error.of(ErrorCode.METHOD_NOT_FOUND, shown(params.signal)))
         elif not self._guard.may(source):
-            self._link.answers.fail(call, Error.of(ErrorCode.EVENT_FORBIDDEN))
+            call.fail(Error.of(ErrorCode.EVENT_FORBIDDEN))
         elif self._places >= self._link.limits.subscriptions:
-            self._link.answers.fail(call, too_many(self._link))
+            call.fail(too_many(self._link))
         else:
             self._subscribe(call, source, params)
 
-    def _subscribe(self, call: IncomingCall, source: EventSource, params: SubscribeParams) -> None:
+    def _subscribe(self, call: Request, source: EventSource, params: SubscribeParams) -> None:
         try:
             key = _key(source, params.key)
         except Faults as faults:
-            refuse(self._link, call, faults.errors[0].path, faults.errors[0].message)
+            refuse(call, faults.errors[0].path, faults.errors[0].message)
             return
         refusal = self._guard.refusal(source, key) or self._excess(key)
         if refusal is not None:
-            self._link.answers.fail(call, refusal)
+            call.fail(refusal)
             return
         feed = SignalFeed(
             self._link,
@@ -112,7 +110,7 @@ class Subscriptions:
             note_left=self._note_left,
         )
         self._places += 1
-        self._feeds[call] = feed
+        self._feeds[call] = call.owner = feed
         feed.filter_by(key)
         since = _since(params)
         if self._served is None:
@@ -136,7 +134,7 @@ class Subscriptions:
     def _note_left(self) -> None:
         self._places -= 1
 
-    def cancel(self, call: IncomingCall, reason: str) -> None:
+    def cancel(self, call: Request, reason: str) -> None:
         """End a subscription because its subscriber leaves; other calls are not touched."""
         feed = self._feeds.get(call)
         if feed is not None:
@@ -158,12 +156,6 @@ class Subscriptions:
         """Drop values that were for who the peer is no more."""
         for feed in self._feeds.values():
             feed.withdraw()
-
-    def on_credit(self, call: IncomingCall) -> None:
-        """Let the writer ask a subscription again."""
-        feed = self._feeds.get(call)
-        if feed is not None:
-            self._link.lanes.put_stream(feed)
 
     def close(self) -> None:
         """Leave every signal, because the link has ended."""

@@ -3,8 +3,17 @@
 Each has one outcome, which the dispatcher sends.
 """
 
-from farcall._serve.call import Deadline, ServedCall
-from farcall._serve.stream import ServedStream, wants_array
-from farcall._serve.task import ServedTask
+from farcall._serve.call import Runner, ServedCall, ServedLink
+from farcall._serve.deadline import NO_DEADLINE, Deadline
+from farcall._serve.stream import StreamRunner
+from farcall._serve.task import TaskRunner
 
-__all__ = ["Deadline", "ServedCall", "ServedStream", "ServedTask", "wants_array"]
+__all__ = [
+    "NO_DEADLINE",
+    "Deadline",
+    "Runner",
+    "ServedCall",
+    "ServedLink",
+    "StreamRunner",
+    "TaskRunner",
+]

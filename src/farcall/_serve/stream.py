@@ -2,148 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
-from typing import Any
+import math
+from collections.abc import Awaitable, Callable
+from typing import ClassVar
 
 import attrs
 import trio
 
-from farcall._call import Connection
+from farcall._call import CallKind
 from farcall._codec import TooDeep
-from farcall._connection.item_queue import ItemQueue
-from farcall._connection.link import Link
-from farcall._endpoints import Endpoint
-from farcall._intercept import Interceptor, check_proceeded, proceeded_twice
-from farcall._items import item_codec
 from farcall._limits import MAX_DEPTH
-from farcall._protocol.messages import Error, Message
-from farcall._protocol.room import items_room
-from farcall._protocol.state import IncomingCall
-from farcall._serve.call import Deadline, ServedCall
-from farcall.errors import ReplyTooLarge
+from farcall._nursery import leave_generator
+from farcall._serve.call import Runner, ServedCall
 
 
-def wants_array(link: Link, call: IncomingCall) -> bool:
-    """Tell whether a stream is called like any method, and so is answered with all its items.
+class StreamRunner(Runner):
+    """Drives the generator of a stream.
 
-    A plain peer knows no other way; a farcall peer that opens no window has asked for a result.
-    """
-    return not link.protocol.is_greeted or call.credit is None
-
-
-class ServedStream(ServedCall):
-    """A call of a `stream` endpoint; see `ServedCall` for the arguments.
-
-    Who `wants_array` gets the array of all items, others get them one by one.
+    A caller that wants items gets them one by one, any other one gets one array of all of them.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        endpoint: Endpoint,
-        call: IncomingCall,
-        params: bytes | None,
-        deadline: Deadline,
-        *,
-        link: Link,
-        debug: bool = False,
-    ) -> None:
-        super().__init__(connection, endpoint, call, params, deadline, debug=debug)
-        self.context.kind = "stream"
-        self._link = link
-        self._call = call
-        self._collected: bytearray | None = None
-        self._item = item_codec(link.protocol, endpoint.method.result)
-        if wants_array(link, call):
+    kind: ClassVar[CallKind] = "stream"
+
+    def __init__(self, served: ServedCall) -> None:
+        super().__init__(served)
+        self._call = served.call
+        self._item = served.call.item_codec(served.endpoint.method.result)
+        if not served.call.wants_items:
             self._item = attrs.evolve(self._item, is_binary=False)
+        self._room: float = math.inf
+        """The size of the largest item that may be sent."""
+        self._collected: bytearray | None = None
 
-    def cancel(self, reason: str) -> None:
-        """Cancel the generator, and send nothing of what it has given and nobody will read."""
-        super().cancel(reason)
-        if self.queue is not None:
-            self.queue.outbox.close()
-            self.queue.wake()
+    def on_cancel(self) -> None:
+        """Send nothing of what the generator has given, for nobody will read it."""
+        outbox = self._served.outbox
+        if outbox is not None:
+            outbox.close()
+            outbox.wake()
 
     def on_credit(self) -> None:
         """Go on: the peer has room for more."""
-        if self.queue is not None:
-            self.queue.outbox.on_credit()
+        if self._served.outbox is not None:
+            self._served.outbox.on_credit()
 
-    async def run(
-        self, interceptors: Sequence[Interceptor], order: trio.Lock | None
-    ) -> bytes | Error:
-        """Run the generator, and say how the call has ended; see `ServedCall.run`."""
-        try:
-            return await super().run(interceptors, order)
-        finally:
-            self._forget_collected()
-
-    def _forget_collected(self) -> None:
+    def end(self) -> None:
+        """Forget what was collected."""
         if self._collected is not None:
-            self._link.account.release(len(self._collected))
+            self._served.shared.link.account.release(len(self._collected))
             self._collected = None
 
-    @property
-    def _has_begun(self) -> bool:
-        return self.queue is not None or self._collected is not None
-
-    async def _handle(self) -> Any:
-        if self._has_begun:
-            raise proceeded_twice(self.context)
-        args, kwargs = self._decode()
-        generator: AsyncGenerator[Any, None] = self.endpoint.generator(*args, **kwargs)
+    async def handle(self) -> None:
+        """Run the generator to its end."""
+        served = self._served
+        self._once.check()
+        args, kwargs = served.decode()
+        generator = served.endpoint.generator(*args, **kwargs)
         put = self._begin()
-        with self._guard():
-            async with aclosing(generator):
-                async for value in generator:
+        self._once.is_done = True
+        with served.guard(), trio.CancelScope() as scope:
+            async for value in generator:
+                try:
                     await put(self._write(value))
+                except BaseException as exc:  # noqa: BLE001 - whatever it is, it leaves the generator
+                    await leave_generator(generator, exc, scope)
+                    return
 
-    def _write(self, value: Any) -> bytes:
+    def _write(self, value: object) -> bytes:
         try:
-            return self._item.encode(value, "item")
+            text = self._item.encode(value, "item")
         except TooDeep:
-            raise self._too_large({"limit": "depth", "most": MAX_DEPTH}) from None
+            raise self._served.too_large({"limit": "depth", "most": MAX_DEPTH}) from None
+        if len(text) > self._room:
+            raise self._served.too_large(self._call.excess(len(text) - int(self._room)))
+        return text
 
     def _begin(self) -> Callable[[bytes], Awaitable[None]]:
-        if wants_array(self._link, self._call):
+        """Start the stream, and give what takes its items."""
+        if not self._call.wants_items:
             self._collected = bytearray()
             return self._collect
-        credit = self._link.protocol.send_credit(self._call)
-        limit = self._link.protocol.message_limit
-        room = items_room(limit, self._call.id, is_binary=self._item.is_binary)
-        lanes, account = self._link.lanes, self._link.account
-        queue = ItemQueue(credit, self._items, lanes.put_stream, room, account)
-        queue.begin(self._link.protocol.start(self._call, b"null"))
-        self.queue = queue
-        return self._put
-
-    async def _put(self, text: bytes) -> None:
-        assert self.queue is not None
-        if len(text) > self.queue.room:
-            raise self._excess(len(text) - self.queue.room)
-        await self.queue.outbox.put(text)
+        outbox = self._call.open_items(is_binary=self._item.is_binary)
+        self._served.outbox, self._room = outbox, outbox.room
+        return outbox.put
 
     async def _collect(self, text: bytes) -> None:
-        assert self._collected is not None
-        size = len(self._collected)
+        collected = self._collected
+        assert collected is not None
+        size = len(collected)
         # One text, for the objects that hold many small ones are larger than they are.
-        self._collected += b"," + text if size else text
-        self._link.account.hold(len(self._collected) - size)
-        excess = len(self._collected) - self._link.protocol.message_limit
+        collected += b"," + text if size else text
+        self._served.shared.link.account.hold(len(collected) - size)
+        excess = len(collected) - self._call.message_limit
         if excess > 0:
-            raise self._excess(excess)
-        # Behind all that: whoever was cut off for what it holds gets no further.
+            raise self._served.too_large(self._call.excess(excess))
+        # After all that: a link that was cut off for what it holds gets no further.
         await trio.lowlevel.checkpoint()
 
-    def _excess(self, excess: int) -> ReplyTooLarge:
-        protocol = self._link.protocol
-        name, most = protocol.message_limit_name, protocol.message_limit
-        return self._too_large({"limit": name, "bytes": most, "excess": excess})
-
-    def _items(self, values: Sequence[bytes]) -> Message:
-        return self._link.protocol.items(self._call, values, is_binary=self._item.is_binary)
-
-    def _encode(self, value: Any) -> bytes:  # noqa: ARG002 - there is none
-        check_proceeded(self.context, self._has_begun)
+    def encode(self, value: object) -> bytes:
+        """Write what ends the stream, in place of what interceptors returned."""
+        del value
+        self._once.check_done()
         return b"null" if self._collected is None else b"".join((b"[", self._collected, b"]"))

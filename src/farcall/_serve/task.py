@@ -2,53 +2,33 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import trio
 
-from farcall._call import Connection
 from farcall._codec import Codec
-from farcall._connection.link import Link
-from farcall._endpoints import Endpoint
+from farcall._connection.responses import StartEncodeError
 from farcall._failures import without
-from farcall._intercept import proceeded_twice
-from farcall._protocol.messages import Error, Started
-from farcall._protocol.state import IncomingCall
-from farcall._serve.call import Deadline, ServedCall
-from farcall.errors import EncodeError
+from farcall._serve.call import Runner
+from farcall._serve.deadline import NO_DEADLINE
 
 
-class ServedTask(ServedCall):
-    """A call of a method that is declared as a remote task; see `ServedCall` for the arguments."""
+class TaskRunner(Runner):
+    """Runs a method that is declared as a remote task."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        endpoint: Endpoint,
-        call: IncomingCall | None,
-        params: bytes | None,
-        deadline: Deadline,
-        *,
-        link: Link,
-        debug: bool = False,
-    ) -> None:
-        super().__init__(connection, endpoint, call, params, deadline, debug=debug)
-        self._link = link
-        self._has_started = False
-
-    async def _handle(self) -> Any:
-        if self._has_started or self._has_read:
-            raise proceeded_twice(self.context)
-        args, kwargs = self._decode()
-        self._has_read = self._uploads is not None
-        codec = self.endpoint.method.started
+    async def handle(self) -> object:
+        """Run the handler with a status that tells the caller of its start."""
+        served = self._served
+        self._once.check()
+        self._once.is_done = served.uploads is not None
+        args, kwargs = served.decode()
+        codec = served.endpoint.method.started
         assert codec is not None
         status = ServedStatus(codec, self._on_started)
         try:
-            with self._guard():
-                return await self.endpoint.function(*args, **kwargs, task_status=status)
+            with served.guard():
+                return await served.endpoint.function(*args, **kwargs, task_status=status)
         finally:
             status.end()
 
@@ -58,34 +38,23 @@ class ServedTask(ServedCall):
         A task that is to end already says nothing, as one of Trio's does: its caller's start has
         failed, and only its end is waited for.
         """
-        if self._scope.cancel_called:
+        served = self._served
+        scope = served.scope
+        assert scope is not None
+        if scope.cancel_called:
             return
-        if self.call is not None:
-            self._tell(self.call, value)
-        self._has_started = True
-        self._scope.deadline = self.context.deadline = math.inf
+        if served.wants_answer:
+            served.call.start(value)
+        self._once.is_done = True
+        served.deadline = NO_DEADLINE
+        scope.deadline = served.context.deadline = NO_DEADLINE.at
 
-    def _tell(self, call: IncomingCall, value: bytes) -> None:
-        try:
-            self._link.answers.start(call, value)
-        except EncodeError as exc:
-            size = sum(map(len, Started(call.id, value).parts()))
-            if size > self._link.protocol.message_limit:
-                raise _UntakenEncodeError(str(exc)) from None
-            raise
-
-    def _failed(self, exc: BaseException) -> Error:
+    def failure(self, exc: BaseException) -> BaseException:
         """Answer a start that was too large as such a result: its caller chose limit and id."""
-        if without(exc, _UntakenEncodeError) is None:
-            protocol = self._link.protocol
-            limit: dict[str, str | int] = {"limit": protocol.message_limit_name}
-            limit["bytes"] = protocol.message_limit
-            exc = self._too_large(limit)
-        return super()._failed(exc)
-
-
-class _UntakenEncodeError(EncodeError):
-    """A start is larger than its caller takes; told from others, for it may come in a group."""
+        # It may come in a group, of the handler's nursery.
+        if without(exc, StartEncodeError) is not None:
+            return exc
+        return self._served.too_large(self._served.call.excess(0))
 
 
 class ServedStatus(trio.TaskStatus[Any]):

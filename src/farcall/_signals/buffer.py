@@ -35,7 +35,7 @@ Missed: TypeAlias = int | None
 """A number of values that did not come; None where nobody knows how many."""
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
 class Entry:
     """One value on its way to the subscribers, encoded once for all of them."""
 
@@ -52,10 +52,11 @@ class Entry:
     missed: Missed = 0
     """How many values the sender dropped right before this one (a member of ``rpc.items``)."""
 
-    @property
-    def size(self) -> int:
-        """What it costs in buffers and credit: the bytes of the encoded value."""
-        return len(self.encoded)
+    size: int = attrs.field(init=False)
+    """What it costs in buffers and credit: the bytes of the encoded value."""
+
+    def __attrs_post_init__(self) -> None:
+        self.size = len(self.encoded)
 
 
 @attrs.frozen
@@ -125,16 +126,28 @@ class Buffer:
         """Add a value, dropping the oldest ones for which there is no room; never blocks."""
         if self.is_ended:
             return
-        if not self._entries:
+        entries = self._entries
+        if not entries and entry.missed != 0:
             # It may have been crowded out of its last value.
             self.missed = _sum(self.missed, entry.missed)
-        self._entries.append(entry)
+        entries.append(entry)
         self.size += entry.size
-        while self._is_over():
-            self._drop()
+        if len(entries) > self.max_items or self.size > self.max_bytes:
+            while self._is_over():
+                self._drop()
         if self._pool is not None:
             self._pool.hold(self, entry.size)
         self.wake()
+
+    def pop_oldest(self) -> Entry:
+        """Take the oldest value, before which none is missing."""
+        entry = self._entries.popleft()
+        self.size -= entry.size
+        if self._pool is not None:
+            self._pool.release(entry.size)
+        if self._entries and self._entries[0].missed != 0:
+            self.missed = _sum(self.missed, self._entries[0].missed)
+        return entry
 
     def shed(self) -> None:
         """Drop the oldest value for the sake of others, and count it."""

@@ -69,7 +69,8 @@ class BufferPool:
 
     def hold(self, member: Member, size: int) -> None:
         """Count a value that `member` has just added, and drop others if that is too much."""
-        self._hold(size, 1)
+        self.size += size
+        self._account.hold(size + VALUE_COST)
         while self.size - size > self._most:
             fullest = max(self._members, key=lambda each: each.size - size * (each is member))
             if fullest.size == size * (fullest is member):

@@ -56,9 +56,13 @@ class Subscription(Generic[T]):
         Cancellation:
             Nothing is lost: a value is taken only by a call that returns it.
         """
-        await trio.lowlevel.checkpoint()
-        while not (self._buffer.is_ready or self._buffer.is_ended):
+        buffer = self._buffer
+        if buffer._entries or buffer.is_ended:
+            await trio.lowlevel.checkpoint()
+        while not (buffer._entries or buffer.is_ended):
             await self._changed.park()
+        if buffer.missed == 0 and buffer._entries:
+            return self._read(buffer.pop_oldest())
         return self._next_nowait()
 
     def _next_nowait(self) -> T:

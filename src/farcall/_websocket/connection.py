@@ -5,6 +5,7 @@ What is changed here, each for something that a peer can do or that costs too mu
 
 - Messages go to the receiver in the reader itself. trio-websocket hands them over a channel, which
   costs a switch of tasks each, and while that is full neither pings nor a Close are answered.
+- Text in whole frames, nearly all that comes, is taken out before it reaches wsproto (`frames`).
 - Sizes are counted in bytes, fragments are counted, an incomplete message may not last for ever.
 - Pings are counted: each costs an answer, and no message need be among them.
 - What wsproto finds wrong comes as a Close event while the connection is still open. It is the
@@ -12,8 +13,11 @@ What is changed here, each for something that a peer can do or that costs too mu
 - After our own Close frame nothing is delivered any more, and no ping is answered (wsproto raises
   LocalProtocolError for that, out of the reader).
 - A KeyError in a handler is taken for an unknown event; ours let no exception out.
-- Many small messages that came at once are handled in several turns of the event loop.
-- A frame is sent under a shield: cancelled in its middle it would leave a torn link.
+- Many small messages that came at once are handled in several turns of the event loop, and those
+  that are dropped as well.
+- What the socket takes at once is sent without a task switch, and all bytes leave in the order in
+  which they were made (`sending`). What remains is sent under a shield: cancelled in the middle of
+  a frame it would leave a torn link.
 
 The handshake is over when one is made (see `handshake`), so that nothing has to run before
 `read` does: trio-websocket's own handshake needs the reader, and waits for ever for a peer that
@@ -22,9 +26,11 @@ hangs up in it. What came behind the handshake waits in wsproto; the reader begi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Final, TypeVar
+from math import inf
+from time import perf_counter
+from typing import Final, TypeAlias
 
 import trio
 import wsproto
@@ -41,40 +47,45 @@ from wsproto.events import (
 
 from farcall._transport import CloseReason, Receiver, logger, ping_bucket, too_many_pings
 from farcall._websocket.assembly import Assembly, Refused
+from farcall._websocket.frames import FrameReader, FrameWriter
 from farcall._websocket.line import Line
-from farcall._websocket.wire import LOST
+from farcall._websocket.sending import Sender
+from farcall._websocket.wire import LOST, RECEIVE_BYTES
 from farcall.errors import CloseCode
-
-RECEIVE_BYTES: Final = 64 * 1024
-"""Asked of the socket at a time: Trio's own choice; trio-websocket's 4 KiB cost calls."""
 
 TURN_SECONDS: Final = 0.005
 """After which others have their turn, though more messages have come: a segment may hold ten
 thousand of them. A message is never cut in two, so one that takes longer does take longer."""
 
-PayloadT = TypeVar("PayloadT", str | bytes, bytes)
+ReadBytes: TypeAlias = Callable[[int | None], Awaitable[bytes]]
 
 
 class GuardedConnection(WebSocketConnection):
     """An open WebSocket."""
 
     def __init__(self, line: Line, protocol: wsproto.WSConnection) -> None:
-        super().__init__(line.stream, protocol, host="", path="", receive_buffer_size=RECEIVE_BYTES)
+        stream = trio.StapledStream(line.stream, _Tap(self._receive_for_engine))
+        super().__init__(stream, protocol, host="", path="", receive_buffer_size=RECEIVE_BYTES)
         self._initial_request = None  # the handshake is over
+        self._line = line
         self._wire = line.wire
         self._limits = line.wire.limits
+        self._frames_out = FrameWriter(is_client=protocol.client)
+        self._sender = Sender(line)
+        self._frames_in = FrameReader(is_client=protocol.client, limit=self._limits.message)
         self._assembly = Assembly(self._limits)
+        self._incomplete = 0
         self._ping_tokens = ping_bucket(self._limits, line.wire.received_at)
         self._receiver: Receiver  # from `read`, which alone makes events
-        self._yielded_at = line.wire.received_at
+        self._turn_ends = inf
         self._patience = trio.CancelScope()
         self._is_failed = False
         self.reason: CloseReason | None = None
         """Why the link ends; the first reason stays."""
 
     @property
-    def is_open(self) -> bool:
-        """Whether messages may be sent."""
+    def _is_open(self) -> bool:
+        """Whether no Close frame has gone either way."""
         return self._wsproto.state is ConnectionState.OPEN
 
     async def read(self, receiver: Receiver) -> None:
@@ -88,24 +99,29 @@ class GuardedConnection(WebSocketConnection):
         if self._is_failed:
             await self._wire.finish()
 
-    async def send_frames(self, frames: Sequence[bytes]) -> None:
-        """Send messages in one piece, so that they can leave in one TCP segment.
+    def send_now(self, frames: Sequence[bytes]) -> bool:
+        """Send frames as far as that needs no waiting; see `Transport.send_now`."""
+        return self.reason is None and self._sender.put(self._frames_out.write(frames))
 
-        Each is text, but those that begin with a NUL byte, as no JSON does, are binary.
+    def ping_now(self, payload: bytes) -> bool:
+        """Send a ping likewise; trio-websocket's own `ping` also waits for the pong."""
+        is_open = self.reason is None and self._is_open
+        return is_open and self._sender.put(self._wsproto.send(Ping(payload)))
+
+    async def send_rest(self) -> None:
+        """Wait until what could not leave at once has left.
 
         Raises:
-            ConnectionClosed: the link has ended, or ends.
+            ConnectionClosed: the link has ended, or is ending.
         """
-        await self._send_events([_message(frame) for frame in frames])
-
-    async def send_ping(self, payload: bytes) -> None:
-        """Send a ping; trio-websocket's own `ping` also waits for the pong."""
-        await self._send_events([Ping(payload)])
+        if self.reason is not None:
+            raise ConnectionClosed(self._close_reason)
+        await self._drain()
 
     async def say_goodbye(self, closing: CloseReason) -> None:
         """Send a Close frame; from now on the receiver hears nothing."""
         self.note_reason(closing)
-        if self.is_open:
+        if self._is_open:
             await self._send(CloseConnection(closing.code, closing.reason))
 
     async def fail(self, code: int, reason: str) -> None:
@@ -120,11 +136,17 @@ class GuardedConnection(WebSocketConnection):
         if self.reason is None:
             self.reason = reason
             self._assembly.clear()
+            self._frames_in.drop()
+
+    # Reading
 
     async def _read_patiently(self) -> None:
-        with self._patience:
-            await self._reader_task()
-        if self._patience.cancelled_caught and self.is_open:
+        try:
+            with self._patience:
+                await self._reader_task()
+        finally:
+            self._pause()
+        if self._patience.cancelled_caught and self._is_open:
             seconds = self._limits.incomplete_seconds
             problem = f"a message was incomplete for {seconds:g} s (the limit incomplete_seconds)"
             await self.fail(CloseCode.POLICY, problem)
@@ -132,97 +154,142 @@ class GuardedConnection(WebSocketConnection):
     def _be_patient(self, seconds: float) -> None:
         self._patience.deadline = trio.current_time() + seconds
 
-    async def _send_events(self, events: Iterable[Event]) -> None:
-        if not self.is_open:
-            raise ConnectionClosed(self._close_reason)
-        data = b"".join([self._wsproto.send(event) for event in events])
-        del events  # a large message is in memory often enough while it waits for its peer
-        with trio.CancelScope(shield=True):
-            await self._send_bytes(data)
+    async def _receive_for_engine(self, max_bytes: int | None) -> bytes:
+        """Wait for bytes that wsproto is to read; the text before them goes to the receiver."""
+        while True:
+            self._pause()
+            data = bytes(await self._line.stream.receive_some(max_bytes))
+            self._turn_ends = perf_counter() + TURN_SECONDS
+            if not data or not (self._frames_in.is_incomplete or self._is_engine_idle()):
+                return data
+            if rest := await self._take_texts(data):
+                return rest
 
-    async def _send(self, event: Event) -> None:
-        # All that trio-websocket sends passes here. The order of frames is that of making them:
-        # the lock is fair, and nothing is awaited between the two.
-        data = self._wsproto.send(event)
-        # A Close frame may be torn, for nothing follows it; and its time is short.
-        with trio.CancelScope(shield=not isinstance(event, CloseConnection)):
-            await self._send_bytes(data)
+    async def _take_texts(self, data: bytes) -> bytes:
+        """Give the texts at the beginning of `data` to the receiver; return what follows them."""
+        frames = self._frames_in
+        was_incomplete = frames.is_incomplete
+        frames.feed(data)
+        if was_incomplete:
+            self._note_incomplete()
+        while (text := frames.next_text()) is not None:
+            await self._give(self._receiver.on_text, text)
+        rest = frames.rest()
+        if frames.is_incomplete:
+            self._note_incomplete()
+        return rest
 
-    async def _send_bytes(self, data: bytes) -> None:
-        # Free, it is taken without a checkpoint: sending is one, and each costs a turn of the loop.
-        try:
-            self._stream_lock.acquire_nowait()
-        except trio.WouldBlock:
-            await self._stream_lock.acquire()
-        try:
-            await self._stream.send_all(data)
-        except LOST:
-            # trio-websocket would stop its reader here. Let it read: what the peer said last, such
-            # as why it hung up, may still lie in the socket, and the end of it behind that.
-            raise ConnectionClosed(self._close_reason) from None
-        finally:
-            self._stream_lock.release()
+    def _is_engine_idle(self) -> bool:
+        """Tell whether wsproto has read all that it got, and stands between two messages."""
+        engine = self._wsproto.connection
+        if engine is None:
+            return False
+        decoder = engine._proto._frame_decoder
+        is_between_frames = decoder.header is None and not len(decoder.buffer)
+        return is_between_frames and engine._proto._message_decoder.opcode is None
 
     async def _handle_message_event(self, event: BytesMessage | TextMessage) -> None:
-        if self.reason is not None:
-            return
-        kept = self._assembly.size
-        try:
-            message = self._assembly.add(event)
-        except Refused as refused:
-            await self.fail(refused.code, refused.reason)
+        message = None
+        if self.reason is None:
+            try:
+                message = self._assembly.add(event)
+            except Refused as refused:
+                await self.fail(refused.code, refused.reason)
+            self._note_incomplete()
+        if isinstance(message, str):
+            await self._give(self._receiver.on_text, message.encode())
+        elif message is not None:
+            await self._give(self._receiver.on_binary, message)
         else:
-            self._watch_incomplete()
-            if self._assembly.size != kept:
-                self._receiver.on_incomplete(self._assembly.size)
-            if message is not None:
-                await self._give(self._receiver.on_frame, message)
+            await self._yield_turn()
 
     async def _handle_pong_event(self, event: Pong) -> None:
-        if self.reason is None:
-            await self._give(self._receiver.on_pong, bytes(event.payload))
+        await self._give(self._receiver.on_pong, bytes(event.payload))
 
     async def _handle_ping_event(self, event: Ping) -> None:
-        if not self.is_open:
-            return
         # The bytes came when the wire says so: to read them late is no fault of the peer.
-        if self._ping_tokens.take(self._wire.received_at):
+        if self._is_open and self._ping_tokens.take(self._wire.received_at):
+            self._pause()
             with suppress(ConnectionClosed):  # the reader is about to see it
                 await super()._handle_ping_event(event)
-        else:
+        elif self._is_open:
             await self.fail(CloseCode.POLICY, too_many_pings(self._limits))
+        await self._yield_turn()
 
     async def _handle_close_connection_event(self, event: CloseConnection) -> None:
-        if self.is_open:  # not the peer's: a Close of the peer would have changed that
+        if self._is_open:  # not the peer's: a Close of the peer would have changed that
             await self.fail(int(event.code), event.reason or "")
         else:
             self.note_reason(CloseReason(int(event.code), event.reason or ""))
             self._be_patient(self._limits.close_seconds)
             await super()._handle_close_connection_event(event)
 
-    async def _give(self, callback: Callable[[PayloadT], None], payload: PayloadT) -> None:
-        try:
-            callback(payload)
-        except Exception:  # noqa: BLE001 - a fault of ours must not look like one of the network
-            logger.exception("the receiver of a transport failed")
-            await self.fail(CloseCode.INTERNAL, "internal error")
-        await self._yield_turn()
+    async def _give(self, callback: Callable[[bytes], None], payload: bytes) -> None:
+        """Give to the receiver what came, unless the link is ending, and others their turn."""
+        if self.reason is None:
+            try:
+                callback(payload)
+            except Exception:  # noqa: BLE001 - a fault of ours must not look like one of the network
+                logger.exception("the receiver of a transport failed")
+                await self.fail(CloseCode.INTERNAL, "internal error")
+        if perf_counter() > self._turn_ends:
+            await self._yield_turn()
 
     async def _yield_turn(self) -> None:
         """Let others run, if what came at once has taken long already."""
-        turn_began = max(self._wire.received_at, self._yielded_at)
-        if trio.current_time() - turn_began > TURN_SECONDS:
+        if perf_counter() > self._turn_ends:
+            self._pause()
             await trio.lowlevel.checkpoint()
-            self._yielded_at = trio.current_time()
+            self._turn_ends = perf_counter() + TURN_SECONDS
 
-    def _watch_incomplete(self) -> None:
-        """Give the peer its time from the first piece of a message on, not again with each."""
-        is_watched = self._patience.deadline != float("inf")
-        if self._assembly.is_incomplete and not is_watched:
+    def _pause(self) -> None:
+        """Tell the receiver that nothing more comes for now: due before all that may wait."""
+        self._receiver.on_pause()
+
+    def _note_incomplete(self) -> None:
+        """Watch the time of a message whose end has not come, and tell what is kept of it.
+
+        The peer has its time from the first piece on, and not again with each.
+        """
+        if self.reason is not None:
+            return
+        is_incomplete = self._assembly.is_incomplete or self._frames_in.is_incomplete
+        is_watched = self._patience.deadline != inf
+        if is_incomplete and not is_watched:
             self._be_patient(self._limits.incomplete_seconds)
-        elif is_watched and not self._assembly.is_incomplete:
-            self._patience.deadline = float("inf")
+        elif is_watched and not is_incomplete:
+            self._patience.deadline = inf
+        size = self._assembly.size + self._frames_in.size
+        if size != self._incomplete:
+            self._incomplete = size
+            self._receiver.on_incomplete(size)
+
+    # Sending: all that trio-websocket sends passes here as well
+
+    async def _send(self, event: Event) -> None:
+        if not self._sender.put(self._wsproto.send(event)):
+            # A Close frame may be torn, for nothing follows it; and its time is short.
+            await self._drain(shield=not isinstance(event, CloseConnection))
+
+    async def _drain(self, *, shield: bool = True) -> None:
+        with trio.CancelScope(shield=shield):
+            try:
+                await self._sender.drain()
+            except LOST:
+                # trio-websocket would stop its reader here. Let it read: what the peer said last,
+                # such as why it hung up, may still lie in the socket, and the end of it after that.
+                raise ConnectionClosed(self._close_reason) from None
 
 
-def _message(frame: bytes) -> TextMessage | BytesMessage:
-    return BytesMessage(frame) if frame.startswith(b"\0") else TextMessage(frame.decode())
+class _Tap(trio.abc.ReceiveStream):
+    """What trio-websocket's reader receives from."""
+
+    def __init__(self, receive: ReadBytes) -> None:
+        self._receive = receive
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        return await self._receive(max_bytes)
+
+    async def aclose(self) -> None:
+        """Leave it to the stream that sends, which is the same one below."""
+        await trio.lowlevel.checkpoint()

@@ -60,19 +60,18 @@ class WebSocketTransport:
         self._connection.note_reason(self._reason)
         return self._reason
 
-    async def send(self, frames: Sequence[bytes]) -> None:
-        """Send text messages, all of them in one write; see `Transport.send`."""
-        await trio.lowlevel.checkpoint_if_cancelled()
-        try:
-            await self._connection.send_frames(frames)
-        except ConnectionClosed:
-            raise trio.BrokenResourceError(str(self._reason)) from None
+    def send_now(self, frames: Sequence[bytes]) -> bool:
+        """Send without waiting; see `Transport.send_now`."""
+        return self._connection.send_now(frames)
 
-    async def ping(self, payload: bytes) -> None:
-        """Send a ping; see `Transport.ping`."""
-        await trio.lowlevel.checkpoint_if_cancelled()
+    def ping_now(self, payload: bytes) -> bool:
+        """Send a ping without waiting; see `Transport.ping_now`."""
+        return self._connection.ping_now(payload)
+
+    async def send_rest(self) -> None:
+        """Wait until all has left; see `Transport.send_rest`."""
         try:
-            await self._connection.send_ping(payload)
+            await self._connection.send_rest()
         except ConnectionClosed:
             raise trio.BrokenResourceError(str(self._reason)) from None
 

@@ -3,14 +3,19 @@
 Trio's `SocketStream.send_all` tells only whether all of a message has gone. A large one on a slow
 line is no fault; a peer that takes nothing is. So the partial sends are made here. With TLS this
 stands below it, for there as well it is the bytes on the socket that count.
+
+Trio's own calls ask the socket first, in vain as a rule, and then wait; each of them is a
+checkpoint, and so a turn of the event loop. So the socket below Trio's is asked directly here: for
+bytes when there are some, and to send without waiting.
 """
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import trio
 from trio.socket import AF_UNIX
@@ -20,6 +25,9 @@ from farcall._transport import awaiting_close
 
 _SocketName: TypeAlias = tuple[str, int] | tuple[str, int, int, int] | str
 """What a socket says of an end: IPv4, IPv6, or the path of a Unix socket."""
+
+RECEIVE_BYTES: Final = 64 * 1024
+"""Asked of the socket at a time: Trio's own choice; trio-websocket's 4 KiB cost calls."""
 
 
 class Wire(trio.abc.HalfCloseableStream):
@@ -42,6 +50,8 @@ class Wire(trio.abc.HalfCloseableStream):
         """The same of the other side; None also for a peer that has gone already."""
         self.received_at = trio.current_time()
         """When the last byte came, on Trio's clock."""
+        self._socket = _below(stream.socket)
+        self._is_drained = True
         self.has_stalled = False
         """Whether the peer took no byte for too long."""
 
@@ -57,6 +67,20 @@ class Wire(trio.abc.HalfCloseableStream):
             self.abort()
             raise trio.BrokenResourceError("the peer takes no data")
 
+    def send_now(self, data: bytes) -> int:
+        """Send what the socket takes without waiting; tell how many bytes that were.
+
+        Call it only while nobody waits in `send_all`. A link that has ended takes nothing; whoever
+        sends the rest hears of that.
+        """
+        if self._socket is None:
+            return 0
+        try:
+            sent: int = self._socket.send(data)
+        except OSError:
+            return 0
+        return sent
+
     async def _send_pieces(self, remaining: memoryview, patience: trio.CancelScope) -> None:
         while remaining:
             sent = await self._stream.socket.send(remaining)
@@ -68,10 +92,39 @@ class Wire(trio.abc.HalfCloseableStream):
         await self._stream.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """Wait for bytes, and note when they came."""
-        data = await self._stream.receive_some(max_bytes)
+        """Wait for bytes, and note when they came.
+
+        Each call waits for the socket, or lets others have their turn where the last one has left
+        bytes in it: a peer that sends without end keeps nobody from running.
+
+        Raises:
+            trio.BrokenResourceError: the connection was lost.
+            trio.ClosedResourceError: this side has hung up.
+        """
+        if self._socket is None:
+            data = bytes(await self._stream.receive_some(max_bytes))
+        else:
+            data = await self._receive(self._socket, max_bytes or RECEIVE_BYTES)
         self.received_at = trio.current_time()
         return data
+
+    async def _receive(self, below: socket.socket, most: int) -> bytes:
+        if not self._is_drained:
+            await trio.lowlevel.checkpoint()
+        while True:
+            if below.fileno() < 0:
+                raise trio.ClosedResourceError("this side has hung up")
+            if self._is_drained:
+                await trio.lowlevel.wait_readable(below)
+            try:
+                data = below.recv(most)
+            except (BlockingIOError, InterruptedError):
+                self._is_drained = True
+            except OSError as exc:
+                raise trio.BrokenResourceError(str(exc)) from exc
+            else:
+                self._is_drained = len(data) < most
+                return data
 
     async def send_eof(self) -> None:
         """Tell the peer that nothing follows; see `trio.abc.HalfCloseableStream`."""
@@ -103,6 +156,14 @@ class Wire(trio.abc.HalfCloseableStream):
 
 LOST = (trio.BrokenResourceError, trio.ClosedResourceError)
 """What a stream raises when the link ends, by the peer or by ourselves."""
+
+
+def _below(outer: trio.socket.SocketType) -> socket.socket | None:
+    """Give the socket that Trio's wraps; None for one that is no socket of the system."""
+    # Trio has no public name for it. Should it be called otherwise one day, all of this still
+    # works, by Trio's own calls, and a test tells that it has become slow.
+    inner: object = getattr(outer, "_sock", None)
+    return inner if isinstance(inner, socket.socket) else None
 
 
 def _name(ask: Callable[[], _SocketName]) -> _SocketName:

@@ -16,7 +16,7 @@ from farcall._caller import ContractCheck
 from farcall._client import ClientOptions, Dialect, open_session
 from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import CANCEL_GRACE
-from farcall._dispatch import Serving
+from farcall._dispatch import Dispatcher, Serving
 from farcall._host import Host, Services
 from farcall._http import Rejection
 from farcall._intercept import Interceptor
@@ -24,7 +24,6 @@ from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._login import Logins, identify
 from farcall._memory import MemoryTransport, memory_pair
 from farcall._nursery import open_owned_nursery
-from farcall._peer import Peer
 from farcall._session import Session
 from farcall._transport import Endpoint
 from farcall.errors import ConnectFailed
@@ -200,5 +199,5 @@ async def open_pair(
             raise ConnectFailed(f"memory:{path}: the server has cut the link already")
         (link,) = host.links
         async with open_session(dialled, f"memory:{path}", proxy, options) as client:
-            yield Pair(client, cast("Peer", link.handler).caller.connection)
+            yield Pair(client, cast("Dispatcher", link.handler).caller.connection)
         nursery.cancel_scope.cancel()

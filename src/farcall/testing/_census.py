@@ -13,7 +13,6 @@ from typing import cast
 from farcall._caller import Subscriber
 from farcall._connection.link import Link
 from farcall._dispatch import Dispatcher
-from farcall._peer import Peer
 from farcall._publish import Publisher
 from farcall._signals import SignalState
 
@@ -40,38 +39,33 @@ def census(links: Iterable[Link]) -> Counter[str]:
 
 def _held_by(link: Link) -> Iterator[tuple[str, int]]:
     yield "calls out", len(link.protocol.outgoing)
-    yield "bytes of calls out", link.protocol.outgoing.size
+    yield "bytes of calls out", link.protocol.outgoing_size
     yield "calls in", len(link.protocol.incoming)
-    yield "calls that are waited for", len(link.requests._pending._calls)
     if not link.is_closed:  # what waited for a writer that has ended goes with the link
         yield "messages in the queue", len(link.lanes)
-    yield "callers that wait for their turn", len(link.requests._turns)
-    yield "turns that were given", len(link.requests._turns._given)
+    yield "callers that wait for their turn", len([c for c in link.calls.line if not c.is_left])
     yield "bytes held", link.account.held
     yield from _uploads_of(link)
     yield from _served_by(_dispatcher(link))
-    yield from _subscribed_by(_peer(link).caller.subscriber)
+    yield from _subscribed_by(_dispatcher(link).caller.subscriber)
 
 
 def _uploads_of(link: Link) -> Iterator[tuple[str, int]]:
-    known, held = link.protocol._talk.uploads, link.uploads
+    known = link.protocol.uploads
     yield "uploads sent", len(known.outgoing)
     yield "uploads received", len(known.incoming)
-    yield "readers of uploads", len(held._readers)
-    yield "queues of uploads", len(held._queues) + len(held._held)
 
 
 def _served_by(dispatcher: Dispatcher) -> Iterator[tuple[str, int]]:
     yield "handlers", len(dispatcher._in_flight)
     yield "calls that wait for their task", len(dispatcher._waiting)
-    yield "calls that can be cancelled", len(dispatcher._by_call)
     yield "calls in the budget", dispatcher._budget.calls
     yield "bytes of parameters in the budget", dispatcher._budget.size
     desk = dispatcher._desk
     yield "logins", len(desk._attempts) + len(desk._waiting) + desk._turn.locked()
-    line = dispatcher._threads._line.statistics()
+    line = dispatcher._shared.threads._line.statistics()
     yield "calls in line for a thread", line.locked + line.tasks_waiting
-    orders = [lock.statistics() for lock in dispatcher._orders.values()]
+    orders = [lock.statistics() for lock in dispatcher._shared.orders.values()]
     yield "turns of ordered methods", sum(each.locked + each.tasks_waiting for each in orders)
     yield from _published_by(dispatcher._publisher)
 
@@ -89,9 +83,5 @@ def _subscribed_by(subscriber: Subscriber) -> Iterator[tuple[str, int]]:
     yield "events listened to", len(subscriber._channels)
 
 
-def _peer(link: Link) -> Peer:
-    return cast("Peer", link.handler)
-
-
 def _dispatcher(link: Link) -> Dispatcher:
-    return _peer(link)._dispatcher
+    return cast("Dispatcher", link.handler)

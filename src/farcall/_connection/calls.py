@@ -1,0 +1,377 @@
+"""What this side asks of its peer: calls, streams and subscriptions, and how they are left.
+
+Theory of operation. A `Call` is one object from its first moment to its last: the entry in the
+protocol's table, the message in the send queue, and what its task waits on. The peer said in its
+hello how many calls it takes at once, and how large their parameters may be together; it would
+refuse more. So calls stand in line here, having sent nothing. Whoever frees a place sends the
+oldest one at once, from the reader or the writer: no task has to be switched to, and no later call
+gets in between.
+
+A call that its caller has abandoned stays in flight until it is answered, for the peer may still
+be at work on it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Protocol as Interface
+
+import trio
+from trio.lowlevel import checkpoint, checkpoint_if_cancelled
+
+from farcall._connection.call import Call, OnEnd, OnItems, OnStarted
+from farcall._connection.lanes import Lanes
+from farcall._connection.life import Life
+from farcall._connection.streams import Outbox
+from farcall._protocol.credit import Window
+from farcall._protocol.messages import MESSAGES, Hello, credit
+from farcall._protocol.protocol import Protocol
+from farcall._protocol.state import ABANDONED, ENDED, QUEUED, SUBSCRIBE, OutgoingCall
+from farcall.errors import EncodeError, ErrorCode, RpcError
+
+
+class Handled(Interface):
+    """A call of the peer while it is handled; tasks that it has started may outlive it."""
+
+    @property
+    def calls(self) -> Calls:
+        """The calls back to the peer."""
+        ...
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its handler has ended: its caller waits for nothing more."""
+        ...
+
+    @property
+    def cancel_reason(self) -> str | None:
+        """Why it was cancelled, if it was."""
+        ...
+
+    @property
+    def trace(self) -> str | None:
+        """The span that calls it makes belong to."""
+        ...
+
+
+handling: ContextVar[Handled] = ContextVar("farcall handling")
+"""The call that the current task handles, or that has started it."""
+
+
+class Calls:
+    """The calls of one link.
+
+    Args:
+        life: Of the link.
+        protocol: Makes them.
+        lanes: Where they wait for the writer.
+        cancel_grace: Seconds for which a cancelled caller waits for the peer's answer.
+    """
+
+    def __init__(
+        self, life: Life, protocol: Protocol, lanes: Lanes, *, cancel_grace: float
+    ) -> None:
+        self._life = life
+        self._protocol = protocol
+        self._lanes = lanes
+        self._queue = lanes.calls
+        self._queue.on_room = self.advance
+        self.cancel_grace = cancel_grace
+        self.most: float = math.inf
+        """How many calls the peer takes at once; infinite while it has not said."""
+        self.most_bytes: float = math.inf
+        """How large the parameters of these calls may be together; as with `most`."""
+        # As long as there are tasks that call.
+        self.line: deque[Call] = deque()
+        """Calls that the peer, or the queue, has no room for yet; in order."""
+        self.settled = 0
+        """How many have settled since the reader began with the last chunk of bytes."""
+        self._calls_back = 0
+
+    async def call(
+        self,
+        method: str,
+        params: bytes | None,
+        *,
+        uploads: Sequence[Outbox] = (),
+        traceparent: str | None = None,
+        on_started: OnStarted | None = None,
+    ) -> bytes:
+        """Call a method of the peer and wait for its result.
+
+        Args:
+            method: The wire name.
+            params: JSON text, or None.
+            uploads: What its arguments name as streams; held back until the request has left.
+            traceparent: The caller's span, if it has one.
+            on_started: Given for a remote task; what it raises ends the call.
+
+        Returns:
+            The JSON text of the result.
+
+        Raises:
+            RemoteFailure: the peer answered with an error.
+            Busy: the peer has as many calls as it takes, and this task handles a call of it.
+            ConnectionLost: the link ended first.
+            EncodeError: the message is larger, or nests deeper, than the peer takes, or the
+                parameters are larger than it takes of all calls together.
+
+        The deadline of the calling task travels along. Cancelled before the writer took the
+        request, it withdraws it; later, it asks the peer to cancel and waits for the answer, for
+        `cancel_grace` at most: an outcome that came first is given all the same.
+        """
+        # A caller that is cancelled already, or out of time, sends nothing.
+        await checkpoint_if_cancelled()
+        if not self._life.is_usable:
+            raise self._life.lost(sent=False)
+        deadline = trio.current_effective_deadline()
+        call = Call(
+            method,
+            calls=self,
+            deadline=deadline,
+            until=deadline,
+            params=params,
+            traceparent=traceparent,
+            may_start=on_started is not None,
+        )
+        del params  # a large one is in memory often enough while it waits for its peer
+        self._make(call, uploads)
+        try:
+            if on_started is None:
+                await call.wait()
+            else:
+                await call.follow(on_started)
+        except trio.Cancelled:
+            await self._cancel(call, _reason(call.until))
+            if not call.has_won:
+                raise
+            if on_started is not None:
+                call.tell_started(on_started)
+        except BaseException:  # what was told of the start is not what was agreed
+            await self._cancel(call, "caller")
+            raise
+        finally:
+            if call.is_call_back or not call.is_settled:
+                self._leave(call)
+        return call.unwrap()
+
+    async def notify(
+        self, method: str, params: bytes | None, *, traceparent: str | None = None
+    ) -> None:
+        """Send a notification once there is room for it; see `call` for what it raises.
+
+        Cancelled, it has sent nothing.
+        """
+        await checkpoint()
+        await self._queue.wait_room()
+        self._life.check_open()
+        self._lanes.put_call(self._protocol.notify(method, params, traceparent=traceparent))
+
+    async def greet(self) -> None:
+        """Say hello and wait for the answer, which `Handler.on_hello` hears as well.
+
+        Raises:
+            RemoteFailure: the peer knows no hello; it speaks the plain dialect.
+            ConnectionLost: the link ended first.
+            InvalidResult: the answer is no hello.
+        """
+        self._life.check_open()
+        call = Call("rpc.hello", calls=self)
+        self._protocol.hello(call)
+        self._lanes.put_call(call)
+        await call.wait()
+        call.unwrap()
+
+    @asynccontextmanager
+    async def open_stream(
+        self,
+        method: str,
+        params: bytes | None,
+        *,
+        window: Window,
+        on_values: OnItems,
+        on_end: OnEnd,
+        uploads: Sequence[Outbox] = (),
+        traceparent: str | None = None,
+    ) -> AsyncIterator[Call]:
+        """Make a stream call and wait until it has started; leaving the block ends it.
+
+        The arguments that are not named here are those of `call`, and so is what it raises.
+
+        Args:
+            window: The first credit for the peer.
+            on_values: Takes the values that come.
+            on_end: Told once when no more will come, with the error if there is one.
+
+        Cancelled or left, it cancels the call and waits for the answer, for `cancel_grace` at
+        most; after that the call counts as abandoned.
+        """
+        await checkpoint_if_cancelled()
+        if method == SUBSCRIBE:
+            # It has no place in the line, for it never ends.
+            await self._queue.wait_room()
+            # A task that is woken first and cancelled then does not hear of the latter by itself.
+            await checkpoint_if_cancelled()
+            self._check_subscriptions()
+        self._life.check_open()
+        call = Call(
+            method,
+            calls=self,
+            # The deadline does not travel, for the block may outlast it in a shield.
+            until=trio.current_effective_deadline(),
+            params=params,
+            window=window,
+            traceparent=traceparent,
+            on_values=on_values,
+            on_end=on_end,
+        )
+        self._make(call, uploads)
+        try:
+            await call.wait_started()
+            yield call
+        finally:
+            await self._cancel(call, _reason(call.until))
+            self._leave(call)
+
+    def grant(self, call: Call, items: int, size: int) -> None:
+        """Tell the peer how much of a stream it may send in all."""
+        if call.stage.abandon is not None:  # else it has ended
+            self._lanes.put_credit(call.id, credit(call.id, items, size))
+
+    def _check_subscriptions(self) -> None:
+        """Refuse, as the peer would, more subscriptions than it has said that it serves."""
+        peer = self._protocol.peer
+        if peer is None or self._protocol.outgoing_subscriptions < peer.limits.subscriptions:
+            return
+        data = {"limit": "subscriptions", "most": peer.limits.subscriptions}
+        raise _refusal(ErrorCode.TOO_MANY_SUBSCRIPTIONS, data)
+
+    # Made, or in line
+
+    def _make(self, call: Call, uploads: Sequence[Outbox]) -> None:
+        """Send a call now, or as soon as the calls before it are sent and there is room for it."""
+        served = handling.get(None)
+        if served is not None and served.calls is self and not served.is_over:
+            call.is_call_back = True
+        if uploads:
+            call.uploads = uploads
+            for queue in uploads:
+                queue.is_held = True
+        if call.method == SUBSCRIBE or (not self.line and self._may_send(call)):
+            self._send(call)
+        else:
+            self._stand_in_line(call)
+        self._calls_back += call.is_call_back
+
+    def _may_send(self, call: Call) -> bool:
+        return self._queue.has_room and self._excess(call) is None
+
+    def _excess(self, call: Call) -> str | None:
+        """Name the limit of the peer that a call would be over."""
+        protocol = self._protocol
+        if len(protocol.outgoing) - protocol.outgoing_subscriptions >= self.most:
+            return "calls"
+        size = 0 if call.params is None else len(call.params)
+        return "call_bytes" if protocol.outgoing_size + size > self.most_bytes else None
+
+    def _stand_in_line(self, call: Call) -> None:
+        size = 0 if call.params is None else len(call.params)
+        if size > self.most_bytes:  # its turn would never come
+            problem = f"the parameters have {size} bytes; the peer takes {self.most_bytes}"
+            raise EncodeError(f"{problem} (its limit call_bytes)")
+        if call.is_call_back:
+            # While the peer waits for this side it may not be waited for: each might wait for the
+            # other for ever. For room in the queue it may, which the peer's reader makes.
+            limit = self._excess(self.line[0]) or "calls" if self.line else self._excess(call)
+            if limit is not None:
+                raise _refusal(ErrorCode.BUSY, {"limit": limit})
+        self.line.append(call)
+
+    def _send(self, call: Call) -> None:
+        params, call.params = call.params, None
+        self._protocol.request(call, params, window=call.window, traceparent=call.traceparent)
+        self._lanes.put_call(call)
+
+    def advance(self) -> None:
+        """Send the calls in line that there is room for now."""
+        line = self.line
+        while line:
+            call = line[0]
+            if call.is_left:
+                line.popleft()
+            elif self._may_send(call):
+                line.popleft()
+                try:
+                    self._send(call)
+                except EncodeError as error:
+                    call.settle(error)
+            else:
+                return
+
+    # Left
+
+    @property
+    def is_calling_back(self) -> bool:
+        """Whether a handler of a call of the peer waits for the peer."""
+        return self._calls_back > 0
+
+    def _leave(self, call: Call) -> None:
+        """Forget a call that is not waited for any more."""
+        self._calls_back -= call.is_call_back
+        if call.is_settled:
+            return
+        if not call.id:
+            call.is_left = True
+            self.advance()
+        elif call.stage is QUEUED:
+            self._queue.withdraw(call)
+            self.withdraw(call)
+        elif call.stage.abandon is not None:
+            self._protocol.abandon(call)
+
+    def withdraw(self, call: Call) -> None:
+        """Take a call back that the writer has not taken."""
+        self._protocol.withdraw(call)
+        self.advance()
+
+    async def _cancel(self, call: Call, reason: str) -> None:
+        """Ask the peer to end a call, and wait for its answer, but not for long."""
+        cancel = None if call.is_settled else self._protocol.cancel(call, reason)
+        if cancel is not None:
+            self._lanes.put_control(cancel)
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + self.cancel_grace):
+                await call.wait_settled()
+
+    # What the peer says of all of them
+
+    def on_hello(self, hello: Hello) -> None:
+        """Take note of what the peer serves."""
+        self.most = hello.limits.calls
+        if hello.limits.call_bytes is not None:
+            self.most_bytes = hello.limits.call_bytes
+
+    def end(self, in_flight: Sequence[OutgoingCall]) -> None:
+        """Fail them all, because the link has ended."""
+        waiting, self.line = self.line, deque()
+        for call in (*in_flight, *waiting):
+            assert isinstance(call, Call)
+            if not call.is_settled and call.stage is not ABANDONED:
+                call.settle(self._life.lost(sent=call.stage is not QUEUED))
+            call.stage = ENDED
+
+
+def _reason(until: float) -> str:
+    """Say why the current task leaves a call: its own handler was cancelled, or its scope."""
+    served = handling.get(None)
+    if served is not None and not served.is_over and served.cancel_reason is not None:
+        return served.cancel_reason
+    return "deadline" if trio.current_time() >= until else "caller"
+
+
+def _refusal(code: ErrorCode, data: Mapping[str, object]) -> RpcError:
+    """Make the error that the peer would answer with, were it asked."""
+    return RpcError.of(code, MESSAGES[code], data)

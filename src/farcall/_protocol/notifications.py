@@ -1,0 +1,182 @@
+"""What farcall peers tell each other about calls in flight, each as a function in a table.
+
+All of it comes as notifications, which cannot be answered. What is late is ignored, for it may
+have crossed the end of its call on the way; what can never have been right ends the link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from farcall._protocol.binary import Encoded, read_binary
+from farcall._protocol.framing import RequestId, UnreadableText, shown_id
+from farcall._protocol.messages import (
+    Cancel,
+    Credit,
+    Goaway,
+    Items,
+    Started,
+    UploadEnd,
+    read_error,
+    read_params,
+)
+from farcall._protocol.state import STARTED, ProtocolState, Violation
+
+_cancel = msgspec.json.Decoder(Cancel)
+_credit = msgspec.json.Decoder(Credit)
+_started = msgspec.json.Decoder(Started)
+_items = msgspec.json.Decoder(Items)
+_upload_end = msgspec.json.Decoder(UploadEnd)
+_goaway = msgspec.json.Decoder(Goaway)
+
+
+def read_notification(state: ProtocolState, method: str, params: bytes | None) -> bool:
+    """Do what a notification of a greeted peer says, and tell whether it is one of these.
+
+    Raises:
+        Violation: it can never have been right.
+    """
+    read = NOTIFICATIONS.get(method)
+    if read is None:
+        return False
+    try:
+        read(state, params)
+    except UnreadableText as error:
+        raise Violation(f"{method}: {error}") from None
+    return True
+
+
+def read_cancel(state: ProtocolState, params: bytes | None) -> None:
+    """Tell who serves a call that its caller wants it to end."""
+    read = read_params(_cancel, params)
+    call = state.incoming.get(bytes(read.id))
+    # The answer may have crossed the cancel on its way; then there is nothing left to do.
+    if call is not None and call.owner is not None:
+        call.owner.cancel(read.reason)
+
+
+def _read_credit(state: ProtocolState, params: bytes | None) -> None:
+    read = read_params(_credit, params)
+    if read.upload is not UNSET:
+        upload = state.uploads.outgoing.get(bytes(read.upload))
+        if upload is None or not upload.credit.grant(read.items, read.bytes):
+            return
+        if upload.owner is not None:
+            upload.owner.on_credit()
+        return
+    call = state.incoming.get(_id(read.id))
+    # As with a cancel: the stream may have ended while the credit was on its way.
+    if call is None or call.credit is None:
+        return
+    if call.credit.grant(read.items, read.bytes) and call.owner is not None:
+        call.owner.on_credit()
+
+
+def _read_started(state: ProtocolState, params: bytes | None) -> None:
+    read = read_params(_started, params)
+    id = bytes(read.id)
+    call = state.outgoing.get(id)
+    stage = None if call is None else call.stage.start
+    if call is None or stage is None or not call.may_start:
+        raise Violation(f"rpc.started for id {shown_id(id)}")
+    call.stage = stage
+    if stage is STARTED:
+        call.on_started(bytes(read.value))
+
+
+def _read_items(state: ProtocolState, params: bytes | None) -> None:
+    read = read_params(_items, params)
+    values = [bytes(value) for value in read.values]
+    if read.upload is not UNSET:
+        _take_upload(state, bytes(read.upload), read.seq, values)
+    else:
+        _take_items(state, _id(read.id), read.seq, values, read.cursor, read.missed)
+
+
+def read_binary_items(state: ProtocolState, frame: bytes) -> None:
+    """Read a frame of items that are bytes; what is said of it holds as for ``rpc.items``."""
+    try:
+        read = read_binary(frame)
+        if read.upload is not UNSET:
+            _take_upload(state, bytes(read.upload), read.seq, read.values)
+        else:
+            _take_items(state, _id(read.id), read.seq, read.values, None, 0)
+    except UnreadableText as error:
+        raise Violation(str(error)) from None
+
+
+def _take_items(
+    state: ProtocolState,
+    id: RequestId,
+    seq: int,
+    values: Sequence[Encoded],
+    cursor: str | None,
+    missed: int | None,
+) -> None:
+    call = state.outgoing.get(id)
+    if call is None or call.credit is None or call.stage.items is None:
+        raise Violation(f"rpc.items for id {shown_id(id)}")
+    if seq != call.seq:
+        raise _gap(seq, call.seq)
+    call.seq += len(values)
+    if not call.credit.receive([len(value) for value in values]):
+        raise _excess()
+    if call.stage is STARTED:
+        call.on_items(values, cursor, missed)
+
+
+def _take_upload(state: ProtocolState, id: RequestId, seq: int, values: Sequence[Encoded]) -> None:
+    upload = state.uploads.incoming.get(id)
+    if upload is None:  # its call has been answered while they were on their way
+        return
+    if seq != upload.seq:
+        raise _gap(seq, upload.seq)
+    upload.seq += len(values)
+    if not upload.credit.receive([len(value) for value in values]):
+        raise _excess()
+    if upload.owner is not None:
+        upload.owner.push(values)
+
+
+def _gap(seq: int, due: int) -> Violation:
+    return Violation(f"rpc.items with seq {seq} where {due} was due")
+
+
+def _excess() -> Violation:
+    return Violation("rpc.items beyond the credit of its stream")
+
+
+def _read_upload_end(state: ProtocolState, params: bytes | None) -> None:
+    read = read_params(_upload_end, params)
+    upload = state.uploads.incoming.get(bytes(read.upload))
+    if upload is not None:
+        state.uploads.end_incoming(upload)
+        error = None if read.error is UNSET else read_error(read.error)
+        if upload.owner is not None:
+            upload.owner.on_end(error)
+
+
+def _read_goaway(state: ProtocolState, params: bytes | None) -> None:
+    read = read_params(_goaway, params)
+    state.listener.on_goaway(read.grace_ms, read.reconnect_after_ms)
+
+
+def _id(raw: Raw | UnsetType) -> RequestId:
+    if raw is UNSET:
+        raise UnreadableText("neither id nor upload")
+    return bytes(raw)
+
+
+Reader: TypeAlias = Callable[[ProtocolState, bytes | None], None]
+NOTIFICATIONS: Mapping[str, Reader] = {
+    "rpc.cancel": read_cancel,
+    "rpc.credit": _read_credit,
+    "rpc.started": _read_started,
+    "rpc.items": _read_items,
+    "rpc.end": _read_upload_end,
+    "rpc.goaway": _read_goaway,
+}
