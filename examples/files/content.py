@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 
 import attrs
 import trio
@@ -26,6 +26,18 @@ class Checksum:
     sha256: str
 
 
+class Digest(Protocol):
+    """A hash under way, as `hashlib` makes it."""
+
+    def update(self, data: bytes, /) -> None:
+        """Hash more bytes."""
+        ...
+
+    def hexdigest(self) -> str:
+        """Give the hash of all bytes so far."""
+        ...
+
+
 def checksum_of(path: Path, size: int | None = None) -> Checksum:
     """Read the first `size` bytes of a file, or all; to be run in a worker thread of Trio.
 
@@ -43,7 +55,7 @@ def checksum_of(path: Path, size: int | None = None) -> Checksum:
     return Checksum(count, digest.hexdigest())
 
 
-def hashed(file: BinaryIO, size: int | None = None) -> tuple[hashlib._Hash, int]:
+def hashed(file: BinaryIO, size: int | None = None) -> tuple[Digest, int]:
     """Hash up to `size` bytes from where a file stands; see `checksum_of`."""
     digest, count = hashlib.sha256(), 0
     while chunk := file.read(_next(count, size)):

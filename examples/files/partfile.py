@@ -23,7 +23,7 @@ from typing import Final
 
 import trio
 
-from examples.files.content import Checksum, checksum_of, hashed
+from examples.files.content import Checksum, Digest, checksum_of, hashed
 
 PREFIX: Final = "."
 SUFFIX: Final = ".part"
@@ -85,7 +85,7 @@ class Part:
         self._keep = True  # what an earlier copy has kept, until this one begins
         self._keeps_own = keep
         self._is_done = False
-        self._digest = hashlib.sha256()
+        self._digest: Digest = hashlib.sha256()
         self._expected = 0
         self.size = os.fstat(self._descriptor).st_size
         """Bytes that it has."""

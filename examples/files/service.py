@@ -7,7 +7,7 @@ connect may read and overwrite every file in it.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Generator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 
@@ -160,7 +160,7 @@ def _check(path: str, offset: int, size: int) -> None:
 
 
 @contextmanager
-def _told(path: str) -> Iterator[None]:
+def _told(path: str) -> Generator[None, None, None]:
     """Tell what went wrong with a path as the errors that are declared."""
     try:
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -14,8 +15,8 @@ from typing import Any, get_type_hints
 from hypothesis import HealthCheck, Phase, given, settings
 
 import farcall
+from farcall import stubgen
 from farcall._contract.spec import EnumSpec, RecordSpec, ServiceSpec
-from farcall._declare import service_of
 from farcall.stubgen._module import render_module
 from tests.stubgen.bazaar import Bazaar
 from tests.stubgen.running import imported
@@ -91,18 +92,44 @@ def test_docstrings_arrive(spec: ServiceSpec) -> None:
 
 def test_mypy_finds_nothing(tmp_path: Path) -> None:
     """Under its strictest rules; in one run, for the types of farcall itself take a while."""
-    for number, source in enumerate(
-        [render_module(service_of(Bazaar).spec, "0" * 32), *sources(12)]
-    ):
-        (tmp_path / f"stub{number}.py").write_text(source, "utf-8")
+    write_some(tmp_path)
 
     lines = mypy(tmp_path).splitlines()
 
     assert [line for line in lines if ALIAS_OF_NAMED_TUPLE not in line] == []
 
 
+def test_pyright_finds_nothing(tmp_path: Path) -> None:
+    """Under its strictest rules, in which a type that is partly unknown is an error."""
+    write_some(tmp_path)
+    config = {"typeCheckingMode": "strict", "pythonVersion": "3.11"}
+    paths = {"include": ["."], "extraPaths": [str(Path(farcall.__file__).parent.parent)]}
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps({**config, **paths}))
+
+    run = subprocess.run(
+        [sys.executable, "-m", "pyright", "--pythonpath", sys.executable],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    errors = [line for line in run.stdout.splitlines() if " - " in line]
+    assert "informations" in run.stdout
+    assert [line for line in errors if NEW_TYPE_IN_A_CIRCLE not in line] == []
+
+
+NEW_TYPE_IN_A_CIRCLE = "Variable not allowed in type expression"
+"""What pyright says of a new type that stands for records which refer to it."""
+
 ALIAS_OF_NAMED_TUPLE = "Bad number of arguments for type alias, expected 0"
 """What mypy says of a generic named tuple that has a second name and is part of a circle."""
+
+
+def write_some(folder: Path) -> None:
+    """Write a dozen stubs, and that of a service that has every type."""
+    for number, source in enumerate([stubgen.render(Bazaar), *sources(12)]):
+        (folder / f"stub{number}.py").write_text(source, "utf-8")
 
 
 def sources(count: int) -> list[str]:

@@ -126,9 +126,14 @@ def test_a_body_is_never_empty() -> None:
         ("attrs", INT, Default("0"), "x: int = 0"),
         ("attrs", INT, Default(None), "x: int = farcall.OMIT"),
         ("attrs", INT, Default('"0"'), "x: int = farcall.OMIT"),
-        ("attrs", LIST, Default("[]"), "x: list[int] = attrs.field(factory=list)"),
+        ("attrs", LIST, Default("[]"), "x: list[int] = attrs.field(factory=list[int])"),
         ("attrs", LIST, Default("[1]"), "x: list[int] = attrs.field(factory=lambda: [1])"),
-        ("dataclass", TABLE, Default("{}"), "x: dict[str, int] = field(default_factory=dict)"),
+        (
+            "dataclass",
+            TABLE,
+            Default("{}"),
+            "x: dict[str, int] = field(default_factory=dict[str, int])",
+        ),
         ("dataclass", SET, Default("{1}"), "x: set[int] = field(default_factory=lambda: {1})"),
         ("namedtuple", LIST, Default("[]"), "x: list[int] = []"),
         ("namedtuple", INT, Default("None"), "x: int = farcall.OMIT"),
@@ -228,4 +233,6 @@ def test_the_builtin_that_makes_a_default_may_be_hidden() -> None:
     """A field called list means that one."""
     spec = RecordSpec("R", "attrs", (FieldSpec("list", ArrayOf("list", INT), Default("[]")),))
 
-    assert lines(spec)[-1] == "    list: builtins.list[int] = attrs.field(factory=builtins.list)"
+    assert (
+        lines(spec)[-1] == "    list: builtins.list[int] = attrs.field(factory=builtins.list[int])"
+    )

@@ -308,7 +308,7 @@ class _Scope:
         return Default(
             literal_source(default, self.definitions)
             if factory is None
-            else _FACTORIES.get(factory)
+            else _FACTORIES.get(get_origin(factory) or factory)
         )
 
     def _code(self, cls: type[ApplicationError]) -> int:

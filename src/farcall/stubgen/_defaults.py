@@ -57,6 +57,15 @@ def fitted(
     return _Fit(definitions).value(ast.parse(default.source, mode="eval").body, spec)
 
 
+def chosen(node: ast.expr, spec: TypeSpec, definitions: Mapping[str, Definition]) -> TypeSpec:
+    """Give the member of a union that an expression is of; any other type is itself."""
+    if not isinstance(spec, UnionOf):
+        return spec
+    fit = _Fit(definitions)
+    fitting = (each for each in spec.members if fit.value(node, each) is not None)
+    return next(fitting, spec)
+
+
 @attrs.frozen
 class _Fit:
     definitions: Mapping[str, Definition]

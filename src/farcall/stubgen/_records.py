@@ -6,10 +6,19 @@ import ast
 from keyword import iskeyword
 from typing import Final
 
-from farcall._contract.spec import FieldSpec, RecordSpec
+from farcall._contract.reach import named_in
+from farcall._contract.spec import (
+    ArrayOf,
+    FieldSpec,
+    MapOf,
+    RecordSpec,
+    Ref,
+    Scalar,
+    TypeSpec,
+)
 from farcall.errors import ErrorCode
-from farcall.stubgen._annotations import annotation
-from farcall.stubgen._defaults import fitted
+from farcall.stubgen._annotations import annotation, inner_annotation
+from farcall.stubgen._defaults import chosen, fitted
 from farcall.stubgen._layout import (
     INDENT,
     Brackets,
@@ -79,7 +88,7 @@ def _body(spec: RecordSpec, names: Names) -> list[str]:
     own = spec.fields if base is None else _own_fields(spec, base)
     fields = [*_code(spec, base), *(_field(each, spec, names) for each in own)]
     if spec.kind == "namedtuple" and not spec.repr:
-        fields += ["", *_HIDDEN]
+        fields += [*([""] if fields else []), *_HIDDEN]
     if not fields:
         return doc or [" " * INDENT + "pass"]
     return [*doc, "", *fields] if doc else fields
@@ -139,7 +148,7 @@ def _options(field: FieldSpec, spec: RecordSpec, names: Names) -> dict[str, Layo
         node = _fitted(field, names)
         if node is not None and is_mutable(node, names):
             name = "default_factory" if spec.kind == "dataclass" else "factory"
-            options[name] = _factory(node, names)
+            options[name] = _factory(node, field.type, names)
         else:
             options["default"] = _default(node, names)
     if field.keyword_only and not _all_keyword_only(spec):
@@ -166,11 +175,28 @@ def _fitted(field: FieldSpec, names: Names) -> ast.expr | None:
     return fitted(field.default, field.type, names.definitions) if field.default else None
 
 
-def _factory(node: ast.expr, names: Names) -> Layout:
+def _factory(node: ast.expr, spec: TypeSpec, names: Names) -> Layout:
+    """Write what makes a default anew, with types where a checker could not infer them."""
     builtin = empty_factory(node)
+    kind = chosen(node, spec, names.definitions)
     if builtin is None:
         return joined("lambda: ", expression(node, names))
-    return names.builtin(builtin)
+    match kind:
+        case Ref(name):
+            return f"lambda: {names.defined(name)}()"
+        case ArrayOf(_, item):
+            arguments: list[TypeSpec] = [item]
+        case MapOf(_, key, value):
+            arguments = [key, value]
+        case _:
+            arguments = [Scalar("str"), Scalar("json")] if builtin == "dict" else [Scalar("json")]
+    return subscript(names.builtin(builtin), [_evaluable(each, names) for each in arguments])
+
+
+def _evaluable(spec: TypeSpec, names: Names) -> Layout:
+    """Write a type where it is evaluated; a class that it names may be defined further below."""
+    written = inner_annotation(spec, names)
+    return string(flat(written)) if any(named_in(spec)) else written
 
 
 def _default(node: ast.expr | None, names: Names) -> Layout:

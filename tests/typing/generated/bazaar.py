@@ -66,12 +66,12 @@ Symbol = NewType("Symbol", str)
 class Deal:
     symbol: Symbol
     side: Side = Side.BUY
-    tags: builtins.list[str] = attrs.field(factory=builtins.list)
+    tags: builtins.list[str] = attrs.field(factory=builtins.list[str])
     weights: tuple[float, ...] = (0.5, 1e16)
     at: datetime.datetime = farcall.OMIT
     maker: Symbol = Symbol("own")
     spares: tuple[Symbol | None, ...] = (Symbol("A-0"), None)
-    parts: builtins.list[Deal] = attrs.field(factory=builtins.list, kw_only=True)
+    parts: builtins.list[Deal] = attrs.field(factory=builtins.list["Deal"], kw_only=True)
 
 
 @attrs.frozen
@@ -121,7 +121,7 @@ class Stall:
     name: str = 'The "Blue" one'
     opens: datetime.time
     closes: datetime.time
-    table: dict[str, Decimal] = field(default_factory=dict)
+    table: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
 
 
 class Weather(TypedDict):
