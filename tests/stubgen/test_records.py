@@ -31,7 +31,7 @@ ZERO = FieldSpec("y", INT, Default("0"))
 
 
 def lines(spec: RecordSpec) -> list[str]:
-    return record(spec, Names(ServiceSpec("S", "S", (), (), (spec,)))).split("\n")
+    return "\n".join(record(spec, Names(ServiceSpec("S", "S", (), (), (spec,))))).split("\n")
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,9 @@ def test_an_error_derives_from_one_that_is_declared(
     derived = attrs.evolve(derived, base="Base")
     service = ServiceSpec("S", "S", (), (), (base, derived))
 
-    written = record(derived, Names(service)).split("\n")
+    (written,) = record(derived, Names(service))
 
-    assert written == ["@attrs.define", "class E(Base):", *expected]
+    assert written.split("\n") == ["@attrs.define", "class E(Base):", *expected]
 
 
 @pytest.mark.parametrize("kind", ["attrs", "dataclass", "typeddict", "namedtuple", "error"])
@@ -165,7 +165,9 @@ def test_a_new_type_is_named_in_a_default(name: str, default: str, expected: str
     )
     service = ServiceSpec("S", "S", (), (), (record_, *new_types))
 
-    assert record(record_, Names(service)).split("\n")[-1] == f"    {expected}"
+    (written,) = record(record_, Names(service))
+
+    assert written.split("\n")[-1] == f"    {expected}"
 
 
 @pytest.mark.parametrize(("kind", "call"), [("attrs", "attrs.field"), ("dataclass", "field")])
@@ -227,6 +229,24 @@ def test_a_key_that_a_class_would_rename_is_written_as_text() -> None:
     spec = RecordSpec("R", "typeddict", (FieldSpec("__x", INT),))
 
     assert lines(spec) == ['R = TypedDict("R", {"__x": "int"})']
+
+
+def test_a_key_that_python_would_normalise_is_written_as_text() -> None:
+    """The parser takes the ligature for the two letters, and the key has the ligature."""
+    spec = RecordSpec("R", "typeddict", (FieldSpec("\ufb01", INT),))
+
+    assert lines(spec) == ['R = TypedDict("R", {"\ufb01": "int"})']
+
+
+def test_a_generic_record_may_have_keys_that_are_no_names() -> None:
+    """They stand in a base of their own, for only a class can be generic."""
+    fields = (FieldSpec("a b", STR), FieldSpec("item", Parameter("T")))
+
+    assert lines(RecordSpec("R", "typeddict", fields, ("T",))) == [
+        '_RKeys = TypedDict("_RKeys", {"a b": "str"})',
+        "class R(_RKeys, Generic[T]):",
+        "    item: T",
+    ]
 
 
 def test_the_builtin_that_makes_a_default_may_be_hidden() -> None:

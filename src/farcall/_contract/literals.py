@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from keyword import iskeyword
 from typing import Any, Final
 
 from farcall._contract.definitions import Definitions
+from farcall._contract.identifiers import has_lone_surrogate, is_attribute_name
 
 _CONSTANTS = (type(None), bool, int, str, bytes)
 _BRACKETS: Final[Mapping[type, tuple[str, str]]] = {
@@ -33,6 +33,8 @@ def literal_source(value: object, definitions: Definitions | None = None) -> str
     kind = type(value)
     if isinstance(value, Enum):
         return _member(value, definitions)
+    if isinstance(value, str) and has_lone_surrogate(value):
+        return None  # it cannot cross, so a client must not send it
     if kind in _CONSTANTS:
         return _quoted(repr(value))
     if isinstance(value, float):
@@ -50,12 +52,8 @@ def _member(value: Enum, definitions: Definitions | None) -> str | None:
     cls = type(value)
     is_known = definitions is None or definitions.claimed(cls.__name__) is cls
     # A combination of flags has no name of its own, and some names cannot stand behind a dot.
-    is_named = value.name in cls.__members__ and _is_name(value.name)
+    is_named = value.name in cls.__members__ and is_attribute_name(value.name)
     return f"{cls.__name__}.{value.name}" if is_known and is_named else None
-
-
-def _is_name(text: str) -> bool:
-    return text.isidentifier() and not iskeyword(text) and not text.startswith("__")
 
 
 def _quoted(source: str) -> str:

@@ -21,6 +21,7 @@ from typing import (
 
 import attrs
 
+from farcall._contract.identifiers import is_python_name, python_name
 from farcall._contract.notes import is_qualified
 from farcall._contract.unsupported import UnsupportedType
 from farcall.errors import ApplicationError
@@ -83,13 +84,16 @@ def read_fields(cls: type) -> tuple[Field, ...]:
         case "typeddict":
             return tuple(_typeddict_fields(cls, hints))
         case "namedtuple":
-            return tuple(_namedtuple_fields(cls, hints))
+            fields = tuple(_namedtuple_fields(cls, hints))
+            _check_names(cls, fields)
+            return fields
         case "error" if not attrs.has(cls):
             return _no_fields(cls)
         case "dataclass":
             fields = tuple(_dataclass_fields(cls, hints))
         case _:
             fields = tuple(_attrs_fields(cls, hints))
+    _check_names(cls, fields)
     _check_constructor(cls, fields)
     if issubclass(cls, ApplicationError):
         _check_error_fields(cls, fields)
@@ -251,6 +255,18 @@ def _check_decorated(cls: type[Any], hints: dict[str, Any]) -> None:
 
 _MADE = frozenset({"__attrs_attrs__", "__dataclass_fields__"})
 """What attrs and dataclass leave in a class, and not in what inherits from it."""
+
+
+def _check_names(cls: type, fields: tuple[Field, ...]) -> None:
+    """Refuse what Python finds under another name, such as letters that it normalises."""
+    for name in (name for field in fields for name in (field.attribute, field.name)):
+        if not is_python_name(name):
+            raise UnsupportedType(
+                f"Python code cannot use {name!r} as the name of a field",
+                f"call it {python_name(name)}",
+                f"{cls.__name__}.{name}",
+                kind="name",
+            )
 
 
 def _check_constructor(cls: type, fields: tuple[Field, ...]) -> None:

@@ -25,7 +25,7 @@ from collections import abc
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum, Flag
-from typing import Any, Generic, Literal, NewType, TypeVar, Union, get_args, get_origin
+from typing import Any, Generic, Literal, NewType, TypeVar, Union, cast, get_args, get_origin
 from uuid import UUID
 
 import attrs
@@ -33,6 +33,7 @@ import attrs
 from farcall._contract.algebra import union_of
 from farcall._contract.check import check
 from farcall._contract.definitions import Definitions
+from farcall._contract.identifiers import has_lone_surrogate, is_attribute_name
 from farcall._contract.literals import literal_source
 from farcall._contract.notes import check_notes, is_bare_qualifier, unwrapped
 from farcall._contract.records import (
@@ -188,12 +189,30 @@ class _Scope:
     def _literal(self, value: object) -> LiteralValue:
         if isinstance(value, Enum):
             self._named(type(value))
-            return EnumMember(type(value).__name__, value.name)
-        if value is None or isinstance(value, bool | int | str | bytes):
-            return value
+            return self._member(value)
+        if isinstance(value, str):
+            self._check_text(value)
+        if value is None or type(value) in (bool, int, str, bytes):
+            return cast("LiteralValue", value)
         raise self._unsupported(
             f"{value!r} cannot stand in a Literal", "use None, bool, int, str, bytes or Enum"
         )
+
+    def _member(self, value: Enum) -> EnumMember:
+        name = type(value).__name__
+        if is_attribute_name(value.name):
+            return EnumMember(name, value.name)
+        raise self._unsupported(
+            f"{name}[{value.name!r}] cannot be written with a dot, as a Literal has it",
+            f"rename the member, or use {name} itself",
+        )
+
+    def _check_text(self, text: str) -> None:
+        if has_lone_surrogate(text):
+            raise self._unsupported(
+                f"{text!r} holds half of a surrogate pair, which JSON in UTF-8 cannot hold",
+                "use another text",
+            )
 
     def _collection(self, annotation: Any) -> TypeSpec | None:
         origin, arguments = get_origin(annotation), get_args(annotation)
@@ -237,6 +256,8 @@ class _Scope:
 
     def _value(self, member: Enum) -> int | str:
         value = member.value
+        if isinstance(value, str):
+            self._check_text(value)
         if type(value) is int or type(value) is str:
             return value
         raise self._unsupported(
@@ -289,6 +310,7 @@ class _Scope:
 
     def _field(self, field: Field, cls: type[Any]) -> FieldSpec:
         scope = attrs.evolve(self, path=f"{self.path}.{field.name}")
+        scope._check_text(field.name)
         if field.annotation is inspect.Parameter.empty:
             raise scope._unsupported("it has no type", "annotate it")
         type_ = scope.describe(field.annotation)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-Kind: TypeAlias = Literal["type", "private", "constraint"]
-"""Why: the type has no form in JSON, it has a private field, or it limits its values."""
+Kind: TypeAlias = Literal["type", "private", "constraint", "name"]
+"""Why: the type has no form in JSON, it has a private field, it limits its values, or Python code
+cannot use the name of a field."""
 
 
 class UnsupportedType(Exception):

@@ -7,15 +7,17 @@ the import and not of some later call.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, TypeVar, overload
 
+from farcall._contract.identifiers import is_python_name, python_name
 from farcall._declare.annotations import Scope, names_around
 from farcall._declare.kept import check_kept
 from farcall._declare.marks import Marks, marks_of
 from farcall._declare.members import Member, read_body
-from farcall._declare.names import check_service_name
+from farcall._declare.names import check_python_name, check_service_name
 from farcall._declare.reading import Reading, read_function
 from farcall._declare.rules import Rule
 from farcall._declare.service import Service, attach_service, declared_on
@@ -145,6 +147,7 @@ def _declare(
 ) -> None:
     site = site_of_class(cls)
     _check_no_container(cls, site)
+    check_python_name(cls.__name__, site, "a class", "@service(name=...)")
     check_service_name(name, site)
     body = read_body(cls, Scope.inside(cls, around))
     check_kept(attach_service(cls, name, body, site, protected=protected), cls)
@@ -179,6 +182,7 @@ def _read_plain(function: object, scope: Scope) -> Reading:
             "only functions made by def can be endpoints",
             "Write a def that calls it",
         )
+    _check_name(function)
     marks = marks_of(function) or Marks()
     if marks.kind not in ("method", "stream"):
         raise site_of_object(function).error(
@@ -191,7 +195,20 @@ def _read_plain(function: object, scope: Scope) -> Reading:
     return read_function(function, function.__name__, marks, scope, has_self=False)
 
 
+def _check_name(function: FunctionType) -> None:
+    name, site = function.__name__, site_of_object(function)
+    if name.startswith("_"):
+        raise site.error(
+            Rule.PRIVATE_MEMBER,
+            "a name with a leading underscore stays off the wire",
+            f"Call it {python_name(name)}, or leave it out",
+        )
+    check_python_name(name, site, "a function", "@method(name=...)")
+
+
 def _class_name(name: str) -> str:
     """Make the name of a class, by which the stub is called."""
-    words = re.findall(r"[^\W_]+", name)
-    return "".join(word[0].upper() + word[1:] for word in words) or "Functions"
+    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", name))
+    joined = "".join(word[0].upper() + word[1:] for word in words)
+    names = (joined, f"Functions{joined}")
+    return next((each for each in names if is_python_name(each)), "Functions")

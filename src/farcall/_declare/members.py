@@ -13,6 +13,7 @@ import attrs
 
 from farcall._declare.annotations import Scope, without_class_var
 from farcall._declare.marks import Marks, function_within, marks_of
+from farcall._declare.names import check_python_name
 from farcall._declare.reading import Reading, read_function, takes_anything
 from farcall._declare.rules import Rule
 from farcall._declare.signals import SignalReading, read_signal
@@ -61,10 +62,13 @@ class _Body:
             self._check_private(attribute, value)
             return None
         if isinstance(value, Signal):
+            self._check_name(attribute, "a signal", "Signal(name=...)")
             return read_signal(self.cls, attribute, value, self.scope)
         is_meant = marks_of(value) is not None or self._is_endpoint(attribute, value)
         if marks.kind == "local" or not is_meant:
             return None
+        if marks.kind != "background":
+            self._check_name(attribute, "a method", "@method(name=...)")
         return self._read_function(attribute, value, marks)
 
     def check_signals(self) -> None:
@@ -141,6 +145,9 @@ class _Body:
         if marks.kind == "background":
             check_background(reading)
         return reading
+
+    def _check_name(self, attribute: str, what: str, keeps: str) -> None:
+        check_python_name(attribute, site_of_attribute(self.cls, attribute), what, keeps)
 
     def _check_private(self, attribute: str, value: object) -> None:
         marks = marks_of(value)

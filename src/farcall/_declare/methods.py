@@ -9,11 +9,19 @@ import attrs
 
 from farcall._codec import OMIT, Arguments, Codec, ErrorCodec, Json, codec_of
 from farcall._contract.literals import literal_source
-from farcall._contract.spec import ArgumentSpec, Default, MethodSpec, Scalar, TypeSpec
+from farcall._contract.spec import (
+    ArgumentSpec,
+    Default,
+    MethodSpec,
+    RecordSpec,
+    Scalar,
+    TypeSpec,
+)
 from farcall._contract.types import Definitions, describe
 from farcall._contract.unsupported import UnsupportedType
 from farcall._declare.annotations import Scope
 from farcall._declare.marks import Marks
+from farcall._declare.names import check_python_name
 from farcall._declare.reading import Reading, ReadParameter, read_function
 from farcall._declare.rules import Rule
 from farcall._declare.sites import Site
@@ -105,9 +113,18 @@ def method_of(
         DeclarationError: the function could not be an endpoint.
     """
     marks = Marks("stream" if stream else "method", raises=tuple(raises), oneway=oneway)
-    return endpoint_of(
-        read_function(function, function.__name__, marks, Scope({})), wire_name, Definitions()
+    reading = read_function(function, function.__name__, marks, Scope({}))
+    owner = function.__qualname__.split(".")[-2:][0]
+    parameters = tuple(
+        attrs.evolve(each, name=_as_written(each.name, owner)) for each in reading.parameters
     )
+    return endpoint_of(attrs.evolve(reading, parameters=parameters), wire_name, Definitions())
+
+
+def _as_written(name: str, owner: str) -> str:
+    """Take off what Python puts before ``__x`` in a class: a function of a service has none."""
+    prefix = f"_{owner.lstrip('_')}__"
+    return f"__{name.removeprefix(prefix)}" if name.startswith(prefix) else name
 
 
 def described(annotation: Any, definitions: Definitions, site: Site, what: str) -> TypeSpec:
@@ -117,9 +134,19 @@ def described(annotation: Any, definitions: Definitions, site: Site, what: str) 
         DeclarationError: it cannot cross the wire.
     """
     try:
-        return describe(annotation, definitions)
+        spec = describe(annotation, definitions)
     except UnsupportedType as exc:
         raise site.unsupported(exc, Rule.UNSUPPORTED_TYPE, what) from exc
+    _check_names(definitions, site)
+    return spec
+
+
+def _check_names(definitions: Definitions, site: Site) -> None:
+    for name, definition in definitions.items():
+        check_python_name(name, site, "a type")
+        if isinstance(definition, RecordSpec):
+            for variable in definition.parameters:
+                check_python_name(variable, site, f"a type variable of {name}")
 
 
 def _carried(parameter: ReadParameter) -> ReadParameter:
@@ -163,6 +190,7 @@ def _error(cls: type[ApplicationError], site: Site, definitions: Definitions) ->
         describe(cls, definitions)
     except UnsupportedType as exc:
         raise site.unsupported(exc, Rule.BAD_ERROR, f"raises= lists {cls.__name__}") from exc
+    _check_names(definitions, site)
     return cls.__name__
 
 

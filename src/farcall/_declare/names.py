@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from farcall._contract.identifiers import has_lone_surrogate, is_python_name, python_name
 from farcall._declare.rules import Rule
 from farcall._declare.sites import Site
 
@@ -54,6 +55,27 @@ def wire_names(
     return {attribute: name for name, attribute in taken.items()}
 
 
+def check_python_name(name: str, site: Site, what: str, keeps: str = "") -> None:
+    """Refuse a name that the source of a stub could not hold.
+
+    Args:
+        name: Of a class, a member or a parameter.
+        site: Where it is.
+        what: What has the name.
+        keeps: What keeps the name on the wire nevertheless.
+
+    Raises:
+        DeclarationError: Python code cannot use the name.
+    """
+    if not is_python_name(name):
+        other = f"Call it {python_name(name)}"
+        raise site.error(
+            Rule.NO_PYTHON_NAME,
+            f"Python code cannot use {name!r} as the name of {what}",
+            f"{other}; {keeps} keeps the name on the wire" if keeps else other,
+        )
+
+
 def _member_name(service: str, attribute: str) -> str:
     return f"{service}.{attribute}" if service else attribute
 
@@ -62,6 +84,9 @@ def _check(name: object, site: Site) -> None:
     if not isinstance(name, str) or not name or any(map(str.isspace, name)):
         fix = "Write some text without spaces"
         raise site.error(Rule.BAD_NAME, f"{name!r} is no name for the wire", fix)
+    if has_lone_surrogate(name):
+        problem = f"{name!r} holds half of a surrogate pair, which JSON in UTF-8 cannot hold"
+        raise site.error(Rule.BAD_NAME, problem, "Choose another name")
     if name in _RESERVED or name.startswith(_RESERVED_PREFIXES):
         fix = "Choose another name"
         raise site.error(Rule.BAD_NAME, f"names like {name!r} belong to the protocol", fix)

@@ -14,6 +14,7 @@ from farcall._contract.unsupported import UnsupportedType
 from farcall._declare.annotations import Scope
 from farcall._declare.items import UPLOADS, is_iterator, item_type
 from farcall._declare.marks import Marks
+from farcall._declare.names import check_python_name
 from farcall._declare.rules import Rule
 from farcall._declare.sites import Site, site_of_function
 from farcall._declare.status import STATUS, StatusParameter, is_status, read_status
@@ -199,6 +200,7 @@ class _Reader:
         return ReadParameter(declared.name, _ROLES[declared.kind], item, is_upload=True)
 
     def _check_kind(self, declared: Declared) -> None:
+        check_python_name(declared.name, self.site, "a parameter")
         if declared.kind not in _ROLES:
             raise self.site.error(
                 Rule.VARIADIC,

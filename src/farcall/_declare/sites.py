@@ -24,6 +24,7 @@ _BETWEEN = ("farcall.", "trio.", "outcome.", "contextlib")
 _RULES: Mapping[Kind, Rule] = {
     "private": Rule.PRIVATE_FIELD,
     "constraint": Rule.CONSTRAINT_LATER,
+    "name": Rule.NO_PYTHON_NAME,
 }
 """Rules that are broken inside of a type, wherever it stands."""
 
@@ -39,7 +40,8 @@ class Site:
 
     def error(self, rule: Rule, problem: str, fix: str) -> DeclarationError:
         """Make the error that says: here `rule` is broken."""
-        return DeclarationError(str(rule), self.find(), self.member, problem, fix)
+        shown = _printable(self.member), _printable(problem), _printable(fix)
+        return DeclarationError(str(rule), self.find(), *shown)
 
     def unsupported(self, exc: UnsupportedType, rule: Rule, what: str) -> DeclarationError:
         """Make the error about a type that stands here.
@@ -84,6 +86,11 @@ def site_of_object(thing: object) -> Site:
     if isinstance(thing, FunctionType):
         return site_of_function(thing)
     return site_of_caller(getattr(thing, "__name__", repr(thing)))
+
+
+def _printable(text: str) -> str:
+    """Escape what a line of a log cannot hold: names may be any text."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def _place_of(cls: type[Any], attribute: str | None = None) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from keyword import iskeyword
 from typing import assert_never
 
+from farcall._contract.identifiers import is_python_name
 from farcall._contract.reach import named_in
 from farcall._contract.spec import Definition, EnumSpec, FieldSpec, NewTypeSpec, RecordSpec
 from farcall.stubgen._annotations import inner_annotation
@@ -45,7 +45,7 @@ def define(spec: Definition, names: Names) -> Iterator[str]:
         case NewTypeSpec():
             yield _new_type(spec, names)
         case RecordSpec():
-            yield record(spec, names)
+            yield from record(spec, names)
         case _:
             assert_never(spec)
     alias = names.alias(spec.name)
@@ -98,4 +98,4 @@ def _enum(spec: EnumSpec, names: Names) -> str:
 
 
 def _is_member_name(name: str) -> bool:
-    return name.isidentifier() and not iskeyword(name) and not name.startswith("_")
+    return is_python_name(name) and not name.startswith("_")

@@ -17,6 +17,9 @@ _AMBIGUOUS_QUOTES = re.compile(r'\A"|"{3,}|"\Z')
 """Those that would be taken for a part of the quotes around a docstring, or for their end."""
 
 
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
 def string(value: str) -> str:
     """Write a string, in the quotes that need fewer escapes; double ones where both do."""
     quote = "'" if value.count('"') > value.count("'") else '"'
@@ -37,7 +40,9 @@ def docstring(text: str | None, indent: int = 0) -> list[str]:
     Returns:
         Its lines; none where there is no text.
     """
-    lines = [line.rstrip() for line in cleandoc(text or "").strip().split("\n")]
+    # A class whose docstring has half of a surrogate pair cannot be made.
+    written = _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text or "")
+    lines = [line.rstrip() for line in cleandoc(written).strip().split("\n")]
     if lines == [""]:
         return []
     if len(lines) > 1:

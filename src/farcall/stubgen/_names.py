@@ -46,10 +46,12 @@ class Names:
         defined = self.definitions.keys()
         members = set(_members(spec))
         self._taken = defined | members
-        self.proxy = self._take(f"{spec.class_name}Proxy")
+        self.proxy = self._proxy_name(spec)
         """The name of the generated class."""
         self._variables = {name: self._take(name) for name in _type_variables(spec)}
-        self._aliases = {name: self._take(name) for name in sorted(defined & members)}
+        # Python renames ``__Name`` inside of a class, too.
+        hidden = {name for name in defined if name in members or name.startswith("__")}
+        self._aliases = {name: self._take(name.lstrip("_") or "_") for name in sorted(hidden)}
         self._modules: dict[str, str] = {}
         self._imported: dict[str, set[str]] = {}
 
@@ -80,6 +82,10 @@ class Names:
         """Tell the second name that a definition needs, where a member hides the first."""
         return self._aliases.get(name)
 
+    def base(self, name: str) -> str:
+        """Name a class of its own for a part of a record."""
+        return self._take(f"_{name.lstrip('_')}Keys")
+
     def variable(self, name: str) -> str:
         """Refer to a type variable."""
         return self._variables[name]
@@ -107,6 +113,14 @@ class Names:
     def _from_import(self, module: str) -> str:
         names = sorted(self._imported[module], key=str.lower)
         return f"from {module} import {', '.join(names)}"
+
+    def _proxy_name(self, spec: ServiceSpec) -> str:
+        """Choose one before which no argument looks as if Python had renamed it in that class."""
+        arguments = {each.name for method in spec.methods for each in method.arguments}
+        name = self._take(f"{spec.class_name}Proxy")
+        while any(each.startswith(f"_{name.lstrip('_')}__") for each in arguments):
+            name = self._take(name)
+        return name
 
     def _is_free(self, name: str) -> bool:
         return name not in self._taken

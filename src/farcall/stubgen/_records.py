@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
-from keyword import iskeyword
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+import attrs
+
+from farcall._contract.identifiers import is_attribute_name
 from farcall._contract.reach import named_in
 from farcall._contract.spec import (
     ArrayOf,
@@ -43,12 +46,23 @@ _HIDDEN: Final = (
 _BASES: Final = {"typeddict": "TypedDict", "namedtuple": "NamedTuple"}
 
 
-def record(spec: RecordSpec, names: Names) -> str:
-    """Write the definition of a record or of an error."""
-    if spec.kind == "typeddict" and not all(_is_attribute(each.name) for each in spec.fields):
-        return _functional(spec, names)
-    lines = [*_decorators(spec, names), statement(_header(spec, names)), *_body(spec, names)]
-    return "\n".join(lines)
+def record(spec: RecordSpec, names: Names) -> Iterator[str]:
+    """Write the definition of a record or of an error; some take two statements."""
+    odd = [field for field in spec.fields if not is_attribute_name(field.name)]
+    if spec.kind != "typeddict" or not odd:
+        yield _class(spec, _bases(spec, names), names)
+    elif not spec.parameters:
+        yield _functional(spec.name, spec.fields, names)
+    else:
+        base = names.base(spec.name)
+        yield _functional(base, odd, names)
+        rest = tuple(field for field in spec.fields if field not in odd)
+        yield _class(attrs.evolve(spec, fields=rest), [base], names)
+
+
+def _class(spec: RecordSpec, bases: Sequence[Layout], names: Names) -> str:
+    header = _header(spec, bases, names)
+    return "\n".join([*_decorators(spec, names), statement(header), *_body(spec, names)])
 
 
 def _decorators(spec: RecordSpec, names: Names) -> list[str]:
@@ -69,15 +83,16 @@ def _decorators(spec: RecordSpec, names: Names) -> list[str]:
     return [statement(call(f"@{decorator}", written) if written else f"@{decorator}")]
 
 
-def _header(spec: RecordSpec, names: Names) -> Layout:
-    bases: list[Layout] = []
+def _bases(spec: RecordSpec, names: Names) -> Sequence[Layout]:
     if spec.kind == "error":
-        bases.append(spec.base or f"{names.module('farcall')}.ApplicationError")
-    elif spec.kind in _BASES:
-        bases.append(names.standard(_BASES[spec.kind]))
+        return [spec.base or f"{names.module('farcall')}.ApplicationError"]
+    return [names.standard(_BASES[spec.kind])] if spec.kind in _BASES else []
+
+
+def _header(spec: RecordSpec, bases: Sequence[Layout], names: Names) -> Layout:
     if spec.parameters:
         variables = map(names.variable, spec.parameters)
-        bases.append(subscript(names.standard("Generic"), variables))
+        bases = [*bases, subscript(names.standard("Generic"), variables)]
     name = f"class {spec.name}"
     return joined(call(name, bases) if bases else name, ":")
 
@@ -203,16 +218,14 @@ def _default(node: ast.expr | None, names: Names) -> Layout:
     return f"{names.module('farcall')}.OMIT" if node is None else expression(node, names)
 
 
-def _functional(spec: RecordSpec, names: Names) -> str:
+def _functional(name: str, fields: Sequence[FieldSpec], names: Names) -> str:
     """Write a typed dictionary some keys of which cannot stand in a class body.
 
     Its types are not annotations, which wait until everything is defined; so they are quoted.
     """
-    entries = [joined(string(each.name), ": ", _quoted(each, names)) for each in spec.fields]
+    entries = [joined(string(each.name), ": ", _quoted(each, names)) for each in fields]
     table = Brackets("{", tuple(entries), "}")
-    return statement(
-        joined(f"{spec.name} = ", call(names.standard("TypedDict"), [string(spec.name), table]))
-    )
+    return statement(joined(f"{name} = ", call(names.standard("TypedDict"), [string(name), table])))
 
 
 def _quoted(field: FieldSpec, names: Names) -> Layout:
@@ -221,7 +234,3 @@ def _quoted(field: FieldSpec, names: Names) -> Layout:
 
 def _all_keyword_only(spec: RecordSpec) -> bool:
     return bool(spec.fields) and all(each.keyword_only for each in spec.fields)
-
-
-def _is_attribute(name: str) -> bool:
-    return name.isidentifier() and not iskeyword(name) and not name.startswith("__")

@@ -1,0 +1,40 @@
+"""Names that Python code can use as they are.
+
+The names of types, members and parameters come from a service and go into the source of its
+stub. Most are written by hand; those that a program has made may be any text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from keyword import iskeyword
+
+
+def is_python_name(text: str) -> bool:
+    """Say whether Python code can define something under a name, and finds it there.
+
+    The parser normalises names, so two spellings of one name would be the same to it. Names with
+    two underscores at both ends belong to Python.
+    """
+    is_special = text.startswith("__") and text.endswith("__")
+    is_written = text.isidentifier() and not iskeyword(text)
+    return is_written and not is_special and unicodedata.normalize("NFKC", text) == text
+
+
+def is_attribute_name(text: str) -> bool:
+    """Say whether a name can stand after a dot, or in a class body, wherever that is."""
+    return is_python_name(text) and not text.startswith("__")
+
+
+def python_name(text: str) -> str:
+    """Make a name for Python code that resembles a text."""
+    words = re.findall(r"\w+", unicodedata.normalize("NFKC", text))
+    name = "_".join(words).strip("_") or "name"
+    candidates = (name, f"{name}_", f"_{name}")
+    return next((each for each in candidates if is_python_name(each)), "name")
+
+
+def has_lone_surrogate(text: str) -> bool:
+    """Say whether a text holds half of a surrogate pair, which no UTF-8 text can."""
+    return any("\ud800" <= each <= "\udfff" for each in text)

@@ -1,0 +1,14 @@
+"""A literal member of an enum has a name that can stand after a dot."""
+
+from enum import Enum
+from typing import Any, Literal
+
+from farcall import service
+
+Shade = Enum("Shade", {"dark red": 1, "white": 2})
+DARK: Any = Shade["dark red"]
+
+
+@service
+class Market:
+    async def paint(self, shade: Literal[DARK]) -> None: ...
