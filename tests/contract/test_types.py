@@ -253,7 +253,7 @@ def test_describe(annotation: object, spec: TypeSpec) -> None:
         ),
         (Level, EnumSpec("Level", "IntEnum", (("LOW", 1),))),
         (Side, EnumSpec("Side", "StrEnum", (("BUY", "buy"),))),
-        (Old, EnumSpec("Old", "StrEnum", (("A", "a"),))),
+        (Old, EnumSpec("Old", "StrEnum", (("A", "a"),), mixed=True)),
         (Mixed, EnumSpec("Mixed", "Enum", (("A", "a"), ("B", 2)))),
     ],
 )
@@ -283,7 +283,7 @@ def test_record() -> None:
             FieldSpec("tags", ArrayOf("list", STR), Default("[]")),
             FieldSpec("seen", MapOf("dict", STR, INT), Default("{}")),
             FieldSpec("marks", ArrayOf("set", INT), Default("set()")),
-            FieldSpec("at", ArrayOf("tuple", INT), Default(None)),
+            FieldSpec("at", ArrayOf("tuple", INT), Default("()")),
             FieldSpec("side", STR, Default(None)),
             FieldSpec("color", Ref("Color"), Default("Color.RED"), keyword_only=True),
         ),

@@ -126,6 +126,11 @@ SCALARS: Mapping[ScalarName, SearchStrategy[str | None]] = {
     "str": texts.map(literal_source),
     "bytes": st.binary(max_size=8).map(literal_source),
     "json": values.map(literal_source),
+    "decimal": st.decimals(allow_nan=False, allow_infinity=False).map(literal_source),
+    "timedelta": st.timedeltas().map(literal_source),
+    "date": st.dates().map(literal_source),
+    "time": st.times().map(literal_source),
+    "uuid": st.uuids().map(literal_source),
 }
 
 
@@ -161,8 +166,8 @@ def _source_of_named(
             return source_of(target, known)
         case EnumSpec():
             return st.sampled_from([*map(_source, members_of([spec])), None])
-        case RecordSpec():
-            return st.none()
+        case RecordSpec(name):
+            return st.sampled_from([None, f"{name}()"])
 
 
 def _source(value: LiteralValue) -> str | None:
@@ -209,6 +214,8 @@ class Scope:
     parameters: tuple[str, ...] = ()
     known: Mapping[str, Definition] = attrs.field(factory=dict[str, Definition])
     """Those definitions that a default may be of."""
+    makes_records: bool = True
+    """Whether records may be among the defaults."""
 
     def settle(self, shape: TypeSpec) -> TypeSpec:
         """Put names for the numbers in a shape."""
@@ -236,8 +243,14 @@ class Scope:
         """Make a default, often one of the type."""
         drawn = draw(defaults)
         if isinstance(drawn, str):
-            return Default(draw(source_of(spec, self.known)))
+            source = draw(source_of(spec, self.known))
+            return Default(source if self.makes_records or not self._makes_record(source) else None)
         return drawn
+
+    def _makes_record(self, source: str | None) -> bool:
+        names = {name for name, each in self.known.items() if isinstance(each, RecordSpec)}
+        nodes = ast.walk(ast.parse(source or "None", mode="eval"))
+        return any(isinstance(node, ast.Name) and node.id in names for node in nodes)
 
     def _generic(self, number: str, arguments: tuple[TypeSpec, ...]) -> TypeSpec:
         if not self.generic:
@@ -290,7 +303,8 @@ def enums(draw: DrawFn, name: str) -> EnumSpec:
     count = len(member_names)
     values = draw(st.lists(kinds[base], min_size=count, max_size=count, unique=True))
     members = tuple(zip(member_names, values, strict=True))
-    return EnumSpec(name, base, members, draw(docs))
+    mixed = base != "Enum" and draw(st.booleans())
+    return EnumSpec(name, base, members, draw(docs), mixed=mixed)
 
 
 @st.composite
@@ -300,6 +314,8 @@ def records(draw: DrawFn, name: str, parameters: Sequence[str], scope: Scope) ->
     odd_keys = kind == "typeddict" and not parameters
     field_names = draw(st.lists(keys if odd_keys else names, max_size=4, unique=True))
     inside = attrs.evolve(scope, parameters=tuple(parameters))
+    if kind == "namedtuple":  # its defaults are there before it is, so they are no records below it
+        inside = attrs.evolve(inside, makes_records=False)
     can_be_keyword = kind in ("attrs", "dataclass", "error")
     if kind == "error":  # such a field would be refused when it is declared
         field_names = [each for each in field_names if not hasattr(ApplicationError, each)]
@@ -310,7 +326,7 @@ def records(draw: DrawFn, name: str, parameters: Sequence[str], scope: Scope) ->
         FieldSpec(
             each,
             spec,
-            scope.default(draw, spec),
+            inside.default(draw, spec),
             can_be_keyword and draw(st.booleans()),
             use=draw(_uses(kind, eq)),
         )

@@ -72,8 +72,8 @@ def test_an_enum_stands_above_a_record_with_its_member() -> None:
 def test_a_new_type_stands_above_a_record_with_a_default_of_it() -> None:
     """It is called when the class is made; one that would need the record itself is left out."""
     by = FieldSpec("by", Ref("User"), Default("3"))
-    goods = FieldSpec("goods", Ref("Goods"), Default("None"))
-    deal = RecordSpec("Deal", "attrs", (by, goods))
+    goods = FieldSpec("goods", Ref("Goods"), Default("[]"))
+    deal = RecordSpec("Deal", "namedtuple", (by, goods))
     new_types = NewTypeSpec("Goods", ArrayOf("list", Ref("Deal"))), NewTypeSpec("User", INT)
 
     assert order(deal, *new_types) == ["User", "Deal", "Goods"]

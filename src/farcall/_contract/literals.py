@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, time, timedelta
+from decimal import Decimal
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, get_origin
+from uuid import UUID
 
 from farcall._contract.definitions import Definitions
 from farcall._contract.identifiers import has_lone_surrogate, is_attribute_name
+from farcall._contract.records import Field, kind_of, read_fields
+from farcall._contract.traits import is_frozen
 
 _CONSTANTS = (type(None), bool, int, str, bytes)
 _BRACKETS: Final[Mapping[type, tuple[str, str]]] = {
@@ -17,18 +22,23 @@ _BRACKETS: Final[Mapping[type, tuple[str, str]]] = {
     set: ("{", "}"),
     frozenset: ("frozenset({", "})"),
 }
+_FACTORIES: Final = frozenset({bool, int, float, str, bytes, Decimal, timedelta, dict, *_BRACKETS})
+"""What gives the same value at each call, and does nothing else."""
 
 
 def literal_source(value: object, definitions: Definitions | None = None) -> str | None:
     """Write `value` as a Python literal, or give None where there is none.
 
     There is one for None, bool, int, finite float, str, bytes, members of enums (as
-    ``Color.RED``), and for tuples, lists, dicts and sets of these. The text is the same in every
-    process: sets are sorted.
+    ``Color.RED``), and for tuples, lists, dicts and sets of these; for Decimal, timedelta, date,
+    time and UUID (as ``uuid.UUID("...")``); and for frozen records of all of these (as
+    ``Point(x=1)``). The text is the same in every process: sets are sorted.
+
+    A `datetime` has none, since most defaults of that type are the time at which a program began.
 
     Args:
         value: Anything.
-        definitions: The enums that may be named; any, if left out.
+        definitions: The enums and records that may be named; any enum, if left out.
     """
     kind = type(value)
     if isinstance(value, Enum):
@@ -37,15 +47,35 @@ def literal_source(value: object, definitions: Definitions | None = None) -> str
         return None  # it cannot cross, so a client must not send it
     if kind in _CONSTANTS:
         return _quoted(repr(value))
+    if kind in _CALLS:
+        return _CALLS[kind](value)
     if isinstance(value, float):
         return repr(value) if kind is float and math.isfinite(value) else None
-    return _container(kind, value, definitions)
+    if kind in _BRACKETS or kind is dict:
+        return _container(kind, value, definitions)
+    return None if definitions is None else _record(value, definitions)
+
+
+def factory_source(factory: Any, definitions: Definitions) -> str | None:
+    """Write what a factory makes, or give None where that may be another value each time.
+
+    Args:
+        factory: Of a field: a builtin, such as ``list`` or ``list[int]``, or a record whose fields
+            all have defaults. Any other function would have to be called to know.
+        definitions: The records that may be named.
+    """
+    kind: Any = get_origin(factory) or factory
+    if isinstance(kind, type) and kind in _FACTORIES:
+        return literal_source(kind())
+    fields = _fields_of(kind, definitions)
+    is_complete = fields is not None and not any(each.is_required for each in fields)
+    return f"{kind.__name__}()" if is_complete else None
 
 
 def _container(kind: type, value: Any, definitions: Definitions | None) -> str | None:
     if kind is dict:
         return _table(value, definitions)
-    return _collection(kind, value, definitions) if kind in _BRACKETS else None
+    return _collection(kind, value, definitions)
 
 
 def _member(value: Enum, definitions: Definitions | None) -> str | None:
@@ -54,6 +84,31 @@ def _member(value: Enum, definitions: Definitions | None) -> str | None:
     # A combination of flags has no name of its own, and some names cannot stand behind a dot.
     is_named = value.name in cls.__members__ and is_attribute_name(value.name)
     return f"{cls.__name__}.{value.name}" if is_known and is_named else None
+
+
+def _record(value: object, definitions: Definitions) -> str | None:
+    cls = type(value)
+    fields = _fields_of(cls, definitions)
+    if fields is None or not (is_frozen(cls) or isinstance(value, tuple)):
+        return None
+    parts = list[str]()
+    for field in fields:
+        held = getattr(value, field.attribute)
+        source = literal_source(held, definitions)
+        if source is not None:
+            parts.append(f"{field.name}={source}")
+        elif held is not field.default:
+            return None
+    return f"{cls.__name__}({', '.join(parts)})"
+
+
+def _fields_of(cls: Any, definitions: Definitions) -> tuple[Field, ...] | None:
+    """Give the fields of a record that is known and can be made by its name."""
+    is_known = isinstance(cls, type) and definitions.claimed(cls.__name__) is cls
+    # The name of a builtin would mean that.
+    if not is_known or kind_of(cls) not in ("attrs", "dataclass", "namedtuple"):
+        return None
+    return None if cls.__name__ in ("set", "frozenset") else read_fields(cls)
 
 
 def _quoted(source: str) -> str:
@@ -89,3 +144,37 @@ def _sources(items: Iterable[Any], definitions: Definitions | None) -> list[str]
     sources = [literal_source(item, definitions) for item in items]
     known = [source for source in sources if source is not None]
     return known if len(known) == len(sources) else None
+
+
+def _decimal(value: Decimal) -> str | None:
+    return f'decimal.Decimal("{value}")' if value.is_finite() else None
+
+
+def _timedelta(value: timedelta) -> str:
+    return _named("datetime.timedelta", value, "days", "seconds", "microseconds")
+
+
+def _date(value: date) -> str:
+    return f"datetime.date({value.year}, {value.month}, {value.day})"
+
+
+def _time(value: time) -> str | None:
+    if value.tzinfo is not None:
+        return None
+    return _named("datetime.time", value, "hour", "minute", "second", "microsecond", "fold")
+
+
+def _named(function: str, value: object, *names: str) -> str:
+    """Write a call with those arguments that are not 0."""
+    parts = [(name, getattr(value, name)) for name in names]
+    return f"{function}({', '.join(f'{name}={part}' for name, part in parts if part)})"
+
+
+_CALLS: Final[Mapping[type, Callable[[Any], str | None]]] = {
+    Decimal: _decimal,
+    timedelta: _timedelta,
+    date: _date,
+    time: _time,
+    UUID: lambda value: f'uuid.UUID("{value}")',
+}
+"""Values without a literal of their own, written as the call that makes them."""

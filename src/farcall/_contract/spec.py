@@ -113,9 +113,10 @@ class Default:
     """What a field or an argument is when it is left out."""
 
     source: str | None
-    """A Python literal such as ``1``, ``"a"``, ``(1, 2)``, ``Color.RED``, or None where the value
-    has none (a stub writes ``farcall.OMIT``). A field whose default is made anew for each record
-    by `list`, `dict` or `set` has ``[]``, ``{}`` or ``set()``."""
+    """A Python literal such as ``1``, ``(1, 2)``, ``Color.RED``, ``uuid.UUID("...")`` or
+    ``Point(x=1)``, or None where the value has none (a stub writes ``farcall.OMIT``). A field whose
+    default is made anew for each record by `list`, `dict`, `set` or a record class has ``[]``,
+    ``{}``, ``set()`` or ``Config()``."""
 
 
 @attrs.frozen
@@ -184,6 +185,9 @@ class EnumSpec:
     doc: str | None = None
     aliases: tuple[tuple[str, str], ...] = ()
     """Second names, each with that of its member. Not part of the contract: values cross."""
+    mixed: bool = False
+    """Whether it is written as ``class E(str, Enum)``, whose members show as ``E.A`` and not as
+    their values. Not part of the contract."""
 
 
 @attrs.frozen

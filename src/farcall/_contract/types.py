@@ -24,7 +24,7 @@ import typing
 from collections import abc
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from enum import Enum, Flag
+from enum import Enum, Flag, ReprEnum
 from typing import Any, Generic, Literal, NewType, TypeVar, Union, cast, get_args, get_origin
 from uuid import UUID
 
@@ -34,7 +34,7 @@ from farcall._contract.algebra import union_of
 from farcall._contract.check import check
 from farcall._contract.definitions import Definitions
 from farcall._contract.identifiers import has_lone_surrogate, is_attribute_name
-from farcall._contract.literals import literal_source
+from farcall._contract.literals import factory_source, literal_source
 from farcall._contract.notes import check_notes, is_bare_qualifier, unwrapped
 from farcall._contract.records import (
     Field,
@@ -101,7 +101,6 @@ _ARRAYS: Mapping[Any, Literal["list", "set", "frozenset", "sequence"]] = {
 _MAPS: Mapping[Any, Literal["dict", "mapping"]] = {dict: "dict", Mapping: "mapping"}
 _CONTAINERS = (*_ARRAYS, *_MAPS, tuple)
 
-_FACTORIES: Mapping[Any, str] = {list: "[]", dict: "{}", set: "set()"}
 _FIXES: Mapping[Any, str] = {
     abc.Iterable: "use list[...]",
     abc.Collection: "use list[...]",
@@ -250,7 +249,14 @@ class _Scope:
                 )
             members = tuple((member.name, self._value(member)) for member in cls)
             self.definitions.define(
-                EnumSpec(cls.__name__, _base(cls), members, doc_of(cls), tuple(_aliases(cls)))
+                EnumSpec(
+                    cls.__name__,
+                    _base(cls),
+                    members,
+                    doc_of(cls),
+                    tuple(_aliases(cls)),
+                    _is_mixed(cls),
+                )
             )
         return Ref(cls.__name__)
 
@@ -327,11 +333,9 @@ class _Scope:
         if default is attrs.NOTHING:
             return Default(None)
         factory = getattr(default, "factory", None)
-        return Default(
-            literal_source(default, self.definitions)
-            if factory is None
-            else _FACTORIES.get(get_origin(factory) or factory)
-        )
+        if factory is None:
+            return Default(literal_source(default, self.definitions))
+        return Default(factory_source(factory, self.definitions))
 
     def _code(self, cls: type[ApplicationError]) -> int:
         if not _is_free_code(cls.code):
@@ -396,6 +400,10 @@ def _base(cls: type[Enum]) -> Literal["Enum", "IntEnum", "StrEnum"]:
     if issubclass(cls, int):
         return "IntEnum"
     return "StrEnum" if issubclass(cls, str) else "Enum"
+
+
+def _is_mixed(cls: type[Enum]) -> bool:
+    return issubclass(cls, int | str) and not issubclass(cls, ReprEnum)
 
 
 def _aliases(cls: type[Enum]) -> Iterator[tuple[str, str]]:

@@ -8,11 +8,12 @@ all (``ids: list[int] = ()``, with an ignored error) has no place in a stub that
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, assert_never
 
 import attrs
 
+from farcall._contract.algebra import fields_of
 from farcall._contract.reach import reachable
 from farcall._contract.spec import (
     ArrayOf,
@@ -39,6 +40,10 @@ class NewTypeCall(ast.Call):
     """A call of a `typing.NewType`, which may have the name of a builtin."""
 
 
+class RecordCall(ast.Call):
+    """A record that is made with the fields it names."""
+
+
 def fitted(
     default: Default, spec: TypeSpec, definitions: Mapping[str, Definition]
 ) -> ast.expr | None:
@@ -55,6 +60,18 @@ def fitted(
     if default.source is None:
         return None
     return _Fit(definitions).value(ast.parse(default.source, mode="eval").body, spec)
+
+
+def fitted_at_once(field: FieldSpec, definitions: Mapping[str, Definition]) -> ast.expr | None:
+    """Give the expression of the default of a field, where it is evaluated with its class.
+
+    A new type that stands for records has to come after them, so none of these can name it.
+    """
+    node = None if field.default is None else fitted(field.default, field.type, definitions)
+    calls = [] if node is None else list(ast.walk(node))
+    needed = [Ref(ast.unparse(each.func)) for each in calls if isinstance(each, NewTypeCall)]
+    behind = reachable(needed, definitions)
+    return None if any(isinstance(definitions[each], RecordSpec) for each in behind) else node
 
 
 def chosen(node: ast.expr, spec: TypeSpec, definitions: Mapping[str, Definition]) -> TypeSpec:
@@ -86,31 +103,41 @@ class _Fit:
                 return self._table(node, key, value)
             case UnionOf(members):
                 return self._union(node, members)
-            case Ref(name, ()):
-                return self._named(node, self.definitions[name])
-            case Ref() | Parameter():
+            case Ref(name, arguments):
+                return self._named(node, self.definitions[name], arguments)
+            case Parameter():
                 return None
             case _:
                 assert_never(spec)
 
-    def _named(self, node: ast.expr, definition: Definition) -> ast.expr | None:
+    def _named(
+        self, node: ast.expr, definition: Definition, arguments: tuple[TypeSpec, ...]
+    ) -> ast.expr | None:
         match definition:
             case EnumSpec(name):
                 return node if _enum_of(node) == name else None
             case NewTypeSpec(name, target):
-                inner = None if self._needs_records(target) else self.value(node, target)
+                inner = self.value(node, target)
                 return None if inner is None else NewTypeCall(ast.Name(name), [inner], [])
             case RecordSpec(kind="typeddict"):
-                return self._entries(node, definition.fields)
-            case RecordSpec():
-                return None
+                return self._entries(node, fields_of(definition, arguments))
+            case RecordSpec(name):
+                return self._record(node, name, fields_of(definition, arguments))
             case _:
                 assert_never(definition)
 
-    def _needs_records(self, target: TypeSpec) -> bool:
-        """Say whether a new type stands below some record, in which the default may be."""
-        needed = reachable([target], self.definitions)
-        return any(isinstance(self.definitions[each], RecordSpec) for each in needed)
+    def _record(self, node: ast.expr, name: str, fields: Sequence[FieldSpec]) -> ast.expr | None:
+        types = {field.name: field.type for field in fields}
+        required = {field.name for field in fields if field.default is None}
+        match node:
+            case ast.Call(func=ast.Name(id=called), args=[]) if called == name:
+                given = {str(each.arg): each.value for each in node.keywords}
+            case _:
+                return None
+        if not required <= given.keys() <= types.keys():
+            return None
+        values = [self.value(value, types[field]) for field, value in given.items()]
+        return _if_all(values, lambda values: RecordCall(node.func, [], _keywords(given, values)))
 
     def _entries(self, node: ast.expr, fields: Sequence[FieldSpec]) -> ast.expr | None:
         types = {field.name: field.type for field in fields}
@@ -127,6 +154,11 @@ class _Fit:
         return _if_all(values, lambda values: ast.Dict(node.keys, values))
 
     def _is_scalar(self, node: ast.expr, name: ScalarName) -> bool:
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=module), attr=function)):
+                return _MADE_BY_CALL.get((module, function)) == name
+            case _:
+                pass
         enum = self.definitions.get(_enum_of(node) or "")
         # Members of an `IntEnum` are ints, those of a `StrEnum` texts.
         kind = _MIXED_IN.get(enum.base) if isinstance(enum, EnumSpec) else _kind_of(node)
@@ -177,6 +209,15 @@ _KINDS: Final[Mapping[ScalarName, type | tuple[type, ...]]] = {
     "bytes": bytes,
 }
 """Those scalars that have literals; a type checker takes an int for a float."""
+
+_MADE_BY_CALL: Final[Mapping[tuple[str, str], ScalarName]] = {
+    ("decimal", "Decimal"): "decimal",
+    ("datetime", "timedelta"): "timedelta",
+    ("datetime", "date"): "date",
+    ("datetime", "time"): "time",
+    ("uuid", "UUID"): "uuid",
+}
+"""Those scalars that are written as a call."""
 
 _IN_JSON: Final[Sequence[ScalarName]] = ("none", "float", "str")
 _MIXED_IN: Final[Mapping[str, type]] = {"IntEnum": int, "StrEnum": str}
@@ -236,6 +277,10 @@ def _put_together(node: ast.expr) -> Callable[[list[ast.expr]], ast.expr]:
             return lambda items: ast.Call(function, [ast.Set(items)] if items else [], [])
         case _:
             return ast.Set
+
+
+def _keywords(names: Iterable[str], values: Iterable[ast.expr]) -> list[ast.keyword]:
+    return [ast.keyword(name, value) for name, value in zip(names, values, strict=True)]
 
 
 def _if_all(

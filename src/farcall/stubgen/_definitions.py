@@ -10,7 +10,7 @@ from farcall._contract.identifiers import is_python_name
 from farcall._contract.reach import named_in
 from farcall._contract.spec import Definition, EnumSpec, FieldSpec, NewTypeSpec, RecordSpec
 from farcall.stubgen._annotations import inner_annotation
-from farcall.stubgen._defaults import fitted
+from farcall.stubgen._defaults import RecordCall, fitted_at_once
 from farcall.stubgen._layout import INDENT, Brackets, call, joined, statement
 from farcall.stubgen._literals import constant, docstring, string
 from farcall.stubgen._names import Names
@@ -26,9 +26,11 @@ def in_order(definitions: Sequence[Definition]) -> list[Definition]:
     """
     table = {each.name: each for each in definitions}
     placed: dict[str, Definition] = {}
+    waiting = set[str]()
 
     def place(definition: Definition) -> None:
-        for name in sorted(_needed_first(definition, table) - placed.keys()):
+        waiting.add(definition.name)
+        for name in sorted(_needed_first(definition, table) - placed.keys() - waiting):
             place(table[name])
         placed.setdefault(definition.name, definition)
 
@@ -64,15 +66,22 @@ def _needed_first(spec: Definition, table: Mapping[str, Definition]) -> set[str]
         case NewTypeSpec():
             return set(named_in(spec.target))
         case RecordSpec():
-            names = {name for field in spec.fields for name in _names_in_default(field, table)}
+            names = {
+                name for field in spec.fields for name in _names_in_default(field, spec, table)
+            }
             return (names if spec.base is None else names | {spec.base}) & table.keys()
         case _:
             return set()
 
 
-def _names_in_default(field: FieldSpec, table: Mapping[str, Definition]) -> Iterator[str]:
-    node = fitted(field.default, field.type, table) if field.default else None
-    nodes = ast.walk(node) if node else ()
+def _names_in_default(
+    field: FieldSpec, spec: RecordSpec, table: Mapping[str, Definition]
+) -> Iterator[str]:
+    """Name what a default is made of, where it is not made later by a factory."""
+    node = fitted_at_once(field, table)
+    nodes = [] if node is None else list(ast.walk(node))
+    if spec.kind != "namedtuple" and any(isinstance(each, RecordCall) for each in nodes):
+        return iter(())
     return (each.id for each in nodes if isinstance(each, ast.Name))
 
 
@@ -83,18 +92,25 @@ def _new_type(spec: NewTypeSpec, names: Names) -> str:
 
 
 def _enum(spec: EnumSpec, names: Names) -> str:
-    base = names.standard(spec.base)
+    if spec.mixed:
+        bases = [names.builtin(_MIXED_IN[spec.base]), names.standard("Enum")]
+    else:
+        bases = [names.standard(spec.base)]
     values = dict(spec.members)
     values |= {alias: values[member] for alias, member in spec.aliases}
     if not all(map(_is_member_name, values)):
         pairs = [joined(string(name), ": ", constant(value)) for name, value in values.items()]
-        made = call(base, [string(spec.name), Brackets("{", tuple(pairs), "}")])
+        options = [f"type={each}" for each in bases[:-1]]
+        made = call(bases[-1], [string(spec.name), Brackets("{", tuple(pairs), "}"), *options])
         return statement(joined(f"{spec.name} = ", made))
     doc = docstring(spec.doc, INDENT)
     members = [f"{' ' * INDENT}{name} = {constant(value)}" for name, value in spec.members]
     members += [f"{' ' * INDENT}{alias} = {member}" for alias, member in spec.aliases]
     body = [*doc, "", *members] if doc else members
-    return "\n".join([f"class {spec.name}({base}):", *body])
+    return "\n".join([f"class {spec.name}({', '.join(bases)}):", *body])
+
+
+_MIXED_IN: Mapping[str, str] = {"IntEnum": "int", "StrEnum": "str"}
 
 
 def _is_member_name(name: str) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from inspect import cleandoc
 
-from farcall._contract.spec import NewTypeSpec, Scalar
-from farcall.stubgen._defaults import NewTypeCall
+from farcall._contract.spec import NewTypeSpec, RecordSpec, Scalar
+from farcall.stubgen._defaults import NewTypeCall, RecordCall
 from farcall.stubgen._layout import Brackets, LastComma, Layout, call, joined
 from farcall.stubgen._names import Names
 
@@ -16,6 +17,8 @@ _QUOTES = '"""'
 _AMBIGUOUS_QUOTES = re.compile(r'\A"|"{3,}|"\Z')
 """Those that would be taken for a part of the quotes around a docstring, or for their end."""
 
+
+_BUILTINS = ("bool", "int", "float", "str", "bytes")
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -63,11 +66,16 @@ def constant(value: None | bool | int | float | str | bytes) -> str:
 
 
 def is_mutable(node: ast.expr, names: Names) -> bool:
-    """Say whether a literal has a list, a dict or a set in it, or what linters take for one.
+    """Say whether a literal has a list, a dict, a set or a record in it that can change."""
+    return _can_change(node, names) or any(is_mutable(each, names) for each in _parts(node))
 
-    Of new types they know only those of builtins not to change.
+
+def is_opaque(node: ast.expr, names: Names) -> bool:
+    """Say whether a literal has a call in it that linters do not know to make what cannot change.
+
+    Of new types they know those of builtins.
     """
-    return any(_is_display(each) or _is_opaque(each, names) for each in ast.walk(node))
+    return any(_is_opaque(each, names) for each in ast.walk(node))
 
 
 def empty_factory(node: ast.expr) -> str | None:
@@ -83,10 +91,25 @@ def empty_factory(node: ast.expr) -> str | None:
             return None
 
 
-def _is_display(node: ast.AST) -> bool:
+def _parts(node: ast.expr) -> Iterator[ast.expr]:
+    """Give what a literal is made of; the set in the call of a frozenset is no part of it."""
+    for each in ast.iter_child_nodes(node):
+        if isinstance(each, ast.Set) and type(node) is ast.Call:
+            yield from each.elts
+        elif isinstance(each, ast.keyword):
+            yield each.value
+        elif isinstance(each, ast.expr):
+            yield each
+
+
+def _can_change(node: ast.AST, names: Names) -> bool:
     match node:
         case NewTypeCall():
             return False
+        case RecordCall(func=ast.Name(id=record)):
+            spec = names.definitions[record]
+            is_kept = isinstance(spec, RecordSpec) and (spec.frozen or spec.kind == "namedtuple")
+            return not is_kept
         case ast.List() | ast.Dict() | ast.Set() | ast.Call(func=ast.Name(id="set")):
             return True
         case _:
@@ -98,7 +121,13 @@ def _is_opaque(node: ast.AST, names: Names) -> bool:
         case NewTypeCall(func=ast.Name(id=new_type)):
             spec = names.definitions[new_type]
             target = spec.target if isinstance(spec, NewTypeSpec) else None
-            return not isinstance(target, Scalar) or names.builtin(target.name) != target.name
+            if not isinstance(target, Scalar) or target.name not in _BUILTINS:
+                return True
+            return names.builtin(target.name) != target.name
+        case RecordCall():
+            return True
+        case ast.Call(func=ast.Attribute(attr=function)):
+            return function in ("UUID", "time")
         case _:
             return False
 
@@ -107,21 +136,19 @@ def expression(node: ast.expr, names: Names) -> Layout:
     """Write the value of a default again, with the names that its parts have in the module.
 
     Args:
-        node: What `fitted` has made of a literal; its only names are those of enums, of new types
-            and of builtins.
+        node: What `fitted` has made of a literal; its only names are those of enums, new types,
+            records and builtins, and of the modules that `literal_source` names.
         names: The names of the module.
     """
     match node:
-        case NewTypeCall(func=ast.Name(id=new_type), args=arguments):
-            return call(names.defined(new_type), _all(arguments, names))
+        case ast.Call():
+            return call(_function(node, names), _arguments(node, names))
         case ast.Constant(value=None | bool() | int() | float() | str() | bytes() as value):
             return constant(value)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return joined("-", expression(operand, names))
         case ast.Attribute(value=ast.Name(id=enum), attr=member):
             return f"{names.defined(enum)}.{member}"
-        case ast.Call(func=ast.Name(id=function), args=arguments):
-            return call(names.builtin(function), _all(arguments, names))
         case ast.Dict(keys=keys, values=values):
             pairs = zip(_all([key for key in keys if key], names), _all(values, names), strict=True)
             return Brackets("{", tuple(joined(key, ": ", value) for key, value in pairs), "}")
@@ -134,6 +161,23 @@ def expression(node: ast.expr, names: Names) -> Layout:
             return Brackets("(", _all(items, names), ")", last_comma)
         case _:
             return ast.unparse(node)
+
+
+def _function(node: ast.Call, names: Names) -> str:
+    match node.func:
+        case ast.Attribute(attr=name):
+            return names.standard(name)
+        case ast.Name(id=name) if isinstance(node, NewTypeCall | RecordCall):
+            return names.defined(name)
+        case ast.Name(id=name):
+            return names.builtin(name)
+        case _:
+            return ast.unparse(node.func)
+
+
+def _arguments(node: ast.Call, names: Names) -> list[Layout]:
+    keywords = [joined(f"{each.arg}=", expression(each.value, names)) for each in node.keywords]
+    return [*_all(node.args, names), *keywords]
 
 
 def _all(nodes: list[ast.expr], names: Names) -> tuple[Layout, ...]:

@@ -21,7 +21,7 @@ from farcall._contract.spec import (
 )
 from farcall.errors import ErrorCode
 from farcall.stubgen._annotations import annotation, inner_annotation
-from farcall.stubgen._defaults import chosen, fitted
+from farcall.stubgen._defaults import chosen, fitted, fitted_at_once
 from farcall.stubgen._layout import (
     INDENT,
     Brackets,
@@ -34,7 +34,14 @@ from farcall.stubgen._layout import (
     statement,
     subscript,
 )
-from farcall.stubgen._literals import docstring, empty_factory, expression, is_mutable, string
+from farcall.stubgen._literals import (
+    docstring,
+    empty_factory,
+    expression,
+    is_mutable,
+    is_opaque,
+    string,
+)
 from farcall.stubgen._names import Names
 
 _HIDDEN: Final = (
@@ -146,7 +153,8 @@ def _entry(field: FieldSpec, names: Names) -> Layout:
 def _value(field: FieldSpec, spec: RecordSpec, names: Names) -> Layout | None:
     """Write what stands behind the ``=`` of a field, if anything does."""
     if spec.kind == "namedtuple":
-        return _default(_fitted(field, names), names) if field.default else None
+        node = fitted_at_once(field, names.definitions)
+        return _default(node, names) if field.default else None
     options = _options(field, spec, names)
     if not options or list(options) == ["default"]:
         return options.get("default")
@@ -161,7 +169,7 @@ def _options(field: FieldSpec, spec: RecordSpec, names: Names) -> dict[str, Layo
     options: dict[str, Layout] = {}
     if field.default is not None:
         node = _fitted(field, names)
-        if node is not None and is_mutable(node, names):
+        if node is not None and (is_mutable(node, names) or is_opaque(node, names)):
             name = "default_factory" if spec.kind == "dataclass" else "factory"
             options[name] = _factory(node, field.type, names)
         else:

@@ -172,7 +172,7 @@ class BazaarProxy(farcall.Proxy, service="Bazaar", contract="aa8519fd97d77504dfd
         *,
         side: Side = Side.BUY,
         level: Literal[Level.LOW, Level.HIGH, 7, b"x", None] = Level.LOW,
-        within: datetime.timedelta = farcall.OMIT,
+        within: datetime.timedelta = datetime.timedelta(seconds=1),
     ) -> Deal:
         """Buy "something"."""
         raise NotImplementedError
