@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+import pytest
 import trio
 import trio.testing
 from trio.testing import MockClock
@@ -411,3 +412,91 @@ async def test_a_value_passes_whole_or_ends_its_subscription() -> None:
                     refusals.append(refusal)
     assert 0 < len(refusals) < 200
     assert refusals[0].data == {"limit": "message", "bytes": limit}
+
+
+@service(name="")
+class Told:
+    """Emits while it handles calls."""
+
+    one: Signal[int] = Signal()
+    two: Signal[int] = Signal()
+    three: Signal[int] = Signal()
+
+    def __init__(self, values: int = 3) -> None:
+        self.values = values
+
+    def at_once(self) -> str:
+        for n in range(self.values):
+            for signal in (self.one, self.two, self.three):
+                signal.emit(n)
+        return "done"
+
+    async def later(self) -> str:
+        await trio.lowlevel.checkpoint()
+        return self.at_once()
+
+
+def order(messages: list[Any]) -> list[Any]:
+    """Tell what came, value by value, and when the response to a call did."""
+    told: list[Any] = []
+    for message in messages:
+        if "notification" in message:
+            told += message["params"]
+        elif message.get("method") == "rpc.items":
+            told += message["params"]["values"]
+        elif "result" in message:
+            told.append(message["result"])
+    return told
+
+
+@pytest.mark.parametrize("method", ["at_once", "later"])
+@pytest.mark.parametrize("dialect", ["farcall", "plain"])
+async def test_what_a_handler_emits_leaves_before_its_response(method: str, dialect: str) -> None:
+    """Of all signals, and for several calls that end together."""
+    async with raw_client(Told()) as client:
+        if dialect == "farcall":
+            await client.ask(HELLO)
+            for id, signal in enumerate(("one", "two", "three"), 10):
+                await ask(client, subscribe(id, signal))
+        else:
+            await client.ask(on("one", "two", "three"))
+        for id in range(20, 24):
+            await client.send_json({"jsonrpc": "2.0", "id": id, "method": method})
+        told = order(await rest(client))
+
+    assert len(told) == 4 * 10
+    for call in range(1, 5):
+        end = [place for place, each in enumerate(told) if each == "done"][call - 1]
+        assert len([each for each in told[:end] if each != "done"]) >= call * 9
+
+
+@pytest.mark.parametrize("method", ["at_once", "later"])
+async def test_a_response_does_not_wait_for_credit(method: str) -> None:
+    """What credit holds back comes after the response, when the subscriber grants more."""
+    async with raw_client(Told()) as client:
+        await client.ask(HELLO)
+        await ask(client, subscribe(10, "one", credit=[1, 1000]))
+        told = order(await ask(client, {"jsonrpc": "2.0", "id": 20, "method": method}))
+        assert told == [0, "done"]
+
+        grant = {"id": 10, "items": 3, "bytes": 1000}
+        credit = {"jsonrpc": "2.0", "method": "rpc.credit", "params": grant}
+        assert order(await ask(client, credit)) == [1, 2]
+
+
+async def test_values_do_not_starve_responses() -> None:
+    """Those that are emitted after the handler has returned take turns with its response."""
+    told = Told(values=1)
+    async with raw_client(told) as client:
+        await client.ask(on("one"))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_flood, told)
+            answer = await ask(client, {"jsonrpc": "2.0", "id": 20, "method": "later"})
+            nursery.cancel_scope.cancel()
+    assert "done" in order(answer)
+
+
+async def _flood(told: Told) -> None:
+    for n in range(500):
+        told.one.emit(n)
+        await trio.lowlevel.checkpoint()

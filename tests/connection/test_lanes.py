@@ -11,6 +11,8 @@ from farcall._limits import Limits
 class Numbers:
     """A stream that has some messages to send."""
 
+    ahead = 0
+
     def __init__(self, name: str, count: int) -> None:
         self.waiting = [b"%b%d" % (name.encode(), number) for number in range(count)]
 

@@ -41,13 +41,13 @@ def test_size_is_that_of_the_texts_that_wait() -> None:
     assert queue.size == 0
 
 
-def test_what_is_not_to_be_sent_any_more_is_passed_over() -> None:
+def test_what_is_not_to_be_sent_any_more_is_empty() -> None:
     """It gives its room back like any other."""
     queue = make_queue(2)
     queue.put(Call(b"12345", b""))
     queue.put(response(1))
 
-    assert (queue.pop(0), queue.pop(0), queue.size) == (b"x", None, 0)
+    assert (queue.pop(0), queue.pop(0), queue.size) == (b"", b"x", 0)
     queue.note_taken()
     assert queue.has_room
 

@@ -6,7 +6,8 @@
 - *streams*: a queue for each stream, asked in turn. All that belongs to one stream id goes through
   its own queue, so that nothing overtakes its items.
 
-Calls and streams share: one of each in turn, so that neither starves.
+Calls and streams share: one of each in turn, so that neither starves. But the values that were
+emitted before a response was put leave before it, as far as their credit lets them go.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
+
+import attrs
 
 from farcall._connection.send_queue import Message, SendQueue
 from farcall._protocol.framing import RequestId, join
@@ -31,6 +34,27 @@ class StreamQueue(Protocol):
     def pop(self) -> bytes | None:
         """Give the next message; None when nothing can leave now. Never blocks."""
         ...
+
+    @property
+    def ahead(self) -> int:
+        """How many of its messages, at most, leave before a response that is put now."""
+        ...
+
+
+@attrs.define(eq=False)
+class _Followed:
+    """A response, and the streams that have something to say before it."""
+
+    message: Message
+    ahead: dict[StreamQueue, int]
+    """How often each may be asked still."""
+
+    @property
+    def text(self) -> bytes:
+        return self.message if isinstance(self.message, bytes) else self.message.text
+
+    def take(self, now: float) -> bytes:
+        return self.message if isinstance(self.message, bytes) else self.message.take(now)
 
 
 class Lanes:
@@ -57,6 +81,8 @@ class Lanes:
         self._credits: dict[tuple[bool, RequestId], bytes] = {}
         # A dict is the set that keeps an order: streams are many, and put at each emit.
         self._streams: dict[StreamQueue, None] = {}
+        self._fresh: dict[StreamQueue, None] = {}
+        """Those that were put since the last response."""
         self._is_streams_turn = False
         self._pings: deque[bytes] = deque()
 
@@ -72,6 +98,7 @@ class Lanes:
         self._credits.clear()
         self.calls.close()
         self._streams.clear()
+        self._fresh.clear()
 
     def put_control(self, message: bytes) -> None:
         """Queue a message ahead of calls and streams."""
@@ -101,9 +128,21 @@ class Lanes:
         self.calls.put(message)
         self._wake_call()
 
+    def put_response(self, message: Message) -> None:
+        """Queue a response, after the values that were emitted before it."""
+        if self._fresh:
+            fresh, self._fresh = self._fresh, {}
+            ahead = {queue: queue.ahead for queue in fresh if queue in self._streams}
+            if any(ahead.values()):
+                message = _Followed(message, ahead)
+        self.put_call(message)
+
     def put_stream(self, queue: StreamQueue) -> None:
         """Note that a stream has something to send; it is asked until it has nothing left."""
-        if queue not in self._streams and not self.is_closed:
+        if self.is_closed:
+            return
+        self._fresh[queue] = None
+        if queue not in self._streams:
             self._streams[queue] = None
             self._wake()
 
@@ -136,6 +175,8 @@ class Lanes:
             text = self._pop(now) if has_others else self.calls.pop(now)
             if text is None:
                 break
+            if not text:
+                continue
             length = len(text)
             is_binary = text[0] == 0
             is_full = len(texts) >= self.bundle or size + length + 2 > self.bundle_bytes
@@ -160,12 +201,28 @@ class Lanes:
             return self._control.popleft()
         if self._credits:
             return self._credits.pop(next(iter(self._credits)))
+        first = self.calls.first
+        if isinstance(first, _Followed):
+            message = self._pop_ahead(first.ahead)
+            if message is not None:
+                return message
         self._is_streams_turn = not self._is_streams_turn
         if self._is_streams_turn or not self.calls:
             message = self._pop_stream()
             if message is not None:
                 return message
         return self.calls.pop(now)
+
+    def _pop_ahead(self, ahead: dict[StreamQueue, int]) -> bytes | None:
+        while ahead and not self.is_closed:
+            queue, left = next(iter(ahead.items()))
+            message = queue.pop() if left else None
+            if message is not None:
+                ahead[queue] = left - 1
+                return message
+            # A response waits neither for credit nor for what was emitted after it.
+            del ahead[queue]
+        return None
 
     def _pop_stream(self) -> bytes | None:
         """Ask the streams in turn; one that has nothing to send leaves until it is put again."""
@@ -178,6 +235,7 @@ class Lanes:
             if message is not None and not self.is_closed:
                 self._streams[queue] = None
                 return message
+            self._fresh.pop(queue, None)
         return None
 
 

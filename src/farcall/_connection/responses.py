@@ -220,7 +220,7 @@ class Responses:
         if self._waiting_drain is not None:
             self._waiting_drain.set()
         if message is not None:
-            self.lanes.put_call(message)
+            self.lanes.put_response(message)
         if self.protocol.batched != self._batched or not self.queue.has_room:
             self._check_room()
 

@@ -105,18 +105,24 @@ class SendQueue:
             self.has_room = False
         self._account.hold(size + MESSAGE_COST)
 
+    @property
+    def first(self) -> Message | None:
+        """The oldest message."""
+        return self._entries[0] if self._entries else None
+
     def pop(self, now: float) -> bytes | None:
-        """Take the oldest message that is to be sent; `note_taken` is due after the last one."""
-        entries = self._entries
-        while entries:
-            message = entries.popleft()
-            size = len(message) if isinstance(message, bytes) else len(message.text)
-            self.size -= size
-            self._taken += size + MESSAGE_COST
-            text = message if isinstance(message, bytes) else message.take(now)
-            if text:
-                return text
-        return None
+        """Take the oldest message; `note_taken` is due after the last one.
+
+        Returns:
+            What is to be sent, empty for nothing of it; None if there is no message.
+        """
+        if not self._entries:
+            return None
+        message = self._entries.popleft()
+        size = len(message) if isinstance(message, bytes) else len(message.text)
+        self.size -= size
+        self._taken += size + MESSAGE_COST
+        return message if isinstance(message, bytes) else message.take(now)
 
     def note_taken(self) -> None:
         """Count what has been taken, and let those go on who wait for room."""

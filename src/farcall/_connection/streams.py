@@ -139,6 +139,11 @@ class Outbox:
         """Have the writer ask."""
         self._lanes.put_stream(self)
 
+    @property
+    def ahead(self) -> int:
+        """None: what a generator gives has an order of its own, and its response is in it."""
+        return 0
+
     def pop(self) -> bytes | None:
         """Give the next message; None when nothing can leave now."""
         if self.is_held:

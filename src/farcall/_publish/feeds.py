@@ -123,6 +123,11 @@ class SignalFeed:
         self._pool.release_key(len(self.key or b""))
         self.key = None
 
+    @property
+    def ahead(self) -> int:
+        """How many messages, at most, leave before a response: a value has been emitted before."""
+        return len(self.buffer)
+
     def pop(self) -> bytes | None:
         """Give the next message of this stream."""
         if self._first is not None:
@@ -182,6 +187,11 @@ class EventFeed:
         self.buffer = Buffer(on_lag="raise", wake=self._wake, pool=pool)
         self.detach: Callable[[], None] = _nothing  # what is retained may be too much at once
         self.detach = state.attach(self.buffer, None, membership)
+
+    @property
+    def ahead(self) -> int:
+        """How many messages, at most, leave before a response; as for a `SignalFeed`."""
+        return len(self.buffer)
 
     def pop(self) -> bytes | None:
         """Give the next event."""
