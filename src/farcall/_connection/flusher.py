@@ -31,9 +31,10 @@ class Flusher:
         self._parked: trio.lowlevel.Task | None = None
 
     def add(self, writer: Flushed) -> None:
-        """Have `writer` flushed in the next turn; it is due once for each time it is added."""
-        self._dirty.append(writer)
-        self._wake()
+        """Have `writer` flushed in the next turn; without a link there is nobody to do it."""
+        if self._links:
+            self._dirty.append(writer)
+            self._wake()
 
     @contextmanager
     def using(self) -> Iterator[None]:

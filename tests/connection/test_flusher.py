@@ -1,0 +1,171 @@
+"""One task for all links of a Trio run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+import farcall
+from farcall._connection.flusher import Flusher, current_flusher
+from farcall.testing import open_pair
+
+
+class Noting:
+    """A writer that notes when it is flushed."""
+
+    def __init__(self, then: Callable[[], object] = lambda: None) -> None:
+        self.flushed = 0
+        self._then = then
+
+    def flush_now(self) -> None:
+        self.flushed += 1
+        self._then()
+
+
+def flusher_tasks() -> list[trio.lowlevel.Task]:
+    root = trio.lowlevel.current_root_task()
+    assert root is not None
+
+    def below(task: trio.lowlevel.Task) -> Iterator[trio.lowlevel.Task]:
+        yield task
+        for nursery in task.child_nurseries:
+            for child in nursery.child_tasks:
+                yield from below(child)
+
+    return [task for task in below(root) if task.name == "farcall flusher"]
+
+
+async def test_all_that_have_something_to_send_do_so_in_one_turn() -> None:
+    """None in the step that adds it, and all in the next turn of the event loop."""
+    writers = [Noting() for _ in range(3)]
+    flusher = Flusher()
+    with flusher.using():
+        await wait_all_tasks_blocked()
+        for writer in writers:
+            flusher.add(writer)
+        assert [writer.flushed for writer in writers] == [0, 0, 0]
+        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint()
+
+        assert [writer.flushed for writer in writers] == [1, 1, 1]
+
+
+async def test_what_is_added_in_a_flush_is_flushed_as_well() -> None:
+    """It need not wait for another turn."""
+    flusher = Flusher()
+    second = Noting()
+    first = Noting(lambda: flusher.add(second))
+    with flusher.using():
+        flusher.add(first)
+        await wait_all_tasks_blocked()
+
+        assert (first.flushed, second.flushed) == (1, 1)
+
+
+async def test_its_task_ends_with_the_last_link() -> None:
+    """It lives while there is a link, and one task serves all of them."""
+    flusher = Flusher()
+    assert flusher_tasks() == []
+    with flusher.using():
+        with flusher.using():
+            await wait_all_tasks_blocked()
+            assert len(flusher_tasks()) == 1
+        await wait_all_tasks_blocked()
+        assert len(flusher_tasks()) == 1
+    await wait_all_tasks_blocked()
+
+    assert flusher_tasks() == []
+
+
+async def test_a_link_that_comes_as_the_last_one_leaves() -> None:
+    """The task that was to end goes on, and is no second one."""
+    flusher = Flusher()
+    writer = Noting()
+    with flusher.using():
+        await wait_all_tasks_blocked()
+    with flusher.using():
+        flusher.add(writer)
+        await wait_all_tasks_blocked()
+
+        assert writer.flushed == 1
+        assert len(flusher_tasks()) == 1
+
+
+async def test_a_link_that_comes_after_the_last_one_has_left() -> None:
+    """A new task begins."""
+    flusher = Flusher()
+    for _ in range(2):
+        writer = Noting()
+        with flusher.using():
+            flusher.add(writer)
+            await wait_all_tasks_blocked()
+        await wait_all_tasks_blocked()
+
+        assert (writer.flushed, flusher_tasks()) == (1, [])
+
+
+async def test_what_a_link_leaves_behind_is_forgotten() -> None:
+    """A writer that is added when its link has ended is not kept alive."""
+    flusher = Flusher()
+    writer = Noting()
+    with flusher.using():
+        await wait_all_tasks_blocked()
+    flusher.add(writer)
+    await wait_all_tasks_blocked()
+    flusher.add(writer)
+    with flusher.using():
+        await wait_all_tasks_blocked()
+
+    assert writer.flushed == 0
+
+
+async def test_there_is_one_in_a_run() -> None:
+    """Links of one run share it."""
+    assert current_flusher() is current_flusher()
+
+
+def test_each_run_has_its_own() -> None:
+    """What one Trio run has left does not reach into the next one."""
+
+    async def find() -> Flusher:
+        return current_flusher()
+
+    assert trio.run(find) is not trio.run(find)
+
+
+@farcall.service
+class Echo:
+    async def say(self, number: int) -> int:
+        return number
+
+
+async def talk() -> list[int]:
+    """Make calls through several links at once, some of which end meanwhile."""
+    heard: list[int] = []
+
+    async def call(number: int) -> None:
+        async with open_pair(Echo(), Echo) as pair:
+            heard.append(await pair.client.say(number))
+
+    async with open_pair(Echo(), Echo) as pair, trio.open_nursery() as nursery:
+        for number in range(8):
+            nursery.start_soon(call, number)
+        heard.append(await pair.client.say(8))
+    await wait_all_tasks_blocked()
+    assert flusher_tasks() == []
+    return sorted(heard)
+
+
+def test_runs_one_after_another_and_at_once() -> None:
+    """Each of several runs in a process, in threads of their own too, has all its links served."""
+    found: list[list[int]] = [trio.run(talk), trio.run(talk, clock=MockClock(autojump_threshold=0))]
+    threads = [threading.Thread(target=lambda: found.append(trio.run(talk))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert found == [list(range(9))] * 5
