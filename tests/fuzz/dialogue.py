@@ -83,13 +83,14 @@ class Dialogue:
             else:
                 self._check_answer(message)
                 answered[_key(message["id"])] += 1
-                streams.end(message["id"])
+                streams.end(message)
         del answered[_key(None)]
         if answered - self._asked:
             raise Broken(f"answered {answered - self._asked} too often, of {self._asked}")
 
     def _check_answer(self, message: dict[str, Any]) -> None:
-        if set(message) not in ({"jsonrpc", "id", "result"}, {"jsonrpc", "id", "error"}):
+        members = set(message) - {"seq"}
+        if members not in ({"jsonrpc", "id", "result"}, {"jsonrpc", "id", "error"}):
             raise Broken(f"no answer: {message}")
         if "error" in message:
             _check_error(message["error"])
@@ -131,8 +132,10 @@ class _Streams:
                 raise Broken(f"items out of order: {message}")
             self._due[_key(params["id"])] += len(params["values"])
 
-    def end(self, id: Any) -> None:
-        self._due.pop(_key(id), None)
+    def end(self, message: dict[str, Any]) -> None:
+        """Check that the answer to a stream counts its items, and no other answer does."""
+        if self._due.pop(_key(message["id"]), None) != message.get("seq"):
+            raise Broken(f"another count of items: {message}")
 
 
 def _key(id: Any) -> str:

@@ -259,6 +259,9 @@ class Peer:
     def on_goaway(self, grace_ms: int, reconnect_after_ms: int, /) -> None:
         self.hear(("goaway", grace_ms, reconnect_after_ms))
 
+    def on_unclaimed(self, error: Error, /) -> None:
+        self.hear(("unclaimed", error))
+
     def on_stray(self, problem: str, /) -> None:
         self.hear(("stray", problem))
 

@@ -61,7 +61,7 @@ def test_whatever_stands_for_an_error_is_one(
 
 
 @pytest.mark.parametrize(
-    "error", ['"\\ud800 half"', '{"code":1e400}', '{"message":"\\udc00"}', "9" * 5_000]
+    "error", ['{"code":NaN}', '{"code":1e400}', '{"message":"\\udc00","data":1e}', "9" * 5_000]
 )
 def test_an_error_that_cannot_be_read_ends_its_call(plain: ProtocolPair, error: str) -> None:
     """Where not even the error can be told, the caller is."""
@@ -120,15 +120,60 @@ def test_an_id_may_come_back_escaped(pair: ProtocolPair) -> None:
     assert told == [("result", call, b"5")]
 
 
-@pytest.mark.parametrize("id", ["3", '"1"', "1.5", "-1", "{}", "true", "1e400", '"\U0001f600"'])
-def test_an_answer_to_nobody_is_counted(pair: ProtocolPair, id: str) -> None:
+@pytest.mark.parametrize("id", ["1", "2"])
+def test_a_plain_peer_may_answer_with_the_text_of_a_number(plain: ProtocolPair, id: str) -> None:
+    """Some peers keep ids as texts; the caller is not to wait for ever."""
+    calls = {each.id: each for each in (plain.client.call(), plain.client.call())}
+
+    told = plain.client.receive(f'{{"jsonrpc":"2.0","id":"{id}","result":5}}')
+
+    assert told == [("result", calls[id.encode()], b"5")]
+
+
+NOBODYS = ["3", '"3"', "1.5", "-1", "{}", "true", "1e400", '"\U0001f600"']
+
+
+@pytest.mark.parametrize("id", NOBODYS)
+def test_an_answer_to_nobody_is_counted(plain: ProtocolPair, id: str) -> None:
     """An id that is not in flight ends nothing."""
+    plain.client.call("add")
+
+    ((what, _),) = plain.client.receive(f'{{"jsonrpc":"2.0","id":{id},"result":5}}')
+
+    assert what == "stray"
+    assert len(plain.client.protocol.outgoing) == 1
+
+
+@pytest.mark.parametrize("id", [*NOBODYS, '"2"'])
+def test_an_answer_to_nobody_ends_a_farcall_link(pair: ProtocolPair, id: str) -> None:
+    """Among farcall peers it is always a fault, and the caller that was meant would wait."""
     pair.client.call("add")
 
-    (told,) = pair.client.receive(f'{{"jsonrpc":"2.0","id":{id},"result":5}}')
+    ((what, code, problem),) = pair.client.receive(f'{{"jsonrpc":"2.0","id":{id},"result":5}}')
 
-    assert told[0] == "stray"
-    assert len(pair.client.protocol.outgoing) == 1
+    assert (what, code) == ("violation", 1002)
+    assert problem.endswith(", which is not in flight")
+
+
+@pytest.mark.parametrize("is_greeted", [True, False])
+@pytest.mark.parametrize("outcome", ['"result":5', '"error":{"code":1,"message":"no"}'])
+def test_an_answer_may_repeat_the_method(is_greeted: bool, outcome: str) -> None:
+    """What has a result, or an error, is an answer, whatever else it holds."""
+    pair = ProtocolPair.of(is_greeted=is_greeted)
+
+    call, told = answer(pair, f'"method":"add","params":[1],{outcome}')
+
+    assert [(what, whose) for what, whose, _ in told] == [
+        ("result" if "result" in outcome else "error", call)
+    ]
+
+
+def test_what_holds_a_result_is_no_request(plain: ProtocolPair) -> None:
+    """It is not answered, and nothing is served."""
+    told = plain.server.receive('{"jsonrpc":"2.0","id":7,"method":"add","result":null}')
+
+    assert [what for what, *_ in told] == ["stray"]
+    assert not plain.server.sent
 
 
 def test_a_stray_answer_does_not_fill_the_log(plain: ProtocolPair) -> None:
@@ -139,23 +184,27 @@ def test_a_stray_answer_does_not_fill_the_log(plain: ProtocolPair) -> None:
     assert len(told[1]) < 100
 
 
-def test_a_second_answer_is_counted(pair: ProtocolPair) -> None:
-    """An id settles once: what comes later for it belongs to nothing."""
+@pytest.mark.parametrize(("is_greeted", "what"), [(True, "violation"), (False, "stray")])
+def test_a_second_answer_belongs_to_nothing(is_greeted: bool, what: str) -> None:
+    """An id settles once."""
+    pair = ProtocolPair.of(is_greeted=is_greeted)
     call, _ = answer(pair, '"result":5')
 
     (told,) = pair.client.receive(f'{{"jsonrpc":"2.0","id":{call.id.decode()},"result":6}}')
 
-    assert told[0] == "stray"
+    assert told[0] == what
 
 
-def test_an_answer_cannot_come_before_its_call(pair: ProtocolPair) -> None:
+@pytest.mark.parametrize(("is_greeted", "what"), [(True, "violation"), (False, "stray")])
+def test_an_answer_cannot_come_before_its_call(is_greeted: bool, what: str) -> None:
     """A peer that guesses the id of a call still in the queue does not end it."""
+    pair = ProtocolPair.of(is_greeted=is_greeted)
     call = pair.client.make()
 
     (told,) = pair.client.receive(f'{{"jsonrpc":"2.0","id":{call.id.decode()},"result":5}}')
     pair.client.send(call)
 
-    assert told[0] == "stray"
+    assert told[0] == what
     assert call.id in pair.client.protocol.outgoing
 
 
@@ -176,27 +225,133 @@ def test_an_answer_without_an_id_ends_a_farcall_link(pair: ProtocolPair, members
     assert told == [("violation", 1002, "an answer without an id")]
 
 
+def unclaimed(pair: ProtocolPair, code: int) -> list[Told]:
+    """Let an error come back whose id is null."""
+    error = f'{{"code":{code},"message":"m"}}'
+    return pair.client.receive(f'{{"jsonrpc":"2.0","id":null,"error":{error}}}')
+
+
 @pytest.mark.parametrize("members", ['"id":null,', ""])
-def test_an_answer_without_an_id_is_counted_with_others(plain: ProtocolPair, members: str) -> None:
+@pytest.mark.parametrize("outcome", ['"error":null', '"result":5', '"result":null,"error":null'])
+def test_a_result_without_an_id_is_counted(plain: ProtocolPair, members: str, outcome: str) -> None:
     """Plain peers are known to answer notifications."""
-    (told,) = plain.client.receive(f'{{"jsonrpc":"2.0",{members}"error":{{"code":-32601}}}}')
+    plain.client.call()
 
-    assert told[0] == "stray"
+    assert plain.client.receive(f'{{"jsonrpc":"2.0",{members}{outcome}}}') == [
+        ("stray", "an answer without an id")
+    ]
+    assert len(plain.client.protocol.outgoing) == 1
 
+
+@pytest.mark.parametrize("code", [-32700, -32600, -32601, -32000, 7])
+def test_an_error_without_an_id_answers_the_hello(plain: ProtocolPair, code: int) -> None:
+    """The hello is alone on the line, so it was meant; the server speaks the plain dialect."""
+    call = plain.client.greet()
+
+    assert unclaimed(plain, code) == [("error", call, Error(code, "m"))]
+    assert not plain.client.protocol.outgoing
+
+
+@pytest.mark.parametrize("code", [-32700, -32600])
+def test_an_error_without_an_id_ends_the_one_call_in_flight(plain: ProtocolPair, code: int) -> None:
+    """The server could not read a request, and there is one only; those not sent do not count."""
+    call = plain.client.call()
+    plain.client.make()
+
+    assert unclaimed(plain, code) == [("error", call, Error(code, "m"))]
+    assert len(plain.client.protocol.outgoing) == 1
+
+
+@pytest.mark.parametrize("code", [-32601, -32603, -32000, 7])
+def test_another_error_without_an_id_ends_no_call(plain: ProtocolPair, code: int) -> None:
+    """The server of rpc-websockets answers notifications it does not know with -32601."""
+    plain.client.call()
+
+    assert unclaimed(plain, code) == [("unclaimed", Error(code, "m"))]
+    assert len(plain.client.protocol.outgoing) == 1
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_an_error_without_an_id_cannot_choose_among_calls(plain: ProtocolPair, count: int) -> None:
+    """Nor is it for any where there is none; the owner of the link is told."""
+    for _ in range(count):
+        plain.client.call()
+
+    assert unclaimed(plain, -32700) == [("unclaimed", Error(-32700, "m"))]
+    assert len(plain.client.protocol.outgoing) == count
+
+
+def test_an_error_without_an_id_frees_an_abandoned_call(plain: ProtocolPair) -> None:
+    """Its caller waits no more."""
+    plain.client.protocol.abandon(plain.client.call())
+
+    assert unclaimed(plain, -32700) == []
+    assert not plain.client.protocol.outgoing
+
+
+# Answers that cannot be read
 
 TOO_DEEP = "[" * 65 + "]" * 65
 
 
-@pytest.mark.parametrize("result", ['"\\ud83d cut"', TOO_DEEP])
+@pytest.mark.parametrize(
+    "result", ["NaN", "[-Infinity]", '"\\q"', '"\x01"', "[1", "nul", "1e", "'x'", TOO_DEEP]
+)
 @pytest.mark.parametrize("is_greeted", [True, False])
 def test_a_result_that_cannot_be_read_ends_its_call(result: str, is_greeted: bool) -> None:
-    """Half of an emoji, or too many levels, is that caller's affair; the link lives."""
+    """What is no JSON, or has too many levels, is that caller's affair; the link lives."""
     pair = ProtocolPair.of(is_greeted=is_greeted)
     call, told = answer(pair, f'"result":{result}')
 
     ((what, whose, _),) = told
     assert (what, whose) == ("unreadable", call)
     assert len(pair.client.protocol.outgoing) == 0
+
+
+@pytest.mark.parametrize("is_greeted", [True, False])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'{"jsonrpc":"2.0","id":%b,"result":"\xff"}',
+        b'{"jsonrpc":"2.0","id":%b,"result":{"a":[1,',
+        b'{"jsonrpc":"2.0","id":%b,"resu',
+        b'{"jsonrpc":"2.0","result":[NaN,{"id":99}],"id":%b}',
+        b'{"id":%b,"method":"add","error":{"code":NaN}}',
+    ],
+)
+def test_a_broken_answer_ends_its_call(is_greeted: bool, frame: bytes) -> None:
+    """Stray bytes, or a text cut in half: where the id can be told, its caller does not wait."""
+    pair = ProtocolPair.of(is_greeted=is_greeted)
+    call = pair.client.call()
+
+    ((what, whose, _),) = pair.client.receive(frame % call.id)
+
+    assert (what, whose) == ("unreadable", call)
+    assert not pair.client.protocol.outgoing
+
+
+@pytest.mark.parametrize("is_greeted", [True, False])
+def test_a_result_with_a_lone_surrogate_is_handed_on(is_greeted: bool) -> None:
+    """Half of an emoji: the codec takes it from a plain peer, and refuses it from another."""
+    pair = ProtocolPair.of(is_greeted=is_greeted)
+
+    call, told = answer(pair, r'"result":["\ud83d", "\\ud83d"]')
+
+    assert told == [("result", call, rb'["\ud83d", "\\ud83d"]')]
+
+
+def test_an_error_with_a_lone_surrogate_is_read_from_a_plain_peer(plain: ProtocolPair) -> None:
+    """As Python's json reads it."""
+    call, told = answer(plain, r'"error":{"code":1,"message":"no \udcff","data":["\ud83d"]}')
+
+    assert told == [("error", call, Error(1, "no \udcff", rb'["\ud83d"]'))]
+
+
+def test_the_last_of_two_results_counts(plain: ProtocolPair) -> None:
+    """As in every common JSON parser."""
+    call, told = answer(plain, '"result":5,"result":6')
+
+    assert told == [("result", call, b"6")]
 
 
 def test_an_unreadable_result_of_an_abandoned_call_frees_its_id(pair: ProtocolPair) -> None:

@@ -109,6 +109,23 @@ def test_a_batch_of_notifications_is_not_answered(plain: ProtocolPair) -> None:
     assert not plain.server.sent
 
 
+@pytest.mark.parametrize("is_greeted", [True, False])
+def test_a_lone_surrogate_does_not_condemn_the_rest_of_an_array(is_greeted: bool) -> None:
+    """Each message of it is read."""
+    pair = ProtocolPair.of(is_greeted=is_greeted)
+    frame = r"""[{"jsonrpc":"2.0","id":1,"method":"a"},
+        {"jsonrpc":"2.0","id":2,"method":"b","params":["\ud83d"]},
+        {"jsonrpc":"2.0","id":3,"method":"c"}]"""
+
+    told = pair.server.receive(frame)
+
+    assert [(what, call.id, call.params) for what, call in told] == [
+        ("request", b"1", None),
+        ("request", b"2", rb'["\ud83d"]'),
+        ("request", b"3", None),
+    ]
+
+
 def test_a_batch_of_faults_is_answered_at_once(plain: ProtocolPair) -> None:
     """Where no handler is needed the reply is due when the batch is read."""
     (told,) = plain.server.receive('[1,[],{"id":2},[[{}]]]')

@@ -460,6 +460,101 @@ def test_a_stream_makes_the_round_trip(pair: ProtocolPair) -> None:
     assert len(pair.client.protocol.outgoing) == len(pair.server.protocol.incoming) == 0
 
 
+def test_the_answer_to_a_stream_counts_its_items(pair: ProtocolPair) -> None:
+    """So that it does not look whole where the last ones were lost."""
+    outgoing, incoming = pair.stream()
+    pair.server.items(incoming, b"1", b"2")
+    pair.server.items(incoming, b"3")
+    lost = pair.server.sent.pop()
+    (text,) = pair.server.respond(incoming)
+
+    assert text == b'{"jsonrpc":"2.0","id":2,"result":null,"seq":3}'
+    assert pair.to_client() == [
+        ("items", outgoing, [b"1", b"2"], None, 0),
+        ("violation", 1002, "the answer to id 2 counts 3 items where 2 came"),
+    ]
+    assert lost
+
+
+def test_the_error_of_a_stream_counts_its_items(pair: ProtocolPair) -> None:
+    """Also where it takes the place of an answer that is too large."""
+    _, incoming = pair.stream()
+    pair.server.items(incoming, b"1")
+    (text,) = pair.server.fail(incoming, Error(1, "x" * MESSAGE_LIMIT))
+
+    assert json.loads(text)["error"]["code"] == -32008
+    assert json.loads(text)["seq"] == 1
+
+
+def test_the_count_of_items_is_part_of_the_size_of_an_answer() -> None:
+    """A peer takes the whole message, or none."""
+    pair = ProtocolPair.greeted(client=make_hello(message=200))
+    _, incoming = pair.stream()
+    room = 200 - len(response(incoming.id, b'""')) - len(',"seq":0')
+
+    answer = pair.server.protocol.respond(incoming, b'"%b"' % (b"x" * room))
+
+    assert answer is not None
+    assert len(answer) == 200
+
+
+def test_the_answer_to_an_abandoned_stream_counts_as_well(pair: ProtocolPair) -> None:
+    """What was lost on a link is no concern of its caller alone."""
+    outgoing, incoming = pair.stream()
+    pair.client.protocol.abandon(outgoing)
+    pair.server.items(incoming, b"1")
+    pair.server.respond(incoming)
+
+    assert pair.to_client() == []
+
+
+@pytest.mark.parametrize("members", ["", ',"seq":2'])
+def test_a_stream_whose_items_are_not_counted_is_believed(pair: ProtocolPair, members: str) -> None:
+    """An earlier version does not count them; a count that is right is fine."""
+    outgoing, incoming = pair.stream()
+    pair.server.items(incoming, b"1", b"2")
+    pair.to_client()
+
+    told = pair.client.receive(f'{{"jsonrpc":"2.0","id":2,"result":null{members}}}')
+
+    assert told == [("result", outgoing, b"null")]
+
+
+@pytest.mark.parametrize("seq", ["0", "3", "2.0", '"2"', "null", "true", "1" * 5_000])
+def test_a_wrong_count_ends_the_link(pair: ProtocolPair, seq: str) -> None:
+    """Whatever it is; what is reported of it is short."""
+    _, incoming = pair.stream()
+    pair.server.items(incoming, b"1", b"2")
+    pair.to_client()
+
+    told = pair.client.receive(f'{{"jsonrpc":"2.0","id":2,"result":null,"seq":{seq}}}')
+
+    ((what, code, problem),) = told
+    assert (what, code) == ("violation", 1002)
+    assert len(problem) <= 123
+
+
+def test_the_answer_to_a_call_counts_nothing(pair: ProtocolPair) -> None:
+    """Nor does that of a task that has started, nor of a stream that never did."""
+    _, call = pair.call()
+    _, task = pair.call("run", may_start=True)
+    pair.server.start(task)
+    _, stream = pair.call("rpc.subscribe", window=Window())
+
+    texts = [*pair.server.respond(call), *pair.server.respond(task), *pair.server.respond(stream)]
+
+    assert [b"seq" in text for text in texts] == [False, False, False]
+
+
+def test_a_count_of_a_plain_peer_means_nothing(plain: ProtocolPair) -> None:
+    """It is an unknown member there."""
+    call = plain.client.call()
+
+    assert plain.client.receive('{"jsonrpc":"2.0","id":1,"result":5,"seq":9}') == [
+        ("result", call, b"5")
+    ]
+
+
 def test_a_stream_is_started_once(pair: ProtocolPair) -> None:
     """A second start is a defect of this side."""
     _, incoming = pair.stream()

@@ -134,6 +134,25 @@ def test_what_has_no_id_is_refused_with_null(plain: ProtocolPair, message: str) 
     assert refused(told, -32600) is None
 
 
+@pytest.mark.parametrize("is_greeted", [True, False])
+def test_a_request_with_a_lone_surrogate_is_a_call(is_greeted: bool) -> None:
+    """Half of an emoji among the arguments is refused by who knows their types, for that call."""
+    pair = ProtocolPair.of(is_greeted=is_greeted)
+
+    call = pair.server.called(r'"id":7,"method":"add","params":["\ud83d"]')
+
+    assert (call.id, call.method, call.params) == (b"7", "add", rb'["\ud83d"]')
+
+
+@pytest.mark.parametrize("name", [r'"\ud83d"', "1e400"])
+def test_a_method_whose_name_cannot_be_read_is_refused(plain: ProtocolPair, name: str) -> None:
+    """For that call alone."""
+    told = plain.server.say(f'"id":7,"method":{name}')
+
+    assert refused(told, -32600) == 7
+    assert replied(told)["error"]["data"] == "Invalid method name"
+
+
 def test_a_refusal_tells_why(plain: ProtocolPair) -> None:
     """The data says what is wrong, in the words of rpc-websockets where it has some."""
     assert replied(plain.server.say('"id":7,"method":1'))["error"] == {
@@ -144,7 +163,7 @@ def test_a_refusal_tells_why(plain: ProtocolPair) -> None:
 
 
 @pytest.mark.parametrize(
-    "frame", ["", " ", "\0", "{", "\ufeff{}", '{"method":"\\ud800"}', b"\xff", "[1,"]
+    "frame", ["", " ", "\0", "{", "\ufeff{}", '{"method":"\\q"}', b"\xff", "[1,"]
 )
 @pytest.mark.parametrize("is_greeted", [True, False])
 def test_a_text_that_cannot_be_read_is_answered(frame: str | bytes, is_greeted: bool) -> None:

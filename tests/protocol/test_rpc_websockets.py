@@ -126,7 +126,7 @@ def test_its_server_answers_what_was_no_call(plain: ProtocolPair) -> None:
         '{"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found"},"id":null}'
     )
 
-    assert what == "stray"
+    assert what == "unclaimed"
     assert call.id in plain.client.protocol.outgoing
 
 

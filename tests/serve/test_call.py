@@ -140,7 +140,7 @@ async def test_credit_may_share_the_bundle_of_its_stream() -> None:
             ]
         )
 
-    assert {"jsonrpc": "2.0", "id": 1, "result": None} in flat(answers)
+    assert {"jsonrpc": "2.0", "id": 1, "result": None, "seq": 40} in flat(answers)
 
 
 async def test_credit_may_share_the_bundle_of_its_subscription() -> None:

@@ -32,7 +32,7 @@ from farcall._connection.uploads import Uploads
 from farcall._connection.writer import Writer
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._nursery import open_owned_nursery
-from farcall._protocol.messages import Hello, goaway
+from farcall._protocol.messages import Error, Hello, goaway
 from farcall._protocol.protocol import Protocol
 from farcall._protocol.state import IncomingCall
 from farcall._transport import CloseReason, Endpoint, Transport
@@ -92,6 +92,8 @@ class Link:
         self._outside: trio.Nursery | None = None
         self._frames_in = self._strays = self._incomplete = 0
         self._is_pausing = True
+        self._has_warned = False
+        """Whether the log has been told of an error that no call ended with."""
         protocol.listener = self
         self.handler = make_handler(self)
         # The protocol makes its calls by `make_call`, so they are what a handler takes.
@@ -392,6 +394,13 @@ class Link:
         self.account.hold(hello.size)  # until the link ends
         self.calls.on_hello(hello)
         self.handler.on_hello(hello)
+
+    def on_unclaimed(self, error: Error) -> None:
+        self._strays += 1
+        level = logging.DEBUG if self._has_warned else logging.WARNING
+        self._has_warned = True
+        problem = "an error without an id, so no call ended with it"
+        logger.log(level, "%s: %s: %s (%d)", self.endpoint.peer, problem, error.message, error.code)
 
     def on_stray(self, problem: str) -> None:
         self._strays += 1

@@ -1,4 +1,4 @@
-"""Text: decode one message, split an array, count its depth, save its id, join messages.
+"""Text: decode one message, split an array, count its depth, find who is answered, join messages.
 
 A message is decoded first and alone; parameters, results and values stay text until the codec,
 which knows their types, reads them.
@@ -6,10 +6,13 @@ which knows their types, reads them.
 
 from __future__ import annotations
 
+import json
+import math
 import re
+from collections import deque
 from collections.abc import Sequence
-from itertools import accumulate
-from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from itertools import accumulate, islice
+from typing import Annotated, Any, Final, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
@@ -30,7 +33,13 @@ MOST_SHOWN: Final = 40
 # It also takes a string that does not end. A pattern that fails there would be tried again from
 # each quote on, in a time that grows with the square of the text.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.?[^"\\]*+)*+"?', re.DOTALL)
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_SURROGATE = re.compile(rb"(?<!\\)((?:\\\\)*+)\\u([dD][89a-fA-F][0-9a-fA-F]{2})")
+_HIDDEN = b"\xff\xff"
+"""Stands for the beginning of an escape; nothing that is UTF-8 holds it."""
+_MEMBER = re.compile(rb'"(id|method|result|error)"[ \t\r\n]*:[ \t\r\n]*')
+_ID = re.compile(rb'-?[0-9][-+.0-9eE]*|"(?:[^"\\]|\\.){0,256}"', re.DOTALL)
+_MOST_LOOKED_AT = 4
+"""Members at either end of a broken text: its id stands first, or last."""
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _NO_MARKS = bytes(set(_NO_BRACKETS) - set(b","))
 _NOT_KEPT = bytes(set(range(256)) - set(b'[]{}"\\'))
@@ -63,14 +72,30 @@ class Message(msgspec.Struct, gc=False):
     notification: object = UNSET
     meta: Raw | UnsetType = UNSET
     traceparent: Raw | UnsetType = UNSET
+    seq: Raw | UnsetType = UNSET
 
 
-_message = msgspec.json.Decoder(Message)
+class _RawMessage(msgspec.Struct):
+    """The same members, whatever they hold."""
+
+    jsonrpc: Raw | UnsetType = UNSET
+    id: Raw | UnsetType = UNSET
+    method: Raw | UnsetType = UNSET
+    params: Raw | UnsetType = UNSET
+    result: Raw | UnsetType = UNSET
+    error: Raw | UnsetType = UNSET
+    notification: Raw | UnsetType = UNSET
+    meta: Raw | UnsetType = UNSET
+    traceparent: Raw | UnsetType = UNSET
+    seq: Raw | UnsetType = UNSET
+
+
+_raw_message = msgspec.json.Decoder(_RawMessage)
 _array = msgspec.json.Decoder(list[Raw])
 _anything = msgspec.json.Decoder(Any)
 _string = msgspec.json.Decoder(str)
-decode_message = _message.decode
-"""Decode one message; raises one of `DECODE_ERRORS`, which `why_not_read` explains."""
+decode_message = msgspec.json.Decoder(Message).decode
+"""Decode one message; raises one of `DECODE_ERRORS`, whereupon `decode_odd` may know more."""
 DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 """All that msgspec raises for a text."""
 
@@ -88,15 +113,81 @@ def read_text(raw: Raw) -> str:
     return decode(_string, raw)
 
 
-def why_not_read(text: bytes, error: Exception) -> str | None:
-    """Say why a text was not decoded; None where it is JSON, but no object."""
+def decode_odd(text: bytes) -> Message | None:
+    """Decode a message that `decode_message` did not take; None for JSON that is no object.
+
+    It is the message of a peer that writes lone surrogates, as JavaScript does for half of an
+    emoji, or one whose method is a number beyond all bounds. Parameters, results and errors are
+    kept as they came, for whoever reads them to refuse.
+
+    Raises:
+        UnreadableText: it is no JSON.
+    """
     if text.lstrip(b" \t\r\n")[:1] != b"{":
-        try:
-            decode(_anything, text)
-        except UnreadableText as problem:
-            return str(problem)
+        decode(_anything, text)
         return None
-    return str(error)
+    try:
+        raw = decode(_raw_message, hide_surrogates(text))
+    except UnreadableText:
+        decode(_anything, text)  # what is wrong, in words for the text as it came
+        raise
+    return Message(
+        jsonrpc=_odd(raw.jsonrpc),
+        id=_shown_again(raw.id),
+        method=_odd(raw.method),
+        params=_shown_again(raw.params),
+        result=_shown_again(raw.result),
+        error=_shown_again(raw.error),
+        notification=_odd(raw.notification),
+        meta=_shown_again(raw.meta),
+        traceparent=_shown_again(raw.traceparent),
+        seq=_shown_again(raw.seq),
+    )
+
+
+def decode_surrogates(text: bytes | Raw) -> Any:
+    """Decode JSON of a plain peer whose texts may hold lone surrogates, as Python's `json` does.
+
+    Raises:
+        UnreadableText: it is no JSON.
+    """
+    try:
+        return json.loads(bytes(text), parse_constant=_no_number, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableText(str(error)) from error
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def hide_surrogates(text: bytes) -> bytes:
+    """Write escapes of surrogates as what msgspec skips; the text keeps its length."""
+    return _SURROGATE.sub(rb"\1%b\2" % _HIDDEN, text) if b"\\u" in text else text
+
+
+def show_surrogates(text: bytes | Raw) -> bytes:
+    """Undo `hide_surrogates`, for a part of its text."""
+    return bytes(text).replace(_HIDDEN, b"\\u")
+
+
+def _shown_again(raw: Raw | UnsetType) -> Raw | UnsetType:
+    return raw if raw is UNSET else Raw(show_surrogates(raw))
+
+
+def _odd(raw: Raw | UnsetType) -> object:
+    shown = _shown_again(raw)
+    if shown is UNSET:
+        return UNSET
+    try:
+        return decode(_anything, shown)
+    except UnreadableText:
+        return None
 
 
 def split(text: bytes) -> list[bytes]:
@@ -107,7 +198,14 @@ def split(text: bytes) -> list[bytes]:
     """
     if text.count(b",") >= MAX_PARTS and _has_too_many_parts(text):
         raise UnreadableText(f"more than {MAX_PARTS} messages in one frame (the limit bundle)")
-    return [bytes(part) for part in decode(_array, text)]
+    try:
+        return [bytes(part) for part in _array.decode(text)]
+    except DECODE_ERRORS as error:
+        try:  # one message with a lone surrogate does not condemn the others
+            parts = _array.decode(hide_surrogates(text))
+        except DECODE_ERRORS:
+            raise UnreadableText(str(error)) from error
+        return [show_surrogates(part) for part in parts]
 
 
 def join(texts: Sequence[bytes]) -> bytes:
@@ -115,26 +213,48 @@ def join(texts: Sequence[bytes]) -> bytes:
     return b"[%b]" % b",".join(texts)
 
 
-def salvage(text: bytes) -> Message | None:
-    """Read what can be told of a message that was not decoded, for the sake of its id.
+def find_answered(text: bytes) -> RequestId | None:
+    """Find the id in a text that is no JSON, or nests too deep, but must have been an answer.
 
-    A JavaScript server writes half of an emoji as a lone surrogate, and nests as it likes.
+    A server may write NaN, cut a text in half, or escape as no JSON does; its caller is not to
+    wait for ever. What stands at either end of the text is looked at, in linear time.
     """
-    try:
-        return decode(_message, _SURROGATE.sub(rb"\\ufffd", text))
-    except UnreadableText:
+    if text.lstrip(b" \t\r\n")[:1] != b"{":
         return None
+    members: dict[bytes, int] = {}
+    at = depth = 0
+    matches = _MEMBER.finditer(text)
+    for match in (*islice(matches, _MOST_LOOKED_AT), *deque(matches, _MOST_LOOKED_AT)):
+        before = _STRING.sub(b'"', text[at : match.start()]).rstrip(b" \t\r\n")
+        if before[-1:] not in (b"{", b","):  # it stands in a string
+            continue
+        at = match.start()
+        depth += sum(before.count(mark) for mark in b"{[") - sum(map(before.count, b"}]"))
+        if depth == 1:
+            members[match[1]] = match.end()
+    is_answer = b"result" in members or b"error" in members or b"method" not in members
+    id = _ID.match(text, members[b"id"]) if is_answer and b"id" in members else None
+    return None if id is None else id[0]
 
 
-def canonical_id(id: RequestId) -> RequestId:
-    """Write an id as this side writes its own: a peer may have made 1.0 of 1, or escaped text."""
+def canonical_id(id: RequestId, *, is_plain: bool) -> RequestId:
+    """Write an id as this side writes its own: a peer may have made 1.0 of 1, or escaped text.
+
+    Args:
+        id: As it came.
+        is_plain: Whether the peer may also have made "1" of 1.
+    """
     try:
         value = decode(_anything, id)
     except UnreadableText:
         return id
     if isinstance(value, float) and value.is_integer() and abs(value) <= LAST_COUNT:
         return b"%d" % value
-    return msgspec.json.encode(value) if isinstance(value, str) else id
+    if not isinstance(value, str):
+        return id
+    if is_plain and value.isascii() and value.isdecimal():
+        return value.encode()
+    return msgspec.json.encode(value)
 
 
 def shown(text: str) -> str:

@@ -23,6 +23,9 @@ from farcall._protocol.framing import (
     RequestId,
     UnreadableText,
     decode,
+    decode_surrogates,
+    hide_surrogates,
+    show_surrogates,
 )
 from farcall.errors import ErrorCode
 
@@ -145,6 +148,11 @@ def response(id: RequestId, result: bytes) -> bytes:
     return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (id, result)
 
 
+def count(seq: int) -> bytes:
+    """Write the member that tells how many items a stream had, so that none is lost unseen."""
+    return b',"seq":%d' % seq
+
+
 MESSAGES: Mapping[ErrorCode, str] = {
     ErrorCode.PARSE_ERROR: "Parse error",
     ErrorCode.INVALID_REQUEST: "Invalid Request",
@@ -192,35 +200,41 @@ def error_response(id: RequestId, error: Error) -> bytes:
     return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (id, error.render())
 
 
-class _ErrorMembers(msgspec.Struct):
-    """An error as it comes: every part of it may be missing or strange."""
-
-    code: object = None
-    message: object = None
+class _ErrorData(msgspec.Struct):
     data: Raw = Raw(b"null")
 
 
-_error_members = msgspec.json.Decoder(_ErrorMembers)
+_error_data = msgspec.json.Decoder(_ErrorData)
 
 
-def read_error(raw: Raw) -> Error:
+def read_error(raw: Raw, *, is_plain: bool) -> Error:
     """Read an error, or make one of whatever a JavaScript peer threw: it sends that as it is.
+
+    Args:
+        raw: JSON text; every part of it may be missing or strange.
+        is_plain: Whether its texts may hold lone surrogates.
 
     Raises:
         UnreadableText: it is no JSON.
     """
-    value = decode(_anything, raw)
+    try:
+        value = decode(_anything, raw)
+    except UnreadableText:
+        if not is_plain:
+            raise
+        value = decode_surrogates(raw)
+    code: object = None
+    message: object = value
+    data: bytes | None = b"null"
     if isinstance(value, dict):
-        members = decode(_error_members, raw)
-    else:
-        members = _ErrorMembers(message=value)
-    has_message = isinstance(members.message, str)
-    data: bytes | None = bytes(members.data)
+        code, message = value.get("code"), value.get("message")
+        data = show_surrogates(decode(_error_data, hide_surrogates(bytes(raw))).data)
+    has_message = isinstance(message, str)
     if data == b"null":  # which is what rpc-websockets writes for none
         data = None if has_message else bytes(raw)
     return Error(
-        members.code if type(members.code) is int else int(ErrorCode.EVENT_NOT_PROVIDED),
-        members.message if isinstance(members.message, str) else "the peer gave no message",
+        code if type(code) is int else int(ErrorCode.EVENT_NOT_PROVIDED),
+        message if isinstance(message, str) else "the peer gave no message",
         data,
     )
 

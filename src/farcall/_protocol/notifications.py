@@ -155,7 +155,7 @@ def _read_upload_end(state: ProtocolState, params: bytes | None) -> None:
     upload = state.uploads.incoming.get(bytes(read.upload))
     if upload is not None:
         state.uploads.end_incoming(upload)
-        error = None if read.error is UNSET else read_error(read.error)
+        error = None if read.error is UNSET else read_error(read.error, is_plain=False)
         if upload.owner is not None:
             upload.owner.on_end(error)
 

@@ -27,6 +27,7 @@ from farcall._protocol.notifications import read_binary_items
 from farcall._protocol.reading import read_array, read_message, refuse_text
 from farcall._protocol.state import (
     NEVER,
+    STARTED,
     SUBSCRIBE,
     USUAL_LIMITS,
     IncomingCall,
@@ -215,11 +216,14 @@ class Protocol(ProtocolState):
         return self._end(call, messages.error_response(call.id, error))
 
     def _end(self, call: IncomingCall, text: bytes) -> bytes | None:
+        tail = b""
+        if call.credit is not None and call.stage is STARTED:
+            tail = messages.count(call.seq)
         call.stage = checked(call, call.stage.end)
         if self.incoming.pop(call.id, None) is not None and call.method == SUBSCRIBE:
             self.incoming_subscriptions -= 1
         batch = call.batch
-        size, most = len(text), self.limits.depth
+        size, most = len(text) + len(tail), self.limits.depth
         if batch is not None:  # the reply to the batch is one message
             size += batch.size + len(b"[]")
         if size > self.message_limit:
@@ -227,6 +231,8 @@ class Protocol(ProtocolState):
             text = _too_large(call, {"limit": limit, "bytes": room, "excess": size - room})
         elif most < MAX_DEPTH and is_too_deep(text, most):  # else the codec has looked
             text = _too_large(call, {"limit": "depth", "most": most})
+        if tail:
+            text = b"%b%b}" % (text[:-1], tail)
         return text if batch is None else self.fill(batch, call.place, text)
 
     def start(self, call: IncomingCall, value: bytes) -> bytes:

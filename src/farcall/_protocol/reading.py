@@ -20,13 +20,13 @@ from farcall._protocol.framing import (
     RequestId,
     UnreadableText,
     decode_message,
+    decode_odd,
+    find_answered,
     is_too_deep,
     read_text,
-    salvage,
     shown,
     shown_id,
     split,
-    why_not_read,
 )
 from farcall._protocol.messages import (
     Error,
@@ -53,6 +53,10 @@ MAX_TRACEPARENT_BYTES = 256
 PLAIN_METHODS = frozenset({"rpc.on", "rpc.off", "rpc.login", "rpc.discover"})
 GREETED_METHODS = frozenset({"rpc.subscribe", "rpc.login", "rpc.discover"})
 """The only names under ``rpc.`` that may be called, by dialect; the rest are not found."""
+
+
+UNREAD_CODES = frozenset({ErrorCode.PARSE_ERROR, ErrorCode.INVALID_REQUEST})
+"""What a server answers that could not read a request, and so does not know its id."""
 
 
 class _Invalid(Exception):
@@ -132,15 +136,15 @@ def read_message(state: ProtocolState, text: bytes, batch: BatchAnswers | None =
         return
     try:
         message = decode_message(text)
-    except DECODE_ERRORS as error:
-        why = why_not_read(text, error)
-        if why is None:
-            _refuse_message(state, _Invalid("not an object"), batch)
-        else:
-            refuse_text(state, text, why, batch)
-        return
+    except DECODE_ERRORS:
+        odd = _read_odd(state, text, batch)
+        if odd is None:
+            return
+        message = odd
     try:
-        if message.method is UNSET and _is_answer(state, message):
+        # An answer may repeat the method that it answers, as those of Ogmios do.
+        has_outcome = message.result is not UNSET or message.error is not UNSET
+        if has_outcome or (message.method is UNSET and _is_due(state, message)):
             _read_answer(state, message)
         elif message.id is not UNSET:
             _read_request(state, message, message.id, batch)
@@ -150,6 +154,17 @@ def read_message(state: ProtocolState, text: bytes, batch: BatchAnswers | None =
             _read_notification(state, message)
     except _Invalid as fault:
         _refuse_message(state, fault, batch)
+
+
+def _read_odd(state: ProtocolState, text: bytes, batch: BatchAnswers | None) -> Message | None:
+    try:
+        message = decode_odd(text)
+    except UnreadableText as problem:
+        refuse_text(state, text, str(problem), batch)
+        return None
+    if message is None:
+        _refuse_message(state, _Invalid("not an object"), batch)
+    return message
 
 
 # Requests and notifications
@@ -219,9 +234,10 @@ def _read_hello(state: ProtocolState, call: IncomingCall, batch: BatchAnswers | 
 
 
 def _read_event(state: ProtocolState, message: Message) -> None:
+    params = _params(message, NULL_ID)
     if not isinstance(message.notification, str):
         raise _Invalid("Invalid notification name")
-    state.listener.on_event(message.notification, _params(message, NULL_ID))
+    state.listener.on_event(message.notification, params)
 
 
 def _read_notification(state: ProtocolState, message: Message) -> None:
@@ -231,16 +247,12 @@ def _read_notification(state: ProtocolState, message: Message) -> None:
             read_cancel(state, params)
         except UnreadableText as error:
             state.listener.on_stray(f"$/cancelRequest: {error}")
-    elif method[:4] != "rpc.":
-        trace = _traceparent(message.traceparent) if state.is_greeted else None
-        state.listener.on_notification(method, params, trace)
     elif method == "rpc.hello":
         raise _Invalid("a hello without an id")
-    elif state.is_greeted and read_notification(state, method, params):
-        pass
-    elif method in PLAIN_METHODS:
-        state.listener.on_notification(method, params, None)
-    else:
+    elif method[:4] != "rpc." or method in PLAIN_METHODS:
+        trace = _traceparent(message.traceparent) if state.is_greeted else None
+        state.listener.on_notification(method, params, trace)
+    elif not (state.is_greeted and read_notification(state, method, params)):
         state.listener.on_stray(f"a notification {shown(method)}")
 
 
@@ -278,10 +290,8 @@ def _traceparent(raw: Raw | UnsetType) -> str | None:
 # Answers
 
 
-def _is_answer(state: ProtocolState, message: Message) -> bool:
-    """Tell a response from a request; one with neither member counts where it is due."""
-    if message.result is not UNSET or message.error is not UNSET:
-        return True
+def _is_due(state: ProtocolState, message: Message) -> bool:
+    """Tell whether a message with neither result nor error is the answer to a call."""
     return message.id is not UNSET and state.answered(bytes(message.id)) is not None
 
 
@@ -290,12 +300,13 @@ def _read_answer(state: ProtocolState, message: Message) -> None:
     if call is None:
         _read_stray_answer(state, message)
         return
+    _check_count(call, message)
     is_awaited = call.stage is not ABANDONED
     state.end_outgoing(call)
     if not is_awaited:
         return
     if message.error is not UNSET and bytes(message.error) != b"null":
-        _end_with_error(call, message.error)
+        _end_with_error(call, message.error, is_plain=not state.is_greeted)
     elif message.result is UNSET and state.is_greeted:
         call.on_unreadable("neither a result nor an error")
     else:  # a JavaScript server leaves `undefined` out
@@ -306,9 +317,18 @@ def _read_answer(state: ProtocolState, message: Message) -> None:
             call.on_result(result)
 
 
-def _end_with_error(call: OutgoingCall, raw: Raw) -> None:
+def _check_count(call: OutgoingCall, message: Message) -> None:
+    """Check that all items of a stream have come; a peer that does not count them is believed."""
+    if call.credit is not None and message.seq is not UNSET:
+        said = bytes(message.seq)
+        if said != b"%d" % call.seq:
+            problem = f"the answer to id {shown_id(call.id)} counts {shown_id(said)} items"
+            raise Violation(f"{problem} where {call.seq} came")
+
+
+def _end_with_error(call: OutgoingCall, raw: Raw, *, is_plain: bool) -> None:
     try:
-        error = read_error(raw)
+        error = read_error(raw, is_plain=is_plain)
     except UnreadableText as problem:
         call.on_unreadable(str(problem))
     else:
@@ -332,11 +352,35 @@ def _read_hello_answer(state: ProtocolState, call: OutgoingCall, result: bytes) 
 
 def _read_stray_answer(state: ProtocolState, message: Message) -> None:
     id = NULL_ID if message.id is UNSET else bytes(message.id)
-    # "id ... If there was an error in detecting the id in the Request object, it MUST be Null"
-    # (JSON-RPC 2.0, section 5): some call of ours will never be answered, and nobody knows which.
-    if id == NULL_ID and state.is_greeted:
-        raise Violation("an answer without an id")
-    state.listener.on_stray(f"an answer to id {shown_id(id)}, which is not in flight")
+    problem = f"an answer to id {shown_id(id)}, which is not in flight"
+    if id == NULL_ID:
+        # "id ... If there was an error in detecting the id in the Request object, it MUST be
+        # Null" (JSON-RPC 2.0, section 5): some call of ours will never be answered.
+        problem = "an answer without an id"
+    if state.is_greeted:
+        raise Violation(problem)
+    if id != NULL_ID or message.error is UNSET or not _read_unclaimed(state, message.error):
+        state.listener.on_stray(problem)
+
+
+def _read_unclaimed(state: ProtocolState, raw: Raw) -> bool:
+    """Find the call that an error without an id is for, and tell whether it was an error."""
+    try:
+        error = read_error(raw, is_plain=True)
+    except UnreadableText:
+        return False
+    if bytes(raw) == b"null":
+        return False
+    sent = [call for call in state.outgoing.values() if call.was_sent]
+    # A server may answer a notification so too, but it takes that for a method it does not know.
+    if len(sent) == 1 and (sent[0] is state.hello_call or error.code in UNREAD_CODES):
+        is_awaited = sent[0].stage is not ABANDONED
+        state.end_outgoing(sent[0])
+        if is_awaited:
+            sent[0].on_error(error)
+    else:
+        state.listener.on_unclaimed(error)
+    return True
 
 
 # Faults
@@ -350,9 +394,9 @@ def refuse_text(
     Raises:
         Violation: the peer is a farcall server; it might have meant an answer.
     """
-    message = salvage(text)
-    if message is not None and message.method is UNSET and message.id is not UNSET:
-        call = state.answered(bytes(message.id))
+    id = find_answered(text) if state.outgoing else None
+    if id is not None:
+        call = state.answered(id)
         if call is not None:
             is_awaited = call.stage is not ABANDONED
             state.end_outgoing(call)

@@ -326,6 +326,9 @@ class Listener(Protocol):
     def on_goaway(self, grace_ms: int, reconnect_after_ms: int, /) -> None:
         """The peer is about to close."""
 
+    def on_unclaimed(self, error: Error, /) -> None:
+        """A plain peer refused something, and did not say what; a caller may wait for ever."""
+
     def on_stray(self, problem: str, /) -> None:
         """The peer said something that belongs to nothing; count it, and log it if you like."""
 
@@ -390,7 +393,9 @@ class ProtocolState:
 
     def answered(self, id: RequestId) -> OutgoingCall | None:
         """Look up the call that an answer is for; the peer cannot answer what was not sent."""
-        call = self.outgoing.get(id) or self.outgoing.get(canonical_id(id))
+        call = self.outgoing.get(id)
+        if call is None:
+            call = self.outgoing.get(canonical_id(id, is_plain=not self.is_greeted))
         return None if call is None or call.stage is QUEUED else call
 
     def end_outgoing(self, call: OutgoingCall) -> None:
