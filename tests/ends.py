@@ -92,6 +92,9 @@ class RawPeer:
     def on_pong(self, payload: bytes) -> None:
         pass
 
+    def on_rest(self) -> None:
+        pass  # it leaves before what is sent next
+
     def on_pause(self) -> None:
         pass
 

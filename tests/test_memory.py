@@ -235,7 +235,7 @@ async def test_cut_ends_both() -> None:
 
 
 async def test_a_ping_on_a_full_link_ends_with_it() -> None:
-    """A pong that finds no room waits, and gives up with the link."""
+    """A pong that finds no room ends with the link, and nobody waits for it."""
     left, right = memory_pair(window=10)
     reading = End(right)
     async with running(reading):

@@ -6,7 +6,8 @@ No check waits for time to pass, so it makes no difference whether the clock is 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 from typing import Protocol, TypeAlias
 
 import attrs
@@ -51,6 +52,8 @@ class Recorder:
         """All that it was told of messages without their end."""
         self.is_reading = False
         """Whether something came since the last pause."""
+        self.on_rest: Callable[[], None] = lambda: None
+        """Have what found no room sent; set by the end that is run."""
 
     def on_text(self, text: bytes) -> None:
         self.is_reading = True
@@ -102,8 +105,14 @@ class End:
     _ended: trio.Event = attrs.field(factory=trio.Event)
 
     async def run(self) -> None:
-        self._reason = await self.transport.run(self.heard)
-        self._ended.set()
+        async with trio.open_nursery() as nursery:
+            self.heard.on_rest = partial(nursery.start_soon, self._send_rest)
+            self._reason = await self.transport.run(self.heard)
+            self._ended.set()
+
+    async def _send_rest(self) -> None:
+        with suppress(trio.BrokenResourceError):
+            await self.transport.send_rest()
 
     @property
     def has_ended(self) -> bool:
@@ -396,6 +405,28 @@ async def many_may_wait_for_the_rest(maker: Maker) -> None:
             assert await reading.heard.next_frame() == "last"
 
 
+async def a_busy_link_keeps_order(maker: Maker) -> None:
+    """Frames of any size, sent both ways at once among pings, arrive whole and in order."""
+    sizes = [0, 3, 125, 126, 4_000, 5_000, 65_535, 65_536, 200_000] * 12
+    frames = [b"%d:" % number + b"x" * size for number, size in enumerate(sizes)]
+    async with open_ends(maker) as ends, trio.open_nursery() as nursery:
+
+        async def send_all(end: End) -> None:
+            for number, frame in enumerate(frames):
+                await send(end.transport, [frame, b"and"])
+                if number % 10 == 0:
+                    await send_ping(end.transport, b"%d" % number)
+
+        async def hear_all(end: End) -> None:
+            for frame in frames:
+                assert await end.heard.next_frame() == frame.decode()
+                assert await end.heard.next_frame() == "and"
+
+        for end in ends:
+            nursery.start_soon(send_all, end)
+            nursery.start_soon(hear_all, end)
+
+
 async def a_receiver_may_send(maker: Maker) -> None:
     """What the receiver sends in the reader itself leaves."""
     async with maker() as (left, right):
@@ -534,6 +565,7 @@ CHECKS: tuple[Check, ...] = (
     a_goodbye_waits_for_what_finds_no_room,
     a_cancelled_wait_goes_on,
     many_may_wait_for_the_rest,
+    a_busy_link_keeps_order,
     a_receiver_may_send,
     a_reader_pauses_before_it_waits,
     a_reader_pauses_when_it_ends,

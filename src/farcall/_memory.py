@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Final, TypeAlias, assert_never
 
 import attrs
@@ -284,9 +283,9 @@ class MemoryTransport:
     async def _read(self, receiver: Receiver) -> None:
         for item in await self._inbound.take():
             self._received_at = trio.current_time()
-            await self._handle(item, receiver)
+            self._handle(item, receiver)
 
-    async def _handle(self, item: _Item, receiver: Receiver) -> None:
+    def _handle(self, item: _Item, receiver: Receiver) -> None:
         match item:
             case _End():
                 self._hang_up(HUNG_UP)
@@ -299,7 +298,7 @@ class MemoryTransport:
             case _Pong(payload):
                 self._give(receiver.on_pong, payload)
             case _Ping(payload):
-                await self._answer_ping(payload, receiver)
+                self._answer_ping(payload, receiver)
             case _:
                 assert_never(item)
 
@@ -326,13 +325,11 @@ class MemoryTransport:
             logger.exception("the receiver of a transport failed")
             self._refuse(CloseCode.INTERNAL, "internal error")
 
-    async def _answer_ping(self, payload: bytes, receiver: Receiver) -> None:
+    def _answer_ping(self, payload: bytes, receiver: Receiver) -> None:
         if not self._ping_tokens.take(self._received_at):
             self._refuse(CloseCode.POLICY, too_many_pings(self._limits))
         elif not self._put([_Pong(payload)]):
-            receiver.on_pause()
-            with suppress(trio.BrokenResourceError):  # `run` is about to say so
-                await self.send_rest()
+            receiver.on_rest()
 
     def _refuse(self, code: CloseCode, reason: str) -> None:
         closing = CloseReason(code, reason, remote=False)

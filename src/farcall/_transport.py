@@ -114,6 +114,13 @@ class Receiver(Protocol):
     def on_pong(self, payload: bytes) -> None:
         """Take the answer to a ping."""
 
+    def on_rest(self) -> None:
+        """Have another task wait in `Transport.send_rest`: a pong has found no room.
+
+        The reader does not wait for it. A peer that waits for room in its turn would read nothing
+        meanwhile, and both would wait for ever.
+        """
+
     def on_pause(self) -> None:
         """Do what waits for the end of reading: nothing more is here for now.
 

@@ -183,7 +183,7 @@ async def test_what_a_transport_tells_while_it_is_given_something() -> None:
 
 
 async def test_nothing_is_taken_before_the_rest_has_left() -> None:
-    """The transport is given nothing more until it has taken all; what comes later stays in lane."""
+    """The transport is given nothing more until it has taken all."""
     async with open_desk() as desk:
         desk.sink.has_room = False
         desk.lanes.put_call(b"1")
@@ -246,6 +246,26 @@ async def test_a_broken_link() -> None:
         assert desk.sent == [[b"1"]]
         with trio.fail_after(1):
             await desk.pings.new().wait_taken()
+
+
+async def test_a_pong_that_found_no_room() -> None:
+    """The task waits until it has left, and nothing is taken before."""
+    async with open_desk() as desk:
+        desk.writer.note_rest()
+        desk.lanes.put_call(b"1")
+        desk.writer.wake_through()
+        await wait_all_tasks_blocked()
+        assert desk.sent == []
+        desk.sink.make_room()
+        await wait_all_tasks_blocked()
+        assert desk.sent == [[b"1"]]
+
+        desk.sink.has_room = False
+        desk.lanes.put_call(b"2")
+        desk.writer.wake_through()
+        desk.writer.note_rest()
+
+        assert desk.process.held == 1
 
 
 async def test_pings_go_first() -> None:

@@ -51,6 +51,9 @@ class Echo:
     def on_pong(self, payload: bytes) -> None:
         pass
 
+    def on_rest(self) -> None:
+        pass  # it leaves before the next answer
+
     def on_pause(self) -> None:
         pass
 

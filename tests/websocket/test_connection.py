@@ -17,7 +17,7 @@ from wsproto.connection import ConnectionState
 
 from farcall._limits import TransportLimits
 from farcall._transport import CloseReason
-from farcall._websocket import WebSocketTransport
+from farcall._websocket import WebSocketTransport, connection
 from farcall._websocket.connection import TURN_SECONDS
 from farcall._websocket.wire import Wire
 from tests.transport_suite import End, Recorder, running, send, send_ping
@@ -154,6 +154,37 @@ async def test_others_have_their_turn_between_messages_that_came_at_once() -> No
             assert first < third < fifth
 
 
+DROPPED = {
+    "texts": frame(TEXT, b"{}"),
+    "binary": frame(BINARY, b"{}"),
+    "pings": frame(PING),
+    "pongs": frame(PONG),
+    "fragments": frame(TEXT, b"{", fin=False) + frame(CONTINUATION, b"}"),
+}
+
+
+@pytest.mark.parametrize("kind", DROPPED)
+async def test_others_have_their_turn_while_what_comes_is_dropped(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A peer that goes on sending after our Close frame holds nobody up either."""
+    monkeypatch.setattr(connection, "TURN_SECONDS", 0)
+    async with open_raw_client() as (raw, server):
+        end = End(server)
+        slow = end.heard = Slow()
+        async with running(end), trio.open_nursery() as nursery:
+            nursery.start_soon(server.aclose)
+            await raw.expect(close_frame(1000, masked=False))
+            nursery.start_soon(slow.count_turns)
+            before = slow.turns
+            await raw.send(DROPPED[kind] * 500, close_frame(1000))
+            await end.wait_ended()
+
+            assert slow.turns - before > 400
+            assert slow.came_in == []
+            nursery.cancel_scope.cancel()
+
+
 async def test_fragments_are_joined() -> None:
     """A message may come in fragments, a character be cut in two, and a ping stand between."""
     async with open_raw_client() as (raw, server):
@@ -249,6 +280,129 @@ async def test_a_complete_message_has_time() -> None:
             assert await end.heard.next_frame() == "3"
 
 
+ROOMY = attrs.evolve(SMALL, message=100_000)
+LARGE_TEXT = frame(TEXT, b"x" * 50_000)
+
+
+async def test_a_large_frame_whose_end_does_not_come() -> None:
+    """Its time runs from its first bytes, and dripping more of them does not help."""
+    async with open_raw_client(attrs.evolve(ROOMY, incomplete_seconds=0.1)) as (raw, server):
+        end = End(server)
+        async with running(end), trio.open_nursery() as nursery:
+
+            async def drip() -> None:
+                while True:
+                    await raw.send(b"x")
+                    await trio.sleep(0.001)
+
+            await raw.send(LARGE_TEXT[:5_000])
+            nursery.start_soon(drip)
+
+            problem = "a message was incomplete for 0.1 s (the limit incomplete_seconds)"
+            assert await raw.read_to_end() == close_frame(1008, problem, masked=False)
+
+            nursery.cancel_scope.cancel()
+            await raw.hang_up()
+
+
+async def test_a_large_frame_has_time_when_it_is_complete() -> None:
+    """Its time is over with its last byte."""
+    async with open_raw_client(attrs.evolve(ROOMY, incomplete_seconds=0.05)) as (raw, server):
+        end = End(server)
+        async with running(end):
+            await raw.send(LARGE_TEXT[:5_000])
+            await wait_all_tasks_blocked()
+            await raw.send(LARGE_TEXT[5_000:])
+            assert await end.heard.next_frame() == "x" * 50_000
+            await trio.sleep(0.1)
+            await raw.send(frame(TEXT, b"still here"))
+
+            assert await end.heard.next_frame() == "still here"
+
+
+@pytest.mark.parametrize("kind", ["a frame", "a fragment"])
+async def test_what_an_incomplete_message_costs_is_told(kind: str) -> None:
+    """The receiver hears how many bytes are kept, and of 0 when the message is complete."""
+    if kind == "a frame":
+        pieces = [LARGE_TEXT[:5_000], LARGE_TEXT[5_000:10_000], LARGE_TEXT[10_000:]]
+        expected = [5_000, 10_000, 0]
+    else:
+        halves = [frame(TEXT, b"x" * 25_000, fin=False), frame(CONTINUATION, b"x" * 25_000)]
+        pieces, expected = [halves[0], halves[1][:-1], halves[1][-1:]], [25_000, 49_999, 0]
+    async with open_raw_client(ROOMY) as (raw, server):
+        end = End(server)
+        async with running(end):
+            for piece in pieces:
+                await raw.send(piece)
+                await wait_all_tasks_blocked()
+            assert await end.heard.next_frame() == "x" * 50_000
+
+            # A piece may come in two, and then more is told.
+            assert set(expected) <= set(end.heard.incomplete)
+            assert sorted(end.heard.incomplete[:-1]) == end.heard.incomplete[:-1]
+            assert end.heard.incomplete[-1] == 0
+
+
+async def test_a_peer_that_hangs_up_in_a_large_frame() -> None:
+    """It is 1006, as everywhere in a message."""
+    async with open_raw_client(ROOMY) as (raw, server):
+        end = End(server)
+        async with running(end):
+            await raw.send(LARGE_TEXT[:5_000])
+            await wait_all_tasks_blocked()
+            await raw.hang_up()
+
+            assert (await end.wait_ended()).code == 1006
+
+
+async def test_a_large_frame_that_is_no_text() -> None:
+    """It closes 1007, also where that shows only when all of it is here."""
+    wrong = frame(TEXT, b"x" * 50_000 + b"\xff")
+    async with open_raw_client(ROOMY) as (raw, server):
+        end = End(server)
+        async with running(end):
+            await raw.send(wrong[:5_000])
+            await wait_all_tasks_blocked()
+            await raw.send(wrong[5_000:])
+
+            assert starts_with_close(await raw.read_to_end(), 1007)
+
+            await raw.hang_up()
+            assert (await end.wait_ended()).code == 1007
+            assert not end.heard.has_frame()
+
+
+async def test_our_goodbye_in_the_middle_of_a_large_frame() -> None:
+    """The frame is dropped, and the answer of the peer behind it is found."""
+    async with open_raw_client(ROOMY) as (raw, server):
+        end = End(server)
+        async with running(end), trio.open_nursery() as nursery:
+            await raw.send(LARGE_TEXT[:5_000])
+            await wait_all_tasks_blocked()
+            nursery.start_soon(server.aclose, 1001)
+            await raw.expect(close_frame(1001, masked=False))
+            await raw.send(LARGE_TEXT[5_000:], LARGE_TEXT, close_frame(1001))
+
+            assert await raw.read_to_end() == b""
+            assert (await end.wait_ended()).code == 1001
+            assert not end.heard.has_frame()
+
+
+async def test_nothing_comes_between_two_pieces_of_a_frame() -> None:
+    """A pong waits for the rest of a frame that has begun; so does a Close frame."""
+    async with open_raw_client() as (raw, server):
+        end = End(server)
+        async with running(end), trio.open_nursery() as nursery:
+            assert not server.send_now([b"x" * 16_000_000])
+            await raw.send(frame(PING, b"now?"), frame(TEXT, b"the reader does not wait"))
+            await end.heard.next_frame()
+            nursery.start_soon(server.aclose, 1001)
+            large = frame(TEXT, b"x" * 16_000_000, masked=False)
+            await raw.expect(large, frame(PONG, b"now?", masked=False))
+            await raw.expect(close_frame(1001, masked=False))
+            await raw.send(close_frame(1001))
+
+
 async def test_pongs_are_told_apart() -> None:
     """A pong comes with its payload, asked for or not."""
     async with open_raw_client() as (raw, server):
@@ -289,22 +443,18 @@ async def test_a_goodbye_that_cannot_leave() -> None:
 
 
 async def test_a_pong_that_began_is_finished(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reader that is cancelled in the middle of its answer to a ping leaves no torn frame."""
-    send_now, send_all, scope = Wire.send_now, Wire.send_all, trio.CancelScope()
-
-    async def cancel_and_send(wire: Wire, data: bytes) -> None:
-        scope.cancel()
-        await send_all(wire, data)
-
+    """A reader that is cancelled when half of a pong has left leaves no torn frame."""
+    send_now, scope, heard = Wire.send_now, trio.CancelScope(), Recorder()
+    heard.on_rest = scope.cancel
     async with open_raw_client() as (raw, server):
         await raw.send(frame(PING, b"12345"))
         monkeypatch.setattr(Wire, "send_now", lambda wire, data: send_now(wire, data[:3]))
-        monkeypatch.setattr(Wire, "send_all", cancel_and_send)
         with scope:
-            await server.run(Recorder())
-
+            await server.run(heard)
         assert scope.cancelled_caught
-        await raw.expect(frame(PONG, b"12345", masked=False))
+        await send(server, [b"next"])
+
+        await raw.expect(frame(PONG, b"12345", masked=False), frame(TEXT, b"next", masked=False))
 
 
 async def send_quietly(transport: WebSocketTransport, message: bytes) -> None:
@@ -383,7 +533,6 @@ async def test_what_is_used_of_trio_websocket() -> None:
     async with open_sockets() as (stream, _):
         made = WebSocketConnection(stream, wsproto.WSConnection(wsproto.ConnectionType.SERVER))
 
-    assert isinstance(made._stream_lock, trio.StrictFIFOLock)
     assert made._stream is stream
     assert made._wsproto.state is ConnectionState.CONNECTING
     assert made._close_reason is None

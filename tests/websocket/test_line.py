@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 import trio
 
+import farcall
 from farcall._http import Rejection, read_request
 from farcall._limits import Limits
 from farcall._transport import Endpoint, Transport
@@ -130,3 +132,33 @@ async def test_a_server_that_resets() -> None:
             nursery.start_soon(reset)
             with pytest.raises((trio.BrokenResourceError, ConnectFailed)):
                 await line.dial_tls(Wire(near, SMALL), client_context(), "localhost")
+
+
+@farcall.service
+class Echo:
+    async def say(self, text: str) -> str:
+        return text
+
+    async def ping(self) -> None:
+        await farcall.current_call().connection.ping()
+
+
+async def test_calls_over_tls_under_load() -> None:
+    """Many calls at once, small and large, come back whole; pings of both ends are answered."""
+    async with trio.open_nursery() as nursery:
+        serve = partial(farcall.serve, Echo(), 0, ssl_context=server_context())
+        server: farcall.Server = await nursery.start(serve)
+        async with farcall.connect(server.url, ssl_context=client_context()) as session:
+
+            async def call_often(number: int) -> None:
+                for size in (1, 3_000, 20_000, 100):
+                    text = f"{number}:" + "x" * size
+                    assert await session.call("Echo.say", text) == text
+
+            with trio.fail_after(60):
+                async with trio.open_nursery() as calls:
+                    for number in range(100):
+                        calls.start_soon(call_often, number)
+                    calls.start_soon(session.connection.ping)
+                    calls.start_soon(session.call, "Echo.ping")
+        server.shutdown()

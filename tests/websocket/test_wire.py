@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from typing import cast
 
 import attrs
@@ -40,10 +41,13 @@ class FakeSocket:
 
 
 class FakeStream:
-    """A socket stream, as far as `Wire.send_all` knows it."""
+    """A socket stream, as far as `Wire` knows it."""
 
     def __init__(self, socket: FakeSocket) -> None:
         self.socket = socket
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        return b"x" * (max_bytes or 1)
 
 
 def wire_on(socket: FakeSocket) -> Wire:
@@ -110,6 +114,97 @@ async def test_is_a_stream() -> None:
 
         await right.aclose()
         await left.aclose()
+
+
+async def test_sending_without_waiting() -> None:
+    """The socket is asked directly: what it takes leaves in this step, and the rest is counted."""
+    async with open_sockets() as (near, far):
+        wire = Wire(near, SMALL)
+        assert wire.send_now(b"12345") == 5
+        assert 0 < wire.send_now(b"x" * 16_000_000) < 16_000_000
+        while wire.send_now(b"more"):
+            pass
+
+        assert await far.receive_some(5) == b"12345"
+
+
+async def test_sending_without_waiting_on_a_lost_link() -> None:
+    """A link that has ended takes nothing; to send the rest tells of it."""
+    async with open_sockets() as (near, far):
+        wire = Wire(near, SMALL)
+        await far.send_all(b"unread")
+        await wire.receive_some()
+        await far.aclose()
+        with pytest.raises(trio.BrokenResourceError):
+            await wire.send_all(b"x" * 16_000_000)
+        assert wire.send_now(b"x") == 0
+
+        wire.abort()
+
+        assert wire.send_now(b"x") == 0
+
+
+async def test_a_socket_that_is_not_of_the_system() -> None:
+    """It is sent to, and received from, by Trio's own calls."""
+    wire = wire_on(FakeSocket(takes=5, seconds=0))
+
+    assert wire.send_now(b"12345") == 0
+    await wire.send_all(b"12345")
+    assert await wire.receive_some(3) == b"xxx"
+
+
+async def test_a_peer_that_sends_without_end_keeps_nobody_from_running() -> None:
+    """Each time it is received from is a turn for all others."""
+    async with open_sockets() as (near, far), trio.open_nursery() as nursery:
+        wire = Wire(near, SMALL)
+        nursery.start_soon(far.send_all, b"x" * 4_000_000)
+        turns = received = reads = 0
+
+        async def count_turns() -> None:
+            nonlocal turns
+            while True:
+                await trio.lowlevel.checkpoint()
+                turns += 1
+
+        nursery.start_soon(count_turns)
+        while received < 4_000_000:
+            received += len(await wire.receive_some())
+            reads += 1
+
+        assert turns >= reads - 1 > 0
+        nursery.cancel_scope.cancel()
+
+
+async def test_receiving_is_cancelled() -> None:
+    """While it waits, and where bytes are there as well."""
+    async with open_sockets() as (near, far):
+        wire = Wire(near, SMALL)
+        with trio.move_on_after(0.01) as scope:
+            await wire.receive_some()
+        assert scope.cancelled_caught
+
+        await far.send_all(b"1")
+        await wire.receive_some(1)
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await wire.receive_some()
+        assert scope.cancelled_caught
+
+
+async def test_receiving_on_a_lost_link() -> None:
+    """A reset is BrokenResourceError, and a socket that we closed ClosedResourceError."""
+    async with open_sockets() as (near, far):
+        wire = Wire(near, SMALL)
+        await near.send_all(b"unread")
+        far.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await far.aclose()
+        with pytest.raises(trio.BrokenResourceError):
+            await wire.receive_some()
+
+        wire.abort()
+
+        with pytest.raises(trio.ClosedResourceError):
+            await wire.receive_some()
 
 
 async def test_sending_to_a_peer_that_is_gone() -> None:

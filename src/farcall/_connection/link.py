@@ -368,6 +368,10 @@ class Link:
         if self.calls.line:
             self.calls.advance()
 
+    def on_rest(self) -> None:
+        """Have the writer send what the transport had to keep."""
+        self._writer.note_rest()
+
     def on_pause(self) -> None:
         """Nothing more is read for now: what was answered leaves."""
         if not self._is_pausing:

@@ -68,6 +68,11 @@ class Writer:
         self._is_dirty = True
         self.flush_now()
 
+    def note_rest(self) -> None:
+        """Have the task wait until a pong has left; nothing overtakes it."""
+        if not self.is_sending:
+            self._leave_rest(0)
+
     # It runs in tasks of users, where an interrupt would lose what is taken and not yet sent.
     @trio.lowlevel.enable_ki_protection
     def flush_now(self) -> None:

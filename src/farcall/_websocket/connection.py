@@ -208,12 +208,10 @@ class GuardedConnection(WebSocketConnection):
 
     async def _handle_ping_event(self, event: Ping) -> None:
         # The bytes came when the wire says so: to read them late is no fault of the peer.
-        if self._is_open and self._ping_tokens.take(self._wire.received_at):
-            self._pause()
-            with suppress(ConnectionClosed):  # the reader is about to see it
-                await super()._handle_ping_event(event)
-        elif self._is_open:
+        if self._is_open and not self._ping_tokens.take(self._wire.received_at):
             await self.fail(CloseCode.POLICY, too_many_pings(self._limits))
+        elif self._is_open and not self._sender.put(self._wsproto.send(event.response())):
+            self._receiver.on_rest()  # those that wait are as few as the pings that may come
         await self._yield_turn()
 
     async def _handle_close_connection_event(self, event: CloseConnection) -> None:

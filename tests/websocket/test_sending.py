@@ -1,0 +1,146 @@
+"""The bytes that leave, in the order in which they were made."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from farcall._websocket.line import Line
+from farcall._websocket.sending import Sender
+from farcall._websocket.wire import Wire
+
+
+class Pipe:
+    """A wire, and the stream above it, that take so much at once and the rest when they may."""
+
+    def __init__(self, at_once: int = 0) -> None:
+        self.at_once = at_once
+        self.taken = b""
+        self.may_take = trio.Event()
+        self.is_lost = False
+
+    def send_now(self, data: bytes) -> int:
+        sent = data[: self.at_once]
+        self.at_once -= len(sent)
+        self.taken += sent
+        return len(sent)
+
+    async def send_all(self, data: bytes) -> None:
+        self.taken += bytes(data[:1])
+        await self.may_take.wait()
+        if self.is_lost:
+            raise trio.BrokenResourceError
+        self.taken += bytes(data[1:])
+
+
+def sender_on(pipe: Pipe, *, is_secure: bool = False) -> Sender:
+    stream = cast("Wire", pipe)
+    return Sender(Line(cast("Wire", Pipe()) if is_secure else stream, stream))
+
+
+async def test_what_the_socket_takes_has_left() -> None:
+    """Nothing waits after that."""
+    pipe = Pipe(at_once=5)
+    sender = sender_on(pipe)
+
+    assert sender.put(b"12")
+    assert sender.put(b"")
+    assert sender.put(b"345")
+    assert pipe.taken == b"12345"
+    await sender.drain()
+    assert pipe.taken == b"12345"
+
+
+async def test_the_rest_stands_in_line() -> None:
+    """What comes later waits for it, and be there room again meanwhile."""
+    pipe = Pipe(at_once=2)
+    sender = sender_on(pipe)
+    assert not sender.put(b"123")
+    pipe.at_once = 100
+    assert not sender.put(b"45")
+    assert pipe.taken == b"12"
+    pipe.may_take.set()
+    await sender.drain()
+
+    assert pipe.taken == b"12345"
+    assert sender.put(b"6")
+    assert pipe.taken == b"123456"
+
+
+async def test_nothing_is_put_before_a_piece_that_is_being_sent() -> None:
+    """Not even where it is the last one in line."""
+    pipe = Pipe()
+    sender = sender_on(pipe)
+    async with trio.open_nursery() as nursery:
+        sender.put(b"12")
+        nursery.start_soon(sender.drain)
+        await wait_all_tasks_blocked()
+        pipe.at_once = 100
+        assert not sender.put(b"3")
+        assert pipe.taken == b"1"
+        pipe.may_take.set()
+
+    assert pipe.taken == b"123"
+
+
+async def test_several_may_wait() -> None:
+    """Each goes on when what it put has left, whoever sent it."""
+    pipe = Pipe()
+    sender = sender_on(pipe)
+    async with trio.open_nursery() as nursery:
+        for data in (b"12", b"34", b"56"):
+            sender.put(data)
+            nursery.start_soon(sender.drain)
+        await wait_all_tasks_blocked()
+        assert len(nursery.child_tasks) == 3
+        pipe.may_take.set()
+
+    assert pipe.taken == b"123456"
+
+
+async def test_nothing_follows_a_torn_frame() -> None:
+    """Who is cancelled while it sends leaves nothing to those who waited with it."""
+    pipe = Pipe()
+    sender = sender_on(pipe)
+    async with trio.open_nursery() as nursery:
+        scope = trio.CancelScope()
+
+        async def give_up() -> None:
+            with scope:
+                await sender.drain()
+
+        sender.put(b"12")
+        nursery.start_soon(give_up)
+        await wait_all_tasks_blocked()
+        sender.put(b"34")
+        nursery.start_soon(sender.drain)
+        await wait_all_tasks_blocked()
+        scope.cancel()
+        await wait_all_tasks_blocked()
+        pipe.may_take.set()
+
+    assert pipe.taken == b"1"
+
+
+async def test_a_lost_link() -> None:
+    """Who sends hears of it."""
+    pipe = Pipe()
+    pipe.is_lost = True
+    pipe.may_take.set()
+    sender = sender_on(pipe)
+    sender.put(b"12")
+    with pytest.raises(trio.BrokenResourceError):
+        await sender.drain()
+    await sender.drain()
+
+
+async def test_tls_is_never_sent_to_at_once() -> None:
+    """All of it waits for the stream above the socket."""
+    pipe = Pipe(at_once=100)
+    sender = sender_on(pipe, is_secure=True)
+
+    assert not sender.put(b"12")
+    assert pipe.taken == b""
