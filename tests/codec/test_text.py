@@ -13,6 +13,7 @@ from farcall._codec import Faults, codec_of, decode_json, encode_untyped
 from farcall._codec.passes import Passes
 from farcall._codec.text import MAX_DETAILED, MAX_VALUE_DEPTH, decoded, encoded
 from farcall._limits import MAX_DEPTH
+from farcall._protocol.framing import LooseText
 from farcall.errors import EncodeError
 from tests.codec.through import faults, refusal, write
 
@@ -37,7 +38,11 @@ def node(depth: int) -> Node:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[", "nul", "NaN", "1.", "01", "{'a':1}", '"\\ud800"', '"\x00"', "1 2", "1e400"]
+    "text",
+    [
+        *("", "[", "nul", "NaN", "1.", "01", "{'a':1}", '"\x00"', "1 2", "1e400"),
+        *('["\\ud800", NaN]', '["\\ud800", 1e400]', '"\\ud800' + "x" * 20_000 + '"'),
+    ],
 )
 def test_no_json(text: str) -> None:
     """What is no JSON is told as a fault of the whole."""
@@ -45,6 +50,29 @@ def test_no_json(text: str) -> None:
 
     assert fault.startswith("not JSON: ")
     assert fault.endswith(" @ value")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (r'"\ud800"', "value"),
+        (r'["a",{"b":["\udfff"]}]', "value[1].b[0]"),
+        (r'{"a":{"\udfff":1}}', r"value.a['\udfff']"),
+        (r'["\ud83d\ude00","\\ud800","\ud800"]', "value[2]"),
+    ],
+)
+def test_a_lone_surrogate_is_told_with_its_place(text: str, place: str) -> None:
+    """No text of characters holds one, so it crosses in neither direction."""
+    assert faults(Any, text) == [f"expected str without lone surrogates @ {place}"]
+
+
+def test_a_loose_text_may_hold_lone_surrogates() -> None:
+    """It is what a plain peer has sent, which cannot be told to write anything else."""
+    text = LooseText(rb'["\ud800",{"\udfff":1.5}]')
+
+    assert codec_of(Any).decode(text, unknown="ignore", at="value") == ["\ud800", {"\udfff": 1.5}]
+    with pytest.raises(Faults, match="not JSON"):
+        codec_of(Any).decode(LooseText(rb'["\ud800",NaN]'), unknown="ignore", at="value")
 
 
 @pytest.mark.parametrize("text", [b"\xff", b'"\xed\xa0\x80"', b"[" * 100_000])

@@ -106,7 +106,7 @@ class LinkCaller:
         if self._interceptors or method.started is not None or method.uploads:
             return await self._call_around(method, args, kwargs)
         name, trace = method.spec.wire_name, _trace()
-        params = _encode(method, args, kwargs)
+        params = _encode(method, args, kwargs, self._is_plain)
         if method.spec.oneway:
             return await self._link.calls.notify(name, params, traceparent=trace)
         try:
@@ -129,7 +129,7 @@ class LinkCaller:
         async def core() -> Any:
             once.check()
             if not method.uploads:
-                params = _encode(method, args, kwargs)
+                params = _encode(method, args, kwargs, self._is_plain)
                 return await self._ask_method(context, method, SentUploads(params), on_started)
             bound = _bind(method, args, kwargs)
             once.is_done = not can_repeat(method, bound)
@@ -169,7 +169,7 @@ class LinkCaller:
         self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], returns: Codec[T]
     ) -> AbstractAsyncContextManager[AsyncIterator[T]]:
         """Call a stream for which there is no stub; see `open_download`."""
-        params = untyped_params(name, args, kwargs)
+        params = untyped_params(name, args, kwargs, self._is_plain)
         context = self._context(name, lambda: _by_name(args, kwargs), "stream")
         download = Download(name, returns)
         return self._scoped(
@@ -185,7 +185,7 @@ class LinkCaller:
         context = self._context(name, lambda: _by_name(args, kwargs))
 
         async def core() -> T:
-            params = untyped_params(name, args, kwargs)
+            params = untyped_params(name, args, kwargs, self._is_plain)
             text = await self._ask(context, SentUploads(params), on_started=_overhear)
             return decoded(returns, text, name=name, at="result")
 
@@ -196,7 +196,7 @@ class LinkCaller:
         context = self._context(name, lambda: _by_name(args, kwargs))
 
         async def core() -> None:
-            await self._notify(context, untyped_params(name, args, kwargs))
+            await self._notify(context, untyped_params(name, args, kwargs, self._is_plain))
 
         await self._intercepted(context, core)
 
@@ -211,6 +211,10 @@ class LinkCaller:
             return self.subscriber.subscribe(name, codec, key=key, on_lag=on_lag, trace=trace)
 
         return self._scoped(context, begin, failure_of)
+
+    @property
+    def _is_plain(self) -> bool:
+        return not self._link.is_greeted
 
     def _scoped(
         self, context: CallContext, begin: Open[T], failure: Failure[T]
@@ -274,9 +278,11 @@ def _trace() -> str | None:
     return None if served is None else served.trace
 
 
-def _encode(method: Method, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes | None:
+def _encode(
+    method: Method, args: Sequence[Any], kwargs: Mapping[str, Any], is_plain: bool
+) -> bytes | None:
     try:
-        return method.arguments.encode(args, kwargs)
+        return method.arguments.encode(args, kwargs, is_plain=is_plain)
     except EncodeError as error:
         raise EncodeError(f"{method.spec.wire_name}: {error}") from error.__cause__
     except TypeError as error:
@@ -308,7 +314,9 @@ def _overhear(_value: bytes) -> None:
     """Let a remote task start that was called without a stub: only its result was asked for."""
 
 
-def untyped_params(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes | None:
+def untyped_params(
+    name: str, args: Sequence[Any], kwargs: Mapping[str, Any], is_plain: bool
+) -> bytes | None:
     """Write arguments of any JSON types.
 
     Raises:
@@ -318,8 +326,8 @@ def untyped_params(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
     if args and kwargs:
         raise TypeError(f"{name}: JSON-RPC has arguments by position or by name, not both")
     if args:
-        return encode_untyped(list(args))
-    return encode_untyped(dict(kwargs)) if kwargs else None
+        return encode_untyped(list(args), is_plain=is_plain)
+    return encode_untyped(dict(kwargs), is_plain=is_plain) if kwargs else None
 
 
 def _by_name(args: Sequence[Any], kwargs: Mapping[str, Any]) -> ArgumentsByName:

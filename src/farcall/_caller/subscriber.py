@@ -22,6 +22,7 @@ from farcall._connection.link import Link
 from farcall._failures import decoded, error_of
 from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW, Window
+from farcall._protocol.framing import UnreadableText, split
 from farcall._signals import Buffer, Entry, OnLag, Subscription, open_subscription
 from farcall.errors import ErrorCode, FarcallError, MethodNotFound, NotSupported
 
@@ -197,11 +198,12 @@ def _decode_event(codec: Codec[T], params: bytes, name: str) -> T:
     return cast("T", several)
 
 
-def _positional(params: bytes) -> list[Raw] | None:
+def _positional(params: bytes) -> list[bytes] | None:
     try:
-        return msgspec.json.decode(params, type=list[Raw])
-    except msgspec.MsgspecError:
+        parts = split(params)
+    except UnreadableText:
         return None
+    return list(map(type(params), parts))
 
 
 def _word_for(name: str, text: bytes) -> object:

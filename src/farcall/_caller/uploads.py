@@ -164,7 +164,7 @@ async def open_uploads(
     others = {name: value for name, value in bound.items() if name not in given}
     if not link.is_greeted:
         arrays = {name: await _array(link, method, name, each) for name, each in given.items()}
-        yield SentUploads(method.arguments.write(others, arrays))
+        yield SentUploads(method.arguments.write(others, arrays, is_plain=True))
         return
     sendings = {name: _open(link, method, name) for name in given}
     names = {name: each.outbox.reference for name, each in sendings.items()}

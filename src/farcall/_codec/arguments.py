@@ -100,7 +100,9 @@ class Arguments:
                 raise TypeError(f"missing argument {name!r}")
         return given
 
-    def encode(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes | None:
+    def encode(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], *, is_plain: bool = False
+    ) -> bytes | None:
         """Write the arguments of a call as an object; None when there are none.
 
         Those that were not passed, or are `OMIT`, are left out: the server's defaults apply.
@@ -109,20 +111,27 @@ class Arguments:
             TypeError: the call is wrong, as it would be locally.
             EncodeError: an argument is not of its type.
         """
-        return self.write(self.bind(args, kwargs))
+        return self.write(self.bind(args, kwargs), is_plain=is_plain)
 
     def write(
-        self, bound: Mapping[str, Any], texts: Mapping[str, bytes] = _NO_TEXTS
+        self,
+        bound: Mapping[str, Any],
+        texts: Mapping[str, bytes] = _NO_TEXTS,
+        *,
+        is_plain: bool = False,
     ) -> bytes | None:
         """Write arguments that `bind` gave; see `encode`.
 
         Args:
             bound: By name.
             texts: Others, which are JSON text already.
+            is_plain: Whether a plain peer gets them, which may get lone surrogates.
         """
         if not texts:
-            return encoded(self._writing, bound, _AT) if bound else None
-        members = [encoded(self._writing_some, bound, _AT)[1:-1]] if bound else []
+            return encoded(self._writing, bound, _AT, is_plain=is_plain) if bound else None
+        members = list[bytes]()
+        if bound:
+            members.append(encoded(self._writing_some, bound, _AT, is_plain=is_plain)[1:-1])
         members += (b"%b:%b" % (msgspec.json.encode(name), text) for name, text in texts.items())
         return b"{%b}" % b",".join(members)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from farcall._codec.faults import mismatch
 
@@ -32,5 +35,20 @@ def check_text(value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise mismatch("expected str without lone surrogates") from error
+        if not _may_be_surrogates.get():
+            raise mismatch(NO_SURROGATES) from error
     return str.__str__(value)
+
+
+NO_SURROGATES = "expected str without lone surrogates"
+_may_be_surrogates = ContextVar("farcall surrogates", default=False)
+
+
+@contextmanager
+def allowed_surrogates() -> Iterator[None]:
+    """Let `check_text` take lone surrogates: a plain peer has sent them, and gets them back."""
+    token = _may_be_surrogates.set(True)
+    try:
+        yield
+    finally:
+        _may_be_surrogates.reset(token)

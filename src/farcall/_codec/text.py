@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Raw
 
-from farcall._codec.faults import Faults, Mismatch
+from farcall._codec.atoms import NO_SURROGATES, allowed_surrogates
+from farcall._codec.faults import Faults, Mismatch, item, member
 from farcall._codec.passes import Passes
 from farcall._codec.shape import is_array, is_object
 from farcall._limits import MAX_DEPTH
 from farcall._nursery import ends_program
-from farcall._protocol.framing import UnreadableText, count_brackets, decode
+from farcall._protocol.framing import (
+    LooseText,
+    UnreadableText,
+    count_brackets,
+    decode,
+    decode_surrogates,
+)
 from farcall.errors import EncodeError
 
 ENVELOPE_DEPTH = 4
@@ -49,7 +58,7 @@ def decoded(reading: Passes[T], text: bytes | Raw, at: str) -> T:
     try:
         data = decode(_anything, text)
     except UnreadableText as error:
-        raise Faults.one(at, f"not JSON: {error}") from error
+        data = _with_surrogates(text, error, at)
     try:
         return reading.quick(data)
     except BaseException as error:  # whatever it is, the detailed pass tells it properly
@@ -58,6 +67,47 @@ def decoded(reading: Passes[T], text: bytes | Raw, at: str) -> T:
         if memoryview(text).nbytes > MAX_DETAILED:
             raise Faults.one(at, _NOT_SEARCHED) from error
     return _read_in_detail(reading, data, at)
+
+
+def _with_surrogates(text: bytes | Raw, error: UnreadableText, at: str) -> Any:
+    """Decode a text with lone surrogates, of a plain peer; of others tell where they are."""
+    is_loose = isinstance(text, LooseText)
+    not_json = Faults.one(at, f"not JSON: {error}")
+    if not is_loose and memoryview(text).nbytes > MAX_DETAILED:
+        raise not_json from error
+    try:
+        data = decode_surrogates(text)
+    except UnreadableText:
+        raise not_json from error
+    if is_loose:
+        return data
+    place = _find_surrogate(data)
+    raise (not_json if place is None else Faults.one(at + place, NO_SURROGATES)) from error
+
+
+def _find_surrogate(data: Any) -> str | None:
+    """Give the place of the first text that is none; None where there is no such."""
+    if isinstance(data, str):
+        return None if _is_text(data) else ""
+    parts: Iterable[tuple[str, Any]] = ()
+    if is_array(data):
+        parts = ((item(index), each) for index, each in enumerate(data))
+    elif is_object(data):
+        if (key := next((key for key in data if not _is_text(key)), None)) is not None:
+            return member(key)
+        parts = ((member(key), each) for key, each in data.items())
+    for place, each in parts:
+        if (inside := _find_surrogate(each)) is not None:
+            return place + inside
+    return None
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _read_in_detail(reading: Passes[T], data: Any, at: str) -> T:
@@ -75,8 +125,14 @@ def _read_in_detail(reading: Passes[T], data: Any, at: str) -> T:
         raise Faults.one(at, "refused") from error
 
 
-def encoded(writing: Passes[Any], value: Any, at: str) -> bytes:
+def encoded(writing: Passes[Any], value: Any, at: str, *, is_plain: bool = False) -> bytes:
     """Make of a value what stands for it, and write that as JSON.
+
+    Args:
+        writing: Makes it.
+        value: The value.
+        at: What it is called in errors.
+        is_plain: Whether it is for a plain peer, which may get lone surrogates as it sends them.
 
     Raises:
         EncodeError: `writing` does not take the value, or the text would nest too deep.
@@ -85,12 +141,26 @@ def encoded(writing: Passes[Any], value: Any, at: str) -> bytes:
         data = _written(writing, value)
         text = _encoder.encode(data)
     except Mismatch as error:
+        if is_plain and error.faults[0].message == NO_SURROGATES:
+            return _encoded_loosely(writing, value, at)
         raise EncodeError(str(error.faults[0].within(at))) from None
     except RecursionError:  # most likely it contains itself, and that is a mistake
         raise EncodeError(f"{_TOO_DEEP} @ {at}") from None
     if count_brackets(text) > MAX_VALUE_DEPTH and _is_too_deep(data):
         raise TooDeep(f"{_TOO_DEEP} @ {at}")
     return text
+
+
+def _encoded_loosely(writing: Passes[Any], value: Any, at: str) -> bytes:
+    """Write a value whose texts may hold lone surrogates, each as an escape."""
+    try:
+        with allowed_surrogates():
+            data = writing.detailed(value)
+    except Mismatch as error:
+        raise EncodeError(str(error.faults[0].within(at))) from None
+    if _is_too_deep(data):
+        raise TooDeep(f"{_TOO_DEEP} @ {at}")
+    return json.dumps(data, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _written(writing: Passes[Any], value: Any) -> Any:

@@ -18,13 +18,18 @@ from farcall._contract.unsupported import UnsupportedType
 _PLAIN = (type(None), bool, int, float, str)
 
 
-def encode_untyped(value: object, *, at: str = "value") -> bytes:
+def encode_untyped(value: object, *, at: str = "value", is_plain: bool = False) -> bytes:
     """Write a value without a declared type: JSON, and whatever its own class can tell.
+
+    Args:
+        value: The value.
+        at: What it is called in errors.
+        is_plain: Whether a plain peer gets it; see `encoded`.
 
     Raises:
         EncodeError: it, or a part of it, is neither.
     """
-    return encoded(_WRITING, value, at)
+    return encoded(_WRITING, value, at, is_plain=is_plain)
 
 
 def decode_json(text: bytes | Raw, *, at: str = "value") -> Json:

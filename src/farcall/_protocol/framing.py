@@ -56,6 +56,10 @@ class UnreadableText(Exception):
     """The text is no JSON that may be read; says why."""
 
 
+class LooseText(bytes):
+    """JSON of a plain peer whose texts hold lone surrogates, for `decode_surrogates`."""
+
+
 class Message(msgspec.Struct, gc=False):
     """One message: the members of a JSON-RPC object that mean something.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar, cast
 
 import attrs
 import msgspec
@@ -19,6 +19,7 @@ from farcall._protocol.binary import binary_items
 from farcall._protocol.framing import (
     LAST_COUNT,
     Count,
+    LooseText,
     Positive,
     RequestId,
     UnreadableText,
@@ -217,25 +218,28 @@ def read_error(raw: Raw, *, is_plain: bool) -> Error:
     Raises:
         UnreadableText: it is no JSON.
     """
+    text = bytes(raw)
     try:
-        value = decode(_anything, raw)
+        value = decode(_anything, text)
     except UnreadableText:
         if not is_plain:
             raise
-        value = decode_surrogates(raw)
+        text = LooseText(text)
+        value = decode_surrogates(text)
     code: object = None
     message: object = value
     data: bytes | None = b"null"
     if isinstance(value, dict):
-        code, message = value.get("code"), value.get("message")
-        data = show_surrogates(decode(_error_data, hide_surrogates(bytes(raw))).data)
+        members = cast("dict[str, object]", value)
+        code, message = members.get("code"), members.get("message")
+        data = show_surrogates(decode(_error_data, hide_surrogates(text)).data)
     has_message = isinstance(message, str)
     if data == b"null":  # which is what rpc-websockets writes for none
-        data = None if has_message else bytes(raw)
+        data = None if has_message else text
     return Error(
         code if type(code) is int else int(ErrorCode.EVENT_NOT_PROVIDED),
         message if isinstance(message, str) else "the peer gave no message",
-        data,
+        None if data is None else type(text)(data),
     )
 
 

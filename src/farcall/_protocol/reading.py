@@ -16,6 +16,7 @@ from farcall._protocol.credit import Window
 from farcall._protocol.framing import (
     DECODE_ERRORS,
     NULL_ID,
+    LooseText,
     Message,
     RequestId,
     UnreadableText,
@@ -134,24 +135,25 @@ def read_message(state: ProtocolState, text: bytes, batch: BatchAnswers | None =
         problem = f"nested deeper than {state.limits.depth} levels (the limit depth)"
         refuse_text(state, text, problem, batch)
         return
+    is_odd = False
     try:
         message = decode_message(text)
     except DECODE_ERRORS:
         odd = _read_odd(state, text, batch)
         if odd is None:
             return
-        message = odd
+        message, is_odd = odd, True
     try:
         # An answer may repeat the method that it answers, as those of Ogmios do.
         has_outcome = message.result is not UNSET or message.error is not UNSET
         if has_outcome or (message.method is UNSET and _is_due(state, message)):
-            _read_answer(state, message)
+            _read_answer(state, message, is_odd)
         elif message.id is not UNSET:
             _read_request(state, message, message.id, batch)
         elif state.has_dialled and message.notification is not UNSET:
-            _read_event(state, message)
+            _read_event(state, message, is_odd)
         else:
-            _read_notification(state, message)
+            _read_notification(state, message, is_odd)
     except _Invalid as fault:
         _refuse_message(state, fault, batch)
 
@@ -233,15 +235,16 @@ def _read_hello(state: ProtocolState, call: IncomingCall, batch: BatchAnswers | 
     state.listener.on_hello(hello, response(call.id, own.render()))
 
 
-def _read_event(state: ProtocolState, message: Message) -> None:
-    params = _params(message, NULL_ID)
+def _read_event(state: ProtocolState, message: Message, is_odd: bool) -> None:
+    params = _loose(state, _params(message, NULL_ID), is_odd)
     if not isinstance(message.notification, str):
         raise _Invalid("Invalid notification name")
     state.listener.on_event(message.notification, params)
 
 
-def _read_notification(state: ProtocolState, message: Message) -> None:
-    method, params = _method(message, NULL_ID), _params(message, NULL_ID)
+def _read_notification(state: ProtocolState, message: Message, is_odd: bool) -> None:
+    method = _method(message, NULL_ID)
+    params = _loose(state, _params(message, NULL_ID), is_odd)
     if method == "$/cancelRequest":  # which peers know from the Language Server Protocol
         try:
             read_cancel(state, params)
@@ -277,6 +280,13 @@ def _params(message: Message, id: RequestId) -> bytes | None:
     raise _Invalid("params must be an array or an object", id)
 
 
+def _loose(state: ProtocolState, params: bytes | None, is_odd: bool) -> bytes | None:
+    """Let what a plain server tells hold lone surrogates; what a client asks may not."""
+    if params is None or not is_odd or state.is_greeted or not state.has_dialled:
+        return params
+    return LooseText(params)
+
+
 def _traceparent(raw: Raw | UnsetType) -> str | None:
     """Read the caller's span; one that cannot be right is as good as none (W3C, section 3.2.2)."""
     if raw is UNSET or len(bytes(raw)) > MAX_TRACEPARENT_BYTES:
@@ -295,7 +305,7 @@ def _is_due(state: ProtocolState, message: Message) -> bool:
     return message.id is not UNSET and state.answered(bytes(message.id)) is not None
 
 
-def _read_answer(state: ProtocolState, message: Message) -> None:
+def _read_answer(state: ProtocolState, message: Message, is_odd: bool) -> None:
     call = None if message.id is UNSET else state.answered(bytes(message.id))
     if call is None:
         _read_stray_answer(state, message)
@@ -314,7 +324,7 @@ def _read_answer(state: ProtocolState, message: Message) -> None:
         if call is state.hello_call:
             _read_hello_answer(state, call, result)
         else:
-            call.on_result(result)
+            call.on_result(LooseText(result) if is_odd and not state.is_greeted else result)
 
 
 def _check_count(call: OutgoingCall, message: Message) -> None:
