@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
 
 import pytest
 import trio
@@ -117,3 +119,91 @@ async def test_both_sides_may_go_away(autojump_clock: MockClock) -> None:
             await wait_all_tasks_blocked()
             with pytest.raises(farcall.ShuttingDown):
                 await connection.proxy(Back).confirm()
+
+
+@service(name="")
+class Long:
+    """What lasts longer than a drain."""
+
+    ticked: Signal[int] = Signal()
+
+    async def wait(self) -> None:
+        await trio.sleep_forever()
+
+    @stream
+    async def count(self) -> AsyncIterator[int]:
+        yield 1
+        await trio.sleep_forever()
+
+
+REASON = "the server is shutting down"
+
+
+async def call(session: farcall.Session) -> None:
+    await session.call("wait")
+
+
+async def iterate(session: farcall.Session) -> None:
+    async with session.stream("count") as items:
+        async for _ in items:
+            pass
+
+
+async def listen(session: farcall.Session) -> None:
+    async with session.subscribe("ticked") as values:
+        async for _ in values:
+            pass
+
+
+async def proceed(_call: farcall.CallContext, proceed: farcall.Proceed) -> Any:
+    return await proceed()
+
+
+@pytest.mark.parametrize("interceptors", [(), (proceed,)])
+@pytest.mark.parametrize("begin", [call, iterate, listen])
+async def test_what_a_drain_cancels_is_told_why(
+    begin: Callable[[farcall.Session], Awaitable[None]],
+    interceptors: Sequence[farcall.Interceptor],
+    autojump_clock: MockClock,
+) -> None:
+    """A call, a stream and a subscription alike."""
+    async with (
+        open_pair(Long(), interceptors=interceptors) as (session, connection),
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(drain_later, connection)
+        with pytest.raises(farcall.RemoteCancelled, match=REASON) as caught:
+            await begin(session)
+
+        assert caught.value.reason == REASON
+
+
+async def test_what_comes_too_late_for_a_drain_is_told_why(autojump_clock: MockClock) -> None:
+    """A call that is refused, and one that finds the link gone."""
+    async with (
+        open_pair(Long()) as (session, connection),
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(suppressed, call, session)
+        await trio.sleep(1)
+        nursery.start_soon(drain_later, connection, 0)
+        await trio.sleep(1)
+        for begin in (call, iterate, listen):
+            with pytest.raises(farcall.ShuttingDown, match=REASON) as caught:
+                await begin(session)
+            assert caught.value.reason == REASON
+        await trio.sleep(20)
+        with pytest.raises(farcall.ConnectionLost, match=REASON):
+            await call(session)
+
+
+async def drain_later(connection: farcall.Connection, after: float = 1) -> None:
+    await trio.sleep(after)
+    await connection._link.drain(10)
+
+
+async def suppressed(
+    function: Callable[[farcall.Session], Awaitable[None]], session: farcall.Session
+) -> None:
+    with contextlib.suppress(farcall.FarcallError):
+        await function(session)

@@ -20,7 +20,7 @@ import trio
 from farcall._budget import CallBudget
 from farcall._caller import LinkCaller
 from farcall._connection.link import Link
-from farcall._connection.responses import Request
+from farcall._connection.responses import Request, shutting_down
 from farcall._endpoints import Endpoint, EndpointKind, Endpoints
 from farcall._guard import SubscriptionGuard
 from farcall._intercept import Interceptor
@@ -153,7 +153,7 @@ class Dispatcher:
         elif (self._life.is_usable and not self._life.is_leaving) or self._link.takes_calls:
             self._start(endpoint, call)
         else:
-            call.fail(Error.of(ErrorCode.SHUTTING_DOWN))
+            call.fail(shutting_down())
 
     def on_notification(self, method: str, params: bytes | None, trace: str | None) -> None:
         """Serve a one-way call, whose failures are only logged: it gets no response.

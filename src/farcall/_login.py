@@ -21,7 +21,7 @@ from farcall._access import Authenticate, Principal, authenticated, read_credent
 from farcall._budget import CallBudget
 from farcall._codec import Faults, decode_json
 from farcall._connection.link import Link
-from farcall._connection.responses import Request
+from farcall._connection.responses import Request, cancelled, shutting_down
 from farcall._failed_logins import FailedLogins, Origin, origin_of
 from farcall._http import Rejection
 from farcall._identity import Identity
@@ -99,14 +99,17 @@ def _check_failures(failed: FailedLogins, origin: Origin | None, peer: str) -> N
         raise Rejection(429, problem, {"Retry-After": str(math.ceil(excess.seconds))})
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class _Attempt:
     call: Request
     params: bytes
     deadline: Deadline
     scope: trio.CancelScope
+    reason: str | None = None
+    """Why it was cancelled, if it was."""
 
-    def cancel(self, _reason: str) -> None:
+    def cancel(self, reason: str) -> None:
+        self.reason = self.reason or reason
         self.scope.cancel()
 
     def on_credit(self) -> None: ...
@@ -114,7 +117,7 @@ class _Attempt:
     def unanswered(self) -> Error:
         """Say why there is no outcome: its caller left, or its time ran out."""
         if trio.current_time() < self.deadline.at:
-            return Error.of(ErrorCode.CANCELLED)
+            return cancelled(self.reason)
         return Error.of(ErrorCode.DEADLINE_EXCEEDED, {"by": self.deadline.by})
 
 
@@ -160,7 +163,7 @@ class LoginDesk:
         elif self._logins is None:
             call.fail(Error.of(ErrorCode.METHOD_NOT_FOUND))
         elif not self._link.life.is_staying:
-            call.fail(Error.of(ErrorCode.SHUTTING_DOWN))
+            call.fail(shutting_down())
         elif len(call.params) > self._logins.limits.login_bytes:
             data = {"limit": "login_bytes", "bytes": self._logins.limits.login_bytes}
             call.fail(Error.of(ErrorCode.INVALID_REQUEST, data))
@@ -178,7 +181,7 @@ class LoginDesk:
     def cancel_all(self) -> None:
         """End every login."""
         for attempt in self._attempts.values():
-            attempt.scope.cancel()
+            attempt.cancel("shutdown")
 
     def _begin(self, call: Request, params: bytes, logins: Logins) -> None:
         deadline = Deadline.of(call, self._longest)

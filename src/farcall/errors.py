@@ -182,6 +182,12 @@ class Busy(RpcError):
 class ShuttingDown(RpcError):
     """Say that the peer takes no new calls because it is closing."""
 
+    @property
+    def reason(self) -> str | None:
+        """Why, where the peer told: ``the server is shutting down``."""
+        reason = self._member("reason")
+        return reason if isinstance(reason, str) else None
+
 
 class DeadlineExceeded(RpcError):
     """Say that a limit of the server ended the call before the caller's own deadline."""
@@ -193,6 +199,12 @@ class ReplyTooLarge(RpcError):
 
 class RemoteCancelled(RpcError):
     """Say that the peer cancelled a call which its caller had not cancelled."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why, where the peer told: ``the server is shutting down``."""
+        reason = self._member("reason")
+        return reason if isinstance(reason, str) else None
 
 
 class InternalError(RpcError):

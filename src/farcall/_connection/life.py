@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import trio
 
 from farcall._connection.statistics import ConnectionState
 from farcall._transport import CloseReason, Endpoint
 from farcall.errors import ConnectionLost
+
+SHUTDOWN_REASON: Final = "the server is shutting down"
+"""What a drain tells: in the Close frame, and in the errors that it causes."""
 
 
 class Life:

@@ -23,7 +23,7 @@ from farcall._connection.drops import Drops
 from farcall._connection.handler import Handler
 from farcall._connection.heartbeat import Heartbeat, watch
 from farcall._connection.lanes import Lanes
-from farcall._connection.life import Life
+from farcall._connection.life import SHUTDOWN_REASON, Life
 from farcall._connection.pings import Ping, Pings
 from farcall._connection.responses import Responses
 from farcall._connection.send_queue import SendQueue
@@ -238,7 +238,7 @@ class Link:
         self.handler.on_grace_over()
         with trio.move_on_after(self.cancel_grace):
             await self._wait_idle_peer()
-        await self.aclose(CloseCode.GOING_AWAY, "the server is shutting down")
+        await self.aclose(CloseCode.GOING_AWAY, SHUTDOWN_REASON)
 
     async def _wait_idle_peer(self) -> None:
         while self.handler.is_busy and not self.is_closed:

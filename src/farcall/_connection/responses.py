@@ -15,7 +15,7 @@ import trio
 from farcall._budget import Account
 from farcall._codec import Codec
 from farcall._connection.lanes import Lanes, StreamQueue
-from farcall._connection.life import Life
+from farcall._connection.life import SHUTDOWN_REASON, Life
 from farcall._connection.send_queue import Promise
 from farcall._connection.streams import Outbox
 from farcall._items import ItemCodec, item_codec
@@ -25,9 +25,24 @@ from farcall._protocol.framing import NULL_ID
 from farcall._protocol.messages import Error, items_room, started
 from farcall._protocol.protocol import Protocol
 from farcall._protocol.state import IncomingCall
-from farcall.errors import CloseCode, EncodeError
+from farcall.errors import CloseCode, EncodeError, ErrorCode
 
 T = TypeVar("T")
+
+
+def shutting_down() -> Error:
+    """Make the answer to a call that comes too late."""
+    return Error.of(ErrorCode.SHUTTING_DOWN, {"reason": SHUTDOWN_REASON})
+
+
+def cancelled(reason: str | None) -> Error:
+    """Make the answer to a call that was cancelled.
+
+    Args:
+        reason: Why. That the server goes away is told, for its caller has not asked for it.
+    """
+    is_told = reason == "shutdown"
+    return Error.of(ErrorCode.CANCELLED, {"reason": SHUTDOWN_REASON} if is_told else None)
 
 
 class StartEncodeError(EncodeError):

@@ -12,7 +12,7 @@ import msgspec
 
 from farcall._audience import Membership
 from farcall._connection.link import Link
-from farcall._connection.responses import Request
+from farcall._connection.responses import Request, cancelled
 from farcall._endpoints import EventSource
 from farcall._protocol.messages import ITEM_OVERHEAD, Error, event, items_room
 from farcall._publish.served import ServedSubscription
@@ -88,7 +88,7 @@ class SignalFeed:
         """Drop what waits, and end the call because its subscriber leaves."""
         self.detach()
         if self.served is None:
-            self.answer(Error.of(ErrorCode.CANCELLED))
+            self.answer(cancelled(reason))
         else:
             self.served.cancel(reason)
 

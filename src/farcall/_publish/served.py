@@ -16,12 +16,13 @@ import msgspec
 import trio
 
 from farcall._call import ArgumentsByName, CallContext, Connection, handled
+from farcall._connection.responses import cancelled
 from farcall._endpoints import EventSource
 from farcall._failures import describe, unanswered
 from farcall._intercept import Interceptor, Once, intercepted
 from farcall._protocol.framing import shown
 from farcall._protocol.messages import Error
-from farcall.errors import ErrorCode, RpcError
+from farcall.errors import RpcError
 
 logger = logging.getLogger("farcall")
 
@@ -82,14 +83,14 @@ class ServedSubscription:
 
     async def _follow(self, interceptors: Sequence[Interceptor]) -> Error:
         if self._scope.cancel_called:  # its subscriber left before its turn came
-            return Error.of(ErrorCode.CANCELLED)
+            return cancelled(self._context.cancel_reason)
         try:
             with handled(self._context), self._scope:
                 await intercepted(interceptors, self._context, self._core)
                 self._once.check_done()
         except BaseException as exc:  # noqa: BLE001 - whatever an interceptor raises is answered
             return self._refusal(exc)
-        return Error.of(ErrorCode.CANCELLED)
+        return cancelled(self._context.cancel_reason)
 
     def _refusal(self, exc: BaseException) -> Error:
         """Make the answer to what was refused; what is not about the subscription goes on."""

@@ -10,7 +10,7 @@ from msgspec import Raw, UnsetType
 from farcall._call import ArgumentsByName
 from farcall._codec import Faults
 from farcall._connection.link import Link
-from farcall._connection.responses import Request
+from farcall._connection.responses import Request, shutting_down
 from farcall._endpoints import EventSource
 from farcall._guard import SubscriptionGuard
 from farcall._protocol.framing import shown
@@ -71,7 +71,7 @@ class Subscriptions:
     def subscribe(self, call: Request) -> None:
         """Serve ``rpc.subscribe``."""
         if not self._link.life.is_staying:
-            call.fail(Error.of(ErrorCode.SHUTTING_DOWN))
+            call.fail(shutting_down())
             return
         text, call.params = call.params, None  # a subscription lasts, and so would they
         try:

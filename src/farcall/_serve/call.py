@@ -25,7 +25,7 @@ from farcall._call import CallContext, CallKind, Connection
 from farcall._codec import Faults, TooDeep
 from farcall._connection.calls import Calls, handling
 from farcall._connection.link import Link
-from farcall._connection.responses import Request
+from farcall._connection.responses import Request, cancelled
 from farcall._connection.statistics import ConnectionState
 from farcall._connection.streams import Outbox
 from farcall._endpoints import Endpoint
@@ -275,7 +275,7 @@ class ServedCall(msgspec.Struct, eq=False):
 
     def _cancelled(self) -> Error:
         if self.is_cancelled:
-            return Error.of(ErrorCode.CANCELLED)
+            return cancelled(self.cancel_reason)
         self._note_cancelled("deadline")
         return Error.of(ErrorCode.DEADLINE_EXCEEDED, {"by": self.deadline.by})
 
@@ -283,7 +283,7 @@ class ServedCall(msgspec.Struct, eq=False):
         """Make the answer to a stream, when the last of its items has left."""
         if self.outbox is not None and self.outbox.has_dropped:
             # It was cancelled. What it came to holds for a reader who has seen all items.
-            outcome = Error.of(ErrorCode.CANCELLED)
+            outcome = cancelled(self.cancel_reason)
         return self.call.end_message(outcome)
 
     async def handle(self) -> object:
