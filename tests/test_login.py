@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any
 
@@ -14,7 +15,7 @@ import farcall
 from farcall import Credentials, Principal, Unauthorized, current_call, method, service, stream
 from farcall._client import ClientOptions, Dialect, open_session
 from farcall.testing import memory_pair, open_pair
-from tests.ends import KINDS, Kind, make_host, open_client, raw_client
+from tests.ends import KINDS, Kind, make_host, open_client, raw_client, wait_until
 
 DIALECTS: tuple[Dialect, ...] = ("farcall", "plain")
 
@@ -696,3 +697,120 @@ async def test_there_must_be_a_login() -> None:
     async with open_pair(Vault(), authenticate=Doorman()) as (session, _):
         with pytest.raises(ValueError, match="no login"):
             await session.login()
+
+
+@service(name="")
+class Queued:
+    """What may have to wait before it begins."""
+
+    def __init__(self) -> None:
+        self.began: list[int] = []
+        self.reason: str | None = None
+        self.hold = threading.Event()
+
+    @method(protected=True, ordered=True)
+    async def in_order(self, number: int) -> None:
+        self.began.append(number)
+        await trio.sleep(10)
+
+    @method(protected=True, thread=True)
+    def in_thread(self, number: int) -> None:
+        self.began.append(number)
+        self.hold.wait(5)
+
+    @method(ordered=True)
+    async def open_to_all(self, number: int) -> None:
+        self.began.append(number)
+        await trio.sleep(10)
+
+    @stream(protected=True)
+    async def count(self) -> AsyncIterator[int]:
+        number = 0
+        try:
+            while True:
+                yield number
+                number += 1
+                await trio.sleep(1)
+        finally:
+            self.reason = current_call().cancel_reason
+
+
+async def outcome(
+    session: farcall.Session, name: str, number: int, outcomes: dict[int, int]
+) -> None:
+    try:
+        await session.call(name, number)
+        outcomes[number] = 0
+    except farcall.RpcError as error:
+        outcomes[number] = error.code
+
+
+@pytest.mark.parametrize(
+    ("name", "login", "began"),
+    [
+        ("in_order", None, [0]),  # logged out
+        ("in_order", ADA, [0]),  # another user
+        ("in_order", BOB, [0, 1, 2]),  # the same once more
+        ("open_to_all", None, [0, 1, 2]),
+    ],
+)
+async def test_calls_that_have_not_begun_end_with_their_principal(
+    name: str, login: object, began: list[int], autojump_clock: MockClock
+) -> None:
+    """What runs goes on; what waits for its turn is asked again whether it may."""
+    queued, outcomes = Queued(), dict[int, int]()
+    pair = open_pair(queued, authenticate=Doorman(), login=BOB)
+    async with pair as (session, connection):
+        async with trio.open_nursery() as nursery:
+            for number in range(3):
+                nursery.start_soon(outcome, session, name, number, outcomes)
+                await wait_all_tasks_blocked()
+            if login is None:
+                connection.logout()
+            else:
+                await session.login(login)
+
+    assert queued.began == began
+    assert outcomes == {number: 0 if number in began else -32605 for number in range(3)}
+
+
+async def test_calls_that_wait_for_a_thread_end_with_their_principal() -> None:
+    """They ask again once they have it."""
+    queued, outcomes = Queued(), dict[int, int]()
+    limiter = trio.to_thread.current_default_thread_limiter()
+    tokens, limiter.total_tokens = limiter.total_tokens, 1
+    try:
+        async with open_pair(queued, authenticate=Doorman(), login=BOB) as (session, connection):
+            async with trio.open_nursery() as nursery:
+                for number in range(3):
+                    nursery.start_soon(outcome, session, "in_thread", number, outcomes)
+                    await wait_until(lambda: queued.began == [0])
+                    await wait_all_tasks_blocked()
+                connection.logout()
+                queued.hold.set()
+    finally:
+        limiter.total_tokens = tokens
+
+    assert queued.began == [0]
+    assert outcomes == {0: 0, 1: -32605, 2: -32605}
+
+
+async def read_all(session: farcall.Session, name: str) -> None:
+    async with session.stream(name) as items:
+        async for _ in items:
+            pass
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_protected_stream_ends_with_its_principal(
+    dialect: Dialect, autojump_clock: MockClock
+) -> None:
+    """Its reader gets Forbidden, and its generator is told why it ends."""
+    queued = Queued()
+    doorman = Doorman(expires_after=5)
+    pair = open_pair(queued, authenticate=doorman, login=BOB, dialect=dialect)
+    async with pair as (session, _):
+        with pytest.raises(farcall.Forbidden):
+            await read_all(session, "count")
+
+    assert queued.reason == "logout"

@@ -29,9 +29,17 @@ class Store:
 
     def __init__(self) -> None:
         self.given = 0
+        self.numbers: list[int] = []
+
+    async def number(self, number: int) -> None:
+        self.numbers.append(number)
 
     async def fetch(self, size: int) -> str:
         self.given += 1
+        return "x" * size
+
+    async def fetch_later(self, size: int) -> str:
+        await trio.sleep(1)
         return "x" * size
 
     def peek(self, size: int) -> str:
@@ -101,13 +109,13 @@ async def test_limit_queued_messages(autojump_clock: MockClock) -> None:
 
 
 async def test_limit_queued_messages_has_tasks_wait(autojump_clock: MockClock) -> None:
-    """The calls of those that have a result are in flight until there is room for it."""
+    """No handler begins before there is room for its result; its call is in flight meanwhile."""
     store = Store()
     async with raw_client(store, Limits(queued_messages=3, calls=4)) as client:
         deaf = Deaf(client)
         await deaf.fill()
         await deaf.ask(*[call(n, "fetch", 1) for n in range(7)])
-        assert store.given == 2 + 7
+        assert store.given == 2 + 3
         assert (len(deaf.link.lanes.calls), len(deaf.link.protocol.incoming)) == (3, 4)
         assert deaf.ended() is None
 
@@ -115,6 +123,32 @@ async def test_limit_queued_messages_has_tasks_wait(autojump_clock: MockClock) -
         await trio.sleep(1)
         answers = {frame["id"] for frame in client.heard()}
         assert answers == {"full", "stuck", *range(7)}
+
+
+async def test_calls_that_wait_for_room_begin_in_order_and_can_be_cancelled(
+    autojump_clock: MockClock,
+) -> None:
+    """They are calls like others: one that is cancelled does not begin, and is answered."""
+    store = Store()
+    async with raw_client(store, Limits(queued_messages=1)) as client:
+        await client.ask(HELLO)
+        deaf = Deaf(client)
+        await deaf.fill()
+        await deaf.ask(*[call(n, "number", n) for n in range(6)])
+        cancel = {"jsonrpc": "2.0", "method": "rpc.cancel", "params": {"id": 3}}
+        await deaf.ask(cancel)
+        assert store.numbers == [0]
+
+        client.go_on_reading()
+        await trio.sleep(1)
+        assert store.numbers == [0, 1, 2, 4, 5]
+        (answer,) = [
+            each
+            for frame in client.heard()
+            for each in (frame if isinstance(frame, list) else [frame])
+            if each.get("id") == 3
+        ]
+        assert answer["error"]["code"] == -32800
 
 
 async def test_limit_queued_messages_has_inline_methods_wait(autojump_clock: MockClock) -> None:
@@ -217,7 +251,8 @@ async def test_results_that_wait_for_room_are_counted(autojump_clock: MockClock)
         deaf = Deaf(client)
         await deaf.fill()
         before = deaf.held()
-        await deaf.ask(*[call(n, "fetch", 998) for n in range(3)])
+        await deaf.ask(*[call(n, "fetch_later", 998) for n in range(3)])
+        await trio.sleep(2)
         assert deaf.held() - before == 3000 + MESSAGE_COST + ENVELOPE
 
         client.go_on_reading()

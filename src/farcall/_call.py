@@ -149,8 +149,9 @@ class Connection:
 CallKind: TypeAlias = Literal["call", "stream", "subscription"]
 """What a call brings: one result, items, or the values of a signal."""
 
-CancelReason: TypeAlias = Literal["caller", "deadline", "disconnect", "shutdown"]
-"""Why a call was cancelled: its caller left, ran out of time or hung up, or this side closes."""
+CancelReason: TypeAlias = Literal["caller", "deadline", "disconnect", "shutdown", "logout"]
+"""Why a call was cancelled: its caller left, ran out of time or hung up, this side closes, or the
+login that its stream needs has ended."""
 
 ArgumentsByName: TypeAlias = Mapping[str, Any]
 """Arguments by name; those of an untyped call that have none by their place, from ``"0"`` up."""

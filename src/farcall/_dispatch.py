@@ -91,11 +91,11 @@ class Dispatcher:
         self._methods = endpoints.methods
         self._serving = serving
         self._shared = ServedLink(
-            link, caller.connection, tuple(serving.interceptors), serving.debug
+            link, caller.connection, identity, tuple(serving.interceptors), serving.debug
         )
         guard = SubscriptionGuard(caller.connection, identity)
         self._publisher = Publisher(link, endpoints.signals, guard, self._subscriptions())
-        identity.on_change = self._publisher.recheck
+        identity.on_change = self._recheck
         identity.on_left = self._publisher.withdraw
         self._budget = CallBudget(link.limits)
         self._desk = LoginDesk(
@@ -191,6 +191,12 @@ class Dispatcher:
         self._cancel_all(reason)
         self._publisher.close(reason)
         self.caller.subscriber.on_closed()
+
+    def _recheck(self) -> None:
+        """End what is not for who the peer is now."""
+        self._publisher.recheck()
+        for served in self._in_flight:
+            served.recheck()
 
     def _cancel_all(self, reason: str) -> None:
         for served in self._in_flight:

@@ -43,6 +43,17 @@ class Identity:
         """Say whether the peer has the access that a member asks for."""
         return _access.may(self.principal, access)
 
+    def still_may(self, principal: Principal | None, access: Access) -> bool:
+        """Say whether what the peer asked as `principal` may begin, or go on, now.
+
+        A login in the same name takes over what was asked before it.
+        """
+        now = self.principal
+        if now is principal:
+            return True
+        is_same = now is not None and principal is not None and now.name == principal.name
+        return is_same and _access.may(now, access)
+
     def become(self, principal: Principal) -> None:
         """Take the peer for `principal` from now on."""
         self._replace(principal)

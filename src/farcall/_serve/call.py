@@ -26,10 +26,12 @@ from farcall._codec import Faults, TooDeep
 from farcall._connection.calls import Calls, handling
 from farcall._connection.link import Link
 from farcall._connection.responses import Request, cancelled
+from farcall._connection.send_queue import SendQueue
 from farcall._connection.statistics import ConnectionState
 from farcall._connection.streams import Outbox
 from farcall._endpoints import Endpoint
 from farcall._failures import describe, invalid_arguments, redacted, unanswered, without
+from farcall._identity import Identity
 from farcall._intercept import Interceptor, Once, intercepted
 from farcall._limits import MAX_DEPTH
 from farcall._order import ThreadLine, in_turn
@@ -55,19 +57,41 @@ _slow_methods: set[str] = set()
 """Those already logged; as many as there are inline methods."""
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
 class ServedLink:
     """What all calls that come over one link share while they are served."""
 
     link: Link
     connection: Connection
     """The same, as handlers see it."""
+    identity: Identity
+    """Who its peer is."""
     interceptors: Sequence[Interceptor] = ()
     debug: bool = False
     """Whether notes and tracebacks of failures travel."""
     threads: ThreadLine = attrs.field(factory=ThreadLine, init=False)
     orders: dict[str, trio.Lock] = attrs.field(factory=dict[str, trio.Lock], init=False)
     """By the wire name of each ``ordered`` method that was called."""
+    queue: SendQueue = attrs.field(init=False)
+    """Where responses wait for the writer."""
+    _begin: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+    waiting: int = attrs.field(default=0, init=False)
+    """How many calls wait for room in the queue before they begin."""
+
+    def __attrs_post_init__(self) -> None:
+        self.queue = self.link.responses.queue
+
+    async def wait_room(self) -> None:
+        """Wait until the peer has read enough for another handler to begin, in order.
+
+        Handlers that began all the same would have results that wait outside of the queue.
+        """
+        self.waiting += 1
+        try:
+            async with in_turn(self._begin):
+                await self.queue.wait_room()
+        finally:
+            self.waiting -= 1
 
     def order_of(self, endpoint: Endpoint) -> trio.Lock | None:
         """Give the lock that calls of an ``ordered`` method hold in turn."""
@@ -137,6 +161,8 @@ class ServedCall(msgspec.Struct, eq=False):
     """Whether its handler has ended: whoever made the call waits for nothing more."""
     is_cancelled: bool = False
     """Whether by somebody, rather than by its deadline."""
+    is_revoked: bool = False
+    """Whether it was cancelled because its principal has gone."""
     refusal: RpcError | None = None
     """What this side, and not the handler, has raised with a code of the protocol."""
     _context: CallContext | None = None
@@ -192,6 +218,12 @@ class ServedCall(msgspec.Struct, eq=False):
         if self.runner is not None:
             self.runner.on_cancel()
 
+    def recheck(self) -> None:
+        """End a stream whose principal has gone; other calls have begun, and go on to their end."""
+        if self.endpoint.kind == "stream" and not self._is_permitted:
+            self.is_revoked = True
+            self.cancel("logout")
+
     def on_credit(self) -> None:
         """Send what a stream holds back."""
         if self.runner is not None:
@@ -217,8 +249,12 @@ class ServedCall(msgspec.Struct, eq=False):
             if scope.cancel_called:  # its caller left before it began, so it must not begin
                 return self._cancelled()
             with scope:
+                shared = self.shared
+                if shared.waiting or not shared.queue.has_room:
+                    await shared.wait_room()
+                    self._check_principal()
                 encode = self.encode if self.runner is None else self.runner.encode
-                if self.shared.interceptors or self.endpoint.method.ordered:
+                if shared.interceptors or self.endpoint.method.ordered:
                     return encode(await self._surrounded())
                 return encode(await self.handle())
         except BaseException as exc:  # noqa: BLE001 - whatever a handler raises is answered
@@ -236,6 +272,7 @@ class ServedCall(msgspec.Struct, eq=False):
         shared = self.shared
         order = shared.order_of(self.endpoint)
         async with in_turn(order) if order else nullcontext():
+            self._check_principal()
             if shared.interceptors:
                 return await intercepted(shared.interceptors, self.context, self.handle)
             return await self.handle()
@@ -275,15 +312,20 @@ class ServedCall(msgspec.Struct, eq=False):
 
     def _cancelled(self) -> Error:
         if self.is_cancelled:
-            return cancelled(self.cancel_reason)
+            return self._why_cancelled()
         self._note_cancelled("deadline")
         return Error.of(ErrorCode.DEADLINE_EXCEEDED, {"by": self.deadline.by})
+
+    def _why_cancelled(self) -> Error:
+        if self.is_revoked:
+            return Error.of(ErrorCode.METHOD_FORBIDDEN)
+        return cancelled(self.cancel_reason)
 
     def end_message(self, outcome: bytes | Error) -> bytes | None:
         """Make the answer to a stream, when the last of its items has left."""
         if self.outbox is not None and self.outbox.has_dropped:
             # It was cancelled. What it came to holds for a reader who has seen all items.
-            outcome = cancelled(self.cancel_reason)
+            outcome = self._why_cancelled()
         return self.call.end_message(outcome)
 
     async def handle(self) -> object:
@@ -301,10 +343,30 @@ class ServedCall(msgspec.Struct, eq=False):
             if method.is_async:
                 return await self.endpoint.function(*args, **kwargs)
             # A thread cannot be cancelled; the call is in flight until it has ended.
-            call = functools.partial(self.endpoint.function, *args, **kwargs)
+            call = functools.partial(self._call_in_thread, args, kwargs)
             return await trio.to_thread.run_sync(call, limiter=self.shared.threads)  # type: ignore[arg-type]  # Trio takes whatever has these two methods
         except RpcError as exc:
             raise self._guarded(exc) from None
+
+    def _call_in_thread(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> object:
+        self._check_principal()  # it may have waited for the thread
+        return self.endpoint.function(*args, **kwargs)
+
+    def _check_principal(self) -> None:
+        """Refuse a call whose principal has gone while it waited for its turn.
+
+        Raises:
+            Forbidden: it has.
+        """
+        if not self._is_permitted:
+            code = ErrorCode.METHOD_FORBIDDEN
+            self.refusal = RpcError.of(code, MESSAGES[code])
+            raise self.refusal
+
+    @property
+    def _is_permitted(self) -> bool:
+        access = self.endpoint.method.spec.access
+        return not access.protected or self.shared.identity.still_may(self.principal, access)
 
     def _call_inline(self) -> object:
         args, kwargs = self.decode()
