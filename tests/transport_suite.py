@@ -31,7 +31,8 @@ class Maker(Protocol):
 
 
 async def send(transport: Transport, frames: Sequence[bytes]) -> None:
-    """Send frames, and wait until all have left."""
+    """Let others have their turn, send frames, and wait until all have left."""
+    await trio.lowlevel.checkpoint()
     if not transport.send_now(frames):
         await transport.send_rest()
 

@@ -150,6 +150,9 @@ async def test_calls_over_tls_under_load() -> None:
         server: farcall.Server = await nursery.start(serve)
         async with farcall.connect(server.url, ssl_context=client_context()) as session:
 
+            connection = session.connection
+            assert connection is not None
+
             async def call_often(number: int) -> None:
                 for size in (1, 3_000, 20_000, 100):
                     text = f"{number}:" + "x" * size
@@ -159,6 +162,6 @@ async def test_calls_over_tls_under_load() -> None:
                 async with trio.open_nursery() as calls:
                     for number in range(100):
                         calls.start_soon(call_often, number)
-                    calls.start_soon(session.connection.ping)
+                    calls.start_soon(connection.ping)
                     calls.start_soon(session.call, "Echo.ping")
         server.shutdown()
