@@ -146,6 +146,7 @@ class FrameReader:
         self._data = b""
         self._at = 0
         self._kept = bytearray()
+        self._head = 0
         self._missing = 0
         self._is_dropping = False
 
@@ -156,8 +157,8 @@ class FrameReader:
 
     @property
     def size(self) -> int:
-        """What is kept of it, in bytes."""
-        return len(self._kept)
+        """What is kept of its payload, in bytes."""
+        return max(0, len(self._kept) - self._head)
 
     def feed(self, data: bytes) -> None:
         """Take the bytes that came."""
@@ -189,11 +190,15 @@ class FrameReader:
         self._data, self._at = b"", 0
         if at == len(data):
             return b""
-        missing = self._missing_of_large(data, at)
         rest = data[at:] if at else data
-        if not missing:
+        found = _find_payload(rest, 0, self._is_masked)
+        if found is None:
             return rest
-        self._missing = missing
+        start, size = found
+        missing = start + size - len(rest)
+        if missing <= 0 or not LARGE <= size <= self._limit:
+            return rest
+        self._head, self._missing = start, missing
         if not self._is_dropping:
             self._kept += rest
         return b""
@@ -214,15 +219,6 @@ class FrameReader:
             return b""
         whole, self._kept = bytes(self._kept), bytearray()
         return whole
-
-    def _missing_of_large(self, data: bytes, at: int) -> int:
-        """Tell how many bytes of a large frame are to come; 0 where it is here, or is none."""
-        found = _find_payload(data, at, self._is_masked)
-        if found is None:
-            return 0
-        start, size = found
-        is_large = LARGE <= size <= self._limit
-        return max(0, start + size - len(data)) if is_large else 0
 
 
 def _find_payload(data: bytes, at: int, is_masked: bool) -> tuple[int, int] | None:
