@@ -49,6 +49,7 @@ EDGES = LAYERS[-1]
 OWNERS = {
     "trio_websocket": {"_websocket"},
     "wsproto": {"_websocket"},
+    "websockets": {"_websocket"},
     "h11": {"_http", "_websocket"},
     "cattrs": {"_codec"},
     "cyclopts": {"_cli"},
@@ -57,7 +58,7 @@ OWNERS = {
 }
 """Who may import a distribution that the rest of farcall should not know."""
 
-EXTRAS = {"coredis", "cyclopts", "opentelemetry", "psutil", "rich"}
+EXTRAS = {"coredis", "cyclopts", "opentelemetry", "psutil", "rich", "websockets"}
 
 Imports = Mapping[str, frozenset[str]]
 

@@ -1,8 +1,9 @@
 """WebSocket: the one place that knows trio-websocket and wsproto.
 
 `handshake` opens a link, `transport` is what the rest of farcall sees of it; below that stand
-`connection`, which is trio-websocket's as we need it, `assembly`, which puts its messages together,
-`line`, with or without TLS, and `wire`, the socket.
+`connection`, which is trio-websocket's as we need it, `frames`, which takes whole text out before
+wsproto, `assembly`, which puts together what comes in pieces, `sending`, which keeps what leaves in
+order, `line`, with or without TLS, and `wire`, the socket.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """trio-websocket's connection, made to give messages out in its reader, and to fail loudly.
 
-What it does as it is: run the reader, answer the peer's Close, keep frames apart with its lock.
+What it does as it is: run the reader, and answer the peer's Close.
 What is changed here, each for something that a peer can do or that costs too much:
 
 - Messages go to the receiver in the reader itself. trio-websocket hands them over a channel, which
