@@ -149,7 +149,6 @@ async def test_calls_over_tls_under_load() -> None:
         serve = partial(farcall.serve, Echo(), 0, ssl_context=server_context())
         server: farcall.Server = await nursery.start(serve)
         async with farcall.connect(server.url, ssl_context=client_context()) as session:
-
             connection = session.connection
             assert connection is not None
 
