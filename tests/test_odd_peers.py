@@ -20,14 +20,13 @@ from tests.ends import RawPeer, raw_client, raw_server
 
 
 @asynccontextmanager
-async def odd_server(**options: Any) -> AsyncIterator[tuple[farcall.Session, RawPeer]]:
+async def odd_server() -> AsyncIterator[tuple[farcall.Session, RawPeer]]:
     """Connect to a plain server that says what a test has it say."""
     dialled, accepted = memory_pair()
     server = RawPeer(accepted)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(server.run)
-        choice = ClientOptions(**{"dialect": "plain", **options})
-        async with open_session(dialled, "raw", None, choice) as session:
+        async with open_session(dialled, "raw", None, ClientOptions(dialect="plain")) as session:
             yield session, server
         nursery.cancel_scope.cancel()
 

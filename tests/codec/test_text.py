@@ -184,3 +184,34 @@ def test_second_pass_succeeds() -> None:
     passes = Passes(make)
     assert decoded(passes, b'"a"', "a") == "a"
     assert encoded(passes, "a", "a") == b'"a"'
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("\ud83d", rb'"\ud83d"'),
+        (["\u00e9", "\udfff"], rb'["\u00e9","\udfff"]'),
+        ({"\udfff": [1.5, None, True]}, rb'{"\udfff":[1.5,null,true]}'),
+    ],
+)
+def test_a_plain_peer_may_get_lone_surrogates(value: Any, text: bytes) -> None:
+    """As it sends them; others are refused, by the same words as ever."""
+    assert encode_untyped(value, is_plain=True) == text
+    with pytest.raises(EncodeError, match="expected str without lone surrogates"):
+        encode_untyped(value)
+    with pytest.raises(EncodeError, match="expected str without lone surrogates"):
+        encode_untyped(value)  # what was allowed once is not allowed from then on
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (["\ud83d", float("nan")], r"expected finite float @ value\[1\]"),
+        (["\ud83d", object()], r"@ value\[1\]"),
+        (["\ud83d", nested(MAX_VALUE_DEPTH)], "nested deeper"),
+    ],
+)
+def test_what_a_plain_peer_may_not_get(value: Any, problem: str) -> None:
+    """Lone surrogates are all that is taken more kindly."""
+    with pytest.raises(EncodeError, match=problem):
+        encode_untyped(value, is_plain=True)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from farcall._limits import MAX_DEPTH, ProtocolLimits
+from farcall._limits import ProtocolLimits
 from farcall._protocol import messages
 from farcall._protocol.binary import BINARY_MARK, FEATURE, binary_items
 from farcall._protocol.credit import DEFAULT_WINDOW, SendCredit, Window
@@ -35,7 +35,7 @@ from farcall._protocol.state import (
     OutgoingUpload,
     ProtocolState,
     Violation,
-    checked,
+    no_step,
 )
 from farcall.errors import EncodeError, ErrorCode
 
@@ -138,7 +138,8 @@ class Protocol(ProtocolState):
             text = messages.request(id, call.method, params, tail, traceparent)
         except UnicodeEncodeError as error:
             raise EncodeError(str(error)) from error
-        self.check_size(text, room)
+        if self.checks_depth or len(text) + room > self.message_limit:
+            self.check_size(text, room)
         call.id, call.text = id, text
         if window is not None:
             call.credit, call.may_start = window.for_receiver(), True
@@ -173,14 +174,14 @@ class Protocol(ProtocolState):
             problem = f"the message has {size} bytes; the peer takes {self.message_limit}"
             whose = "its" if self.is_greeted else "the"
             raise EncodeError(f"{problem} ({whose} limit {self.message_limit_name})")
-        most = self.limits.depth
-        # By default it is the codec that has looked: a whole text is long to look at again.
-        if most < MAX_DEPTH and is_too_deep(text, most):
+        if self.checks_depth and is_too_deep(text, self.limits.depth):
+            most = self.limits.depth
             raise EncodeError(f"the message nests deeper than {most} levels (the limit depth)")
 
     def withdraw(self, call: OutgoingCall) -> None:
         """Forget a call whose message the writer has not taken."""
-        checked(call, call.stage.withdraw)
+        if call.stage.withdraw is None:
+            no_step(call)
         self.end_outgoing(call)
 
     def cancel(self, call: OutgoingCall, reason: str) -> bytes | None:
@@ -192,7 +193,7 @@ class Protocol(ProtocolState):
 
     def abandon(self, call: OutgoingCall) -> None:
         """Stop waiting for a call; its id counts as in flight until it is answered."""
-        call.stage = checked(call, call.stage.abandon)
+        call.stage = call.stage.abandon or no_step(call)
 
     def consume(self, call: OutgoingCall, size: int) -> bytes | None:
         """Count an item as used, and give the credit that is due now, if any."""
@@ -219,25 +220,25 @@ class Protocol(ProtocolState):
         tail = b""
         if call.credit is not None and call.stage is STARTED:
             tail = messages.count(call.seq)
-        call.stage = checked(call, call.stage.end)
+        call.stage = call.stage.end or no_step(call)
         if self.incoming.pop(call.id, None) is not None and call.method == SUBSCRIBE:
             self.incoming_subscriptions -= 1
         batch = call.batch
-        size, most = len(text) + len(tail), self.limits.depth
+        size = len(text) + len(tail)
         if batch is not None:  # the reply to the batch is one message
             size += batch.size + len(b"[]")
         if size > self.message_limit:
             limit, room = self.message_limit_name, self.message_limit
             text = _too_large(call, {"limit": limit, "bytes": room, "excess": size - room})
-        elif most < MAX_DEPTH and is_too_deep(text, most):  # else the codec has looked
-            text = _too_large(call, {"limit": "depth", "most": most})
+        elif self.checks_depth and is_too_deep(text, self.limits.depth):
+            text = _too_large(call, {"limit": "depth", "most": self.limits.depth})
         if tail:
             text = b"%b%b}" % (text[:-1], tail)
         return text if batch is None else self.fill(batch, call.place, text)
 
     def start(self, call: IncomingCall, value: bytes) -> bytes:
         """Tell the peer that its stream call, or its remote task, has begun."""
-        call.stage = checked(call, call.stage.start)
+        call.stage = call.stage.start or no_step(call)
         return messages.started(call.id, value)
 
     def send_credit(self, call: IncomingCall) -> SendCredit:
@@ -267,7 +268,7 @@ class Protocol(ProtocolState):
             missed: How many were dropped before the first; None when nobody knows.
             is_binary: Whether the values are bytes as they are; both sides have the feature.
         """
-        call.stage = checked(call, call.stage.items)
+        call.stage = call.stage.items or no_step(call)
         seq = call.seq
         call.seq += len(values)
         self.send_credit(call).spend(len(values), sum(map(len, values)))

@@ -310,7 +310,8 @@ def _read_answer(state: ProtocolState, message: Message, is_odd: bool) -> None:
     if call is None:
         _read_stray_answer(state, message)
         return
-    _check_count(call, message)
+    if message.seq is not UNSET and call.credit is not None:
+        _check_count(call, message.seq)
     is_awaited = call.stage is not ABANDONED
     state.end_outgoing(call)
     if not is_awaited:
@@ -327,13 +328,12 @@ def _read_answer(state: ProtocolState, message: Message, is_odd: bool) -> None:
             call.on_result(LooseText(result) if is_odd and not state.is_greeted else result)
 
 
-def _check_count(call: OutgoingCall, message: Message) -> None:
+def _check_count(call: OutgoingCall, seq: Raw) -> None:
     """Check that all items of a stream have come; a peer that does not count them is believed."""
-    if call.credit is not None and message.seq is not UNSET:
-        said = bytes(message.seq)
-        if said != b"%d" % call.seq:
-            problem = f"the answer to id {shown_id(call.id)} counts {shown_id(said)} items"
-            raise Violation(f"{problem} where {call.seq} came")
+    said = bytes(seq)
+    if said != b"%d" % call.seq:
+        problem = f"the answer to id {shown_id(call.id)} counts {shown_id(said)} items"
+        raise Violation(f"{problem} where {call.seq} came")
 
 
 def _end_with_error(call: OutgoingCall, raw: Raw, *, is_plain: bool) -> None:

@@ -22,12 +22,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final, NoReturn, Protocol
 
 import attrs
 import msgspec
 
-from farcall._limits import DEFAULT_LIMITS, ProtocolLimits
+from farcall._limits import DEFAULT_LIMITS, MAX_DEPTH, ProtocolLimits
 from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW, ReceiveCredit, SendCredit, Window
 from farcall._protocol.framing import RequestId, canonical_id, join
@@ -367,6 +367,8 @@ class ProtocolState:
         """Which limit that is: one of this side, or one of the peer."""
         self.shallow = 2 * limits.depth
         """Bytes that a text needs to be too deep: each level takes two."""
+        self.checks_depth = limits.depth < MAX_DEPTH
+        """Whether what leaves is looked at; by default the codec has done so, value by value."""
         self.outgoing: dict[RequestId, OutgoingCall] = {}
         self.outgoing_size = self.outgoing_subscriptions = 0
         self.incoming: dict[RequestId, IncomingCall] = {}
@@ -427,12 +429,12 @@ class ProtocolState:
         self.listener.on_violation(int(fault.code), str(fault))
 
 
-def checked(call: OutgoingCall | IncomingCall, stage: Stage | None) -> Stage:
-    """Give the stage that a step leads to.
+def no_step(call: OutgoingCall | IncomingCall) -> NoReturn:
+    """Refuse what the stage of a call does not allow.
+
+    It stands where there is no next stage: ``call.stage = call.stage.end or no_step(call)``.
 
     Raises:
-        LocalProtocolError: there is no such step.
+        LocalProtocolError: always.
     """
-    if stage is None:
-        raise LocalProtocolError(f"no such step of {call.method} (id {call.id!r}) in {call.stage}")
-    return stage
+    raise LocalProtocolError(f"no such step of {call.method} (id {call.id!r}) in {call.stage}")
