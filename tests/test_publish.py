@@ -500,3 +500,50 @@ async def _flood(told: Told) -> None:
     for n in range(500):
         told.one.emit(n)
         await trio.lowlevel.checkpoint()
+
+
+@attrs.define
+class Basket:
+    items: list[str]
+
+
+@service(name="")
+class Shop:
+    packed: Signal[Basket] = Signal(retain=True)
+    listed: Signal[dict[str, list[int]]] = Signal(retain=True)
+
+    async def none(self) -> None:
+        """Make it a service whose proxy can be made of the class."""
+
+
+async def test_subscribers_get_a_value_as_it_was_emitted() -> None:
+    """Here and over the wire, whatever its emitter and other subscribers do with it."""
+    shop = Shop()
+    async with open_pair(shop, Shop) as (proxy, _):
+        async with (
+            shop.packed.subscribe() as here,
+            shop.packed.subscribe() as too,
+            proxy.packed.subscribe() as there,
+        ):
+            basket = Basket(["tea"])
+            shop.packed.emit(basket)
+            basket.items.append("later")
+            first = await anext(here)
+            first.items.append("mine")
+
+            assert await anext(too) == await anext(there) == Basket(["tea"])
+            assert first == Basket(["tea", "mine"])
+
+
+async def test_a_retained_value_is_the_same_here_and_over_the_wire() -> None:
+    """It is kept as it was when it was emitted."""
+    shop = Shop()
+    listed = {"a": [1]}
+    shop.listed.emit(listed)
+    listed["a"].append(2)
+    async with open_pair(shop, Shop) as (proxy, _):
+        for _time in range(2):
+            async with shop.listed.subscribe() as here, proxy.listed.subscribe() as there:
+                kept = await anext(here)
+                assert kept == await anext(there) == {"a": [1]}
+                kept["a"].append(3)

@@ -52,7 +52,7 @@ def test_options() -> None:
 
 
 async def test_emit_and_subscribe() -> None:
-    """A local subscriber iterates over the very objects that are emitted."""
+    """Subscribers in this process share a value that nobody can change."""
     market, quote = Market(), Quote("A", 1.0)
     async with market.ticked.subscribe() as ticks:
         market.ticked.emit(quote)

@@ -42,7 +42,7 @@ class Entry:
     encoded: bytes
     """The value as JSON."""
     value: Any = None
-    """The very object that was emitted, for subscribers in this process."""
+    """The object that was emitted, for subscribers in this process, who may share a frozen one."""
     key: bytes | None = None
     """The value's key as JSON, for signals that have one."""
     cursor: str = ""

@@ -10,7 +10,7 @@ import attrs
 import trio
 
 from farcall._audience import Address
-from farcall._signals.buffer import Buffer, Entry, OnLag
+from farcall._signals.buffer import Buffer, OnLag
 from farcall._signals.identity import IdentityTable
 from farcall._signals.state import KeyValue, SignalCodec, SignalState
 from farcall._signals.subscription import Subscription, open_subscription
@@ -141,8 +141,8 @@ class BoundSignal(Generic[T]):
     def emit(self, value: T, *, to: Set[Address] | None = None) -> None:
         """Hand `value` to everybody who has subscribed; never blocks.
 
-        It is checked and encoded here, once, whoever listens. Local subscribers get the very
-        object, so do not change it afterwards.
+        It is checked and encoded here, once, whoever listens. Each subscriber gets the value as it
+        is now, whatever becomes of the object; local ones share it where it is frozen.
 
         Args:
             value: Of the signal's type.
@@ -180,12 +180,8 @@ class BoundSignal(Generic[T]):
             The subscription ends at once; there is nobody to wait for.
         """
         wanted = None if key is None else self._state.encode_key(key)
-        buffer, subscription = open_subscription(_emitted_value, on_lag=on_lag)
+        buffer, subscription = open_subscription(self._state.read, on_lag=on_lag)
         return _attached(self._state, wanted, buffer, subscription)
-
-
-def _emitted_value(entry: Entry) -> Any:
-    return entry.value
 
 
 @asynccontextmanager

@@ -13,9 +13,11 @@ import msgspec
 import trio
 
 from farcall._audience import Address, Membership, read_audience
-from farcall._codec import Codec
+from farcall._codec import Codec, Faults
 from farcall._signals.buffer import Buffer, Entry
+from farcall._signals.frozen import can_be_shared
 from farcall._signals.retained import Retained
+from farcall.errors import InvalidResult
 
 T = TypeVar("T")
 
@@ -122,6 +124,23 @@ class SignalState(Generic[T]):
             self._retained.keep(entry)
         for buffer in self._reached(entry):
             buffer.push(entry)
+
+    def read(self, entry: Entry) -> T:
+        """Give a subscriber in this process the value as it was when it was emitted.
+
+        The emitter may have changed the object since then, and so may other subscribers: only
+        what nobody can change is shared. All others get what a remote subscriber gets.
+
+        Raises:
+            InvalidResult: the value cannot be read again.
+        """
+        if can_be_shared(entry.value):
+            return cast("T", entry.value)
+        codec = self._known_codec().value
+        try:
+            return codec.decode(entry.encoded, unknown="ignore", at="value")
+        except Faults as faults:
+            raise InvalidResult(f"{self.name}: {faults}") from None
 
     def attach(
         self, buffer: Buffer, key: bytes | None = None, membership: Membership | None = None

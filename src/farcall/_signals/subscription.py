@@ -45,7 +45,7 @@ class Subscription(Generic[T]):
         """Wait for the next value.
 
         Returns:
-            The value. A local subscriber gets the very object that was emitted.
+            The value, as it was when it was emitted; local subscribers share a frozen one.
 
         Raises:
             SignalLagged: with ``on_lag="raise"``: the subscriber was too slow and values are
