@@ -105,7 +105,8 @@ class TwoPeersWithUploads(TwoPeers):
         """Say that nothing follows, or why nothing does."""
         side, story = data.draw(st.sampled_from(self.under_way()))
         story.has_ended = True
-        side.say_soon(upload_end(story.outgoing.id, None if is_good else Error(7, "no more")))
+        error = None if is_good else Error(7, "no more")
+        side.say_soon(upload_end(story.outgoing.id, error, story.outgoing.seq))
 
     def over(self) -> list[tuple[Side, UploadStory]]:
         """Give the open uploads of calls whose callers wait no more."""

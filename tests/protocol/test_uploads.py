@@ -18,8 +18,9 @@ from tests.protocol.pair import ProtocolPair
         (credit(b'"u1"', 7, 8, is_upload=True), {"items": 7, "bytes": 8}),
         (upload_end(b'"u1"'), {}),
         (upload_end(b'"u1"', Error(1, "no")), {"error": {"code": 1, "message": "no"}}),
+        (upload_end(b'"u1"', None, 3), {"seq": 3}),
     ],
-    ids=["items", "credit", "end", "failure"],
+    ids=["items", "credit", "end", "failure", "count"],
 )
 def test_what_is_said_of_an_upload_names_it(message: bytes, params: dict[str, object]) -> None:
     """The member `upload` stands where streams that are called have `id`."""
@@ -55,6 +56,23 @@ def test_an_upload_may_fail(pair: ProtocolPair) -> None:
     pair.client.send(upload_end(outgoing.id, Error(7, "why", b'{"a":1}')))
 
     assert pair.to_server() == [("upload end", incoming, Error(7, "why", b'{"a":1}'))]
+
+
+@pytest.mark.parametrize(("seq", "is_right"), [(2, True), (None, True), (1, False), (3, False)])
+def test_the_end_of_an_upload_counts_its_values(
+    pair: ProtocolPair, seq: int | None, is_right: bool
+) -> None:
+    """So that it does not look whole where the last ones were lost; an earlier version does not."""
+    outgoing, incoming = pair.upload()
+    items = pair.client.protocol.upload_items(outgoing, [b"1", b"2"])
+    pair.client.send(items, upload_end(outgoing.id, None, seq))
+
+    _, told = pair.to_server()
+
+    if is_right:
+        assert told == ("upload end", incoming, None)
+    else:
+        assert told == ("violation", 1002, f"rpc.end counts {seq} items where 2 came")
 
 
 def test_what_comes_after_the_end_of_its_call_is_dropped(pair: ProtocolPair) -> None:

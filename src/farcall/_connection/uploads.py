@@ -47,8 +47,8 @@ class UploadOutbox(Outbox):
 
     def finish(self, error: Error | None = None) -> None:
         """Tell the end after the values that wait."""
-        text = upload_end(self._upload.id, error)
-        self.end(lambda: text)
+        upload = self._upload
+        self.end(lambda: upload_end(upload.id, error, upload.seq))
 
     def leave(self) -> None:
         """Drop what waits: the call has ended, and its uploads with it."""

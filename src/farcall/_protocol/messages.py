@@ -391,10 +391,14 @@ class UploadEnd(msgspec.Struct):
 
     upload: Raw
     error: Raw | UnsetType = UNSET
+    seq: Count | UnsetType = UNSET
+    """How many values there were."""
 
 
-def upload_end(id: RequestId, error: Error | None = None) -> bytes:
+def upload_end(id: RequestId, error: Error | None = None, seq: int | None = None) -> bytes:
     said = b"" if error is None else b',"error":' + error.render()
+    if seq is not None:
+        said += count(seq)
     return _notification(b"end", _UPLOAD + id + said)
 
 

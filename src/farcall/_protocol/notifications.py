@@ -153,11 +153,14 @@ def _excess() -> Violation:
 def _read_upload_end(state: ProtocolState, params: bytes | None) -> None:
     read = read_params(_upload_end, params)
     upload = state.uploads.incoming.get(bytes(read.upload))
-    if upload is not None:
-        state.uploads.end_incoming(upload)
-        error = None if read.error is UNSET else read_error(read.error, is_plain=False)
-        if upload.owner is not None:
-            upload.owner.on_end(error)
+    if upload is None:
+        return
+    if read.seq is not UNSET and read.seq != upload.seq:
+        raise Violation(f"rpc.end counts {read.seq} items where {upload.seq} came")
+    state.uploads.end_incoming(upload)
+    error = None if read.error is UNSET else read_error(read.error, is_plain=False)
+    if upload.owner is not None:
+        upload.owner.on_end(error)
 
 
 def _read_goaway(state: ProtocolState, params: bytes | None) -> None:
