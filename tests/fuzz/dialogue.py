@@ -59,6 +59,8 @@ class Dialogue:
         codes = {PROTOCOL, POLICY} if self._may_be_greeted and not self._is_right else set[int]()
         if self._text.count(b"rpc.login") > MOST_LOGINS:
             codes.add(POLICY)
+        if self._may_be_greeted and (b'"result"' in self._text or b'"error"' in self._text):
+            codes.add(PROTOCOL)  # an answer to nothing
         return codes
 
     def is_answered(self, frames: list[bytes]) -> bool:
