@@ -12,7 +12,7 @@ from uuid import UUID
 
 import attrs
 
-from farcall._contract.records import is_frozen
+from farcall._contract.traits import is_frozen
 
 _SCALARS: Final = (
     *(type(None), bool, int, float, str, bytes),
