@@ -142,6 +142,20 @@ async def test_an_unknown_notification_refused_ends_no_call(
     assert "no (-32601)" in record.getMessage()
 
 
+async def test_the_log_of_an_error_without_an_id_is_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whatever the server says, and however much."""
+    caplog.set_level(logging.WARNING, "farcall")
+
+    await answered(r'{"id":null,"error":{"code":7,"message":"a\nb\ud83d %s"}}' % ("x" * 10_000))
+
+    (record,) = caplog.records
+    assert record.getMessage().isascii()
+    assert len(record.getMessage()) < 200
+    assert "\n" not in record.getMessage()
+
+
 # Lone surrogates
 
 HALF = "\ud83d"

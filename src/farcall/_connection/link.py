@@ -32,6 +32,7 @@ from farcall._connection.uploads import Uploads
 from farcall._connection.writer import Writer
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._nursery import open_owned_nursery
+from farcall._protocol.framing import shown
 from farcall._protocol.messages import Error, Hello, goaway
 from farcall._protocol.protocol import Protocol
 from farcall._protocol.state import IncomingCall
@@ -403,8 +404,9 @@ class Link:
         self._strays += 1
         level = logging.DEBUG if self._has_warned else logging.WARNING
         self._has_warned = True
-        problem = "an error without an id, so no call ended with it"
-        logger.log(level, "%s: %s: %s (%d)", self.endpoint.peer, problem, error.message, error.code)
+        said = f"{shown(error.message)} ({error.code})"
+        problem = f"an error without an id, so no call ended with it: {said}"
+        logger.log(level, "%s: %s", self.endpoint.peer, problem)
 
     def on_stray(self, problem: str) -> None:
         self._strays += 1
