@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from farcall._limits import ProtocolLimits
-from farcall._protocol.binary import BINARY_MARK, Encoded
+from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW, Window
 from farcall._protocol.framing import join
 from farcall._protocol.messages import Error, Hello, Limits
@@ -210,14 +210,10 @@ class Peer:
     def receive(self, frame: str | bytes) -> list[Told]:
         """Read one frame as the reader of a link does, and give what was told of it."""
         before = len(self.told)
-        data = frame.encode() if isinstance(frame, str) else frame
-        try:
-            if not data.startswith(BINARY_MARK):
-                data.decode()
-        except UnicodeError as error:
-            self.protocol.receive_broken(data, f"not UTF-8: {error}")
+        if isinstance(frame, str):
+            self.protocol.receive(frame.encode())
         else:
-            self.protocol.receive(data)
+            self.protocol.receive_binary(frame)
         return self.told[before:]
 
     def say(self, members: str) -> Told:

@@ -97,6 +97,16 @@ def test_a_binary_frame_that_cannot_be_right_ends_the_link(
     assert (what, code) == ("violation", 1002)
 
 
+def test_items_in_a_frame_of_text_are_no_json(pair: ProtocolPair) -> None:
+    """A frame is what its sender says that it is, and not what it begins with."""
+    outgoing, _ = pair.stream()
+    frame = binary_items(outgoing.id, 0, [b"a"])
+
+    ((what, *_),) = pair.client.receive(frame.decode())
+
+    assert what == "violation"
+
+
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     """Nothing else is raised."""

@@ -15,7 +15,8 @@ dialled has nobody to tell. Nothing that a peer can send raises.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from farcall._limits import ProtocolLimits
 from farcall._protocol import messages
@@ -54,45 +55,31 @@ class Protocol(ProtocolState):
 
     # Reading
 
-    def receive(self, frame: bytes) -> None:
-        """Take one frame, which is valid UTF-8 or binary, tell what it means, and never raise.
+    def receive(self, text: bytes) -> None:
+        """Take one frame of text, which is valid UTF-8, tell what it means, and never raise.
 
         After a violation frames are ignored.
         """
-        if self.is_broken:
-            return
-        first = frame[:1]
-        try:
-            if first == b"{":
-                read_message(self, frame)
-            elif first == BINARY_MARK and self.has_feature(FEATURE):
-                read_binary_items(self, frame)
-            elif frame.lstrip(b" \t\r\n")[:1] == b"[":
-                read_array(self, frame)
-            else:
-                read_message(self, frame)
-        except Violation as fault:
-            self.break_off(fault)
-        self.has_received = True
+        is_array = text[:1] != b"{" and text.lstrip(b" \t\r\n")[:1] == b"["
+        self._read(read_array if is_array else read_message, text)
 
-    def receive_binary(self, frame: bytes) -> None:
+    def receive_binary(self, data: bytes) -> None:
         """Take one binary frame, under the rules of `receive`: items, or JSON that was sent so."""
-        if frame[:1] == BINARY_MARK and self.has_feature(FEATURE):
-            self.receive(frame)
+        if data[:1] == BINARY_MARK and self.has_feature(FEATURE):
+            self._read(read_binary_items, data)
             return
         try:
-            frame.decode()
+            data.decode()
         except UnicodeDecodeError as error:
-            self.receive_broken(frame, f"not UTF-8: {error}")
+            self._read(partial(refuse_text, problem=f"not UTF-8: {error}"), data)
         else:
-            self.receive(frame)
+            self.receive(data)
 
-    def receive_broken(self, frame: bytes, problem: str) -> None:
-        """Take one frame that is neither text nor binary, under the rules of `receive`."""
+    def _read(self, read: Callable[[Protocol, bytes], None], frame: bytes) -> None:
         if self.is_broken:
             return
         try:
-            refuse_text(self, frame, problem)
+            read(self, frame)
         except Violation as fault:
             self.break_off(fault)
         self.has_received = True
