@@ -547,3 +547,22 @@ async def test_a_retained_value_is_the_same_here_and_over_the_wire() -> None:
                 kept = await anext(here)
                 assert kept == await anext(there) == {"a": [1]}
                 kept["a"].append(3)
+
+
+async def test_a_subscriber_that_takes_no_bytes_is_cut_off_with_a_line_in_the_log(
+    caplog: pytest.LogCaptureFixture, autojump_clock: MockClock
+) -> None:
+    """One warning says who, and over which limit."""
+    feed = Feed()
+    async with raw_client(feed) as client:
+        await client.ask(HELLO)
+        await ask(client, subscribe(2, "Feed.texts", credit=[2**20, 2**40]))
+        client.stop_reading()
+        for _ in range(20):
+            feed.texts.emit("x" * 100_000)
+            await trio.sleep(1)
+
+    (record,) = [each for each in caplog.records if each.levelname == "WARNING"]
+    assert record.getMessage() == (
+        "memory: cut off: no byte was taken for 10 s (the limit stall_seconds)"
+    )

@@ -183,7 +183,12 @@ class Link:
                 self.life.open()
                 self.handler.on_open()
                 task_status.started()
-                self._end(await self._transport.run(self))
+                reason = await self._transport.run(self)
+                # A peer that takes nothing is not told; so the log is.
+                is_stall = reason.code == CloseCode.SLOW_CONSUMER and not reason.remote
+                if is_stall and self.close_reason is None:
+                    logger.warning("%s: cut off: %s", self.endpoint.peer, reason.reason)
+                self._end(reason)
                 nursery.cancel_scope.cancel()
         finally:
             self._hang_up_cancelled()
