@@ -37,6 +37,7 @@ from farcall._serve import (
     StreamRunner,
     TaskRunner,
 )
+from farcall._serve.steps import watchdog
 from farcall.errors import ErrorCode
 
 logger = logging.getLogger("farcall")
@@ -104,6 +105,7 @@ class Dispatcher:
         # Bounded as calls in flight and subscriptions are: each entry has its task already.
         self._waiting: deque[ServedCall | Task] = deque()
         self._in_flight: dict[ServedCall, None] = {}
+        self._close_watchdog: Callable[[], None] | None = None
         self._builtin: Mapping[str, Callable[[Request], None]] = {
             "rpc.on": self._publisher.events.on,
             "rpc.off": self._publisher.events.off,
@@ -130,6 +132,9 @@ class Dispatcher:
 
     def on_open(self) -> None:
         """Begin, on the side that was called up; the one that dialled waits for a hello."""
+        if self._serving.debug:
+            watchdog.open()
+            self._close_watchdog = watchdog.close
         if not self._link.protocol.has_dialled:
             self._identity.begin()
             self._publisher.events.on_open()
@@ -191,6 +196,9 @@ class Dispatcher:
         self._cancel_all(reason)
         self._publisher.close(reason)
         self.caller.subscriber.on_closed()
+        if self._close_watchdog is not None:
+            self._close_watchdog()
+            self._close_watchdog = None
 
     def _recheck(self) -> None:
         """End what is not for who the peer is now."""

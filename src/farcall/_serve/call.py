@@ -11,10 +11,10 @@ from __future__ import annotations
 import contextvars
 import functools
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import attrs
 import msgspec
@@ -38,6 +38,7 @@ from farcall._order import ThreadLine, in_turn
 from farcall._protocol.framing import shown
 from farcall._protocol.messages import MESSAGES, Error
 from farcall._serve.deadline import NO_DEADLINE, Deadline
+from farcall._serve.steps import SLOW_SECONDS, timed
 from farcall._serve.uploads import ReceivedUploads
 from farcall.errors import (
     RESERVED_CODES,
@@ -48,10 +49,8 @@ from farcall.errors import (
     RpcError,
 )
 
+T = TypeVar("T")
 logger = logging.getLogger("farcall")
-
-SLOW_SECONDS = 0.05
-"""An inline method that takes longer holds up everybody; long enough not to blame a busy CPU."""
 
 _slow_methods: set[str] = set()
 """Those already logged; as many as there are inline methods."""
@@ -341,12 +340,19 @@ class ServedCall(msgspec.Struct, eq=False):
         args, kwargs = self.decode()
         try:
             if method.is_async:
-                return await self.endpoint.function(*args, **kwargs)
+                return await self.timed(self.endpoint.function(*args, **kwargs))
             # A thread cannot be cancelled; the call is in flight until it has ended.
             call = functools.partial(self._call_in_thread, args, kwargs)
             return await trio.to_thread.run_sync(call, limiter=self.shared.threads)  # type: ignore[arg-type]  # Trio takes whatever has these two methods
         except RpcError as exc:
             raise self._guarded(exc) from None
+
+    def timed(
+        self, handler: Coroutine[Any, Any, T], source: object = None
+    ) -> Coroutine[Any, Any, T]:
+        """Await the handler; its steps are timed, see `steps`."""
+        name = self.endpoint.method.spec.wire_name
+        return timed(handler, name, source, debug=self.shared.debug)
 
     def _call_in_thread(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> object:
         self._check_principal()  # it may have waited for the thread

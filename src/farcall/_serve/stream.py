@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import ClassVar
 
 import attrs
@@ -61,12 +61,20 @@ class StreamRunner(Runner):
         put = self._begin()
         self._once.is_done = True
         with served.guard(), trio.CancelScope() as scope:
-            async for value in generator:
-                try:
-                    await put(self._write(value))
-                except BaseException as exc:  # noqa: BLE001 - whatever it is, it leaves the generator
-                    await leave_generator(generator, exc, scope)
-                    return
+            await served.timed(self._drive(generator, put, scope), generator)
+
+    async def _drive(
+        self,
+        generator: AsyncGenerator[object, None],
+        put: Callable[[bytes], Awaitable[None]],
+        scope: trio.CancelScope,
+    ) -> None:
+        async for value in generator:
+            try:
+                await put(self._write(value))
+            except BaseException as exc:  # noqa: BLE001 - whatever it is, it leaves the generator
+                await leave_generator(generator, exc, scope)
+                return
 
     def _write(self, value: object) -> bytes:
         try:

@@ -28,7 +28,8 @@ class TaskRunner(Runner):
         status = ServedStatus(codec, self._on_started)
         try:
             with served.guard():
-                return await served.endpoint.function(*args, **kwargs, task_status=status)
+                handler = served.endpoint.function(*args, **kwargs, task_status=status)
+                return await served.timed(handler)
         finally:
             status.end()
 

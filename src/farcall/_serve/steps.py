@@ -1,0 +1,173 @@
+"""How long handlers hold up everybody else: each step of them is timed.
+
+A step is what a handler does between two waits. One that takes long, for it computes or blocks,
+stops every other task of the process, and no deadline can end it. A task of Trio cannot be watched
+from outside without slowing down all tasks of the user, so a handler's coroutine is driven here:
+its first step directly, for most handlers have no other, and the rest by a generator in between.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import traceback
+from collections import Counter
+from collections.abc import Callable, Coroutine, Generator
+from time import perf_counter
+from types import AsyncGeneratorType, CoroutineType, FrameType, coroutine
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+logger = logging.getLogger("farcall")
+
+SLOW_SECONDS: Final = 0.05
+"""A step that takes longer holds up everybody; long enough not to blame a busy CPU."""
+
+_slow: Counter[str] = Counter()
+"""How many slow steps of each method there were, up to the one that was logged."""
+
+
+async def timed(
+    handler: Coroutine[Any, Any, T], name: str, source: object = None, *, debug: bool = False
+) -> T:
+    """Await a handler, and warn at the second slow step of a method: one may be a busy machine.
+
+    Args:
+        handler: To run.
+        name: Of the method.
+        source: Whose line is told; by default that of `handler`.
+        debug: Whether the stack in the middle of a slow step is told as well.
+    """
+    if not isinstance(handler, CoroutineType):
+        return await handler
+    dog = watchdog if debug else None
+    if dog is not None:
+        dog.begin()
+    began = perf_counter()
+    try:
+        waits_for = handler.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    finally:
+        took = perf_counter() - began
+        if took > SLOW_SECONDS:
+            _note_slow(name, took, source or handler, dog)
+        if dog is not None:
+            dog.end()
+    return await _rest(handler, waits_for, name, source or handler, dog)
+
+
+@coroutine
+def _rest(
+    handler: CoroutineType[Any, Any, T],
+    waits_for: object,
+    name: str,
+    source: object,
+    dog: Watchdog | None,
+) -> Generator[Any, Any, T]:
+    step: Callable[[Any], object]
+    while True:
+        try:
+            value = yield waits_for
+        except BaseException as exc:  # noqa: BLE001 - whatever it is, it is for the handler
+            step, value = handler.throw, exc
+        else:
+            step = handler.send
+        if dog is not None:
+            dog.begin()
+        began = perf_counter()
+        try:
+            waits_for = step(value)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        finally:
+            took = perf_counter() - began
+            if took > SLOW_SECONDS:
+                _note_slow(name, took, source, dog)
+            if dog is not None:
+                dog.end()
+
+
+def _note_slow(name: str, seconds: float, source: object, dog: Watchdog | None) -> None:
+    if _slow[name] >= 2:
+        return
+    _slow[name] += 1
+    if _slow[name] < 2:
+        return
+    stack = "" if dog is None or not dog.stack else f"\n{dog.stack}"
+    logger.warning(
+        "%s held up everything else for %.0f ms, for the second time, before %s; do such work in a"
+        " thread, by trio.to_thread.run_sync, or wait now and then (logged once)%s",
+        name,
+        seconds * 1000,
+        _place(source),
+        stack,
+    )
+
+
+def _place(source: object) -> str:
+    """Say where a handler waits now."""
+    frame: FrameType | None = None
+    if isinstance(source, CoroutineType):
+        frame = source.cr_frame
+    elif isinstance(source, AsyncGeneratorType):
+        frame = source.ag_frame
+    if frame is None:
+        return "its end"
+    return f"the await at {frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+class Watchdog:
+    """A thread that looks at the stack of a handler in the middle of a slow step.
+
+    It runs as long as a link of a server with ``debug=True`` is open.
+    """
+
+    def __init__(self) -> None:
+        self.stack = ""
+        """Of the current step, if it is slow."""
+        self._users = 0
+        self._began: float | None = None
+        self._thread_of_step = 0
+        self._is_over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def open(self) -> None:
+        """Watch from now on."""
+        self._users += 1
+        if self._thread is None:
+            self._is_over = threading.Event()
+            watch = threading.Thread(target=self._run, name="farcall watchdog", daemon=True)
+            self._thread = watch
+            watch.start()
+
+    def close(self) -> None:
+        """Undo one `open`; the last one ends the thread, which is quick to do so."""
+        self._users -= 1
+        if self._users == 0 and self._thread is not None:
+            self._is_over.set()
+            self._thread.join()
+            self._thread = None
+
+    def begin(self) -> None:
+        """Watch a step of the current thread."""
+        self.stack, self._thread_of_step = "", threading.get_ident()
+        self._began = perf_counter()
+
+    def end(self) -> None:
+        """Watch no more, until the next step."""
+        self._began = None
+
+    def _run(self) -> None:
+        while not self._is_over.wait(SLOW_SECONDS / 2):
+            began = self._began
+            if began is not None and not self.stack and perf_counter() - began > SLOW_SECONDS:
+                frame = sys._current_frames().get(self._thread_of_step)
+                self.stack = "".join(traceback.format_stack(frame)).rstrip()
+
+
+watchdog = Watchdog()
+"""Of this process."""
