@@ -2,7 +2,7 @@
 
 Each direction is a `_Pipe`, which stands for the two socket buffers and the wire between them. A
 frame is in it whole or not at all, so nothing here can be torn; what remains of a socket is that
-a full one makes the sender wait, and that a goodbye stands in line behind what was sent before.
+a full one makes the sender wait, and that a goodbye stands in line after what was sent before.
 """
 
 from __future__ import annotations
@@ -243,7 +243,7 @@ class MemoryTransport:
         self._outbound.thaw()
 
     def stop_reading(self) -> None:
-        """Leave what comes in the link, until it is full and whoever sends has to wait."""
+        """Leave what comes in the link, until it is full and the sender has to wait."""
         self._inbound.freeze()
 
     def go_on_reading(self) -> None:
@@ -338,7 +338,7 @@ class MemoryTransport:
         self._hang_up(closing)
 
     def _say_goodbye(self, closing: CloseReason) -> None:
-        """Put a Close frame behind all that was sent; nothing follows it."""
+        """Put a Close frame after all that was sent; nothing follows it."""
         self._reason = closing
         goodbye = _Close(closing.code, closing.reason)
         if self._waiting:

@@ -86,6 +86,13 @@ async def test_addresses() -> None:
         assert Wire(near, SMALL).peer.startswith("127.0.0.1:")
 
 
+async def test_a_system_without_unix_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has no name for them there, and a TCP socket is none."""
+    monkeypatch.delattr(socket, "AF_UNIX")
+
+    assert not wire_on(FakeSocket(1, 1)).is_unix
+
+
 async def test_the_address_of_a_peer_that_is_gone() -> None:
     """A peer that has reset the connection has no address any more, and that is no error."""
     async with open_sockets() as (near, far):

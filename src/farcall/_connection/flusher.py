@@ -31,7 +31,7 @@ class Flusher:
         self._parked: trio.lowlevel.Task | None = None
 
     def add(self, writer: Flushed) -> None:
-        """Have `writer` flushed in the next turn; without a link there is nobody to do it."""
+        """Have `writer` flushed in the next turn; without a link there is no task for it."""
         if self._links:
             self._dirty.append(writer)
             self._wake()

@@ -1,16 +1,16 @@
 """What sends: it takes what waits in the lanes, joined as far as that goes.
 
-Theory of operation. To send is a step without waiting, as long as the transport takes all that it
-is given: `flush_now`. Who calls it:
+Theory of operation. `flush_now` sends without waiting, as long as the transport takes all that it
+is given. Three tasks call it:
 
 - the flusher, in the turn of the event loop after messages were put;
-- the reader, when it pauses. While it reads, the writer is *held*: what the messages of one chunk
-  are answered with leaves together;
-- whoever has put a lone message, with which nothing could be joined: at once.
+- the reader, when it pauses. While it reads, the writer is *held*, so that the answers to all
+  messages of one chunk leave together;
+- the task that puts a lone message, with which nothing could be joined: at once.
 
-What the transport does not take at once is left to the task of the writer, and nothing is taken
-from the lanes until that is through. Meanwhile, and within a flush, another flush only marks that
-there is more to do. For what is told as messages are taken may put new ones.
+What the transport does not take at once is left to the task of the writer, and no message is taken
+from the lanes until that has left. Meanwhile, and within a flush, another flush only marks that
+there is more to do: a message that is taken may put others.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Writer:
         self._is_flushing = True
         try:
             self._flush()
-        except Exception:  # it is no fault of whoever happens to flush this link
+        except Exception:  # the task that happens to flush this link has no part in it
             logger.exception("%s: sending failed", self._transport.endpoint.peer)
             self._has_failed = True
             self._leave_rest(0)
@@ -156,7 +156,7 @@ class Writer:
             await self._on_sent.wait()
 
     def end(self) -> None:
-        """Let those go who wait for it: the link has ended."""
+        """Wake the tasks that wait in `flush`: the link has ended."""
         self._is_over = True
         self._note_sent()
 

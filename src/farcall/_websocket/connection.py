@@ -21,7 +21,7 @@ What is changed here, each for something that a peer can do or that costs too mu
 
 The handshake is over when one is made (see `handshake`), so that nothing has to run before
 `read` does: trio-websocket's own handshake needs the reader, and waits for ever for a peer that
-hangs up in it. What came behind the handshake waits in wsproto; the reader begins with it.
+hangs up in it. What came after the handshake waits in wsproto; the reader begins with it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """The bytes that leave through a WebSocket, in the order in which they were made.
 
-Theory of operation. `Sender.put` is a step without waiting: the socket takes the bytes, or as many
-as it has room for, and the rest stands in line. Whoever made bytes that had to wait sends the line
-with `drain`, the bytes of others before its own among them. So nothing comes between two pieces of
-a frame, a pong neither, and nothing follows a Close frame that was made before it.
+Theory of operation. `Sender.put` never waits: the socket takes as many bytes as it has room for,
+and the rest stands in line. `Sender.drain` sends the line, in order, whichever task calls it. So
+nothing comes between two pieces of a frame, not even a pong, and nothing follows a Close frame.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ class Sender:
         self._lock = trio.StrictFIFOLock()
 
     def put(self, data: bytes) -> bool:
-        """Send `data` behind all that waits; tell whether all of it is with the socket."""
+        """Send `data` after all that waits; return whether the socket has taken all of it."""
         if self._waiting or not self._is_direct:
             self._waiting.append(data)
             return False

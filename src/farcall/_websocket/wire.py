@@ -18,7 +18,6 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, TypeAlias
 
 import trio
-from trio.socket import AF_UNIX
 
 from farcall._limits import TransportLimits
 from farcall._transport import awaiting_close
@@ -38,7 +37,8 @@ class Wire(trio.abc.HalfCloseableStream):
         self.limits = limits
         """What the peer may cost, on the socket and above it."""
         local, peer = _name(stream.socket.getsockname), _name(stream.socket.getpeername)
-        self.is_unix = stream.socket.family == AF_UNIX
+        # Windows has no such sockets, and Python no name for them there.
+        self.is_unix = stream.socket.family == getattr(socket, "AF_UNIX", None)
         """Whether it is a Unix socket, whose ends have no IP address."""
         self.local = _address(local)
         """The address of this side, as text."""
@@ -68,10 +68,10 @@ class Wire(trio.abc.HalfCloseableStream):
             raise trio.BrokenResourceError("the peer takes no data")
 
     def send_now(self, data: bytes) -> int:
-        """Send what the socket takes without waiting; tell how many bytes that were.
+        """Send what the socket takes without waiting; return how many bytes that were.
 
-        Call it only while nobody waits in `send_all`. A link that has ended takes nothing; whoever
-        sends the rest hears of that.
+        Call it only while no task is in `send_all`. A link that has ended takes nothing; `send_all`
+        of the rest raises.
         """
         if self._socket is None:
             return 0
@@ -94,8 +94,8 @@ class Wire(trio.abc.HalfCloseableStream):
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Wait for bytes, and note when they came.
 
-        Each call waits for the socket, or lets others have their turn where the last one has left
-        bytes in it: a peer that sends without end keeps nobody from running.
+        Each call waits for the socket, or lets other tasks run where the last call has left bytes
+        in it. So a peer that sends without end holds up no other task.
 
         Raises:
             trio.BrokenResourceError: the connection was lost.
@@ -135,7 +135,7 @@ class Wire(trio.abc.HalfCloseableStream):
         await self._stream.aclose()
 
     def abort(self) -> None:
-        """Close the socket; whoever waits on it gets `trio.ClosedResourceError`."""
+        """Close the socket; a task that waits on it gets `trio.ClosedResourceError`."""
         self._stream.socket.close()
 
     async def finish(self) -> None:
