@@ -340,7 +340,8 @@ class ServedCall(msgspec.Struct, eq=False):
         args, kwargs = self.decode()
         try:
             if method.is_async:
-                return await self.timed(self.endpoint.function(*args, **kwargs))
+                handler = self.endpoint.function(*args, **kwargs)
+                return await timed(handler, method.spec.wire_name, None, self.shared.debug)
             # A thread cannot be cancelled; the call is in flight until it has ended.
             call = functools.partial(self._call_in_thread, args, kwargs)
             return await trio.to_thread.run_sync(call, limiter=self.shared.threads)  # type: ignore[arg-type]  # Trio takes whatever has these two methods
@@ -352,7 +353,7 @@ class ServedCall(msgspec.Struct, eq=False):
     ) -> Coroutine[Any, Any, T]:
         """Await the handler; its steps are timed, see `steps`."""
         name = self.endpoint.method.spec.wire_name
-        return timed(handler, name, source, debug=self.shared.debug)
+        return timed(handler, name, source, self.shared.debug)
 
     def _call_in_thread(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> object:
         self._check_principal()  # it may have waited for the thread

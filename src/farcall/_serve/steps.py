@@ -28,9 +28,7 @@ _slow: Counter[str] = Counter()
 """How many slow steps of each method there were, up to the one that was logged."""
 
 
-async def timed(
-    handler: Coroutine[Any, Any, T], name: str, source: object = None, *, debug: bool = False
-) -> T:
+async def timed(handler: Coroutine[Any, Any, T], name: str, source: object, debug: bool) -> T:
     """Await a handler, and warn at the second slow step of a method: one may be a busy machine.
 
     Args:
