@@ -3,7 +3,7 @@
 A step is what a handler does between two waits. One that takes long, for it computes or blocks,
 stops every other task of the process, and no deadline can end it. A task of Trio cannot be watched
 from outside without slowing down all tasks of the user, so a handler's coroutine is driven here:
-its first step directly, for most handlers have no other, and the rest by a generator in between.
+its first step directly, for most handlers have no other, and the rest by an awaitable in between.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import sys
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from time import perf_counter
-from types import AsyncGeneratorType, CoroutineType, FrameType, coroutine
-from typing import Any, Final, TypeVar
+from types import AsyncGeneratorType, CoroutineType, FrameType
+from typing import Any, Final, TypeVar, cast
 
 T = TypeVar("T")
 logger = logging.getLogger("farcall")
@@ -54,39 +54,67 @@ async def timed(handler: Coroutine[Any, Any, T], name: str, source: object, debu
             _note_slow(name, took, source or handler, dog)
         if dog is not None:
             dog.end()
-    return await _rest(handler, waits_for, name, source or handler, dog)
+    return await _Steps(handler, waits_for, name, source or handler, dog)
 
 
-@coroutine
-def _rest(
-    handler: CoroutineType[Any, Any, T],
-    waits_for: object,
-    name: str,
-    source: object,
-    dog: Watchdog | None,
-) -> Generator[Any, Any, T]:
-    step: Callable[[Any], object]
-    while True:
-        try:
-            value = yield waits_for
-        except BaseException as exc:  # noqa: BLE001 - whatever it is, it is for the handler
-            step, value = handler.throw, exc
-        else:
-            step = handler.send
-        if dog is not None:
-            dog.begin()
+class _Steps(Awaitable[T]):
+    """The steps of a handler after its first, each timed.
+
+    A task of Trio shows its stack by following ``cr_await``; so a handler that hangs can be found.
+    """
+
+    def __init__(
+        self,
+        handler: CoroutineType[Any, Any, T],
+        waits_for: object,
+        name: str,
+        source: object,
+        dog: Watchdog | None,
+    ) -> None:
+        self._handler = handler
+        self._waits_for: tuple[object] | None = (waits_for,)
+        self._name = name
+        self._source = source
+        self._dog = dog
+
+    @property
+    def cr_frame(self) -> FrameType | None:
+        return self._handler.cr_frame
+
+    @property
+    def cr_await(self) -> object:
+        return self._handler.cr_await
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return cast("Generator[Any, Any, T]", self)
+
+    def __next__(self) -> object:
+        return self.send(None)
+
+    def send(self, value: object) -> object:
+        if self._waits_for is not None:  # for what the first step has come to wait for
+            (first,), self._waits_for = self._waits_for, None
+            return first
+        return self._take(self._handler.send, value)
+
+    def throw(self, exc: BaseException, *_more: object) -> object:
+        return self._take(self._handler.throw, exc)
+
+    def close(self) -> None:
+        self._handler.close()
+
+    def _take(self, step: Callable[[Any], object], value: object) -> object:
+        if self._dog is not None:
+            self._dog.begin()
         began = perf_counter()
         try:
-            waits_for = step(value)
-        except StopIteration as done:
-            result: T = done.value
-            return result
+            return step(value)
         finally:
             took = perf_counter() - began
             if took > SLOW_SECONDS:
-                _note_slow(name, took, source, dog)
-            if dog is not None:
-                dog.end()
+                _note_slow(self._name, took, self._source, self._dog)
+            if self._dog is not None:
+                self._dog.end()
 
 
 def _note_slow(name: str, seconds: float, source: object, dog: Watchdog | None) -> None:
