@@ -383,7 +383,8 @@ class TwoPeers(RuleBasedStateMachine):
     @precondition(is_moving)
     @rule()
     def settle(self) -> None:
-        """Let everything arrive, and be consumed."""
+        """Let everything arrive, and be consumed, what has come before as well."""
+        self.consume_all()
         while self.is_moving():
             for side in self.sides:
                 side.write(10, self.now)
