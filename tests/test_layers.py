@@ -17,6 +17,7 @@ LAYERS = (
     {
         "errors",
         "_failed_logins",
+        "_options",
         "_limits",
         "_budget",
         "_nursery",

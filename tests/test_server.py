@@ -131,7 +131,7 @@ async def test_nowhere_to_listen_is_refused() -> None:
 @pytest.mark.parametrize("port", [-1, 65536, 70000])
 async def test_a_port_that_is_none_is_refused(port: int) -> None:
     """The system would take the number modulo 65536, and listen somewhere else."""
-    with pytest.raises(ValueError, match="a port is a number from 0 to 65535"):
+    with pytest.raises(ValueError, match="port takes an int from 0 to 65535"):
         await farcall.serve(Echo(), port)
 
 

@@ -154,7 +154,7 @@ class Right:
 @pytest.mark.parametrize("option", [{"dialect": "foo"}, {"contract": "foo"}])
 def test_an_option_that_is_no_word_is_refused(option: Any) -> None:
     """It would be without effect."""
-    with pytest.raises(ValueError, match=r"= is '.*' or '.*', not 'foo'"):
+    with pytest.raises(ValueError, match=r"= takes '.*' or '.*', not 'foo'"):
         farcall.connect("ws://127.0.0.1:1", **option)
 
 

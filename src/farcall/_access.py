@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeAlias, cast
 from urllib.parse import parse_qsl
 
 import attrs
-from attrs.validators import instance_of
 
 from farcall._contract.spec import Access
+from farcall._options import (
+    check_async,
+    check_instance,
+    check_seconds,
+    check_text,
+    check_text_mapping,
+    check_texts,
+    optional,
+    validator,
+)
 
 
 def _names(given: Iterable[str]) -> frozenset[str]:
-    if isinstance(given, str):
-        raise TypeError(f"roles are a set of names; write {{{given!r}}}")
+    check_texts("roles=", given, "a set of names", '{"trader"}', brackets="{}")
     return frozenset(given)
-
-
-def _check_seconds(_: object, __: object, value: float | None) -> None:
-    if value is not None and math.isnan(value):
-        raise ValueError("expires_after is a number of seconds, or None")
 
 
 @attrs.frozen
@@ -39,10 +41,25 @@ class Principal:
     frozenset({'trader'})
     """
 
-    name: str = attrs.field(validator=instance_of(str))
+    name: str = attrs.field(validator=validator(check_text, may_be_empty=True))
     roles: frozenset[str] = attrs.field(default=frozenset[str](), converter=_names)
-    expires_after: float | None = attrs.field(default=None, validator=_check_seconds)
-    claims: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, hash=False)
+    expires_after: float | None = attrs.field(
+        default=None, validator=validator(optional(check_seconds))
+    )
+    claims: Mapping[str, Any] = attrs.field(
+        factory=dict[str, Any],
+        repr=False,
+        hash=False,
+        validator=validator(
+            check_instance, kind=Mapping, takes="a mapping", write='claims={"plan": "free"}'
+        ),
+    )
+
+
+def _texts() -> Any:
+    # Any: as for `attrs.field`, whose type is that of the default.
+    checked = validator(check_text_mapping, write='{"name": "value"}')
+    return attrs.field(factory=dict[str, str], repr=False, validator=checked)
 
 
 @attrs.frozen
@@ -52,11 +69,11 @@ class Credentials:
     Nothing of it is in its ``repr``, which ends up in logs.
     """
 
-    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    headers: Mapping[str, str] = _texts()
     """Of the handshake, names in lower case."""
-    query: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    query: Mapping[str, str] = _texts()
     """Of the URL; the first value where a name is there several times."""
-    cookies: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    cookies: Mapping[str, str] = _texts()
     """As for `query`."""
     login: Any = attrs.field(default=None, repr=False)
     """What ``rpc.login`` brought, a list or a dict; None in the handshake."""
@@ -77,6 +94,20 @@ def read_credentials(headers: Mapping[str, str], query: str, login: Any = None) 
 
 Authenticate: TypeAlias = Callable[[Credentials], Awaitable[Principal | None]]
 """``async def f(credentials)`` tells who that is; None for nobody that it knows."""
+
+
+def check_authenticate(authenticate: object, name: str = "authenticate=") -> None:
+    """Check that this may be asked who a peer is.
+
+    Raises:
+        TypeError: it is no async function of the credentials.
+    """
+    check_async(
+        name,
+        authenticate,
+        ["credentials"],
+        "async def f(credentials: farcall.Credentials) -> farcall.Principal | None",
+    )
 
 
 async def authenticated(authenticate: Authenticate, credentials: Credentials) -> Principal | None:

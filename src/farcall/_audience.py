@@ -10,21 +10,22 @@ from collections.abc import Set
 from typing import TypeAlias, cast
 
 import attrs
-from attrs.validators import instance_of
+
+from farcall._options import check_text, validator
 
 
 @attrs.frozen
 class User:
     """Whoever has logged in under this name, on any number of connections; see `farcall.user`."""
 
-    name: str = attrs.field(validator=instance_of(str))
+    name: str = attrs.field(validator=validator(check_text, may_be_empty=True))
 
 
 @attrs.frozen
 class Room:
     """The connections that have joined a room; see `farcall.room`."""
 
-    name: str = attrs.field(validator=instance_of(str))
+    name: str = attrs.field(validator=validator(check_text, may_be_empty=True))
 
 
 Address: TypeAlias = User | Room

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, TypeVar, cast
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 from typing import Protocol as Interface
 
 import attrs
@@ -22,7 +22,8 @@ from farcall._connection.calls import Calls, Handled, handling
 from farcall._connection.link import Link
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
 from farcall._identity import Identity
-from farcall._proxy import ProxyFactory
+from farcall._options import check_text, wrong_type, wrong_value
+from farcall._proxy import ProxyFactory, check_proxy
 from farcall.errors import CloseCode
 
 ProxyT = TypeVar("ProxyT")
@@ -116,7 +117,9 @@ class Connection:
             ContractMismatch: under ``contract="strict"``, when the peer's contract is another.
             NotSupported: a service class that has plain ``def`` endpoints; use its stub.
             DeclarationError: the class is neither a stub nor a service.
+            TypeError: it is no class.
         """
+        check_proxy(proxy)
         return self._proxies.proxy(proxy)
 
     async def ping(self) -> float:
@@ -137,13 +140,42 @@ class Connection:
 
         Args:
             code: A WebSocket close code (RFC 6455, section 7.4).
-            reason: A few words for the peer.
+            reason: A few words for the peer, 123 bytes at most.
+
+        Raises:
+            ValueError: a close code that may not be sent, or a reason that is too long.
+            TypeError: the code is no int, or the reason no str.
         """
+        check_close(code, reason)
         await self._link.aclose(code, reason)
 
     async def wait_closed(self) -> None:
         """Wait until the link has ended, by whichever side."""
         await self._link.wait_closed()
+
+
+MAX_CLOSE_REASON: Final = 123
+"""Bytes (RFC 6455, section 5.5: a control frame has 125, and the code takes two)."""
+
+_NOT_SENT: Final = frozenset({1004, 1005, 1006, 1015})
+"""Close codes that stand for an end without a Close frame, or for nothing (section 7.4.1)."""
+
+
+def check_close(code: object, reason: object) -> None:
+    """Check what is to be said in a Close frame.
+
+    Raises:
+        ValueError: the code may not be sent, or the reason is too long.
+        TypeError: the code is no int, or the reason no str.
+    """
+    takes = "a close code from 1000 to 1014 or from 3000 to 4999"
+    if not isinstance(code, int) or isinstance(code, bool):
+        raise wrong_type("code", takes, code, "1000")
+    if not (1000 <= code <= 1014 or 3000 <= code <= 4999) or code in _NOT_SENT:
+        raise wrong_value("code", takes, code, "1000, or one from 4000 up for your application")
+    check_text("reason", reason, may_be_empty=True)
+    if len(cast("str", reason).encode(errors="replace")) > MAX_CLOSE_REASON:
+        raise ValueError(f"reason takes {MAX_CLOSE_REASON} bytes at most; write fewer words")
 
 
 CallKind: TypeAlias = Literal["call", "stream", "subscription"]

@@ -7,7 +7,7 @@ import math
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Any, Literal, TypeAlias, TypeVar, cast, overload
+from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args, overload
 
 import attrs
 import trio
@@ -15,15 +15,18 @@ import trio
 from farcall._caller import ContractCheck, LinkCaller, contract_of
 from farcall._client_login import ClientLogin
 from farcall._connection.call import RemoteFailure
-from farcall._connection.heartbeat import Heartbeat
+from farcall._connection.heartbeat import Heartbeat, check_heartbeat
 from farcall._connection.link import CANCEL_GRACE, Link
+from farcall._declare import is_service
 from farcall._dial import Dialler
 from farcall._dispatch import Dispatcher, Serving
 from farcall._endpoints import Endpoints, contracts_of, greeting, warn_of_protected
-from farcall._intercept import Interceptor
-from farcall._limits import DEFAULT_LIMITS, Limits
+from farcall._intercept import Interceptor, check_interceptors
+from farcall._limits import DEFAULT_LIMITS, Limits, check_limits
 from farcall._nursery import open_owned_nursery
+from farcall._options import check_seconds, check_several, check_word, validator, wrong_type
 from farcall._protocol.protocol import Protocol
+from farcall._proxy import check_proxy
 from farcall._session import Session
 from farcall._transport import Transport
 from farcall.errors import ConnectFailed, FarcallError
@@ -38,28 +41,49 @@ Dialect: TypeAlias = Literal["farcall", "plain"]
 DEFAULT_HEARTBEAT = Heartbeat()
 
 
-def _one_of(*words: str) -> Any:
-    # Any: as for `attrs.field`, whose type is that of the default.
-    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        if value not in words:
-            shown = " or ".join(map(repr, words))
-            raise ValueError(f"{attribute.name}= is {shown}, not {value!r}")
+def _endpoints_of(serves: Sequence[object]) -> Endpoints:
+    """Read what a client serves.
 
-    return check
+    Raises:
+        TypeError: it is no list.
+        DeclarationError: an object in it is no service, or two offer the same name.
+    """
+    takes = "a list of service objects"
+    if is_service(serves):
+        write = f"[{type(serves).__name__}()]"
+        raise wrong_type("serves=", takes, serves, write)
+    check_several("serves=", serves, takes, "[Callbacks()]")
+    return Endpoints.of(serves)
+
+
+def _checked_interceptors(interceptors: Sequence[Interceptor]) -> Sequence[Interceptor]:
+    check_interceptors("interceptors=", interceptors)
+    return tuple(interceptors)
+
+
+_NOTHING: Any = ()  # Any: as for `attrs.field`, whose type is that of the default
 
 
 @attrs.frozen
 class ClientOptions:
     """What `connect` was asked for, apart from where to."""
 
-    dialect: Dialect = attrs.field(default="farcall", validator=_one_of("farcall", "plain"))
-    contract: ContractCheck = attrs.field(default="warn", validator=_one_of("warn", "strict"))
-    serves: Sequence[object] = ()
-    interceptors: Sequence[Interceptor] = ()
-    max_call_seconds: float = math.inf
-    cancel_grace: float = CANCEL_GRACE
-    limits: Limits = DEFAULT_LIMITS
-    heartbeat: Heartbeat = DEFAULT_HEARTBEAT
+    dialect: Dialect = attrs.field(
+        default="farcall", validator=validator(check_word, words=get_args(Dialect))
+    )
+    contract: ContractCheck = attrs.field(
+        default="warn", validator=validator(check_word, words=get_args(ContractCheck))
+    )
+    serves: Endpoints = attrs.field(default=_NOTHING, converter=_endpoints_of)
+    interceptors: Sequence[Interceptor] = attrs.field(default=(), converter=_checked_interceptors)
+    max_call_seconds: float = attrs.field(default=math.inf, validator=validator(check_seconds))
+    cancel_grace: float = attrs.field(
+        default=CANCEL_GRACE, validator=validator(check_seconds, may_be_zero=True)
+    )
+    limits: Limits = attrs.field(default=DEFAULT_LIMITS, validator=validator(check_limits))
+    heartbeat: Heartbeat = attrs.field(
+        default=DEFAULT_HEARTBEAT, validator=validator(check_heartbeat)
+    )
     login: Any = None
     """What `rpc.login` takes; None for no login."""
 
@@ -69,7 +93,7 @@ async def open_session(
     transport: Transport, url: str, proxy: type[ProxyT] | None, options: ClientOptions
 ) -> AsyncIterator[Session | ProxyT]:
     """Make a session over an open transport, and end both with the block."""
-    endpoints = Endpoints.of(options.serves)
+    endpoints = options.serves
     warn_of_protected([endpoints], "a client has no logins")
     link = _make_link(transport, url, proxy, options, endpoints)
     caller = cast("Dispatcher", link.handler).caller
@@ -237,10 +261,12 @@ def connect(
         ConnectFailed: nobody listens there, or who does is no server of this kind, or refuses the
             login.
         ContractMismatch: under ``contract="strict"``.
-        DeclarationError: an object in `serves` is no service, or two offer the same name.
+        DeclarationError: an object in `serves` is no service, or two offer the same name, or
+            `proxy` is neither a stub nor a service class.
         Exception: what a ``@background`` method of `serves` raised, as it is.
-        ValueError: the URL is none, or it has no TLS and an `ssl_context` was given, or `dialect`
-            or `contract` is no word that is known.
+        TypeError: an argument is of another type; names it.
+        ValueError: an argument makes no sense, such as a URL without TLS where there is an
+            `ssl_context`, or a word for `dialect` that is not known.
 
     Resources:
         One socket, and a nursery for its reader, its writer and its heartbeat. What the block
@@ -263,12 +289,14 @@ def connect(
     >>> trio.run(main)
     2.5
     """
+    if proxy is not None:
+        check_proxy(proxy)
     dialler = Dialler.of(url, headers, limits, ssl_context)
     options = ClientOptions(
         dialect,
         contract,
-        tuple(serves),
-        tuple(interceptors),
+        serves,
+        interceptors,
         max_call_seconds,
         cancel_grace,
         limits,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping
-from typing import cast
+from typing import Final, cast
 
 import attrs
 import trio
 
-from farcall._limits import Limits
+from farcall._limits import Limits, check_limits
+from farcall._options import check_text, check_text_mapping, check_tls, wrong_value
 from farcall._transport import Transport
 from farcall._url import WebSocketUrl
 from farcall._websocket import connect_websocket
@@ -36,8 +38,15 @@ class Dialler:
         """Check what is asked for.
 
         Raises:
-            ValueError: the URL is none, or it has no use for `ssl_context`.
+            TypeError: something is of another type.
+            ValueError: the URL is none, or it has no use for `ssl_context`, or a header is none.
         """
+        check_text("url", url, write='"ws://127.0.0.1:8765"')
+        check_limits("limits=", limits)
+        if headers is not None:
+            check_headers(headers)
+        if ssl_context is not None:
+            check_tls("ssl_context=", ssl_context, in_server=False)
         target = WebSocketUrl.parse(url)
         if target.is_secure:
             # Made once: it reads all certificates of the system.
@@ -84,6 +93,45 @@ class Dialler:
         if self.url.socket_path:
             return await trio.open_unix_socket(self.url.socket_path)
         return await trio.open_tcp_stream(self.url.name, self.url.port)
+
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+"""The name of a header field (RFC 9110, section 5.6.2)."""
+
+_OWN_HEADERS: Final = frozenset(
+    {
+        "host",
+        "connection",
+        "upgrade",
+        "content-length",
+        "transfer-encoding",
+        "sec-websocket-key",
+        "sec-websocket-version",
+        "sec-websocket-extensions",
+    }
+)
+"""Header fields that the handshake writes, or must not have."""
+
+
+def check_headers(headers: object) -> None:
+    """Check what is sent with a handshake; values may be secrets and are not shown."""
+    check_text_mapping("headers=", headers, 'headers={"Authorization": "Bearer ..."}')
+    for name, value in cast("Mapping[str, str]", headers).items():
+        if not _TOKEN.fullmatch(name):
+            raise wrong_value("each key of headers=", "the name of a header", name, '"X-Name"')
+        if name.lower() in _OWN_HEADERS:
+            raise ValueError(f"headers= has {name!r}, which belongs to the handshake; leave it out")
+        if not _is_field_value(value):
+            raise ValueError(
+                f"headers[{name!r}] has a control character, a space at an end, or a character"
+                " beyond Latin-1, which no header may have"
+            )
+
+
+def _is_field_value(value: str) -> bool:
+    """Say whether a header may have this value (RFC 9110, section 5.5)."""
+    is_clean = all(char == "\t" or (" " <= char <= "\xff" and char != "\x7f") for char in value)
+    return is_clean and value == value.strip(" \t")
 
 
 def _reason(error: BaseException) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
@@ -26,6 +26,9 @@ from farcall._protocol.messages import Limits as PeerLimits
 from farcall._signals import SignalState
 
 logger = logging.getLogger("farcall")
+
+MAX_NAMED: Final = 5
+"""Members that one line of the log names."""
 
 
 EndpointKind: TypeAlias = Literal["call", "stream", "task"]
@@ -92,6 +95,11 @@ class Endpoints:
     """Bound ``@background`` methods."""
 
     @property
+    def members(self) -> tuple[str, ...]:
+        """The wire names of all methods and signals."""
+        return (*self.methods, *self.signals)
+
+    @property
     def protected(self) -> tuple[str, ...]:
         """Name what needs a login."""
         specs: list[MethodSpec | SignalSpec] = [
@@ -150,14 +158,24 @@ def greeting(limits: Limits, message: int, contracts: Mapping[str, str]) -> Hell
 
 
 def warn_of_protected(paths: Iterable[Endpoints], why: str) -> None:
-    """Tell the log what nobody can use, because nobody can log in.
+    """Log in one line which members cannot be used, because there are no logins.
 
     Args:
         paths: What is served.
-        why: There is no login.
+        why: There are no logins.
     """
-    for name in dict.fromkeys(name for endpoints in paths for name in endpoints.protected):
-        logger.warning("%s needs a login, and nobody can log in: %s", name, why)
+    served = list(paths)
+    names = list(dict.fromkeys(name for each in served for name in each.protected))
+    if names:
+        members = {name for each in served for name in each.members}
+        text = "%d of %d members need a login, and nobody can log in: %s (%s)"
+        logger.warning(text, len(names), len(members), why, some_of(names))
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Name the first few, and count the rest."""
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(names[:MAX_NAMED]) + more
 
 
 _Services = list[tuple[Service, Any]]

@@ -7,19 +7,32 @@ and remembers those that live, to drain them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import TypeAlias, cast
+from urllib.parse import quote
 
 import attrs
 import trio
 
+from farcall._access import Authenticate, check_authenticate
 from farcall._caller import LinkCaller
-from farcall._connection.heartbeat import Heartbeat
+from farcall._connection.heartbeat import Heartbeat, check_heartbeat
 from farcall._connection.link import CANCEL_GRACE, Link
+from farcall._declare import is_service
 from farcall._dispatch import Dispatcher, Serving
 from farcall._endpoints import Endpoints, greeting, warn_of_protected
-from farcall._limits import Limits
+from farcall._intercept import Interceptor, check_interceptors
+from farcall._limits import Limits, check_limits
+from farcall._login import Logins
 from farcall._nursery import open_owned_nursery
+from farcall._options import (
+    check_flag,
+    check_seconds,
+    wrong_type,
+    wrong_value,
+)
 from farcall._protocol.protocol import Protocol
 from farcall._transport import Transport
 
@@ -43,6 +56,29 @@ class ServerStatistics:
     """Handshakes under way."""
 
 
+def serving_of(
+    interceptors: Sequence[Interceptor],
+    max_call_seconds: float,
+    debug: bool,
+    authenticate: Authenticate | None,
+    limits: Limits,
+) -> Serving:
+    """Say how calls are served, by the options of `farcall.serve`.
+
+    Raises:
+        TypeError: one of them is of another type.
+        ValueError: a time makes no sense.
+    """
+    check_interceptors("interceptors=", interceptors)
+    check_seconds("max_call_seconds=", max_call_seconds)
+    check_flag("debug=", debug)
+    check_limits("limits=", limits)
+    if authenticate is not None:
+        check_authenticate(authenticate)
+    logins = None if authenticate is None else Logins(authenticate, limits)
+    return Serving(tuple(interceptors), max_call_seconds, debug, logins)
+
+
 class Host:
     """Serve services to links.
 
@@ -55,6 +91,8 @@ class Host:
 
     Raises:
         DeclarationError: an object is no service, or a name is offered twice at one path.
+        TypeError: an option is of another type.
+        ValueError: there is nothing to serve, or a path that no client can ask for.
     """
 
     def __init__(
@@ -66,6 +104,9 @@ class Host:
         heartbeat: Heartbeat,
         cancel_grace: float = CANCEL_GRACE,
     ) -> None:
+        check_limits("limits=", limits)
+        check_heartbeat("heartbeat=", heartbeat)
+        check_seconds("cancel_grace=", cancel_grace, may_be_zero=True)
         self.paths = _endpoints_by_path(services)
         if serving.logins is None:
             warn_of_protected(self.paths.values(), "serve(authenticate=...) is missing")
@@ -137,20 +178,66 @@ class Host:
 
 
 def _endpoints_by_path(services: Services) -> Mapping[str, Endpoints]:
-    table = cast("Mapping[object, object]", services if _is_table(services) else {"/": services})
-    return {_checked(path): Endpoints.of(_several(each)) for path, each in table.items()}
+    # An object of a service class is one, and be its class derived from dict or list.
+    if not isinstance(services, Mapping) or is_service(services):
+        return {"/": Endpoints.of(_several(services, "services"))}
+    table = cast("Mapping[object, object]", services)
+    if not table:
+        raise ValueError(
+            'services is an empty dict: there is nothing to serve; write {"/": Shop()}'
+        )
+    name = "each path of services"
+    return {
+        check_path(name, path): Endpoints.of(_several(each, f"services[{path!r}]"))
+        for path, each in table.items()
+    }
 
 
-def _is_table(services: Services) -> bool:
-    return isinstance(services, Mapping)
+def _several(given: object, name: str) -> Sequence[object]:
+    """Give the objects to serve at one path.
+
+    Raises:
+        TypeError: it is neither an object nor a list of objects.
+        ValueError: it is an empty list.
+    """
+    if is_service(given):
+        return [given]
+    takes = "a service object, a list of them, or a dict of them by path"
+    if given is None or isinstance(given, str | bytes | int | float | Mapping | Set | Iterator):
+        raise wrong_type(name, takes, given, "[Shop(), News()]")
+    if not isinstance(given, Sequence):
+        return [given]
+    if not given:
+        raise ValueError(f"{name} is an empty {type(given).__name__}: there is nothing to serve")
+    return cast("Sequence[object]", given)
 
 
-def _several(services: object) -> Sequence[object]:
-    is_several = isinstance(services, list | tuple)
-    return cast("Sequence[object]", services) if is_several else [services]
+def check_path(name: str, path: object) -> str:
+    """Check the path of a service, as a request names it.
 
+    Args:
+        name: Of the parameter.
+        path: What was given.
 
-def _checked(path: object) -> str:
-    if not isinstance(path, str) or not path.startswith("/"):
-        raise ValueError(f"a path to serve at begins with a slash, unlike {path!r}")
+    Raises:
+        TypeError: it is no text.
+        ValueError: no request can name it.
+    """
+    takes = "a path that begins with a slash"
+    if not isinstance(path, str):
+        raise wrong_type(name, takes, path, '{"/": Shop()}')
+    if not path.startswith("/"):
+        raise wrong_value(name, takes, path, repr(f"/{path}"))
+    asked_for = _as_asked_for(path)
+    if path != asked_for:
+        takes = "a path as it stands in a request, or no client could ask for it"
+        raise wrong_value(name, takes, path, repr(asked_for))
     return path
+
+
+def _as_asked_for(path: str) -> str:
+    """Write a path as clients send it (RFC 3986, sections 3.3 and 5.2.4)."""
+    alone = re.split(r"[?#]", path)[0]
+    encoded = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", alone)
+    quoted = quote(encoded, safe="-._~!$&'()*+,;=:@%/", errors="replace")
+    return posixpath.normpath(quoted) if {".", ".."} & {*quoted.split("/")} else quoted

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar, cast
@@ -17,6 +17,7 @@ import trio
 
 from farcall._call import CallContext, CallKind
 from farcall._nursery import is_cancelled, leaves, open_owned_nursery, reraise
+from farcall._options import check_async, check_several
 
 T = TypeVar("T")
 
@@ -40,6 +41,24 @@ Open: TypeAlias = Callable[[], AbstractAsyncContextManager[T]]
 
 Failure: TypeAlias = Callable[[T], BaseException | None]
 """Tell what a stream or a subscription has failed with, as far as its reader was told."""
+
+
+def check_interceptors(name: str, interceptors: object) -> None:
+    """Check a list of interceptors.
+
+    Raises:
+        TypeError: it is no list, or one is no async function of a call and what proceeds.
+    """
+    takes = "a list of interceptors"
+    write = f"{name}[interceptor]"
+    check_several(name, interceptors, takes, write)
+    for each in cast("Sequence[object]", interceptors):
+        check_async(
+            f"each interceptor of {name}",
+            each,
+            ["call", "proceed"],
+            "async def f(call: farcall.CallContext, proceed: farcall.Proceed) -> object",
+        )
 
 
 async def intercepted(interceptors: Iterable[Interceptor], call: CallContext, core: Proceed) -> Any:

@@ -7,10 +7,19 @@ error, where NAME is that of the field.
 from __future__ import annotations
 
 import sys
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
-from attrs.validators import and_, ge, gt, instance_of, le, lt, optional
+
+from farcall._options import (
+    check_instance,
+    check_int,
+    check_number,
+    check_seconds,
+    optional,
+    validator,
+    wrong_value,
+)
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -35,11 +44,17 @@ gigabyte of small objects."""
 
 def _count(default: int, *, most: int = sys.maxsize, least: int = 1) -> Any:
     # Any: as for `attrs.field`, whose type is that of the default.
-    return attrs.field(default=default, validator=and_(instance_of(int), ge(least), le(most)))
+    return attrs.field(default=default, validator=validator(check_int, least=least, most=most))
 
 
-def _positive(default: float) -> Any:
-    return attrs.field(default=default, validator=gt(0))
+def _seconds(default: float) -> Any:
+    return attrs.field(default=default, validator=validator(check_seconds))
+
+
+def _check_share(name: str, value: object) -> None:
+    check_number(name, value, takes="a share", write="0.8 for 80 percent")
+    if cast("float", value) >= 1:
+        raise wrong_value(name, "a share below 1", value, "0.8 for 80 percent")
 
 
 @attrs.frozen(kw_only=True)
@@ -73,15 +88,15 @@ class Limits:
     handshake, but its time, and of connections have a meaning in a server alone.
 
     Raises:
-        ValueError: a limit is zero or less.
-        TypeError: a count is no integer.
+        ValueError: a limit is zero or less, or nan, or a count is over what is possible.
+        TypeError: a count is no int, or a time or a share is no number.
 
     >>> Limits(message=65_536, calls=16).message
     65536
     """
 
     message: int | None = attrs.field(
-        default=None, validator=optional(and_(instance_of(int), gt(0)))
+        default=None, validator=validator(optional(check_int), least=1)
     )
     """Bytes on the wire of a message that comes in; None for 1 MiB in a server, which takes from
     anybody, and 16 MiB in a client, which has chosen its server. farcall peers are told. Over it
@@ -113,7 +128,7 @@ class Limits:
     """Frames in one message; each of an endless row of empty ones costs time. Over it the
     connection is closed with 1008."""
 
-    incomplete_seconds: float = _positive(60.0)
+    incomplete_seconds: float = _seconds(60.0)
     """From the first byte of a message to its last; a slow line has 1 MiB through in that. Over it
     the connection is closed with 1008."""
 
@@ -121,15 +136,15 @@ class Limits:
     """Pings of the peer that are answered without a pause, each with a frame of ours; a heartbeat
     sends one in some seconds. Over it the connection is closed with 1008."""
 
-    pings_per_second: float = _positive(10.0)
+    pings_per_second: float = attrs.field(default=10.0, validator=validator(check_number))
     """Pings that may follow upon such a burst; over it as with `ping_burst`."""
 
-    handshake_seconds: float = _positive(10.0)
+    handshake_seconds: float = _seconds(10.0)
     """In a server from the connection to the end of its handshake, with TLS and whatever decides
     who may come in; a peer that needs longer holds a descriptor for nothing, and is hung up on. In
     a client for name, connection, TLS and handshake; over it `ConnectFailed` is raised."""
 
-    hello_seconds: float = _positive(5.0)
+    hello_seconds: float = _seconds(5.0)
     """In a client for the answer to its hello: a server that has answered the handshake, and not
     the hello in this time, will not. Over it `ConnectFailed` is raised."""
 
@@ -150,7 +165,7 @@ class Limits:
     connections: int = _count(10_000)
     """Open connections; over it the answer is 503."""
 
-    descriptor_share: float = attrs.field(default=0.8, validator=and_(gt(0), lt(1)))
+    descriptor_share: float = attrs.field(default=0.8, validator=validator(_check_share))
     """Of the descriptors that the process may have (RLIMIT_NOFILE when `serve` begins), what open
     connections may take; over it the answer is 503."""
 
@@ -187,12 +202,12 @@ class Limits:
     """Bytes of them, of the answers to unfinished batches as well; over it as with
     `queued_messages`, but that one message may be larger than what was left."""
 
-    stall_seconds: float = _positive(10.0)
+    stall_seconds: float = _seconds(10.0)
     """For which a peer may take no byte at all while something is sent to it; a slow one takes
     some. Over it the link is dead, with 1013 for this side: in the middle of a frame there is no
     goodbye."""
 
-    close_seconds: float = _positive(5.0)
+    close_seconds: float = _seconds(5.0)
     """For the peer's answer to a Close frame, or for ours to leave, and before it for what waits
     to be sent; longer than any round trip. Over it the connection is hung up on."""
 
@@ -256,3 +271,9 @@ class Limits:
 
 
 DEFAULT_LIMITS: Final = Limits()
+
+
+def check_limits(name: str, limits: object) -> None:
+    """Check for `Limits`; there is no way to be without any."""
+    write = f"{name}Limits(message=65_536), or leave it out"
+    check_instance(name, limits, Limits, "a farcall.Limits", write)

@@ -15,7 +15,15 @@ import attrs
 import trio
 
 from farcall._access import Principal
-from farcall._limits import DEFAULT_LIMITS, Limits, TransportLimits
+from farcall._limits import DEFAULT_LIMITS, Limits, TransportLimits, check_limits
+from farcall._options import (
+    check_instance,
+    check_int,
+    check_text,
+    check_text_mapping,
+    optional,
+    wrong_value,
+)
 from farcall._transport import (
     ABORTED,
     HUNG_UP,
@@ -54,7 +62,19 @@ def memory_pair(
         limits: What either end lets the other one cost, as a client and a server do over
             WebSocket. There are no fragments, and no incomplete messages.
         window: Bytes that lie in one direction before a sender waits.
+
+    Raises:
+        TypeError: an argument is of another type; names it.
+        ValueError: the path has no slash in front, or the window is less than a byte.
     """
+    check_text("path=", path, write='"/"')
+    if not path.startswith("/"):
+        raise wrong_value("path=", "a path that begins with a slash", path, repr(f"/{path}"))
+    check_text("query=", query, may_be_empty=True)
+    optional(check_text_mapping)("headers=", headers, write='headers={"x-name": "value"}')
+    optional(check_instance)("principal=", principal, kind=Principal, takes="a farcall.Principal")
+    check_limits("limits=", limits)
+    check_int("window=", window, least=1)
     there, back = _Pipe(window), _Pipe(window)
     dialled = Endpoint(local="memory", peer="memory", path=path, query=query)
     accepted = attrs.evolve(dialled, headers=headers or {}, principal=principal)

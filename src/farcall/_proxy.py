@@ -25,8 +25,19 @@ from typing import (
 from weakref import WeakKeyDictionary
 
 from farcall._codec import Codec, codec_of
-from farcall._declare import Method, Service, method_of, resolved_hints
-from farcall._signals import OnLag, Subscription
+from farcall._declare import (
+    Method,
+    Service,
+    errors_listed,
+    is_service,
+    method_of,
+    resolved_hints,
+    service_of,
+    site_of_caller,
+    site_to_mark,
+)
+from farcall._options import check_flag, check_text, wrong_type
+from farcall._signals import OnLag, Subscription, check_on_lag
 from farcall.errors import ApplicationError, NotSupported
 
 if TYPE_CHECKING:
@@ -70,6 +81,23 @@ class Caller(Protocol):
         ...
 
 
+def check_proxy(proxy: object, name: str = "proxy") -> None:
+    """Check for a class to make a proxy from.
+
+    Raises:
+        TypeError: it is no class, or the base of all stubs.
+        DeclarationError: it is neither a stub nor a service class.
+        NotSupported: it is a service class that has plain ``def`` endpoints.
+    """
+    takes = "a stub or a service class"
+    if not isinstance(proxy, type):
+        raise wrong_type(name, takes, proxy, type(proxy).__name__ if is_service(proxy) else "")
+    if proxy is Proxy:
+        raise wrong_type(name, takes, proxy, "the class that `farcall stubs` has made")
+    if not issubclass(proxy, Proxy):
+        class_proxy(service_of(proxy))
+
+
 class Proxy:
     """Derive generated stubs from this: a typed client of one service.
 
@@ -87,10 +115,15 @@ class Proxy:
 
     def __init_subclass__(cls, *, service: str = "", contract: str = "", **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        check_text("service=", service, write='service="Market"', may_be_empty=True)
+        check_text("contract=", contract, may_be_empty=True)
         cls._service_name = service
         cls._contract_digest = contract
 
     def __init__(self, caller: Caller) -> None:
+        if not hasattr(caller, "call_method"):
+            write = f"session.proxy({type(self).__name__})"
+            raise wrong_type("caller", "what carries its calls", caller, write)
         self._caller = caller
 
     def __repr__(self) -> str:
@@ -109,10 +142,14 @@ def endpoint(
         raises: The errors that arrive as themselves.
         oneway: Whether it is sent as a notification, so that nothing comes back.
     """
+    check_text("wire_name", wire_name, write='@endpoint("Market.quote")')
+    check_flag("oneway=", oneway)
+    errors = errors_listed(site_of_caller("@endpoint"), raises)
 
     def decorate(function: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+        site_to_mark(function, "@endpoint")
         # Read on first use: a stub's records may be defined below the method that names them.
-        read = functools.cache(lambda: method_of(function, wire_name, raises, oneway=oneway))
+        read = functools.cache(lambda: method_of(function, wire_name, errors, oneway=oneway))
 
         @functools.wraps(function)
         async def call(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -138,11 +175,14 @@ def stream_endpoint(
         wire_name: Such as ``Market.history``.
         raises: The errors that arrive as themselves.
     """
+    check_text("wire_name", wire_name, write='@stream_endpoint("Market.history")')
+    errors = errors_listed(site_of_caller("@stream_endpoint"), raises)
 
     def decorate(
         function: Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]],
     ) -> Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]]:
-        read = functools.cache(lambda: method_of(function, wire_name, raises, stream=True))
+        site_to_mark(function, "@stream_endpoint")
+        read = functools.cache(lambda: method_of(function, wire_name, errors, stream=True))
 
         @functools.wraps(function)
         def open_(
@@ -195,6 +235,7 @@ class BoundRemoteSignal(Generic[T, K]):
         Cancellation:
             The peer is told to stop, and its answer awaited for at most 0.5 s.
         """
+        check_on_lag(on_lag)
         if key is not None:
             self._check_key(key)
         return self._caller.subscribe_signal(self._wire_name, self._codec, key=key, on_lag=on_lag)
@@ -216,6 +257,7 @@ class RemoteSignal(Generic[T, K]):
     """
 
     def __init__(self, wire_name: str) -> None:
+        check_text("wire_name", wire_name, write='RemoteSignal("Market.ticked")')
         self._wire_name = wire_name
         self._name = ""
         self._codecs: tuple[Codec[T], Codec[Any] | None] | None = None

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import attrs
 import trio
@@ -18,15 +19,24 @@ from farcall._access import Authenticate
 from farcall._capacity import Capacity, descriptor_limit
 from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import CANCEL_GRACE
-from farcall._dispatch import Serving
 from farcall._door import Door
-from farcall._host import Host, ServerStatistics, Services
+from farcall._host import Host, ServerStatistics, Services, serving_of
 from farcall._http import Gate, TrustedProxies
 from farcall._intercept import Interceptor
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._listen import Listeners, Place, open_listeners
-from farcall._login import Logins, identify
+from farcall._login import identify
 from farcall._nursery import open_owned_nursery
+from farcall._options import (
+    check_instance,
+    check_int,
+    check_seconds,
+    check_several,
+    check_text,
+    check_texts,
+    check_tls,
+    wrong_value,
+)
 
 logger = logging.getLogger("farcall")
 
@@ -167,8 +177,10 @@ async def serve(
     Raises:
         OSError: it cannot listen there; says where.
         DeclarationError: something served is no service, or a name is offered twice.
-        ValueError: a path, an origin, a host or a proxy is none, there is nothing to listen at,
-            or a socket that was given does not listen, or the port is no number from 0 to 65535.
+        TypeError: an argument is of another type; names it.
+        ValueError: an argument makes no sense, such as a path that no client can ask for, an
+            origin with a star, or a socket that does not listen; or there is nothing to serve, or
+            nothing to listen at.
         Exception: what a ``@background`` method raised, as it is.
 
     Resources:
@@ -190,18 +202,20 @@ async def serve(
     5
     """
     place = _place(port, host, unix, sock)
-    gate = Gate.of(allowed_origins, allowed_hosts)
-    proxies = TrustedProxies.of(trusted_proxies)
-    logins = None if authenticate is None else Logins(authenticate, limits)
+    gate, proxies = _gate(allowed_origins, allowed_hosts), _proxies(trusted_proxies)
+    check_seconds("drain_seconds=", drain_seconds, may_be_zero=True, may_be_infinite=False)
+    if ssl_context is not None:
+        check_tls("ssl_context=", ssl_context, in_server=True)
+    serving = serving_of(interceptors, max_call_seconds, debug, authenticate, limits)
     served = Host(
         services,
-        Serving(tuple(interceptors), max_call_seconds, debug, logins),
+        serving,
         limits=limits,
         heartbeat=heartbeat,
         cancel_grace=cancel_grace,
     )
     capacity = Capacity.of(limits, descriptor_limit())
-    admit = partial(identify, logins)
+    admit = partial(identify, serving.logins)
     door = Door(served, limits, capacity, gate, proxies, admit, ssl_context)
     listeners = await open_listeners(place)
     server = Server(served, capacity, listeners, is_secure=ssl_context is not None)
@@ -237,15 +251,57 @@ def _place(
     unix: str | os.PathLike[str] | None,
     sock: socket.socket | Sequence[socket.socket],
 ) -> Place:
-    sockets = [sock] if isinstance(sock, socket.socket) else list(sock)
+    hosts, sockets = _hosts(host), _sockets(sock)
+    if port is not None:
+        check_int("port", port, least=0, most=65535)
     if port is None and unix is None and not sockets:
         raise ValueError("nowhere to listen: give a port, unix= or sock=")
-    if port is not None and not 0 <= port <= 65535:
-        raise ValueError(f"a port is a number from 0 to 65535, unlike {port}")
-    hosts = [host] if host is None or isinstance(host, str) else list(host)
-    return Place(
-        () if port is None else hosts,
-        port or 0,
-        None if unix is None else Path(unix),
-        sockets,
-    )
+    path = None if unix is None else _socket_path(unix)
+    return Place(() if port is None else hosts, port or 0, path, sockets)
+
+
+def _hosts(host: object) -> Sequence[str | None]:
+    takes, write = "an address or name, a list of them, or None for every interface", '"127.0.0.1"'
+    if host is None:
+        return [None]
+    hosts = [host] if isinstance(host, str) else host
+    check_texts("host=", hosts, takes, write)
+    several = list(cast("Collection[str]", hosts))
+    if not several:
+        raise wrong_value("host=", "an address at least", host, "None for every interface")
+    for each in several:
+        if not each or not each.isprintable() or " " in each:
+            raise wrong_value("host=", "an address or a name", each, write)
+    return several
+
+
+def _sockets(sock: object) -> Sequence[socket.socket]:
+    takes, write = "a listening socket.socket, or a list of them", "socket.socket(fileno=3)"
+    if isinstance(sock, socket.socket):
+        return [sock]
+    check_several("sock=", sock, takes, write)
+    several = list(cast("Collection[object]", sock))
+    for each in several:
+        check_instance("each element of sock=", each, socket.socket, "a socket.socket", write)
+    return cast("list[socket.socket]", several)
+
+
+def _socket_path(unix: object) -> Path:
+    write = '"/run/shop.sock"'
+    check_instance("unix=", unix, (str, os.PathLike), "a path", write)
+    path = os.fspath(cast("str | os.PathLike[str]", unix))
+    check_text("unix=", path, write=write)
+    if "\0" in path:
+        raise wrong_value("unix=", "a path without a NUL character", path, write)
+    return Path(path)
+
+
+def _gate(origins: Collection[str], hosts: Collection[str]) -> Gate:
+    check_texts("allowed_origins=", origins, "a list of origins", '["https://example.com"]')
+    check_texts("allowed_hosts=", hosts, "a list of names", '["example.com"]')
+    return Gate.of(origins, hosts)
+
+
+def _proxies(trusted: Collection[str]) -> TrustedProxies:
+    check_texts("trusted_proxies=", trusted, "a list of addresses or networks", '["10.0.0.0/8"]')
+    return TrustedProxies.of(trusted)

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from enum import Enum
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 from farcall._call import Connection
 from farcall._caller import LinkCaller
@@ -15,7 +15,9 @@ from farcall._codec import Codec, codec_of
 from farcall._connection.link import Link
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
 from farcall._contract.unsupported import UnsupportedType
-from farcall._signals import KeyValue, OnLag, Subscription
+from farcall._options import check_instance, check_text
+from farcall._proxy import check_proxy
+from farcall._signals import KeyValue, OnLag, Subscription, check_on_lag
 
 T = TypeVar("T")
 ProxyT = TypeVar("ProxyT")
@@ -163,7 +165,7 @@ class Session:
         5
         7
         """
-        named = {**(arguments or {}), **kwargs}
+        named = _named(method, "method", arguments, kwargs)
         return await self._caller.call(method, args, named, _codec_of(returns))
 
     async def notify(
@@ -174,7 +176,7 @@ class Session:
         Cancellation:
             Cancelled at its one checkpoint, it has sent nothing.
         """
-        await self._caller.notify(method, args, {**(arguments or {}), **kwargs})
+        await self._caller.notify(method, args, _named(method, "method", arguments, kwargs))
 
     @overload
     def subscribe(
@@ -228,6 +230,8 @@ class Session:
         Cancellation:
             The server is told to stop, and its answer awaited for at most 0.5 s.
         """
+        check_text("name", name)
+        check_on_lag(on_lag)
         return self._caller.subscribe_signal(name, _codec_of(returns), key=key, on_lag=on_lag)
 
     @overload
@@ -285,7 +289,7 @@ class Session:
             TypeError: arguments both by position and by name, or values of `returns` cannot cross
                 the wire.
         """
-        named = {**(arguments or {}), **kwargs}
+        named = _named(name, "name", arguments, kwargs)
         return self._caller.stream(name, args, named, _codec_of(returns))
 
     def proxy(self, proxy: type[ProxyT]) -> ProxyT:
@@ -295,12 +299,31 @@ class Session:
             ContractMismatch: under ``contract="strict"``, when the server's contract is another.
             NotSupported: a service class that has plain ``def`` endpoints; use its stub.
             DeclarationError: the class is neither a stub nor a service.
+            TypeError: it is no class.
         """
+        check_proxy(proxy)
         return self._caller.proxy(proxy)
 
     def _leave(self) -> None:
         """Note that its block has ended."""
         self._is_left = True
+
+
+def _named(
+    method: object, role: str, arguments: object, kwargs: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Put the arguments by name together, of those that have a name and those in ``arguments=``."""
+    check_text(role, method)
+    if arguments is None:
+        return kwargs
+    write = 'arguments={"method": 5}'
+    check_instance("arguments=", arguments, Mapping, "a mapping by name", write)
+    named = cast("Mapping[Any, Any]", arguments)
+    for name in named:
+        check_text("each key of arguments=", name, write=write, may_be_empty=True)
+        if name in kwargs:
+            raise TypeError(f"the argument {name!r} is there twice; leave it out of arguments=")
+    return {**named, **kwargs}
 
 
 def _codec_of(returns: Any) -> Codec[Any]:

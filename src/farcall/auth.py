@@ -13,12 +13,23 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Mapping, Set
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
 import trio
 
-from farcall._access import Authenticate, Credentials, Principal
+from farcall._access import Authenticate, Credentials, Principal, check_authenticate
+from farcall._options import (
+    check_instance,
+    check_int,
+    check_seconds,
+    check_text,
+    check_text_mapping,
+    check_texts,
+    kind_of,
+    optional,
+    wrong_value,
+)
 from farcall.errors import Unauthorized
 
 __all__ = ["BearerTokens", "StaticUsers", "first_of", "hash_password", "verify_password"]
@@ -136,7 +147,7 @@ def hash_password(
         A text that holds these parameters, a new salt, and the hash.
 
     Raises:
-        TypeError: the password is not a text.
+        TypeError: the password is no str, or a parameter no int.
         ValueError: the password is not as described, or scrypt does not take these parameters.
 
     >>> stored = hash_password("open sesame")
@@ -146,6 +157,11 @@ def hash_password(
     problem = _problem(password)
     if problem is not None:
         raise ValueError(f"a password {problem}")
+    for parameter, value in (("block_size", block_size), ("parallelism", parallelism)):
+        check_int(f"{parameter}=", value, least=1)
+    check_int("cost=", cost, least=2)
+    if cost & (cost - 1):
+        raise wrong_value("cost=", "a power of two", cost, f"{2 ** cost.bit_length()}")
     salt = secrets.token_bytes(SALT_BYTES)
     empty = _Stored(cost, block_size, parallelism, salt, bytes(HASH_BYTES))
     return attrs.evolve(empty, hash=empty.hash_of(password)).render()
@@ -157,9 +173,10 @@ def verify_password(password: str, stored: str) -> bool:
     What `hash_password` refuses is not, and takes no time.
 
     Raises:
-        TypeError: the password is not a text.
+        TypeError: one of them is no str.
         ValueError: `stored` is not what `hash_password` gives.
     """
+    check_text("stored", stored, may_be_empty=True)
     known = _Stored.read(stored)
     return _problem(password) is None and _matches(known, password)
 
@@ -200,6 +217,7 @@ class StaticUsers:
         expires_after: Seconds that a login holds; None for the life of the connection.
 
     Raises:
+        TypeError: an argument is of another type; names it.
         ValueError: a hash is none, two were made with different parameters, so that the time of a
             login would tell who is known, a name is too long, or roles are given to a user whom
             nobody knows.
@@ -216,6 +234,10 @@ class StaticUsers:
         roles: Mapping[str, Set[str]] | None = None,
         expires_after: float | None = None,
     ) -> None:
+        check_text_mapping("hashes", hashes, '{"ada": hash_password("open sesame")}')
+        if roles is not None:
+            _check_roles(roles)
+        optional(check_seconds)("expires_after=", expires_after)
         if too_long := [name for name in hashes if _is_too_long(name)]:
             raise ValueError(f"{too_long[0][:40]!r}...: a name has at most {MAX_BYTES} bytes")
         self._stored = {name: _read_hash_of(name, text) for name, text in hashes.items()}
@@ -257,6 +279,7 @@ class BearerTokens:
         principals: By token; a token is long and random, as from ``secrets.token_urlsafe()``.
 
     Raises:
+        TypeError: it is no mapping from texts to principals.
         ValueError: a token is empty, or white space stands at one of its ends, which no header
             can bring.
 
@@ -266,8 +289,9 @@ class BearerTokens:
     """
 
     def __init__(self, principals: Mapping[str, Principal]) -> None:
+        _check_tokens(principals)
         if "" in principals:
-            raise ValueError("an empty token is none")
+            raise ValueError("principals has an empty token, which anybody could send")
         if any(token != token.strip() for token in principals):
             raise ValueError("a token has no white space at its ends; strip() what a file holds")
         self._principals = {_bytes(token): each for token, each in principals.items()}
@@ -310,10 +334,17 @@ def first_of(*authenticates: Authenticate) -> Authenticate:
         What `farcall.serve` takes. It raises `Unauthorized` where one of them does, and no other
         one knows the peer.
 
+    Raises:
+        TypeError: there is none, or one is no async function of the credentials.
+
     >>> robots, guests = (BearerTokens({name: Principal(name)}) for name in ("robot", "guest"))
     >>> trio.run(first_of(robots, guests), Credentials(login=["guest"])).name
     'guest'
     """
+    if not authenticates:
+        raise TypeError("first_of takes one or several to ask; write first_of(tokens, users)")
+    for each in authenticates:
+        check_authenticate(each, "each argument of first_of")
 
     async def authenticate(credentials: Credentials) -> Principal | None:
         refusal: Unauthorized | None = None
@@ -332,11 +363,31 @@ def first_of(*authenticates: Authenticate) -> Authenticate:
     return authenticate
 
 
+def _check_roles(roles: object) -> None:
+    """Check the roles of users; a text would be taken for a set of its letters."""
+    write = 'roles={"ada": {"admin"}}'
+    check_instance("roles=", roles, Mapping, "a mapping from names to sets of roles", write)
+    for name, each in cast("Mapping[object, object]", roles).items():
+        check_text("each key of roles=", name, write=write, may_be_empty=True)
+        check_texts(f"roles={{{name!r}: ...}}", each, "a set of names", '{"admin"}', brackets="{}")
+
+
+def _check_tokens(principals: object) -> None:
+    """Check principals by token, without showing a token."""
+    write = '{"a long and random text": Principal("ada")}'
+    takes = "a mapping from tokens to principals"
+    check_instance("principals", principals, Mapping, takes, write)
+    for token, each in cast("Mapping[object, object]", principals).items():
+        if not isinstance(token, str):
+            raise TypeError(f"each key of principals takes a str, not {kind_of(token)}")
+        check_instance("each value of principals", each, Principal, "a farcall.Principal", write)
+
+
 def _read_hash_of(name: str, text: str) -> _Stored:
     try:
         return _Stored.read(text)
     except ValueError as exc:
-        raise ValueError(f"{name!r}: {exc}") from None
+        raise ValueError(f"hashes[{name!r}]: {exc}") from None
 
 
 def _check_prices(stored: Mapping[str, _Stored]) -> None:

@@ -29,12 +29,15 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any, ClassVar, cast
 
 import attrs
 import trio
+
+from farcall._options import check_flag, check_int, check_seconds, check_text, optional
 
 
 class ErrorCode(IntEnum):
@@ -94,9 +97,15 @@ class RpcError(FarcallError):
         code: An integer; those of `RESERVED_CODES` belong to the protocol.
         message: One sentence.
         data: Any JSON value, or None for no ``data`` member.
+
+    Raises:
+        TypeError: the code is no int, or the message no str.
+        ValueError: the code has more than 64 bits.
     """
 
     def __init__(self, code: int, message: str, data: Any = None) -> None:
+        check_int("code", code, least=-sys.maxsize)
+        check_text("message", message, may_be_empty=True)
         super().__init__(code, message, data)
         self.code = code
         self.message = message
@@ -129,7 +138,12 @@ class InvalidArguments(RpcError):
         Args:
             path: Where the fault is, such as ``params.symbol``.
             message: What is wrong there.
+
+        Raises:
+            TypeError: one of them is no str.
         """
+        check_text("path", path, write='"params.symbol"', may_be_empty=True)
+        check_text("message", message, may_be_empty=True)
         data = {"errors": [{"path": path, "message": message}]}
         return cls(int(ErrorCode.INVALID_PARAMS), "Invalid params", data)
 
@@ -154,7 +168,11 @@ class Forbidden(RpcError):
 
         Args:
             reason: One sentence for the caller.
+
+        Raises:
+            TypeError: it is no str.
         """
+        check_text("reason", reason, may_be_empty=True)
         return cls(int(ErrorCode.METHOD_FORBIDDEN), reason)
 
 
@@ -168,7 +186,12 @@ class Busy(RpcError):
         Args:
             seconds: After which a new try makes sense, rounded up to milliseconds.
             message: One sentence for the caller.
+
+        Raises:
+            TypeError: they are no number and no str.
+            ValueError: the seconds are below 0, infinite or nan.
         """
+        check_seconds("seconds", seconds, may_be_zero=True, may_be_infinite=False)
         data = {"retry_after_ms": math.ceil(seconds * 1000)}
         return cls(int(ErrorCode.BUSY), message, data)
 
@@ -270,6 +293,8 @@ class ConnectionLost(FarcallError, trio.BrokenResourceError):
     """
 
     def __init__(self, reason: str, *, sent: bool) -> None:
+        check_text("reason", reason, may_be_empty=True)
+        check_flag("sent=", sent)
         super().__init__(reason)
         self.reason = reason
         self.sent = sent
@@ -290,6 +315,9 @@ class ConnectFailed(FarcallError):
     """
 
     def __init__(self, reason: str, *, status: int | None = None, code: int | None = None) -> None:
+        check_text("reason", reason, may_be_empty=True)
+        optional(check_int)("status=", status, least=0)
+        optional(check_int)("code=", code, least=0)
         super().__init__(reason)
         self.reason = reason
         self.status = status
@@ -312,6 +340,7 @@ class SignalLagged(FarcallError):
     """
 
     def __init__(self, missed: int) -> None:
+        check_int("missed", missed, least=0)
         super().__init__(missed)
         self.missed = missed
 
@@ -327,6 +356,7 @@ class SignalGap(FarcallError):
     """
 
     def __init__(self, missed: int | None) -> None:
+        optional(check_int)("missed", missed, least=0)
         super().__init__(missed)
         self.missed = missed
 
@@ -347,6 +377,9 @@ class Unauthorized(FarcallError):
     """Say that the peer may not connect."""
 
 
+_PARTS = ("number", "where", "member", "problem", "fix")
+
+
 class DeclarationError(FarcallError, TypeError):
     """Say which rule of declaration a service breaks, where, and how to mend it.
 
@@ -359,6 +392,8 @@ class DeclarationError(FarcallError, TypeError):
     """
 
     def __init__(self, number: str, where: str, member: str, problem: str, fix: str) -> None:
+        for name, text in zip(_PARTS, (number, where, member, problem, fix), strict=True):
+            check_text(name, text, may_be_empty=True)
         super().__init__(number, where, member, problem, fix)
         self.number = number
         self.where = where

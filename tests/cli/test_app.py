@@ -16,7 +16,7 @@ import trio
 from farcall._cli.app import run
 
 SERVICE = '''
-from farcall import background, service
+from farcall import Signal, background, method, service
 
 @service
 class Greeter:
@@ -48,6 +48,19 @@ class Lost:
     @background
     async def watch(self) -> None:
         raise RuntimeError("the database is gone")
+
+@service(protected=True)
+class Vault:
+    opened: Signal[bool] = Signal()
+
+    async def look(self) -> None: ...
+
+@service
+class Secret:
+    opened: Signal[bool] = Signal(protected=True)
+
+    @method(roles={"keeper"})
+    async def look(self) -> None: ...
 
 class NoService:
     pass
@@ -186,6 +199,45 @@ def test_a_port_in_use_is_one_line(project: Path, capsys: pytest.CaptureFixture[
     shown = capsys.readouterr().err
     assert f"127.0.0.1:{port}: the port is in use" in shown
     assert shown.count("\n") == 1
+
+
+@pytest.mark.parametrize("kind", ["Vault", "Secret"])
+def test_what_needs_a_login_throughout_is_not_served(
+    project: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    """The command has no way to log in, so nobody could use it; the line says what to write."""
+    assert run(["serve", f"{project.stem}:{kind}", "--port", "0"]) == 1
+
+    shown = capsys.readouterr().err
+    assert shown == (
+        f"farcall: every member needs a login ({kind}.look, {kind}.opened), and `farcall serve` has"
+        " none: serve it from Python, with farcall.serve(..., authenticate=...)\n"
+    )
+
+
+async def test_what_needs_a_login_is_counted_in_one_line(project: Path) -> None:
+    """A service of which something can be called is served."""
+    targets = [f"{project.stem}:{kind}" for kind in ("Vault", "Greeter")]
+    command = [sys.executable, "-m", "farcall", "serve", *targets, "--port", "0"]
+    async with trio.open_nursery() as nursery:
+        process: trio.Process = await nursery.start(
+            partial(
+                trio.run_process,
+                command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                check=False,
+            )
+        )
+        assert process.stdout is not None
+        assert process.stderr is not None
+        with trio.fail_after(20):
+            await process.stdout.receive_some()
+            process.send_signal(signal.SIGTERM)
+            told = b"".join([chunk async for chunk in process.stderr]).decode()
+    assert told.count("need a login") == 1
+    assert "2 of 3 members need a login" in told
+    assert "(Vault.look, Vault.opened)" in told
 
 
 def test_an_unknown_option_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,9 +80,11 @@ def test_certificates_that_are_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--allowed-origin", "example.com"], "no origin such as"),
-        (["--allowed-host", "a b"], "no host such as"),
-        (["--trusted-proxy", "example.com"], "no network such as"),
+        (["--allowed-origin", "example.com"], "in --allowed-origin is no origin such as"),
+        (["--allowed-origin", "https://*.example.com"], "in --allowed-origin has a star"),
+        (["--allowed-host", "a b"], "in --allowed-host is no host such as"),
+        (["--trusted-proxy", "example.com"], "in --trusted-proxy is no address"),
+        (["--host", ""], "--host takes an address or a name"),
         (["--unix", "/none/a.sock"], "cannot listen at /none/a.sock"),
     ],
 )

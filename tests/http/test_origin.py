@@ -151,7 +151,7 @@ def test_elsewhere_host_is_not_checked() -> None:
     assert is_let_in(Gate.of(), host="any.example", local=None)
 
 
-@pytest.mark.parametrize("text", ["example.com", "https://", "https://a/b", "", "*"])
+@pytest.mark.parametrize("text", ["example.com", "https://", "https://a/b", ""])
 def test_an_origin_that_is_none_is_refused(text: str) -> None:
     """Where the operator wrote it, in words that show one."""
     with pytest.raises(ValueError, match="no origin such as https://"):

@@ -66,7 +66,7 @@ def test_defaults() -> None:
 
 def test_unknown_policy() -> None:
     """A policy that does not exist is refused at once."""
-    problem = "on_lag= is 'raise' or 'drop_oldest' or 'latest', not 'newest'"
+    problem = "on_lag= takes 'raise', 'drop_oldest' or 'latest', not 'newest'"
     with pytest.raises(ValueError, match=problem):
         make_buffer("newest")  # type: ignore[arg-type]
 

@@ -21,7 +21,7 @@ import farcall
 from farcall import stubgen
 from farcall._cli.errors import FAILED, WRONG_USE, CommandError
 from farcall._cli.place import Place
-from farcall._cli.serving import serve_until_signal
+from farcall._cli.serving import check_can_be_called, serve_until_signal
 from farcall.stubgen._errors import in_one_line
 from farcall.stubgen._load import load
 
@@ -130,6 +130,7 @@ def serve(
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     objects = [_instance(target) for target in services]
+    check_can_be_called(objects)
     place = Place(
         port,
         host,

@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import trio
 
 import farcall
 from farcall._cli.errors import CommandError
+from farcall._endpoints import Endpoints, some_of
 from farcall._nursery import open_owned_nursery
 
 Visit: TypeAlias = Callable[[farcall.Server], Awaitable[None]]
+
+
+def check_can_be_called(services: Sequence[object]) -> None:
+    """Refuse to serve what nobody could use: this command has no way to log in.
+
+    Raises:
+        CommandError: every member needs a login.
+        DeclarationError: an object is no service, or a name is offered twice.
+    """
+    endpoints = Endpoints.of(services)
+    if len(endpoints.protected) == len(endpoints.members):
+        raise CommandError(
+            f"every member needs a login ({some_of(endpoints.protected)}), and `farcall serve` has"
+            " none: serve it from Python, with farcall.serve(..., authenticate=...)"
+        )
 
 
 async def serve_until_signal(services: Sequence[object], visit: Visit, **options: Any) -> None:
@@ -47,8 +63,25 @@ async def _start(nursery: trio.Nursery, serve: Callable[..., Awaitable[object]])
     except OSError as error:
         raise CommandError(error.strerror) from error
     except ValueError as error:
-        raise CommandError(error) from error
+        raise CommandError(_in_words_of_the_command(error)) from error
     return server
+
+
+_OPTIONS: Final[Mapping[str, str]] = {
+    "allowed_origins": "--allowed-origin",
+    "allowed_hosts": "--allowed-host",
+    "trusted_proxies": "--trusted-proxy",
+    "host=": "--host",
+    "unix=": "--unix",
+}
+
+
+def _in_words_of_the_command(error: ValueError) -> str:
+    """Name the options of `farcall.serve` as they are written on the command line."""
+    text = str(error)
+    for name, option in _OPTIONS.items():
+        text = text.replace(name, option)
+    return text
 
 
 async def _obey(

@@ -8,27 +8,47 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 import attrs
 import trio
+
+from farcall._options import check_instance, check_number, check_seconds, validator, wrong_value
+
+
+def _check_jitter(name: str, value: object) -> None:
+    check_number(name, value, takes="a share", may_be_zero=True)
+    if cast("float", value) >= 1:
+        raise wrong_value(name, "a share below 1", value, "0.1 for 10 percent")
 
 
 @attrs.frozen
 class Heartbeat:
     """When a silent peer is pinged, and when it is given up.
 
+    ``Heartbeat(idle_seconds=math.inf)`` never pings.
+
+    Raises:
+        ValueError: a time is not above 0, or the jitter is not from 0 to below 1.
+        TypeError: one of them is no number.
+
     >>> Heartbeat(idle_seconds=5.0, grace_seconds=2.0)
     Heartbeat(idle_seconds=5.0, grace_seconds=2.0, jitter=0.1)
     """
 
-    idle_seconds: float = 20.0
+    idle_seconds: float = attrs.field(default=20.0, validator=validator(check_seconds))
     """Without a received byte for so long, a ping is sent: below the 30 s after which the
     shortest-tempered proxies drop an idle connection."""
-    grace_seconds: float = 20.0
+    grace_seconds: float = attrs.field(default=20.0, validator=validator(check_seconds))
     """After the ping, so long again until the link is ended."""
-    jitter: float = 0.1
+    jitter: float = attrs.field(default=0.1, validator=validator(_check_jitter))
     """Spread, so that many connections made at once do not ping at once."""
+
+
+def check_heartbeat(name: str, heartbeat: object) -> None:
+    """Check for a `Heartbeat`."""
+    write = f"{name}Heartbeat(idle_seconds=math.inf) for none"
+    check_instance(name, heartbeat, Heartbeat, "a farcall.Heartbeat", write)
 
 
 class Pulse(Protocol):

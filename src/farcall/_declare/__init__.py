@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from farcall._declare.annotations import resolved_hints
 from farcall._declare.classes import functions, service, service_of, service_of_object
-from farcall._declare.marks import background, local, method
+from farcall._declare.marks import background, errors_listed, local, method, site_to_mark
 from farcall._declare.methods import Method, method_of
 from farcall._declare.rules import Rule
-from farcall._declare.service import Service, documented
+from farcall._declare.service import Service, documented, is_service
 from farcall._declare.signals import SignalEntry
-from farcall._declare.sites import site_of_attribute
+from farcall._declare.sites import site_of_attribute, site_of_caller
 from farcall._declare.streams import stream
 
 __all__ = [
@@ -26,7 +26,9 @@ __all__ = [
     "SignalEntry",
     "background",
     "documented",
+    "errors_listed",
     "functions",
+    "is_service",
     "local",
     "method",
     "method_of",
@@ -35,5 +37,7 @@ __all__ = [
     "service_of",
     "service_of_object",
     "site_of_attribute",
+    "site_of_caller",
+    "site_to_mark",
     "stream",
 ]

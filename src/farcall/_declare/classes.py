@@ -23,6 +23,7 @@ from farcall._declare.rules import Rule
 from farcall._declare.service import Service, attach_service, declared_on
 from farcall._declare.sites import Site, site_of_caller, site_of_class, site_of_object
 from farcall._declare.streams import check_stream
+from farcall._options import check_flag, optional
 from farcall.errors import DeclarationError
 
 C = TypeVar("C", bound=type[Any])
@@ -62,6 +63,7 @@ def service(cls: Any = None, /, *, name: str | None = None, protected: bool | No
     >>> trio.run(main)
     2.5
     """
+    optional(check_flag)("protected=", protected)
     around = names_around(1)
 
     def declare(cls: object) -> object:

@@ -17,6 +17,7 @@ import attrs
 from farcall._declare.access import UNSAID, DeclaredAccess, read_access
 from farcall._declare.rules import Rule
 from farcall._declare.sites import Site, site_of_function, site_of_object
+from farcall._options import check_flag, optional
 from farcall.errors import ApplicationError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -102,6 +103,7 @@ def method(
 
     Raises:
         DeclarationError: an option is wrong, or not there yet.
+        TypeError: an option that is True or False is something else.
 
     >>> import attrs
     >>> from farcall import service
@@ -114,6 +116,10 @@ def method(
     ...     async def buy(self, sku: str) -> str:
     ...         raise SoldOut(sku)
     """
+    flags = {"oneway=": oneway, "thread=": thread, "ordered=": ordered, "idempotent=": idempotent}
+    for option, value in flags.items():
+        check_flag(option, value)
+    optional(check_flag)("protected=", protected)
 
     def mark(function: F) -> F:
         site = site_to_mark(function, "@method")

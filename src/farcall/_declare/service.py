@@ -103,6 +103,12 @@ def declared_on(cls: type[Any]) -> Service | None:
     return found
 
 
+def is_service(thing: object) -> bool:
+    """Tell whether an object, or a class, is one of a decorated class or of a subclass."""
+    cls = thing if isinstance(thing, type) else type(thing)
+    return any(_ATTRIBUTE in vars(base) for base in cls.__mro__)
+
+
 def documented(service: Service) -> ServiceSpec:
     """Give the contract with the docstrings of signals, which only the source has.
 

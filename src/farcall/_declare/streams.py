@@ -20,6 +20,7 @@ from farcall._declare.marks import (
 from farcall._declare.rules import Rule
 from farcall._declare.scoped import scoped
 from farcall._declare.sites import Site
+from farcall._options import check_flag, optional
 from farcall.errors import ApplicationError, DeclarationError
 
 P = ParamSpec("P")
@@ -91,6 +92,7 @@ def stream(
     >>> trio.run(main)
     [0, 1, 2]
     """
+    optional(check_flag)("protected=", protected)
 
     def mark(function: Callable[..., Any]) -> Any:
         site = site_to_mark(function, "@stream")

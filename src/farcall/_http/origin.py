@@ -166,14 +166,37 @@ def unmapped(address: IpAddress) -> IpAddress:
 
 
 def _origin(text: str) -> Origin:
+    _check_letters(text, "allowed_origins")
     origin = Origin.parse(text)
-    if origin is None:
+    if origin is None or not _is_port(origin.authority.port):
         raise ValueError(f"{text!r} in allowed_origins is no origin such as https://example.com")
+    if origin.scheme in _PAGES:
+        # A page may open ws://, and never is at one.
+        write = text.lower().replace(origin.scheme, _PAGES[origin.scheme], 1)
+        raise ValueError(f"{text!r} in allowed_origins is no origin of a page; write {write!r}")
     return origin
 
 
 def _host(text: str) -> Authority:
+    _check_letters(text, "allowed_hosts")
     host = Authority.parse(text)
-    if host is None:
+    if host is None or not _is_port(host.port):
         raise ValueError(f"{text!r} in allowed_hosts is no host such as example.com:8765")
     return host
+
+
+_PAGES: Final[Mapping[str, str]] = {"ws": "http", "wss": "https"}
+
+
+def _is_port(port: int | None) -> bool:
+    return port is None or port <= 0xFFFF
+
+
+def _check_letters(text: str, option: str) -> None:
+    """Refuse what no request would ever match."""
+    if "*" in text:
+        problem = f"{text!r} in {option} has a star, and there are no patterns"
+        raise ValueError(f"{problem}; write each name that is allowed")
+    if not text.isascii():
+        problem = f"{text!r} in {option} has letters beyond ASCII, which no request has"
+        raise ValueError(f"{problem}; write the name as it is looked up, such as xn--bcher-kva.de")

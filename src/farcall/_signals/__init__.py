@@ -7,7 +7,7 @@ lag is decided, and either a `Subscription` in this process or the writer of a c
 
 from __future__ import annotations
 
-from farcall._signals.buffer import Batch, Buffer, Entry, OnLag
+from farcall._signals.buffer import Batch, Buffer, Entry, OnLag, check_on_lag
 from farcall._signals.pool import BufferPool
 from farcall._signals.signal import BoundSignal, Signal, SignalOptions
 from farcall._signals.state import KeyValue, SignalCodec, SignalKey, SignalState
@@ -27,6 +27,7 @@ __all__ = [
     "SignalOptions",
     "SignalState",
     "Subscription",
+    "check_on_lag",
     "failure_of",
     "open_subscription",
 ]

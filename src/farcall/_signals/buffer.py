@@ -20,6 +20,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import attrs
 
 from farcall._audience import Address
+from farcall._options import check_word
 from farcall._signals.pool import BufferPool
 
 OnLag: TypeAlias = Literal["raise", "drop_oldest", "latest"]
@@ -67,10 +68,13 @@ class Batch:
     missed: Missed = 0
 
 
+def check_on_lag(on_lag: object) -> None:
+    """Check what was given as ``on_lag=``."""
+    check_word("on_lag=", on_lag, get_args(OnLag))
+
+
 def _check_policy(_: object, __: object, value: object) -> None:
-    words = get_args(OnLag)
-    if value not in words:
-        raise ValueError(f"on_lag= is {' or '.join(map(repr, words))}, not {value!r}")
+    check_on_lag(value)
 
 
 # Validating on assignment would send every change of a counter through Python code.

@@ -10,6 +10,7 @@ import attrs
 import trio
 
 from farcall._audience import Address
+from farcall._options import check_flag, check_int, check_text, optional
 from farcall._signals.buffer import Buffer, OnLag
 from farcall._signals.identity import IdentityTable
 from farcall._signals.state import KeyValue, SignalCodec, SignalState
@@ -52,6 +53,10 @@ class Signal(Generic[T]):
             takes over the connection: `farcall.CallContext`, and the key asked for; None stands
             for every value there is. It must not block.
 
+    Raises:
+        TypeError: an option is of another type. What else is wrong with it is an error of the
+            class that the signal stands in.
+
     >>> from farcall import service
     >>> @service
     ... class Thermometer:
@@ -77,6 +82,11 @@ class Signal(Generic[T]):
         roles: Set[str] = frozenset(),
         allow: Callable[[Any, Any], bool] | None = None,
     ) -> None:
+        for option, flag in (("retain=", retain), ("broadcast=", broadcast)):
+            check_flag(option, flag)
+        optional(check_flag)("protected=", protected)
+        optional(check_text)("key=", key)
+        check_int("history=", history, least=0)
         self.options = SignalOptions(name, key, retain, broadcast, history, protected, roles, allow)
         self._label = "the signal"
         self._codecs: dict[type, SignalCodec[T]] = {}

@@ -16,14 +16,17 @@ from farcall._caller import ContractCheck
 from farcall._client import ClientOptions, Dialect, open_session
 from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import CANCEL_GRACE
-from farcall._dispatch import Dispatcher, Serving
-from farcall._host import Host, Services
+from farcall._dial import check_headers
+from farcall._dispatch import Dispatcher
+from farcall._host import Host, Services, check_path, serving_of
 from farcall._http import Rejection
-from farcall._intercept import Interceptor
+from farcall._intercept import Interceptor, check_interceptors
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._login import Logins, identify
 from farcall._memory import MemoryTransport, memory_pair
 from farcall._nursery import open_owned_nursery
+from farcall._options import check_text
+from farcall._proxy import check_proxy
 from farcall._session import Session
 from farcall._transport import Endpoint
 from farcall.errors import ConnectFailed
@@ -97,8 +100,7 @@ def open_pair(
 ) -> AbstractAsyncContextManager[Pair[ClientT]]: ...
 
 
-@asynccontextmanager
-async def open_pair(
+def open_pair(
     services: Services,
     proxy: type[Any] | None = None,
     /,
@@ -117,7 +119,7 @@ async def open_pair(
     cancel_grace: float = CANCEL_GRACE,
     limits: Limits = DEFAULT_LIMITS,
     heartbeat: Heartbeat = Heartbeat(),  # noqa: B008 - frozen
-) -> AsyncIterator[Pair[Any]]:
+) -> AbstractAsyncContextManager[Pair[Any]]:
     """Serve services to one client in this process, over a link in memory.
 
     Everything but the socket is what `farcall.serve` and `farcall.connect` use, and all of it runs
@@ -147,6 +149,9 @@ async def open_pair(
     Raises:
         ConnectFailed: the server refuses the handshake, or the login, or one end has gone before
             the other one was there.
+        DeclarationError: something served is no service, or `proxy` is no stub.
+        TypeError: an argument is of another type; names it.
+        ValueError: an argument makes no sense, such as an empty list of services.
         Exception: what a ``@background`` method raised, as it is.
 
     Cancellation:
@@ -162,34 +167,53 @@ async def open_pair(
     >>> trio.run(main)
     5 memory
     """
-    logins = None if authenticate is None else Logins(authenticate, limits)
-    host = Host(
-        services,
-        Serving(tuple(interceptors), max_call_seconds, debug, logins),
+    if proxy is not None:
+        check_proxy(proxy)
+    check_text("path=", path, write='"/"')
+    if headers is not None:
+        check_headers(headers)
+    check_interceptors("client_interceptors=", client_interceptors)
+    serving = serving_of(interceptors, max_call_seconds, debug, authenticate, limits)
+    host = Host(services, serving, limits=limits, heartbeat=heartbeat, cancel_grace=cancel_grace)
+    options = ClientOptions(
+        dialect,
+        contract,
+        serves,
+        client_interceptors,
         limits=limits,
-        heartbeat=heartbeat,
         cancel_grace=cancel_grace,
+        heartbeat=heartbeat,
+        login=login,
     )
     path, _, query = path.partition("?")
+    check_path("path=", path)
     fields = {name.lower(): value for name, value in (headers or {}).items()}
     endpoint = Endpoint("memory", "memory", path, query, fields)
+    return _open_pair(host, serving.logins, endpoint, proxy, options)
+
+
+@asynccontextmanager
+async def _open_pair(
+    host: Host,
+    logins: Logins | None,
+    endpoint: Endpoint,
+    proxy: type[Any] | None,
+    options: ClientOptions,
+) -> AsyncIterator[Pair[Any]]:
+    path = endpoint.path
+    if path not in host.paths:
+        raise ConnectFailed("the server answered with HTTP status 404", status=404)
     try:
         principal = await identify(logins, endpoint)
     except Rejection as refusal:
         problem = f"the server answered with HTTP status {refusal.status}"
         raise ConnectFailed(problem, status=refusal.status) from None
     dialled, accepted = memory_pair(
-        path=path, query=query, headers=fields, principal=principal, limits=limits
-    )
-    options = ClientOptions(
-        dialect,
-        contract,
-        tuple(serves),
-        tuple(client_interceptors),
-        limits=limits,
-        cancel_grace=cancel_grace,
-        heartbeat=heartbeat,
-        login=login,
+        path=path,
+        query=endpoint.query,
+        headers=endpoint.headers,
+        principal=principal,
+        limits=options.limits,
     )
     async with open_owned_nursery() as nursery:
         host.start_background(nursery)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
 from contextlib import AbstractAsyncContextManager
-from typing import Generic, Literal, TypeAlias, TypeVar
+from typing import Generic, Literal, TypeAlias, TypeVar, cast, get_args
 
 import attrs
 import trio
@@ -16,6 +17,13 @@ from trio.testing import wait_all_tasks_blocked
 from farcall._connection.link import Link
 from farcall._connection.statistics import ConnectionState
 from farcall._nursery import leaves, open_owned_nursery
+from farcall._options import (
+    check_instance,
+    check_int,
+    check_seconds,
+    check_word,
+    wrong_type,
+)
 from farcall.errors import CloseCode, FarcallError
 from farcall.testing._census import census
 from farcall.testing._watch import Watch, scheduled_by, stack_of, watching
@@ -94,6 +102,8 @@ async def cancel_sweep(
         seed: Chooses among the orders in which Trio may run tasks.
 
     Raises:
+        TypeError: an argument is of another type; names it.
+        ValueError: an argument makes no sense, such as a word for `by` that is not known.
         CancelSweepError: something was left behind, or a run did not end, or there was no end of
             steps.
         Exception: what the scenario raised when it was not cancelled, or what nothing here
@@ -116,6 +126,11 @@ async def cancel_sweep(
     >>> trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
     True
     """
+    _check(open, scenario, by, again, tolerate)
+    check_seconds("settle_seconds=", settle_seconds, may_be_zero=True)
+    check_seconds("scenario_seconds=", scenario_seconds)
+    check_int("max_steps=", max_steps, least=1)
+    check_int("seed=", seed, least=-sys.maxsize)
     allowed: tuple[type[Exception], ...] = (FarcallError, *tolerate)
     sweep = _Sweep(open, scenario, by, again or scenario, allowed, settle_seconds, scenario_seconds)
     runs: list[_Run[T]] = []
@@ -128,6 +143,22 @@ async def cancel_sweep(
             return SweepReport(run.watch.steps, sum(each.has_completed for each in runs), len(runs))
         runs.append(run)
     raise CancelSweepError(f"the scenario takes more than {max_steps} steps (the limit max_steps)")
+
+
+def _check(open: object, scenario: object, by: object, again: object, tolerate: object) -> None:  # noqa: A002
+    """Check what is to be swept."""
+    if not callable(open):
+        raise wrong_type("open", "a function", open, "lambda: open_pair(Shop(), ShopProxy)")
+    write = "an async function of what open gives"
+    for name, function in (("scenario", scenario), ("again=", again)):
+        if not (callable(function) or (name == "again=" and function is None)):
+            raise wrong_type(name, "a function", function, write)
+    if not callable(by):
+        check_word("by=", by, get_args(CancelledBy))
+    check_instance("tolerate=", tolerate, tuple, "a tuple of exception classes", "(ValueError,)")
+    for each in cast("tuple[object, ...]", tolerate):
+        if not (isinstance(each, type) and issubclass(each, Exception)):
+            raise wrong_type("each element of tolerate=", "a class of exceptions", each)
 
 
 @attrs.frozen
