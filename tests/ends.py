@@ -174,7 +174,8 @@ async def raw_server(
     server = RawPeer(accepted)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(server.run)
-        nursery.start_soon(_answer_hello, server)
+        if options.get("dialect") != "plain":
+            nursery.start_soon(_answer_hello, server)
         async with open_session(dialled, "raw", proxy, ClientOptions(**options)) as client:
             yield client, server
         nursery.cancel_scope.cancel()

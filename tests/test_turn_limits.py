@@ -310,9 +310,9 @@ async def test_no_limit_is_known_of_a_plain_peer(autojump_clock: MockClock) -> N
         async with trio.open_nursery() as nursery:
             nursery.start_soon(session.call, "work", 1)
             await wait_all_tasks_blocked()
-            with pytest.raises(farcall.Busy) as caught:
+            with pytest.raises(farcall.RpcError, match="-32003") as caught:
                 await session.call("work", 2)
-            assert caught.value.retry_after == 0.1
+            assert caught.value.data == {"limit": "calls", "retry_after_ms": 100}
 
 
 @service(name="")

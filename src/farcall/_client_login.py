@@ -52,7 +52,8 @@ class ClientLogin:
             with trio.fail_after(self.seconds):
                 return await self.link.calls.call("rpc.login", params)
         except RemoteFailure as failure:
-            raise ConnectFailed(f"{self.url}: the login failed: {_why(failure)}") from None
+            why = _why(failure, is_plain=not self.link.protocol.is_greeted)
+            raise ConnectFailed(f"{self.url}: the login failed: {why}") from None
         except trio.TooSlowError:
             problem = f"no answer to the login in {self.seconds:g} s (the limit handshake_seconds)"
             raise ConnectFailed(f"{self.url}: {problem}") from None
@@ -69,6 +70,8 @@ def _values(login: object) -> object:
     return values
 
 
-def _why(failure: RemoteFailure) -> str:
+def _why(failure: RemoteFailure, *, is_plain: bool) -> str:
     is_unknown = failure.code == ErrorCode.METHOD_NOT_FOUND
-    return "the server knows no logins" if is_unknown else str(error_of(failure))
+    if is_unknown:
+        return "the server knows no logins"
+    return str(error_of(failure, is_plain=is_plain))

@@ -66,8 +66,33 @@ class ErrorCode(IntEnum):
     GROUP = 2
 
 
-RESERVED_CODES = range(-32768, -31999)
-"""JSON-RPC 2.0, section 5.1: codes from -32768 to -32000 are reserved; applications use others."""
+PROTOCOL_CODES: frozenset[int] = frozenset({ErrorCode.PARSE_ERROR, *range(-32606, -32599)})
+"""What JSON-RPC 2.0 (section 5.1) and rpc-websockets say of a call itself: that it was refused, or
+that its handler failed. No handler answers with one of them."""
+
+FARCALL_CODES: frozenset[int] = frozenset(
+    {
+        ErrorCode.SHUTTING_DOWN,
+        ErrorCode.DEADLINE_EXCEEDED,
+        ErrorCode.BUSY,
+        ErrorCode.TOO_MANY_SUBSCRIPTIONS,
+        ErrorCode.REPLY_TOO_LARGE,
+        ErrorCode.BATCH_TOO_LARGE,
+    }
+)
+"""What farcall says besides, of those that JSON-RPC 2.0 leaves to servers (-32099 to -32000). They
+have this meaning between farcall peers alone; servers of plain JSON-RPC use the same codes for
+errors of their own."""
+
+
+def is_of_protocol(code: int, *, is_plain: bool) -> bool:
+    """Say whether a code tells something about a call itself, and nothing that a handler may say.
+
+    Args:
+        code: Of an error.
+        is_plain: Whether one of both ends is not farcall.
+    """
+    return code in PROTOCOL_CODES or (code in FARCALL_CODES and not is_plain)
 
 
 class CloseCode(IntEnum):
@@ -86,6 +111,10 @@ class CloseCode(IntEnum):
 class FarcallError(Exception):
     """Catch every error that farcall itself raises."""
 
+    may_have_run: bool = True
+    """Whether the handler may have begun. False where it has certainly not: the call was refused,
+    or never sent, and repeating it is safe."""
+
 
 class RpcError(FarcallError):
     """Report an error that the peer answered with, or answer with one.
@@ -94,7 +123,8 @@ class RpcError(FarcallError):
     the classes below it stand for the codes that have a meaning of their own.
 
     Args:
-        code: An integer; those of `RESERVED_CODES` belong to the protocol.
+        code: An integer; those of `PROTOCOL_CODES` belong to the protocol, and between farcall
+            peers those of `FARCALL_CODES` as well. Raised by a handler they become -32603.
         message: One sentence.
         data: Any JSON value, or None for no ``data`` member.
 
@@ -110,6 +140,7 @@ class RpcError(FarcallError):
         self.code = code
         self.message = message
         self.data = data
+        self.may_have_run = code not in _REFUSALS
         self.method: str | None = None
         """The wire name of the call that the peer answered with it; None where it is raised."""
 
@@ -122,6 +153,18 @@ class RpcError(FarcallError):
     def of(code: int, message: str, data: Any = None) -> RpcError:
         """Make the error whose class stands for `code`, or a plain `RpcError`."""
         return _CLASS_OF_CODE.get(code, RpcError)(code, message, data)
+
+    @staticmethod
+    def _of_plain(code: int, message: str, data: Any = None) -> RpcError:
+        """Make the error for what a peer said that is not farcall.
+
+        Its codes are its own, but for those of JSON-RPC 2.0 and of rpc-websockets.
+        """
+        if code in PROTOCOL_CODES:
+            return RpcError.of(code, message, data)
+        error = RpcError(code, message, data)
+        error.may_have_run = True
+        return error
 
     def _member(self, name: str) -> object:
         data: object = self.data
@@ -240,6 +283,17 @@ class InternalError(RpcError):
         return found if isinstance(found, str) else None
 
 
+_REFUSALS: frozenset[int] = frozenset(
+    {
+        *(PROTOCOL_CODES - {ErrorCode.INTERNAL_ERROR}),
+        ErrorCode.SHUTTING_DOWN,
+        ErrorCode.BUSY,
+        ErrorCode.TOO_MANY_SUBSCRIPTIONS,
+        ErrorCode.BATCH_TOO_LARGE,
+    }
+)
+"""Codes that are said in place of a call, before its handler has begun."""
+
 _CLASS_OF_CODE: Mapping[int, type[RpcError]] = {
     ErrorCode.INVALID_PARAMS: InvalidArguments,
     ErrorCode.METHOD_NOT_FOUND: MethodNotFound,
@@ -258,7 +312,8 @@ class ApplicationError(FarcallError):
     """Derive the errors of a service from this; declared ones cross the wire as themselves.
 
     Subclasses are attrs classes; their fields travel. `code` is the number in the JSON-RPC error
-    object and may be set by the class, outside of `RESERVED_CODES`; peers that are not farcall
+    object and may be set by the class, to any but 2 and those of `PROTOCOL_CODES` and
+    `FARCALL_CODES`; peers that are not farcall
     see it beside the class's name.
 
     >>> @attrs.define
@@ -298,6 +353,7 @@ class ConnectionLost(FarcallError, trio.BrokenResourceError):
         super().__init__(reason)
         self.reason = reason
         self.sent = sent
+        self.may_have_run = sent
 
     def __str__(self) -> str:
         outcome = "the outcome of the call is unknown" if self.sent else "the call was not sent"
@@ -314,6 +370,8 @@ class ConnectFailed(FarcallError):
         code: Of the Close frame, where the server ended the connection at the hello.
     """
 
+    may_have_run = False
+
     def __init__(self, reason: str, *, status: int | None = None, code: int | None = None) -> None:
         check_text("reason", reason, may_be_empty=True)
         optional(check_int)("status=", status, least=0)
@@ -329,7 +387,12 @@ class InvalidResult(FarcallError):
 
 
 class EncodeError(FarcallError):
-    """Say that a value cannot cross the wire; nothing of it was sent."""
+    """Say that a value cannot cross the wire; nothing of it was sent.
+
+    `may_have_run` is True where it is an item of an upload, whose call had been sent.
+    """
+
+    may_have_run = False
 
 
 class SignalLagged(FarcallError):
@@ -368,13 +431,19 @@ class SignalGap(FarcallError):
 class ContractMismatch(FarcallError):
     """Say that a stub was generated from another contract than the one the server has."""
 
+    may_have_run = False
+
 
 class NotSupported(FarcallError):
     """Say that the peer, or this version of farcall, cannot do what was asked."""
 
+    may_have_run = False
+
 
 class Unauthorized(FarcallError):
     """Say that the peer may not connect."""
+
+    may_have_run = False
 
 
 _PARTS = ("number", "where", "member", "problem", "fix")
@@ -390,6 +459,8 @@ class DeclarationError(FarcallError, TypeError):
         problem: What is wrong.
         fix: What to write instead.
     """
+
+    may_have_run = False
 
     def __init__(self, number: str, where: str, member: str, problem: str, fix: str) -> None:
         for name, text in zip(_PARTS, (number, where, member, problem, fix), strict=True):

@@ -350,6 +350,12 @@ class Rights(enum.Flag):
     READ = 1
 
 
+OTHER_CODE = (
+    "choose another int than 2, -32700, -32606 to -32600,"
+    " -32001, -32002, -32003, -32006, -32008, -32010"
+)
+
+
 class Nobody(enum.Enum):
     pass
 
@@ -363,7 +369,7 @@ class Truth(enum.Enum):
 
 
 class Reserved(ApplicationError):
-    code = -32000
+    code = -32001
 
 
 class Group(ApplicationError):
@@ -450,13 +456,13 @@ OtherQuote = attrs.make_class("Quote", {"a": attrs.field(type=int)})
         (Truth, "Truth.YES is neither int nor str; give the members of the enum such values"),
         (
             Reserved,
-            "Reserved.code is -32000; choose an int that is neither 2 nor from -32768 to -32000",
+            f"Reserved.code is -32001; {OTHER_CODE}",
         ),
-        (Group, "Group.code is 2; choose an int that is neither 2 nor from -32768 to -32000"),
-        (Textual, "Textual.code is 'x'; choose an int that is neither 2 nor from -32768 to -32000"),
+        (Group, f"Group.code is 2; {OTHER_CODE}"),
+        (Textual, f"Textual.code is 'x'; {OTHER_CODE}"),
         (
             TrueCode,
-            "TrueCode.code is True; choose an int that is neither 2 nor from -32768 to -32000",
+            f"TrueCode.code is True; {OTHER_CODE}",
         ),
         (Untyped, "Untyped.a: it has no type; annotate it"),
         (

@@ -1,4 +1,4 @@
-"""The codes from -32768 to -32000 belong to JSON-RPC."""
+"""Some codes belong to JSON-RPC and to farcall; they would not arrive as this error."""
 
 from typing import ClassVar
 

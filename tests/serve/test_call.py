@@ -105,7 +105,7 @@ async def test_an_upload_may_share_the_bundle_of_its_call() -> None:
     [
         ({"code": 7, "message": "no more"}, {"code": 7, "message": "no more"}),
         ({"code": -32603, "message": "no more"}, {"code": 1, "message": "no more"}),
-        (None, {"code": 1, "message": "the peer gave no message"}),
+        (None, {"code": -32000, "message": "the peer gave no message"}),
         (
             {"code": 2, "message": "both", "data": {"errors": [{"code": -32001, "message": "x"}]}},
             {"code": 1, "message": "both"},

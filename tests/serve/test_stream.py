@@ -21,10 +21,12 @@ from farcall import (
     Limits,
     RemoteCancelled,
     ReplyTooLarge,
+    RpcError,
     service,
     stream,
 )
 from farcall._client import Dialect
+from farcall.errors import ErrorCode
 from farcall.testing import open_pair
 
 T = TypeVar("T")
@@ -291,9 +293,11 @@ async def test_a_stream_that_is_called_takes_no_longer_than_a_call(
 ) -> None:
     """The limit of the server holds, for whoever waits for an array waits for one answer."""
     async with open_pair(Both(), dialect=dialect, max_call_seconds=5) as (session, _):
-        with pytest.raises(DeadlineExceeded):
+        with pytest.raises(RpcError) as refusal:
             await session.call("Both.slow")
 
+        assert refusal.value.code == ErrorCode.DEADLINE_EXCEEDED
+        assert isinstance(refusal.value, DeadlineExceeded) is (dialect == "farcall")
         assert trio.current_time() == 5
 
 
@@ -334,8 +338,11 @@ async def test_an_item_that_is_too_deep_ends_its_stream(
     """As one that is too large; the link lives."""
     async with open_pair(Deep(), Deep, dialect=dialect) as (deep, _):
         got: list[Json] = []
-        with pytest.raises(ReplyTooLarge) as refusal:
+        with pytest.raises(RpcError) as refusal:
             await read_all(deep.nested(61), got)
+
+        assert refusal.value.code == ErrorCode.REPLY_TOO_LARGE
+        assert isinstance(refusal.value, ReplyTooLarge) is (dialect == "farcall")
 
         # A plain peer gets all items, or none.
         assert got == ([[]] if dialect == "farcall" else [])

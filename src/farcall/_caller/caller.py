@@ -270,7 +270,8 @@ class LinkCaller:
         if failure.is_own_deadline and failure.deadline < math.inf:
             # Both clocks measure the same; the caller's own scope is to say so.
             await trio.sleep_until(failure.deadline)
-        return error_of(failure, method, name=name)
+        is_plain = not self._link.protocol.is_greeted
+        return error_of(failure, method, name=name, is_plain=is_plain)
 
 
 def _trace() -> str | None:

@@ -20,7 +20,7 @@ from farcall._failures import decoded, error_of
 from farcall._items import item_codec
 from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW
-from farcall.errors import InvalidResult
+from farcall.errors import InvalidResult, RpcError
 
 
 @attrs.frozen
@@ -45,16 +45,19 @@ class Download:
     def error(self, error: Exception | None) -> Exception | None:
         """Make the exception to raise for what the stream ended with."""
         if isinstance(error, RemoteFailure):
-            return error_of(error, self.method, name=self.name)
+            found = error_of(error, self.method, name=self.name)
+            if isinstance(found, RpcError):
+                found.may_have_run = True  # it was open
+            return found
         return error
 
     @contextmanager
-    def failing(self) -> Iterator[None]:
+    def failing(self, *, is_plain: bool = False) -> Iterator[None]:
         """Raise what the peer answers to the calls of a block as `error` has it."""
         try:
             yield
         except RemoteFailure as failure:
-            error = error_of(failure, self.method, name=self.name)
+            error = error_of(failure, self.method, name=self.name, is_plain=is_plain)
             raise error from error.__cause__
 
 
@@ -138,7 +141,7 @@ def _check_stream(pending: Call, name: str) -> None:
 @asynccontextmanager
 async def _whole(link: Link, download: Download, params: bytes | None) -> AsyncIterator[Inbox[Any]]:
     """Ask a plain peer, which answers with an array of all items."""
-    with download.failing():
+    with download.failing(is_plain=True):
         text = await link.calls.call(download.name, params)
     inbox = Inbox[Any](download.reader(link), link.account)
     inbox.push(_parts(text, download.name))

@@ -107,7 +107,7 @@ class Subscriber:
             text = await self._link.calls.call("rpc.on", msgspec.json.encode([name]))
         except RemoteFailure as failure:
             if failure.code != ErrorCode.METHOD_NOT_FOUND:
-                raise error_of(failure, name=name) from None
+                raise error_of(failure, name=name, is_plain=True) from None
             return True
         return _word_for(name, text) in _IN_FORCE
 

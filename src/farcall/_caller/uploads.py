@@ -59,6 +59,8 @@ class Sending:
             except _CallEndedError:
                 return
             except Exception as exc:  # noqa: BLE001 - it is raised where the call was made
+                if isinstance(exc, EncodeError):
+                    exc.may_have_run = True  # its call has been sent
                 self.outbox.close()
                 self.outbox.finish(_why(exc))
                 try:

@@ -12,7 +12,7 @@ from farcall._codec.faults import Faults
 from farcall._codec.passes import Convert, Passes
 from farcall._codec.shape import Write, is_object
 from farcall._codec.text import decoded, encoded
-from farcall.errors import RESERVED_CODES, ApplicationError
+from farcall.errors import ApplicationError, is_of_protocol
 
 
 class ErrorCodec:
@@ -62,7 +62,7 @@ class ErrorCodec:
         What names a declared class and does not hold its fields is none of them either: the
         caller then sees the error as the peer sent it.
         """
-        if data is None or code in RESERVED_CODES:
+        if data is None or is_of_protocol(code, is_plain=False):
             return None
         try:
             exc = decoded(Passes(self._reader), data, "error.data")

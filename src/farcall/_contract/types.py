@@ -71,7 +71,7 @@ from farcall._contract.traits import (
     use_of,
 )
 from farcall._contract.unsupported import UnsupportedType
-from farcall.errors import RESERVED_CODES, ApplicationError, ErrorCode
+from farcall.errors import FARCALL_CODES, PROTOCOL_CODES, ApplicationError, ErrorCode
 
 __all__ = ["Definitions", "UnsupportedType", "describe", "literal_source"]
 
@@ -339,10 +339,10 @@ class _Scope:
 
     def _code(self, cls: type[ApplicationError]) -> int:
         if not _is_free_code(cls.code):
-            reserved = f"from {RESERVED_CODES.start} to {RESERVED_CODES.stop - 1}"
+            reserved = ", ".join(map(str, sorted(FARCALL_CODES, reverse=True)))
             raise self._unsupported(
                 f"{cls.__name__}.code is {cls.code!r}",
-                f"choose an int that is neither {int(ErrorCode.GROUP)} nor {reserved}",
+                f"choose another int than 2, -32700, -32606 to -32600, {reserved}",
             )
         return int(cls.code)
 
@@ -393,7 +393,7 @@ def _base_arguments(cls: type) -> Iterator[tuple[Any, Any]]:
 
 def _is_free_code(code: object) -> bool:
     is_int = isinstance(code, int) and not isinstance(code, bool)
-    return is_int and code not in RESERVED_CODES and code != ErrorCode.GROUP
+    return is_int and code not in {ErrorCode.GROUP, *PROTOCOL_CODES, *FARCALL_CODES}
 
 
 def _base(cls: type[Enum]) -> Literal["Enum", "IntEnum", "StrEnum"]:

@@ -55,20 +55,31 @@ _DEBUG_MEMBERS = ("notes", "traceback")
 
 
 def error_of(
-    failure: RemoteFailure, method: Method | None = None, *, name: str | None = None
+    failure: RemoteFailure,
+    method: Method | None = None,
+    *,
+    name: str | None = None,
+    is_plain: bool = False,
 ) -> Exception:
     """Make the exception for an error of the peer: a declared one, a group, or an `RpcError`.
 
-    Its cause, where there is one, is set; so raise it ``from error.__cause__``.
+    Its cause, where there is one, is set; so raise it ``from error.__cause__``. A plain peer knows
+    no groups and no causes: whatever it says is one error, with its data as they came.
 
     Args:
         failure: As it came.
         method: The caller's contract; without it nothing is declared.
         name: Of the call, which an `RpcError` is to tell.
+        is_plain: Whether the peer has not said hello.
     """
-    error = _Reader(method).read(failure.code, failure.message, failure.data)
+    if is_plain:
+        error = _of_plain_peer(failure, method)
+    else:
+        error = _Reader(method).read(failure.code, failure.message, failure.data)
     if isinstance(error, RpcError):
         error.method = name
+        # An item of an upload is refused while the handler reads it.
+        error.may_have_run |= bool(method and method.uploads and error.code == _WRONG_ITEM)
     return error
 
 
@@ -94,6 +105,21 @@ def decoded(codec: Decoding[T, Text], value: Text, *, name: str, at: str) -> T:
         return codec.decode(value, unknown="ignore", at=at)
     except Faults as faults:
         raise InvalidResult(f"{name}: {faults}") from None
+
+
+_WRONG_ITEM = ErrorCode.INVALID_PARAMS
+
+
+def _of_plain_peer(failure: RemoteFailure, method: Method | None) -> Exception:
+    code, message, data = failure.code, failure.message, failure.data
+    declared = None if method is None else method.errors.decode(code, message, data)
+    if declared is not None:
+        return declared
+    try:
+        value: Any = None if data is None else decode_json(data)
+    except Faults as faults:
+        return _unreadable(code, message, faults)
+    return RpcError._of_plain(code, message, value)
 
 
 @attrs.define
@@ -164,12 +190,16 @@ def _plain(code: int, message: str, data: bytes | None) -> FarcallError:
     try:
         value: Any = None if data is None else decode_json(data)
     except Faults as faults:
-        return InvalidResult(f"the data of error {code} ({message}): {faults}")
+        return _unreadable(code, message, faults)
     if code == ErrorCode.INTERNAL_ERROR and isinstance(value, dict):
         # They are shown as notes, and would only be said twice.
         members = cast("dict[str, Any]", value).items()
         value = {name: each for name, each in members if name not in _DEBUG_MEMBERS}
     return RpcError.of(code, message, value)
+
+
+def _unreadable(code: int, message: str, faults: Faults) -> InvalidResult:
+    return InvalidResult(f"the data of error {code} ({message}): {faults}")
 
 
 def _beyond(limit: Mapping[str, str | int]) -> RpcError:

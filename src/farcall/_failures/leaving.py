@@ -29,12 +29,12 @@ from farcall._failures.bounds import (
 from farcall._nursery import ends_program, is_cancelled, must_leave
 from farcall._protocol.messages import MESSAGES, Error
 from farcall.errors import (
-    RESERVED_CODES,
     ApplicationError,
     ErrorCode,
     InternalError,
     InvalidArguments,
     RpcError,
+    is_of_protocol,
 )
 
 logger = logging.getLogger("farcall")
@@ -68,15 +68,18 @@ def invalid_arguments(faults: Faults) -> InvalidArguments:
     return InvalidArguments(ErrorCode.INVALID_PARAMS, "Invalid params", {"errors": errors})
 
 
-def describe(exc: BaseException, method: Failing, *, debug: bool = False) -> Error:
+def describe(
+    exc: BaseException, method: Failing, *, debug: bool = False, is_plain: bool = False
+) -> Error:
     """Say what a peer may know of a failure; raises nothing.
 
     Args:
         exc: What left the handler.
         method: What has failed; says which errors are declared.
         debug: Whether notes and tracebacks travel as well.
+        is_plain: Whether the peer is not farcall.
     """
-    return _Writer.of(exc, method, debug).write(exc)
+    return _Writer.of(exc, method, debug, is_plain).write(exc)
 
 
 def redacted(
@@ -125,14 +128,15 @@ class _Writer:
 
     method: Failing
     debug: bool
+    is_plain: bool
     room: int
     """How many errors may still be written, apart from the one that stands for the rest."""
     is_full: bool = False
 
     @classmethod
-    def of(cls, exc: BaseException, method: Failing, debug: bool) -> _Writer:
+    def of(cls, exc: BaseException, method: Failing, debug: bool, is_plain: bool) -> _Writer:
         has_rest = sum(1 for _ in islice(leaves(exc), MAX_LEAVES + 1)) > MAX_LEAVES
-        return cls(method, debug, MAX_LEAVES - has_rest)
+        return cls(method, debug, is_plain, MAX_LEAVES - has_rest)
 
     def write(self, exc: BaseException, level: int = 1) -> Error:
         """Write one error with all that hangs on it."""
@@ -148,7 +152,7 @@ class _Writer:
             code, message, data = self.method.errors.encode(exc)
             return _checked(Error(code, message, self._with_extras(data, exc, level)))
         if isinstance(exc, RpcError):
-            is_own = level > 1 and exc.code in RESERVED_CODES
+            is_own = level > 1 and self._is_of_protocol(exc)
             return None if is_own else _as_it_is(exc)
         inside = parts(exc)
         if inside is None:
@@ -185,8 +189,11 @@ class _Writer:
 
     def _is_told(self, exc: BaseException) -> bool:
         if isinstance(exc, RpcError):
-            return exc.code not in RESERVED_CODES
+            return not self._is_of_protocol(exc)
         return self.method.errors.knows(exc)
+
+    def _is_of_protocol(self, exc: RpcError) -> bool:
+        return is_of_protocol(exc.code, is_plain=self.is_plain)
 
     def _redacted(self, exc: BaseException, limit: Mapping[str, str | int] | None = None) -> Error:
         error = _as_it_is(redacted(exc, self.method, limit))

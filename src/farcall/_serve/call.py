@@ -41,12 +41,12 @@ from farcall._serve.deadline import NO_DEADLINE, Deadline
 from farcall._serve.steps import SLOW_SECONDS, timed
 from farcall._serve.uploads import ReceivedUploads
 from farcall.errors import (
-    RESERVED_CODES,
     ConnectionLost,
     ErrorCode,
     InvalidArguments,
     ReplyTooLarge,
     RpcError,
+    is_of_protocol,
 )
 
 T = TypeVar("T")
@@ -307,7 +307,7 @@ class ServedCall(msgspec.Struct, eq=False):
         remains = unanswered(exc, method)
         if remains is not None:
             raise remains
-        return describe(exc, method, debug=shared.debug)
+        return describe(exc, method, debug=shared.debug, is_plain=self._is_plain)
 
     def _cancelled(self) -> Error:
         if self.is_cancelled:
@@ -387,6 +387,11 @@ class ServedCall(msgspec.Struct, eq=False):
             if took > SLOW_SECONDS:
                 _note_slow(self.endpoint.method.spec.wire_name, took)
 
+    @property
+    def _is_plain(self) -> bool:
+        """Whether the caller has not said hello."""
+        return not self.shared.link.protocol.is_greeted
+
     @contextmanager
     def guard(self) -> Iterator[None]:
         """Keep the handler that runs in the block from saying what only the protocol may say."""
@@ -401,7 +406,8 @@ class ServedCall(msgspec.Struct, eq=False):
         Such a code means something about *this* call. Raised by a handler it is about another
         one, which the handler made; told as it is, a caller would repeat what has run.
         """
-        if exc.code in RESERVED_CODES and exc is not self.refusal:
+        is_of_call = is_of_protocol(exc.code, is_plain=self._is_plain)
+        if is_of_call and exc is not self.refusal:
             return redacted(exc, self.endpoint.method)
         return exc
 

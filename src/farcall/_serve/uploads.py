@@ -13,7 +13,7 @@ from farcall._connection.call import RemoteFailure
 from farcall._connection.link import Link
 from farcall._failures import error_of
 from farcall._protocol.binary import Encoded
-from farcall.errors import RESERVED_CODES, ErrorCode, RpcError
+from farcall.errors import ErrorCode, RpcError, is_of_protocol
 
 T = TypeVar("T")
 
@@ -97,6 +97,6 @@ def _raised(failure: RemoteFailure) -> Exception:
     of its upload: a handler that lets such an error pass would seem to have a defect.
     """
     found = error_of(failure)
-    if isinstance(found, RpcError) and found.code not in RESERVED_CODES:
+    if isinstance(found, RpcError) and not is_of_protocol(found.code, is_plain=False):
         return found
     return RpcError(int(ErrorCode.APPLICATION), failure.message)
