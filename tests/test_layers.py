@@ -18,6 +18,7 @@ LAYERS = (
         "errors",
         "_failed_logins",
         "_options",
+        "_live",
         "_limits",
         "_budget",
         "_nursery",

@@ -59,7 +59,7 @@ class Principal:
 def _texts() -> Any:
     # Any: as for `attrs.field`, whose type is that of the default.
     checked = validator(check_text_mapping, write='{"name": "value"}')
-    return attrs.field(factory=dict[str, str], repr=False, validator=checked)
+    return attrs.field(factory=dict[str, str], repr=False, hash=False, validator=checked)
 
 
 @attrs.frozen
@@ -75,7 +75,7 @@ class Credentials:
     """Of the URL; the first value where a name is there several times."""
     cookies: Mapping[str, str] = _texts()
     """As for `query`."""
-    login: Any = attrs.field(default=None, repr=False)
+    login: Any = attrs.field(default=None, repr=False, hash=False)
     """What ``rpc.login`` brought, a list or a dict; None in the handshake."""
 
 

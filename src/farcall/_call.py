@@ -22,6 +22,7 @@ from farcall._connection.calls import Calls, Handled, handling
 from farcall._connection.link import Link
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
 from farcall._identity import Identity
+from farcall._live import Live
 from farcall._options import check_text, wrong_type, wrong_value
 from farcall._proxy import ProxyFactory, check_proxy
 from farcall.errors import CloseCode
@@ -29,7 +30,7 @@ from farcall.errors import CloseCode
 ProxyT = TypeVar("ProxyT")
 
 
-class Connection:
+class Connection(Live):
     """One live connection, as a handler or a client may look at it."""
 
     def __init__(self, link: Link, proxies: ProxyFactory, identity: Identity) -> None:
@@ -190,7 +191,7 @@ ArgumentsByName: TypeAlias = Mapping[str, Any]
 
 
 @attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
-class CallContext:
+class CallContext(Live):
     """What is known of a call: its handler asks `current_call`, an interceptor is given it."""
 
     connection: Connection
@@ -205,9 +206,9 @@ class CallContext:
     """When the caller stops to wait, on Trio's clock; `math.inf` for never."""
     trace: str | None = None
     """The caller's span, a ``traceparent`` (W3C Trace Context); an interceptor may set another."""
-    _cancel_reason: str | None = attrs.field(default=None, init=False)
-    _read: Callable[[], ArgumentsByName] = attrs.field(default=dict, alias="read")
-    _arguments: ArgumentsByName | None = attrs.field(default=None, init=False)
+    _cancel_reason: str | None = attrs.field(default=None, init=False, repr=False)
+    _read: Callable[[], ArgumentsByName] = attrs.field(default=dict, alias="read", repr=False)
+    _arguments: ArgumentsByName | None = attrs.field(default=None, init=False, repr=False)
 
     @property
     def cancel_reason(self) -> str | None:

@@ -16,6 +16,7 @@ import trio
 
 from farcall._access import Principal
 from farcall._limits import DEFAULT_LIMITS, Limits, TransportLimits, check_limits
+from farcall._live import Live
 from farcall._options import (
     check_instance,
     check_int,
@@ -168,7 +169,7 @@ class _Pipe:
         self.thaw()
 
 
-class MemoryTransport:
+class MemoryTransport(Live):
     """One end of a link in memory; a `Transport`, and what tests do to a network.
 
     Make it with `memory_pair`, inside of `trio.run`.

@@ -36,6 +36,7 @@ from farcall._declare import (
     site_of_caller,
     site_to_mark,
 )
+from farcall._live import Live
 from farcall._options import check_flag, check_text, wrong_type
 from farcall._signals import OnLag, Subscription, check_on_lag
 from farcall.errors import ApplicationError, NotSupported
@@ -98,7 +99,7 @@ def check_proxy(proxy: object, name: str = "proxy") -> None:
         class_proxy(service_of(proxy))
 
 
-class Proxy:
+class Proxy(Live):
     """Derive generated stubs from this: a typed client of one service.
 
     Made by ``connect(url, MarketProxy)`` or `Session.proxy`. Each of its methods is awaited, sends
@@ -197,7 +198,7 @@ def stream_endpoint(
     return decorate
 
 
-class BoundRemoteSignal(Generic[T, K]):
+class BoundRemoteSignal(Live, Generic[T, K]):
     """A signal of a peer, on one proxy; `K` is the type of its key, None where it has none."""
 
     def __init__(
@@ -246,7 +247,7 @@ class BoundRemoteSignal(Generic[T, K]):
         self._key.encode(key, at="key")
 
 
-class RemoteSignal(Generic[T, K]):
+class RemoteSignal(Live, Generic[T, K]):
     """Declare a signal of a stub, with the types of its values and of its key.
 
     ``opened: RemoteSignal[bool] = RemoteSignal("Market.opened")`` has no key,
@@ -269,6 +270,9 @@ class RemoteSignal(Generic[T, K]):
             both = types if isinstance(types, tuple) else (types, None)
             return super().__class_getitem__(both)
 
+    def __repr__(self) -> str:
+        return f"<RemoteSignal {self._wire_name}>"
+
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
@@ -289,7 +293,7 @@ class RemoteSignal(Generic[T, K]):
         return BoundRemoteSignal(instance._caller, self._wire_name, *self._codecs)
 
 
-class ClassProxy:
+class ClassProxy(Live):
     """Stand for a service class on the calling side; only its endpoints are there.
 
     Args:

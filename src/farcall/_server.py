@@ -25,6 +25,7 @@ from farcall._http import Gate, TrustedProxies
 from farcall._intercept import Interceptor
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._listen import Listeners, Place, open_listeners
+from farcall._live import Live
 from farcall._login import identify
 from farcall._nursery import open_owned_nursery
 from farcall._options import (
@@ -46,7 +47,7 @@ DRAIN_SECONDS = 10.0
 DEFAULT_HEARTBEAT = Heartbeat()
 
 
-class Server:
+class Server(Live):
     """A server that listens; `serve` reports it when it does.
 
     Made by `serve` alone.

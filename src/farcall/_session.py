@@ -15,6 +15,7 @@ from farcall._codec import Codec, codec_of
 from farcall._connection.link import Link
 from farcall._connection.statistics import ConnectionState, ConnectionStatistics
 from farcall._contract.unsupported import UnsupportedType
+from farcall._live import Live
 from farcall._options import check_instance, check_text
 from farcall._proxy import check_proxy
 from farcall._signals import KeyValue, OnLag, Subscription, check_on_lag
@@ -33,7 +34,7 @@ class SessionState(Enum):
     CLOSED = "closed"
 
 
-class Session:
+class Session(Live):
     """A client's side of what it shares with one server.
 
     Made by `connect`. Calls may be made by any number of tasks at once.

@@ -28,6 +28,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -313,8 +314,7 @@ class ApplicationError(FarcallError):
 
     Subclasses are attrs classes; their fields travel. `code` is the number in the JSON-RPC error
     object and may be set by the class, to any but 2 and those of `PROTOCOL_CODES` and
-    `FARCALL_CODES`; peers that are not farcall
-    see it beside the class's name.
+    `FARCALL_CODES`; peers that are not farcall see it beside the class's name.
 
     >>> @attrs.define
     ... class OutOfStock(ApplicationError):
@@ -328,6 +328,14 @@ class ApplicationError(FarcallError):
     _remote_message: str | None = None
     """What the peer said, for an error that came over the wire."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Not by a call with `args`, as other exceptions: some fields may be no arguments, or may be
+        # given by name alone. A class with slots keeps only the fields in them.
+        cls = type(self)
+        names = [field.name for field in attrs.fields(cls)] if attrs.has(cls) else []
+        fields = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        return _restored, (cls, self.args, {**self.__dict__, **fields})
+
     def __str__(self) -> str:
         if self._remote_message is not None:
             return self._remote_message
@@ -336,6 +344,16 @@ class ApplicationError(FarcallError):
             return super().__str__()
         shown = [field.name for field in attrs.fields(cls) if field.repr]
         return ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+
+
+def _restored(
+    cls: type[ApplicationError], args: tuple[Any, ...], attributes: Mapping[str, Any]
+) -> ApplicationError:
+    """Make an error again that was copied or pickled."""
+    error = cls.__new__(cls, *args)
+    for name, value in attributes.items():
+        object.__setattr__(error, name, value)  # a frozen class refuses an assignment
+    return error
 
 
 class ConnectionLost(FarcallError, trio.BrokenResourceError):
@@ -354,6 +372,9 @@ class ConnectionLost(FarcallError, trio.BrokenResourceError):
         self.reason = reason
         self.sent = sent
         self.may_have_run = sent
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return functools.partial(type(self), sent=self.sent), self.args, self.__dict__
 
     def __str__(self) -> str:
         outcome = "the outcome of the call is unknown" if self.sent else "the call was not sent"

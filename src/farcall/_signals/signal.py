@@ -10,6 +10,7 @@ import attrs
 import trio
 
 from farcall._audience import Address
+from farcall._live import Live
 from farcall._options import check_flag, check_int, check_text, optional
 from farcall._signals.buffer import Buffer, OnLag
 from farcall._signals.identity import IdentityTable
@@ -33,7 +34,7 @@ class SignalOptions:
     allow: Callable[[Any, Any], bool] | None = None
 
 
-class Signal(Generic[T]):
+class Signal(Live, Generic[T]):
     """Declare an event of a service: ``ticked: Signal[Quote] = Signal(key="symbol")``.
 
     On the class it is itself; on a service object it gives the `BoundSignal` of that object.
@@ -139,7 +140,7 @@ class Signal(Generic[T]):
         return next((self._codecs[base] for base in owner.__mro__ if base in self._codecs), None)
 
 
-class BoundSignal(Generic[T]):
+class BoundSignal(Live, Generic[T]):
     """A signal of one service object: emit values into it, or subscribe to it."""
 
     def __init__(self, state: SignalState[T]) -> None:

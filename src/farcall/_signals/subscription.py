@@ -7,13 +7,14 @@ from typing import Generic, TypeVar
 
 import trio
 
+from farcall._live import Live
 from farcall._signals.buffer import MAX_BYTES, MAX_ITEMS, Buffer, Entry, Missed, OnLag
 from farcall.errors import SignalGap, SignalLagged
 
 T = TypeVar("T")
 
 
-class Subscription(Generic[T]):
+class Subscription(Live, Generic[T]):
     """Iterate over the values of a signal, as they come.
 
     Made by ``async with service.signal.subscribe() as values``. When that block ends, iteration

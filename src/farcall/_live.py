@@ -1,0 +1,26 @@
+"""What stands for something that lives in this process: a connection, a server, a subscription."""
+
+from __future__ import annotations
+
+from typing import NoReturn, TypeVar
+
+LiveT = TypeVar("LiveT", bound="Live")
+
+
+class Live:
+    """Derive handles from this: a copy of one is the handle itself, and none can be pickled.
+
+    Records that hold a handle can then be copied as any others, and their copies share it.
+    """
+
+    __slots__ = ()
+
+    def __copy__(self: LiveT) -> LiveT:
+        return self
+
+    def __deepcopy__(self: LiveT, _: object) -> LiveT:
+        return self
+
+    def __reduce_ex__(self, _: object) -> NoReturn:
+        name = type(self).__name__
+        raise TypeError(f"{name} cannot be pickled: it stands for what lives in this process")
