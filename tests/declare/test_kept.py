@@ -99,7 +99,12 @@ def test_new_signal_has_no_effect() -> None:
 
 def test_local_members_are_free() -> None:
     """What is marked local has no effect anyway, and may stand anywhere."""
-    assert service_of(overriding(helper=local(plain))) is service_of(Market)
+
+    @local
+    def helper(self: object, symbol: str) -> str:
+        return "done"
+
+    assert service_of(overriding(helper=helper)) is service_of(Market)
 
 
 def test_mixin_before_the_base() -> None:

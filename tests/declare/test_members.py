@@ -202,7 +202,10 @@ async def with_status(self: object, *, task_status: trio.TaskStatus[None]) -> No
 async def tick(self: object) -> None: ...
 
 
-@pytest.mark.parametrize("function", [with_argument, with_result, with_status, plain])
+def plain_tick(self: object) -> None: ...
+
+
+@pytest.mark.parametrize("function", [with_argument, with_result, with_status, plain_tick])
 def test_no_background(function: Any) -> None:
     """A background task is async, takes nothing and gives nothing."""
     with pytest.raises(DeclarationError) as caught:
