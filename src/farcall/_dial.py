@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import ssl
 from collections.abc import Mapping
 from typing import Final, cast
@@ -91,6 +92,8 @@ class Dialler:
 
     async def _open_stream(self) -> trio.SocketStream:
         if self.url.socket_path:
+            if not hasattr(socket, "AF_UNIX"):
+                raise ConnectFailed("this system has no Unix sockets; connect to a port")
             return await trio.open_unix_socket(self.url.socket_path)
         return await trio.open_tcp_stream(self.url.name, self.url.port)
 

@@ -159,6 +159,9 @@ class SocketFile:
 
 async def _listen_unix(path: Path, listeners: Listeners) -> None:
     try:
+        if not hasattr(socket, "AF_UNIX"):
+            problem = "this system has no Unix sockets; listen at a port"
+            raise OSError(errno.EAFNOSUPPORT, problem)
         await _remove_stale(path)
         with _closing_on_error(socket.socket(socket.AF_UNIX)) as sock:
             _bind(sock, path)
