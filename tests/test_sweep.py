@@ -1,12 +1,10 @@
 """Whatever is cancelled, at whichever step, by whomever: nothing of it is left.
 
-This is one order of tasks, and of what stands around the traffic not every way to end it; ``python
--m tests.sweeps --seeds 3`` tries all of them.
+This is one order of tasks; ``python -m tests.sweeps --seeds 1 2`` tries others.
 """
 
 from __future__ import annotations
 
-import pytest
 from trio.testing import MockClock
 
 from farcall.testing import CancelledBy
@@ -21,23 +19,18 @@ from tests.sweeps import (
     OVER_TCP,
     PLAIN,
     THREADS,
-    WAYS,
     Sweep,
+    by_each_cause,
 )
 
-by_all = pytest.mark.parametrize("by", WAYS)
-by_both_sides = pytest.mark.parametrize("by", ["caller", "handlers"])
 
-
-@by_all
-@pytest.mark.parametrize("sweep", [*CALLS, *FLOWS], ids=str)
+@by_each_cause("sweep", [*CALLS, *FLOWS])
 async def test_nothing_is_left(sweep: Sweep, by: CancelledBy, autojump_clock: MockClock) -> None:
     """Of calls, calls back, subscriptions, streams, uploads and tasks between farcall peers."""
     await sweep.run(by)
 
 
-@by_both_sides
-@pytest.mark.parametrize("sweep", ENDINGS, ids=str)
+@by_each_cause("sweep", ENDINGS)
 async def test_nothing_is_left_of_what_ends_otherwise(
     sweep: Sweep, by: CancelledBy, autojump_clock: MockClock
 ) -> None:
@@ -45,8 +38,7 @@ async def test_nothing_is_left_of_what_ends_otherwise(
     await sweep.run(by)
 
 
-@by_both_sides
-@pytest.mark.parametrize("sweep", [*PLAIN, *ARRAYS], ids=str)
+@by_each_cause("sweep", [*PLAIN, *ARRAYS])
 async def test_nothing_is_left_in_the_plain_dialect(
     sweep: Sweep, by: CancelledBy, autojump_clock: MockClock
 ) -> None:
@@ -54,8 +46,7 @@ async def test_nothing_is_left_in_the_plain_dialect(
     await sweep.run(by)
 
 
-@by_both_sides
-@pytest.mark.parametrize("sweep", LIMITED, ids=str)
+@by_each_cause("sweep", LIMITED)
 async def test_nothing_is_left_at_the_limit_of_calls(
     sweep: Sweep, by: CancelledBy, autojump_clock: MockClock
 ) -> None:
@@ -63,8 +54,7 @@ async def test_nothing_is_left_at_the_limit_of_calls(
     await sweep.run(by)
 
 
-@by_both_sides
-@pytest.mark.parametrize("sweep", INTERCEPTED, ids=str)
+@by_each_cause("sweep", INTERCEPTED)
 async def test_nothing_is_left_inside_of_interceptors(
     sweep: Sweep, by: CancelledBy, autojump_clock: MockClock
 ) -> None:
@@ -72,8 +62,7 @@ async def test_nothing_is_left_inside_of_interceptors(
     await sweep.run(by)
 
 
-@by_all
-@pytest.mark.parametrize("sweep", CONNECTIONS, ids=str)
+@by_each_cause("sweep", CONNECTIONS)
 async def test_nothing_is_left_of_connecting(
     sweep: Sweep, by: CancelledBy, autojump_clock: MockClock
 ) -> None:
@@ -81,8 +70,7 @@ async def test_nothing_is_left_of_connecting(
     await sweep.run(by)
 
 
-@by_all
-@pytest.mark.parametrize("sweep", [*THREADS, *OVER_TCP], ids=str)
+@by_each_cause("sweep", [*THREADS, *OVER_TCP])
 async def test_nothing_is_left_in_real_time(sweep: Sweep, by: CancelledBy) -> None:
     """Of a call that runs in a thread, and of the handshake."""
     await sweep.run(by)

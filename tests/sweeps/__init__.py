@@ -10,7 +10,7 @@ from tests.sweeps.connections import CONNECTIONS, OVER_TCP
 from tests.sweeps.endings import ARRAYS, ENDINGS
 from tests.sweeps.flows import FLOWS
 from tests.sweeps.intercepted import INTERCEPTED
-from tests.sweeps.sweep import WAYS, Sweep
+from tests.sweeps.sweep import WAYS, Sweep, by_each_cause
 
 SWEEPS: tuple[Sweep, ...] = (
     *CALLS,
@@ -39,4 +39,5 @@ __all__ = [
     "THREADS",
     "WAYS",
     "Sweep",
+    "by_each_cause",
 ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from itertools import product
 from typing import Any
 
 import attrs
+import pytest
 
 import farcall
 from farcall.testing import CancelledBy, SweepReport, cancel_sweep
@@ -41,6 +43,26 @@ class Sweep:
             tolerate=self.tolerate,
             settle_seconds=self.settle_seconds,
         )
+
+
+def by_each_cause(name: str, scenarios: Sequence[object]) -> pytest.MarkDecorator:
+    """Parametrize a test with `name` and `by`: each scenario, ended by each of `WAYS`.
+
+    Three of the four causes are marked slow. Which one is left differs from scenario to scenario,
+    so that the fast tests see each scenario once, and each cause with some of them.
+    """
+    return pytest.mark.parametrize(
+        (name, "by"),
+        [
+            pytest.param(
+                scenario,
+                by,
+                id=f"{getattr(scenario, '__name__', scenario)}-{by}",
+                marks=[] if cause == place % len(WAYS) else [pytest.mark.slow],
+            )
+            for (place, scenario), (cause, by) in product(enumerate(scenarios), enumerate(WAYS))
+        ],
+    )
 
 
 async def ignore(function: Any, *args: Any) -> None:

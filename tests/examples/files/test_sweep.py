@@ -20,8 +20,7 @@ from examples.files.service import Files
 from farcall.testing import CancelledBy, cancel_sweep, open_pair
 from stubs.files import FilesProxy
 from tests.examples.files.desk import SEVERAL, content, names
-
-WAYS: tuple[CancelledBy, ...] = ("caller", "handlers", "server", "cut")
+from tests.sweeps import by_each_cause
 
 T = TypeVar("T")
 
@@ -58,8 +57,7 @@ async def copy_down(room: Room) -> None:
     await download(room.files, "source", room.here / "copy")
 
 
-@pytest.mark.parametrize("by", WAYS)
-@pytest.mark.parametrize("copy", [copy_up, copy_down])
+@by_each_cause("copy", [copy_up, copy_down])
 @pytest.mark.usefixtures("_no_threads")
 async def test_nothing_half_is_left(
     copy: Callable[[Room], Awaitable[None]],
