@@ -169,7 +169,7 @@ async def raw_client(
 async def raw_server(
     proxy: type[ClientT] | None = None, **options: Any
 ) -> AsyncIterator[tuple[Any, RawPeer]]:
-    """Connect to a `RawPeer`, in memory, which answers the hello and nothing else by itself."""
+    """Connect to a `RawPeer`, in memory, which answers a hello and nothing else by itself."""
     dialled, accepted = memory_pair()
     server = RawPeer(accepted)
     async with trio.open_nursery() as nursery:

@@ -157,6 +157,10 @@ def subscribe(session: Any, name: Any = "Shop.sold", **wrong: Any) -> object:
     return session.subscribe(name, **wrong)
 
 
+def listen(session: Any, name: Any = "Shop.sold", **wrong: Any) -> object:
+    return session.listen(name, **wrong)
+
+
 def open_stream(session: Any, name: Any = "Shop.price", **wrong: Any) -> object:
     return session.stream(name, **wrong)
 
@@ -168,6 +172,11 @@ def proxy_of(session: Any, proxy: Any) -> object:
 async def subscribe_by_proxy(**wrong: Any) -> object:
     async with open_pair(Shop(), Shop) as (shop, _):
         return shop.sold.subscribe(**wrong)
+
+
+async def listen_by_proxy(**wrong: Any) -> object:
+    async with open_pair(Shop(), Shop) as (shop, _):
+        return shop.sold.listen(**wrong)  # type: ignore[attr-defined]  # of the class proxy
 
 
 async def emit(value: Any = 1, **wrong: Any) -> None:
@@ -519,6 +528,14 @@ TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
             ("on_lag", None, T, "'raise', 'drop_oldest' or 'latest'"),
         ],
     ),
+    "Session.listen": (
+        of_session(listen),
+        [
+            *text("name"),
+            ("returns", 5, T, "returns="),
+            ("on_lag", "drop", V, "'raise', 'drop_oldest' or 'latest'"),
+        ],
+    ),
     "Session.stream": (
         of_session(open_stream),
         [*text("name"), ("returns", 5, T, "returns="), ("arguments", [1], T, "a mapping")],
@@ -540,6 +557,7 @@ TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
         subscribe_by_proxy,
         [("on_lag", "drop", V, "'latest'"), ("key", "a", T, "has no key")],
     ),
+    "BoundRemoteSignal.listen": (listen_by_proxy, [("on_lag", "drop", V, "'latest'")]),
     "BoundSignal.subscribe": (
         Shop().sold.subscribe,
         [("on_lag", "drop", V, "'latest'"), ("key", "a", T, "has no key")],

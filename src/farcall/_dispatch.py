@@ -82,7 +82,7 @@ class Dispatcher:
         self, link: Link, caller: LinkCaller, endpoints: Endpoints, serving: Serving
     ) -> None:
         self.caller = caller
-        self.on_event = caller.subscriber.on_event
+        self._hear = caller.subscriber.on_event
         self._link = link
         self._life = link.life
         self._responses = link.responses
@@ -163,14 +163,13 @@ class Dispatcher:
     def on_notification(self, method: str, params: bytes | None, trace: str | None) -> None:
         """Serve a one-way call, whose failures are only logged: it gets no response.
 
-        Many plain servers send their events so: what is no method of ours is taken for one.
+        Many plain servers send their events so: those who listen to the name get it as well.
         """
-        protocol = self._link.protocol
+        is_heard = self._hear(method, params)
         endpoint = self._methods.get(method)
-        if endpoint is None and protocol.has_dialled and not protocol.is_greeted:
-            self.on_event(method, params)
-        elif endpoint is None:
-            self._notify_builtin(method, params)
+        if endpoint is None:
+            if not is_heard:
+                self._notify_builtin(method, params)
         elif not self._identity.may(endpoint.method.spec.access):
             logger.debug("%s: %s is not for this peer", self._connection.peer, method)
         elif not self._link.takes_calls:
@@ -180,6 +179,10 @@ class Dispatcher:
         else:
             call = self._responses.notification(method, params, trace)
             self._start(endpoint, call, wants_answer=False)
+
+    def on_event(self, name: str, params: bytes | None) -> None:
+        """Hand an event of a plain server to its subscribers."""
+        self._hear(name, params)
 
     def on_draining(self) -> None:
         """End the subscriptions, which would never end by themselves."""

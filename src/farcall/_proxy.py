@@ -81,6 +81,12 @@ class Caller(Protocol):
         """Subscribe to a signal whose values have a known type."""
         ...
 
+    def listen(
+        self, name: str, codec: Codec[T], *, on_lag: OnLag
+    ) -> AbstractAsyncContextManager[Subscription[T]]:
+        """Take the notifications of a name, and ask the peer for nothing."""
+        ...
+
 
 def check_proxy(proxy: object, name: str = "proxy") -> None:
     """Check for a class to make a proxy from.
@@ -240,6 +246,24 @@ class BoundRemoteSignal(Live, Generic[T, K]):
         if key is not None:
             self._check_key(key)
         return self._caller.subscribe_signal(self._wire_name, self._codec, key=key, on_lag=on_lag)
+
+    def listen(self, *, on_lag: OnLag = "raise") -> AbstractAsyncContextManager[Subscription[T]]:
+        """Take the notifications of this name that the peer sends by itself; ask it for nothing.
+
+        For stubs written by hand for a server that sends its events unasked, or after a call of
+        its own. A farcall server emits only to those who `subscribe`.
+
+        Args:
+            on_lag: As for `subscribe`.
+
+        Returns:
+            A context manager that gives the `Subscription`; nothing is sent as it begins and ends.
+
+        Raises:
+            ConnectionLost: the link has ended. Iterating raises it as well, when it ends later.
+        """
+        check_on_lag(on_lag)
+        return self._caller.listen(self._wire_name, self._codec, on_lag=on_lag)
 
     def _check_key(self, key: object) -> None:
         if self._key is None:

@@ -224,7 +224,13 @@ class Session(Live):
         Returns:
             A context manager that gives the `Subscription`; see there.
 
+        A plain server that answers ``rpc.on`` with an error may send the notifications all the
+        same, as many do after a call of their own; so this listens, unless the error refuses the
+        event. `listen` asks for nothing.
+
         Raises:
+            MethodNotFound: the server has no such signal or event.
+            Forbidden: the server refuses the event.
             NotSupported: a key, towards a plain server.
             TypeError: values of `returns` cannot cross the wire.
 
@@ -234,6 +240,45 @@ class Session(Live):
         check_text("name", name)
         check_on_lag(on_lag)
         return self._caller.subscribe_signal(name, _codec_of(returns), key=key, on_lag=on_lag)
+
+    @overload
+    def listen(
+        self, name: str, /, *, returns: type[T], on_lag: OnLag = "raise"
+    ) -> AbstractAsyncContextManager[Subscription[T]]: ...
+
+    @overload
+    def listen(
+        self, name: str, /, *, returns: Any = ..., on_lag: OnLag = "raise"
+    ) -> AbstractAsyncContextManager[Subscription[Any]]: ...
+
+    def listen(
+        self, name: str, /, *, returns: Any = Any, on_lag: OnLag = "raise"
+    ) -> AbstractAsyncContextManager[Subscription[Any]]:
+        """Take the notifications of a name that the server sends by itself; ask it for nothing.
+
+        Many servers of plain JSON-RPC send their events unasked, or after a call of their own. A
+        method of that name in ``serves=`` gets them, too. A farcall server emits its signals only
+        to those who `subscribe`.
+
+        Args:
+            name: The ``method`` of the notifications.
+            returns: The type of the values, as for `call`; without it they come as they are.
+            on_lag: See `BoundRemoteSignal.subscribe`.
+
+        Returns:
+            A context manager that gives the `Subscription`, with values as those of `subscribe`.
+            What comes before the block begins is not kept.
+
+        Raises:
+            ConnectionLost: the link has ended. Iterating raises it as well, when it ends later.
+            TypeError: values of `returns` cannot cross the wire.
+
+        Cancellation:
+            Nothing was sent, so there is nothing to end.
+        """
+        check_text("name", name)
+        check_on_lag(on_lag)
+        return self._caller.listen(name, _codec_of(returns), on_lag=on_lag)
 
     @overload
     def stream(

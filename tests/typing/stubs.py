@@ -54,6 +54,13 @@ async def keys(bazaar: BazaarProxy, session: Session) -> None:
 
     bazaar.sold.subscribe(key="A-1")  # type: ignore[arg-type]
     bazaar.rained.subscribe(key="A-1")  # type: ignore[arg-type]
+    async with session.listen("rain", returns=int, on_lag="latest") as rain:
+        assert_type(rain, Subscription[int])
+    async with bazaar.sold.listen() as deals:
+        assert_type(deals, Subscription[Deal])
+
+    bazaar.sold.listen(key=Symbol("A-1"))  # type: ignore[call-arg]
+    session.listen("rain", key="A-1")  # type: ignore[call-overload]
     session.subscribe("rain", key="A-1")
     session.subscribe("rain", key=1.5)  # type: ignore[call-overload]
 

@@ -212,6 +212,17 @@ class LinkCaller:
 
         return self._scoped(context, begin, failure_of)
 
+    def listen(
+        self, name: str, codec: Codec[T], *, on_lag: OnLag
+    ) -> AbstractAsyncContextManager[Subscription[T]]:
+        """Take the notifications of a name; interceptors see a subscription, as they see others."""
+        context = self._context(name, lambda: {"key": None, "on_lag": on_lag}, "subscription")
+
+        def begin() -> AbstractAsyncContextManager[Subscription[T]]:
+            return self.subscriber.listen(name, codec, on_lag=on_lag)
+
+        return self._scoped(context, begin, failure_of)
+
     @property
     def _is_plain(self) -> bool:
         return not self._link.is_greeted

@@ -2,11 +2,13 @@
 
 To a farcall server each subscription is a stream call of its own, and its credit bounds what
 waits here. A plain server sends every event once, whoever listens: its events are counted on one
-``rpc.on`` for each name, and buffered here under the policy of each subscriber.
+``rpc.on`` for each name, and buffered here under the policy of each subscriber. A server that
+knows no ``rpc.on`` may send them all the same, often after a call of its own.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, TypeVar, cast
@@ -22,9 +24,17 @@ from farcall._connection.link import Link
 from farcall._failures import decoded, error_of
 from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW, Window
-from farcall._protocol.framing import UnreadableText, split
+from farcall._protocol.framing import UnreadableText, shown, split
 from farcall._signals import Buffer, Entry, OnLag, Subscription, open_subscription
-from farcall.errors import ErrorCode, FarcallError, MethodNotFound, NotSupported
+from farcall.errors import (
+    ErrorCode,
+    FarcallError,
+    InvalidResult,
+    MethodNotFound,
+    NotSupported,
+)
+
+logger = logging.getLogger("farcall")
 
 T = TypeVar("T")
 
@@ -33,6 +43,9 @@ UNBOUNDED = 2**62
 
 _IN_FORCE = ("ok", "socket has already been subscribed to event")
 """What ``rpc.on`` answers for an event that will come."""
+
+_REFUSALS = frozenset({ErrorCode.EVENT_FORBIDDEN, ErrorCode.METHOD_FORBIDDEN})
+"""The errors that refuse the event itself; any other one only says that there is no ``rpc.on``."""
 
 
 class Subscriber:
@@ -52,15 +65,23 @@ class Subscriber:
             raise NotSupported(f"the peer speaks the plain dialect, which has no key for {name}")
         return self._subscribe_event(name, codec, on_lag)
 
-    def on_event(self, name: str, params: bytes | None) -> None:
-        """Hand an event of a plain server to all who listen."""
+    def listen(
+        self, name: str, codec: Codec[T], *, on_lag: OnLag
+    ) -> AbstractAsyncContextManager[Subscription[T]]:
+        """Take the notifications of a name, and ask the peer for nothing."""
+        return self._listen(name, codec, on_lag)
+
+    def on_event(self, name: str, params: bytes | None) -> bool:
+        """Hand a notification to all who listen, and tell whether there are any."""
         channel = self._channels.get(name)
-        if channel is not None:
-            for buffer in tuple(channel.buffers):
-                buffer.push(Entry(params or b"[]"))
+        if channel is None:
+            return False
+        for buffer in tuple(channel.buffers):
+            buffer.push(Entry(params or b"[]"))
+        return True
 
     def on_closed(self) -> None:
-        """End the subscriptions to a plain server; streams end with their calls."""
+        """End what listens to notifications; streams end with their calls."""
         for channel in self._channels.values():
             channel.is_on = False
             for buffer in channel.buffers:
@@ -70,6 +91,25 @@ class Subscriber:
     async def _subscribe_event(
         self, name: str, codec: Codec[T], on_lag: OnLag
     ) -> AsyncIterator[Subscription[T]]:
+        async with self._listen(name, codec, on_lag) as subscription:
+            channel = self._channels[name]
+            channel.subscribers += 1
+            try:
+                await self._switch_on(name, channel)
+                yield subscription
+            finally:
+                channel.subscribers -= 1
+                if not channel.subscribers:
+                    await self._switch_off(name, channel)
+
+    @asynccontextmanager
+    async def _listen(
+        self, name: str, codec: Codec[T], on_lag: OnLag
+    ) -> AsyncIterator[Subscription[T]]:
+        await trio.lowlevel.checkpoint()
+        if self._link.is_closed:
+            raise self._link.lost(sent=False)
+
         def read(entry: Entry) -> T:
             return _decode_event(codec, entry.encoded, name)
 
@@ -77,44 +117,56 @@ class Subscriber:
         channel = self._channels.setdefault(name, _Channel())
         channel.buffers[buffer] = None
         try:
-            await self._switch_on(name, channel)
             yield subscription
         finally:
             buffer.close()
             del channel.buffers[buffer]
             if not channel.buffers:
-                await self._switch_off(name, channel)
+                del self._channels[name]
 
     async def _switch_on(self, name: str, channel: _Channel) -> None:
         # A lock, not an event: should the first subscriber be cancelled, the next one asks again.
         async with channel.lock:
             if not channel.is_on:
-                channel.was_asked_for = True
-                channel.is_on = await self._ask_for(name)
-                channel.was_asked_for = channel.is_on
-                if not channel.is_on:
-                    raise MethodNotFound(
-                        int(ErrorCode.METHOD_NOT_FOUND), f"the server has no event {name!r}"
-                    )
+                # Until the answer is there: it may be in force for a subscriber that is cancelled.
+                channel.has_to_be_put_off = True
+                answer = await self._ask_for(name)
+                channel.has_to_be_put_off = answer is True
+                if isinstance(answer, Exception):
+                    raise answer
+                channel.is_on = True
 
-    async def _ask_for(self, name: str) -> bool:
-        """Ask a plain server for an event, and tell whether it has it.
+    async def _ask_for(self, name: str) -> bool | Exception:
+        """Ask a plain server for an event.
 
-        A server that knows no ``rpc.on`` may still send notifications of that name: many servers
-        of plain JSON-RPC do so after a call of their own.
+        Returns:
+            Whether the server is to be told to stop, or the error with which it refuses the event.
         """
         try:
             text = await self._link.calls.call("rpc.on", msgspec.json.encode([name]))
         except RemoteFailure as failure:
-            if failure.code != ErrorCode.METHOD_NOT_FOUND:
-                raise error_of(failure, name=name, is_plain=True) from None
-            return True
-        return _word_for(name, text) in _IN_FORCE
+            if failure.code in _REFUSALS:
+                return error_of(failure, name=name, is_plain=True)
+            logger.info(
+                "rpc.on for %s failed (%s, %d): listening to its notifications all the same",
+                shown(name),
+                shown(failure.message),
+                failure.code,
+            )
+            return False
+        except InvalidResult:  # such as neither a result nor an error: no refusal
+            return False
+        word = _word_for(name, text)
+        if isinstance(word, str) and word not in _IN_FORCE:
+            code = int(ErrorCode.METHOD_NOT_FOUND)
+            return MethodNotFound(code, f"the server has no event {name!r}")
+        return True
 
     async def _switch_off(self, name: str, channel: _Channel) -> None:
-        if self._channels.get(name) is channel:
-            del self._channels[name]
-        if not channel.was_asked_for:
+        has_to_be_put_off = channel.has_to_be_put_off
+        # Before the server is told: a subscriber that comes meanwhile asks anew.
+        channel.is_on = channel.has_to_be_put_off = False
+        if not has_to_be_put_off:
             return
         grace = trio.CancelScope(
             shield=True, deadline=trio.current_time() + self._link.cancel_grace
@@ -125,14 +177,16 @@ class Subscriber:
 
 @attrs.define(eq=False)
 class _Channel:
-    """The local subscribers of one event of a plain server."""
+    """Who listens here to the notifications of one name."""
 
     buffers: dict[Buffer, None] = attrs.field(factory=dict[Buffer, None])
+    subscribers: int = 0
+    """Those of them for whom the server is asked."""
     lock: trio.Lock = attrs.field(factory=trio.Lock)
     is_on: bool = False
-    """Whether the server has said that the events will come."""
-    was_asked_for: bool = False
-    """Whether they may come all the same: who asked was cancelled before the answer came."""
+    """Whether the server was asked, and has not refused."""
+    has_to_be_put_off: bool = False
+    """Whether ``rpc.on`` is in force, or may be because its answer was not awaited."""
 
 
 @asynccontextmanager
