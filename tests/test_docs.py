@@ -90,6 +90,28 @@ def test_examples_in_docstrings_run(name: str) -> None:
     assert not outcome.failed
 
 
+LINK = re.compile(r"\[[^\]]+\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md", "docs/index.md"])
+def test_links_of_a_page_lead_somewhere(page: str) -> None:
+    """On a code host, where nothing is built, a link is a path."""
+    path = ROOT / page
+
+    linked = [path.parent / each for each in LINK.findall(path.read_text("utf-8"))]
+
+    assert [each for each in linked if not each.exists()] == []
+
+
+def test_the_guide_can_be_read_where_nothing_is_built() -> None:
+    """A code host shows a table of contents as code; so each page is linked as well."""
+    text = (ROOT / "docs" / "index.md").read_text("utf-8")
+    tables = re.findall(r"^```{toctree}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    built = [line for table in tables for line in table.split("\n") if line and line[0] != ":"]
+
+    assert [f"{name}.md" for name in built] == LINK.findall(text)
+
+
 def test_example_of_readme_is_the_file() -> None:
     """README shows ``examples/hello.py``, so that readers can run what they read."""
     shown = [block.code for block in blocks(ROOT / "README.md")]

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import farcall
+
 SOURCE = Path(__file__).parent.parent / "src"
 
 LAYERS = (
@@ -18,6 +20,7 @@ LAYERS = (
         "errors",
         "_failed_logins",
         "_options",
+        "_starting",
         "_live",
         "_limits",
         "_budget",
@@ -61,6 +64,9 @@ OWNERS = {
 """Who may import a distribution that the rest of farcall should not know."""
 
 EXTRAS = {"coredis", "cyclopts", "opentelemetry", "psutil", "rich", "websockets"}
+
+LAZY = {"farcall.auth", "farcall.stubgen", "farcall.testing"}
+"""Modules that `farcall` imports at their first use; type checkers see an import."""
 
 Imports = Mapping[str, frozenset[str]]
 
@@ -127,7 +133,9 @@ def test_every_module_has_its_place() -> None:
 @pytest.mark.parametrize("module", sorted(IMPORTS))
 def test_a_module_imports_only_from_above(module: str) -> None:
     """What stands below, or at the edges, is not known to a module."""
-    below = [name for name in inside(IMPORTS[module]) if rank(name) > rank(module)]
+    lazily = LAZY if module == "farcall" else set[str]()
+    names = [name for name in inside(IMPORTS[module]) if name not in lazily]
+    below = [name for name in names if rank(name) > rank(module)]
 
     assert below == []
 
@@ -148,6 +156,7 @@ def test_edges_are_imported_by_nobody() -> None:
         for module, names in IMPORTS.items()
         if part(module) not in EDGES and any(part(name) in EDGES for name in inside(names))
     }
+    importers -= {"farcall"}  # for type checkers; see the test of what an import loads
 
     assert importers == set()
 
@@ -174,6 +183,26 @@ def test_what_is_said_and_meant_needs_no_trio(pure: str) -> None:
     }
 
     assert importers == set()
+
+
+@pytest.mark.parametrize("name", sorted(LAZY))
+def test_a_module_is_there_when_it_is_asked_for(name: str) -> None:
+    """``import farcall`` gives ``farcall.auth`` and the like, and loads them at their first use."""
+    code = f"""
+import sys, farcall
+assert {name!r} not in sys.modules
+assert {name!r}.partition(".")[2] in dir(farcall)
+module = {name}
+assert sys.modules[{name!r}] is module
+assert module.__all__
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_another_name_is_no_attribute() -> None:
+    """The message is that of any module."""
+    with pytest.raises(AttributeError, match="module 'farcall' has no attribute 'conect'"):
+        _ = farcall.conect  # type: ignore[attr-defined]
 
 
 def test_import_loads_no_extra() -> None:

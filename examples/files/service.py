@@ -41,9 +41,12 @@ class Files:
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
-        if folder is None and FOLDER not in os.environ:
-            raise ValueError(f"{FOLDER} does not say which folder to serve")
-        self._folder = Folder(Path(os.environ[FOLDER] if folder is None else folder))
+        chosen = os.environ.get(FOLDER, "") if folder is None else os.fspath(folder)
+        if not chosen:  # an empty path would be the working directory
+            raise ValueError(
+                f"{FOLDER} does not say which folder to serve; write {FOLDER}=some/folder"
+            )
+        self._folder = Folder(Path(chosen))
 
     @stream(raises=[PathRefused, NotFound, NotFolder, StorageFailed])
     async def entries(self, folder: str = "") -> AsyncIterator[Entry]:

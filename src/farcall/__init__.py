@@ -6,6 +6,10 @@ elsewhere, call its methods through a generated proxy, and iterate over its `Sig
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING
+
+from farcall import _starting as _starting  # isort: split - before all that takes time to import
 from farcall._access import Authenticate, Credentials, Principal
 from farcall._audience import Room, User, room, user
 from farcall._call import (
@@ -114,3 +118,19 @@ __all__ = [
     "stream_endpoint",
     "user",
 ]
+
+if TYPE_CHECKING:
+    from farcall import auth as auth
+    from farcall import stubgen as stubgen
+    from farcall import testing as testing
+else:
+    # Most programs need none of them, so they are imported when they are first asked for.
+    _MODULES = ("auth", "stubgen", "testing")
+
+    def __getattr__(name):
+        if name in _MODULES:
+            return importlib.import_module(f"farcall.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({*globals(), *_MODULES})

@@ -256,7 +256,7 @@ def test_the_demo_shows_calls_and_samples() -> None:
     ).stdout
 
     assert "Serving Monitor at ws://127.0.0.1:" in shown
-    assert "process(-1): NoSuchProcess" in shown
+    assert "process(-1): NoSuchProcess(pid=-1), a declared error, shown on purpose\n" in shown
     assert shown.count("sampled:") >= 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import trio
 from rich.console import Console
@@ -37,3 +38,18 @@ async def test_forever_is_until_it_is_interrupted() -> None:
     url = shown.split()[3]
     assert url.startswith("ws://127.0.0.1:")
     assert shown.count(url) == 3
+
+
+async def test_the_python_that_it_shows_runs() -> None:
+    """As anybody can run it: with nothing but what farcall documents."""
+    written = Told("Serving until Ctrl-C")
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run_demo, Demo(Console(file=written), 0, 0.0, True))
+            await written.event.wait()
+            shown = written.getvalue().partition("In Python:\n")[2].partition("In JavaScript:")[0]
+            result = await trio.run_process([sys.executable, "-c", shown], capture_stdout=True)
+            nursery.cancel_scope.cancel()
+
+    assert "farcall._" not in shown
+    assert b"'processors':" in result.stdout

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -77,3 +80,51 @@ def test_a_reader_that_has_gone_is_no_news(writes: str) -> None:
     _, complaints = process.communicate(b"\n", timeout=30)
 
     assert (process.returncode, complaints) == (1, b"")
+
+
+@pytest.fixture
+def slow_import(tmp_path: Path) -> dict[str, str]:
+    """Give an environment in which `import farcall` takes long, and says when it has begun."""
+    (tmp_path / "trio.py").write_text("import time; print('importing', flush=True); time.sleep(60)")
+    source = Path(__file__).parent.parent.parent / "src"
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(source)])}
+
+
+def interrupted(command: list[str], environment: dict[str, str]) -> tuple[int, bytes]:
+    """Run a command, press Ctrl-C while it imports, and give its status and its complaints."""
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"importing\n"
+    process.send_signal(signal.SIGINT)
+    _, complaints = process.communicate(timeout=30)
+    return process.returncode, complaints
+
+
+@pytest.mark.parametrize("how", ["module", "script"])
+def test_an_interrupt_while_it_imports_prints_nothing(
+    how: str, tmp_path: Path, slow_import: dict[str, str]
+) -> None:
+    """Ctrl-C in the first tenths of a second ends the command as it does later."""
+    script = tmp_path / "farcall"
+    script.write_text("from farcall._cli import main; main()")
+    words = {"module": ["-m", "farcall", "demo"], "script": [str(script), "demo"]}
+
+    status, complaints = interrupted([sys.executable, *words[how]], slow_import)
+
+    assert (status, complaints) == (-signal.SIGINT, b"")
+
+
+def test_an_interrupt_while_another_program_imports_is_its_own(slow_import: dict[str, str]) -> None:
+    """Farcall does nothing to the signals of a program that uses it."""
+    program = """
+try:
+    import farcall
+except KeyboardInterrupt:
+    print("caught", flush=True)
+    raise SystemExit(7)
+"""
+    status, complaints = interrupted([sys.executable, "-c", program], slow_import)
+
+    assert (status, complaints) == (7, b"")

@@ -22,11 +22,10 @@ ANOTHER_PORT = 8765
 
 PYTHON = """\
 import farcall, trio
-from farcall._demo.monitor import MonitorProxy
 
 async def main():
-    async with farcall.connect("{url}", MonitorProxy) as monitor:
-        print(await monitor.load())
+    async with farcall.connect("{url}") as session:
+        print(await session.call("Monitor.load"))
 
 trio.run(main)
 """
@@ -85,7 +84,7 @@ async def _call(console: Console, monitor: MonitorProxy) -> None:
     try:
         await monitor.process(-1)
     except NoSuchProcess as error:
-        say(console, f"process(-1): NoSuchProcess, {error}")
+        say(console, f"process(-1): {error!r}, a declared error, shown on purpose")
 
 
 async def _watch(console: Console, monitor: MonitorProxy, seconds: float) -> None:

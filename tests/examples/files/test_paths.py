@@ -222,7 +222,7 @@ async def test_the_folder_is_named_by_the_environment(
 ) -> None:
     """Where nothing names it, or it is none, no service is made."""
     monkeypatch.delenv(FOLDER, raising=False)
-    with pytest.raises(ValueError, match=FOLDER):
+    with pytest.raises(ValueError, match=f"write {FOLDER}=some/folder"):
         Files()
     monkeypatch.setenv(FOLDER, str(tmp_path / "none"))
     with pytest.raises(FileNotFoundError):
@@ -232,3 +232,12 @@ async def test_the_folder_is_named_by_the_environment(
         Files(tmp_path / "a")
     monkeypatch.setenv(FOLDER, str(tmp_path))
     assert (await trio.to_thread.run_sync(Files().checksum, "a")).size == 3
+
+
+@pytest.mark.parametrize("folder", ["", None])
+def test_an_empty_folder_is_none(folder: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty path is the working directory, which nobody meant to serve."""
+    monkeypatch.setenv(FOLDER, "")
+
+    with pytest.raises(ValueError, match="does not say which folder to serve"):
+        Files(folder)
