@@ -17,6 +17,7 @@ from farcall._client import ClientOptions, open_session
 from farcall._dispatch import Serving
 from farcall._host import Host
 from farcall._login import Logins
+from farcall._protocol.skipped import Skipped
 from farcall._transport import CloseReason, Transport
 from farcall.testing import MemoryTransport, memory_pair, open_pair
 from tests.transport_suite import send
@@ -85,6 +86,12 @@ class RawPeer:
     def hang_up(self) -> None:
         """Leave without a goodbye."""
         self._transport.abort()
+
+    def may_skip(self, start: bytes) -> bool:
+        return False
+
+    def on_skipped(self, message: Skipped) -> None:
+        pass
 
     def on_incomplete(self, size: int) -> None:
         pass

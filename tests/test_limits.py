@@ -130,12 +130,17 @@ class TestLimits:
 
 
 async def test_limit_message() -> None:
-    """A message of the limit is taken, one byte more closes the connection with 1009."""
+    """A message of the limit is taken; over it a call is refused, or the connection closed."""
     async with serving(Limits(message=1000)) as server:
         async with raw_peer(server) as raw:
             await raw.send(frame(TEXT, call_of(1000)))
             await raw.expect(result_of(1000))
             await raw.send(frame(TEXT, call_of(1001)))
+            data = b'{"limit":"message","bytes":1000}'
+            error = b'{"code":-32600,"message":"Invalid Request","data":%b}' % data
+            answer = b'{"jsonrpc":"2.0","id":1,"error":%b}' % error
+            await raw.expect(frame(TEXT, answer, masked=False))
+            await raw.send(frame(TEXT, b"[%b]" % call_of(1000)))
 
             words = "a message was larger than 1000 bytes"
             expect_closed(await raw.read_to_end(), 1009, words, "message")

@@ -307,16 +307,19 @@ async def test_a_handshake_that_takes_too_long_is_dropped() -> None:
         server.shutdown()
 
 
-async def test_a_message_over_the_limit_costs_only_its_connection() -> None:
-    """1009 for it; the others go on."""
+async def test_a_message_over_the_limit_costs_only_its_call() -> None:
+    """-32600 for that of a plain client; a farcall client knows the limit."""
     async with trio.open_nursery() as nursery:
         server: farcall.Server = await nursery.start(
             lambda **kw: farcall.serve(Echo(), 0, limits=farcall.Limits(message=1000), **kw)
         )
         async with farcall.connect(server.url) as good:
             async with farcall.connect(server.url, dialect="plain") as bad:
-                with pytest.raises(farcall.ConnectionLost, match="1009"):
+                with pytest.raises(farcall.RpcError) as caught:
                     await bad.call("Echo.say", "x" * 1000)
+                assert caught.value.code == -32600
+                assert caught.value.data == {"limit": "message", "bytes": 1000}
+                assert await bad.call("Echo.say", "x") == "x"
             assert await good.call("Echo.say", "x") == "x"
             with pytest.raises(farcall.EncodeError, match="limit message"):
                 await good.call("Echo.say", "x" * 1000)

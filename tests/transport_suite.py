@@ -16,6 +16,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from farcall import Limits
+from farcall._protocol.skipped import Skipped
 from farcall._transport import CloseReason, Transport, too_big
 
 SMALL = 1000
@@ -63,6 +64,12 @@ class Recorder:
     def on_binary(self, data: bytes) -> None:
         self.is_reading = True
         self._put_frame.send_nowait(data)
+
+    def may_skip(self, start: bytes) -> bool:
+        return False
+
+    def on_skipped(self, message: Skipped) -> None:
+        pass
 
     def on_incomplete(self, size: int) -> None:
         self.incomplete.append(size)

@@ -100,7 +100,7 @@ class Limits:
     )
     """Bytes on the wire of a message that comes in; None for 1 MiB in a server, which takes from
     anybody, and 16 MiB in a client, which has chosen its server. farcall peers are told. Over it
-    the connection is closed with 1009."""
+    the connection is closed with 1009, or, of a plain peer, the call refused with -32600."""
 
     message_out: int = _count(16 * MIB)
     """Bytes of a message to a peer that has not told what it takes, as farcall peers do: the

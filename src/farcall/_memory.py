@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeAlias, assert_never
+from typing import Final, TypeAlias, TypeVar, assert_never
 
 import attrs
 import trio
@@ -25,6 +25,7 @@ from farcall._options import (
     optional,
     wrong_value,
 )
+from farcall._protocol.skipped import END_BYTES, SKIPPED_TIMES, Skipped
 from farcall._transport import (
     ABORTED,
     HUNG_UP,
@@ -112,6 +113,7 @@ class _End:
     """What a reader of a socket sees as an end of file."""
 
 
+T = TypeVar("T")
 _Item: TypeAlias = _Frame | _Ping | _Pong | _Close | _End
 
 
@@ -324,22 +326,22 @@ class MemoryTransport(Live):
                 assert_never(item)
 
     def _handle_frame(self, frame: _Frame, receiver: Receiver) -> None:
-        if len(frame.data) > self._limits.message:
-            self._refuse(CloseCode.TOO_BIG, too_big(self._limits.message))
-        elif frame.is_text:
-            self._handle_text(frame.data, receiver)
+        most, data = self._limits.message, frame.data
+        is_large = len(data) > most
+        if is_large and not self._may_skip(data, receiver):
+            self._refuse(CloseCode.TOO_BIG, too_big(most))
+        elif frame.is_text and (problem := _fault_of_text(data)):
+            self._refuse(CloseCode.INVALID_TEXT, problem)
+        elif is_large:
+            self._give(receiver.on_skipped, Skipped.of(data, most))
         else:
-            self._give(receiver.on_binary, frame.data)
+            self._give(receiver.on_text if frame.is_text else receiver.on_binary, data)
 
-    def _handle_text(self, data: bytes, receiver: Receiver) -> None:
-        try:
-            data.decode()
-        except UnicodeDecodeError as exc:
-            self._refuse(CloseCode.INVALID_TEXT, str(exc))
-        else:
-            self._give(receiver.on_text, data)
+    def _may_skip(self, data: bytes, receiver: Receiver) -> bool:
+        is_near = len(data) <= SKIPPED_TIMES * self._limits.message
+        return is_near and receiver.may_skip(data[:END_BYTES])
 
-    def _give(self, callback: Callable[[bytes], None], payload: bytes) -> None:
+    def _give(self, callback: Callable[[T], None], payload: T) -> None:
         try:
             callback(payload)
         except Exception:  # noqa: BLE001 - a fault of ours must not look like one of the network
@@ -378,3 +380,11 @@ class MemoryTransport(Live):
             self._outbound.release()
             self._link.cancel()
         return self._reason
+
+
+def _fault_of_text(data: bytes) -> str | None:
+    try:
+        data.decode()
+    except UnicodeDecodeError as exc:
+        return str(exc)
+    return None

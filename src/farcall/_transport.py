@@ -16,6 +16,7 @@ import trio
 
 from farcall._access import Principal
 from farcall._limits import TransportLimits
+from farcall._protocol.skipped import Skipped
 from farcall._rate import TokenBucket
 from farcall.errors import CloseCode
 
@@ -107,6 +108,17 @@ class Receiver(Protocol):
 
     def on_binary(self, data: bytes) -> None:
         """Take one whole binary message."""
+
+    def may_skip(self, start: bytes) -> bool:
+        """Tell whether to skip a message over the limit; one that is not ends the link with 1009.
+
+        Args:
+            start: How the message begins.
+        """
+        ...
+
+    def on_skipped(self, message: Skipped) -> None:
+        """Take the ends of a message over the limit that has come and was not kept."""
 
     def on_incomplete(self, size: int) -> None:
         """Note how many bytes are kept of a message whose end has not come; 0 when it has."""

@@ -147,10 +147,20 @@ def _wrong_frame(random: Random, right: bytes) -> bytes:
             close_frame(random.randrange(5000), "why"),
             frame(TEXT, b"x" * 20)[: random.randrange(24)],
             frame(TEXT, b"x" * (2**20 + random.choice((-1, 0, 1)))),
+            frame(TEXT, _large_call(random)),
             frame(TEXT, fin=False) + frame(CONTINUATION, fin=False) * random.choice((1000, 1024)),
             frame(PING, b"?") * random.choice((2, 59, 61)),
         )
     )
+
+
+def _large_call(random: Random) -> bytes:
+    """Write a call over the limit, whose id stands first, last, nowhere, or where it counts not."""
+    params = random.choice(("x", '"', "\\", "é")) * 2**20
+    members = {"params": [params, {"id": 1}], "jsonrpc": "2.0", "method": "fuzz.add"}
+    id = random.choice((7, "7", None, [7]))
+    call = {"id": id, **members} if random.random() < 0.5 else {**members, "id": id}
+    return json.dumps(call, ensure_ascii=random.random() < 0.5).encode()
 
 
 def _pings(random: Random) -> _Said:

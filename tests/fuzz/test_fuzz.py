@@ -79,6 +79,8 @@ OPENED = (
 )
 QUESTION = frame(TEXT, b'{"jsonrpc":"2.0","id":1,"method":"fuzz.add","params":[1,2]}')
 ANSWER = b'{"jsonrpc":"2.0","id":1,"result":3}'
+LARGE_CALL = b'{"jsonrpc":"2.0","method":"fuzz.add","params":["%b"],"id":8}' % (b"x" * 2**20)
+LARGE_REFUSED = b'{"jsonrpc":"2.0","id":8,"error":{"code":-32600,"message":"Invalid Request"}}'
 
 
 def told(text: bytes) -> bytes:
@@ -110,6 +112,7 @@ def check(
         (OPENED + closed(1002), [frame(3)]),
         (OPENED + closed(1007), [frame(TEXT, b"\xff")]),
         (OPENED + closed(1009), [frame(TEXT, bytes(2**20 + 1))]),
+        (OPENED + told(LARGE_REFUSED), [frame(TEXT, LARGE_CALL)]),
         (OPENED + closed(1000), [close_frame(1000)]),
         (OPENED + closed(1002), [close_frame(1005)]),
     ],

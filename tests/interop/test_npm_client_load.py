@@ -79,9 +79,19 @@ async def test_ten_megabytes_both_ways(version: str) -> None:
 
 
 async def test_a_message_over_the_limit(version: str) -> None:
-    """A call of more than a megabyte ends the connection with 1009, as `ws` itself does."""
+    """A call of two megabytes gets an error that names the limit, and the next call works."""
     async with open_peer(version) as peer:
-        await peer.tell({"large": ["same", 2**20 + 1, 1]})
+        answer = await peer.ask({"large": ["same", 2**21, 1]})
+        assert answer["error"]["code"] == -32600
+        assert answer["error"]["data"] == {"limit": "message", "bytes": 2**20}
+
+        assert await peer.ask({"call": ["same", ["a"]]}) == {"result": "a"}
+
+
+async def test_a_message_far_over_the_limit(version: str) -> None:
+    """One of more than sixteen times the limit ends the connection with 1009, as `ws` does."""
+    async with open_peer(version) as peer:
+        await peer.tell({"large": ["same", 2**24 + 1, 1]})
 
         assert await peer.hear() == {"closed": 1009}
 

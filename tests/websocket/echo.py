@@ -22,6 +22,7 @@ from trio_websocket import ConnectionClosed
 from wsproto.events import BytesMessage, TextMessage
 
 from farcall._limits import MIB, Limits
+from farcall._protocol.skipped import Skipped
 from farcall._websocket import WebSocketTransport, connect_websocket
 from tests.websocket.sockets import accept
 
@@ -44,6 +45,12 @@ class Echo:
 
     def on_binary(self, data: bytes) -> None:
         self._put.send_nowait(BytesMessage(data))
+
+    def may_skip(self, start: bytes) -> bool:
+        return False
+
+    def on_skipped(self, message: Skipped) -> None:
+        pass
 
     def on_incomplete(self, size: int) -> None:
         pass

@@ -10,9 +10,13 @@ from farcall._websocket.assembly import Assembly, Refused
 from farcall.errors import CloseCode
 
 
+def never(_start: bytes) -> bool:
+    return False
+
+
 @pytest.fixture
 def assembly() -> Assembly:
-    return Assembly(Limits(message=10, fragments=5)._of_transport_in_server())
+    return Assembly(Limits(message=10, fragments=5)._of_transport_in_server(), never)
 
 
 def test_whole_messages(assembly: Assembly) -> None:
@@ -101,7 +105,7 @@ def test_fragments_are_counted_for_each_message(assembly: Assembly) -> None:
 
 def test_pieces_of_one_frame_are_no_fragments() -> None:
     """A frame that arrives slowly is one frame."""
-    assembly = Assembly(Limits(message=10_000, fragments=5)._of_transport_in_server())
+    assembly = Assembly(Limits(message=10_000, fragments=5)._of_transport_in_server(), never)
     for _ in range(10):
         assembly.add(TextMessage("x", frame_finished=False, message_finished=False))
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVarTuple, cast
+from functools import partial
+from typing import Any, TypeVar, TypeVarTuple, cast
 
 import trio
 
@@ -35,11 +36,13 @@ from farcall._nursery import open_owned_nursery
 from farcall._protocol.framing import shown
 from farcall._protocol.messages import Error, Hello, goaway
 from farcall._protocol.protocol import Protocol
+from farcall._protocol.skipped import Skipped
 from farcall._protocol.state import IncomingCall
-from farcall._transport import CloseReason, Endpoint, Transport
+from farcall._transport import CloseReason, Endpoint, Transport, too_big
 from farcall.errors import CloseCode, ConnectionLost
 
 logger = logging.getLogger("farcall")
+T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 PARTING_SECONDS = 1.0
@@ -364,7 +367,15 @@ class Link:
         """Take one binary frame likewise."""
         self._read(self.protocol.receive_binary, data)
 
-    def _read(self, receive: Callable[[bytes], None], frame: bytes) -> None:
+    def may_skip(self, start: bytes) -> bool:
+        """Tell whether the ends of a message over the limit may say whose call it is."""
+        return self.protocol.may_skip(start)
+
+    def on_skipped(self, message: Skipped) -> None:
+        """Take those ends."""
+        self._read(partial(self.protocol.receive_skipped, problem=too_big(message.most)), message)
+
+    def _read(self, receive: Callable[[T], None], frame: T) -> None:
         if self._is_pausing:
             self._is_pausing, self._writer.is_held, self.calls.settled = False, True, 0
         self._frames_in += 1

@@ -26,6 +26,7 @@ from farcall._protocol.framing import is_too_deep
 from farcall._protocol.messages import Error, Hello
 from farcall._protocol.notifications import read_binary_items
 from farcall._protocol.reading import read_array, read_message, refuse_text
+from farcall._protocol.skipped import Skipped, is_worth_skipping, read_skipped
 from farcall._protocol.state import (
     NEVER,
     STARTED,
@@ -38,7 +39,7 @@ from farcall._protocol.state import (
     Violation,
     no_step,
 )
-from farcall.errors import EncodeError, ErrorCode
+from farcall.errors import CloseCode, EncodeError, ErrorCode
 
 
 class Protocol(ProtocolState):
@@ -74,6 +75,23 @@ class Protocol(ProtocolState):
             self._read(partial(refuse_text, problem=f"not UTF-8: {error}"), data)
         else:
             self.receive(data)
+
+    def may_skip(self, start: bytes) -> bool:
+        """Tell whether `receive_skipped` may know a message over the limit that begins so."""
+        return not self.is_broken and is_worth_skipping(self, start)
+
+    def receive_skipped(self, message: Skipped, problem: str) -> None:
+        """Take what is left of a message over the limit: its call ends, or the link.
+
+        Args:
+            message: Its ends.
+            problem: Says which limit it was over.
+        """
+        if self.is_broken:
+            return
+        if not read_skipped(self, message, problem):
+            self.break_off(Violation(problem, CloseCode.TOO_BIG))
+        self.has_received = True
 
     def _read(self, read: Callable[[Protocol, bytes], None], frame: bytes) -> None:
         if self.is_broken:

@@ -408,15 +408,20 @@ def refuse_text(
     if id is not None:
         call = state.answered(id)
         if call is not None:
-            is_awaited = call.stage is not ABANDONED
-            state.end_outgoing(call)
-            if is_awaited:
-                call.on_unreadable(problem)
-            else:
-                state.listener.on_stray(f"an answer that cannot be read: {problem}")
+            end_unreadable(state, call, problem)
             return
     error = Error.of(ErrorCode.PARSE_ERROR, problem)
     _refuse(state, f"a text that cannot be read: {problem}", error, NULL_ID, batch)
+
+
+def end_unreadable(state: ProtocolState, call: OutgoingCall, problem: str) -> None:
+    """End a call whose answer has come and cannot be read."""
+    is_awaited = call.stage is not ABANDONED
+    state.end_outgoing(call)
+    if is_awaited:
+        call.on_unreadable(problem)
+    else:
+        state.listener.on_stray(f"an answer that cannot be read: {problem}")
 
 
 def _refuse_message(

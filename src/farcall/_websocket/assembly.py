@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 from wsproto.events import BytesMessage, TextMessage
 
 from farcall._limits import TransportLimits
+from farcall._protocol.skipped import END_BYTES, SKIPPED_TIMES, Skipped
 from farcall._transport import too_big
 from farcall.errors import CloseCode
 
@@ -29,9 +32,13 @@ class Assembly:
 
     limits: TransportLimits
     """In bytes, where trio-websocket counts characters."""
+    may_skip: Callable[[bytes], bool]
+    """Asked with the beginning of a message over the limit, whether its ends are wanted."""
     _buffer: bytearray = attrs.field(factory=bytearray)
     _fragments: int = 0
     _is_begun: bool = False
+    _skipped: Skipped | None = None
+    """In the place of the buffer, once the message is over the limit."""
 
     @property
     def is_incomplete(self) -> bool:
@@ -41,41 +48,53 @@ class Assembly:
     @property
     def size(self) -> int:
         """What an incomplete message holds, in bytes."""
-        return len(self._buffer)
+        return len(self._buffer) if self._skipped is None else self._skipped.held
 
     def clear(self) -> None:
         """Drop an incomplete message, of which nobody wants the rest."""
-        self._buffer = bytearray()
+        self._buffer, self._skipped = bytearray(), None
 
-    def add(self, event: TextMessage | BytesMessage) -> str | bytes | None:
+    def add(self, event: TextMessage | BytesMessage) -> str | bytes | Skipped | None:
         """Add a piece, and give out the message if that was the last one.
 
         Raises:
             Refused: the message is over a limit; nothing may be added any more.
         """
-        if event.message_finished and not self._is_begun:
-            self._check_size(_size(event.data))
+        is_whole = event.message_finished and not self._is_begun
+        if is_whole and _size(event.data) <= self.limits.message:
             return _plain(event.data)
         self._append(event)
         return self._complete(event) if event.message_finished else None
 
     def _append(self, event: TextMessage | BytesMessage) -> None:
         self._is_begun = True
-        self._buffer += event.data.encode() if isinstance(event, TextMessage) else event.data
-        self._check_size(len(self._buffer))
+        piece = event.data.encode() if isinstance(event, TextMessage) else event.data
+        if self._skipped is not None:
+            self._skipped.add(piece)
+        else:
+            self._buffer += piece
+        self._check_size()
         self._fragments += event.frame_finished
         most = self.limits.fragments
         if self._fragments > most:
             problem = f"a message had more than {most} fragments (the limit fragments)"
             raise Refused(CloseCode.POLICY, problem)
 
-    def _check_size(self, size: int) -> None:
-        if size > self.limits.message:
-            raise Refused(CloseCode.TOO_BIG, too_big(self.limits.message))
+    def _check_size(self) -> None:
+        most = self.limits.message
+        if self._skipped is None and len(self._buffer) > most:
+            if not self.may_skip(bytes(self._buffer[:END_BYTES])):
+                raise Refused(CloseCode.TOO_BIG, too_big(most))
+            self._skipped, self._buffer = Skipped.of(self._buffer, most), bytearray()
+        if self._skipped is not None and self._skipped.size > SKIPPED_TIMES * most:
+            raise Refused(CloseCode.TOO_BIG, too_big(most))
 
-    def _complete(self, event: TextMessage | BytesMessage) -> str | bytes:
-        whole, self._buffer = self._buffer, bytearray()
+    def _complete(self, event: TextMessage | BytesMessage) -> str | bytes | Skipped:
+        whole, skipped = self._buffer, self._skipped
         self._fragments, self._is_begun = 0, False
+        self.clear()
+        if skipped is not None:
+            return skipped
         return whole.decode() if isinstance(event, TextMessage) else bytes(whole)
 
 

@@ -30,7 +30,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from math import inf
 from time import perf_counter
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import trio
 import wsproto
@@ -45,6 +45,7 @@ from wsproto.events import (
     TextMessage,
 )
 
+from farcall._protocol.skipped import Skipped
 from farcall._transport import CloseReason, Receiver, logger, ping_bucket, too_many_pings
 from farcall._websocket.assembly import Assembly, Refused
 from farcall._websocket.frames import FrameReader, FrameWriter
@@ -57,6 +58,7 @@ TURN_SECONDS: Final = 0.005
 """After which others have their turn, though more messages have come: a segment may hold ten
 thousand of them. A message is never cut in two, so one that takes longer does take longer."""
 
+T = TypeVar("T")
 ReadBytes: TypeAlias = Callable[[int | None], Awaitable[bytes]]
 
 
@@ -73,7 +75,7 @@ class GuardedConnection(WebSocketConnection):
         self._frames_out = FrameWriter(is_client=protocol.client)
         self._sender = Sender(line)
         self._frames_in = FrameReader(is_client=protocol.client, limit=self._limits.message)
-        self._assembly = Assembly(self._limits)
+        self._assembly = Assembly(self._limits, self._may_skip)
         self._incomplete = 0
         self._ping_tokens = ping_bucket(self._limits, line.wire.received_at)
         self._receiver: Receiver  # from `read`, which alone makes events
@@ -198,10 +200,15 @@ class GuardedConnection(WebSocketConnection):
             self._note_incomplete()
         if isinstance(message, str):
             await self._give(self._receiver.on_text, message.encode())
+        elif isinstance(message, Skipped):
+            await self._give(self._receiver.on_skipped, message)
         elif message is not None:
             await self._give(self._receiver.on_binary, message)
         else:
             await self._yield_turn()
+
+    def _may_skip(self, start: bytes) -> bool:
+        return self._receiver.may_skip(start)
 
     async def _handle_pong_event(self, event: Pong) -> None:
         await self._give(self._receiver.on_pong, bytes(event.payload))
@@ -222,7 +229,7 @@ class GuardedConnection(WebSocketConnection):
             self._be_patient(self._limits.close_seconds)
             await super()._handle_close_connection_event(event)
 
-    async def _give(self, callback: Callable[[bytes], None], payload: bytes) -> None:
+    async def _give(self, callback: Callable[[T], None], payload: T) -> None:
         """Give to the receiver what came, unless the link is ending, and others their turn."""
         if self.reason is None:
             try:

@@ -1,0 +1,176 @@
+"""A message over the limit, of which only the beginning and the end are kept: whose it is.
+
+Theory of operation. A caller must not wait for ever because its message was too large, and clients
+write the id first or last. So the top level of the object is read from its first byte on as far as
+that is here, and from its last byte backwards. Either way strings and brackets are told apart from
+the edge on, where everything is known; so what stands in a string, or further in, is never taken
+for a member of the message. A text that is no JSON at all may be answered under a wrong id, which
+harms the peer that sent it and no other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Final
+
+import attrs
+import msgspec
+from msgspec import Raw
+
+from farcall._protocol.framing import UnreadableText, decode, read_text
+from farcall._protocol.messages import Error, error_response
+from farcall._protocol.reading import end_unreadable
+from farcall._protocol.state import ProtocolState
+from farcall.errors import ErrorCode
+
+END_BYTES: Final = 4096
+"""What is kept of either end: an id of 256 bytes, with a method, and some members beside them."""
+SKIPPED_TIMES: Final = 16
+"""How many times as large as the limit a message may be that is skipped: 16 MiB in a server, what
+farcall's own client takes. Each byte that is skipped costs the time of one that is read."""
+
+_SPACE: Final = b" \t\r\n"
+_NOT_HERE: Final = b""
+"""Stands for a value that is an array, an object, or not all here."""
+_FORWARD = re.compile(
+    rb'[ \t\r\n]*+("[^"\\]*+(?:\\.[^"\\]*+)*+"|[^][{},:" \t\r\n]++|[][{},:])', re.DOTALL
+)
+# Of a reversed text. A quote within a string has a backslash before it, and the quote that opens
+# one has not: before that stands a bracket, a comma, a colon or white space.
+_BACKWARD = re.compile(
+    rb'[ \t\r\n]*+("[^"]*+(?:"\\[^"]*+)*+"(?=[^\\])|[^][{},:" \t\r\n]++|[][{},:])', re.DOTALL
+)
+_anything = msgspec.json.Decoder(object)
+
+
+@attrs.define
+class Skipped:
+    """What is kept of a message over the limit."""
+
+    most: int
+    """The limit, in bytes."""
+    head: bytes
+    tail: bytes
+    size: int
+    """Of the message as far as it has come, in bytes."""
+
+    @classmethod
+    def of(cls, data: bytes | bytearray, most: int) -> Skipped:
+        """Keep the ends of what has come so far."""
+        return cls(most, bytes(data[:END_BYTES]), bytes(data[-END_BYTES:]), len(data))
+
+    def add(self, piece: bytes | bytearray) -> None:
+        """Take the next piece."""
+        if len(self.head) < END_BYTES:
+            self.head += piece[: END_BYTES - len(self.head)]
+        self.tail = bytes((self.tail + piece)[-END_BYTES:])
+        self.size += len(piece)
+
+    @property
+    def held(self) -> int:
+        """What is in memory of it, in bytes."""
+        return len(self.head) + len(self.tail)
+
+
+def is_worth_skipping(state: ProtocolState, start: bytes) -> bool:
+    """Tell whether a message over the limit that begins so may turn out to be a call or an answer.
+
+    A farcall peer knows the limit, and a batch has no id.
+    """
+    return not state.is_greeted and start.lstrip(_SPACE)[:1] == b"{"
+
+
+def read_skipped(state: ProtocolState, message: Skipped, problem: str) -> bool:
+    """End the call that a message over the limit is, or answers; tell whether there is one."""
+    members = find_members(message)
+    id = members.get("id", b"")
+    if not 0 < len(id) <= state.limits.request_id or not _is_id(id):
+        return False
+    has_outcome = "result" in members or "error" in members
+    if has_outcome or "method" not in members:
+        call = state.answered(id)
+        if call is not None:
+            end_unreadable(state, call, problem)
+            return True
+    is_hello = members.get("method") == b'"rpc.hello"'  # a farcall peer, which reads close codes
+    if has_outcome or is_hello or state.has_dialled or id in state.incoming:
+        return False
+    data = {"limit": "message", "bytes": message.most}
+    error = Error.of(ErrorCode.INVALID_REQUEST, data)
+    state.listener.on_reply(error_response(id, error))
+    return True
+
+
+def find_members(message: Skipped) -> dict[str, bytes]:
+    """Find the members of the object that are here, with the text of each value that is.
+
+    Of two equal members the last one that is here counts.
+    """
+    found: dict[str, bytes] = {}
+    if message.head.lstrip(_SPACE)[:1] != b"{" or message.tail.rstrip(_SPACE)[-1:] != b"}":
+        return found
+    at_start = list(_members(_tokens(_FORWARD, message.head), b"{[", b"}]"))
+    for member, _ in at_start:
+        _note(found, member)
+    if message.size <= len(message.head):
+        return found
+    if any(is_over for _, is_over in at_start):  # an object ends with its last byte
+        return {}
+    at_end = list(_members(_tokens(_BACKWARD, message.tail[::-1]), b"}]", b"{["))
+    if not any(is_over for _, is_over in at_end):  # and begins with its first one
+        for member, _ in reversed(at_end):
+            if len(member) == 3:
+                _note(found, [token[::-1] for token in reversed(member)])
+    return found
+
+
+def _note(found: dict[str, bytes], member: list[bytes]) -> None:
+    """Note a member, also one whose value is not all here."""
+    match member:
+        case [name, b":", *value]:
+            with suppress(UnreadableText):  # no name, or none of ours
+                found[read_text(Raw(name))] = value[0] if len(value) == 1 else _NOT_HERE
+        case _:
+            pass
+
+
+def _tokens(pattern: re.Pattern[bytes], text: bytes) -> Iterator[bytes]:
+    """Give the tokens of a text, up to what is none, or not all here."""
+    match = pattern.match(text)
+    while match is not None:
+        yield match[1]
+        match = pattern.match(text, match.end())
+
+
+def _members(
+    tokens: Iterable[bytes], opening: bytes, closing: bytes
+) -> Iterator[tuple[list[bytes], bool]]:
+    """Give the tokens of each member at the top level, and whether the object is over with it.
+
+    A value that is nested is one token, `_NOT_HERE`. Of the last member, where the tokens end
+    before the object does, there is what is known of it for certain.
+    """
+    depth = 0
+    member: list[bytes] = []
+    for token in tokens:
+        depth += (token in opening) - (token in closing)
+        if depth == 0:
+            yield member, True
+            return
+        if depth == 1 and token == b",":
+            yield member, False
+            member = []
+        elif depth == 1 and token not in opening:
+            member.append(_NOT_HERE if token in closing else token)
+    yield member[:2], False
+
+
+def _is_id(text: bytes) -> bool:
+    """Tell whether a text may be the id of a call: a string or a number, as JSON has them."""
+    try:
+        value = decode(_anything, text)
+    except UnreadableText:
+        return False
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
