@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 import ssl
@@ -17,6 +18,8 @@ from farcall._transport import Transport
 from farcall._url import WebSocketUrl
 from farcall._websocket import connect_websocket
 from farcall.errors import ConnectFailed
+
+logger = logging.getLogger("farcall")
 
 
 @attrs.frozen
@@ -69,7 +72,9 @@ class Dialler:
         shown = self.url.shown
         try:
             with trio.fail_after(seconds):
-                return await self._dial()
+                transport = await self._dial()
+            logger.debug("connected to %s", shown)
+            return transport
         except trio.TooSlowError:
             problem = f"{shown}: no connection in {seconds:g} s (the limit handshake_seconds)"
             raise ConnectFailed(problem) from None

@@ -18,7 +18,15 @@ import trio
 from farcall._access import Principal
 from farcall._capacity import Capacity
 from farcall._host import Host
-from farcall._http import Answer, Gate, Rejection, Request, TrustedProxies, read_request
+from farcall._http import (
+    Answer,
+    Gate,
+    NotAllowed,
+    Rejection,
+    Request,
+    TrustedProxies,
+    read_request,
+)
 from farcall._http.origin import IpAddress
 from farcall._limits import Limits
 from farcall._nursery import let_leave
@@ -38,6 +46,28 @@ async def admit_everybody(_endpoint: Endpoint) -> None:
     """Let in whoever asks."""
 
 
+MOST_HINTS: Final = 100
+"""Lines about pages and host names that were refused; whoever makes up more gets no more."""
+
+
+@attrs.define
+class Hints:
+    """Tell the operator once of each page, or host name, that was refused and could be allowed.
+
+    The page itself learns nothing that would help: browsers show it no HTTP answer.
+    """
+
+    _given: set[str] = attrs.field(factory=set[str])
+
+    def give(self, refusal: NotAllowed) -> None:
+        """Log a warning, unless it was logged before, or too many were."""
+        if len(self._given) < MOST_HINTS and refusal.hint not in self._given:
+            self._given.add(refusal.hint)
+            logger.warning("refused with HTTP 403: %s", refusal.hint)
+            if len(self._given) == MOST_HINTS:
+                logger.warning("no more of these are logged; %d were", MOST_HINTS)
+
+
 @attrs.frozen
 class Door:
     """Where connections come in."""
@@ -49,6 +79,7 @@ class Door:
     proxies: TrustedProxies = attrs.field(factory=TrustedProxies)
     admit: Admit = admit_everybody
     ssl_context: ssl.SSLContext | None = None
+    hints: Hints = attrs.field(factory=Hints)
 
     async def enter(self, stream: trio.SocketStream) -> None:
         """Serve one connection; nothing that it brings harms another one, or the server."""
@@ -75,7 +106,8 @@ class Door:
             try:
                 return await self._receive(wire)
             except LOST as exc:
-                logger.debug("a peer was lost in its handshake: %s", exc)
+                reason = exc.__cause__ or exc
+                logger.debug("%s: lost in its handshake: %s", wire.peer, reason)
         return None
 
     async def _receive(self, wire: Wire) -> WebSocketTransport | None:
@@ -90,7 +122,9 @@ class Door:
                 return await self._upgrade(request, line)
             answer = await self.answer(request)
         except Rejection as rejection:
-            logger.debug("refused a request: %s", rejection)
+            logger.debug("%s: refused a request: %s", wire.peer, rejection)
+            if isinstance(rejection, NotAllowed):
+                self.hints.give(rejection)
             answer = rejection.answer
         except LOST:
             raise

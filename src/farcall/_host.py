@@ -124,6 +124,11 @@ class Host:
         return ServerStatistics(len(self._links), self._accepted, calls)
 
     @property
+    def offer(self) -> str:
+        """Name what is served, and where, for the log."""
+        return "; ".join(f"{_names(each)} at {path}" for path, each in self.paths.items())
+
+    @property
     def links(self) -> frozenset[Link]:
         """The links that live now."""
         return frozenset(self._links)
@@ -144,6 +149,7 @@ class Host:
         link = self._make_link(transport, self.paths[transport.endpoint.path])
         self._links.add(link)
         self._accepted += 1
+        logger.debug("%s: connected, at %s", link.endpoint.peer, link.endpoint.path)
         try:
             async with open_owned_nursery() as nursery:
                 await nursery.start(link.run)
@@ -151,6 +157,9 @@ class Host:
                     nursery.start_soon(link.drain, 0.0)
         finally:
             self._links.discard(link)
+            if (reason := link.close_reason) is not None:
+                who = "the peer" if reason.remote else "this side"
+                logger.debug("%s: closed by %s with %d", link.endpoint.peer, who, reason.code)
 
     def _make_link(self, transport: Transport, endpoints: Endpoints) -> Link:
         limits = self._limits
@@ -210,6 +219,10 @@ def _several(given: object, name: str) -> Sequence[object]:
     if not given:
         raise ValueError(f"{name} is an empty {type(given).__name__}: there is nothing to serve")
     return cast("Sequence[object]", given)
+
+
+def _names(endpoints: Endpoints) -> str:
+    return ", ".join(service or "a service without a name" for service in endpoints.contracts)
 
 
 def check_path(name: str, path: object) -> str:

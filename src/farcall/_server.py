@@ -225,14 +225,17 @@ async def serve(
             served.start_background(nursery)
             accepting = trio.CancelScope()
             nursery.start_soon(_accept, accepting, door, listeners, nursery)
+            logger.info("listening at %s, serving %s", ", ".join(server.urls), served.offer)
             task_status.started(server)
             await server.wait_shutdown()
             accepting.cancel()
+            logger.info("%s: shutting down, with %g s for calls", server.url, drain_seconds)
             await served.drain(drain_seconds)
             nursery.cancel_scope.cancel()
     finally:
         listeners.close()
         server._note_closed()
+        logger.info("%s: the server has ended", server.url)
 
 
 async def _accept(

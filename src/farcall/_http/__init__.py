@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from farcall._http.answer import Answer, Rejection
 from farcall._http.forwarded import TrustedProxies
-from farcall._http.origin import Gate
+from farcall._http.origin import Gate, NotAllowed
 from farcall._http.request import Request, read_request
 
-__all__ = ["Answer", "Gate", "Rejection", "Request", "TrustedProxies", "read_request"]
+__all__ = ["Answer", "Gate", "NotAllowed", "Rejection", "Request", "TrustedProxies", "read_request"]

@@ -31,6 +31,24 @@ NULL_ORIGIN: Final = "null"
 """What browsers say for a page that is nobody's: from a file, in a sandbox, redirected."""
 
 
+MOST_SHOWN: Final = 100
+"""Characters of an origin, or a host, in a line of the log."""
+
+
+class NotAllowed(Rejection):
+    """Refuse a page, or a host name, that the operator could allow.
+
+    Args:
+        reason: What the peer is told.
+        hint: What the operator is told.
+        value: What was refused, in the words of the peer.
+    """
+
+    def __init__(self, reason: str, hint: str, value: str) -> None:
+        super().__init__(403, reason)
+        self.hint = hint.format(ascii(value[:MOST_SHOWN]))
+
+
 @attrs.frozen
 class Authority:
     """A host, with the port where one is named."""
@@ -120,13 +138,19 @@ class Gate:
         """
         host = Authority.parse(headers.get("host", ""))
         if local is not None and is_loopback(local) and not self._is_known(host):
-            raise Rejection(
-                403, "this host name means nobody here; the operator can add it to allowed_hosts"
+            raise NotAllowed(
+                "this host name means nobody here; the operator can add it to allowed_hosts",
+                "a client asked for the host {}, which is not one of this server; if it is, add it"
+                " to allowed_hosts",
+                headers.get("host", ""),
             )
         origin = headers.get("origin")
         if origin is not None and not self._is_welcome(origin, host, is_secure=is_secure):
-            raise Rejection(
-                403, "pages of this origin may not; the operator can add it to allowed_origins"
+            raise NotAllowed(
+                "pages of this origin may not; the operator can add it to allowed_origins",
+                "pages of {} may not connect, and are told no more than the close code 1006; to let"
+                " them, add it to allowed_origins",
+                origin,
             )
 
     def _is_known(self, host: Authority | None) -> bool:

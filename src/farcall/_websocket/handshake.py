@@ -32,7 +32,7 @@ from farcall._limits import DEFAULT_LIMITS, TransportLimits
 from farcall._nursery import open_owned_nursery
 from farcall._transport import Endpoint
 from farcall._websocket.connection import GuardedConnection
-from farcall._websocket.line import Line, dial_tls
+from farcall._websocket.line import MAY_ASK, Line, dial_tls
 from farcall._websocket.transport import WebSocketTransport
 from farcall._websocket.wire import LOST, Wire
 from farcall.errors import ConnectFailed
@@ -198,7 +198,8 @@ async def connect_websocket(
                 line = await dial_tls(wire, ssl_context, server_name)
             return await _connect(line, host, target, headers or {})
         except LOST:
-            raise ConnectFailed("the server hung up during the handshake") from None
+            hint = "" if ssl_context is None else f"; {MAY_ASK}"
+            raise ConnectFailed(f"the server hung up during the handshake{hint}") from None
         except _WRONG_BYTES as exc:
             raise ConnectFailed(f"the handshake failed: {exc}") from exc
 

@@ -6,6 +6,7 @@ watched. Close frames say when a WebSocket ends, so neither side sends or expect
 
 from __future__ import annotations
 
+import logging
 import ssl
 from typing import Final
 
@@ -16,8 +17,19 @@ from farcall._http import Rejection
 from farcall._websocket.wire import Wire
 from farcall.errors import ConnectFailed
 
+logger = logging.getLogger("farcall")
+
 NOT_TLS: Final = frozenset({"HTTP_REQUEST", "WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL"})
 """How OpenSSL calls what was said by a peer that does not speak TLS, or none of this age."""
+
+
+NO_CERTIFICATE: Final = "PEER_DID_NOT_RETURN_A_CERTIFICATE"
+"""How it calls a client without one, where the context has ``verify_mode=ssl.CERT_REQUIRED``."""
+
+
+MAY_ASK: Final = "it may ask for a TLS certificate of the client"
+"""With TLS 1.3 a client has ended its handshake when the server finds out that it has none; and
+Trio's SSLStream keeps to itself what OpenSSL would tell the peer."""
 
 
 @attrs.frozen
@@ -51,8 +63,20 @@ async def accept_tls(wire: Wire, context: ssl.SSLContext) -> Line:
     except trio.BrokenResourceError as exc:
         if _reason(exc) == "HTTP_REQUEST":
             raise Rejection(400, "this port speaks TLS; use https:// or wss://") from None
+        _log_certificate(wire.peer, exc.__cause__)
         raise
     return Line(stream, wire)
+
+
+def _log_certificate(peer: str, cause: BaseException | None) -> None:
+    """Say what was wrong with the certificate of a client: it cannot tell a lack from a refusal."""
+    match cause:
+        case ssl.SSLCertVerificationError():
+            logger.warning("%s: its TLS certificate was refused: %s", peer, cause.verify_message)
+        case ssl.SSLError() if cause.reason == NO_CERTIFICATE:
+            logger.warning("%s: has no TLS certificate, and the ssl_context asks for one", peer)
+        case _:
+            pass
 
 
 async def dial_tls(wire: Wire, context: ssl.SSLContext, host: str) -> Line:
@@ -83,7 +107,7 @@ def _explain(cause: BaseException | None) -> str | None:
         case ssl.SSLCertVerificationError():
             return f"its certificate was refused: {cause.verify_message}"
         case ssl.SSLEOFError():
-            return "the server hung up during the TLS handshake"
+            return f"the server hung up during the TLS handshake; {MAY_ASK}"
         case ssl.SSLError() if cause.reason in NOT_TLS:
             return f"it speaks no TLS ({cause.reason}); is it a plain port, ws://?"
         case ssl.SSLError():
