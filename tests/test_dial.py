@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,15 +13,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 import pytest
 import trio
+import trio.testing
 import trustme
 
 import farcall
 from farcall import Limits, current_call, service
+from farcall._client import ClientOptions, open_session
 from farcall._dial import Dialler
 from farcall._websocket import Wire
 from farcall._websocket.line import dial_tls
+from farcall.testing import memory_pair
+from tests.ends import RawPeer
 from tests.websocket.certificates import client_context, server_context
 from tests.websocket.sockets import REQUEST, SMALL, Raw
 
@@ -31,6 +38,13 @@ class Echo:
 
     async def who(self) -> str:
         return current_call().connection.peer
+
+    async def host(self) -> str:
+        return current_call().connection.headers["host"]
+
+    async def name(self) -> str | None:
+        principal = current_call().principal
+        return None if principal is None else principal.name
 
 
 @asynccontextmanager
@@ -160,6 +174,152 @@ class TestTls:
             await line.stream.send_all(request)
             assert (await line.stream.receive_some()).startswith(b"HTTP/1.1 403 ")
             line.wire.abort()
+
+
+class TestNames:
+    """What is looked up, and asked for."""
+
+    @pytest.mark.parametrize("tail", ["/?name=ä", "/?name=a b", "/?%"])
+    async def test_beyond_ascii(self, tail: str) -> None:
+        """A query arrives as it was written."""
+
+        async def authenticate(credentials: farcall.Credentials) -> farcall.Principal:
+            return farcall.Principal(credentials.query.get("name", "nobody"))
+
+        async with serving(authenticate=authenticate) as server:
+            async with farcall.connect(server.url + tail, Echo) as echo:
+                name = await echo.name()
+
+        assert name == {"/?name=ä": "ä", "/?name=a b": "a b", "/?%": "nobody"}[tail]
+
+    @pytest.mark.parametrize("tail", ["/ä", "/a b", "/\u200b"])
+    async def test_a_path_that_is_not_served(self, tail: str) -> None:
+        """It is asked for, and is not there."""
+        async with serving() as server:
+            assert (await refusal_by(server.url + tail)).status == 404
+
+    @pytest.mark.parametrize(
+        "host",
+        ["a..b", "x" * 64, "xn--", "a_b.ü", "ü" * 64, "ü..a", "-ü", "a b", ".a", "ex%61mple"],
+    )
+    async def test_a_name_that_is_none(self, host: str) -> None:
+        """No host has it, so there is no connection."""
+        refusal = await refusal_by(f"ws://{host}:1/?s3cret")
+
+        assert "s3cret" not in str(refusal)
+        assert str(refusal).startswith(f"ws://{host}:1/: ")
+
+    async def test_one_name_for_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is looked up, asked for, and checked in the certificate in one form."""
+        looked_up: list[str] = []
+
+        async def open_here(host: str, port: int) -> trio.SocketStream:
+            looked_up.append(host)
+            return await trio.testing.open_stream_to_socket_listener(listener)
+
+        monkeypatch.setattr(trio, "open_tcp_stream", open_here)
+        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        async with listener:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(refusal_by, "ws://straße.example:81/")
+                async with await listener.accept() as stream:
+                    head = await Raw(stream).read_head()
+
+        assert looked_up == ["xn--strae-oqa.example"]
+        assert b"\r\nHost: xn--strae-oqa.example:81\r\n" in head
+
+    async def test_a_zone(self) -> None:
+        """It says which interface, and the server hears nothing of it."""
+        try:
+            (listener,) = await trio.open_tcp_listeners(0, host="::1")
+        except OSError:
+            pytest.skip("there is no IPv6")
+        await listener.aclose()
+        async with serving(host="::1") as server:
+            async with farcall.connect(f"ws://[::1%251]:{server.port}", Echo) as echo:
+                assert await echo.host() == f"[::1]:{server.port}"
+
+    @pytest.mark.parametrize("dialect", ["farcall", "plain"])
+    @pytest.mark.parametrize("answer", [{}, {"error": "no"}, {"result": None}])
+    async def test_an_answer_to_the_login_that_is_none(
+        self, dialect: Any, answer: dict[str, Any]
+    ) -> None:
+        """There is no login, so there is no connection."""
+        dialled, accepted = memory_pair()
+        server = RawPeer(accepted)
+
+        async def talk() -> None:
+            if dialect == "farcall":
+                hello = msgspec.json.decode(await server.hear())
+                result = {"jsonrpc": "2.0", "id": hello["id"], "result": hello["params"]}
+                await server.send_json(result)
+            login = msgspec.json.decode(await server.hear())
+            await server.send_json({"jsonrpc": "2.0", "id": login["id"], **answer})
+
+        options = ClientOptions(dialect=dialect, login=["ada"])
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.run)
+            nursery.start_soon(talk)
+            with pytest.raises(farcall.ConnectFailed, match="login"):
+                async with open_session(dialled, "ws://a/", None, options):
+                    pytest.fail("it was let in")
+            nursery.cancel_scope.cancel()
+
+    @pytest.mark.parametrize(
+        "name", ["Host", "CONTENT-LENGTH", "Expect", "Trailer", "Sec-WebSocket-Accept"]
+    )
+    def test_headers_of_the_handshake(self, name: str) -> None:
+        """Whatever would make a second head, or a body, of it is refused where it is given."""
+        with pytest.raises(ValueError, match=f"{name}.*belongs to the handshake") as caught:
+            farcall.connect("ws://a", headers={name: "s3cret"})
+
+        assert "s3cret" not in str(caught.value)
+
+
+class TestOwnUrl:
+    """`Server.url` works for a client on the same machine, wherever the server listens."""
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::", None, ["0.0.0.0", "::"], "localhost"])
+    async def test_every_address(self, host: Any, caplog: pytest.LogCaptureFixture) -> None:
+        """Also where that is none that one can connect to; the log says that others do as well."""
+        caplog.set_level(logging.INFO)
+        try:
+            async with serving(host=host) as server:
+                for url in server.urls:
+                    assert "0.0.0.0" not in url
+                    assert "[::]" not in url
+                    async with farcall.connect(url, Echo) as echo:
+                        assert await echo.say("a") == "a"
+        except OSError:
+            pytest.skip("there is no IPv6")
+        is_open = "and every other address of this machine" in caplog.text
+        assert is_open is (host != "localhost")
+
+    async def test_a_relative_path(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The URL holds the whole path, and the file is removed wherever the process is then."""
+        with TemporaryDirectory(prefix="fc") as folder:
+            monkeypatch.chdir(folder)
+            async with serving(None, unix="a.sock") as server:
+                assert server.url == f"ws+unix://{folder}/a.sock"
+                monkeypatch.chdir("/")
+                async with farcall.connect(server.url, Echo) as echo:
+                    assert await echo.say("a") == "a"
+            assert os.listdir(folder) == []
+
+    async def test_an_inherited_socket(self) -> None:
+        """One that listens at every address."""
+        with socket.create_server(("0.0.0.0", 0)) as inherited:
+            async with serving(None, sock=inherited) as server:
+                assert server.url.startswith("ws://127.0.0.1:")
+                async with farcall.connect(server.url, Echo) as echo:
+                    assert await echo.say("a") == "a"
+
+    async def test_with_tls(self) -> None:
+        """The certificate has to be for this address, as for any."""
+        async with serving(host="0.0.0.0", ssl_context=server_context()) as server:
+            context = client_context()
+            async with farcall.connect(server.url, Echo, ssl_context=context) as echo:
+                assert await echo.say("a") == "a"
 
 
 class TestUnix:

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 import trio
 
-from farcall._listen import Listeners, Place, open_listeners
+from farcall._listen import Listeners, Place, _url, open_listeners
 
 
 @pytest.fixture
@@ -140,6 +140,17 @@ async def test_a_failure_at_one_place_closes_the_others(path: Path) -> None:
     path.write_text("work")
     with pytest.raises(OSError, match="something else"):
         await open_listeners(Place(["127.0.0.1"], 0, path))
+
+
+def test_the_interface_of_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link-local address means something together with its interface alone."""
+    monkeypatch.setattr(socket, "if_indextoname", {7: "eth7"}.__getitem__)
+
+    assert _url("ws", ("fe80::1", 81, 0, 7)) == "ws://[fe80::1%25eth7]:81"
+    assert _url("ws", ("fe80::1%eth7", 81, 0, 7)) == "ws://[fe80::1%25eth7]:81"
+    assert _url("ws", ("::1", 81, 0, 0)) == "ws://[::1]:81"
+    assert _url("wss", ("::", 81, 0, 0)) == "wss://[::1]:81"
+    assert _url("wss", ("0.0.0.0", 81)) == "wss://127.0.0.1:81"
 
 
 async def test_an_inherited_socket() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import farcall
 from farcall._url import WebSocketUrl, tcp_url, unix_url
 
 
@@ -20,6 +21,24 @@ from farcall._url import WebSocketUrl, tcp_url, unix_url
         ("ws+unix:///run/a.sock", "localhost", "/", "ws+unix:///run/a.sock:/"),
         ("ws+unix:///run/a.sock:/b?c=d", "localhost", "/b?c=d", "ws+unix:///run/a.sock:/b"),
         ("ws+unix:///run/a%3Ab:/c:d", "localhost", "/c:d", "ws+unix:///run/a%3Ab:/c:d"),
+        ("ws://a/ä", "a", "/%C3%A4", "ws://a/%C3%A4"),
+        ("ws://a/b c", "a", "/b%20c", "ws://a/b%20c"),
+        ("ws://a/?b=ü c", "a", "/?b=%C3%BC%20c", "ws://a/"),
+        ("ws://a/%C3%A4?%20%", "a", "/%C3%A4?%20%", "ws://a/%C3%A4"),
+        ("ws://a/b\xa0c\U0001f600", "a", "/b%C2%A0c%F0%9F%98%80", "ws://a/b%C2%A0c%F0%9F%98%80"),
+        ("ws://a/@b:c", "a", "/@b:c", "ws://a/@b:c"),
+        ("ws://a/?b@c", "a", "/?b@c", "ws://a/"),
+        (
+            "ws+unix:///run/a.sock:/ä?b c",
+            "localhost",
+            "/%C3%A4?b%20c",
+            "ws+unix:///run/a.sock:/%C3%A4",
+        ),
+        ("ws+unix:///run/ä.sock", "localhost", "/", "ws+unix:///run/%C3%A4.sock:/"),
+        ("ws://[fe80::1%25eth0]:81/b", "[fe80::1]:81", "/b", "ws://[fe80::1%25eth0]:81/b"),
+        ("ws://[fe80::1%eth0]", "[fe80::1]", "/", "ws://[fe80::1%25eth0]/"),
+        ("ws://[FE80::1%25Eth0]", "[fe80::1]", "/", "ws://[fe80::1%25Eth0]/"),
+        ("ws://[fe80::1%252]", "[fe80::1]", "/", "ws://[fe80::1%252]/"),
     ],
 )
 def test_a_url_is_taken_apart(url: str, authority: str, target: str, shown: str) -> None:
@@ -34,13 +53,17 @@ def test_what_is_connected_to() -> None:
     tcp = WebSocketUrl.parse("wss://[::1]")
     unix = WebSocketUrl.parse("ws+unix:///run/a%3Ab:/c")
 
+    zoned = WebSocketUrl.parse("wss://[fe80::1%25eth0]")
+
     assert (tcp.name, tcp.port, tcp.is_secure, tcp.socket_path) == ("::1", 443, True, "")
+    assert (tcp.address, zoned.name, zoned.address) == ("::1", "fe80::1", "fe80::1%eth0")
     assert (unix.is_secure, unix.socket_path) == (False, "/run/a:b")
 
 
 def test_urls_are_written() -> None:
     """What is written is read as the same."""
     assert tcp_url("wss", "::1", 81) == "wss://[::1]:81"
+    assert tcp_url("ws", "fe80::1%eth0", 81) == "ws://[fe80::1%25eth0]:81"
     assert unix_url("/a b:c?") == "ws+unix:///a%20b%3Ac%3F"
     assert WebSocketUrl.parse(unix_url("/a b:c?")).socket_path == "/a b:c?"
 
@@ -56,11 +79,83 @@ def test_urls_are_written() -> None:
         ("ws+unix://host/run/a.sock", "is no URL such as ws://"),
         ("ws+unix://", "is no URL such as ws://"),
         ("ws+unix:///run/a.sock:b", "is no URL such as ws://"),
-        ("ws://a/#b", "no fragment"),
-        ("ws://me:secret@a", "no user"),
+        ("ws://a/#b", "no fragment; write %23"),
+        ("ws://a/\n", "no control characters"),
+        ("ws://a/\tb", "no control characters"),
+        (" ws://a/", "no white space at its ends"),
+        ("ws://a/ ", "no white space at its ends"),
+        ("ws://a/\ud800", "no lone surrogates"),
+        ("ws://[::1", "is no URL such as ws://"),
+        ("ws://[a]", "is no URL such as ws://"),
+        ("ws://a\u2100b", "is no URL such as ws://"),
+        ("", "is no URL such as ws://"),
     ],
 )
 def test_what_is_no_such_url_is_refused(url: str, words: str) -> None:
     """And the error says what one looks like."""
     with pytest.raises(ValueError, match=words):
         WebSocketUrl.parse(url)
+
+
+SECRETS = [
+    "ws://ada:s3cret@127.0.0.1/",
+    "ws://:s3cret@127.0.0.1/",
+    "ws://s3cret@127.0.0.1/",
+    "ws://ada:s3cret@",
+    "wss://ada:s3cret@[::1]:1/?s3cret#s3cret",
+    "ws+unix://ada:s3cret@/run/a.sock",
+    "ws://ada:%73s3cret@127.0.0.1/",
+    "ws://127.0.0.1@s3cret@127.0.0.1/",
+]
+"""URLs with a user, or a password."""
+
+MORE_SECRETS = [
+    "ws://ada:s3cret/1@127.0.0.1/",
+    "ws://ada:s3cret?1@127.0.0.1/",
+    "ws://ada:s3cret#1@127.0.0.1/",
+    "ws://ada:s3cret",
+    "ws:ada:s3cret@127.0.0.1",
+    "ada:s3cret@127.0.0.1",
+    "http://ada:s3cret@127.0.0.1",
+    "ws://127.0.0.1/?s3cret#a",
+    "ws://127.0.0.1/#s3cret",
+    "http://127.0.0.1/?s3cret",
+    "ws://127.0.0.1:x/?s3cret",
+    "ws://127.0.0.1/?s3cret\n",
+    "ws://127.0.0.1/?s3cret\ud800",
+    "ws://[::1/?s3cret",
+    "ws://[a]/?s3cret",
+    "ws://a\u2100s3cret@b/",
+    "127.0.0.1/?s3cret",
+    "ws+unix:/?s3cret",
+]
+"""Others that are none, and hold a secret somewhere."""
+
+
+@pytest.mark.parametrize("url", SECRETS)
+def test_a_user_is_refused(url: str) -> None:
+    """And a password alone: the error says where it belongs, and repeats nothing."""
+    with pytest.raises(ValueError, match=r"no user and no password.*headers=") as caught:
+        farcall.connect(url)
+
+    assert "s3cret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("url", MORE_SECRETS)
+def test_what_may_be_secret_is_not_repeated(url: str) -> None:
+    """Errors end up in logs."""
+    with pytest.raises(ValueError, match="URL") as caught:
+        farcall.connect(url)
+
+    assert "s3cret" not in str(caught.value)
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_a_url_is_a_text() -> None:
+    """Bytes would be taken for something else."""
+    with pytest.raises(TypeError, match="url takes a str, not a bytes") as caught:
+        farcall.connect(b"ws://:s3cret@a")  # type: ignore[call-overload]
+
+    assert "s3cret" not in str(caught.value)

@@ -11,7 +11,7 @@ from farcall._codec import encode_untyped
 from farcall._connection.call import RemoteFailure
 from farcall._connection.link import Link
 from farcall._failures import error_of
-from farcall.errors import ConnectFailed, ConnectionLost, ErrorCode
+from farcall.errors import ConnectFailed, ConnectionLost, ErrorCode, InvalidResult
 
 
 @attrs.frozen(eq=False)
@@ -57,6 +57,8 @@ class ClientLogin:
         except trio.TooSlowError:
             problem = f"no answer to the login in {self.seconds:g} s (the limit handshake_seconds)"
             raise ConnectFailed(f"{self.url}: {problem}") from None
+        except InvalidResult:
+            raise ConnectFailed(f"{self.url}: the answer to the login is malformed") from None
         except ConnectionLost as error:
             reason = self.link.close_reason
             problem = f"{self.url} ended the connection at the login"

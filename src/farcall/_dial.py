@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from typing import Final, cast
 
 import attrs
+import idna
 import trio
 
 from farcall._limits import Limits, check_limits
-from farcall._options import check_text, check_text_mapping, check_tls, wrong_value
+from farcall._options import check_text, check_text_mapping, check_tls, kind_of, wrong_value
 from farcall._transport import Transport
 from farcall._url import WebSocketUrl
 from farcall._websocket import connect_websocket
@@ -45,7 +46,10 @@ class Dialler:
             TypeError: something is of another type.
             ValueError: the URL is none, or it has no use for `ssl_context`, or a header is none.
         """
-        check_text("url", url, write='"ws://127.0.0.1:8765"')
+        given = cast("object", url)
+        if not isinstance(given, str):  # it may hold a secret, which `check_text` would show
+            raise TypeError(f'url takes a str, not {kind_of(given)}; write "ws://127.0.0.1:8765"')
+        check_text("url", url)
         check_limits("limits=", limits)
         if headers is not None:
             check_headers(headers)
@@ -80,27 +84,34 @@ class Dialler:
             raise ConnectFailed(problem) from None
         except OSError as error:
             raise ConnectFailed(f"{shown}: {_reason(error)}") from error
+        except UnicodeError as error:  # of the name, which it would repeat
+            raise ConnectFailed(f"{shown}: this is no name of a host") from error
         except ConnectFailed as error:
             problem = f"{shown}: {error}"
             raise ConnectFailed(problem, status=error.status) from error.__cause__
 
     async def _dial(self) -> Transport:
+        # What is looked up, asked for by Host, and checked in the certificate is one name. Python's
+        # own codec follows the rules of 2003, by which "straße" is not what it is to browsers.
+        host = self.url.host
+        host = host if host.isascii() else idna.encode(host, uts46=True).decode()
+        url = attrs.evolve(self.url, host=host)
         return await connect_websocket(
-            await self._open_stream(),
-            self.url.authority,
-            self.url.target,
+            await self._open_stream(url),
+            url.authority,
+            url.target,
             headers=self.headers,
             limits=self.limits._of_transport_in_client(),
             ssl_context=self.ssl_context,
-            server_name=self.url.name,
+            server_name=url.name,
         )
 
-    async def _open_stream(self) -> trio.SocketStream:
-        if self.url.socket_path:
+    async def _open_stream(self, url: WebSocketUrl) -> trio.SocketStream:
+        if url.socket_path:
             if not hasattr(socket, "AF_UNIX"):
                 raise ConnectFailed("this system has no Unix sockets; connect to a port")
-            return await trio.open_unix_socket(self.url.socket_path)
-        return await trio.open_tcp_stream(self.url.name, self.url.port)
+            return await trio.open_unix_socket(url.socket_path)
+        return await trio.open_tcp_stream(url.address, url.port)
 
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
@@ -113,8 +124,11 @@ _OWN_HEADERS: Final = frozenset(
         "upgrade",
         "content-length",
         "transfer-encoding",
+        "expect",
+        "trailer",
         "sec-websocket-key",
         "sec-websocket-version",
+        "sec-websocket-accept",
         "sec-websocket-extensions",
     }
 )

@@ -8,8 +8,9 @@ import socket
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 import trio
@@ -50,15 +51,23 @@ class Listeners:
     files: list[SocketFile] = attrs.field(factory=list["SocketFile"])
 
     def urls(self, *, is_secure: bool) -> list[str]:
-        """Give the URL of each; Unix sockets have no TLS."""
+        """Give the URL by which a client on this machine reaches each; Unix sockets have no TLS."""
         scheme = "wss" if is_secure else "ws"
-        return [_url(scheme, listener.socket.getsockname()) for listener in self.sockets]
+        return [_url(scheme, name) for name in self._names]
+
+    @property
+    def is_open_to_all(self) -> bool:
+        """Whether one of them listens at every address of the machine."""
+        return any(isinstance(name, tuple) and _is_wildcard(name[0]) for name in self._names)
 
     @property
     def ports(self) -> list[int]:
         """Give the port of each that has one."""
-        names = [listener.socket.getsockname() for listener in self.sockets]
-        return [name[1] for name in names if isinstance(name, tuple)]
+        return [name[1] for name in self._names if isinstance(name, tuple)]
+
+    @property
+    def _names(self) -> list[_SocketName]:
+        return [listener.socket.getsockname() for listener in self.sockets]
 
     def close(self) -> None:
         """Close the sockets; a second time it does nothing."""
@@ -68,10 +77,25 @@ class Listeners:
             listener.socket.close()
 
 
-def _url(scheme: str, name: tuple[str, int] | tuple[str, int, int, int] | str | bytes) -> str:
+_SocketName: TypeAlias = tuple[str, int] | tuple[str, int, int, int] | str | bytes
+"""What a socket says of itself: IPv4, IPv6 with its flow and its interface, or a path."""
+
+
+def _url(scheme: str, name: _SocketName) -> str:
     if isinstance(name, str | bytes):
-        return unix_url(os.fsdecode(name))
-    return tcp_url(scheme, *name[:2])
+        # A relative path means the same only where the client works in the same folder.
+        return unix_url(os.path.abspath(os.fsdecode(name)))
+    host, port, *more = name
+    if _is_wildcard(host):
+        # One can listen there, and not connect: no answer comes from such an address.
+        host = "::1" if ":" in host else "127.0.0.1"
+    elif more and more[-1]:
+        host = f"{host.partition('%')[0]}%{socket.if_indextoname(more[-1])}"
+    return tcp_url(scheme, host, port)
+
+
+def _is_wildcard(host: str) -> bool:
+    return ip_address(host).is_unspecified
 
 
 async def open_listeners(place: Place) -> Listeners:
@@ -148,7 +172,8 @@ class SocketFile:
     def at(cls, path: Path) -> SocketFile:
         """Look at a file."""
         found = path.lstat()
-        return cls(path, (found.st_dev, found.st_ino), stat.S_ISSOCK(found.st_mode))
+        # Absolute, for the process may be in another folder when it removes it.
+        return cls(path.absolute(), (found.st_dev, found.st_ino), stat.S_ISSOCK(found.st_mode))
 
     def remove(self) -> None:
         """Remove it, unless there is another one by now, which a newer server may have made."""

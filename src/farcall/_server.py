@@ -59,8 +59,9 @@ class Server(Live):
         self._host = host
         self._capacity = capacity
         self.urls: Sequence[str] = listeners.urls(is_secure=is_secure)
-        """Where each address is reached, without a path: inherited sockets first, then TCP, then
-        the Unix socket."""
+        """Where a client on this machine reaches each address, without a path: inherited sockets
+        first, then TCP, then the Unix socket. For a socket that listens at every address it is
+        that of the machine itself, such as ``ws://127.0.0.1:8765``."""
         self._ports = listeners.ports
         self._shutdown = trio.Event()
         self._closed = trio.Event()
@@ -225,7 +226,10 @@ async def serve(
             served.start_background(nursery)
             accepting = trio.CancelScope()
             nursery.start_soon(_accept, accepting, door, listeners, nursery)
-            logger.info("listening at %s, serving %s", ", ".join(server.urls), served.offer)
+            where = ", ".join(server.urls)
+            if listeners.is_open_to_all:
+                where += " and every other address of this machine"
+            logger.info("listening at %s, serving %s", where, served.offer)
             task_status.started(server)
             await server.wait_shutdown()
             accepting.cancel()

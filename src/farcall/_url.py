@@ -1,12 +1,15 @@
 """The URL of a WebSocket server (RFC 6455, section 3), taken apart.
 
 Beside ``ws://`` and ``wss://`` there is ``ws+unix:///path/of/socket:/path?query``, as the npm
-package ws has it: the path of a Unix socket, and behind a colon what is asked of who listens there.
+package ws has it: the path of a Unix socket, and after a colon what is asked of the server there.
 A colon or a question mark in the path of the socket is written with a percent sign.
+
+Errors and logs show neither the query of a URL nor what stands before an ``@``: both may be secret.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
@@ -16,6 +19,15 @@ UNIX: Final = "ws+unix"
 PORTS: Final = {"ws": 80, "wss": 443, UNIX: 0}
 """The schemes, with the port that each means where none is named."""
 
+_NOT_SENT: Final = re.compile(r"[^\x21-\x7e]+")
+"""What a request line cannot hold (RFC 9112, section 3.2)."""
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+_EXAMPLES: Final = (
+    "ws://127.0.0.1:8765/path, wss://example.com or ws+unix:///run/service.sock:/path"
+)
+
 
 @attrs.frozen
 class WebSocketUrl:
@@ -23,28 +35,39 @@ class WebSocketUrl:
 
     scheme: str
     host: str
+    """As in the URL, with the brackets of an IPv6 address, and without its zone."""
     port: int
     path: str
     query: str
     socket_path: str = ""
     """The path of a Unix socket, for ``ws+unix``."""
+    zone: str = ""
+    """The interface of a link-local IPv6 address (RFC 4007), which means something here alone."""
 
     @classmethod
     def parse(cls, url: str) -> WebSocketUrl:
         """Take a URL apart.
 
+        What a request line cannot hold, such as spaces and letters beyond ASCII, is written with a
+        percent sign, as browsers do.
+
         Raises:
             ValueError: it is no WebSocket URL; says what one looks like.
         """
-        parts = urlsplit(url)
-        if parts.fragment or parts.username:
-            raise ValueError(f"{url!r}: a WebSocket URL has no fragment, and here no user")
+        parts = _split(url)
+        if "@" in parts.netloc:
+            raise ValueError(
+                "a WebSocket URL holds no user and no password, such as those before the @ here;"
+                " send them by headers=, as in headers={'Authorization': 'Bearer ...'}, or log in"
+                " by login="
+            )
+        if parts.fragment:
+            raise ValueError(
+                f"{_safe(url)}: a WebSocket URL has no fragment; write %23 for a # in a path"
+            )
         parsed = _parse_unix(parts) if parts.scheme == UNIX else _parse_tcp(parts)
         if parsed is None:
-            raise ValueError(
-                f"{url!r} is no URL such as ws://127.0.0.1:8765/path, wss://example.com "
-                "or ws+unix:///run/service.sock:/path"
-            )
+            raise ValueError(f"{_safe(url)} is no URL such as {_EXAMPLES}")
         return parsed
 
     @property
@@ -59,8 +82,13 @@ class WebSocketUrl:
 
     @property
     def name(self) -> str:
-        """The host as it is looked up, and as certificates name it."""
+        """The host as certificates name it."""
         return self.host.strip("[]")
+
+    @property
+    def address(self) -> str:
+        """The host as it is looked up: with its zone."""
+        return f"{self.name}%{self.zone}" if self.zone else self.name
 
     @property
     def target(self) -> str:
@@ -72,29 +100,82 @@ class WebSocketUrl:
         """The URL for messages and logs: without its query, which may hold secrets."""
         if self.socket_path:
             return f"{unix_url(self.socket_path)}:{self.path}"
-        return f"{self.scheme}://{self.authority}{self.path}"
+        port = "" if self.port == PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{_bracketed(self.address)}{port}{self.path}"
 
 
 def tcp_url(scheme: str, host: str, port: int) -> str:
-    """Write the URL of an address, without a path."""
+    """Write the URL of an address, without a path.
+
+    Args:
+        scheme: Of the URL.
+        host: A name or an address, that of IPv6 with its zone after a percent sign.
+        port: Of the address.
+    """
     return f"{scheme}://{_bracketed(host)}:{port}"
 
 
 def unix_url(socket_path: str) -> str:
-    """Write the URL of a Unix socket, without a path behind it."""
+    """Write the URL of a Unix socket, without a path after it."""
     return f"{UNIX}://{quote(socket_path)}"
 
 
 def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+    # RFC 6874, section 2: the percent sign before a zone is written as one.
+    return f"[{host.replace('%', '%25', 1)}]" if ":" in host else host
+
+
+def _split(url: str) -> SplitResult:
+    """Split a URL; `urlsplit` drops some characters without a word, and its errors hold secrets."""
+    if _CONTROL.search(url) or url != url.strip():
+        raise ValueError(
+            "a WebSocket URL has no control characters, such as the end of a line, and no white"
+            " space at its ends"
+        )
+    try:
+        url.encode()
+        return urlsplit(url)
+    except UnicodeEncodeError:
+        raise ValueError("a WebSocket URL has no lone surrogates") from None
+    except ValueError:  # brackets around what is no IPv6 address; strange letters in the host
+        raise ValueError(f"{_safe(url)} is no URL such as {_EXAMPLES}") from None
+
+
+def _safe(url: str) -> str:
+    """Repeat a URL that is none, as far as it cannot hold a secret."""
+    start = re.split(r"[?#]", url, maxsplit=1)[0]
+    scheme, colon, rest = start.partition(":")
+    if "@" in url or (colon and not rest.startswith("//")):
+        return f"{scheme}:..." if colon and "@" not in scheme else "this"
+    authority, slash, path = rest.removeprefix("//").partition("/")
+    host, is_there, port = authority.rpartition(":")
+    # What stands in the place of a port may be the password of a user, whose @ was forgotten.
+    if is_there and not (port.isdecimal() or port.endswith("]")):
+        authority = f"{host}:..."
+    return repr(f"{scheme}://{authority}{slash}{path}" if colon else scheme)
+
+
+def _sent(text: str) -> str:
+    return _NOT_SENT.sub(lambda found: quote(found[0]), text)
 
 
 def _parse_tcp(parts: SplitResult) -> WebSocketUrl | None:
     port = _port(parts)
     if parts.scheme not in PORTS or not parts.hostname or port is None:
         return None
-    host = _bracketed(parts.hostname)
-    return WebSocketUrl(parts.scheme, host, port, parts.path or "/", parts.query)
+    name, zone = parts.hostname, ""
+    if ":" in name:
+        name, _, zone = name.partition("%")
+        # RFC 6874, section 2: the percent sign before a zone is written as one, or forgotten.
+        zone = unquote(zone.removeprefix("25")) if len(zone) > 2 else zone
+    return WebSocketUrl(
+        parts.scheme,
+        _bracketed(name),
+        port,
+        _sent(parts.path) or "/",
+        _sent(parts.query),
+        zone=zone,
+    )
 
 
 def _port(parts: SplitResult) -> int | None:
@@ -111,4 +192,5 @@ def _parse_unix(parts: SplitResult) -> WebSocketUrl | None:
     if parts.netloc or len(socket_path) < 2 or not path.startswith("/"):
         return None
     # Host has no meaning for a Unix socket; that of the npm package ws, and of curl, is localhost.
-    return WebSocketUrl(UNIX, "localhost", 0, path, parts.query, unquote(socket_path))
+    query = _sent(parts.query)
+    return WebSocketUrl(UNIX, "localhost", 0, _sent(path), query, unquote(socket_path))
