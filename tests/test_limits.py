@@ -319,6 +319,130 @@ async def test_limit_failed_logins_unanswered() -> None:
         nursery.cancel_scope.cancel()
 
 
+@service(protected=True)
+class Vault:
+    """Everything in it needs a login."""
+
+    opened: farcall.Signal[int] = farcall.Signal()
+
+    async def say(self, text: str) -> str:
+        return text
+
+
+@service(name="Vault")
+class Hall:
+    """The same with one thing that needs none."""
+
+    async def hours(self) -> None: ...
+
+    @farcall.method(protected=True)
+    async def say(self, text: str) -> str:
+        return text
+
+
+async def by_header_or_login(credentials: farcall.Credentials) -> farcall.Principal | None:
+    """Know ada by either."""
+    words = (credentials.login, credentials.headers.get("x-name"))
+    return farcall.Principal("ada") if words in ((["me"], None), (None, "ada")) else None
+
+
+async def say(session: farcall.Session, size: int) -> str:
+    """Call with a message that has some hundred bytes more than `size`."""
+    return await session.call("Vault.say", "x" * size, returns=str)
+
+
+@asynccontextmanager
+async def vault_client(kind: str, dialect: Any, limits: Limits) -> AsyncIterator[farcall.Session]:
+    """Come to the vault as a stranger, whose own limits are the usual ones."""
+    if kind == "memory":
+        pair = open_pair(Vault(), authenticate=by_header_or_login, dialect=dialect, limits=limits)
+        async with pair as (session, _):
+            yield session
+        return
+    serve = partial(farcall.serve, Vault(), 0, authenticate=by_header_or_login, limits=limits)
+    async with trio.open_nursery() as nursery:
+        server: farcall.Server = await nursery.start(serve)
+        async with farcall.connect(server.url, dialect=dialect) as session:
+            yield session
+        server.shutdown()
+
+
+@pytest.mark.parametrize("kind", ["memory", "websocket"])
+@pytest.mark.parametrize("dialect", ["farcall", "plain"])
+async def test_limit_message_before_login(kind: str, dialect: Any) -> None:
+    """Where nothing is open a stranger sends small messages; `message` holds after its login."""
+    limits = Limits(message_before_login=1000, message=5000)
+    async with vault_client(kind, dialect, limits) as session:
+        with pytest.raises(farcall.Forbidden):
+            await say(session, 500)
+        await expect_too_large(session, 1500, "message_before_login", dialect)
+    async with vault_client(kind, dialect, limits) as session:
+        assert await session.call("rpc.login", "me") is True
+        assert await say(session, 3000) == "x" * 3000
+        assert await session.call("rpc.login", "nobody") is False
+        assert await say(session, 3000) == "x" * 3000
+        with pytest.raises(farcall.FarcallError, match=r"limit.* message|'limit': 'message'"):
+            await say(session, 6000)
+
+
+async def expect_too_large(session: farcall.Session, size: int, limit: str, dialect: str) -> None:
+    """A plain peer is answered; a farcall one, which knows close codes, loses its connection."""
+    if dialect == "plain":
+        with pytest.raises(farcall.RpcError) as caught:
+            await say(session, size)
+        assert caught.value.data == {"limit": limit, "bytes": 1000}
+        with pytest.raises(farcall.Forbidden):
+            await say(session, 1)
+    else:
+        with pytest.raises(farcall.ConnectionLost, match=rf"1009: .*\(the limit {limit}\)"):
+            await say(session, size)
+
+
+@pytest.mark.parametrize(
+    ("served", "authenticate", "headers"),
+    [
+        (Hall(), by_header_or_login, None),
+        (Vault(), by_header_or_login, {"X-Name": "ada"}),
+        (Vault(), None, None),
+    ],
+)
+async def test_limit_message_before_login_holds_for_strangers_alone(
+    served: object, authenticate: farcall.Authenticate | None, headers: dict[str, str] | None
+) -> None:
+    """Not where something is open, nor for whom the handshake has told, nor without logins."""
+    limits = Limits(message_before_login=1000)
+    pair = open_pair(served, authenticate=authenticate, headers=headers, limits=limits)
+    async with pair as (session, connection):
+        if connection.principal is None:
+            with pytest.raises(farcall.Forbidden):
+                await say(session, 3000)
+        else:
+            assert await say(session, 3000) == "x" * 3000
+
+
+async def test_limit_message_before_login_is_kept_after_a_logout() -> None:
+    """A peer that has logged in once is no stranger, and may be in the middle of a message."""
+    limits = Limits(message_before_login=1000)
+    pair = open_pair(Vault(), authenticate=by_header_or_login, login="me", limits=limits)
+    async with pair as (session, connection):
+        connection.logout()
+        with pytest.raises(farcall.Forbidden):
+            await say(session, 3000)
+        await session.login()
+        assert await say(session, 3000) == "x" * 3000
+
+
+async def test_limit_message_before_login_is_no_larger_than_message() -> None:
+    """The smaller one holds."""
+    limits = Limits(message=1000)
+    async with open_pair(
+        Vault(), authenticate=by_header_or_login, dialect="plain", limits=limits
+    ) as (session, _):
+        with pytest.raises(farcall.RpcError) as caught:
+            await say(session, 1500)
+        assert caught.value.data == {"limit": "message", "bytes": 1000}
+
+
 @pytest.mark.parametrize("dialect", ["farcall", "plain"])
 async def test_limit_login_bytes(dialect: Any) -> None:
     """A login of so many bytes is looked at; one more is refused, and the connection goes on."""

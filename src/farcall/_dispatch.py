@@ -105,6 +105,8 @@ class Dispatcher:
         # Bounded as calls in flight and subscriptions are: each entry has its task already.
         self._waiting: deque[ServedCall | Task] = deque()
         self._in_flight: dict[ServedCall, None] = {}
+        self._has_little_to_say = False
+        """Whether the limit is `message_before_login`."""
         self._close_watchdog: Callable[[], None] | None = None
         self._builtin: Mapping[str, Callable[[Request], None]] = {
             "rpc.on": self._publisher.events.on,
@@ -137,6 +139,7 @@ class Dispatcher:
             self._close_watchdog = watchdog.close
         if not self._link.protocol.has_dialled:
             self._identity.begin()
+            self._limit_messages()
             self._publisher.events.on_open()
 
     def on_hello(self, _hello: Hello) -> None:
@@ -205,9 +208,25 @@ class Dispatcher:
 
     def _recheck(self) -> None:
         """End what is not for who the peer is now."""
+        if self._has_little_to_say and self._identity.principal is not None:
+            self._has_little_to_say = False
+            self._link.limit_messages(self._most_in_a_message, "message")
         self._publisher.recheck()
         for served in self._in_flight:
             served.recheck()
+
+    def _limit_messages(self) -> None:
+        """Take small messages alone from a peer that can do nothing yet but log in."""
+        most = self._link.limits.message_before_login
+        has_to_log_in = self._serving.logins is not None and self._endpoints.need_a_login
+        is_nobody = self._identity.principal is None
+        if has_to_log_in and is_nobody and most < self._most_in_a_message:
+            self._has_little_to_say = True
+            self._link.limit_messages(most, "message_before_login")
+
+    @property
+    def _most_in_a_message(self) -> int:
+        return self._link.limits._of_transport_in_server().message
 
     def _cancel_all(self, reason: str) -> None:
         for served in self._in_flight:

@@ -93,6 +93,12 @@ class Endpoints:
     """The digest of each contract, by the name of its service; see `contracts_of`."""
     background: tuple[Any, ...]
     """Bound ``@background`` methods."""
+    need_a_login: bool = attrs.field(init=False)
+    """Whether there is anything, and nothing of it can be used without a login."""
+
+    @need_a_login.default
+    def _all_are_protected(self) -> bool:
+        return 0 < len(self.methods) + len(self.signals) == len(self.protected)
 
     @property
     def members(self) -> tuple[str, ...]:

@@ -62,6 +62,8 @@ class TransportLimits:
     """What a transport enforces; each is the field of `Limits` that has its name."""
 
     message: int
+    message_limit: str = "message"
+    """Which limit `message` is, for errors."""
     fragments: int
     incomplete_seconds: float
     ping_burst: int
@@ -223,6 +225,11 @@ class Limits:
     login_bytes: int = _count(16 * KIB)
     """Bytes of what one login brings, of a peer that nobody knows: as many as a handshake has in
     all (`head`). Over it the error is -32600, and `authenticate` is not asked."""
+
+    message_before_login: int = _count(64 * KIB)
+    """Bytes of a message of a peer that has not logged in, where nothing that is served can be used
+    without a login: its greeting and its login need no more. Over it as with `message`, which holds
+    from the first login on."""
 
     address_failed_logins: int = _count(30)
     """Logins from one address that may fail in a minute, and handshakes that may be refused, each

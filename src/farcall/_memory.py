@@ -17,6 +17,7 @@ import trio
 from farcall._access import Principal
 from farcall._limits import DEFAULT_LIMITS, Limits, TransportLimits, check_limits
 from farcall._live import Live
+from farcall._nursery import ends_program
 from farcall._options import (
     check_instance,
     check_int,
@@ -207,6 +208,10 @@ class MemoryTransport(Live):
         """Tell when something came last, on Trio's clock."""
         return self._received_at
 
+    def limit_messages(self, most: int, limit: str) -> None:
+        """Take messages of another size; see `Transport.limit_messages`."""
+        self._limits = attrs.evolve(self._limits, message=most, message_limit=limit)
+
     async def run(self, receiver: Receiver) -> CloseReason:
         """Read until the link ends; see `Transport.run`."""
         self._idle = trio.Event()
@@ -327,13 +332,13 @@ class MemoryTransport(Live):
 
     def _handle_frame(self, frame: _Frame, receiver: Receiver) -> None:
         most, data = self._limits.message, frame.data
-        is_large = len(data) > most
+        is_large, limit = len(data) > most, self._limits.message_limit
         if is_large and not self._may_skip(data, receiver):
-            self._refuse(CloseCode.TOO_BIG, too_big(most))
+            self._refuse(CloseCode.TOO_BIG, too_big(most, limit))
         elif frame.is_text and (problem := _fault_of_text(data)):
             self._refuse(CloseCode.INVALID_TEXT, problem)
         elif is_large:
-            self._give(receiver.on_skipped, Skipped.of(data, most))
+            self._give(receiver.on_skipped, Skipped.of(data, most, limit))
         else:
             self._give(receiver.on_text if frame.is_text else receiver.on_binary, data)
 
@@ -344,7 +349,9 @@ class MemoryTransport(Live):
     def _give(self, callback: Callable[[T], None], payload: T) -> None:
         try:
             callback(payload)
-        except Exception:  # noqa: BLE001 - a fault of ours must not look like one of the network
+        except BaseException as exc:  # a fault of ours must not look like one of the network
+            if ends_program(exc):
+                raise
             logger.exception("the receiver of a transport failed")
             self._refuse(CloseCode.INTERNAL, "internal error")
 

@@ -78,9 +78,9 @@ def too_many_pings(limits: TransportLimits) -> str:
     return f"more than {most} (the limits ping_burst and pings_per_second)"
 
 
-def too_big(limit: int) -> str:
+def too_big(most: int, limit: str = "message") -> str:
     """Say in a Close frame which limit a message was over."""
-    return f"a message was larger than {limit} bytes (the limit message)"
+    return f"a message was larger than {most} bytes (the limit {limit})"
 
 
 @attrs.frozen
@@ -155,6 +155,15 @@ class Transport(Protocol):
     @property
     def received_at(self) -> float:
         """Tell when the last byte came, on Trio's clock; the heartbeat watches it."""
+        ...
+
+    def limit_messages(self, most: int, limit: str) -> None:
+        """Take messages of another size from now on.
+
+        Args:
+            most: Bytes of the largest one.
+            limit: What the field of `Limits` is called.
+        """
         ...
 
     async def run(self, receiver: Receiver) -> CloseReason:

@@ -347,6 +347,10 @@ class Link:
             raise self.lost(sent=True)
         return ping.round_trip
 
+    def limit_messages(self, most: int, limit: str) -> None:
+        """Take messages of another size from now on; see `Transport.limit_messages`."""
+        self._transport.limit_messages(most, limit)
+
     # Reading: called by the transport, in its reader
 
     def on_incomplete(self, size: int) -> None:
@@ -373,7 +377,8 @@ class Link:
 
     def on_skipped(self, message: Skipped) -> None:
         """Take those ends."""
-        self._read(partial(self.protocol.receive_skipped, problem=too_big(message.most)), message)
+        problem = too_big(message.most, message.limit)
+        self._read(partial(self.protocol.receive_skipped, problem=problem), message)
 
     def _read(self, receive: Callable[[T], None], frame: T) -> None:
         if self._is_pausing:

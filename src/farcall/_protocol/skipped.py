@@ -51,15 +51,17 @@ class Skipped:
 
     most: int
     """The limit, in bytes."""
+    limit: str
+    """What it is called."""
     head: bytes
     tail: bytes
     size: int
     """Of the message as far as it has come, in bytes."""
 
     @classmethod
-    def of(cls, data: bytes | bytearray, most: int) -> Skipped:
+    def of(cls, data: bytes | bytearray, most: int, limit: str = "message") -> Skipped:
         """Keep the ends of what has come so far."""
-        return cls(most, bytes(data[:END_BYTES]), bytes(data[-END_BYTES:]), len(data))
+        return cls(most, limit, bytes(data[:END_BYTES]), bytes(data[-END_BYTES:]), len(data))
 
     def add(self, piece: bytes | bytearray) -> None:
         """Take the next piece."""
@@ -97,7 +99,7 @@ def read_skipped(state: ProtocolState, message: Skipped, problem: str) -> bool:
     is_hello = members.get("method") == b'"rpc.hello"'  # a farcall peer, which reads close codes
     if has_outcome or is_hello or state.has_dialled or id in state.incoming:
         return False
-    data = {"limit": "message", "bytes": message.most}
+    data = {"limit": message.limit, "bytes": message.most}
     error = Error.of(ErrorCode.INVALID_REQUEST, data)
     state.listener.on_reply(error_response(id, error))
     return True

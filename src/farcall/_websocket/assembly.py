@@ -81,13 +81,13 @@ class Assembly:
             raise Refused(CloseCode.POLICY, problem)
 
     def _check_size(self) -> None:
-        most = self.limits.message
+        most, limit = self.limits.message, self.limits.message_limit
         if self._skipped is None and len(self._buffer) > most:
             if not self.may_skip(bytes(self._buffer[:END_BYTES])):
-                raise Refused(CloseCode.TOO_BIG, too_big(most))
-            self._skipped, self._buffer = Skipped.of(self._buffer, most), bytearray()
+                raise Refused(CloseCode.TOO_BIG, too_big(most, limit))
+            self._skipped, self._buffer = Skipped.of(self._buffer, most, limit), bytearray()
         if self._skipped is not None and self._skipped.size > SKIPPED_TIMES * most:
-            raise Refused(CloseCode.TOO_BIG, too_big(most))
+            raise Refused(CloseCode.TOO_BIG, too_big(most, limit))
 
     def _complete(self, event: TextMessage | BytesMessage) -> str | bytes | Skipped:
         whole, skipped = self._buffer, self._skipped

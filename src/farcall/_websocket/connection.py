@@ -32,6 +32,7 @@ from math import inf
 from time import perf_counter
 from typing import Final, TypeAlias, TypeVar
 
+import attrs
 import trio
 import wsproto
 from trio_websocket import ConnectionClosed, WebSocketConnection
@@ -45,6 +46,7 @@ from wsproto.events import (
     TextMessage,
 )
 
+from farcall._nursery import ends_program
 from farcall._protocol.skipped import Skipped
 from farcall._transport import CloseReason, Receiver, logger, ping_bucket, too_many_pings
 from farcall._websocket.assembly import Assembly, Refused
@@ -142,6 +144,11 @@ class GuardedConnection(WebSocketConnection):
 
     # Reading
 
+    def limit_messages(self, most: int, limit: str) -> None:
+        """Take messages of another size from now on; see `Transport.limit_messages`."""
+        self._limits = attrs.evolve(self._limits, message=most, message_limit=limit)
+        self._assembly.limits, self._frames_in.limit = self._limits, most
+
     async def _read_patiently(self) -> None:
         try:
             with self._patience:
@@ -234,7 +241,9 @@ class GuardedConnection(WebSocketConnection):
         if self.reason is None:
             try:
                 callback(payload)
-            except Exception:  # noqa: BLE001 - a fault of ours must not look like one of the network
+            except BaseException as exc:  # a fault of ours must not look like one of the network
+                if ends_program(exc):
+                    raise
                 logger.exception("the receiver of a transport failed")
                 await self.fail(CloseCode.INTERNAL, "internal error")
         if perf_counter() > self._turn_ends:

@@ -141,7 +141,8 @@ class FrameReader:
 
     def __init__(self, *, is_client: bool, limit: int) -> None:
         self._is_masked = not is_client
-        self._limit = limit
+        self.limit = limit
+        """May change at any time; it holds for what begins after that."""
         self._mask = find_mask()
         self._data = b""
         self._at = 0
@@ -174,7 +175,7 @@ class FrameReader:
             return None
         start, size = found
         stop = start + size
-        if stop > len(data) or size > self._limit:
+        if stop > len(data) or size > self.limit:
             return None
         text = data[start:stop]
         if self._is_masked:
@@ -196,7 +197,7 @@ class FrameReader:
             return rest
         start, size = found
         missing = start + size - len(rest)
-        if missing <= 0 or not LARGE <= size <= self._limit:
+        if missing <= 0 or not LARGE <= size <= self.limit:
             return rest
         self._head, self._missing = start, missing
         if not self._is_dropping:

@@ -49,6 +49,10 @@ class WebSocketTransport:
         """Tell when the last byte came, on Trio's clock, and be it in the middle of a frame."""
         return self._wire.received_at
 
+    def limit_messages(self, most: int, limit: str) -> None:
+        """Take messages of another size; see `Transport.limit_messages`."""
+        self._connection.limit_messages(most, limit)
+
     async def run(self, receiver: Receiver) -> CloseReason:
         """Read until the link ends; see `Transport.run`."""
         self._idle = trio.Event()
