@@ -8,11 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import attrs
+import trio
 from trio.lowlevel import RunVar
 
-from farcall._limits import Limits
+from farcall._limits import KIB, Limits
+
+SLOW_SECONDS: Final = 0.5
+"""For which a message may lag behind before it may go: a segment that was lost comes again."""
+SLOW_BYTES: Final = 16 * KIB
+"""A second, of a message that makes progress: 1 MiB so comes just within `incomplete_seconds`."""
 
 
 # Validating on assignment would send every change of a counter through Python code: none here.
@@ -24,6 +31,15 @@ class Process:
     call_bytes: int = 0
     held: int = 0
     accounts: dict[Account, None] = attrs.field(factory=dict["Account", None])
+
+    def pick_victim(self, now: float) -> Account:
+        """Choose the connection that has to end when all hold more than they may."""
+        most = max(self.accounts, key=_held)
+        wasted = {account: account.wasted(now) for account in self.accounts}
+        slow = [account for account, waste in wasted.items() if waste]
+        if sum(account.incomplete for account in slow) < most.held:
+            return most
+        return max(slow, key=wasted.__getitem__)
 
 
 _process: RunVar[Process] = RunVar("farcall process")
@@ -84,7 +100,9 @@ class Account:
     """The memory that one connection has waiting: for its peer to read it, or to send the rest.
 
     When all connections hold more than they may, the one that holds most has to end: a good peer
-    takes what is sent to it, and holds little for long.
+    takes what is sent to it, and holds little for long. Incomplete messages whose rest does not
+    come count as one holder: many small ones would else have each good peer closed whose message is
+    larger. Of them goes the one that has held most for longest.
 
     Args:
         most: What all connections may hold, in bytes.
@@ -98,6 +116,10 @@ class Account:
     _is_closed: bool = attrs.field(default=False, init=False)
     held: int = attrs.field(default=0, init=False)
     """In bytes."""
+    incomplete: int = attrs.field(default=0, init=False)
+    """In bytes, of a message whose end has not come."""
+    _on_time: float = attrs.field(default=0.0, init=False)
+    """Until when that message has made progress, on Trio's clock."""
 
     def __attrs_post_init__(self) -> None:
         self._all.accounts[self] = None
@@ -109,7 +131,21 @@ class Account:
         self.held += size
         self._all.held += size
         while self._all.held > self._most:
-            max(self._all.accounts, key=_held).evict()
+            self._all.pick_victim(trio.current_time()).evict()
+
+    def hold_incomplete(self, size: int) -> None:
+        """Count what is here of a message whose end has not come; 0 when it has."""
+        now, came = trio.current_time(), size - self.incomplete
+        is_new = not self.incomplete
+        self._on_time = now if is_new else min(now, self._on_time + max(0, came) / SLOW_BYTES)
+        before, self.incomplete = self.incomplete, size
+        self.release(before)
+        self.hold(size)
+
+    def wasted(self, now: float) -> float:
+        """Tell what a message without progress has held, in bytes times seconds."""
+        lag = now - self._on_time
+        return self.incomplete * lag if self.incomplete and lag >= SLOW_SECONDS else 0.0
 
     @contextmanager
     def holding(self, size: int) -> Iterator[None]:
@@ -136,7 +172,7 @@ class Account:
         if not self._is_closed:
             self._is_closed = True
             self._all.held -= self.held
-            self.held = 0
+            self.held = self.incomplete = 0
             del self._all.accounts[self]
 
 

@@ -216,7 +216,8 @@ class Limits:
     process_bytes: int = _count(1024 * MIB)
     """Bytes that all connections have waiting: send queues and what is being sent, results that
     wait for room there, items of streams and uploads, buffers of subscriptions, incomplete
-    messages. Over it the connection that holds most is closed with 1013."""
+    messages. Over it the connection that holds most is closed with 1013, or one whose message
+    does not go on coming."""
 
     failed_logins: int = _count(5)
     """Logins of one connection that may fail, or be cancelled; nobody mistypes more often. The next

@@ -71,6 +71,10 @@ class Target:
         """Do the least."""
         return left + right
 
+    async def measure(self, text: str) -> int:
+        """Take much."""
+        return len(text)
+
     async def fetch(self, size: int) -> str:
         """Give much."""
         return "x" * size
@@ -127,6 +131,8 @@ def hello(**members: Any) -> bytes:
 
 BIG = "x" * (MIB - 300)
 """What fits into a message that a server takes."""
+LARGE = "x" * 600_000
+"""What a good client sends at the end."""
 ENDLESS = {"credit": [2**53, 2**53]}
 NESTED = "[" + ",".join(["[]"] * (MIB // 3 - 100)) + "]"
 
@@ -209,6 +215,11 @@ def incomplete_messages() -> list[bytes]:
     return [frame(TEXT, BIG.encode(), fin=False)]
 
 
+def small_incomplete_messages() -> list[bytes]:
+    """Many, each smaller than what a good client sends, just within the limit together."""
+    return [frame(TEXT, BIG[:300_000].encode())[:170_000]]
+
+
 def params() -> list[bytes]:
     """Calls whose params are as large as objects as can be."""
     text = '{"jsonrpc":"2.0","id":%d,"method":"keep","params":[%s]}'
@@ -257,6 +268,7 @@ ATTACKS = {
         Attack(greetings, 300),
         Attack(large_greetings, 60),
         Attack(incomplete_messages, 300),
+        Attack(small_incomplete_messages, 196),
         Attack(params, 10),
         Attack(quotes, 10),
         Attack(unfinished_batches, 10),
@@ -356,7 +368,7 @@ def show(attack: Attack) -> None:
         server.communicate()
     grown = ((size - before) / MIB for size in (after, most))
     columns = (bound(attack), *grown, slowest * 1000)
-    print(f"{attack.name:22}", "".join(f"{column:10.0f}" for column in columns), flush=True)
+    print(f"{attack.name:26}", "".join(f"{column:10.0f}" for column in columns), flush=True)
 
 
 async def be_good(port: int, attackers: subprocess.Popen[str]) -> float:
@@ -378,6 +390,9 @@ async def be_good(port: int, attackers: subprocess.Popen[str]) -> float:
             assert await trio.to_thread.run_sync(line_of, attackers) == "sent"
             await trio.sleep(1)
             nursery.cancel_scope.cancel()
+        # A large message comes through as well.
+        with suppress(farcall.Busy):
+            assert await session.call("measure", LARGE) == len(LARGE)
     return max(times)
 
 
@@ -401,7 +416,7 @@ def main() -> None:
         name, port = options.attack
         trio.run(attack_from_here, ATTACKS[name], int(port))
     else:
-        print(f"{'MiB':22} {'bound':>10}{'at rest':>10}{'at most':>10}{'a call, ms':>12}")
+        print(f"{'MiB':26} {'bound':>10}{'at rest':>10}{'at most':>10}{'a call, ms':>12}")
         for name in options.names or ATTACKS:
             show(ATTACKS[name])
 

@@ -79,8 +79,8 @@ OPENED = (
 )
 QUESTION = frame(TEXT, b'{"jsonrpc":"2.0","id":1,"method":"fuzz.add","params":[1,2]}')
 ANSWER = b'{"jsonrpc":"2.0","id":1,"result":3}'
-LARGE_CALL = b'{"jsonrpc":"2.0","method":"fuzz.add","params":["%b"],"id":8}' % (b"x" * 2**20)
-LARGE_REFUSED = b'{"jsonrpc":"2.0","id":8,"error":{"code":-32600,"message":"Invalid Request"}}'
+LARGE_CALL = b'{"jsonrpc":"2.0","method":"fuzz.add","params":["%b"],"id":777}' % (b"x" * 2**20)
+LARGE_REFUSED = b'{"jsonrpc":"2.0","id":777,"error":{"code":-32600,"message":"Invalid Request"}}'
 
 
 def told(text: bytes) -> bytes:

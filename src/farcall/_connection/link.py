@@ -94,7 +94,7 @@ class Link:
         self._heartbeat = heartbeat
         self._nursery: trio.Nursery | None = None
         self._outside: trio.Nursery | None = None
-        self._frames_in = self._strays = self._incomplete = 0
+        self._frames_in = self._strays = 0
         self._is_pausing = True
         self._has_warned = False
         """Whether the log has been told of an error that no call ended with."""
@@ -355,9 +355,7 @@ class Link:
 
     def on_incomplete(self, size: int) -> None:
         """Count what is here of a message whose end has not come."""
-        before, self._incomplete = self._incomplete, size
-        self.account.release(before)
-        self.account.hold(size)
+        self.account.hold_incomplete(size)
 
     def on_pong(self, payload: bytes) -> None:
         """Take the answer to a ping."""
