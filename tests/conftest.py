@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from trio.testing import MockClock
 
 # The machine that runs the suite may be busy: a slow example is no fault of the code.
 settings.register_profile("farcall", deadline=None)
@@ -39,6 +40,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("requires"):
         for tool in mark.args:
             require(tool)
+
+
+@pytest.fixture
+def running_clock() -> MockClock:
+    """Let time run as it does, and let the test put it forward by `MockClock.jump`.
+
+    It is for sockets, which have no virtual time: what must happen before a limit has all the time
+    that a busy machine takes, and the limit comes when the test jumps to it.
+    """
+    return MockClock(rate=1)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from farcall._login import Logins
 from farcall._protocol.skipped import Skipped
 from farcall._transport import CloseReason, Transport
 from farcall.testing import MemoryTransport, memory_pair, open_pair
+from tests.patience import PATIENCE
 from tests.transport_suite import send
 
 ClientT = TypeVar("ClientT")
@@ -124,7 +125,7 @@ class RawPeer:
         """Send frames as they are."""
         await send(self._transport, frames)
 
-    async def hear(self, seconds: float = 1) -> bytes:
+    async def hear(self, seconds: float = PATIENCE) -> bytes:
         """Wait for the next frame."""
         with trio.fail_after(seconds):
             while not self._frames:
@@ -201,7 +202,7 @@ def read_now(connection: farcall.Connection, text: bytes) -> None:
 
 
 async def wait_until(condition: Any) -> None:
-    """Poll for what a peer does in its own time; a busy machine may take some seconds."""
-    with trio.fail_after(5):
+    """Poll for what a peer does in its own time."""
+    with trio.fail_after(PATIENCE):
         while not condition():  # noqa: ASYNC110 - a peer sets no event here
             await trio.sleep(0.001)

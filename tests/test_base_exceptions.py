@@ -13,10 +13,12 @@ from typing import Any
 import attrs
 import pytest
 import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 import farcall
 from farcall import ConnectFailed, Credentials, Principal, Signal, Unauthorized, method, service
 from farcall.testing import open_pair
+from tests.patience import PATIENCE
 from tests.websocket.sockets import REQUEST, Raw
 
 UPGRADE = REQUEST.replace(b"example.com", b"localhost").replace(b"/chat", b"/")
@@ -113,7 +115,7 @@ async def serving() -> AsyncIterator[farcall.Server]:
     serve = partial(farcall.serve, Shop(), 0, authenticate=authenticate)
     async with trio.open_nursery() as nursery:
         server: farcall.Server = await nursery.start(serve)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             async with farcall.connect(server.url) as good:
                 yield server
                 assert await good.call("ok") is True
@@ -226,22 +228,26 @@ async def test_what_ends_the_program_ends_it(
 
 
 async def test_a_handshake_out_of_time_with_a_group(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    running_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What fails beside a cancellation is logged, and the handshake just ends."""
+    asked = trio.Event()
 
     async def slow(_credentials: Credentials) -> Principal | None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_fail_late)
+            asked.set()
         return None
 
-    limits = farcall.Limits(handshake_seconds=0.05)
-    serve = partial(farcall.serve, Shop(), 0, authenticate=slow, limits=limits)
+    serve = partial(farcall.serve, Shop(), 0, authenticate=slow)
     async with trio.open_nursery() as nursery:
         server: farcall.Server = await nursery.start(serve)
         async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
             raw = Raw(stream)
             await raw.send(UPGRADE)
+            await asked.wait()
+            await wait_all_tasks_blocked()
+            running_clock.jump(farcall.Limits().handshake_seconds)
             assert await raw.read_to_end() == b""
         server.shutdown()
 

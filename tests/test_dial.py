@@ -18,6 +18,7 @@ import pytest
 import trio
 import trio.testing
 import trustme
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 import farcall
 from farcall import Limits, current_call, service
@@ -27,6 +28,7 @@ from farcall._websocket import Wire
 from farcall._websocket.line import dial_tls
 from farcall.testing import memory_pair
 from tests.ends import RawPeer
+from tests.patience import PATIENCE
 from tests.websocket.certificates import client_context, server_context
 from tests.websocket.sockets import REQUEST, SMALL, Raw
 
@@ -53,7 +55,7 @@ async def serving(port: int | None = 0, **options: Any) -> AsyncIterator[farcall
         server: farcall.Server = await nursery.start(
             partial(farcall.serve, Echo(), port, **options)
         )
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             yield server
         server.shutdown()
 
@@ -127,12 +129,13 @@ class TestTls:
         assert "it speaks no TLS" in str(refusal)
         assert "ws://?" in str(refusal)
 
-    async def test_a_client_that_never_ends_its_handshake(self) -> None:
+    async def test_a_client_that_never_ends_its_handshake(self, running_clock: MockClock) -> None:
         """TLS is within the time of the handshake."""
-        limits = Limits(handshake_seconds=0.5)
-        async with serving(ssl_context=server_context(), limits=limits) as server:
+        async with serving(ssl_context=server_context()) as server:
             async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
                 await stream.send_all(b"\x16\x03\x01")
+                await wait_all_tasks_blocked(0.01)
+                running_clock.jump(Limits().handshake_seconds)
                 assert await stream.receive_some() == b""
 
             async with farcall.connect(server.url, ssl_context=client_context()) as session:

@@ -21,6 +21,7 @@ from farcall._limits import Limits
 from farcall._transport import Endpoint
 from farcall._websocket import Wire
 from tests.ends import wait_until
+from tests.patience import PATIENCE
 from tests.websocket.sockets import REQUEST, SMALL, TEXT, Raw, frame, open_sockets
 
 UPGRADE = REQUEST.replace(b"example.com", b"localhost").replace(b"/chat?", b"/?")
@@ -43,7 +44,7 @@ async def at(entrance: Door) -> AsyncIterator[Raw]:
     """Stand at a door as a peer that speaks in bytes; all is cleaned up behind it."""
     async with open_sockets() as (near, far), trio.open_nursery() as nursery:
         nursery.start_soon(entrance.enter, far)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             yield Raw(near)
         await near.aclose()
         await wait_until(lambda: far.socket.fileno() == -1)

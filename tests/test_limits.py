@@ -23,6 +23,7 @@ import farcall
 from farcall import Limits, service
 from farcall.testing import open_pair
 from tests.ends import wait_until
+from tests.patience import PATIENCE
 from tests.websocket.sockets import CONTINUATION, TEXT, Raw, close_frame, frame
 
 ROOT = Path(__file__).parent.parent
@@ -58,7 +59,7 @@ async def serving(
     serve = partial(farcall.serve, Echo(), 0, limits=limits, authenticate=authenticate)
     async with trio.open_nursery() as nursery:
         server: farcall.Server = await nursery.start(serve)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             yield server
         nursery.cancel_scope.cancel()
 
@@ -201,11 +202,12 @@ async def test_limit_process_bytes_holds_for_incomplete_messages() -> None:
             await small.expect(result_of(60_000))
 
 
-async def test_limit_handshake_seconds() -> None:
+async def test_limit_handshake_seconds(running_clock: trio.testing.MockClock) -> None:
     """A peer has so long to open its connection, and all the time after that."""
-    async with serving(Limits(handshake_seconds=0.5)) as server:
+    async with serving(Limits(handshake_seconds=10)) as server:
         async with raw_peer(server) as good, silent(server) as slow:
             await slow.send(REQUEST[:-1])
+            running_clock.jump(10)
 
             assert await slow.read_to_end() == b""
 
@@ -512,7 +514,7 @@ async def test_limit_logins_holds_for_handshakes() -> None:
         at_work[kind] -= 1
         return farcall.Principal("ada")
 
-    limits = Limits(logins=2, handshake_seconds=2)
+    limits = Limits(logins=2)
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(serving(limits, authenticate))
         opened.set()
@@ -613,7 +615,7 @@ async def guarded(limits: Limits) -> AsyncIterator[farcall.Server]:
     )
     async with trio.open_nursery() as nursery:
         server: farcall.Server = await nursery.start(serve)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             yield server
         server.shutdown()
 
@@ -721,22 +723,26 @@ async def test_limit_server_failed_logins_of_handshakes() -> None:
         assert await shake_hands(server, "192.0.2.3") == 429
 
 
-async def test_limit_logins_leaves_a_handshake_its_time() -> None:
+async def test_limit_logins_leaves_a_handshake_its_time(
+    running_clock: trio.testing.MockClock,
+) -> None:
     """A handshake that waits for its turn for too long is dropped, and leaves the line."""
     release = trio.Event()
 
     async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
         if "slow" in credentials.query:
-            with trio.move_on_after(2, shield=True):
+            with trio.move_on_after(PATIENCE, shield=True):
                 await release.wait()
         return None
 
-    limits = Limits(logins=1, handshake_seconds=0.2)
+    limits = Limits(logins=1, handshake_seconds=10)
     async with serving(limits, authenticate) as server:
         async with silent(server) as slow, silent(server) as waiting:
             await slow.send(REQUEST.replace(b"/ HTTP", b"/?slow=1 HTTP"))
             await trio.testing.wait_all_tasks_blocked(0.01)
             await waiting.send(REQUEST)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            running_clock.jump(10)
             assert await waiting.read_to_end() == b""
             release.set()
             async with farcall.connect(server.url):

@@ -19,6 +19,7 @@ import trustme
 import farcall
 from farcall import ConnectFailed, functions, service
 from tests.ends import wait_until
+from tests.patience import PATIENCE
 from tests.websocket.certificates import authority, client_context, server_context
 
 
@@ -43,7 +44,7 @@ async def serving(services: Any = None, port: int | None = 0, **options: Any) ->
     serve = partial(farcall.serve, services or Market(), port, **options)
     async with trio.open_nursery() as nursery:
         server: farcall.Server = await nursery.start(serve)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             yield server
         server.shutdown()
 

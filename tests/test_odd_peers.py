@@ -17,6 +17,7 @@ from farcall import Proxy, endpoint, service
 from farcall._client import ClientOptions, open_session
 from farcall._memory import memory_pair
 from tests.ends import RawPeer, raw_client, raw_server
+from tests.patience import PATIENCE
 
 
 @asynccontextmanager
@@ -111,7 +112,7 @@ async def test_a_hello_may_be_refused_without_an_id(code: int) -> None:
             await server.send([b'{"jsonrpc":"2.0","id":2,"result":5}'])
 
         nursery.start_soon(refuse)
-        with trio.fail_after(1):
+        with trio.fail_after(PATIENCE):
             async with open_session(dialled, "raw", None, ClientOptions()) as session:
                 await outcome.call(session)
         nursery.cancel_scope.cancel()

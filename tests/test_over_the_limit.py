@@ -16,6 +16,7 @@ from farcall._client import ClientOptions, open_session
 from farcall._transport import CloseReason, Transport
 from farcall.testing import MemoryTransport, memory_pair
 from tests.ends import KINDS, Kind, RawClient, RawPeer, make_host, wait_until
+from tests.patience import PATIENCE
 from tests.websocket.sockets import (
     BINARY,
     CONTINUATION,
@@ -66,7 +67,7 @@ async def client_of(kind: Kind) -> AsyncIterator[RawClient]:
         client = RawClient(dialled, host)
         nursery.start_soon(host.serve_link, accepted)
         nursery.start_soon(client.run)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE):
             yield client
         nursery.cancel_scope.cancel()
 
@@ -174,7 +175,7 @@ async def raw_peer(**limits: Any) -> AsyncIterator[tuple[Raw, farcall.Server]]:
                 REQUEST.replace(b"example.com", b"localhost").replace(b"/chat?token=1", b"/")
             )
             await raw.read_head()
-            with trio.fail_after(10):
+            with trio.fail_after(PATIENCE):
                 yield raw, server
         nursery.cancel_scope.cancel()
 
@@ -239,7 +240,7 @@ async def plain_server_of(kind: Kind) -> AsyncIterator[tuple[Any, RawPeer]]:
         server = RawPeer(accepted)
         nursery.start_soon(server.run)
         options = ClientOptions(dialect="plain", limits=LIMITS)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE):
             async with open_session(dialled, "raw", None, options) as session:
                 yield session, server
         nursery.cancel_scope.cancel()

@@ -13,6 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import farcall
 from farcall import current_call, service, stream
 from farcall.testing import open_pair
+from tests.ends import wait_until
 from tests.sweeps.sweep import ignore
 
 
@@ -21,10 +22,12 @@ class Patient:
     """Says why each of its handlers was ended."""
 
     def __init__(self, onward: farcall.Session | None = None) -> None:
+        self.begun = False
         self.reasons: list[str | None] = []
         self.onward = onward
 
     async def hang(self) -> None:
+        self.begun = True
         try:
             await trio.sleep_forever()
         finally:
@@ -51,18 +54,13 @@ async def test_a_server_that_is_cancelled_shuts_down(caplog: pytest.LogCaptureFi
     patient = Patient()
     async with trio.open_nursery() as clients, trio.open_nursery() as nursery:
         server: farcall.Server = await nursery.start(farcall.serve, patient, 0)
-        begun = trio.Event()
 
         async def call() -> None:
             async with farcall.connect(server.url) as session:
-                async with trio.open_nursery() as calls:
-                    calls.start_soon(session.call, "hang")
-                    await session.call("__listMethods")
-                    begun.set()
+                await session.call("hang")
 
         clients.start_soon(ignore, call)
-        with trio.fail_after(5):
-            await begun.wait()
+        await wait_until(lambda: patient.begun)
         nursery.cancel_scope.cancel()
     assert patient.reasons == ["shutdown"]
     assert "hang is cancelled (shutdown)" in caplog.text

@@ -12,6 +12,7 @@ import trio
 import farcall
 from farcall import Signal, background, service
 from tests.ends import wait_until
+from tests.patience import PATIENCE
 from tests.websocket.sockets import PING, PONG, REQUEST, TEXT, Raw, close_frame, frame
 
 
@@ -282,7 +283,7 @@ async def test_a_peer_that_calls_without_end_is_heard_all_the_same() -> None:
             at_home = REQUEST.replace(b"/chat?token=1", b"/").replace(b"example.com", b"localhost")
             await raw.send(at_home)
             await raw.read_head()
-            with trio.fail_after(5):
+            with trio.fail_after(PATIENCE):
                 await raw.send(*calls, frame(PING, b"now?"))
                 await raw.expect(frame(PONG, b"now?", masked=False))
                 assert server.statistics().calls == 1_000
@@ -302,7 +303,7 @@ async def test_a_handshake_that_takes_too_long_is_dropped() -> None:
         )
         async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
             await stream.send_all(b"GET / HTTP/1.1\r\n")
-            with trio.fail_after(2):
+            with trio.fail_after(PATIENCE):
                 assert await stream.receive_some() == b""
         server.shutdown()
 

@@ -18,6 +18,7 @@ from farcall._memory import memory_pair
 from farcall._transport import CloseReason, Transport
 from tests import test_memory
 from tests.ends import KINDS, Kind
+from tests.patience import PATIENCE
 from tests.transport_suite import End, Maker, Recorder, open_ends, running, send, send_ping
 from tests.websocket import sockets
 
@@ -123,7 +124,7 @@ async def test_limit_stall_seconds_over_websocket() -> None:
     """A peer that reads nothing is hung up on, in the middle of a frame."""
     limits = Limits(stall_seconds=0.05)._of_transport_in_server()
     async with sockets.open_raw_client(limits) as (_, server):
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             with pytest.raises(trio.BrokenResourceError, match="the limit stall_seconds"):
                 await send_much(server)
             assert (await server.run(Recorder())).code == 1013

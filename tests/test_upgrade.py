@@ -13,6 +13,7 @@ import trio
 import farcall
 from farcall import ConnectFailed, Credentials, Principal, service
 from tests.ends import wait_until
+from tests.patience import PATIENCE
 from tests.websocket.certificates import client_context, server_context
 from tests.websocket.sockets import TEXT, Raw, frame, welcome
 
@@ -42,7 +43,7 @@ async def serving(
     async with trio.open_nursery() as nursery:
         serve = partial(farcall.serve, safe, 0, authenticate=authenticate)
         server: farcall.Server = await nursery.start(serve)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             yield server
         server.shutdown()
 
@@ -151,7 +152,7 @@ async def test_bytes_before_the_answer_are_refused(is_secure: bool) -> None:
         stream: trio.abc.Stream = await trio.open_tcp_stream("127.0.0.1", server.port)
         if is_secure:
             stream = trio.SSLStream(stream, client_context(), server_hostname="127.0.0.1")
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             await stream.send_all(b"GET / HTTP/1.1\r\n" + HEADERS + b"\r\n")
             await asked.wait()
             await stream.send_all(CALL)

@@ -18,6 +18,7 @@ from trio.testing import wait_all_tasks_blocked
 from farcall import Limits
 from farcall._protocol.skipped import Skipped
 from farcall._transport import CloseReason, Transport, too_big
+from tests.patience import PATIENCE
 
 SMALL = 1000
 """The size in bytes of the largest message that the links of `Maker` take in these checks."""
@@ -135,7 +136,7 @@ class End:
 @asynccontextmanager
 async def running(*ends: End) -> AsyncIterator[None]:
     """Run `ends`; hang up, and see that each `run` returns, when the block is left."""
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             for end in ends:
                 nursery.start_soon(end.run)

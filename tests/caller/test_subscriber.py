@@ -13,6 +13,7 @@ from farcall import Signal, service
 from farcall._memory import MemoryTransport
 from farcall.testing import open_pair
 from tests.ends import KINDS, Kind, open_client, wait_until
+from tests.patience import PATIENCE
 
 
 @attrs.frozen
@@ -43,7 +44,7 @@ async def test_values_come_in_order_and_of_their_type(kind: Kind) -> None:
     async with open_client(kind, feed, Feed) as proxy, proxy.ticked.subscribe() as ticks:
         for n in range(100):
             feed.ticked.emit(Tick("A", n))
-        with trio.fail_after(1):
+        with trio.fail_after(PATIENCE):
             assert [await anext(ticks) for _ in range(100)] == [Tick("A", n) for n in range(100)]
 
 
@@ -62,9 +63,11 @@ async def test_a_cancelled_subscriber_leaves_as_well(kind: Kind) -> None:
     """Cancelled while it waits for a value, it still tells the server."""
     feed = Feed()
     async with open_client(kind, feed) as session:
-        with trio.move_on_after(0.01):
-            async with session.subscribe("Feed.texts") as texts:
-                await anext(texts)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_listen, session)
+            await wait_until(lambda: feed.texts._state.subscribers == 1)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            nursery.cancel_scope.cancel()
 
         assert feed.texts._state.subscribers == 0
         assert session.statistics().calls_out == 0
@@ -195,6 +198,11 @@ async def test_a_plain_event_given_up_while_it_is_asked_for_is_put_off(
         assert feed.texts._state.subscribers == 0
 
 
+async def _listen(session: farcall.Session) -> None:
+    async with session.subscribe("Feed.texts") as texts:
+        await anext(texts)
+
+
 async def _subscribe(session: farcall.Session) -> None:
     async with session.subscribe("Feed.texts"):
         pass
@@ -205,7 +213,7 @@ async def test_nobody_joins_the_subscribers_of_a_lost_plain_link() -> None:
     async with open_pair(Feed(), dialect="plain") as (session, connection):
         async with session.subscribe("Feed.texts"):
             await connection.aclose()
-            with trio.fail_after(1), pytest.raises(farcall.ConnectionLost):
+            with trio.fail_after(PATIENCE), pytest.raises(farcall.ConnectionLost):
                 async with session.subscribe("Feed.texts") as texts:
                     await anext(texts)
 

@@ -14,6 +14,7 @@ import pytest
 import trio
 
 from farcall._cli.app import run
+from tests.patience import PATIENCE
 
 SERVICE = '''
 from farcall import Signal, background, method, service
@@ -231,7 +232,7 @@ async def test_what_needs_a_login_is_counted_in_one_line(project: Path) -> None:
         )
         assert process.stdout is not None
         assert process.stderr is not None
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE):
             await process.stdout.receive_some()
             process.send_signal(signal.SIGTERM)
             told = b"".join([chunk async for chunk in process.stderr]).decode()
@@ -252,7 +253,7 @@ def test_the_demo_shows_calls_and_samples() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=PATIENCE,
     ).stdout
 
     assert "Serving Monitor at ws://127.0.0.1:" in shown
@@ -265,7 +266,7 @@ async def test_a_signal_ends_a_server() -> None:
     command = [sys.executable, "-m", "farcall", "serve"]
     command += ["examples.chat.service:Chat", "--port", "0"]
     root = Path(__file__).parent.parent.parent
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             process: trio.Process = await nursery.start(
                 partial(trio.run_process, command, stdout=subprocess.PIPE, cwd=root)

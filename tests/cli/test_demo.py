@@ -9,6 +9,7 @@ import trio
 from rich.console import Console
 
 from farcall._cli.demo import Demo, run_demo
+from tests.patience import PATIENCE
 
 
 class Told(io.StringIO):
@@ -28,7 +29,7 @@ class Told(io.StringIO):
 async def test_forever_is_until_it_is_interrupted() -> None:
     """Then the ways in name the port of this very server, and it ends when it is cancelled."""
     written = Told("Serving until Ctrl-C")
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(run_demo, Demo(Console(file=written), 0, 0.0, True))
             await written.event.wait()
@@ -43,7 +44,7 @@ async def test_forever_is_until_it_is_interrupted() -> None:
 async def test_the_python_that_it_shows_runs() -> None:
     """As anybody can run it: with nothing but what farcall documents."""
     written = Told("Serving until Ctrl-C")
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(run_demo, Demo(Console(file=written), 0, 0.0, True))
             await written.event.wait()

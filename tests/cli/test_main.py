@@ -12,6 +12,7 @@ import pytest
 
 from farcall import _cli
 from farcall._cli import app, main
+from tests.patience import PATIENCE
 
 
 def status_of_main() -> object:
@@ -77,7 +78,7 @@ def test_a_reader_that_has_gone_is_no_news(writes: str) -> None:
     process.stdout.close()
     process.stdout = None  # so that `communicate` does not read it
 
-    _, complaints = process.communicate(b"\n", timeout=30)
+    _, complaints = process.communicate(b"\n", timeout=PATIENCE)
 
     assert (process.returncode, complaints) == (1, b"")
 
@@ -98,7 +99,7 @@ def interrupted(command: list[str], environment: dict[str, str]) -> tuple[int, b
     assert process.stdout is not None
     assert process.stdout.readline() == b"importing\n"
     process.send_signal(signal.SIGINT)
-    _, complaints = process.communicate(timeout=30)
+    _, complaints = process.communicate(timeout=PATIENCE)
     return process.returncode, complaints
 
 

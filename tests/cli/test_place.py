@@ -18,6 +18,7 @@ import farcall
 from farcall._cli.app import run
 from farcall._cli.errors import CommandError
 from farcall._cli.place import DEFAULT_PORT, Place
+from tests.patience import PATIENCE
 from tests.websocket.certificates import authority, client_context
 
 ROOT = Path(__file__).parent.parent.parent
@@ -101,7 +102,7 @@ def test_a_wrong_option_is_one_line(
 
 async def test_all_places_at_once() -> None:
     """A TLS port, a Unix socket and an inherited one are served by one command."""
-    with TemporaryDirectory(prefix="fc") as folder, trio.fail_after(20):
+    with TemporaryDirectory(prefix="fc") as folder, trio.fail_after(PATIENCE):
         pem = Path(folder) / "both.pem"
         authority().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(pem)
         command = [sys.executable, "-m", "farcall", "serve", CHAT, "--port", "0"]

@@ -6,6 +6,7 @@ import trio
 from trio.testing import MockClock
 
 from farcall._connection.pings import Pings
+from tests.patience import PATIENCE
 
 
 async def test_a_pong_measures_the_round_trip(mock_clock: MockClock) -> None:
@@ -64,7 +65,7 @@ async def test_the_end_of_the_link_ends_every_wait() -> None:
     pings = Pings()
     ping = pings.new()
     pings.end()
-    with trio.fail_after(1):
+    with trio.fail_after(PATIENCE):
         await ping.wait()
 
     assert ping.round_trip is None
@@ -99,6 +100,6 @@ async def test_nobody_waits_for_a_writer_that_has_ended() -> None:
     pings = Pings()
     waiting = pings.new()
     pings.lose_writer()
-    with trio.fail_after(1):
+    with trio.fail_after(PATIENCE):
         await waiting.wait_taken()
         await pings.new().wait_taken()

@@ -22,6 +22,7 @@ from farcall._connection.writer import Writer
 from farcall._limits import Limits
 from farcall._transport import Endpoint, Transport
 from farcall.testing import open_pair
+from tests.patience import PATIENCE
 
 
 @attrs.define(eq=False)
@@ -244,7 +245,7 @@ async def test_a_broken_link() -> None:
         await wait_all_tasks_blocked()
 
         assert desk.sent == [[b"1"]]
-        with trio.fail_after(1):
+        with trio.fail_after(PATIENCE):
             await desk.pings.new().wait_taken()
 
 
@@ -277,7 +278,7 @@ async def test_pings_go_first() -> None:
         await wait_all_tasks_blocked()
 
         assert desk.sent == [[b"ping 1"], [b"1"]]
-        with trio.fail_after(1):
+        with trio.fail_after(PATIENCE):
             await ping.wait_taken()
 
 
@@ -327,7 +328,7 @@ async def test_waiting_until_all_has_left() -> None:
 async def test_waiting_where_nothing_is_to_be_sent() -> None:
     """There is nothing to wait for."""
     async with open_desk() as desk:
-        with trio.fail_after(1):
+        with trio.fail_after(PATIENCE):
             await desk.writer.flush()
 
 
@@ -362,7 +363,7 @@ async def test_a_fault_ends_its_link_alone(caplog: pytest.LogCaptureFixture) -> 
         assert good.sent == [[b"2"], [b"4"]]
         assert "there: sending failed" in caplog.text
         assert "a bug" in caplog.text
-        with trio.fail_after(1):
+        with trio.fail_after(PATIENCE):
             await bad.pings.new().wait_taken()
 
 

@@ -12,13 +12,14 @@ from examples.market import client as market_client
 from examples.market.service import Market
 from examples.monitor import client as monitor_client
 from examples.monitor.service import Monitor
+from tests.patience import PATIENCE
 
 
 async def test_market(capsys: pytest.CaptureFixture[str]) -> None:
     """Quotes, a deal, a refusal, an error as itself, streams both ways, and live ticks."""
     async with trio.open_nursery() as nursery:
         server: farcall.Server = await nursery.start(farcall.serve, Market(interval=0.01), 0)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             await market_client.main(server.url)
         server.shutdown()
 
@@ -37,7 +38,7 @@ async def test_chat(capsys: pytest.CaptureFixture[str]) -> None:
     """Each listener hears its own room, in order."""
     async with trio.open_nursery() as nursery:
         server: farcall.Server = await nursery.start(farcall.serve, Chat(), 0)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             await chat_client.main(server.url)
         server.shutdown()
 
@@ -58,7 +59,7 @@ async def test_monitor(capsys: pytest.CaptureFixture[str]) -> None:
     """Figures of this very machine."""
     async with trio.open_nursery() as nursery:
         server: farcall.Server = await nursery.start(farcall.serve, Monitor(interval=0.01), 0)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE):
             await monitor_client.main(server.url)
         server.shutdown()
 

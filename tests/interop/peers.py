@@ -11,6 +11,8 @@ from typing import Any
 
 import trio
 
+from tests.patience import PATIENCE
+
 HERE = Path(__file__).parent
 VERSIONS = ("rpc-websockets-9", "rpc-websockets-10")
 
@@ -51,7 +53,7 @@ class Peer:
 async def run_peer(program: str, version: str, *args: str) -> AsyncIterator[Peer]:
     """Run a program of this folder with the package of `version`, for 30 s at most."""
     command = ["node", program, version, *args]
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             process = await nursery.start(_run, command)
             try:

@@ -196,7 +196,9 @@ async def test_a_fault_in_the_users_own_way_comes_out(autojump_clock: MockClock)
         await cancel_sweep(open_shop, buy, by=fail)
 
 
-async def test_the_users_own_way_may_close_what_a_task_waits_for() -> None:
+async def test_the_users_own_way_may_close_what_a_task_waits_for(
+    autojump_clock: MockClock,
+) -> None:
     """Also the task that took the step: it is called in the name of none of them."""
 
     @asynccontextmanager

@@ -20,6 +20,7 @@ from farcall._transport import CloseReason
 from farcall._websocket import WebSocketTransport, connection
 from farcall._websocket.connection import TURN_SECONDS
 from farcall._websocket.wire import Wire
+from tests.patience import PATIENCE
 from tests.transport_suite import End, Recorder, running, send, send_ping
 from tests.websocket.sockets import (
     BINARY,
@@ -451,7 +452,7 @@ async def test_a_goodbye_that_cannot_leave() -> None:
             await wait_all_tasks_blocked()
             await raw.send(frame(3))
 
-            with trio.fail_after(2):
+            with trio.fail_after(PATIENCE):
                 assert (await end.wait_ended()).code == 1002
 
 
@@ -521,7 +522,7 @@ async def test_any_bytes(said: bytes) -> None:
     async with open_raw_client(early=[said]) as (raw, server), trio.open_nursery() as nursery:
         await raw.stream.send_eof()
         nursery.start_soon(raw.read_to_end)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             reason = await server.run(Recorder())
 
         assert reason.code >= 1000

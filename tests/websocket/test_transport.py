@@ -10,6 +10,7 @@ import trio
 
 from farcall._transport import CloseReason, Transport
 from farcall._websocket.wire import Wire
+from tests.patience import PATIENCE
 from tests.transport_suite import Check, End, Recorder, check_transport, running, send
 from tests.websocket.sockets import (
     CLOSE,
@@ -109,13 +110,12 @@ async def test_a_goodbye_arrives_where_nothing_is_read() -> None:
 
 async def test_a_second_goodbye_does_not_wait() -> None:
     """Who closes a link that is being closed goes on at once, and disturbs nothing."""
-    async with open_raw_client() as (raw, server):
+    async with open_raw_client(attrs.evolve(SMALL, close_seconds=1000)) as (raw, server):
         end = End(server)
         async with running(end), trio.open_nursery() as nursery:
             nursery.start_soon(server.aclose)
             await raw.expect(close_frame(1000, masked=False))
-            with trio.fail_after(1):
-                await server.aclose(1001)
+            await server.aclose(1001)
             await raw.send(close_frame(1000))
 
             assert await raw.read_to_end() == b""
@@ -193,7 +193,7 @@ async def test_a_server_that_does_not_hang_up() -> None:
         async with running(end):
             await raw.send(close_frame(4000, "bye", masked=False))
 
-            with trio.fail_after(2):
+            with trio.fail_after(PATIENCE):
                 assert await end.wait_ended() == CloseReason(4000, "bye", remote=True)
             assert len(await raw.read_to_end()) == len(close_frame(4000, "bye"))
 

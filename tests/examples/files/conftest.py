@@ -9,10 +9,11 @@ import pytest
 import trio
 
 from tests.examples.files.desk import Desk, open_desk
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncGenerator[Desk, None]:
-    with trio.fail_after(60):
+    with trio.fail_after(PATIENCE):
         async with open_desk(tmp_path) as desk:
             yield desk

@@ -17,6 +17,7 @@ from farcall._client import ClientOptions, open_session
 from farcall.testing import MemoryTransport, memory_pair
 from stubs.files import FilesProxy
 from tests.ends import make_host
+from tests.patience import PATIENCE
 
 SEVERAL = 3 * CHUNK + 5
 """Bytes of a file of a few chunks, of which the last one is not full."""
@@ -82,6 +83,6 @@ def names(folder: Path) -> list[str]:
 
 async def wait_for_size(path: Path, size: int) -> None:
     """Wait until a file has so many bytes."""
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE):
         while not (path.exists() and path.stat().st_size >= size):  # noqa: ASYNC110 - it has none
             await trio.sleep(0.002)

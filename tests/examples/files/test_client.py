@@ -22,6 +22,7 @@ from examples.files.partfile import Part, part_of
 from examples.files.progress import shown
 from examples.files.service import FOLDER, Files
 from tests.examples.files.desk import SEVERAL, content, names, sha256, wait_for_size
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[3]
 
@@ -52,7 +53,7 @@ def served(folder: Path) -> Iterator[str]:
             yield process.stdout.readline().removeprefix("Serving at ").strip()
         finally:
             process.terminate()
-            process.communicate(timeout=30)
+            process.communicate(timeout=PATIENCE)
 
 
 def run(here: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -62,7 +63,7 @@ def run(here: Path, *command: str) -> subprocess.CompletedProcess[str]:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -119,7 +120,7 @@ async def test_an_interrupt_ends_a_copy_without_a_word(
         )
         await wait_for_size(part_of(here / "a"), CHUNK)
         process.send_signal(signal.SIGINT)
-        with trio.fail_after(30):
+        with trio.fail_after(PATIENCE):
             assert await process.wait() == 128 + signal.SIGINT
         assert process.stdout is not None
         assert process.stderr is not None
@@ -158,7 +159,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def status(*command: str) -> int:
     """Run a command in this process."""
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE):
         return await client.run(client.parse(command))
 
 

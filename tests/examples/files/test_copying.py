@@ -29,6 +29,7 @@ from tests.examples.files.desk import (
     wait_for_size,
     without_end,
 )
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ async def test_a_file_gets_there_and_back(kind: Kind, size: int, tmp_path: Path)
     there.mkdir()
     here.mkdir()
     (here / "a").write_bytes(content(size))
-    with trio.fail_after(60):
+    with trio.fail_after(PATIENCE):
         async with open_client(kind, Files(there), FilesProxy) as files:
             entry = await upload(files, here / "a", "b")
             copied = await download(files, "b", here / "c")
@@ -314,7 +315,7 @@ async def test_an_interrupted_upload_leaves_nothing(desk: Desk, way: str) -> Non
         elif way == "cut":
             desk.link.cut()
 
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE):
         while names(desk.there) != ["a"]:
             assert way == "cut", "the service had ended before the call did"
             await trio.sleep(0.002)
@@ -380,7 +381,7 @@ async def test_what_was_not_announced_is_not_written(
 
 async def test_an_upload_without_end_is_stopped_at_its_size(desk: Desk) -> None:
     """It cannot fill the disk with more than it announced."""
-    with trio.fail_after(10), pytest.raises(ChecksumMismatch):
+    with trio.fail_after(PATIENCE), pytest.raises(ChecksumMismatch):
         await desk.files.write("a", without_end(b"x" * 10, b"y"), size=10, sha256="")
 
     assert names(desk.there) == []

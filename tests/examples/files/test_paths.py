@@ -23,6 +23,7 @@ from stubs.files import (
     StorageFailed,
 )
 from tests.examples.files.desk import Desk, names, once, sha256
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -143,7 +144,7 @@ async def test_what_cannot_be_done_is_told(
     os.mkfifo(desk.there / "pipe")
     before = names(desk.there)
 
-    with trio.fail_after(10), pytest.raises(error):
+    with trio.fail_after(PATIENCE), pytest.raises(error):
         await use(desk.files, path)
 
     assert names(desk.there) == before
