@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 import msgspec
@@ -11,9 +12,17 @@ import msgspec
 from farcall._codec.faults import Mismatch, item, member, mismatch, refused
 from farcall._codec.shape import Shape, is_array, is_object
 
+MAX_ALIKE = 16
+"""Different values of one set, or keys of one table, that have the same hash. Python tries them one
+after the other, and a peer can choose numbers, and what holds numbers, that all have the same. Of
+what honest data holds, two or three do: of all 64-bit integers no more than nine."""
 
-def _as_it_is(items: list[Any]) -> list[Any]:
-    return items
+Copy: TypeAlias = Callable[[object], Any]
+"""Copies a whole container of any JSON values; gives None for what holds anything else."""
+
+
+def _as_it_is(part: Any) -> Any:
+    return part
 
 
 _ARRAYS: Mapping[str, tuple[type, Callable[[list[Any]], Any]]] = {
@@ -49,6 +58,24 @@ def in_order(items: list[Any]) -> list[Any]:
     return sorted(items, key=msgspec.json.encode)
 
 
+def check_hashes(items: Sequence[Any]) -> None:
+    """Refuse items of which a set or a table would take a time that grows with their square.
+
+    Raises:
+        Mismatch: too many different ones have the same hash.
+        TypeError: one has none.
+    """
+    if len(items) - len(set(map(hash, items))) < MAX_ALIKE:
+        return
+    by_hash: defaultdict[int, list[Any]] = defaultdict(list)
+    for each in items:
+        alike = by_hash[hash(each)]
+        if each not in alike:
+            if len(alike) == MAX_ALIKE:
+                raise mismatch(f"expected at most {MAX_ALIKE} values that have the same hash")
+            alike.append(each)
+
+
 def convert_table(
     key: Callable[[Any], Any], value: Callable[[Any], Any], table: Mapping[Any, Any]
 ) -> dict[Any, Any]:
@@ -62,12 +89,26 @@ def convert_table(
     return converted
 
 
+def _convert_names(convert_name: Callable[[Any], Any], names: Iterable[str]) -> list[Any]:
+    converted: list[Any] = []
+    for name in names:
+        try:
+            converted.append(convert_name(name))
+        except Mismatch as fault:
+            raise fault.within(member(name)) from None
+    return converted
+
+
 @attrs.frozen
 class Array:
     """Any number of items of one type."""
 
     label: str
     item: Shape
+    has_guessable_hash: bool = False
+    """Whether a peer can choose different items that have the same hash."""
+    copy: Copy | None = None
+    """Given where the items are any JSON values."""
 
     def read(self, data: Any, _: object = None) -> Any:
         """Read every item; a set takes doubles and has them once."""
@@ -75,6 +116,8 @@ class Array:
             raise mismatch(f"expected {self.label}")
         items = convert(self.item.read, data)
         try:
+            if self.has_guessable_hash and self.label in ("set", "frozenset"):
+                check_hashes(items)
             return _ARRAYS[self.label][1](items)
         except TypeError as error:
             raise mismatch(f"expected {self.label} of items that have a hash") from error
@@ -83,6 +126,9 @@ class Array:
         """Write every item; those of a set in the order of their texts, so always the same."""
         if not self.fits(value):
             raise refused(self.label, value)
+        if self.copy is not None and (copied := self.copy(value)) is not None:
+            whole: list[Any] = copied
+            return whole
         written = convert(self.item.write, value)
         return in_order(written) if isinstance(value, set | frozenset) else written
 
@@ -124,17 +170,29 @@ class Table:
     label: str
     key: Shape
     value: Shape
+    has_guessable_hash: bool = False
+    """Whether a peer can choose different keys that have the same hash."""
+    copy: Copy | None = None
+    """Given where keys are texts, and values any JSON."""
 
     def read(self, data: Any, _: object = None) -> dict[Any, Any]:
         """Read keys and values; of keys that mean the same the last one counts."""
         if not is_object(data):
             raise mismatch(f"expected {self.label}")
+        if self.has_guessable_hash:
+            keys = _convert_names(self.key.read, data)
+            check_hashes(keys)
+            values = convert_table(_as_it_is, self.value.read, data).values()
+            return dict(zip(keys, values, strict=True))
         return convert_table(self.key.read, self.value.read, data)
 
     def write(self, value: Any) -> dict[Any, Any]:
         """Write keys and values, in the order they have."""
         if not self.fits(value):
             raise refused(self.label, value)
+        if self.copy is not None and (copied := self.copy(value)) is not None:
+            whole: dict[Any, Any] = copied
+            return whole
         return convert_table(self.key.write, self.value.write, value)
 
     def fits(self, value: object) -> bool:

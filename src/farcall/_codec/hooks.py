@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, partial
 
 import attrs
 from cattrs import BaseConverter
 
+from farcall._codec.anything import ANYTHING, copied
 from farcall._codec.choices import Readable, Records, Union, Values, specificity
 from farcall._codec.constants import constants
 from farcall._codec.containers import Array, Table, Tuple
@@ -79,17 +80,46 @@ class Hooks:
             case LiteralOf() as literal:
                 return self._literal(literal)
             case ArrayOf(kind, item):
-                return Array(kind, self.shape(item))
+                return self._array(kind, item)
             case TupleOf(items):
                 return Tuple(tuple(map(self.shape, items)))
             case MapOf(kind, key, value):
-                return Table(kind, self.shape(key), self.shape(value))
+                return self._table(kind, key, value)
             case UnionOf() as union:
                 return self._union(union)
             case Ref() as ref:
                 return self._named(ref)
             case parameter:
                 raise AssertionError(f"{parameter} has no argument")
+
+    def _array(self, kind: str, item: TypeSpec) -> Shape:
+        shape = self.shape(item)
+        is_json = shape is ANYTHING and kind in ("list", "sequence")
+        copy = partial(copied, kinds=(list,)) if is_json else None
+        return Array(kind, shape, self._has_guessable_hash(item), copy)
+
+    def _table(self, kind: str, key: TypeSpec, value: TypeSpec) -> Shape:
+        key_shape, shape = self.shape(key), self.shape(value)
+        is_json = shape is ANYTHING and key_shape is SCALARS["str"]
+        copy = partial(copied, kinds=(dict,)) if is_json else None
+        return Table(kind, key_shape, shape, self._has_guessable_hash(key), copy)
+
+    def _has_guessable_hash(self, spec: TypeSpec) -> bool:
+        """Say whether a peer can choose different values of a type that have the same hash.
+
+        Python mixes a secret into the hashes of texts and bytes, and into no others.
+        """
+        match target(spec, self.definitions):
+            case Scalar("str" | "bytes" | "bool" | "none") | LiteralOf():
+                return False
+            case Ref(name):
+                return not isinstance(self.definitions[name], EnumSpec)
+            case ArrayOf(_, item):
+                return self._has_guessable_hash(item)
+            case TupleOf(parts) | UnionOf(parts):
+                return any(map(self._has_guessable_hash, parts))
+            case _:
+                return True
 
     def _literal(self, literal: LiteralOf) -> Shape:
         return constants(

@@ -18,9 +18,9 @@ from farcall._nursery import ends_program
 from farcall._protocol.framing import (
     LooseText,
     UnreadableText,
-    count_brackets,
     decode,
     decode_surrogates,
+    is_too_deep,
 )
 from farcall.errors import EncodeError
 
@@ -34,7 +34,7 @@ MAX_DETAILED = 16 * 1024
 """Bytes of a text that is read again to tell what is wrong with it. That takes several times as
 long as reading it, and a peer decides how much is wrong."""
 
-_NOT_SEARCHED = f"not of its type; the place is told where there are at most {MAX_DETAILED} bytes"
+_NOT_SEARCHED = f"the place is told where there are at most {MAX_DETAILED} bytes"
 _TOO_DEEP = f"nested deeper than {MAX_VALUE_DEPTH} levels"
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ def decoded(reading: Passes[T], text: bytes | Raw, at: str) -> T:
         if ends_program(error):
             raise
         if memoryview(text).nbytes > MAX_DETAILED:
-            raise Faults.one(at, _NOT_SEARCHED) from error
+            raise Faults.one(at, f"{_reason(error)}; {_NOT_SEARCHED}") from error
     return _read_in_detail(reading, data, at)
 
 
@@ -110,6 +110,13 @@ def _is_text(text: str) -> bool:
     return True
 
 
+def _reason(error: BaseException) -> str:
+    """Say what the quick pass failed at, which knows of some faults what they are."""
+    if isinstance(error, Mismatch):
+        return f"{error.faults[0].message} somewhere inside"
+    return "not of its type"
+
+
 def _read_in_detail(reading: Passes[T], data: Any, at: str) -> T:
     try:
         return reading.detailed(data)
@@ -146,7 +153,7 @@ def encoded(writing: Passes[Any], value: Any, at: str, *, is_plain: bool = False
         raise EncodeError(str(error.faults[0].within(at))) from None
     except RecursionError:  # most likely it contains itself, and that is a mistake
         raise EncodeError(f"{_TOO_DEEP} @ {at}") from None
-    if count_brackets(text) > MAX_VALUE_DEPTH and _is_too_deep(data):
+    if is_too_deep(text, MAX_VALUE_DEPTH):
         raise TooDeep(f"{_TOO_DEEP} @ {at}")
     return text
 
@@ -158,9 +165,10 @@ def _encoded_loosely(writing: Passes[Any], value: Any, at: str) -> bytes:
             data = writing.detailed(value)
     except Mismatch as error:
         raise EncodeError(str(error.faults[0].within(at))) from None
-    if _is_too_deep(data):
+    text = json.dumps(data, allow_nan=False, separators=(",", ":")).encode()
+    if is_too_deep(text, MAX_VALUE_DEPTH):
         raise TooDeep(f"{_TOO_DEEP} @ {at}")
-    return json.dumps(data, allow_nan=False, separators=(",", ":")).encode()
+    return text
 
 
 def _written(writing: Passes[Any], value: Any) -> Any:
@@ -168,13 +176,3 @@ def _written(writing: Passes[Any], value: Any) -> Any:
         return writing.quick(value)
     except Exception:  # noqa: BLE001  # whatever it is, the detailed pass tells it properly
         return writing.detailed(value)
-
-
-def _is_too_deep(data: Any) -> bool:
-    level: list[Any] = [[data]]
-    for _ in range(MAX_VALUE_DEPTH + 1):
-        inside = (each.values() if is_object(each) else each for each in level)
-        level = [part for parts in inside for part in parts if is_object(part) or is_array(part)]
-        if not level:
-            return False
-    return True

@@ -6,7 +6,7 @@ from typing import Any, TypeGuard
 
 from msgspec import Raw
 
-from farcall._codec.anything import ANYTHING, Json
+from farcall._codec.anything import ANYTHING, Json, copied
 from farcall._codec.codec import codec_of
 from farcall._codec.containers import convert, convert_table, in_order
 from farcall._codec.faults import mismatch, refused
@@ -44,18 +44,22 @@ def decode_json(text: bytes | Raw, *, at: str = "value") -> Json:
 
 def _writer(is_detailed: bool) -> Write:
     def write(value: Any) -> Any:
+        data = copied(value)
+        return write_parts(value) if data is None else data
+
+    def write_parts(value: Any) -> Any:
         if is_table(value):
-            return convert_table(write_key, write, value)
+            return convert_table(write_key, write_parts, value)
         if _is_array(value):
-            return convert(write, value)
+            return convert(write_parts, value)
         if _is_set(value):
-            return in_order(convert(write, value))
+            return in_order(convert(write_parts, value))
         if isinstance(value, _PLAIN):
             return ANYTHING.write(value)
         return _shape_of(value, is_detailed).write(value)
 
     def write_key(key: Any) -> str:
-        if isinstance(written := write(key), str):
+        if isinstance(written := write_parts(key), str):
             return written
         raise refused("text as a key", key)
 
