@@ -26,6 +26,7 @@ LAYERS = (
         "_budget",
         "_nursery",
         "_order",
+        "_plain",
         "_rate",
         "_turnstile",
         "_url",

@@ -39,6 +39,7 @@ import attrs
 import trio
 
 from farcall._options import check_flag, check_int, check_seconds, check_text, optional
+from farcall._plain import shown, shown_fields
 
 
 class ErrorCode(IntEnum):
@@ -147,7 +148,7 @@ class RpcError(FarcallError):
 
     def __str__(self) -> str:
         call = "" if self.method is None else f"{self.method}: "
-        detail = "" if self.data is None else f" {self.data!r}"
+        detail = "" if self.data is None else f" {shown(self.data)}"
         return f"{call}{self.message} ({self.code}){detail}"
 
     @staticmethod
@@ -197,6 +198,22 @@ class InvalidArguments(RpcError):
         found = self._member("errors")
         # The shape inside of the list is the peer's word.
         return cast("Sequence[Mapping[str, str]]", found) if isinstance(found, list) else ()
+
+    def __str__(self) -> str:
+        faults = [_fault_of(each) for each in self.errors]
+        if not faults or None in faults:
+            return super().__str__()
+        call = "" if self.method is None else f"{self.method}: "
+        return f"{call}{self.message}: {'; '.join(filter(None, faults))} ({self.code})"
+
+
+def _fault_of(entry: object) -> str | None:
+    """Write one of the faults that a peer lists; None for what has another shape."""
+    if not isinstance(entry, dict):
+        return None
+    fault = cast("dict[str, object]", entry)
+    path, message = fault.get("path"), fault.get("message")
+    return f"{message} @ {path}" if isinstance(path, str) and isinstance(message, str) else None
 
 
 class MethodNotFound(RpcError):
@@ -314,13 +331,17 @@ class ApplicationError(FarcallError):
 
     Subclasses are attrs classes; their fields travel. `code` is the number in the JSON-RPC error
     object and may be set by the class, to any but 2 and those of `PROTOCOL_CODES` and
-    `FARCALL_CODES`; peers that are not farcall see it beside the class's name.
+    `FARCALL_CODES`. Peers that are not farcall see it together with the class's name, which is the
+    ``code`` in the error's ``data``. They compare that name, so keep it when you change the class.
+
+    The message is the name and the fields as JSON, without those that have ``repr=False``. A class
+    that defines ``__str__`` writes its own.
 
     >>> @attrs.define
     ... class OutOfStock(ApplicationError):
     ...     sku: str
     >>> str(OutOfStock("A-1"))
-    "sku='A-1'"
+    'OutOfStock: sku=A-1'
     """
 
     code: ClassVar[int] = ErrorCode.APPLICATION
@@ -339,11 +360,11 @@ class ApplicationError(FarcallError):
     def __str__(self) -> str:
         if self._remote_message is not None:
             return self._remote_message
-        cls = type(self)
-        if not attrs.has(cls):
-            return super().__str__()
-        shown = [field.name for field in attrs.fields(cls) if field.repr]
-        return ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+        name = type(self).__name__
+        if not attrs.has(type(self)):
+            return super().__str__() or name
+        fields = ", ".join(f"{field}={value}" for field, value in shown_fields(self))
+        return f"{name}: {fields}" if fields else name
 
 
 def _restored(

@@ -83,9 +83,17 @@ def test_refuses_to_read(annotation: Any, text: str, fault: str) -> None:
         (Color, "red", "expected Color, got str"),
         (Color, Side.BUY, "expected Color, got Side"),
         (Level, 1, "expected Level, got int"),
-        (Literal[1], True, "expected Literal, got bool"),
-        (Literal["a"], Side.BUY, "expected Literal, got Side"),
-        (Literal[1], [], "expected Literal, got list"),
+        (Literal[1], True, "expected 1, got bool"),
+        (Literal[1, 2], 3, "expected 1 | 2, got another int"),
+        (Literal["a", "b"], "c", 'expected "a" | "b", got another str'),
+        (Literal["a"], Side.BUY, 'expected "a", got Side'),
+        (Literal[1, None, True], [], "expected 1 | None | True, got list"),
+        (Literal[Color.RED, b"x"], Color.BLUE, "expected Color.RED | b'x', got another Color"),
+        (
+            Literal[0, 1, 2, 3, 4, 5, 6, 7, 8],
+            "",
+            "expected 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | ..., got str",
+        ),
     ],
 )
 def test_refuses_to_write(annotation: Any, value: object, error: str) -> None:

@@ -61,13 +61,13 @@ def test_knows() -> None:
         (
             OutOfStock("a", 1),
             1,
-            "sku='a', left=1",
+            "OutOfStock: sku=a, left=1",
             '{"code":"OutOfStock","fields":{"sku":"a","left":1}}',
         ),
         (
             SoldOut("a"),
             7,
-            "sku='a', left=0, until=None",
+            "SoldOut: sku=a, left=0, until=null",
             '{"code":"SoldOut","fields":{"sku":"a","left":0,"until":null}}',
         ),
         (Closed("for today"), 1, "for today", '{"code":"Closed","fields":{}}'),
@@ -82,7 +82,11 @@ def test_encode(exc: ApplicationError, code: int, message: str, data: str) -> No
 def test_what_a_subclass_adds_is_not_told() -> None:
     """It is not declared: neither its fields nor what it says of them leave."""
     fields = '{"code":"OutOfStock","fields":{"sku":"a","left":0}}'
-    assert ERRORS.encode(Quiet("a", note="hush")) == (1, "sku='a', left=0", fields.encode())
+    assert ERRORS.encode(Quiet("a", note="hush")) == (
+        1,
+        "OutOfStock: sku=a, left=0",
+        fields.encode(),
+    )
 
 
 def test_wrong_field() -> None:

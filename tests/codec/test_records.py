@@ -191,7 +191,7 @@ def test_omit() -> None:
         (Private, '{"key":"k","seen":1}', ["unknown field @ value.seen"]),
         (Tree, '{"value":1,"left":{"value":2,"left":{}}}', ["missing @ value.left.left.value"]),
         (Box[str], '{"item":"a","more":[{"item":1}]}', ["expected str @ value.more[0].item"]),
-        (Checked, '{"n":-1}', ["'n' must be >= 0: -1 @ value"]),
+        (Checked, '{"n":-1}', ["'n' must be >= 0: -1 @ value.n"]),
         (Checked, '{"n":1,"kind":"long"}', ["x" * 200 + " @ value"]),
         (Checked, '{"n":1,"kind":"secret"}', ["refused by Checked @ value"]),
         (Checked, '{"n":1,"kind":"odd"}', ["refused by Checked @ value"]),

@@ -35,13 +35,13 @@ def test_errors_hold_error_objects() -> None:
             "errors": [
                 {
                     "code": 1,
-                    "message": "part='axle'",
+                    "message": "Broken: part=axle",
                     "data": {
                         "code": "Broken",
                         "fields": {"part": "axle"},
                         "cause": {
                             "code": 1,
-                            "message": "by=1",
+                            "message": "Worn: by=1",
                             "data": {"code": "Worn", "fields": {"by": 1}},
                         },
                     },

@@ -74,7 +74,7 @@ async def test_a_declared_error_arrives_with_its_fields(version: str) -> None:
 
     assert answer["error"] == {
         "code": 1,
-        "message": "symbol='NONE'",
+        "message": "UnknownSymbol: symbol=NONE",
         "data": {"code": "UnknownSymbol", "fields": {"symbol": "NONE"}},
     }
 

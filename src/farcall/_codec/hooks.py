@@ -123,8 +123,7 @@ class Hooks:
 
     def _literal(self, literal: LiteralOf) -> Shape:
         return constants(
-            "Literal",
-            [(self._value(each), constant(each, self.definitions)) for each in literal.values],
+            (self._value(each), constant(each, self.definitions)) for each in literal.values
         )
 
     def _value(self, value: LiteralValue) -> object:
@@ -138,7 +137,7 @@ class Hooks:
 
     def _enum(self, spec: EnumSpec) -> Shape:
         enum: type[Enum] = self.definitions.class_of(spec.name)
-        return constants(spec.name, [(enum[name], value) for name, value in spec.members])
+        return constants(((enum[name], value) for name, value in spec.members), spec.name)
 
     def _record(self, ref: Ref) -> Record:
         if ref not in self._records:

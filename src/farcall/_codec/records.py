@@ -6,8 +6,11 @@ that an instance is of its class, and what is wrong, with the path of each fault
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
+from linecache import getline
+from traceback import walk_tb
 from typing import Any
 
 import attrs
@@ -23,7 +26,8 @@ from farcall._codec.generated import (
     unstructure_table,
 )
 from farcall._codec.omit import OMIT
-from farcall._codec.shape import Read, Write
+from farcall._codec.shape import Read, Write, class_of
+from farcall._contract.records import attribute_names
 
 MAX_MESSAGE = 200
 """Characters of a validator's message that reach the peer; it may repeat the value."""
@@ -185,7 +189,7 @@ def _faults(
     if fields.refuses_unknown:
         faults += _unknown(fields, data)
     # The constructor was called only if nothing of that was wrong.
-    return faults or [Fault("", _refusal(exc, label)) for exc in of_all]
+    return faults or [Fault(_refused_place(exc, label), _refusal(exc, label)) for exc in of_all]
 
 
 def _member_faults(
@@ -203,6 +207,25 @@ def _unknown(fields: Fields, data: Iterable[Any]) -> list[Fault]:
     known = fields.names
     names = islice((name for name in data if name not in known), MAX_FAULTS)
     return [Fault(member(str(name)), f"unknown {fields.noun}") for name in names]
+
+
+_CHECK = re.compile(r"__attr_(?:validator|converter)_(\w+)\(")
+"""How the constructors that attrs writes call the validator and the converter of a field."""
+
+
+def _refused_place(error: Exception, label: str) -> str:
+    """Find the field whose validator or converter refused its value; empty for a whole record.
+
+    The exception is whatever the user's function raised, so only its traceback tells: it leads
+    through a line of the constructor, one for each field.
+    """
+    for frame, number in walk_tb(error.__traceback__):
+        file, cls = frame.f_code.co_filename, class_of(frame.f_locals.get("self"))
+        if file.startswith("<attrs generated") and cls.__name__ == label:
+            found = _CHECK.search(getline(file, number))
+            names = {name: alias for alias, name in attribute_names(cls).items()}
+            return member(names[found[1]]) if found and found[1] in names else ""
+    return ""
 
 
 def _refusal(error: Exception, label: str) -> str:
