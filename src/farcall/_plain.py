@@ -87,9 +87,9 @@ def _fields(value: Any) -> Sequence[str] | None:
     cls = _class_of(value)
     if attrs.has(cls):
         return [field.name for field in attrs.fields(cls) if field.repr]
-    if dataclasses.is_dataclass(cls):
+    if hasattr(cls, "__dataclass_fields__"):
         return [field.name for field in dataclasses.fields(cls) if field.repr]
-    return getattr(cls, "_fields", None) if issubclass(cls, tuple) else None
+    return getattr(cls, "_fields", None) if tuple in cls.__mro__ else None
 
 
 def _class_of(value: object) -> type[Any]:

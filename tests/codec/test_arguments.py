@@ -33,6 +33,13 @@ SWAP = Arguments(
         Argument("d", int, default=4),
     ]
 )
+BLOCK = Arguments(
+    [
+        Argument("number", str, "positional"),
+        Argument("full", bool, "positional", default=False),
+        Argument("item", Item | None, "positional", default=None),
+    ]
+)
 NOTHING = Arguments([])
 
 
@@ -50,14 +57,18 @@ NOTHING = Arguments([])
         (BUY, (Item(1), OMIT), {"dry": True, "limit": OMIT}, '{"item":{"id":1},"dry":true}'),
         (SWAP, (1, OMIT, 5), {}, '{"a":1,"c":5}'),
         (SWAP, (1,), {"d": 2}, '{"a":1,"d":2}'),
+        (BLOCK, ("0x1", True), {}, '["0x1",true]'),
+        (BLOCK, ("0x1", True, Item(1)), {}, '["0x1",true,{"id":1}]'),
+        (BLOCK, ("0x1", OMIT), {}, '["0x1"]'),
         (NOTHING, (), {}, None),
         (Arguments([Argument("a", int, default=1)]), (OMIT,), {}, None),
+        (Arguments([Argument("a", int, "positional", default=1)]), (OMIT,), {}, None),
     ],
 )
 def test_encode(
     arguments: Arguments, args: tuple[Any, ...], kwargs: dict[str, Any], text: str | None
 ) -> None:
-    """What was passed is sent by name; what was not, or is `OMIT`, is left out."""
+    """What was passed is sent; by position where nothing can go by name. `OMIT` is left out."""
     encoded = arguments.encode(args, kwargs)
 
     assert (None if encoded is None else encoded.decode()) == text
@@ -79,6 +90,9 @@ def test_encode(
         (BUY, (Item(1),), {"dry": True, "x": 1}, "got an unexpected keyword argument 'x'"),
         (SWAP, (), {"a": 1}, "got an unexpected keyword argument 'a'"),
         (NOTHING, (1,), {}, "at most 0 arguments go by position, and 1 were given"),
+        (BLOCK, (), {}, "missing argument 'number'"),
+        (BLOCK, ("0x1", OMIT, Item(1)), {}, "argument 'full' cannot be left out before 'item'"),
+        (BLOCK, ("0x1",), {"full": True}, "got an unexpected keyword argument 'full'"),
     ],
 )
 def test_wrong_call(
@@ -97,12 +111,16 @@ def test_some_may_be_text_already() -> None:
         b'{"quantity":2,"item":[1],"dry":0}'
     )
     assert SWAP.write({}, {"a": b"null"}) == b'{"a":null}'
+    assert BLOCK.write({"number": "0x1"}, {"full": b"[1]"}) == b'["0x1",[1]]'
+    assert BLOCK.write({"full": True}, {"number": b"[1]"}) == b"[[1],true]"
     with pytest.raises(EncodeError, match=r"^expected int, got str @ params\.quantity$"):
         BUY.write({"quantity": "2"}, {"item": b"[1]"})
 
 
 def test_wrong_value() -> None:
     """An argument that is not of its type is an EncodeError with its path."""
+    with pytest.raises(EncodeError, match=r"^expected bool, got int @ params\.full$"):
+        BLOCK.encode(("0x1", 1), {})
     with pytest.raises(EncodeError, match=r"^expected int, got str @ params\.item\.id$"):
         BUY.encode((Item("1"),), {"dry": True})  # type: ignore[arg-type]  # the mistake
 

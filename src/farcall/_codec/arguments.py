@@ -1,4 +1,4 @@
-"""The arguments of one method: bound as Python would, sent by name."""
+"""The arguments of one method: bound as Python would, sent by name or by position."""
 
 from __future__ import annotations
 
@@ -78,12 +78,15 @@ class Arguments:
         self._only_positional = {
             each.name: each.default for each in declared if each.role == "positional"
         }
+        # Their names mean nothing to a server that takes arguments by position alone.
+        self._is_array = len(self._only_positional) == len(declared)
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Give the arguments of a call by name, as declared, those alone that were passed.
 
         Raises:
-            TypeError: the call is wrong, as it would be locally.
+            TypeError: the call is wrong, as it would be locally, or leaves out an argument that
+                goes by position before others.
         """
         if len(args) > len(self._positional):
             most = len(self._positional)
@@ -98,14 +101,17 @@ class Arguments:
         for name in self._required:
             if name not in given:
                 raise TypeError(f"missing argument {name!r}")
+        if self._is_array:
+            self._check_gaps(given)
         return given
 
     def encode(
         self, args: Sequence[Any], kwargs: Mapping[str, Any], *, is_plain: bool = False
     ) -> bytes | None:
-        """Write the arguments of a call as an object; None when there are none.
+        """Write the arguments of a call; None when there are none.
 
-        Those that were not passed, or are `OMIT`, are left out: the server's defaults apply.
+        They are an array where all parameters are positional only, and an object otherwise. Those
+        that were not passed, or are `OMIT`, are left out: the server's defaults apply.
 
         Raises:
             TypeError: the call is wrong, as it would be locally.
@@ -127,6 +133,8 @@ class Arguments:
             texts: Others, which are JSON text already.
             is_plain: Whether a plain peer gets them, which may get lone surrogates.
         """
+        if self._is_array:
+            return self._write_array(bound, texts, is_plain)
         if not texts:
             return encoded(self._writing, bound, _AT, is_plain=is_plain) if bound else None
         members = list[bytes]()
@@ -134,6 +142,22 @@ class Arguments:
             members.append(encoded(self._writing_some, bound, _AT, is_plain=is_plain)[1:-1])
         members += (b"%b:%b" % (msgspec.json.encode(name), text) for name, text in texts.items())
         return b"{%b}" % b",".join(members)
+
+    def _write_array(
+        self, bound: Mapping[str, Any], texts: Mapping[str, bytes], is_plain: bool
+    ) -> bytes | None:
+        given = [name for name in self._names if name in bound or name in texts]
+        if not given:
+            return None
+        if not texts:
+            return encoded(self._writing_array, bound, _AT, is_plain=is_plain)
+
+        def text_of(name: str) -> bytes:
+            one = {name: bound[name]}
+            return encoded(self._writing_array, one, _AT, is_plain=is_plain)[1:-1]
+
+        items = (texts[name] if name in texts else text_of(name) for name in given)
+        return b"[%b]" % b",".join(items)
 
     def decode(self, params: bytes | Raw | None) -> tuple[list[Any], dict[str, Any]]:
         """Read the arguments of a call, given by position or by name.
@@ -157,6 +181,12 @@ class Arguments:
         args = [kwargs.pop(name, default) for name, default in self._only_positional.items()]
         return args, kwargs
 
+    def _check_gaps(self, given: Mapping[str, Any]) -> None:
+        """Refuse to leave out an argument that has others after it: an array has no gaps."""
+        for name, expected in zip(given, self._names, strict=False):
+            if name != expected:
+                raise TypeError(f"argument {expected!r} cannot be left out before {name!r}")
+
     def _check_keyword(self, name: str, bound: Mapping[str, Any]) -> None:
         if name in bound:
             raise TypeError(f"got two values for argument {name!r}")
@@ -173,6 +203,14 @@ class Arguments:
         return Passes(
             lambda is_detailed: members_writer(attrs.evolve(self._table(is_detailed), fields=some))
         )
+
+    @cached_property
+    def _writing_array(self) -> Passes[Any]:
+        def make(is_detailed: bool) -> Convert[list[Any]]:
+            write = self._writing_some.way(is_detailed)
+            return lambda bound: list(write(bound).values())
+
+        return Passes(make)
 
     @cached_property
     def _reading(self) -> Passes[dict[str, Any]]:
