@@ -8,6 +8,7 @@ import attrs
 from hypothesis import strategies as st
 
 from farcall._contract.spec import (
+    Access,
     ArgumentSpec,
     ArrayOf,
     Default,
@@ -101,18 +102,21 @@ def _unique(parts: st.SearchStrategy[Any], key: str) -> st.SearchStrategy[tuple[
     return st.lists(parts, unique_by=lambda part: getattr(part, key), max_size=2).map(tuple)
 
 
+_docs = st.none() | st.just("doc")
+_access = st.builds(Access, st.booleans(), st.frozensets(st.sampled_from(["trader", "admin"])))
 _methods = st.builds(
     MethodSpec,
     _names,
     _names,
     _arguments(),
     types,
-    st.lists(st.sampled_from(_DEFINED), unique=True, max_size=2).map(tuple),
-    st.booleans(),
-    st.none() | types,
-    st.booleans(),
-    st.none() | st.just("doc"),
-    st.booleans(),
+    raises=st.lists(st.sampled_from(_DEFINED), unique=True, max_size=2).map(tuple),
+    oneway=st.booleans(),
+    started=st.none() | types,
+    inline=st.booleans(),
+    access=_access,
+    doc=_docs,
+    stream=st.booleans(),
 )
 
 
@@ -127,6 +131,8 @@ def _signals(draw: st.DrawFn) -> SignalSpec:
         None if key is None else draw(_scalars),
         draw(st.booleans()),
         draw(st.booleans()),
+        draw(_access),
+        draw(_docs),
     )
 
 

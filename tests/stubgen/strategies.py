@@ -339,7 +339,7 @@ def records(draw: DrawFn, name: str, parameters: Sequence[str], scope: Scope) ->
         tuple(sorted(fields, key=lambda field: field.default is not None)),
         tuple(parameters),
         frozen=is_compared and draw(st.booleans()),
-        code=draw(st.integers(1, 9)) if kind == "error" else None,
+        code=draw(st.integers(3, 9)) if kind == "error" else None,
         doc=draw(docs),
         ordered=is_compared and eq and draw(st.booleans()),
         slots=draw(st.sampled_from([None, kind == "dataclass"])) if is_compared else None,

@@ -8,8 +8,9 @@ from typing import Generic, TypeVar
 
 import attrs
 
-from farcall._contract.digest import Form, definition_form, type_form
+from farcall._contract.digest import canonical_form, definition_form
 from farcall._contract.fits import Fit
+from farcall._contract.forms import Form
 from farcall._contract.reach import reachable
 from farcall._contract.spec import (
     ArgumentSpec,
@@ -121,7 +122,7 @@ class _Comparison:
 
     def _method(self, old: MethodSpec, new: MethodSpec) -> Iterator[Change]:
         yield from self._arguments(old, new)
-        if type_form(old.result) != type_form(new.result):
+        if canonical_form(old.result) != canonical_form(new.result):
             fits = self.received.fits(new.result, old.result)
             part = "item" if new.stream else "result"
             yield _retyped(f"{old.wire_name} -> {part}", old.result, new.result, fits)
@@ -142,7 +143,7 @@ class _Comparison:
             if before is not after:
                 now = "is no remote task" if after is None else "is a remote task"
                 yield Change(old.wire_name, f"{now} now", breaking=True)
-        elif type_form(before) != type_form(after):
+        elif canonical_form(before) != canonical_form(after):
             fits = self.received.fits(after, before)
             yield _retyped(f"{old.wire_name} -> started", before, after, fits)
 
@@ -159,7 +160,7 @@ class _Comparison:
             yield Change(old.wire_name, "takes its arguments in another order", breaking=True)
 
     def _argument(self, path: str, old: ArgumentSpec, new: ArgumentSpec) -> Iterator[Change]:
-        if type_form(old.type) != type_form(new.type):
+        if canonical_form(old.type) != canonical_form(new.type):
             fit = self.uploaded if old.upload and new.upload else self.sent
             yield _retyped(path, old.type, new.type, fit.fits(old.type, new.type))
         if old.upload != new.upload:
@@ -173,7 +174,7 @@ class _Comparison:
 
     def _signal(self, old: SignalSpec, new: SignalSpec) -> Iterator[Change]:
         path = old.wire_name
-        if type_form(old.value) != type_form(new.value):
+        if canonical_form(old.value) != canonical_form(new.value):
             fits = self.received.fits(new.value, old.value)
             yield _retyped(path, old.value, new.value, fits)
         if _key_form(old) != _key_form(new):
@@ -272,7 +273,7 @@ def _presence(sides: _Sides[S], key: str, *, removal_breaks: bool) -> Iterator[C
 
 
 def _field(path: str, old: FieldSpec, new: FieldSpec, is_broken: bool) -> Iterator[Change]:
-    if type_form(old.type) != type_form(new.type):
+    if canonical_form(old.type) != canonical_form(new.type):
         yield _retyped(path, old.type, new.type, fits=not is_broken)
     if (old.default is None) != (new.default is None):
         yield _required(path, new, is_broken)
@@ -304,7 +305,7 @@ def _rekeyed(new: SignalSpec) -> str:
 
 
 def _key_form(spec: SignalSpec) -> tuple[str | None, Form]:
-    return spec.key, None if spec.key_type is None else type_form(spec.key_type)
+    return spec.key, None if spec.key_type is None else canonical_form(spec.key_type)
 
 
 def _positions(spec: MethodSpec) -> list[str]:

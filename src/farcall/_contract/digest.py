@@ -11,31 +11,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
+from farcall._contract.forms import Form, type_form
 from farcall._contract.spec import (
     ArgumentSpec,
-    ArrayOf,
     Definition,
-    EnumMember,
     EnumSpec,
     FieldSpec,
-    LiteralOf,
-    MapOf,
     MethodSpec,
     NewTypeSpec,
-    Parameter,
     RecordSpec,
-    Ref,
-    Scalar,
     ServiceSpec,
     SignalSpec,
-    TupleOf,
     TypeSpec,
-    UnionOf,
 )
-
-Form: TypeAlias = "str | int | bool | None | list[Form]"
 
 _LENGTH = 32
 """Hexadecimal digits: 128 bits, as no two contracts of one service may meet by chance."""
@@ -58,12 +48,12 @@ def method_form(spec: MethodSpec) -> Form:
     positional = [each for each in spec.arguments if each.role != "keyword"]
     keyword = [each for each in spec.arguments if each.role == "keyword"]
     # Said only of remote tasks, so that the digests of other contracts do not change.
-    started: list[Form] = [] if spec.started is None else [type_form(spec.started)]
+    started: list[Form] = [] if spec.started is None else [canonical_form(spec.started)]
     return [
         spec.wire_name,
         [argument_form(each) for each in positional],
         _sorted(map(argument_form, keyword)),
-        type_form(spec.result),
+        canonical_form(spec.result),
         _sorted(spec.raises),
         spec.oneway,
         *started,
@@ -73,14 +63,14 @@ def method_form(spec: MethodSpec) -> Form:
 
 def argument_form(spec: ArgumentSpec) -> Form:
     """Reduce an argument to its name, type, role and kind."""
-    form: list[Form] = [spec.name, type_form(spec.type), spec.role, spec.default is not None]
+    form: list[Form] = [spec.name, canonical_form(spec.type), spec.role, spec.default is not None]
     return [*form, *_only_if("upload", spec.upload)]
 
 
 def signal_form(spec: SignalSpec) -> Form:
     """Reduce a signal to what subscribers can tell."""
-    key = None if spec.key_type is None else type_form(spec.key_type)
-    return [spec.wire_name, type_form(spec.value), spec.key, key, spec.retain, spec.broadcast]
+    key = None if spec.key_type is None else canonical_form(spec.key_type)
+    return [spec.wire_name, canonical_form(spec.value), spec.key, key, spec.retain, spec.broadcast]
 
 
 def definition_form(spec: Definition) -> Form:
@@ -92,44 +82,31 @@ def definition_form(spec: Definition) -> Form:
         case EnumSpec():
             return ["enum", spec.name, spec.base, _sorted(list(each) for each in spec.members)]
         case NewTypeSpec():
-            return ["newtype", spec.name, type_form(spec.target)]
+            return ["newtype", spec.name, canonical_form(spec.target)]
         case _:
             assert_never(spec)
 
 
 def field_form(spec: FieldSpec) -> Form:
     """Reduce a field to its name and type, and whether it must be there."""
-    return [spec.name, type_form(spec.type), spec.default is not None]
+    return [spec.name, canonical_form(spec.type), spec.default is not None]
 
 
-def type_form(spec: TypeSpec) -> Form:
+def canonical_form(spec: TypeSpec) -> Form:
     """Write a type as plain JSON, the same for types that mean the same."""
-    match spec:
-        case Scalar(name):
-            return name
-        case LiteralOf(values):
-            return ["literal", *_sorted(_literal_form(each) for each in values)]
-        case ArrayOf(kind, item):
-            return [kind, type_form(item)]
-        case TupleOf(items):
-            return ["items", *map(type_form, items)]
-        case MapOf(kind, key, value):
-            return [kind, type_form(key), type_form(value)]
-        case UnionOf(members):
-            return ["union", *_sorted(map(type_form, members))]
-        case Ref(name, arguments):
-            return ["ref", name, *map(type_form, arguments)]
-        case Parameter(name):
-            return ["parameter", name]
+    return _sorted_inside(type_form(spec))
+
+
+def _sorted_inside(form: Form) -> Form:
+    match form:
+        case ["literal", *values]:
+            return ["literal", *_sorted(values)]
+        case ["union", *members]:
+            return ["union", *_sorted(map(_sorted_inside, members))]
+        case [kind, *parts]:
+            return [kind, *map(_sorted_inside, parts)]
         case _:
-            assert_never(spec)
-
-
-def _literal_form(value: None | bool | int | str | bytes | EnumMember) -> Form:
-    """Keep ``1``, ``True``, ``"1"`` and ``b"1"`` apart."""
-    if isinstance(value, EnumMember):
-        return ["member", value.enum, value.name]
-    return [type(value).__name__, value.hex() if isinstance(value, bytes) else value]
+            return form
 
 
 def _service_form(spec: ServiceSpec) -> Form:

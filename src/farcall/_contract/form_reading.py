@@ -1,0 +1,283 @@
+"""Contracts read back from the forms that `forms` writes, when a stranger may have written them.
+
+What is read has the right shape: members of the right types, no list too long, no type too deep.
+Whether it means anything is for `validity` to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from types import NoneType, UnionType
+from typing import (
+    Any,
+    Final,
+    Literal,
+    TypeGuard,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+import attrs
+
+from farcall._contract.forms import SORT, SORTS
+from farcall._contract.identifiers import has_lone_surrogate
+from farcall._contract.spec import (
+    ArrayOf,
+    Definition,
+    EnumMember,
+    LiteralOf,
+    LiteralValue,
+    MapOf,
+    Parameter,
+    Ref,
+    Scalar,
+    ScalarName,
+    TupleOf,
+    TypeSpec,
+    UnionOf,
+)
+
+MAX_PARTS: Final = 4096
+"""Services, methods, fields and so on, of each list by itself."""
+
+MAX_LEVELS: Final = 64
+"""How deep a type may nest, which is what a JSON text may."""
+
+T = TypeVar("T")
+
+
+class BadDocument(ValueError):
+    """Say that a document does not describe services, and where.
+
+    Args:
+        path: Such as ``services[0].methods[2].name``.
+        problem: What is wrong there.
+    """
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(path, problem)
+        self.path = path
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.problem} @ {self.path}" if self.path else self.problem
+
+
+def read_form(cls: type[T], form: object, path: str) -> T:
+    """Read a part of a contract; members that it does not have are ignored.
+
+    Args:
+        cls: `ServiceSpec`, or what else of `spec` is an object.
+        form: JSON, as it was read.
+        path: Where it stands, for messages.
+
+    Raises:
+        BadDocument: it is something else.
+    """
+    if not is_object(form):
+        raise BadDocument(path, "expected an object")
+    members: dict[str, Any] = {}
+    made: Any = cls
+    hints = _hints(made)
+    for field in attrs.fields(made):
+        place = f"{path}.{field.name}"
+        if field.name in form:
+            members[field.name] = _value(hints[field.name], form[field.name], place)
+        elif field.default is attrs.NOTHING:
+            raise BadDocument(place, "missing")
+    return cls(**members)
+
+
+@cache
+def _hints(cls: Any) -> Mapping[str, Any]:
+    return get_type_hints(cls)
+
+
+def _value(annotation: Any, form: object, path: str) -> Any:
+    """Read what an annotation of `spec` says."""
+    arguments, origin = get_args(annotation), get_origin(annotation)
+    if origin in (Union, UnionType):
+        return _one_of(arguments, form, path)
+    if origin is Literal:
+        if type(form) is str and form in arguments:
+            return form
+        raise BadDocument(path, f"expected {_listed(arguments)}")
+    if origin is frozenset:
+        return frozenset(_several(arguments[0], form, path))
+    if origin is tuple and arguments[1:] == (...,):
+        return tuple(_several(arguments[0], form, path))
+    if origin is tuple:
+        parts = _list(form, path, len(arguments))
+        return tuple(
+            _value(each, part, f"{path}[{place}]")
+            for place, (each, part) in enumerate(zip(arguments, parts, strict=True))
+        )
+    if attrs.has(annotation):
+        return read_form(annotation, form, path)
+    if annotation is str:
+        return _text(form, path)
+    if type(form) is annotation:
+        return form
+    raise BadDocument(path, f"expected {annotation.__name__}")
+
+
+def _one_of(members: Sequence[Any], form: object, path: str) -> Any:
+    if form is None and NoneType in members:
+        return None
+    others = tuple(each for each in members if each is not NoneType)
+    if set(others) == set(get_args(TypeSpec)):
+        return _type(form, path, MAX_LEVELS)
+    if set(others) == set(get_args(Definition)):
+        return _definition(form, path)
+    if len(others) == 1:
+        return _value(others[0], form, path)
+    if type(form) in others:
+        return _text(form, path) if isinstance(form, str) else form
+    raise BadDocument(path, f"expected {_listed(each.__name__ for each in others)}")
+
+
+def _definition(form: object, path: str) -> Definition:
+    sort = form.get(SORT) if is_object(form) else None
+    if type(sort) is not str or sort not in SORTS:
+        raise BadDocument(f"{path}.{SORT}", f"expected {_listed(SORTS)}")
+    return cast("Definition", read_form(SORTS[sort], form, path))
+
+
+def _several(annotation: Any, form: object, path: str) -> list[Any]:
+    parts = enumerate(_list(form, path))
+    return [_value(annotation, part, f"{path}[{place}]") for place, part in parts]
+
+
+def _list(form: object, path: str, length: int | None = None) -> list[Any]:
+    if not is_array(form) or (length is not None and len(form) != length):
+        raise BadDocument(path, "expected a list" if length is None else f"expected {length} items")
+    if len(form) > MAX_PARTS:
+        raise BadDocument(path, f"expected at most {MAX_PARTS} items")
+    return form
+
+
+# Types
+
+
+def _type(form: object, path: str, levels: int) -> TypeSpec:
+    if levels == 0:
+        raise BadDocument(path, f"a type nests deeper than {MAX_LEVELS} levels")
+    if type(form) is str and form in get_args(ScalarName):
+        return Scalar(cast("ScalarName", form))
+    if not is_array(form) or not form or type(form[0]) is not str or form[0] not in _KINDS:
+        raise BadDocument(path, "expected a type")
+    kind, *parts = _list(form, path)
+    read, count = _KINDS[kind]
+    if count is not None and len(parts) != count:
+        raise BadDocument(path, f"expected {kind} with {count} parts")
+    return read(kind, parts, path, levels - 1)
+
+
+def _array(kind: Any, parts: list[Any], path: str, levels: int) -> TypeSpec:
+    return ArrayOf(kind, _type(parts[0], f"{path}[1]", levels))
+
+
+def _map(kind: Any, parts: list[Any], path: str, levels: int) -> TypeSpec:
+    return MapOf(kind, *_types(parts, path, levels))
+
+
+def _items(_: str, parts: list[Any], path: str, levels: int) -> TypeSpec:
+    return TupleOf(_types(parts, path, levels))
+
+
+def _union(_: str, parts: list[Any], path: str, levels: int) -> TypeSpec:
+    if not parts:
+        raise BadDocument(path, "expected a union of something")
+    return UnionOf(_types(parts, path, levels))
+
+
+def _ref(_: str, parts: list[Any], path: str, levels: int) -> TypeSpec:
+    name, *arguments = parts or [None]
+    return Ref(_text(name, f"{path}[1]"), _types(arguments, path, levels, first=2))
+
+
+def _parameter(_: str, parts: list[Any], path: str, _levels: int) -> TypeSpec:
+    return Parameter(_text(parts[0], f"{path}[1]"))
+
+
+def _literal(_: str, parts: list[Any], path: str, _levels: int) -> TypeSpec:
+    if not parts:
+        raise BadDocument(path, "expected a literal of something")
+    places = enumerate(parts, start=1)
+    return LiteralOf(tuple(_literal_value(part, f"{path}[{place}]") for place, part in places))
+
+
+_KINDS: Final[Mapping[str, tuple[Callable[[str, list[Any], str, int], TypeSpec], int | None]]] = {
+    **dict.fromkeys(("list", "tuple", "set", "frozenset", "sequence"), (_array, 1)),
+    **dict.fromkeys(("dict", "mapping"), (_map, 2)),
+    "items": (_items, None),
+    "union": (_union, None),
+    "ref": (_ref, None),
+    "parameter": (_parameter, 1),
+    "literal": (_literal, None),
+}
+"""How a type that has parts is read, and how many it has."""
+
+
+def _types(
+    forms: Sequence[object], path: str, levels: int, *, first: int = 1
+) -> tuple[TypeSpec, ...]:
+    places = enumerate(forms, start=first)
+    return tuple(_type(form, f"{path}[{place}]", levels) for place, form in places)
+
+
+def _literal_value(form: object, path: str) -> LiteralValue:
+    match form:
+        case ["NoneType", None]:
+            return None
+        case ["bool", True]:
+            return True
+        case ["bool", False]:
+            return False
+        case ["int", int(value)] if type(value) is int:
+            return value
+        case ["str", str(value)]:
+            return _text(value, path)
+        case ["bytes", str(digits)]:
+            return _bytes(digits, path)
+        case ["member", str(enum), str(name)]:
+            return EnumMember(_text(enum, path), _text(name, path))
+        case _:
+            raise BadDocument(path, "expected a value with its type")
+
+
+def _bytes(digits: str, path: str) -> bytes:
+    try:
+        value = bytes.fromhex(digits)
+    except ValueError:
+        raise BadDocument(path, "expected hexadecimal digits") from None
+    if value.hex() != digits:
+        raise BadDocument(path, "expected hexadecimal digits")
+    return value
+
+
+def _text(form: object, path: str) -> str:
+    if type(form) is not str:
+        raise BadDocument(path, "expected str")
+    if has_lone_surrogate(form):
+        raise BadDocument(path, "expected str without lone surrogates")
+    return form
+
+
+def is_object(form: object) -> TypeGuard[dict[str, Any]]:
+    """Say whether JSON that was read is an object."""
+    return type(form) is dict
+
+
+def is_array(form: object) -> TypeGuard[list[Any]]:
+    """Say whether JSON that was read is an array."""
+    return type(form) is list
+
+
+def _listed(words: Any) -> str:
+    return " | ".join(map(str, words))

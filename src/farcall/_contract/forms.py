@@ -1,0 +1,115 @@
+"""Contracts as plain JSON, without loss and in the order in which they were declared.
+
+A type is a text or a list that begins with its kind: ``"int"``, ``["list", T]``, ``["tuple", T]``,
+``["items", T, ...]``, ``["dict", K, V]``, ``["union", T, ...]``, ``["ref", "Quote", T, ...]``,
+``["parameter", "T"]``, ``["literal", ["int", 1], ["member", "Side", "BUY"]]``. Everything else is
+an object with the names of `spec`, without the members that have their default value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final, TypeAlias, TypeGuard, assert_never
+
+import attrs
+
+from farcall._contract.spec import (
+    ArrayOf,
+    EnumMember,
+    EnumSpec,
+    LiteralOf,
+    LiteralValue,
+    MapOf,
+    NewTypeSpec,
+    Parameter,
+    RecordSpec,
+    Ref,
+    Scalar,
+    TupleOf,
+    TypeSpec,
+    UnionOf,
+)
+
+Form: TypeAlias = "str | int | bool | None | list[Form] | dict[str, Form]"
+
+SORTS: Final[Mapping[str, type]] = {
+    "record": RecordSpec,
+    "enum": EnumSpec,
+    "newtype": NewTypeSpec,
+}
+"""What a definition may be, by the word that its form begins with."""
+
+SORT: Final = "sort"
+"""The member of the form of a definition that names its sort."""
+
+_TYPES = (Scalar, LiteralOf, ArrayOf, TupleOf, MapOf, UnionOf, Ref, Parameter)
+
+
+def form_of(part: Any) -> Form:
+    """Write a contract, or a part of one.
+
+    Args:
+        part: A `ServiceSpec` or anything in one.
+    """
+    if isinstance(part, _TYPES):
+        return type_form(part)
+    if attrs.has(_class_of(part)):
+        return _object_form(part)
+    if _is_several(part):
+        forms = list(map(form_of, part))
+        return sorted(forms, key=str) if isinstance(part, frozenset) else forms
+    if isinstance(part, str):
+        # A docstring may hold anything; what matters cannot hold half of a surrogate pair.
+        return part.encode(errors="backslashreplace").decode()
+    plain: None | bool | int = part
+    return plain
+
+
+def type_form(spec: TypeSpec) -> Form:
+    """Write a type, its parts in their order."""
+    match spec:
+        case Scalar(name):
+            return name
+        case LiteralOf(values):
+            return ["literal", *map(literal_form, values)]
+        case ArrayOf(kind, item):
+            return [kind, type_form(item)]
+        case TupleOf(items):
+            return ["items", *map(type_form, items)]
+        case MapOf(kind, key, value):
+            return [kind, type_form(key), type_form(value)]
+        case UnionOf(members):
+            return ["union", *map(type_form, members)]
+        case Ref(name, arguments):
+            return ["ref", name, *map(type_form, arguments)]
+        case Parameter(name):
+            return ["parameter", name]
+        case _:
+            assert_never(spec)
+
+
+def literal_form(value: LiteralValue) -> Form:
+    """Keep ``1``, ``True``, ``"1"`` and ``b"1"`` apart."""
+    if isinstance(value, EnumMember):
+        return ["member", value.enum, value.name]
+    return [type(value).__name__, value.hex() if isinstance(value, bytes) else value]
+
+
+def _object_form(part: Any) -> Form:
+    form: dict[str, Form] = {}
+    for sort, cls in SORTS.items():
+        if _class_of(part) is cls:
+            form[SORT] = sort
+    for field in attrs.fields(_class_of(part)):
+        value = getattr(part, field.name)
+        if value != field.default:
+            form[field.name] = form_of(value)
+    return form
+
+
+def _class_of(part: object) -> type[Any]:
+    return type(part)
+
+
+def _is_several(part: object) -> TypeGuard[Collection[Any]]:
+    return isinstance(part, tuple | frozenset)
