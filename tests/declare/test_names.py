@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from farcall import DeclarationError
+from farcall import DeclarationError, functions
 from farcall._declare.names import check_service_name, wire_names
 from farcall._declare.rules import Rule
 from farcall._declare.sites import site_of_object
+from farcall.testing import open_pair
 
 SITE = site_of_object(pytest)
 
@@ -62,3 +63,20 @@ def test_name_is_taken() -> None:
     """No two members have one name, and the error says who has it."""
     with pytest.raises(DeclarationError, match=r"first is called 'Market.quote' on the wire"):
         names("Market", first="Market.quote", second="Market.quote")
+
+
+async def test_a_long_name_greets() -> None:
+    """The longest name that may be declared is one that peers take in a greeting."""
+    longest = functions(quote, name="x" * 256)
+    async with open_pair(longest, type(longest), contract="strict") as (market, _):
+        assert await market.quote() == 1.0  # type: ignore[attr-defined]  # made by functions()
+
+
+def test_a_name_too_long_to_greet_with() -> None:
+    """A longer one is refused where it is declared."""
+    with pytest.raises(DeclarationError, match=r"FC109 .* has 257 characters"):
+        functions(quote, name="x" * 257)
+
+
+async def quote() -> float:
+    return 1.0

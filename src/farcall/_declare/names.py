@@ -12,6 +12,10 @@ _RESERVED_PREFIXES = ("rpc.", "$/")
 """JSON-RPC 2.0, section 4: "Method names that begin with the word rpc followed by a period
 character are reserved for rpc-internal methods"; ``$/`` is what language servers use likewise."""
 
+MAX_SERVICE_NAME = 256
+"""Characters of the name of a service. A hello names the services of its side, and peers refuse one
+with longer names; both ends would then speak the plain dialect."""
+
 _RESERVED = frozenset({"__listMethods"})
 """An internal method of rpc-websockets."""
 
@@ -20,11 +24,18 @@ def check_service_name(name: object, site: Site) -> None:
     """Refuse a service name that no member could have a wire name with.
 
     Raises:
-        DeclarationError: the name is reserved, or is no text without spaces.
+        DeclarationError: the name is reserved, too long, or is no text without spaces.
     """
-    if name != "":
-        _check(name, site)
-        _check(f"{name}.", site)
+    if name == "":
+        return
+    _check(name, site)
+    _check(f"{name}.", site)
+    if len(str(name)) > MAX_SERVICE_NAME:
+        raise site.error(
+            Rule.BAD_NAME,
+            f"its name has {len(str(name))} characters, and peers are greeted with it",
+            f"Choose one of at most {MAX_SERVICE_NAME}",
+        )
 
 
 def wire_names(
