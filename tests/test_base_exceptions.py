@@ -157,6 +157,13 @@ async def test_authenticate_in_a_login(
     assert type(error).__name__ in caplog.text
 
 
+async def _subscribe(session: farcall.Session, dialect: str) -> None:
+    if dialect == "plain":  # where a subscription listens in spite of any other error
+        await session.call("rpc.on", "sold")
+    async with session.subscribe("sold"):
+        pytest.fail("it was let in")
+
+
 @pytest.mark.parametrize("dialect", ["farcall", "plain"])
 async def test_allow(dialect: Any, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     """The subscription is refused with an id; the connection goes on."""
@@ -164,10 +171,7 @@ async def test_allow(dialect: Any, error: BaseException, monkeypatch: pytest.Mon
         with monkeypatch.context() as patch:
             patch.setattr(Failing, "where", "allow")
             with pytest.raises(farcall.InternalError) as caught:
-                if dialect == "plain":  # where a subscription listens in spite of any other error
-                    await session.call("rpc.on", "sold")
-                async with session.subscribe("sold"):
-                    pytest.fail("it was let in")
+                await _subscribe(session, dialect)
         assert await session.call("ok") is True
 
     assert caught.value.id is not None
