@@ -20,6 +20,8 @@ LAYERS = (
         "errors",
         "_failed_logins",
         "_options",
+        "_opening",
+        "_home",
         "_starting",
         "_live",
         "_limits",

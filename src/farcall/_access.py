@@ -134,6 +134,15 @@ def may(principal: Principal | None, access: Access) -> bool:
     return not access.roles or not access.roles.isdisjoint(principal.roles)
 
 
+def why_not(principal: Principal | None, access: Access) -> str:
+    """Say what somebody lacks who may not use a member."""
+    roles = sorted(access.roles)
+    wanted = f"the role {roles[0]}" if len(roles) == 1 else f"one of the roles {', '.join(roles)}"
+    if principal is None:
+        return f"it needs a login with {wanted}" if roles else "it needs a login"
+    return f"it needs {wanted}, which this login does not have"
+
+
 def _first(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in pairs:

@@ -82,6 +82,7 @@ class Connection(Live):
 
         Calls that run already go on. The rooms that it has joined are the application's, and stay.
         """
+        self._check_thread("logout")
         self._identity.drop()
 
     def join(self, name: str) -> None:
@@ -92,12 +93,21 @@ class Connection(Live):
 
         Raises:
             TypeError: the name is no text.
+            RuntimeError: this is another thread than that of the Trio run. There call
+                ``trio.from_thread.run_sync(connection.join, name)``, and likewise `leave` and
+                `logout`.
         """
+        self._check_thread("join")
         self._identity.membership.add(Room(name))
 
     def leave(self, name: str) -> None:
         """Let the peer have no more of what is emitted to a room; one not joined does no harm."""
+        self._check_thread("leave")
         self._identity.leave(Room(name))
+
+    def _check_thread(self, method: str) -> None:
+        instead = f"trio.from_thread.run_sync(connection.{method}, ...)"
+        self._link.life.home.check(f"Connection.{method}", instead)
 
     @property
     def state(self) -> ConnectionState:

@@ -21,9 +21,11 @@ from farcall._declare import is_service
 from farcall._dial import Dialler
 from farcall._dispatch import Dispatcher, Serving
 from farcall._endpoints import Endpoints, contracts_of, greeting, warn_of_protected
+from farcall._home import check_trio
 from farcall._intercept import Interceptor, check_interceptors
 from farcall._limits import DEFAULT_LIMITS, Limits, check_limits
 from farcall._nursery import open_owned_nursery
+from farcall._opening import Opening
 from farcall._options import check_seconds, check_several, check_word, validator, wrong_type
 from farcall._protocol.protocol import Protocol
 from farcall._proxy import check_proxy
@@ -303,13 +305,15 @@ def connect(
         heartbeat,
         login,
     )
-    return _connect(dialler, proxy, options)
+    advice = "farcall.connect() makes a connection: write `async with farcall.connect(...) as ...:`"
+    return Opening(_connect(dialler, proxy, options), advice)
 
 
 @asynccontextmanager
 async def _connect(
     dialler: Dialler, proxy: type[Any] | None, options: ClientOptions
 ) -> AsyncIterator[Any]:
+    check_trio("farcall.connect")
     transport = await dialler.dial()
     try:
         async with open_session(transport, dialler.url.shown, proxy, options) as session:

@@ -156,7 +156,8 @@ class Dispatcher:
             else:
                 call.fail(Error.of(ErrorCode.METHOD_NOT_FOUND))
         elif endpoint.is_protected and not self._identity.may(endpoint.method.spec.access):
-            call.fail(Error.of(ErrorCode.METHOD_FORBIDDEN))
+            access = endpoint.method.spec.access
+            call.fail(self._identity.refusal(access, ErrorCode.METHOD_FORBIDDEN))
         # `takes_calls` begins with the first half, which nearly every call needs no call for.
         elif (self._life.is_usable and not self._life.is_leaving) or self._link.takes_calls:
             self._start(endpoint, call)

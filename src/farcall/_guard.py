@@ -34,6 +34,14 @@ class SubscriptionGuard:
         """Say whether the peer has logged in as the signal asks for."""
         return self._identity.may(source.spec.access)
 
+    def forbidden(self, source: EventSource) -> Error:
+        """Say which login the peer lacks."""
+        return self._identity.refusal(source.spec.access, ErrorCode.EVENT_FORBIDDEN)
+
+    def _not_allowed(self) -> Error:
+        reason = "the service does not allow this subscription"
+        return self._identity.forbidden(ErrorCode.EVENT_FORBIDDEN, reason)
+
     def refusal(self, source: EventSource, key: bytes | None = None) -> Error | None:
         """Say why a subscription may not be, or None where it may.
 
@@ -42,7 +50,7 @@ class SubscriptionGuard:
             key: What it is filtered by, as JSON; None for everything.
         """
         if not self.may(source):
-            return Error.of(ErrorCode.EVENT_FORBIDDEN)
+            return self.forbidden(source)
         if source.allow is None:
             return None
         try:
@@ -51,7 +59,7 @@ class SubscriptionGuard:
             if ends_program(exc):
                 raise
             return self._failed(source, exc)
-        return None if is_allowed else Error.of(ErrorCode.EVENT_FORBIDDEN)
+        return None if is_allowed else self._not_allowed()
 
     def _ask(self, source: EventSource, key: Any) -> bool:
         assert source.allow is not None

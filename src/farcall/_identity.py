@@ -12,6 +12,8 @@ from farcall._access import Principal
 from farcall._audience import Membership, Room, User
 from farcall._connection.link import Link
 from farcall._contract.spec import Access
+from farcall._protocol.messages import Error
+from farcall.errors import ErrorCode
 
 logger = logging.getLogger("farcall")
 
@@ -42,6 +44,20 @@ class Identity:
     def may(self, access: Access) -> bool:
         """Say whether the peer has the access that a member asks for."""
         return _access.may(self.principal, access)
+
+    def refusal(self, access: Access, code: ErrorCode) -> Error:
+        """Make the answer to a peer that may not use a member."""
+        return self.forbidden(code, _access.why_not(self.principal, access))
+
+    def forbidden(self, code: ErrorCode, reason: str) -> Error:
+        """Make such an answer; a plain peer gets what rpc-websockets says, and nothing more."""
+        return Error.of(code, {"reason": reason} if self._link.protocol.is_greeted else None)
+
+    def revoked(self, reason: str) -> Error:
+        """Make the answer to a call that has begun, and may not go on."""
+        data = {"reason": reason, "may_have_run": True}
+        code = ErrorCode.METHOD_FORBIDDEN
+        return Error.of(code, data if self._link.protocol.is_greeted else None)
 
     def still_may(self, principal: Principal | None, access: Access) -> bool:
         """Say whether what the peer asked as `principal` may begin, or go on, now.

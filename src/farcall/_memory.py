@@ -15,6 +15,7 @@ import attrs
 import trio
 
 from farcall._access import Principal
+from farcall._home import check_trio
 from farcall._limits import DEFAULT_LIMITS, Limits, TransportLimits, check_limits
 from farcall._live import Live
 from farcall._nursery import ends_program
@@ -78,6 +79,7 @@ def memory_pair(
     optional(check_instance)("principal=", principal, kind=Principal, takes="a farcall.Principal")
     check_limits("limits=", limits)
     check_int("window=", window, least=1)
+    check_trio("farcall.testing.memory_pair")
     there, back = _Pipe(window), _Pipe(window)
     dialled = Endpoint(local="memory", peer="memory", path=path, query=query)
     accepted = attrs.evolve(dialled, headers=headers or {}, principal=principal)

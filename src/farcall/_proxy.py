@@ -7,9 +7,18 @@ used. A `ClassProxy` stands for a service class itself, for code that holds both
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager
 from typing import (
     TYPE_CHECKING,
@@ -37,6 +46,7 @@ from farcall._declare import (
     site_to_mark,
 )
 from farcall._live import Live
+from farcall._opening import Openable, advice_on_signal
 from farcall._options import check_flag, check_text, wrong_type
 from farcall._signals import OnLag, Subscription, check_on_lag
 from farcall.errors import ApplicationError, NotSupported
@@ -204,7 +214,7 @@ def stream_endpoint(
     return decorate
 
 
-class BoundRemoteSignal(Live, Generic[T, K]):
+class BoundRemoteSignal(Live, Openable, Generic[T, K]):
     """A signal of a peer, on one proxy; `K` is the type of its key, None where it has none."""
 
     def __init__(
@@ -214,6 +224,10 @@ class BoundRemoteSignal(Live, Generic[T, K]):
         self._wire_name = wire_name
         self._codec = codec
         self._key = key
+
+    @property
+    def _advice(self) -> str:
+        return advice_on_signal(self._wire_name)
 
     def __repr__(self) -> str:
         return f"<remote signal {self._wire_name}>"
@@ -317,6 +331,13 @@ class RemoteSignal(Live, Generic[T, K]):
         return BoundRemoteSignal(instance._caller, self._wire_name, *self._codecs)
 
 
+def _nearest(name: str, names: Iterable[str]) -> str:
+    """Suggest the endpoint that was meant."""
+    public = [each for each in names if not each.startswith("_")]
+    found = difflib.get_close_matches(name, public, n=1)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
 class ClassProxy(Live):
     """Stand for a service class on the calling side; only its endpoints are there.
 
@@ -324,16 +345,21 @@ class ClassProxy(Live):
         caller: What carries its calls.
     """
 
-    _service_name: ClassVar[str] = ""
+    _service_class: ClassVar[type[Any]] = object
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
     def __repr__(self) -> str:
-        return f"<proxy of {self._service_name} over {self._caller!r}>"
+        return f"<proxy of {self._service_class.__name__} over {self._caller!r}>"
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"{self._service_name}.{name} is no endpoint: it stays on the server")
+        cls = self._service_class
+        if hasattr(cls, name):
+            problem = f"{cls.__name__}.{name} is no endpoint: it stays on the server"
+        else:
+            problem = f"{cls.__name__} has no {name}{_nearest(name, vars(type(self)))}"
+        raise AttributeError(problem, name=name, obj=self)
 
 
 _class_proxies: WeakKeyDictionary[Service, type[ClassProxy]] = WeakKeyDictionary()
@@ -354,7 +380,7 @@ def class_proxy(service: Service) -> type[ClassProxy]:
 def _made_proxy(service: Service) -> type[ClassProxy]:
     cls = service.cls
     body: dict[str, Any] = {
-        "_service_name": cls.__name__,
+        "_service_class": cls,
         "__doc__": cls.__doc__,
         "__module__": cls.__module__,
         "__qualname__": cls.__qualname__,

@@ -20,6 +20,7 @@ from farcall._capacity import Capacity, descriptor_limit
 from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import CANCEL_GRACE
 from farcall._door import Door
+from farcall._home import Home, check_trio
 from farcall._host import Host, ServerStatistics, Services, serving_of
 from farcall._http import Gate, TrustedProxies
 from farcall._intercept import Interceptor
@@ -63,6 +64,7 @@ class Server(Live):
         first, then TCP, then the Unix socket. For a socket that listens at every address it is
         that of the machine itself, such as ``ws://127.0.0.1:8765``."""
         self._ports = listeners.ports
+        self._home = Home()
         self._shutdown = trio.Event()
         self._closed = trio.Event()
 
@@ -90,7 +92,13 @@ class Server(Live):
         return attrs.evolve(self._host.statistics(), pending=self._capacity.pending)
 
     def shutdown(self) -> None:
-        """Begin the end: accept no more, drain, and let `serve` return. Never blocks."""
+        """Begin the end: accept no more, drain, and let `serve` return. Never blocks.
+
+        Raises:
+            RuntimeError: this is another thread than that of the Trio run. There call
+                ``trio.from_thread.run_sync(server.shutdown)``.
+        """
+        self._home.check("Server.shutdown", "trio.from_thread.run_sync(server.shutdown)")
         self._shutdown.set()
 
     @property
@@ -203,6 +211,7 @@ async def serve(
     >>> trio.run(main)
     5
     """
+    check_trio("farcall.serve")
     place = _place(port, host, unix, sock)
     gate, proxies = _gate(allowed_origins, allowed_hosts), _proxies(trusted_proxies)
     check_seconds("drain_seconds=", drain_seconds, may_be_zero=True, may_be_infinite=False)

@@ -221,7 +221,7 @@ class MethodNotFound(RpcError):
 
 
 class Forbidden(RpcError):
-    """Say that the caller may not do that."""
+    """Say that the caller may not do that; `reason` tells what it lacks."""
 
     @classmethod
     def because(cls, reason: str) -> Forbidden:
@@ -235,6 +235,18 @@ class Forbidden(RpcError):
         """
         check_text("reason", reason, may_be_empty=True)
         return cls(int(ErrorCode.METHOD_FORBIDDEN), reason)
+
+    @property
+    def reason(self) -> str | None:
+        """What the caller lacks, such as a login or a role, where the peer told."""
+        found = self._member("reason")
+        return found if isinstance(found, str) else None
+
+    def __str__(self) -> str:
+        if self.reason is None:
+            return super().__str__()
+        call = "" if self.method is None else f"{self.method}: "
+        return f"{call}{self.message} ({self.code}): {self.reason}"
 
 
 class Busy(RpcError):

@@ -28,8 +28,10 @@ from farcall._connection.link import Link
 from farcall._connection.streams import Inbox
 from farcall._declare import Method
 from farcall._failures import decoded, error_of
+from farcall._home import not_in_trio
 from farcall._identity import Identity
 from farcall._intercept import Failure, Interceptor, Once, Open, intercepted, intercepted_scope
+from farcall._opening import Opening, advice_on_signal, advice_on_stream
 from farcall._signals import OnLag, Subscription, failure_of
 from farcall.errors import ContractMismatch, EncodeError
 
@@ -163,7 +165,8 @@ class LinkCaller:
             once.is_done = not can_repeat(method, bound)
             return call_stream(self._link, method, bound, context.trace)
 
-        return self._scoped(context, begin, _inbox_failure)
+        advice = advice_on_stream(context.method, f"proxy.{method.attribute}(...)")
+        return Opening(self._scoped(context, begin, _inbox_failure), advice)
 
     def stream(
         self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], returns: Codec[T]
@@ -172,11 +175,12 @@ class LinkCaller:
         params = untyped_params(name, args, kwargs, self._is_plain)
         context = self._context(name, lambda: _by_name(args, kwargs), "stream")
         download = Download(name, returns)
-        return self._scoped(
+        opened = self._scoped(
             context,
             lambda: open_download(self._link, download, SentUploads(params), context.trace),
             _inbox_failure,
         )
+        return Opening(opened, advice_on_stream(name, f'session.stream("{name}")'))
 
     async def call(
         self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], returns: Codec[T]
@@ -210,7 +214,7 @@ class LinkCaller:
             trace = context.trace
             return self.subscriber.subscribe(name, codec, key=key, on_lag=on_lag, trace=trace)
 
-        return self._scoped(context, begin, failure_of)
+        return Opening(self._scoped(context, begin, failure_of), advice_on_signal(name))
 
     def listen(
         self, name: str, codec: Codec[T], *, on_lag: OnLag
@@ -237,11 +241,15 @@ class LinkCaller:
     def _context(
         self, name: str, read: Callable[[], ArgumentsByName], kind: CallKind = "call"
     ) -> CallContext:
+        try:
+            deadline = trio.current_effective_deadline()
+        except RuntimeError:
+            raise not_in_trio(name) from None
         return CallContext(
             self.connection,
             name,
             kind,
-            deadline=trio.current_effective_deadline(),
+            deadline=deadline,
             trace=_trace(),
             read=read,
         )

@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from threading import get_ident
 from typing import Protocol as Interface
 
 import trio
@@ -27,6 +28,7 @@ from farcall._connection.call import Call, OnEnd, OnItems, OnStarted
 from farcall._connection.lanes import Lanes
 from farcall._connection.life import Life
 from farcall._connection.streams import Outbox
+from farcall._home import elsewhere, not_in_trio
 from farcall._protocol.credit import Window
 from farcall._protocol.messages import MESSAGES, Hello, credit
 from farcall._protocol.protocol import Protocol
@@ -76,6 +78,7 @@ class Calls:
         self, life: Life, protocol: Protocol, lanes: Lanes, *, cancel_grace: float
     ) -> None:
         self._life = life
+        self._thread = life.home.thread
         self._protocol = protocol
         self._lanes = lanes
         self._queue = lanes.calls
@@ -124,8 +127,13 @@ class Calls:
         request, it withdraws it; later, it asks the peer to cancel and waits for the answer, for
         `cancel_grace` at most: an outcome that came first is given all the same.
         """
+        if get_ident() != self._thread:
+            raise _elsewhere(method)
         # A caller that is cancelled already, or out of time, sends nothing.
-        await checkpoint_if_cancelled()
+        try:
+            await checkpoint_if_cancelled()
+        except RuntimeError:
+            raise not_in_trio(method) from None
         if not self._life.is_usable:
             raise self._life.lost(sent=False)
         deadline = trio.current_effective_deadline()
@@ -166,6 +174,8 @@ class Calls:
 
         Cancelled, it has sent nothing.
         """
+        if get_ident() != self._thread:
+            raise _elsewhere(method)
         await checkpoint()
         await self._queue.wait_room()
         self._life.check_open()
@@ -210,6 +220,8 @@ class Calls:
         Cancelled or left, it cancels the call and waits for the answer, for `cancel_grace` at
         most; after that the call counts as abandoned.
         """
+        if get_ident() != self._thread:
+            raise _elsewhere(method)
         await checkpoint_if_cancelled()
         if method == SUBSCRIBE:
             # It has no place in the line, for it never ends.
@@ -375,3 +387,11 @@ def _reason(until: float) -> str:
 def _refusal(code: ErrorCode, data: Mapping[str, object]) -> RpcError:
     """Make the error that the peer would answer with, were it asked."""
     return RpcError.of(code, MESSAGES[code], data)
+
+
+def _elsewhere(method: str) -> RuntimeError:
+    """Make the error for a call in another thread, where even a Trio run is another one."""
+    return elsewhere(
+        method,
+        f'trio.from_thread.run(session.call, "{method}", ...), or so with a method of a proxy',
+    )

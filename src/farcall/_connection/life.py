@@ -7,6 +7,7 @@ from typing import Final
 import trio
 
 from farcall._connection.statistics import ConnectionState
+from farcall._home import Home
 from farcall._transport import CloseReason, Endpoint
 from farcall.errors import ConnectionLost
 
@@ -23,6 +24,7 @@ class Life:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
+        self.home = Home()
         self.state = ConnectionState.CONNECTING
         self.close_reason: CloseReason | None = None
         """The first reason that there was; what follows from it is none."""

@@ -13,6 +13,8 @@ from typing import ParamSpec, TypeVar, cast
 
 import trio
 
+from farcall._opening import Opening, advice_on_stream
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -38,6 +40,8 @@ def scoped(
 
     @functools.wraps(generator)
     def open_(*args: P.args, **kwargs: P.kwargs) -> AbstractAsyncContextManager[AsyncIterator[T]]:
-        return opened(*args, **kwargs)
+        return Opening(opened(*args, **kwargs), advice)
 
+    name = generator.__qualname__.rpartition("<locals>.")[2]
+    advice = advice_on_stream(name, f"...{generator.__name__}(...)")
     return open_

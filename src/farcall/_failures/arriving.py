@@ -78,8 +78,7 @@ def error_of(
         error = _Reader(method).read(failure.code, failure.message, failure.data)
     if isinstance(error, RpcError):
         error.method = name
-        # An item of an upload is refused while the handler reads it.
-        error.may_have_run |= bool(method and method.uploads and error.code == _WRONG_ITEM)
+        error.may_have_run |= _has_begun(error, method)
     return error
 
 
@@ -107,7 +106,11 @@ def decoded(codec: Decoding[T, Text], value: Text, *, name: str, at: str) -> T:
         raise InvalidResult(f"{name}: {faults}") from None
 
 
-_WRONG_ITEM = ErrorCode.INVALID_PARAMS
+def _has_begun(error: RpcError, method: Method | None) -> bool:
+    """Whether a code that mostly refuses a call was said after it had begun."""
+    # An item of an upload is refused while the handler reads it; a login ends at any time.
+    is_item = method is not None and bool(method.uploads) and error.code == ErrorCode.INVALID_PARAMS
+    return is_item or error._member("may_have_run") is True
 
 
 def _of_plain_peer(failure: RemoteFailure, method: Method | None) -> Exception:

@@ -88,12 +88,35 @@ def redacted(
     """Tell the peer an id, and the log everything: it may hold what is not the peer's business."""
     id = secrets.token_hex(8)
     try:
-        logger.error("%s failed (id %s)", method.spec.wire_name, id, exc_info=exc)
+        hint = _hint(exc, method)
+        logger.error("%s failed (id %s)%s", method.spec.wire_name, id, hint, exc_info=exc)
     except RecursionError:  # which handlers of the log let out
         text = "%s failed (id %s): %r, nested too deep to be shown"
         logger.error(text, method.spec.wire_name, id, type(exc))
     code = ErrorCode.INTERNAL_ERROR
     return InternalError(code, MESSAGES[code], {"id": id, **(limit or {})})
+
+
+def _hint(exc: BaseException, method: Failing) -> str:
+    """Tell the log why an error that was meant for the caller did not reach it."""
+    meant = list(islice(leaves(exc), MAX_LEAVES))
+    undeclared = dict.fromkeys(
+        type(each).__name__
+        for each in meant
+        if isinstance(each, ApplicationError) and not method.errors.knows(each)
+    )
+    codes = dict.fromkeys(
+        str(each.code)
+        for each in meant
+        if isinstance(each, RpcError) and is_of_protocol(each.code, is_plain=False)
+    )
+    hint = ""
+    if undeclared and hasattr(method.spec, "raises"):  # a signal has none
+        names = ", ".join(undeclared)
+        hint += f": {names} is missing in raises=; write raises=[{names}]"
+    if codes:
+        hint += f": the code {', '.join(codes)} belongs to the protocol; choose another"
+    return hint
 
 
 def unanswered(exc: BaseException, method: Failing) -> BaseException | None:

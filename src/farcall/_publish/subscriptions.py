@@ -83,7 +83,7 @@ class Subscriptions:
         if source is None:
             call.fail(Error.of(ErrorCode.METHOD_NOT_FOUND, shown(params.signal)))
         elif not self._guard.may(source):
-            call.fail(Error.of(ErrorCode.EVENT_FORBIDDEN))
+            call.fail(self._guard.forbidden(source))
         elif self._places >= self._link.limits.subscriptions:
             call.fail(too_many(self._link))
         else:

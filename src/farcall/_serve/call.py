@@ -50,6 +50,8 @@ from farcall.errors import (
 )
 
 T = TypeVar("T")
+
+_LOGIN_ENDED = "the login under which it was called has ended"
 logger = logging.getLogger("farcall")
 
 _slow_methods: set[str] = set()
@@ -317,7 +319,7 @@ class ServedCall(msgspec.Struct, eq=False):
 
     def _why_cancelled(self) -> Error:
         if self.is_revoked:
-            return Error.of(ErrorCode.METHOD_FORBIDDEN)
+            return self.shared.identity.revoked(_LOGIN_ENDED)
         return cancelled(self.cancel_reason)
 
     def end_message(self, outcome: bytes | Error) -> bytes | None:
@@ -367,7 +369,8 @@ class ServedCall(msgspec.Struct, eq=False):
         """
         if not self._is_permitted:
             code = ErrorCode.METHOD_FORBIDDEN
-            self.refusal = RpcError.of(code, MESSAGES[code])
+            data = None if self._is_plain else {"reason": _LOGIN_ENDED}
+            self.refusal = RpcError.of(code, MESSAGES[code], data)
             raise self.refusal
 
     @property

@@ -11,6 +11,7 @@ import trio
 
 from farcall._audience import Address
 from farcall._live import Live
+from farcall._opening import Openable, Opening, advice_on_signal
 from farcall._options import check_flag, check_int, check_text, optional
 from farcall._signals.buffer import Buffer, OnLag
 from farcall._signals.identity import IdentityTable
@@ -140,11 +141,15 @@ class Signal(Live, Generic[T]):
         return next((self._codecs[base] for base in owner.__mro__ if base in self._codecs), None)
 
 
-class BoundSignal(Live, Generic[T]):
+class BoundSignal(Live, Openable, Generic[T]):
     """A signal of one service object: emit values into it, or subscribe to it."""
 
     def __init__(self, state: SignalState[T]) -> None:
         self._state = state
+
+    @property
+    def _advice(self) -> str:
+        return advice_on_signal(self._state.name)
 
     def __repr__(self) -> str:
         return f"<signal {self._state.name}: {self._state.subscribers} subscribers>"
@@ -192,7 +197,7 @@ class BoundSignal(Live, Generic[T]):
         """
         wanted = None if key is None else self._state.encode_key(key)
         buffer, subscription = open_subscription(self._state.read, on_lag=on_lag)
-        return _attached(self._state, wanted, buffer, subscription)
+        return Opening(_attached(self._state, wanted, buffer, subscription), self._advice)
 
 
 @asynccontextmanager

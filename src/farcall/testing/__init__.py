@@ -18,6 +18,7 @@ from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import CANCEL_GRACE
 from farcall._dial import check_headers
 from farcall._dispatch import Dispatcher
+from farcall._home import check_trio
 from farcall._host import Host, Services, check_path, serving_of
 from farcall._http import Rejection
 from farcall._intercept import Interceptor, check_interceptors
@@ -25,6 +26,7 @@ from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._login import Logins, identify
 from farcall._memory import MemoryTransport, memory_pair
 from farcall._nursery import open_owned_nursery
+from farcall._opening import Opening
 from farcall._options import check_text
 from farcall._proxy import check_proxy
 from farcall._session import Session
@@ -189,7 +191,8 @@ def open_pair(
     check_path("path=", path)
     fields = {name.lower(): value for name, value in (headers or {}).items()}
     endpoint = Endpoint("memory", "memory", path, query, fields)
-    return _open_pair(host, serving.logins, endpoint, proxy, options)
+    advice = "open_pair() makes both ends of a link: write `async with open_pair(...) as (...):`"
+    return Opening(_open_pair(host, serving.logins, endpoint, proxy, options), advice)
 
 
 @asynccontextmanager
@@ -200,6 +203,7 @@ async def _open_pair(
     proxy: type[Any] | None,
     options: ClientOptions,
 ) -> AsyncIterator[Pair[Any]]:
+    check_trio("farcall.testing.open_pair")
     path = endpoint.path
     if path not in host.paths:
         raise ConnectFailed("the server answered with HTTP status 404", status=404)

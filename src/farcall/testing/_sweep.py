@@ -16,6 +16,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from farcall._connection.link import Link
 from farcall._connection.statistics import ConnectionState
+from farcall._home import check_trio
 from farcall._nursery import leaves, open_owned_nursery
 from farcall._options import (
     check_instance,
@@ -126,6 +127,7 @@ async def cancel_sweep(
     >>> trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
     True
     """
+    check_trio("farcall.testing.cancel_sweep")
     _check(open, scenario, by, again, tolerate)
     check_seconds("settle_seconds=", settle_seconds, may_be_zero=True)
     check_seconds("scenario_seconds=", scenario_seconds)

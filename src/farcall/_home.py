@@ -1,0 +1,71 @@
+"""Where farcall may be used: in Trio, and in the thread of the run that something belongs to."""
+
+from __future__ import annotations
+
+import sys
+from threading import get_ident
+
+from trio.lowlevel import in_trio_task
+
+
+def check_trio(what: str) -> None:
+    """Refuse to begin where no Trio runs.
+
+    Raises:
+        RuntimeError: says what to write instead.
+    """
+    if not in_trio_task():
+        raise not_in_trio(what)
+
+
+def not_in_trio(what: str) -> RuntimeError:
+    """Make the error for something that was begun outside of Trio."""
+    if _is_asyncio():
+        return RuntimeError(
+            f"{what} runs in Trio, and this is asyncio: write trio.run(main)"
+            " in place of asyncio.run(main())"
+        )
+    return RuntimeError(
+        f"{what} runs in Trio, and no Trio runs here: write trio.run(main), or, in a thread that"
+        " trio.to_thread.run_sync has started, trio.from_thread.run(...)"
+    )
+
+
+def _is_asyncio() -> bool:
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return False
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+class Home:
+    """The thread of the Trio run in which something was made, and is used."""
+
+    __slots__ = ("thread",)
+
+    def __init__(self) -> None:
+        self.thread = get_ident()
+
+    def check(self, what: str, instead: str) -> None:
+        """Refuse what another thread asks for: it would corrupt the state of this run.
+
+        Args:
+            what: Was called.
+            instead: What to write there.
+
+        Raises:
+            RuntimeError: this is another thread.
+        """
+        if get_ident() != self.thread:
+            raise elsewhere(what, instead)
+
+
+def elsewhere(what: str, instead: str) -> RuntimeError:
+    """Make the error for something that was called in another thread."""
+    return RuntimeError(
+        f"{what} can be used in the thread of its Trio run only; from another one call {instead}"
+    )
