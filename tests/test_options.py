@@ -32,6 +32,7 @@ from farcall import (
     method,
     service,
     stream,
+    stubgen,
     testing,
 )
 from farcall.testing import open_pair
@@ -236,6 +237,14 @@ def stream_endpoint(wire_name: Any = "Shop.all", function: Any = add, **wrong: A
     return farcall.stream_endpoint(wire_name, **wrong)(function)
 
 
+def write_stubs(services: Any = (), directory: Any = "stubs") -> object:
+    return stubgen.write(services, directory)
+
+
+def check_stubs(services: Any = (), directory: Any = "stubs") -> object:
+    return stubgen.check(services, directory)
+
+
 def hash_password(password: Any = "open sesame", **wrong: Any) -> object:
     return auth.hash_password(password, **wrong)
 
@@ -351,6 +360,14 @@ SERVICES: Final[Sequence[Row]] = [
     ("services", Shop, D, "Write Shop\\(\\)"),
     ("services", [Shop], D, "Write Shop\\(\\)"),
     ("services", [object()], D, "it is no service"),
+]
+
+STUBS: Final[Sequence[Row]] = [
+    *(("services", value, T, "write \\[Shop\\]") for value in (Shop, Shop(), None, 5, "Shop")),
+    ("services", [5], D, "it is no service"),
+    *(("directory", value, T, "a path") for value in (None, 5, b"stubs")),
+    ("directory", "", V, "not empty"),
+    ("directory", "a\0", V, "NUL"),
 ]
 
 LIMITS: Final[Sequence[Row]] = [
@@ -509,6 +526,12 @@ TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
             ("seed", "x", T, "an int"),
         ],
     ),
+    "farcall.stubgen.render": (
+        stubgen.render,
+        [("service", value, D, "it is no service") for value in (None, 5, "Shop", [Shop])],
+    ),
+    "farcall.stubgen.write": (write_stubs, STUBS),
+    "farcall.stubgen.check": (check_stubs, STUBS),
     "Session.call": (
         of_session(call),
         [
@@ -835,8 +858,8 @@ ALIASES = {"Authenticate", "CallKind", "Interceptor", "Json", "OMIT", "Proceed"}
 """Names that cannot be called, or are only called by farcall."""
 
 
-TESTS = {"CancelSweepError", "CancelledBy", "MemoryTransport", "Pair", "SweepReport"}
-"""The same of `farcall.testing`."""
+TESTS = {"StubError", "CancelSweepError", "CancelledBy", "MemoryTransport", "Pair", "SweepReport"}
+"""The same of `farcall.stubgen` and `farcall.testing`."""
 
 
 def rows() -> list[Any]:
@@ -869,7 +892,12 @@ async def test_a_wrong_argument_is_refused_where_it_is_passed(
 def public_callables() -> Mapping[str, Callable[..., Any]]:
     """Collect what a user can call, and with it each method of the objects that farcall makes."""
     found: dict[str, Callable[..., Any]] = {}
-    modules = {"farcall": farcall, "farcall.auth": auth, "farcall.testing": testing}
+    modules = {
+        "farcall": farcall,
+        "farcall.auth": auth,
+        "farcall.stubgen": stubgen,
+        "farcall.testing": testing,
+    }
     for module, namespace in modules.items():
         for name in namespace.__all__:
             if name not in ALIASES | ERRORS | MADE_BY_FARCALL | TESTS:

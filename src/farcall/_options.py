@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 import ssl
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -139,6 +140,18 @@ def check_text(name: str, value: object, *, write: str = "", may_be_empty: bool 
         raise wrong_type(name, "a str", value, write)
     if not value and not may_be_empty:
         raise wrong_value(name, "a str that is not empty", value, write)
+
+
+def check_path(name: str, value: object, write: str) -> str:
+    """Check for the path of a file, as text or as an object that stands for one, and give it."""
+    if not isinstance(value, str | os.PathLike):
+        raise wrong_type(name, "a path", value, write)
+    path: object = os.fspath(cast("str | os.PathLike[str]", value))
+    check_text(name, path, write=write)
+    assert isinstance(path, str)
+    if "\0" in path:
+        raise wrong_value(name, "a path without a NUL character", path, write)
+    return path
 
 
 def check_instance(

@@ -32,9 +32,9 @@ from farcall._nursery import open_owned_nursery
 from farcall._options import (
     check_instance,
     check_int,
+    check_path,
     check_seconds,
     check_several,
-    check_text,
     check_texts,
     check_tls,
     wrong_value,
@@ -273,7 +273,7 @@ def _place(
         check_int("port", port, least=0, most=65535)
     if port is None and unix is None and not sockets:
         raise ValueError("nowhere to listen: give a port, unix= or sock=")
-    path = None if unix is None else _socket_path(unix)
+    path = None if unix is None else Path(check_path("unix=", unix, '"/run/shop.sock"'))
     return Place(() if port is None else hosts, port or 0, path, sockets)
 
 
@@ -301,16 +301,6 @@ def _sockets(sock: object) -> Sequence[socket.socket]:
     for each in several:
         check_instance("each element of sock=", each, socket.socket, "a socket.socket", write)
     return cast("list[socket.socket]", several)
-
-
-def _socket_path(unix: object) -> Path:
-    write = '"/run/shop.sock"'
-    check_instance("unix=", unix, (str, os.PathLike), "a path", write)
-    path = os.fspath(cast("str | os.PathLike[str]", unix))
-    check_text("unix=", path, write=write)
-    if "\0" in path:
-        raise wrong_value("unix=", "a path without a NUL character", path, write)
-    return Path(path)
 
 
 def _gate(origins: Collection[str], hosts: Collection[str]) -> Gate:

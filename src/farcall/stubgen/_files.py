@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from difflib import unified_diff
 from pathlib import Path
 
-from farcall._declare import documented, service_of
+from farcall._declare import documented, is_service, service_of
+from farcall._options import check_path, wrong_type
 from farcall.stubgen._errors import StubError
 from farcall.stubgen._module import module_name, render_module
 
@@ -38,7 +39,7 @@ def render(service: object) -> str:
     return render_module(documented(found), found.digest)
 
 
-def write(services: Iterable[object], directory: Path) -> list[Path]:
+def write(services: Iterable[object], directory: str | os.PathLike[str]) -> list[Path]:
     """Write one module for each service; what is up to date already is not touched.
 
     Nothing else is written: a directory without ``__init__.py`` is imported as a namespace
@@ -53,19 +54,20 @@ def write(services: Iterable[object], directory: Path) -> list[Path]:
         The path of each module, in the order of the services.
 
     Raises:
+        TypeError: an argument is of another type; names it.
         StubError: two services would be written to one file, or a file of that name is there
             that is no stub. Then nothing is written.
         OSError: the directory cannot be written to. A module is replaced whole or not at all.
     """
     modules = _modules(services, directory)
     outdated = [path for path, content in modules.items() if not _holds(path, content)]
-    directory.mkdir(parents=True, exist_ok=True)
+    Path(directory).mkdir(parents=True, exist_ok=True)
     for path in outdated:
         _replace(path, modules[path])
     return list(modules)
 
 
-def check(services: Iterable[object], directory: Path) -> str:
+def check(services: Iterable[object], directory: str | os.PathLike[str]) -> str:
     """Compare the modules on disk with what `write` would write.
 
     Args:
@@ -77,18 +79,22 @@ def check(services: Iterable[object], directory: Path) -> str:
         end with CRLF, as in a checkout on Windows.
 
     Raises:
-        StubError: as for `write`.
+        TypeError, StubError: as for `write`.
         OSError: a module cannot be read.
     """
     modules = _modules(services, directory)
     return "".join(_diff(path, content) for path, content in modules.items())
 
 
-def _modules(services: Iterable[object], directory: Path) -> dict[Path, bytes]:
+def _modules(services: Iterable[object], directory: str | os.PathLike[str]) -> dict[Path, bytes]:
+    is_one = is_service(services) or isinstance(services, str | bytes)
+    if is_one or not isinstance(services, Iterable):
+        raise wrong_type("services", "a list of services", services, "[Shop]")
+    folder = Path(check_path("directory", directory, '"stubs"'))
     modules = dict[Path, bytes]()
     for service in services:
         spec = service_of(service).spec
-        path = directory / f"{module_name(spec)}.py"
+        path = folder / f"{module_name(spec)}.py"
         if path in modules:
             raise StubError(
                 f"two services are called {spec.class_name}, and both would be written to {path}:"
