@@ -383,7 +383,7 @@ async def test_limit_message_before_login(kind: str, dialect: Any) -> None:
         assert await say(session, 3000) == "x" * 3000
         assert await session.call("rpc.login", "nobody") is False
         assert await say(session, 3000) == "x" * 3000
-        with pytest.raises(farcall.FarcallError, match=r"limit.* message|'limit': 'message'"):
+        with pytest.raises(farcall.FarcallError, match=r'limit.* message|"limit": "message"'):
             await say(session, 6000)
 
 
