@@ -25,6 +25,7 @@ from uuid import UUID
 
 import attrs
 import pytest
+from typing_extensions import TypeAliasType
 
 import farcall
 from farcall._contract.definitions import Definitions
@@ -507,12 +508,37 @@ def test_two_types_of_one_name() -> None:
 def test_type_alias() -> None:
     """``type X = ...`` is read as what it stands for; one that contains itself has no end."""
 
-    class TypeAliasType:  # Python 3.12 has it; all that matters is its name
+    class TypeAliasType:  # Python 3.12 has it, and no name of it is ever taken back
+        __name__ = "X"
         __value__: Any = int
 
     alias = TypeAliasType()
     assert described(list[alias])[0] == ArrayOf("list", INT)  # type: ignore[valid-type]
 
-    alias.__value__ = list[alias]  # type: ignore[valid-type]
-    with pytest.raises(UnsupportedType, match="a type alias contains itself; let it"):
-        described(alias)
+    for endless in (list[alias], alias):  # type: ignore[valid-type]
+        alias.__value__ = endless
+        with pytest.raises(UnsupportedType, match="a type alias contains itself; let it"):
+            described(alias)
+
+
+def test_generic_type_alias() -> None:
+    """Its arguments take the places of its parameters, in the order of these."""
+    make: Any = TypeAliasType
+    dicts: Any = dict
+    lists: Any = list
+    table = make("table", dicts[U, lists[T]], type_params=(T, U))
+    same = make("same", T, type_params=(T,))
+
+    assert described(table[int, str])[0] == MapOf("dict", STR, ArrayOf("list", INT))
+    assert described(same[int])[0] == INT
+
+
+def test_an_alias_is_no_part_of_a_type() -> None:
+    """It is known and changes nothing; the alias of a union stays beside its members."""
+    number: Any = TypeAliasType("number", int | float)
+    (one, _), (other, _) = described(number | None), described(int | float | None)
+
+    assert one == other
+    assert hash(one) == hash(other)
+    assert isinstance(one, UnionOf)
+    assert [each.alias for each in one.written] == ["number", None]

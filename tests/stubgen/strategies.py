@@ -12,6 +12,7 @@ import attrs
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
+from farcall._contract.algebra import union_of
 from farcall._contract.literals import literal_source
 from farcall._contract.spec import (
     ArgumentSpec,
@@ -90,7 +91,12 @@ members_of_enums = numbers.map(lambda number: EnumMember("", str(number)))
 literals = st.lists(constants | members_of_enums, min_size=1, max_size=9).map(tuple)
 
 
-def _containers(inner: SearchStrategy[TypeSpec]) -> SearchStrategy[TypeSpec]:
+def _with_alias(spec: TypeSpec, alias: str | None) -> TypeSpec:
+    return attrs.evolve(spec, alias=alias)
+
+
+def _containers(unnamed: SearchStrategy[TypeSpec]) -> SearchStrategy[TypeSpec]:
+    inner = st.builds(_with_alias, unnamed, st.none() | st.none() | class_names)
     several = st.lists(inner, min_size=2, max_size=4).map(tuple)
     return st.one_of(
         st.builds(ArrayOf, st.sampled_from(["list", "tuple", "frozenset", "sequence"]), inner),
@@ -214,11 +220,15 @@ class Scope:
     parameters: tuple[str, ...] = ()
     known: Mapping[str, Definition] = attrs.field(factory=dict[str, Definition])
     """Those definitions that a default may be of."""
-    makes_records: bool = True
-    """Whether records may be among the defaults."""
+    makes_after: str = ""
+    """Only records whose names come after this one are among the defaults."""
 
     def settle(self, shape: TypeSpec) -> TypeSpec:
         """Put names for the numbers in a shape."""
+        settled = self._settled(shape)
+        return settled if shape.alias is None else attrs.evolve(settled, alias=shape.alias)
+
+    def _settled(self, shape: TypeSpec) -> TypeSpec:
         match shape:
             case Ref(number, ()):
                 return Ref(_pick(self.plain, number)) if self.plain else NUMBER
@@ -235,7 +245,7 @@ class Scope:
             case TupleOf(items):
                 return TupleOf(tuple(map(self.settle, items)))
             case UnionOf(items):
-                return _union(tuple(map(self.settle, items)))
+                return union_of(map(self.settle, items))
             case _:
                 return shape
 
@@ -244,11 +254,12 @@ class Scope:
         drawn = draw(defaults)
         if isinstance(drawn, str):
             source = draw(source_of(spec, self.known))
-            return Default(source if self.makes_records or not self._makes_record(source) else None)
+            return Default(None if self._makes_other_record(source) else source)
         return drawn
 
-    def _makes_record(self, source: str | None) -> bool:
-        names = {name for name, each in self.known.items() if isinstance(each, RecordSpec)}
+    def _makes_other_record(self, source: str | None) -> bool:
+        records = {name for name, each in self.known.items() if isinstance(each, RecordSpec)}
+        names = {name for name in records if name <= self.makes_after}
         nodes = ast.walk(ast.parse(source or "None", mode="eval"))
         return any(isinstance(node, ast.Name) and node.id in names for node in nodes)
 
@@ -256,7 +267,15 @@ class Scope:
         if not self.generic:
             return self.settle(arguments[0])
         name, count = _pick(self.generic, number)
-        return Ref(name, tuple(map(self.settle, arguments[:count])))
+        # A variable inside of an argument would let the arguments grow without end.
+        inside = attrs.evolve(self, parameters=())
+        return Ref(
+            name,
+            tuple(
+                self.settle(each) if isinstance(each, Parameter) else inside.settle(each)
+                for each in arguments[:count]
+            ),
+        )
 
     def _constant(self, value: LiteralValue) -> LiteralValue:
         if not isinstance(value, EnumMember):
@@ -266,13 +285,6 @@ class Scope:
 
 def _pick(choices: Sequence[X], number: str) -> X:
     return choices[int(number) % len(choices)]
-
-
-def _union(members: tuple[TypeSpec, ...]) -> TypeSpec:
-    """Make a union as they are in a contract: without unions in it, and nothing twice."""
-    parts = [each.members if isinstance(each, UnionOf) else (each,) for each in members]
-    once = tuple(dict.fromkeys(sum(parts, ())))
-    return UnionOf(once) if len(once) > 1 else once[0]
 
 
 def _subclassable(spec: TypeSpec) -> TypeSpec:
@@ -314,8 +326,8 @@ def records(draw: DrawFn, name: str, parameters: Sequence[str], scope: Scope) ->
     odd_keys = kind == "typeddict" and not parameters
     field_names = draw(st.lists(keys if odd_keys else names, max_size=4, unique=True))
     inside = attrs.evolve(scope, parameters=tuple(parameters))
-    if kind == "namedtuple":  # its defaults are there before it is, so they are no records below it
-        inside = attrs.evolve(inside, makes_records=False)
+    # No record is made of itself; and the defaults of a named tuple are there before it is.
+    inside = attrs.evolve(inside, makes_after="zz" if kind == "namedtuple" else name)
     can_be_keyword = kind in ("attrs", "dataclass", "error")
     if kind == "error":  # such a field would be refused when it is declared
         field_names = [each for each in field_names if not hasattr(ApplicationError, each)]

@@ -21,6 +21,7 @@ from farcall._contract.spec import EnumSpec, RecordSpec, ServiceSpec
 from farcall.stubgen._module import render_module
 from tests.stubgen.running import imported
 from tests.stubgen.strategies import services
+from tests.stubgen.test_same_aliases import Aliased
 from tests.stubgen.test_same_defaults import Shop
 from tests.stubgen.test_same_records import Shelf
 
@@ -142,8 +143,8 @@ ALIAS_OF_NAMED_TUPLE = "Bad number of arguments for type alias, expected 0"
 
 
 def write_some(folder: Path) -> None:
-    """Write a dozen stubs, and those of services that have every record and every default."""
-    known = map(stubgen.render, (Shelf, Shop))
+    """Write a dozen stubs, and those of services that have every type and every default."""
+    known = map(stubgen.render, (Aliased, Shelf, Shop))
     for number, source in enumerate([*known, *sources(12)]):
         (folder / f"stub{number}.py").write_text(source, "utf-8")
 

@@ -51,11 +51,20 @@ def union_of(members: Iterable[TypeSpec]) -> TypeSpec:
     JSON without or with null is the same.
     """
     found: dict[TypeSpec, None] = {}
+    written: list[TypeSpec] = []
     for member in members:
-        found.update(dict.fromkeys(member.members if isinstance(member, UnionOf) else [member]))
+        parts = member.members if isinstance(member, UnionOf) else (member,)
+        found.update(dict.fromkeys(parts))
+        if isinstance(member, UnionOf) and member.alias is None:
+            written += member.written or parts
+        else:
+            written.append(member)
     if found.keys() == {Scalar("json"), Scalar("none")}:
         return Scalar("json")
-    return UnionOf(tuple(found)) if len(found) > 1 else next(iter(found))
+    if len(found) == 1:
+        return next(iter(found))
+    has_alias = any(isinstance(member, UnionOf) for member in written)
+    return UnionOf(tuple(found), written=tuple(written) if has_alias else ())
 
 
 def fields_of(record: RecordSpec, arguments: tuple[TypeSpec, ...] = ()) -> tuple[FieldSpec, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
 
+from farcall._contract.records import resolve_hints
 from farcall._contract.spec import Definition, RecordSpec
 
 
@@ -14,6 +15,8 @@ from farcall._contract.spec import Definition, RecordSpec
 class Definitions(Mapping[str, Definition]):
     """What each name stands for, as data and as the Python class it was read from."""
 
+    hints: Callable[[type], Mapping[str, Any]] = resolve_hints
+    """Reads the annotations of a record class."""
     _specs: dict[str, Definition] = attrs.field(factory=dict[str, Definition], init=False)
     _classes: dict[str, Any] = attrs.field(factory=dict[str, Any], init=False)
 

@@ -22,7 +22,9 @@ _BRACKETS: Final[Mapping[type, tuple[str, str]]] = {
     set: ("{", "}"),
     frozenset: ("frozenset({", "})"),
 }
-_FACTORIES: Final = frozenset({bool, int, float, str, bytes, Decimal, timedelta, dict, *_BRACKETS})
+_FACTORIES: Final[frozenset[type[Any]]] = frozenset(
+    {bool, int, float, str, bytes, Decimal, timedelta, dict, *_BRACKETS}
+)
 """What gives the same value at each call, and does nothing else."""
 
 
@@ -66,7 +68,8 @@ def factory_source(factory: Any, definitions: Definitions) -> str | None:
     """
     kind: Any = get_origin(factory) or factory
     if isinstance(kind, type) and kind in _FACTORIES:
-        return literal_source(kind())
+        made: object = kind()
+        return literal_source(made)
     fields = _fields_of(kind, definitions)
     is_complete = fields is not None and not any(each.is_required for each in fields)
     return f"{kind.__name__}()" if is_complete else None
@@ -87,9 +90,9 @@ def _member(value: Enum, definitions: Definitions | None) -> str | None:
 
 
 def _record(value: object, definitions: Definitions) -> str | None:
-    cls = type(value)
+    cls: type[Any] = type(value)
     fields = _fields_of(cls, definitions)
-    if fields is None or not (is_frozen(cls) or isinstance(value, tuple)):
+    if fields is None or not (is_frozen(cls) or issubclass(cls, tuple)):
         return None
     parts = list[str]()
     for field in fields:

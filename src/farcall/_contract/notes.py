@@ -10,11 +10,15 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Final, get_args, get_origin
+from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
+import attrs
 import msgspec
 
 from farcall._contract.unsupported import UnsupportedType
+
+_MAX_NOTES = 1000
+"""More than anybody writes around one type, unless an alias stands for itself."""
 
 _MAX_SHOWN = 80
 """Characters of a note that a message repeats."""
@@ -36,23 +40,52 @@ _OF_PYDANTIC = frozenset({"UuidVersion", "PathType", "UrlConstraints"})
 """Constraints of pydantic that derive from no class for constraints."""
 
 
+@attrs.frozen
+class AliasName:
+    """The note that a type is written by the name of an alias."""
+
+    name: str
+
+
 def unwrapped(annotation: Any) -> tuple[Any, tuple[object, ...]]:
     """Take qualifiers, notes and the names of ``type X = ...`` off an annotation.
 
     Returns:
-        The type inside, and every note that stood around it.
+        The type inside, and every note that stood around it; names are notes as well.
+
+    Raises:
+        RecursionError: an alias stands for nothing but itself.
     """
     notes: tuple[object, ...] = ()
     while True:
+        if len(notes) > _MAX_NOTES:
+            raise RecursionError
         if get_origin(annotation) is Annotated:
-            notes += annotation.__metadata__
+            notes += annotation.__metadata__[::-1]  # the last one is outermost
             annotation = annotation.__origin__
-        elif type(annotation).__name__ == "TypeAliasType":
+        elif _is_alias(annotation):
+            notes += (AliasName(annotation.__name__),)
             annotation = annotation.__value__
+        elif _is_alias(get_origin(annotation)):
+            annotation = _applied(get_origin(annotation), get_args(annotation))
         elif is_qualified(annotation):
             (annotation,) = get_args(annotation)
         else:
             return annotation, notes
+
+
+def _is_alias(annotation: object) -> bool:
+    """Say whether something was made by ``type X = ...``, or by its backport."""
+    return type(annotation).__name__ == "TypeAliasType"
+
+
+def _applied(alias: Any, arguments: tuple[Any, ...]) -> Any:
+    """Put arguments for the parameters of a generic alias."""
+    value, given = alias.__value__, dict(zip(alias.__type_params__, arguments, strict=False))
+    free = getattr(value, "__parameters__", ())
+    if not free:
+        return given.get(value, value) if isinstance(value, TypeVar) else value
+    return value[tuple(given.get(each, each) for each in free)]
 
 
 def is_qualified(annotation: object) -> bool:

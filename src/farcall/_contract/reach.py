@@ -19,24 +19,35 @@ from farcall._contract.spec import (
 )
 
 
-def named_in(spec: TypeSpec) -> Iterator[str]:
-    """Name the definitions that a type is made of."""
+def walk(spec: TypeSpec) -> Iterator[TypeSpec]:
+    """Give a type and all that it is made of."""
+    yield spec
+    parts: Iterable[TypeSpec]
     match spec:
-        case Ref(name, parts):
-            yield name
-        case LiteralOf(values):
-            yield from (value.enum for value in values if isinstance(value, EnumMember))
-            return
+        case Ref(_, parts) | TupleOf(parts):
+            pass
         case ArrayOf(item=item):
             parts = (item,)
-        case TupleOf(parts) | UnionOf(parts):
-            pass
+        case UnionOf(members):
+            parts = spec.written or members
         case MapOf(key=key, value=value):
             parts = (key, value)
         case _:
             return
     for part in parts:
-        yield from named_in(part)
+        yield from walk(part)
+
+
+def named_in(spec: TypeSpec) -> Iterator[str]:
+    """Name the definitions that a type is made of."""
+    for each in walk(spec):
+        match each:
+            case Ref(name):
+                yield name
+            case LiteralOf(values):
+                yield from (value.enum for value in values if isinstance(value, EnumMember))
+            case _:
+                pass
 
 
 def reachable(types: Iterable[TypeSpec], definitions: Mapping[str, Definition]) -> frozenset[str]:

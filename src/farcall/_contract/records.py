@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import takewhile
 from typing import (
     Annotated,
@@ -25,6 +25,8 @@ from farcall._contract.identifiers import is_python_name, python_name
 from farcall._contract.notes import is_qualified
 from farcall._contract.unsupported import UnsupportedType
 from farcall.errors import ApplicationError
+
+Hints: TypeAlias = Callable[[type], Mapping[str, Any]]
 
 Kind: TypeAlias = Literal["attrs", "dataclass", "typeddict", "namedtuple", "error"]
 
@@ -72,13 +74,17 @@ def doc_of(cls: type) -> str | None:
     return inspect.cleandoc(doc)
 
 
-def read_fields(cls: type) -> tuple[Field, ...]:
+def read_fields(cls: type, hints_of: Hints | None = None) -> tuple[Field, ...]:
     """Read the fields of a record class.
+
+    Args:
+        cls: The class.
+        hints_of: Reads its annotations; `resolve_hints`, if left out.
 
     Raises:
         UnsupportedType: a record could not be made again out of what its fields hold.
     """
-    hints = resolve_hints(cls)
+    hints = (hints_of or resolve_hints)(cls)
     _check_decorated(cls, hints)
     match kind_of(cls):
         case "typeddict":
@@ -130,7 +136,7 @@ def resolve_hints(cls: type) -> dict[str, Any]:
         ) from error
 
 
-def _attrs_fields(cls: type, hints: dict[str, Any]) -> Iterator[Field]:
+def _attrs_fields(cls: type, hints: Mapping[str, Any]) -> Iterator[Field]:
     for field in attrs.fields(cls):
         if field.init:
             if field.name.startswith("_") and field.alias_is_default:
@@ -145,7 +151,7 @@ def _attrs_fields(cls: type, hints: dict[str, Any]) -> Iterator[Field]:
             )
 
 
-def _dataclass_fields(cls: Any, hints: dict[str, Any]) -> Iterator[Field]:
+def _dataclass_fields(cls: Any, hints: Mapping[str, Any]) -> Iterator[Field]:
     for field in dataclasses.fields(cls):
         if field.init:
             if field.name.startswith("_"):
@@ -168,7 +174,7 @@ def _dataclass_default(field: dataclasses.Field[Any]) -> object:
     return attrs.NOTHING if field.default is dataclasses.MISSING else field.default
 
 
-def _typeddict_fields(cls: Any, hints: dict[str, Any]) -> Iterator[Field]:
+def _typeddict_fields(cls: Any, hints: Mapping[str, Any]) -> Iterator[Field]:
     for name, hint in hints.items():
         _check_mangled(cls, name)
         annotation, is_required = _entry(hint, name in cls.__required_keys__)
@@ -209,7 +215,7 @@ def _check_mangled(cls: type, name: str) -> None:
         )
 
 
-def _namedtuple_fields(cls: Any, hints: dict[str, Any]) -> Iterator[Field]:
+def _namedtuple_fields(cls: Any, hints: Mapping[str, Any]) -> Iterator[Field]:
     defaults = cls._field_defaults
     for name in cls._fields:
         annotation = hints.get(name, inspect.Parameter.empty)
@@ -238,7 +244,7 @@ def _no_fields(cls: type) -> tuple[Field, ...]:
     return ()
 
 
-def _check_decorated(cls: type[Any], hints: dict[str, Any]) -> None:
+def _check_decorated(cls: type[Any], hints: Mapping[str, Any]) -> None:
     """Refuse fields that were only annotated: whoever inherits from a record must say so again."""
     if kind_of(cls) not in ("attrs", "dataclass", "error"):
         return

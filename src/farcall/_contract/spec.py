@@ -30,7 +30,13 @@ ScalarName: TypeAlias = Literal[
 
 
 @attrs.frozen
-class Scalar:
+class _Type:
+    alias: str | None = attrs.field(default=None, eq=False, kw_only=True)
+    """The name of the type alias by which it is written. Not part of the contract."""
+
+
+@attrs.frozen
+class Scalar(_Type):
     """A type that has no parts; ``json`` is any JSON value."""
 
     name: ScalarName
@@ -52,7 +58,7 @@ def _with_types(values: tuple[LiteralValue, ...]) -> tuple[tuple[type, LiteralVa
 
 
 @attrs.frozen
-class LiteralOf:
+class LiteralOf(_Type):
     """One of some values, told apart by type and value."""
 
     values: tuple[LiteralValue, ...] = attrs.field(eq=_with_types)
@@ -60,7 +66,7 @@ class LiteralOf:
 
 
 @attrs.frozen
-class ArrayOf:
+class ArrayOf(_Type):
     """Any number of items of one type; ``tuple`` stands for ``tuple[T, ...]``."""
 
     kind: Literal["list", "tuple", "set", "frozenset", "sequence"]
@@ -68,14 +74,14 @@ class ArrayOf:
 
 
 @attrs.frozen
-class TupleOf:
+class TupleOf(_Type):
     """A fixed number of items, each of its own type."""
 
     items: tuple[TypeSpec, ...]
 
 
 @attrs.frozen
-class MapOf:
+class MapOf(_Type):
     """A JSON object used as a table; the keys are text-like."""
 
     kind: Literal["dict", "mapping"]
@@ -84,14 +90,16 @@ class MapOf:
 
 
 @attrs.frozen
-class UnionOf:
+class UnionOf(_Type):
     """One of several types whose JSON forms can be told apart, in the order declared."""
 
     members: tuple[TypeSpec, ...]
+    written: tuple[TypeSpec, ...] = attrs.field(default=(), eq=False, kw_only=True)
+    """The members with those unions whole that have an alias; empty where there are none."""
 
 
 @attrs.frozen
-class Ref:
+class Ref(_Type):
     """A named type, defined in `ServiceSpec.definitions`, with arguments if it is generic."""
 
     name: str
@@ -99,7 +107,7 @@ class Ref:
 
 
 @attrs.frozen
-class Parameter:
+class Parameter(_Type):
     """A type variable of the generic record that is being defined."""
 
     name: str

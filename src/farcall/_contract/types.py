@@ -35,7 +35,7 @@ from farcall._contract.check import check
 from farcall._contract.definitions import Definitions
 from farcall._contract.identifiers import has_lone_surrogate, is_attribute_name
 from farcall._contract.literals import factory_source, literal_source
-from farcall._contract.notes import check_notes, is_bare_qualifier, unwrapped
+from farcall._contract.notes import AliasName, check_notes, is_bare_qualifier, unwrapped
 from farcall._contract.records import (
     Field,
     Kind,
@@ -148,6 +148,11 @@ class _Scope:
     def describe(self, annotation: Any) -> TypeSpec:
         annotation, notes = unwrapped(annotation)
         check_notes(notes, self.path)
+        spec = self._bare_type(annotation)
+        alias = next((each.name for each in notes if isinstance(each, AliasName)), None)
+        return spec if alias is None else attrs.evolve(spec, alias=alias)
+
+    def _bare_type(self, annotation: Any) -> TypeSpec:
         if annotation is None:
             return Scalar("none")
         if isinstance(annotation, type):
@@ -289,7 +294,9 @@ class _Scope:
         return RecordSpec(
             name=cls.__name__,
             kind=kind,
-            fields=tuple(scope._field(each, cls) for each in read_fields(cls)),
+            fields=tuple(
+                scope._field(each, cls) for each in read_fields(cls, self.definitions.hints)
+            ),
             parameters=tuple(variable.__name__ for variable in parameters),
             frozen=is_frozen(cls),
             code=self._code(cls) if kind == "error" else None,

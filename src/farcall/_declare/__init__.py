@@ -14,10 +14,11 @@ from farcall._declare.classes import functions, service, service_of, service_of_
 from farcall._declare.marks import background, errors_listed, local, method, site_to_mark
 from farcall._declare.methods import Method, method_of
 from farcall._declare.rules import Rule
-from farcall._declare.service import Service, documented, is_service
+from farcall._declare.service import Service, is_service
 from farcall._declare.signals import SignalEntry
 from farcall._declare.sites import site_of_attribute, site_of_caller
 from farcall._declare.streams import stream
+from farcall._declare.written import documented
 
 __all__ = [
     "Method",

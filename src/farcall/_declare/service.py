@@ -23,7 +23,6 @@ from farcall._declare.reading import Reading
 from farcall._declare.rules import Rule
 from farcall._declare.signals import SignalEntry, SignalReading, event_of
 from farcall._declare.sites import Site, site_of_attribute, site_of_class
-from farcall._declare.source import source_of
 from farcall._signals import Signal
 
 _ATTRIBUTE = "__farcall_service__"
@@ -107,22 +106,6 @@ def is_service(thing: object) -> bool:
     """Tell whether an object, or a class, is one of a decorated class or of a subclass."""
     cls = thing if isinstance(thing, type) else type(thing)
     return any(_ATTRIBUTE in vars(base) for base in cls.__mro__)
-
-
-def documented(service: Service) -> ServiceSpec:
-    """Give the contract with the docstrings of signals, which only the source has.
-
-    Where there is no source to read they are missing; nothing else depends on them.
-    """
-    docs = {name: _doc_below(service.cls, each) for name, each in service.signals.items()}
-    signals = tuple(attrs.evolve(each, doc=docs[each.wire_name]) for each in service.spec.signals)
-    return attrs.evolve(service.spec, signals=signals)
-
-
-def _doc_below(cls: type[Any], entry: SignalEntry) -> str | None:
-    owner = next(base for base in cls.__mro__ if entry.attribute in vars(base))
-    source = source_of(owner)
-    return None if source is None else source.doc_of(entry.attribute)
 
 
 def _inherited(cls: type[Any]) -> dict[str, Member]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import ast
 import inspect
 import linecache
+from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -47,14 +49,43 @@ def source_of(cls: type[Any]) -> ClassSource | None:
     try:
         file = inspect.getsourcefile(cls) or ""
         _, line = inspect.getsourcelines(cls)
-        module = ast.parse("".join(linecache.getlines(file)))
     except (OSError, TypeError, SyntaxError):
         return None
-    classes = (each for each in ast.walk(module) if isinstance(each, ast.ClassDef))
+    module = parsed("".join(linecache.getlines(file)))
+    classes = (each for each in _nodes(module) if isinstance(each, ast.ClassDef))
     return next((ClassSource(file, each) for each in classes if _first_line(each) == line), None)
 
 
-def _first_line(definition: ast.ClassDef) -> int:
+def function_node(function: Any) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """Read the source of a function; None where there is none."""
+    try:
+        file, line = inspect.getsourcefile(function) or "", function.__code__.co_firstlineno
+    except (AttributeError, TypeError):
+        return None
+    for each in _nodes(parsed("".join(linecache.getlines(file)))):
+        match each:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                if _first_line(each) == line and name == function.__code__.co_name:
+                    return each
+            case _:
+                pass
+    return None
+
+
+@lru_cache(maxsize=16)
+def parsed(source: str) -> ast.Module | None:
+    """Parse the source of a module, once for all that is read in it."""
+    try:
+        return ast.parse(source)
+    except SyntaxError:
+        return None
+
+
+def _nodes(module: ast.Module | None) -> Iterator[ast.AST]:
+    return iter(()) if module is None else ast.walk(module)
+
+
+def _first_line(definition: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     decorators = [each.lineno for each in definition.decorator_list]
     return min([definition.lineno, *decorators])
 

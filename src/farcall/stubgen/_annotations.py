@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from farcall._contract.spec import (
@@ -41,6 +41,11 @@ def annotation(spec: TypeSpec, names: Names) -> Layout:
 
 def inner_annotation(spec: TypeSpec, names: Names) -> Layout:
     """Write a type that stands between brackets."""
+    return names.type_alias(spec) or written_out(spec, names)
+
+
+def written_out(spec: TypeSpec, names: Names) -> Layout:
+    """Write a type with all its parts, as its alias stands for it."""
     match spec:
         case Scalar(name):
             return _scalar(name, names)
@@ -54,8 +59,8 @@ def inner_annotation(spec: TypeSpec, names: Names) -> Layout:
         case MapOf(kind, key, value):
             table = names.builtin("dict") if kind == "dict" else names.standard("Mapping")
             return subscript(table, [inner_annotation(each, names) for each in (key, value)])
-        case UnionOf(members):
-            return Union(tuple(inner_annotation(each, names) for each in members))
+        case UnionOf():
+            return Union(tuple(inner_annotation(each, names) for each in _members(spec, names)))
         case Ref(name, arguments):
             written = [inner_annotation(each, names) for each in arguments]
             return subscript(names.defined(name), written)
@@ -63,6 +68,17 @@ def inner_annotation(spec: TypeSpec, names: Names) -> Layout:
             return names.variable(name)
         case _:
             assert_never(spec)
+
+
+def _members(spec: UnionOf, names: Names) -> Iterable[TypeSpec]:
+    """Give the members of a union, opening those unions in it whose alias the module lacks."""
+    parts = [
+        each.members if isinstance(each, UnionOf) and names.type_alias(each) is None else (each,)
+        for each in spec.written
+    ]
+    if not parts:
+        return spec.members
+    return dict.fromkeys(member for part in parts for member in part)
 
 
 def _scalar(name: ScalarName, names: Names) -> str:

@@ -4,33 +4,46 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from farcall._contract.identifiers import is_python_name
-from farcall._contract.reach import named_in
+from farcall._contract.reach import named_in, walk
 from farcall._contract.spec import Definition, EnumSpec, FieldSpec, NewTypeSpec, RecordSpec
-from farcall.stubgen._annotations import inner_annotation
+from farcall.stubgen._aliases import AliasSpec
+from farcall.stubgen._annotations import inner_annotation, written_out
 from farcall.stubgen._defaults import RecordCall, fitted_at_once
-from farcall.stubgen._layout import INDENT, Brackets, call, joined, statement
+from farcall.stubgen._layout import (
+    INDENT,
+    Brackets,
+    Parenthesized,
+    Union,
+    Value,
+    call,
+    joined,
+    statement,
+)
 from farcall.stubgen._literals import constant, docstring, string
 from farcall.stubgen._names import Names
 from farcall.stubgen._records import record
 
+Named: TypeAlias = Definition | AliasSpec
 
-def in_order(definitions: Sequence[Definition]) -> list[Definition]:
-    """Sort for the reader: enums, new types, records, errors, each by name.
+
+def in_order(definitions: Sequence[Named]) -> list[Named]:
+    """Sort for the reader: enums, aliases and new types, records, errors, each by name.
 
     What is evaluated when the module is imported comes before what needs it, however: the target
-    of a new type, the enums and new types that defaults are made of, the base of an error.
-    Annotations wait, so records may refer to each other in circles.
+    of an alias or a new type, the enums and new types that defaults are made of, the base of an
+    error. Annotations wait, so records may refer to each other in circles.
     """
     table = {each.name: each for each in definitions}
-    placed: dict[str, Definition] = {}
+    placed: dict[str, Named] = {}
     waiting = set[str]()
 
-    def place(definition: Definition) -> None:
+    def place(definition: Named) -> None:
         waiting.add(definition.name)
-        for name in sorted(_needed_first(definition, table) - placed.keys() - waiting):
+        needed = set(_needed_first(definition, table)) & table.keys()
+        for name in sorted(needed - placed.keys() - waiting):
             place(table[name])
         placed.setdefault(definition.name, definition)
 
@@ -39,9 +52,11 @@ def in_order(definitions: Sequence[Definition]) -> list[Definition]:
     return list(placed.values())
 
 
-def define(spec: Definition, names: Names) -> Iterator[str]:
+def define(spec: Named, names: Names) -> Iterator[str]:
     """Write one definition, and its second name if it needs one."""
     match spec:
+        case AliasSpec():
+            yield _type_alias(spec, names)
         case EnumSpec():
             yield _enum(spec, names)
         case NewTypeSpec():
@@ -55,34 +70,43 @@ def define(spec: Definition, names: Names) -> Iterator[str]:
         yield f"{alias} = {spec.name}"
 
 
-def _rank(spec: Definition) -> tuple[int, str]:
+def _rank(spec: Named) -> tuple[int, str]:
     if isinstance(spec, RecordSpec):
         return 3 if spec.kind == "error" else 2, spec.name
     return 0 if isinstance(spec, EnumSpec) else 1, spec.name
 
 
-def _needed_first(spec: Definition, table: Mapping[str, Definition]) -> set[str]:
+def _needed_first(spec: Named, table: Mapping[str, Named]) -> Iterator[str]:
     match spec:
-        case NewTypeSpec():
-            return set(named_in(spec.target))
+        case NewTypeSpec() | AliasSpec():
+            yield from named_in(spec.target)
+            aliases = (each.alias for each in walk(spec.target) if each.alias is not None)
+            yield from (each for each in aliases if isinstance(table.get(each), AliasSpec))
         case RecordSpec():
-            names = {
-                name for field in spec.fields for name in _names_in_default(field, spec, table)
-            }
-            return (names if spec.base is None else names | {spec.base}) & table.keys()
+            for field in spec.fields:
+                yield from _names_in_default(field, spec, table)
+            if spec.base is not None:
+                yield spec.base
         case _:
-            return set()
+            pass
 
 
 def _names_in_default(
-    field: FieldSpec, spec: RecordSpec, table: Mapping[str, Definition]
+    field: FieldSpec, spec: RecordSpec, table: Mapping[str, Named]
 ) -> Iterator[str]:
     """Name what a default is made of, where it is not made later by a factory."""
-    node = fitted_at_once(field, table)
+    types = {name: each for name, each in table.items() if not isinstance(each, AliasSpec)}
+    node = fitted_at_once(field, types)
     nodes = [] if node is None else list(ast.walk(node))
     if spec.kind != "namedtuple" and any(isinstance(each, RecordCall) for each in nodes):
         return iter(())
     return (each.id for each in nodes if isinstance(each, ast.Name))
+
+
+def _type_alias(spec: AliasSpec, names: Names) -> str:
+    written = written_out(spec.target, names)
+    value = Parenthesized(written) if isinstance(written, Union) else Value(written)
+    return statement(joined(f"{spec.name}: {names.standard('TypeAlias')} = ", value))
 
 
 def _new_type(spec: NewTypeSpec, names: Names) -> str:

@@ -13,6 +13,7 @@ from itertools import pairwise
 from keyword import iskeyword
 
 from farcall._contract.spec import ServiceSpec
+from farcall.stubgen._aliases import AliasSpec
 from farcall.stubgen._definitions import define, in_order
 from farcall.stubgen._layout import Brackets, joined, statement
 from farcall.stubgen._literals import string
@@ -52,11 +53,12 @@ def render_module(spec: ServiceSpec, digest: str) -> str:
         The source, the same for the same service, formatted as by ``ruff format``.
     """
     names = Names(spec)
-    ordered = in_order(spec.definitions)
+    aliases = [AliasSpec(name, each) for name, each in names.type_aliases.items()]
+    ordered = in_order([*spec.definitions, *aliases])
     definitions = [block for each in ordered for block in define(each, names)]
     stub = proxy(spec, digest, names)
     variables = [_variable(each, names) for each in names.variables]
-    exported = sorted([names.proxy, *(each.name for each in spec.definitions)])
+    exported = sorted([names.proxy, *(each.name for each in ordered)])
     listed = Brackets("[", tuple(map(string, exported)), "]")
     head = [
         _HEADER.format(service=spec.class_name, digest=digest),

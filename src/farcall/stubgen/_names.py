@@ -9,9 +9,10 @@ an alias with an underscore at its end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from farcall._contract.spec import RecordSpec, ServiceSpec
+from farcall._contract.spec import RecordSpec, ServiceSpec, TypeSpec
+from farcall.stubgen._aliases import aliases_of
 
 _HOMES: Mapping[str, tuple[str, ...]] = {
     "collections.abc": ("AsyncIterable", "AsyncIterator", "Mapping", "Sequence"),
@@ -22,7 +23,7 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
     "enum": ("Enum", "IntEnum", "StrEnum"),
     "typing": (
         *("Generic", "Literal", "NamedTuple", "NewType"),
-        *("NotRequired", "TypedDict", "TypeVar"),
+        *("NotRequired", "TypeAlias", "TypedDict", "TypeVar"),
     ),
     "uuid": ("UUID",),
 }
@@ -45,10 +46,18 @@ class Names:
         """What the types of the service refer to."""
         defined = self.definitions.keys()
         members = set(_members(spec))
-        self._taken = defined | members
+        variables = _type_variables(spec)
+        self.type_aliases = {
+            name: each
+            for name, each in aliases_of(spec).items()
+            # Inside of a class such a member would be meant.
+            if name not in members and name not in variables
+        }
+        """The types for which the module has a name."""
+        self._taken = defined | members | self.type_aliases.keys()
         self.proxy = self._proxy_name(spec)
         """The name of the generated class."""
-        self._variables = {name: self._take(name) for name in _type_variables(spec)}
+        self._variables = {name: self._take(name) for name in variables}
         # Python renames ``__Name`` inside of a class, too.
         hidden = {name for name in defined if name in members or name.startswith("__")}
         self._aliases = {name: self._take(name.lstrip("_") or "_") for name in sorted(hidden)}
@@ -73,6 +82,12 @@ class Names:
             first, _, last = name.partition(".")
             self._modules[name] = name if self._is_free(first) else self._take(f"{last or first}_")
         return self._modules[name]
+
+    def type_alias(self, spec: TypeSpec) -> str | None:
+        """Tell the alias by which a type is written, if the module has it."""
+        alias = spec.alias
+        is_known = alias is not None and self.type_aliases.get(alias) == spec
+        return alias if is_known else None
 
     def defined(self, name: str) -> str:
         """Refer to a definition of the service from inside of a class body."""
@@ -141,7 +156,7 @@ def _members(spec: ServiceSpec) -> Iterator[str]:
         yield from (field.attribute or field.name for field in record.fields)
 
 
-def _type_variables(spec: ServiceSpec) -> Iterable[str]:
+def _type_variables(spec: ServiceSpec) -> Sequence[str]:
     return sorted({name for record in _records(spec) for name in record.parameters})
 
 

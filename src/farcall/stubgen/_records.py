@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 from farcall._contract.identifiers import is_attribute_name
-from farcall._contract.reach import named_in
+from farcall._contract.reach import named_in, walk
 from farcall._contract.spec import (
     ArrayOf,
     FieldSpec,
@@ -219,7 +219,8 @@ def _factory(node: ast.expr, spec: TypeSpec, names: Names) -> Layout:
 def _evaluable(spec: TypeSpec, names: Names) -> Layout:
     """Write a type where it is evaluated; a class that it names may be defined further below."""
     written = inner_annotation(spec, names)
-    return string(flat(written)) if any(named_in(spec)) else written
+    is_defined_here = any(named_in(spec)) or any(each.alias for each in walk(spec))
+    return string(flat(written)) if is_defined_here else written
 
 
 def _default(node: ast.expr | None, names: Names) -> Layout:

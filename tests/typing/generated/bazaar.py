@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum, IntEnum
-from typing import Generic, Literal, NamedTuple, NewType, NotRequired, TypedDict, TypeVar
+from typing import Generic, Literal, NamedTuple, NewType, NotRequired, TypeAlias, TypedDict, TypeVar
 from uuid import UUID
 
 import attrs
@@ -30,6 +30,7 @@ __all__ = [
     "Level",
     "NeverMade",
     "Page",
+    "Place",
     "Point",
     "Shade",
     "Side",
@@ -85,6 +86,17 @@ class Page(Generic[T]):
 Goods = NewType("Goods", Page[Deal])
 
 
+class Point(NamedTuple):
+    """Where something is."""
+
+    x: builtins.int
+    y: builtins.int = 0
+
+
+Point_ = Point
+Place: TypeAlias = Point_
+
+
 @attrs.frozen
 class Diary:
     """Its fields are called as their types are."""
@@ -92,7 +104,7 @@ class Diary:
     date: datetime.date
     int: builtins.int
     list: builtins.list[farcall.Json]
-    Point: Point_
+    Point: Place
 
 
 Headers = TypedDict("Headers", {"content-type": "str", "length": "NotRequired[builtins.int]"})
@@ -102,16 +114,6 @@ Headers = TypedDict("Headers", {"content-type": "str", "length": "NotRequired[bu
 class Height:
     metres: float = attrs.field(alias="value")
     unit: str = "m"
-
-
-class Point(NamedTuple):
-    """Where something is."""
-
-    x: builtins.int
-    y: builtins.int = 0
-
-
-Point_ = Point
 
 
 @dataclass(frozen=True, kw_only=True)
