@@ -512,14 +512,24 @@ class DeclarationError(FarcallError, TypeError):
         member: Such as ``"Market.quote"``.
         problem: What is wrong.
         fix: What to write instead.
+        others: What else is wrong with the same class.
     """
 
     may_have_run = False
 
-    def __init__(self, number: str, where: str, member: str, problem: str, fix: str) -> None:
+    def __init__(
+        self,
+        number: str,
+        where: str,
+        member: str,
+        problem: str,
+        fix: str,
+        others: Sequence[DeclarationError] = (),
+    ) -> None:
         for name, text in zip(_PARTS, (number, where, member, problem, fix), strict=True):
             check_text(name, text, may_be_empty=True)
         super().__init__(number, where, member, problem, fix)
+        self.others = tuple(others)
         self.number = number
         self.where = where
         self.member = member
@@ -527,4 +537,5 @@ class DeclarationError(FarcallError, TypeError):
         self.fix = fix
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.number} {self.member}: {self.problem}. {self.fix}."
+        own = f"{self.where}: {self.number} {self.member}: {self.problem}. {self.fix}."
+        return "\n".join([own, *map(str, self.others)])

@@ -22,12 +22,16 @@ from farcall import (
 )
 from farcall._declare.annotations import Scope
 from farcall._declare.members import read_body
+from farcall._declare.mistakes import Mistakes
 from farcall._declare.rules import Rule
 from farcall.testing import open_pair
 
 
 def read(cls: type) -> list[str]:
-    return list(read_body(cls, Scope({})))
+    mistakes = Mistakes()
+    found = read_body(cls, Scope({}), mistakes)
+    mistakes.check()
+    return list(found)
 
 
 def body(**members: Any) -> type:
@@ -234,6 +238,6 @@ def test_marks_are_inherited() -> None:
         async def quote(self, symbol: str) -> float:
             return 2.0
 
-    (reading,) = read_body(Market, Scope({})).values()
+    (reading,) = read_body(Market, Scope({}), Mistakes()).values()
 
     assert getattr(reading, "marks").raises == (Closed,)  # noqa: B009  # a signal has none

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from farcall import DeclarationError, functions
-from farcall._declare.names import check_service_name, wire_names
+from farcall._declare.mistakes import Mistakes
+from farcall._declare.names import checked_service_name, wire_names
 from farcall._declare.rules import Rule
 from farcall._declare.sites import site_of_object
 from farcall.testing import open_pair
@@ -16,7 +17,10 @@ SITE = site_of_object(pytest)
 
 
 def names(service: str, **chosen: Any) -> dict[str, str]:
-    return wire_names(service, chosen, dict.fromkeys(chosen, SITE))
+    mistakes = Mistakes()
+    found = wire_names(service, chosen, dict.fromkeys(chosen, SITE), mistakes)
+    mistakes.check()
+    return found
 
 
 def test_names() -> None:
@@ -56,7 +60,10 @@ def test_bad_names(service: str, chosen: object) -> None:
 @pytest.mark.parametrize("name", ["", "Market", "market.v2", "rpcs"])
 def test_service_names(name: str) -> None:
     """A service may be called by any text without spaces, or not at all."""
-    check_service_name(name, SITE)
+    mistakes = Mistakes()
+
+    assert checked_service_name(name, SITE, mistakes) == name
+    mistakes.check()
 
 
 def test_name_is_taken() -> None:

@@ -12,12 +12,16 @@ import pytest
 from farcall import DeclarationError
 from farcall._declare.annotations import Scope
 from farcall._declare.marks import Marks
+from farcall._declare.mistakes import Mistakes
 from farcall._declare.reading import Reading, read_function
 from farcall._declare.rules import Rule
 
 
 def read(function: Callable[..., Any]) -> Reading:
-    return read_function(function, function.__name__, Marks(), Scope({}))
+    mistakes = Mistakes()
+    reading = read_function(function, function.__name__, Marks(), Scope({}), mistakes)
+    mistakes.check()
+    return reading
 
 
 def logged(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -116,7 +120,7 @@ def opens_items(self: object) -> AbstractAsyncContextManager[AsyncIterator[int]]
 @pytest.mark.parametrize("function", [plain_items, generated, opens_items])
 def test_item_of_a_stream(function: Callable[..., Any]) -> None:
     """A stream is read from the generator, or from the context manager that a stub has."""
-    reading = read_function(function, "f", Marks("stream"), Scope({}))
+    reading = read_function(function, "f", Marks("stream"), Scope({}), Mistakes())
 
     assert reading.result is int
     assert reading.is_stream

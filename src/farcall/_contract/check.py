@@ -24,7 +24,7 @@ from farcall._contract.spec import (
 )
 from farcall._contract.traits import hashed_fields
 from farcall._contract.unions import check_constants, choose, json_forms
-from farcall._contract.unsupported import UnsupportedType
+from farcall._contract.unsupported import UnsupportedType, check_faults
 
 MAX_NESTING = 8
 """How deep the arguments of a generic may nest. ``Box[Box[T]]`` in the fields of ``Box[T]``
@@ -38,23 +38,27 @@ def check(spec: TypeSpec, definitions: Definitions) -> None:
         UnsupportedType: a union whose members cannot be told apart, keys that are no text,
             items of a set that have no hash, or a generic that grows without end.
     """
-    _Walk(definitions).visit(spec, "")
+    walk = _Walk(definitions)
+    walk.visit(spec, "")
+    check_faults(walk.faults)
 
 
 @attrs.frozen
 class _Walk:
     definitions: Definitions
     visited: set[Ref] = attrs.field(factory=set[Ref])
+    faults: list[UnsupportedType] = attrs.field(factory=list[UnsupportedType])
     taken_as_hashable: frozenset[Ref] = frozenset()
     """Records whose fields are being looked at, further out: they may contain themselves."""
 
     def visit(self, spec: TypeSpec, path: str) -> None:
         try:
             self._check(spec)
-        except UnsupportedType as error:
-            error.path = path
-            raise
-        self._visit_parts(spec, path)
+        except UnsupportedType as fault:
+            fault.path = path
+            self.faults.append(fault)
+        else:
+            self._visit_parts(spec, path)
 
     def _check(self, spec: TypeSpec) -> None:
         match spec:
@@ -91,11 +95,9 @@ class _Walk:
         definition = self.definitions[ref.name]
         if isinstance(definition, RecordSpec):
             if _nesting(ref) > MAX_NESTING:
-                raise UnsupportedType(
-                    f"{ref.name} contains itself with ever longer arguments",
-                    "use the same arguments inside",
-                    path,
-                )
+                problem = f"{ref.name} contains itself with ever longer arguments"
+                self.faults.append(UnsupportedType(problem, "use the same arguments inside", path))
+                return
             for field in fields_of(definition, ref.arguments):
                 self.visit(field.type, f"{ref.name}.{field.name}")
         elif (plain := target(ref, self.definitions)) != ref:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import attrs
@@ -34,6 +35,18 @@ class Definitions(Mapping[str, Definition]):
         known: object | None = self._classes.get(name)
         self._classes.setdefault(name, cls)
         return known
+
+    @contextmanager
+    def undone_on_failure(self) -> Iterator[None]:
+        """Forget the names that a block claims, unless it succeeds."""
+        before = set(self._classes)
+        try:
+            yield
+        except BaseException:
+            for name in self._classes.keys() - before:
+                del self._classes[name]
+                self._specs.pop(name, None)
+            raise
 
     def claimed(self, name: str) -> object | None:
         """Give what `name` stands for, if anything."""

@@ -44,6 +44,8 @@ class Field:
     default: object
     """The value, or the `attrs.Factory` of one; `attrs.NOTHING` where there is none to see."""
     keyword_only: bool = False
+    fault: UnsupportedType | None = None
+    """Why it must not cross after all."""
 
     @property
     def has_own_attribute(self) -> bool:
@@ -139,8 +141,8 @@ def resolve_hints(cls: type) -> dict[str, Any]:
 def _attrs_fields(cls: type, hints: Mapping[str, Any]) -> Iterator[Field]:
     for field in attrs.fields(cls):
         if field.init:
-            if field.name.startswith("_") and field.alias_is_default:
-                raise _private(cls, field.name, f'attrs.field(alias="{field.alias}") to send it')
+            is_private = field.name.startswith("_") and field.alias_is_default
+            to_send = f'attrs.field(alias="{field.alias}") to send it'
             yield Field(
                 name=field.alias or field.name,
                 attribute=field.name,
@@ -148,15 +150,15 @@ def _attrs_fields(cls: type, hints: Mapping[str, Any]) -> Iterator[Field]:
                 is_required=field.default is attrs.NOTHING,
                 default=field.default,
                 keyword_only=field.kw_only,
+                fault=_private(cls, field.name, to_send) if is_private else None,
             )
 
 
 def _dataclass_fields(cls: Any, hints: Mapping[str, Any]) -> Iterator[Field]:
     for field in dataclasses.fields(cls):
         if field.init:
-            if field.name.startswith("_"):
-                plain = field.name.lstrip("_") or "value"
-                raise _private(cls, field.name, f"call it {plain} to send it")
+            is_private = field.name.startswith("_")
+            to_send = f"call it {field.name.lstrip('_') or 'value'} to send it"
             default = _dataclass_default(field)
             yield Field(
                 name=field.name,
@@ -165,6 +167,7 @@ def _dataclass_fields(cls: Any, hints: Mapping[str, Any]) -> Iterator[Field]:
                 is_required=default is attrs.NOTHING,
                 default=default,
                 keyword_only=field.kw_only is True,
+                fault=_private(cls, field.name, to_send) if is_private else None,
             )
 
 
@@ -176,9 +179,9 @@ def _dataclass_default(field: dataclasses.Field[Any]) -> object:
 
 def _typeddict_fields(cls: Any, hints: Mapping[str, Any]) -> Iterator[Field]:
     for name, hint in hints.items():
-        _check_mangled(cls, name)
         annotation, is_required = _entry(hint, name in cls.__required_keys__)
-        yield Field(name, name, annotation, is_required, default=attrs.NOTHING)
+        fault = _mangled(cls, name)
+        yield Field(name, name, annotation, is_required, default=attrs.NOTHING, fault=fault)
 
 
 def _entry(hint: Any, is_required: bool) -> tuple[Any, bool]:
@@ -199,20 +202,21 @@ def _entry(hint: Any, is_required: bool) -> tuple[Any, bool]:
             return (Annotated[hint, *notes] if notes else hint), is_required
 
 
-def _check_mangled(cls: type, name: str) -> None:
-    """Refuse a key that begins with two underscores: in a class Python writes another for it."""
+def _mangled(cls: type, name: str) -> UnsupportedType | None:
+    """Find a key that begins with two underscores: in a class Python writes another for it."""
     own = f"_{cls.__name__.lstrip('_')}__"
     # Before Python 3.12 a typed dictionary does not tell its bases.
     of_base = re.match(r"_[A-Z][A-Za-z0-9]*__", name)
     prefix = own if name.startswith(own) else of_base.group() if of_base else None
-    if prefix is not None:
-        plain = f"__{name.removeprefix(prefix)}"
-        raise UnsupportedType(
-            f"Python makes the key {name} of {plain}, which would cross the wire",
-            f'write {cls.__name__} = TypedDict("{cls.__name__}", {{"{plain}": ...}})',
-            f"{cls.__name__}.{plain}",
-            kind="private",
-        )
+    if prefix is None:
+        return None
+    plain = f"__{name.removeprefix(prefix)}"
+    return UnsupportedType(
+        f"Python makes the key {name} of {plain}, which would cross the wire",
+        f'write {cls.__name__} = TypedDict("{cls.__name__}", {{"{plain}": ...}})',
+        f"{cls.__name__}.{plain}",
+        kind="private",
+    )
 
 
 def _namedtuple_fields(cls: Any, hints: Mapping[str, Any]) -> Iterator[Field]:

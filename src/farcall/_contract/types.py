@@ -22,7 +22,7 @@ import inspect
 import types
 import typing
 from collections import abc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum, Flag, ReprEnum
 from typing import Any, Generic, Literal, NewType, TypeVar, Union, cast, get_args, get_origin
@@ -70,7 +70,7 @@ from farcall._contract.traits import (
     is_shown,
     use_of,
 )
-from farcall._contract.unsupported import UnsupportedType
+from farcall._contract.unsupported import UnsupportedType, check_faults
 from farcall.errors import FARCALL_CODES, PROTOCOL_CODES, ApplicationError, ErrorCode
 
 __all__ = ["Definitions", "UnsupportedType", "describe", "literal_source"]
@@ -127,13 +127,14 @@ def describe(annotation: object, definitions: Definitions) -> TypeSpec:
     Raises:
         UnsupportedType: its values cannot cross the wire.
     """
-    try:
-        spec = _Scope(definitions).describe(annotation)
-    except RecursionError as error:
-        raise UnsupportedType(
-            "a type alias contains itself", "let it contain itself through a record"
-        ) from error
-    check(spec, definitions)
+    with definitions.undone_on_failure():
+        try:
+            spec = _Scope(definitions).describe(annotation)
+        except RecursionError as error:
+            raise UnsupportedType(
+                "a type alias contains itself", "let it contain itself through a record"
+            ) from error
+        check(spec, definitions)
     return spec
 
 
@@ -294,9 +295,7 @@ class _Scope:
         return RecordSpec(
             name=cls.__name__,
             kind=kind,
-            fields=tuple(
-                scope._field(each, cls) for each in read_fields(cls, self.definitions.hints)
-            ),
+            fields=scope._fields(read_fields(cls, self.definitions.hints), cls),
             parameters=tuple(variable.__name__ for variable in parameters),
             frozen=is_frozen(cls),
             code=self._code(cls) if kind == "error" else None,
@@ -321,7 +320,20 @@ class _Scope:
                 )
         return variables
 
+    def _fields(self, fields: Iterable[Field], cls: type[Any]) -> tuple[FieldSpec, ...]:
+        described: list[FieldSpec] = []
+        faults: list[UnsupportedType] = []
+        for field in fields:
+            try:
+                described.append(self._field(field, cls))
+            except UnsupportedType as fault:
+                faults.append(fault)
+        check_faults(faults)
+        return tuple(described)
+
     def _field(self, field: Field, cls: type[Any]) -> FieldSpec:
+        if field.fault is not None:
+            raise field.fault
         scope = attrs.evolve(self, path=f"{self.path}.{field.name}")
         scope._check_text(field.name)
         if field.annotation is inspect.Parameter.empty:

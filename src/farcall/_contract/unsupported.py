@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 Kind: TypeAlias = Literal["type", "private", "constraint", "name"]
@@ -27,7 +28,23 @@ class UnsupportedType(Exception):
         self.fix = fix
         self.path = path
         self.kind: Kind = kind
+        self.others: tuple[UnsupportedType, ...] = ()
+        """What else is wrong with the same type."""
 
     def __str__(self) -> str:
         place = f"{self.path}: " if self.path else ""
         return f"{place}{self.problem}; {self.fix}"
+
+
+def check_faults(faults: Iterable[UnsupportedType]) -> None:
+    """Raise everything that was found wrong with a type, as one error.
+
+    Raises:
+        UnsupportedType: there is something; it holds the others.
+    """
+    every = [each for fault in faults for each in (fault, *fault.others)]
+    if every:
+        for each in every:
+            each.others = ()
+        every[0].others = tuple(every[1:])
+        raise every[0]

@@ -17,10 +17,11 @@ from farcall._declare.annotations import Scope, names_around
 from farcall._declare.kept import check_kept
 from farcall._declare.marks import Marks, marks_of
 from farcall._declare.members import Member, read_body
-from farcall._declare.names import check_python_name, check_service_name
+from farcall._declare.mistakes import Mistakes
+from farcall._declare.names import check_python_name, checked_service_name
 from farcall._declare.reading import Reading, read_function
 from farcall._declare.rules import Rule
-from farcall._declare.service import Service, attach_service, declared_on
+from farcall._declare.service import Service, assemble, attach, declared_on
 from farcall._declare.sites import Site, site_of_caller, site_of_class, site_of_object
 from farcall._declare.streams import check_stream
 from farcall._options import check_flag, optional
@@ -69,7 +70,7 @@ def service(cls: Any = None, /, *, name: str | None = None, protected: bool | No
     def declare(cls: object) -> object:
         if not isinstance(cls, type):
             raise _no_class(cls)
-        _declare(cls, cls.__name__ if name is None else name, protected, around)
+        _declare(cls, name, protected, around)
         return cls
 
     return declare if cls is None else declare(cls)
@@ -95,17 +96,23 @@ def functions(*functions: Callable[..., object], name: str) -> object:
     scope, site = Scope(names_around(1)), site_of_caller("functions()")
     if not functions:
         raise site.error(Rule.NO_MEMBERS, "it was given no functions", "Pass at least one")
-    check_service_name(name, site)
-    body = dict[str, Member]()
-    for function in functions:
-        reading = _read_plain(function, scope)
+    mistakes, body = Mistakes(), dict[str, Member]()
+    name = checked_service_name(name, site, mistakes)
+
+    def read(function: Callable[..., object]) -> None:
+        reading = _read_plain(function, scope, mistakes)
         if reading.attribute in body:
             problem = f"two of the functions are called {reading.attribute}"
             raise reading.site.error(Rule.TAKEN_NAME, problem, "Give one of them another name")
         body[reading.attribute] = reading
-    members = {function.__name__: staticmethod(function) for function in functions}
+
+    mistakes.each(read, functions)
+    defined = [each for each in functions if isinstance(each, FunctionType)]
+    members = {function.__name__: staticmethod(function) for function in defined}
     cls = type(_class_name(name), (), members)
-    attach_service(cls, name, body, site)
+    service = assemble(cls, name, body, site, mistakes)
+    mistakes.check()
+    attach(service)
     return cls()
 
 
@@ -127,7 +134,9 @@ def service_of(target: object) -> Service:
             "Decorate its class with @service, or pass functions to farcall.functions(...)",
         )
     if cls is not service.cls:
-        check_kept(service, cls)
+        mistakes = Mistakes()
+        check_kept(service, cls, mistakes)
+        mistakes.check()
     return service
 
 
@@ -145,14 +154,21 @@ def service_of_object(target: object) -> Service:
 
 
 def _declare(
-    cls: type[Any], name: str, protected: bool | None, around: Mapping[str, object]
+    cls: type[Any], name: str | None, protected: bool | None, around: Mapping[str, object]
 ) -> None:
-    site = site_of_class(cls)
-    _check_no_container(cls, site)
-    check_python_name(cls.__name__, site, "a class", "@service(name=...)")
-    check_service_name(name, site)
-    body = read_body(cls, Scope.inside(cls, around))
-    check_kept(attach_service(cls, name, body, site, protected=protected), cls)
+    site, mistakes = site_of_class(cls), Mistakes()
+    with mistakes.noted():
+        _check_no_container(cls, site)
+    before = mistakes.count
+    with mistakes.noted():
+        check_python_name(cls.__name__, site, "a class", "@service(name=...)")
+    if name is not None or mistakes.count == before:  # one name needs no two errors
+        name = checked_service_name(cls.__name__ if name is None else name, site, mistakes)
+    body = read_body(cls, Scope.inside(cls, around), mistakes)
+    service = assemble(cls, name or "", body, site, mistakes, protected=protected)
+    check_kept(service, cls, mistakes)
+    mistakes.check()
+    attach(service)
 
 
 def _check_no_container(cls: type[Any], site: Site) -> None:
@@ -177,7 +193,7 @@ def _no_class(thing: object) -> DeclarationError:
     )
 
 
-def _read_plain(function: object, scope: Scope) -> Reading:
+def _read_plain(function: object, scope: Scope, mistakes: Mistakes) -> Reading:
     if not isinstance(function, FunctionType) or not function.__name__.isidentifier():
         raise site_of_object(function).error(
             Rule.NO_FUNCTION,
@@ -194,7 +210,7 @@ def _read_plain(function: object, scope: Scope) -> Reading:
         )
     if marks.kind == "stream":
         check_stream(function, site_of_object(function))
-    return read_function(function, function.__name__, marks, scope, has_self=False)
+    return read_function(function, function.__name__, marks, scope, mistakes, has_self=False)
 
 
 def _check_name(function: FunctionType) -> None:

@@ -7,6 +7,8 @@ may come before a decorated base. Neither is read, so what they override must ta
 from __future__ import annotations
 
 import inspect
+from collections.abc import Collection
+from functools import partial
 from itertools import takewhile
 from types import FunctionType
 from typing import Any
@@ -14,30 +16,45 @@ from typing import Any
 from farcall._contract.spec import MethodSpec
 from farcall._declare.marks import Marks, marks_of
 from farcall._declare.methods import Method
+from farcall._declare.mistakes import Mistakes
 from farcall._declare.reading import is_async
 from farcall._declare.rules import Rule
 from farcall._declare.service import Service, is_declaration
+from farcall._declare.signals import SignalEntry
 from farcall._declare.sites import site_of_attribute
 from farcall._declare.status import STATUS
 from farcall._declare.streams import is_stream
 from farcall.errors import DeclarationError
 
 
-def check_kept(service: Service, cls: type[Any]) -> None:
+def check_kept(service: Service, cls: type[Any], mistakes: Mistakes) -> None:
     """Refuse a class that calls by the contract of `service` would not fit.
 
-    Raises:
-        DeclarationError: it declares members itself, or overrides one by what calls do not fit.
+    Args:
+        service: The contract.
+        cls: The class.
+        mistakes: Takes the members that it declares itself, and those that it overrides by what
+            calls do not fit.
     """
-    for base in takewhile(lambda base: base is not service.cls, cls.__mro__):
-        _check_declarations(base, service)
-    for method in service.methods.values():
+
+    def check_method(method: Method) -> None:
         if not _takes_calls_of(method, inspect.getattr_static(cls, method.attribute)):
             fix = f"Write {_kind(method)} with the same arguments, or decorate its class"
             raise _changed(cls, method.attribute, "an endpoint and cannot be called like it", fix)
-    for entry in service.signals.values():
+
+    def check_signal(entry: SignalEntry) -> None:
         if inspect.getattr_static(cls, entry.attribute) is not entry.signal:
             raise _changed(cls, entry.attribute, "a signal", "Give it another name")
+
+    # What a decorated class has itself is read already, and what is wrong with it is noted.
+    own = vars(cls) if cls is service.cls else {}
+    methods = [each for each in service.methods.values() if each.attribute not in own]
+    signals = [each for each in service.signals.values() if each.attribute not in own]
+    for base in takewhile(lambda base: base is not service.cls, cls.__mro__):
+        streams = {each.attribute for each in service.methods.values() if each.is_stream}
+        mistakes.each(partial(_check_declaration, base, streams), vars(base))
+    mistakes.each(check_method, methods)
+    mistakes.each(check_signal, signals)
 
 
 def _changed(cls: type[Any], attribute: str, what: str, fix: str) -> DeclarationError:
@@ -46,17 +63,16 @@ def _changed(cls: type[Any], attribute: str, what: str, fix: str) -> Declaration
     return site_of_attribute(owner, attribute).error(Rule.CHANGED_MEMBER, problem, fix)
 
 
-def _check_declarations(cls: type[Any], service: Service) -> None:
-    streams = {each.attribute for each in service.methods.values() if each.is_stream}
-    for attribute, value in vars(cls).items():
-        # A second implementation of a stream needs the decorator, to be a context manager as well.
-        is_override = attribute in streams and marks_of(value) == Marks("stream")
-        if is_declaration(value) and not is_override:
-            raise site_of_attribute(cls, attribute).error(
-                Rule.LOST_MEMBER,
-                "its class is not decorated, so it would have no effect",
-                f"Decorate {cls.__name__} with @service",
-            )
+def _check_declaration(cls: type[Any], streams: Collection[str], attribute: str) -> None:
+    value = vars(cls)[attribute]
+    # A second implementation of a stream needs the decorator, to be a context manager as well.
+    is_override = attribute in streams and marks_of(value) == Marks("stream")
+    if is_declaration(value) and not is_override:
+        raise site_of_attribute(cls, attribute).error(
+            Rule.LOST_MEMBER,
+            "its class is not decorated, so it would have no effect",
+            f"Decorate {cls.__name__} with @service",
+        )
 
 
 def _takes_calls_of(method: Method, override: object) -> bool:

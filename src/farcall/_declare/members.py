@@ -13,6 +13,7 @@ import attrs
 
 from farcall._declare.annotations import Scope, without_class_var
 from farcall._declare.marks import Marks, function_within, marks_of
+from farcall._declare.mistakes import Mistakes
 from farcall._declare.names import check_python_name
 from farcall._declare.reading import Reading, read_function, takes_anything
 from farcall._declare.rules import Rule
@@ -24,16 +25,18 @@ from farcall._signals import Signal
 Member: TypeAlias = Reading | SignalReading
 
 
-def read_body(cls: type[Any], scope: Scope) -> dict[str, Member]:
+def read_body(cls: type[Any], scope: Scope, mistakes: Mistakes) -> dict[str, Member]:
     """Read the endpoints, signals and background tasks that are written in a class.
 
-    Raises:
-        DeclarationError: something in it looks like one of these and cannot be one.
+    Args:
+        cls: The class.
+        scope: Where the names in its annotations are looked up.
+        mistakes: Takes what looks like one of these and cannot be one.
     """
-    body = _Body(cls, scope)
+    body = _Body(cls, scope, mistakes)
     body.check_signals()
-    found = {name: body.read(name, value) for name, value in vars(cls).items()}
-    return {name: member for name, member in found.items() if member is not None}
+    found = mistakes.each(lambda each: (each[0], body.read(*each)), vars(cls).items())
+    return {name: member for name, member in found if member is not None}
 
 
 def check_background(reading: Reading) -> None:
@@ -55,6 +58,7 @@ def check_background(reading: Reading) -> None:
 class _Body:
     cls: type[Any]
     scope: Scope
+    mistakes: Mistakes
 
     def read(self, attribute: str, value: object) -> Member | None:
         marks = self._marks(attribute)
@@ -73,25 +77,28 @@ class _Body:
 
     def check_signals(self) -> None:
         """Refuse signals that are fields of each object, and those that were never made."""
-        fields = dict(_fields_of(self.cls))
-        for attribute in self._annotated_signals() + _signals_among(fields) + self._uncalled():
-            site = site_of_attribute(self.cls, attribute)
-            if attribute in fields:
-                raise site.error(
-                    Rule.SIGNAL_IS_FIELD,
-                    f"{_maker_of_fields(self.cls)} makes a field of this signal",
-                    f"Write `{attribute}: ClassVar[Signal[...]] = Signal()`",
-                )
-            if not isinstance(vars(self.cls).get(attribute), Signal):
-                raise site.error(
-                    Rule.SIGNAL_WITHOUT_VALUE,
-                    "it is meant as a signal, and its value is none",
-                    f"Write `{attribute}: Signal[float] = Signal()`, with the type of its values",
-                )
+        names = self._annotated_signals() + _signals_among(dict(_fields_of(self.cls)))
+        self.mistakes.each(self._check_signal, dict.fromkeys(names + self._uncalled()))
+
+    def _check_signal(self, attribute: str) -> None:
+        site = site_of_attribute(self.cls, attribute)
+        if attribute in dict(_fields_of(self.cls)):
+            raise site.error(
+                Rule.SIGNAL_IS_FIELD,
+                f"{_maker_of_fields(self.cls)} makes a field of this signal",
+                f"Write `{attribute}: ClassVar[Signal[...]] = Signal()`",
+            )
+        if not isinstance(vars(self.cls).get(attribute), Signal):
+            raise site.error(
+                Rule.SIGNAL_WITHOUT_VALUE,
+                "it is meant as a signal, and its value is none",
+                f"Write `{attribute}: Signal[float] = Signal()`, with the type of its values",
+            )
 
     def _annotated_signals(self) -> list[str]:
-        annotations = inspect.get_annotations(self.cls)
-        return [name for name, written in annotations.items() if self._is_signal(name, written)]
+        annotations = inspect.get_annotations(self.cls).items()
+        found = self.mistakes.each(lambda each: (each[0], self._is_signal(*each)), annotations)
+        return [name for name, is_signal in found if is_signal]
 
     def _uncalled(self) -> list[str]:
         return [name for name, value in vars(self.cls).items() if _bare(value) is Signal]
@@ -141,8 +148,9 @@ class _Body:
             )
         if marks.kind == "stream":
             check_stream(value, site_of_attribute(self.cls, attribute))
-        reading = read_function(value, attribute, marks, self.scope)
-        if marks.kind == "background":
+        before = self.mistakes.count
+        reading = read_function(value, attribute, marks, self.scope, self.mistakes)
+        if marks.kind == "background" and self.mistakes.count == before:
             check_background(reading)
         return reading
 

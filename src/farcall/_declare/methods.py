@@ -21,6 +21,7 @@ from farcall._contract.types import Definitions, describe
 from farcall._contract.unsupported import UnsupportedType
 from farcall._declare.annotations import Scope
 from farcall._declare.marks import Marks
+from farcall._declare.mistakes import Mistakes
 from farcall._declare.names import check_python_name
 from farcall._declare.reading import Reading, ReadParameter, read_function
 from farcall._declare.rules import Rule
@@ -66,22 +67,11 @@ def endpoint_of(
         DeclarationError: a type in it cannot cross the wire, or its options contradict it.
     """
     is_stream = reading.is_stream
-    spec = MethodSpec(
-        name=reading.attribute,
+    spec = attrs.evolve(
+        _described(reading, definitions),
         wire_name=wire_name,
-        arguments=tuple(_argument(each, reading.site, definitions) for each in reading.parameters),
-        result=described(
-            reading.result, definitions, reading.site, "an item" if is_stream else "the result"
-        ),
-        raises=tuple(_error(each, reading.site, definitions) for each in reading.marks.raises),
-        oneway=reading.marks.oneway,
-        started=_started(reading, definitions),
-        inline=not reading.is_async,
         access=reading.marks.access.within(protected=protected),
-        doc=reading.doc,
-        stream=is_stream,
     )
-    _check_uploads(reading)
     if spec.oneway:
         _check_oneway(spec, reading.site)
     return Method(
@@ -99,6 +89,32 @@ def endpoint_of(
     )
 
 
+def _described(reading: Reading, definitions: Definitions) -> MethodSpec:
+    """Describe a function, and tell all that is wrong with its types at once."""
+    mistakes, site, is_stream = Mistakes(), reading.site, reading.is_stream
+    what = "an item" if is_stream else "the result"
+    types = [(reading.result, what)]
+    if reading.status is not None:
+        types.append((reading.status.value, "the value of task_status"))
+    arguments = mistakes.each(lambda each: _argument(each, site, definitions), reading.parameters)
+    described_ = mistakes.each(lambda each: described(each[0], definitions, site, each[1]), types)
+    raises = mistakes.each(lambda each: _error(each, site, definitions), reading.marks.raises)
+    mistakes.each(lambda each: _check_upload(each, reading), reading.parameters)
+    mistakes.check()
+    return MethodSpec(
+        name=reading.attribute,
+        wire_name=reading.attribute,
+        arguments=tuple(arguments),
+        result=described_[0],
+        raises=tuple(raises),
+        oneway=reading.marks.oneway,
+        started=None if reading.status is None else described_[1],
+        inline=not reading.is_async,
+        doc=reading.doc,
+        stream=is_stream,
+    )
+
+
 def method_of(
     function: Callable[..., Any],
     wire_name: str,
@@ -113,7 +129,9 @@ def method_of(
         DeclarationError: the function could not be an endpoint.
     """
     marks = Marks("stream" if stream else "method", raises=tuple(raises), oneway=oneway)
-    reading = read_function(function, function.__name__, marks, Scope({}))
+    mistakes = Mistakes()
+    reading = read_function(function, function.__name__, marks, Scope({}), mistakes)
+    mistakes.check()
     owner = function.__qualname__.split(".")[-2:][0]
     parameters = tuple(
         attrs.evolve(each, name=_as_written(each.name, owner)) for each in reading.parameters
@@ -168,12 +186,6 @@ def _argument(parameter: ReadParameter, site: Site, definitions: Definitions) ->
     return ArgumentSpec(parameter.name, type_, parameter.role, default)
 
 
-def _started(reading: Reading, definitions: Definitions) -> TypeSpec | None:
-    if reading.status is None:
-        return None
-    return described(reading.status.value, definitions, reading.site, "the value of task_status")
-
-
 def _check_default(parameter: ReadParameter, site: Site) -> None:
     try:
         codec_of(parameter.annotation).encode(parameter.default)
@@ -194,14 +206,13 @@ def _error(cls: type[ApplicationError], site: Site, definitions: Definitions) ->
     return cls.__name__
 
 
-def _check_uploads(reading: Reading) -> None:
-    for each in reading.parameters:
-        if each.is_upload and not (reading.is_async or reading.is_stream):
-            raise reading.site.error(
-                Rule.UPLOAD_TO_DEF,
-                f"the upload {each.name!r} has to be iterated over with async for",
-                "Make it an async def, or take a list",
-            )
+def _check_upload(parameter: ReadParameter, reading: Reading) -> None:
+    if parameter.is_upload and not (reading.is_async or reading.is_stream):
+        raise reading.site.error(
+            Rule.UPLOAD_TO_DEF,
+            f"the upload {parameter.name!r} has to be iterated over with async for",
+            "Make it an async def, or take a list",
+        )
 
 
 def _check_oneway(spec: MethodSpec, site: Site) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from farcall._contract.identifiers import has_lone_surrogate, is_python_name, python_name
+from farcall._declare.mistakes import Mistakes
 from farcall._declare.rules import Rule
 from farcall._declare.sites import Site
 
@@ -20,12 +21,25 @@ _RESERVED = frozenset({"__listMethods"})
 """An internal method of rpc-websockets."""
 
 
-def check_service_name(name: object, site: Site) -> None:
+def checked_service_name(name: object, site: Site, mistakes: Mistakes) -> str:
     """Refuse a service name that no member could have a wire name with.
 
-    Raises:
-        DeclarationError: the name is reserved, too long, or is no text without spaces.
+    Args:
+        name: Of the service.
+        site: Where it is.
+        mistakes: Takes a name that is reserved, too long, or no text without spaces.
+
+    Returns:
+        The name; where it is wrong another one, so that the names of members are told apart from
+        it.
     """
+    before = mistakes.count
+    with mistakes.noted():
+        _check_service_name(name, site)
+    return str(name) if mistakes.count == before else "Service"
+
+
+def _check_service_name(name: object, site: Site) -> None:
     if name == "":
         return
     _check(name, site)
@@ -39,7 +53,10 @@ def check_service_name(name: object, site: Site) -> None:
 
 
 def wire_names(
-    service: str, chosen: Mapping[str, str | None], sites: Mapping[str, Site]
+    service: str,
+    chosen: Mapping[str, str | None],
+    sites: Mapping[str, Site],
+    mistakes: Mistakes,
 ) -> dict[str, str]:
     """Give each member its name on the wire: the one chosen for it, or ``Service.member``.
 
@@ -47,13 +64,15 @@ def wire_names(
         service: The name of the service; empty for bare names.
         chosen: By attribute, the whole name that its declaration asks for, or None.
         sites: By attribute, where it is declared.
+        mistakes: Takes names that are reserved, and those that two members have.
 
-    Raises:
-        DeclarationError: a name is reserved, or two members have the same.
+    Returns:
+        By attribute, without the members whose names are wrong.
     """
     taken = dict[str, str]()
-    for attribute, choice in chosen.items():
-        site = sites[attribute]
+
+    def take(attribute: str) -> None:
+        site, choice = sites[attribute], chosen[attribute]
         name = _member_name(service, attribute) if choice is None else choice
         _check(name, site)
         if name in taken:
@@ -63,6 +82,8 @@ def wire_names(
                 "Give one of them another name",
             )
         taken[name] = attribute
+
+    mistakes.each(take, chosen)
     return {attribute: name for name, attribute in taken.items()}
 
 

@@ -14,6 +14,7 @@ from farcall._contract.unsupported import UnsupportedType
 from farcall._declare.annotations import Scope
 from farcall._declare.items import UPLOADS, is_iterator, item_type
 from farcall._declare.marks import Marks
+from farcall._declare.mistakes import Mistakes
 from farcall._declare.names import check_python_name
 from farcall._declare.rules import Rule
 from farcall._declare.sites import Site, site_of_function
@@ -79,6 +80,7 @@ def read_function(
     attribute: str,
     marks: Marks,
     scope: Scope,
+    mistakes: Mistakes,
     *,
     has_self: bool = True,
 ) -> Reading:
@@ -89,12 +91,16 @@ def read_function(
         attribute: The name of the member.
         marks: What its decorator said.
         scope: Where the names in its annotations are looked up.
+        mistakes: Takes what is wrong with its parameters and its result.
         has_self: Whether the first parameter is ``self``.
 
+    Returns:
+        What is right of it, which is all of it where no mistake was noted.
+
     Raises:
-        DeclarationError: the function cannot be that.
+        DeclarationError: the function cannot be that at all.
     """
-    reader = _Reader(function, scope, site_of_function(function))
+    reader = _Reader(function, scope, site_of_function(function), mistakes)
     return reader.read(attribute, marks, has_self=has_self)
 
 
@@ -114,27 +120,33 @@ class _Reader:
     function: Callable[..., Any]
     scope: Scope
     site: Site
+    mistakes: Mistakes
 
     def read(self, attribute: str, marks: Marks, *, has_self: bool) -> Reading:
         is_stream = marks.kind == "stream"
         if not is_stream:
             self._refuse_generator()
         signature = inspect.signature(self.function)
-        declared = list(signature.parameters.values())
-        parameters = [
-            (each, self._annotation(each))
-            for each in (self._without_self(declared) if has_self else declared)
-        ]
+        declared: Sequence[Declared] = list(signature.parameters.values())
+        if has_self:
+            with self.mistakes.noted():
+                declared = self._without_self(declared)
+        parameters = self.mistakes.each(self._annotated, declared)
         statuses = [pair for pair in parameters if is_status(*pair)]
+        others = [pair for pair in parameters if pair not in statuses]
+        results = self.mistakes.each(
+            lambda annotation: self._result(annotation, is_stream), [signature.return_annotation]
+        )
+        found = self.mistakes.each(lambda pair: self._status(*pair, marks), statuses)
         return Reading(
             attribute,
             self.site,
             marks,
-            tuple(self._parameter(*pair) for pair in parameters if pair not in statuses),
-            self._result(signature.return_annotation, is_stream),
+            tuple(self.mistakes.each(lambda pair: self._parameter(*pair), others)),
+            results[0] if results else None,
             is_stream or is_async(self.function),
             inspect.cleandoc(self.function.__doc__) if self.function.__doc__ else None,
-            self._status(statuses, marks),
+            found[0] if found else None,
         )
 
     def _refuse_generator(self) -> None:
@@ -157,26 +169,16 @@ class _Reader:
             )
         return declared[1:]
 
-    def _status(
-        self, found: Sequence[tuple[Declared, Any]], marks: Marks
-    ) -> StatusParameter | None:
-        statuses = [
-            read_status(
-                declared,
-                annotation,
-                self.site,
-                marks,
-                is_async=is_async(self.function),
-            )
-            for declared, annotation in found
-        ]
-        return statuses[0] if statuses else None
+    def _status(self, declared: Declared, annotation: Any, marks: Marks) -> StatusParameter:
+        is_async_ = is_async(self.function)
+        return read_status(declared, annotation, self.site, marks, is_async=is_async_)
 
-    def _annotation(self, declared: Declared) -> Any:
+    def _annotated(self, declared: Declared) -> tuple[Declared, Any]:
         self._check_kind(declared)
         what = f"parameter {declared.name!r}"
         example = "trio.TaskStatus[None]" if declared.name == STATUS else "str"
-        return self._resolved(declared.annotation, what, f"`{declared.name}: {example}`")
+        resolved = self._resolved(declared.annotation, what, f"`{declared.name}: {example}`")
+        return declared, resolved
 
     def _parameter(self, declared: Declared, annotation: Any) -> ReadParameter:
         if is_iterator(annotation, UPLOADS):

@@ -18,6 +18,7 @@ from farcall._contract.types import Definitions
 from farcall._declare.marks import marks_of
 from farcall._declare.members import Member
 from farcall._declare.methods import Method, endpoint_of
+from farcall._declare.mistakes import Mistakes
 from farcall._declare.names import wire_names
 from farcall._declare.reading import Reading
 from farcall._declare.rules import Rule
@@ -47,41 +48,47 @@ class Service:
     """What is written in the class itself, without its bases."""
 
 
-def attach_service(
+def assemble(
     cls: type[Any],
     name: str,
     body: Mapping[str, Member],
     site: Site,
+    mistakes: Mistakes,
     *,
     protected: bool | None = None,
 ) -> Service:
-    """Make the service of a class whose body has been read, and keep it on the class.
+    """Make the service of a class whose body has been read.
 
     Args:
         cls: The class.
         name: Of the service, on the wire.
         body: What is written in the class.
         site: Where the class is.
+        mistakes: Takes the rules that members break, or that there are none.
         protected: Whether its members are by default; None where it is so if a base's are.
 
-    Raises:
-        DeclarationError: there are no members, or one of them breaks a rule.
+    Returns:
+        The service, without the members that break a rule.
     """
     members = _inherited(cls) | dict(body)
-    _check_lost(cls)
-    if not members:
-        raise site.error(
-            Rule.NO_MEMBERS,
-            "the service has no members",
-            "Write a public method or a Signal in its body, or decorate the base that has them",
-        )
+    _check_lost(cls, mistakes)
+    with mistakes.noted():
+        if not members and mistakes.count == 0:
+            raise site.error(
+                Rule.NO_MEMBERS,
+                "the service has no members",
+                "Write a public method or a Signal in its body, or decorate the base that has them",
+            )
     if protected is None:
         protected = any(base.protected for base in filter(None, map(declared_on, cls.__mro__)))
-    service = _assembled(cls, name, members, body, protected)
+    return _assembled(cls, name, members, body, mistakes, protected)
+
+
+def attach(service: Service) -> None:
+    """Keep a service on its class, which has it from now on."""
     for entry in service.signals.values():
-        entry.signal._configure(cls, entry.codecs)
-    setattr(cls, _ATTRIBUTE, service)
-    return service
+        entry.signal._configure(service.cls, entry.codecs)
+    setattr(service.cls, _ATTRIBUTE, service)
 
 
 def declared_on(cls: type[Any]) -> Service | None:
@@ -120,18 +127,22 @@ def _inherited(cls: type[Any]) -> dict[str, Member]:
     return members
 
 
-def _check_lost(cls: type[Any]) -> None:
+def _check_lost(cls: type[Any], mistakes: Mistakes) -> None:
     """Refuse declarations in bases that are not decorated: they would be without effect."""
     decorated = [base for base in cls.__mro__ if base is cls or declared_on(base)]
     known = {name for base in decorated for name in vars(base)}
-    for base in (base for base in cls.__mro__ if base not in decorated):
-        for attribute, value in vars(base).items():
-            if attribute not in known and is_declaration(value):
-                raise site_of_attribute(base, attribute).error(
-                    Rule.LOST_MEMBER,
-                    f"its class is not decorated, so the service {cls.__name__} would not have it",
-                    f"Decorate {base.__name__} with @service, too",
-                )
+    others = [base for base in cls.__mro__ if base not in decorated]
+
+    def check(base: type[Any], attribute: str, value: object) -> None:
+        if attribute not in known and is_declaration(value):
+            raise site_of_attribute(base, attribute).error(
+                Rule.LOST_MEMBER,
+                f"its class is not decorated, so the service {cls.__name__} would not have it",
+                f"Decorate {base.__name__} with @service, too",
+            )
+
+    members = [(base, *member) for base in others for member in vars(base).items()]
+    mistakes.each(lambda each: check(*each), members)
 
 
 def is_declaration(value: object) -> bool:
@@ -145,6 +156,7 @@ def _assembled(
     name: str,
     members: Mapping[str, Member],
     body: Mapping[str, Member],
+    mistakes: Mistakes,
     protected: bool,
 ) -> Service:
     on_wire = {key: each for key, each in members.items() if not _is_background(each)}
@@ -152,18 +164,19 @@ def _assembled(
         name,
         {key: each.chosen_name for key, each in on_wire.items()},
         {key: each.site for key, each in on_wire.items()},
+        mistakes,
     )
     definitions = Definitions()
-    methods = {
-        names[key]: endpoint_of(each, names[key], definitions, protected=protected)
-        for key, each in on_wire.items()
-        if isinstance(each, Reading)
-    }
-    signals = {
-        names[key]: event_of(each, names[key], definitions, protected=protected)
-        for key, each in on_wire.items()
-        if isinstance(each, SignalReading)
-    }
+
+    def put_together(key: str) -> Method | SignalEntry:
+        member = on_wire[key]
+        if isinstance(member, Reading):
+            return endpoint_of(member, names[key], definitions, protected=protected)
+        return event_of(member, names[key], definitions, protected=protected)
+
+    entries = mistakes.each(put_together, names)
+    methods = {each.spec.wire_name: each for each in entries if isinstance(each, Method)}
+    signals = {each.spec.wire_name: each for each in entries if isinstance(each, SignalEntry)}
     spec = ServiceSpec(
         name=name,
         class_name=cls.__name__,

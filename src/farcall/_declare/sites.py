@@ -53,7 +53,10 @@ class Site:
         """
         place = f"{what}, at {exc.path}" if "." in exc.path else what
         fix = exc.fix[:1].upper() + exc.fix[1:]
-        return self.error(_RULES.get(exc.kind, rule), f"{place}: {exc.problem}", fix)
+        error = self.error(_RULES.get(exc.kind, rule), f"{place}: {exc.problem}", fix)
+        error.__cause__ = exc
+        error.others = tuple(self.unsupported(each, rule, what) for each in exc.others)
+        return error
 
 
 def site_of_function(function: Callable[..., Any]) -> Site:
