@@ -12,6 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from examples.chat.service import Chat
+from examples.files.service import Files
+from examples.market.service import Market
 from farcall._contract.digest import digest
 from farcall._contract.document import (
     MAX_BYTES,
@@ -42,10 +45,13 @@ from farcall._contract.spec import (
     TupleOf,
     UnionOf,
 )
+from farcall._declare import documented, service_of
+from farcall._demo.service import Monitor
 from farcall.stubgen._module import render_module
 from tests.contract import specs
 from tests.contract.specs import INT, NONE, STR
 from tests.stubgen import strategies
+from tests.stubgen.bazaar import Bazaar
 
 SOME = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -168,6 +174,25 @@ def test_every_contract_has_a_form(spec: ServiceSpec) -> None:
 def test_every_service_has_a_document(services: list[ServiceSpec]) -> None:
     """Contracts as services have them are read back from their document as they were."""
     assert read_document(through_json(document_of(services))) == tuple(services)
+
+
+@pytest.mark.parametrize("service", [Bazaar, Chat, Files, Market, Monitor])
+def test_a_stub_of_a_document_is_the_stub_of_the_class(service: type[Any]) -> None:
+    """Byte for byte: what is not part of the contract, such as docstrings, is there as well."""
+    spec = documented(service_of(service))
+
+    (read,) = read_document(through_json(document_of([spec])))
+
+    assert render_module(read, digest(read)) == render_module(spec, digest(spec))
+
+
+@SOME
+@given(strategies.services())
+def test_every_stub_can_be_made_of_a_document(spec: ServiceSpec) -> None:
+    """Whatever a service has, its document has it, too."""
+    (read,) = read_document(through_json(document_of([spec])))
+
+    assert render_module(read, digest(read)) == render_module(spec, digest(spec))
 
 
 def test_what_is_unknown_is_ignored() -> None:

@@ -7,7 +7,7 @@ may come before a decorated base. Neither is read, so what they override must ta
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import partial
 from itertools import takewhile
 from types import FunctionType
@@ -47,7 +47,7 @@ def check_kept(service: Service, cls: type[Any], mistakes: Mistakes) -> None:
             raise _changed(cls, entry.attribute, "a signal", "Give it another name")
 
     # What a decorated class has itself is read already, and what is wrong with it is noted.
-    own = vars(cls) if cls is service.cls else {}
+    own: Mapping[str, object] = vars(cls) if cls is service.cls else {}
     methods = [each for each in service.methods.values() if each.attribute not in own]
     signals = [each for each in service.signals.values() if each.attribute not in own]
     for base in takewhile(lambda base: base is not service.cls, cls.__mro__):
