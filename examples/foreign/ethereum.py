@@ -63,7 +63,7 @@ class NodeProxy(farcall.Proxy):
 async def follow(node: NodeProxy, on_header: Callable[[Header], None]) -> None:
     """Call a function with the header of each new block, until cancelled."""
     # Listen before you ask: the first notification may follow the answer at once.
-    async with node.headers.subscribe() as notices:
+    async with node.headers.listen() as notices:
         subscription = await node.subscribe("newHeads")
         try:
             async for notice in notices:

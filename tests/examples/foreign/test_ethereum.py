@@ -69,8 +69,6 @@ async def test_new_blocks_are_heard() -> None:
     assert heard == ["0x8", "0x9"]
     assert [each["method"] for each in server.heard] == [
         "rpc.hello",
-        "rpc.on",
         "eth_subscribe",
         "eth_unsubscribe",
-        "rpc.off",
     ]
