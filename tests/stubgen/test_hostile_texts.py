@@ -21,6 +21,7 @@ import attrs
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from typing_extensions import TypeAliasType
 
 import farcall
 from farcall import ApplicationError, DeclarationError, Signal, method, service, stubgen
@@ -83,6 +84,7 @@ make_new_type: Any = NewType
 make_typed_dict: Any = TypedDict
 make_named_tuple: Any = NamedTuple
 make_variable: Any = TypeVar
+make_alias: Any = TypeAliasType
 literal: Any = Literal
 
 
@@ -168,6 +170,7 @@ PLACES: Mapping[str, Declare] = {
     "a literal member": lambda text: serving(literal[make_enum("E", {text: 1})[text]]),
     "a NewType": lambda text: serving(make_new_type(text, int)),
     "a type variable": generic,
+    "a type alias": lambda text: serving(make_alias(text, list[int])),
     "an attrs class": lambda text: serving(make_record(text, a=attrs.field(type=int))),
     "an attrs field": lambda text: serving(make_record(**{text: attrs.field(type=int)})),
     "an alias": lambda text: serving(make_record(a=attrs.field(type=int, alias=text))),

@@ -126,7 +126,7 @@ def stub(source: str) -> Iterator[ModuleType]:
         "        many: list[Number | None],",
         "        table: Table,",
         '        side: Side = "buy",',
-        "        place: Place = Point(x=1, y=0),",
+        "        place: Place = Point(x=1),",
         '        sku: Sku = "a",',
         '        plain: str = "",',
         "        rows: Rows,",

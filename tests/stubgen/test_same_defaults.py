@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import enum
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from inspect import signature
@@ -140,11 +140,14 @@ class Shop:
         row: Row = ROW,
         side: Side = Side.SELL,
         level: Level = Level.LOW,
+        listed: Listed = LISTED,
     ) -> list[str]:
         return [str(price), str(within), str(line.end.x), side.value]
 
-    async def left_out(self, changing: Changing = CHANGING, listed: Listed = LISTED) -> int:
-        return changing.count + len(listed.items)
+    async def left_out(
+        self, changing: Changing = CHANGING, items: Sequence[int] = LISTED.items
+    ) -> int:
+        return changing.count + len(items)
 
     async def records(self, a: Fields, b: DataFields, c: Unknown, d: Plain, e: Shade) -> Fields:
         return a
@@ -204,7 +207,7 @@ def test_an_argument_that_can_change_is_left_to_the_server(stub: ModuleType) -> 
     """All calls would share it."""
     parameters = signature(stub.ShopProxy.left_out).parameters
 
-    assert parameters["changing"].default is parameters["listed"].default is farcall.OMIT
+    assert parameters["changing"].default is parameters["items"].default is farcall.OMIT
 
 
 async def test_defaults_arrive(stub: ModuleType) -> None:

@@ -10,6 +10,8 @@ from enum import Enum
 from typing import Any, Final, get_origin
 from uuid import UUID
 
+import attrs
+
 from farcall._contract.definitions import Definitions
 from farcall._contract.identifiers import has_lone_surrogate, is_attribute_name
 from farcall._contract.records import Field, kind_of, read_fields
@@ -58,13 +60,26 @@ def literal_source(value: object, definitions: Definitions | None = None) -> str
     return None if definitions is None else _record(value, definitions)
 
 
-def factory_source(factory: Any, definitions: Definitions) -> str | None:
-    """Write what a factory makes, or give None where that may be another value each time.
+def default_source(field: Field, definitions: Definitions) -> str | None:
+    """Write the default of a field, or what its factory makes, if a literal can hold it.
 
     Args:
-        factory: Of a field: a builtin, such as ``list`` or ``list[int]``, or a record whose fields
-            all have defaults. Any other function would have to be called to know.
-        definitions: The records that may be named.
+        field: One that has a default.
+        definitions: The enums and records that may be named.
+    """
+    if field.default is attrs.NOTHING:
+        return None
+    factory = getattr(field.default, "factory", None)
+    if factory is not None:
+        return _made_by(factory, definitions)
+    return literal_source(field.default, definitions)
+
+
+def _made_by(factory: Any, definitions: Definitions) -> str | None:
+    """Write what a factory makes, unless that may be another value each time.
+
+    It is known of builtins, such as ``list`` or ``list[int]``, and of records whose fields all have
+    defaults. Any other function would have to be called.
     """
     kind: Any = get_origin(factory) or factory
     if isinstance(kind, type) and kind in _FACTORIES:
@@ -98,10 +113,11 @@ def _record(value: object, definitions: Definitions) -> str | None:
     for field in fields:
         held = getattr(value, field.attribute)
         source = literal_source(held, definitions)
-        if source is not None:
-            parts.append(f"{field.name}={source}")
-        elif held is not field.default:
+        if held is field.default or (source and source == default_source(field, definitions)):
+            continue
+        if source is None:
             return None
+        parts.append(f"{field.name}={source}")
     return f"{cls.__name__}({', '.join(parts)})"
 
 

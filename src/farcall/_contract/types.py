@@ -34,7 +34,7 @@ from farcall._contract.algebra import union_of
 from farcall._contract.check import check
 from farcall._contract.definitions import Definitions
 from farcall._contract.identifiers import has_lone_surrogate, is_attribute_name
-from farcall._contract.literals import factory_source, literal_source
+from farcall._contract.literals import default_source, literal_source
 from farcall._contract.notes import AliasName, check_notes, is_bare_qualifier, unwrapped
 from farcall._contract.records import (
     Field,
@@ -342,19 +342,11 @@ class _Scope:
         return FieldSpec(
             field.name,
             type_,
-            None if field.is_required else self._default(field.default),
+            None if field.is_required else Default(default_source(field, self.definitions)),
             field.keyword_only,
             field.attribute if field.has_own_attribute else None,
             use_of(cls, field.attribute, type_),
         )
-
-    def _default(self, default: object) -> Default:
-        if default is attrs.NOTHING:
-            return Default(None)
-        factory = getattr(default, "factory", None)
-        if factory is None:
-            return Default(literal_source(default, self.definitions))
-        return Default(factory_source(factory, self.definitions))
 
     def _code(self, cls: type[ApplicationError]) -> int:
         if not _is_free_code(cls.code):

@@ -66,7 +66,10 @@ def constant(value: None | bool | int | float | str | bytes) -> str:
 
 
 def is_mutable(node: ast.expr, names: Names) -> bool:
-    """Say whether a literal has a list, a dict, a set or a record in it that can change."""
+    """Say whether a literal has a list, a dict, a set or a record in it that can change.
+
+    What a record holds that cannot change itself is the affair of that record.
+    """
     return _can_change(node, names) or any(is_mutable(each, names) for each in _parts(node))
 
 
@@ -93,11 +96,11 @@ def empty_factory(node: ast.expr) -> str | None:
 
 def _parts(node: ast.expr) -> Iterator[ast.expr]:
     """Give what a literal is made of; the set in the call of a frozenset is no part of it."""
+    if isinstance(node, RecordCall):
+        return
     for each in ast.iter_child_nodes(node):
         if isinstance(each, ast.Set) and type(node) is ast.Call:
             yield from each.elts
-        elif isinstance(each, ast.keyword):
-            yield each.value
         elif isinstance(each, ast.expr):
             yield each
 
