@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from types import NoneType, UnionType
 from typing import (
     Any,
@@ -42,6 +43,8 @@ from farcall._contract.spec import (
     UnionOf,
 )
 
+MAX_NAME: Final = 256
+"""Characters of a name."""
 MAX_PARTS: Final = 4096
 """Services, methods, fields and so on, of each list by itself."""
 
@@ -193,7 +196,21 @@ def _items(_: str, parts: list[Any], path: str, levels: int) -> TypeSpec:
 def _union(_: str, parts: list[Any], path: str, levels: int) -> TypeSpec:
     if not parts:
         raise BadDocument(path, "expected a union of something")
-    return UnionOf(_types(parts, path, levels))
+    written = _types(parts, path, levels)
+    if not any(isinstance(part, UnionOf) and part.alias is not None for part in written):
+        return UnionOf(written)
+    flat = (part.members if isinstance(part, UnionOf) else (part,) for part in written)
+    members = tuple(dict.fromkeys(chain.from_iterable(flat)))
+    if len(members) > MAX_PARTS:
+        raise BadDocument(path, f"expected at most {MAX_PARTS} items")
+    return UnionOf(members, written=written)
+
+
+def _alias(_: str, parts: list[Any], path: str, levels: int) -> TypeSpec:
+    name = _text(parts[0], f"{path}[1]")
+    if len(name) > MAX_NAME:
+        raise BadDocument(f"{path}[1]", f"expected a text of at most {MAX_NAME} characters")
+    return attrs.evolve(_type(parts[1], f"{path}[2]", levels), alias=name)
 
 
 def _ref(_: str, parts: list[Any], path: str, levels: int) -> TypeSpec:
@@ -217,6 +234,7 @@ _KINDS: Final[Mapping[str, tuple[Callable[[str, list[Any], str, int], TypeSpec],
     **dict.fromkeys(("dict", "mapping"), (_map, 2)),
     "items": (_items, None),
     "union": (_union, None),
+    "alias": (_alias, 2),
     "ref": (_ref, None),
     "parameter": (_parameter, 1),
     "literal": (_literal, None),

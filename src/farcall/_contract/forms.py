@@ -2,13 +2,14 @@
 
 A type is a text or a list that begins with its kind: ``"int"``, ``["list", T]``, ``["tuple", T]``,
 ``["items", T, ...]``, ``["dict", K, V]``, ``["union", T, ...]``, ``["ref", "Quote", T, ...]``,
-``["parameter", "T"]``, ``["literal", ["int", 1], ["member", "Side", "BUY"]]``. Everything else is
+``["parameter", "T"]``, ``["literal", ["int", 1], ["member", "Side", "BUY"]]``, and
+``["alias", "Symbol", T]`` where it is written by the name of an alias. Everything else is
 an object with the names of `spec`, without the members that have their default value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeAlias, TypeGuard, assert_never
 
 import attrs
@@ -52,7 +53,7 @@ def form_of(part: Any) -> Form:
         part: A `ServiceSpec` or anything in one.
     """
     if isinstance(part, _TYPES):
-        return type_form(part)
+        return written_form(part)
     if attrs.has(_class_of(part)):
         return _object_form(part)
     if _is_several(part):
@@ -65,23 +66,33 @@ def form_of(part: Any) -> Form:
     return plain
 
 
-def type_form(spec: TypeSpec) -> Form:
-    """Write a type, its parts in their order."""
+def written_form(spec: TypeSpec) -> Form:
+    """Write a type as its service does, with the names of aliases."""
+    if isinstance(spec, UnionOf) and spec.written:
+        form: Form = ["union", *map(written_form, spec.written)]
+    else:
+        form = type_form(spec, written_form)
+    return form if spec.alias is None else ["alias", spec.alias, form]
+
+
+def type_form(spec: TypeSpec, part_form: Callable[[TypeSpec], Form] | None = None) -> Form:
+    """Write a type, its parts in their order, and by another function if one is given."""
+    of_part = part_form or type_form
     match spec:
         case Scalar(name):
             return name
         case LiteralOf(values):
             return ["literal", *map(literal_form, values)]
         case ArrayOf(kind, item):
-            return [kind, type_form(item)]
+            return [kind, of_part(item)]
         case TupleOf(items):
-            return ["items", *map(type_form, items)]
+            return ["items", *map(of_part, items)]
         case MapOf(kind, key, value):
-            return [kind, type_form(key), type_form(value)]
+            return [kind, of_part(key), of_part(value)]
         case UnionOf(members):
-            return ["union", *map(type_form, members)]
+            return ["union", *map(of_part, members)]
         case Ref(name, arguments):
-            return ["ref", name, *map(type_form, arguments)]
+            return ["ref", name, *map(of_part, arguments)]
         case Parameter(name):
             return ["parameter", name]
         case _:

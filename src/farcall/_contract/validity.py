@@ -12,7 +12,7 @@ from typing import Final
 
 import attrs
 
-from farcall._contract.form_reading import BadDocument
+from farcall._contract.form_reading import MAX_NAME, BadDocument
 from farcall._contract.identifiers import is_attribute_name
 from farcall._contract.source_checks import is_default_source
 from farcall._contract.spec import (
@@ -37,9 +37,6 @@ from farcall._contract.spec import (
     UnionOf,
 )
 from farcall.errors import FARCALL_CODES, PROTOCOL_CODES, ApplicationError, ErrorCode
-
-MAX_NAME: Final = 256
-"""Characters of a name."""
 
 _ROLES: Final = ("positional", "either", "keyword")
 
