@@ -188,7 +188,7 @@ class Host:
 
 def _endpoints_by_path(services: Services) -> Mapping[str, Endpoints]:
     # An object of a service class is one, and be its class derived from dict or list.
-    if not isinstance(services, Mapping) or is_service(services):
+    if not _is_table(services):
         return {"/": Endpoints.of(_several(services, "services"))}
     table = cast("Mapping[object, object]", services)
     if not table:
@@ -202,6 +202,10 @@ def _endpoints_by_path(services: Services) -> Mapping[str, Endpoints]:
     }
 
 
+def _is_table(services: object) -> bool:
+    return isinstance(services, Mapping) and not is_service(cast("object", services))
+
+
 def _several(given: object, name: str) -> Sequence[object]:
     """Give the objects to serve at one path.
 
@@ -212,13 +216,21 @@ def _several(given: object, name: str) -> Sequence[object]:
     if is_service(given):
         return [given]
     takes = "a service object, a list of them, or a dict of them by path"
-    if given is None or isinstance(given, str | bytes | int | float | Mapping | Set | Iterator):
+    if not _may_be_served(given):
         raise wrong_type(name, takes, given, "[Shop(), News()]")
     if not isinstance(given, Sequence):
         return [given]
-    if not given:
-        raise ValueError(f"{name} is an empty {type(given).__name__}: there is nothing to serve")
-    return cast("Sequence[object]", given)
+    several = cast("Sequence[object]", given)
+    if not several:
+        kind = type(several).__name__
+        raise ValueError(f"{name} is an empty {kind}: there is nothing to serve")
+    return several
+
+
+def _may_be_served(given: object) -> bool:
+    """Whether something may be a service, or a list of some."""
+    is_value = given is None or isinstance(given, str | bytes | int | float)
+    return not is_value and not isinstance(given, Mapping | Set | Iterator)
 
 
 def _names(endpoints: Endpoints) -> str:

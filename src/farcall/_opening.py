@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -24,17 +23,17 @@ class Opening(AbstractAsyncContextManager[T_co]):
         self._manager = manager
         self._advice = advice
 
-    def __aenter__(self) -> Coroutine[Any, Any, T_co]:
-        return self._manager.__aenter__()
+    async def __aenter__(self) -> T_co:
+        return await self._manager.__aenter__()
 
-    def __aexit__(
+    async def __aexit__(
         self,
         kind: type[BaseException] | None,
         exc: BaseException | None,
         traceback: TracebackType | None,
         /,
-    ) -> Coroutine[Any, Any, bool | None]:
-        return self._manager.__aexit__(kind, exc, traceback)
+    ) -> bool | None:
+        return await self._manager.__aexit__(kind, exc, traceback)
 
     # Type checkers find such a mistake because these are missing, so they are hidden from them.
     if not TYPE_CHECKING:

@@ -184,19 +184,23 @@ def check_several(name: str, value: object, takes: str, write: str) -> None:
 
 def check_texts(name: str, value: object, takes: str, write: str, *, brackets: str = "[]") -> None:
     """Check for several texts; one alone would be read letter by letter."""
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Collection):
-        is_one = isinstance(value, str)
-        raise wrong_type(name, takes, value, repr(value).join(brackets) if is_one else write)
+    if not _is_several(value):
+        one = repr(value).join(brackets)
+        raise wrong_type(name, takes, value, one if isinstance(value, str) else write)
     for each in cast("Collection[object]", value):
         if not isinstance(each, str):
             raise wrong_type(f"each element of {name}", "a str", each, write)
+
+
+def _is_several(value: object) -> bool:
+    return isinstance(value, Collection) and not isinstance(value, str | bytes | Mapping)
 
 
 def check_text_mapping(name: str, value: object, write: str) -> None:
     """Check for a mapping from texts to texts, which may be secrets."""
     if not isinstance(value, Mapping):
         raise TypeError(_sentence(name, "a mapping from str to str", kind_of(value), write))
-    for key, each in value.items():
+    for key, each in cast("Mapping[object, object]", value).items():
         if not isinstance(key, str):
             raise wrong_type(f"each key of {name}", "a str", key, write)
         if not isinstance(each, str):

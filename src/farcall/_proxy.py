@@ -28,6 +28,7 @@ from typing import (
     ParamSpec,
     Protocol,
     TypeVar,
+    cast,
     get_args,
     overload,
 )
@@ -108,11 +109,12 @@ def check_proxy(proxy: object, name: str = "proxy") -> None:
     """
     takes = "a stub or a service class"
     if not isinstance(proxy, type):
-        raise wrong_type(name, takes, proxy, type(proxy).__name__ if is_service(proxy) else "")
+        write = type(proxy).__name__ if is_service(proxy) else ""
+        raise wrong_type(name, takes, proxy, write)
     if proxy is Proxy:
-        raise wrong_type(name, takes, proxy, "the class that `farcall stubs` has made")
+        raise wrong_type(name, takes, Proxy, "the class that `farcall stubs` has made")
     if not issubclass(proxy, Proxy):
-        class_proxy(service_of(proxy))
+        class_proxy(service_of(cast("object", proxy)))
 
 
 class Proxy(Live):

@@ -86,9 +86,13 @@ def check(services: Iterable[object], directory: str | os.PathLike[str]) -> str:
     return "".join(_diff(path, content) for path, content in modules.items())
 
 
-def _modules(services: Iterable[object], directory: str | os.PathLike[str]) -> dict[Path, bytes]:
+def _are_several(services: object) -> bool:
     is_one = is_service(services) or isinstance(services, str | bytes)
-    if is_one or not isinstance(services, Iterable):
+    return isinstance(services, Iterable) and not is_one
+
+
+def _modules(services: Iterable[object], directory: str | os.PathLike[str]) -> dict[Path, bytes]:
+    if not _are_several(services):
         raise wrong_type("services", "a list of services", services, "[Shop]")
     folder = Path(check_path("directory", directory, '"stubs"'))
     modules = dict[Path, bytes]()
