@@ -125,7 +125,7 @@ class Connection(Live):
             proxy: A generated stub, or the service class itself.
 
         Raises:
-            ContractMismatch: under ``contract="strict"``, when the peer's contract is another.
+            ContractMismatch: under ``contract="strict"``, when calls of the proxy can fail.
             NotSupported: a service class that has plain ``def`` endpoints; use its stub.
             DeclarationError: the class is neither a stub nor a service.
             TypeError: it is no class.

@@ -27,11 +27,12 @@ from farcall._limits import DEFAULT_LIMITS, Limits, check_limits
 from farcall._nursery import open_owned_nursery
 from farcall._opening import Opening
 from farcall._options import check_seconds, check_several, check_word, validator, wrong_type
+from farcall._protocol.framing import shown
 from farcall._protocol.protocol import Protocol
 from farcall._proxy import check_proxy
 from farcall._session import Session
 from farcall._transport import Transport
-from farcall.errors import ConnectFailed, FarcallError
+from farcall.errors import ConnectFailed, ContractMismatch, FarcallError
 
 logger = logging.getLogger("farcall")
 
@@ -89,6 +90,13 @@ class ClientOptions:
     login: Any = None
     """What `rpc.login` takes; None for no login."""
 
+    def __attrs_post_init__(self) -> None:
+        if self.dialect == "plain" and self.contract == "strict":
+            raise ValueError(
+                'contract="strict" compares contracts at the hello, which dialect="plain" leaves'
+                " out; write one of the two"
+            )
+
 
 @asynccontextmanager
 async def open_session(
@@ -103,10 +111,13 @@ async def open_session(
         await nursery.start(link.run)
         async with _closing(link):
             if options.dialect == "farcall":
-                await _greet(link, url, options.limits.hello_seconds)
+                await _greet(link, url, options)
             login = ClientLogin(link, url, options.login, options.limits.handshake_seconds)
             if options.login is not None:
                 await login.perform()
+            await caller.contracts.prepare(
+                proxy, options.limits.hello_seconds, has_others=bool(endpoints.methods)
+            )
             session = Session(url, link, caller, login)
             for function in endpoints.background:
                 nursery.start_soon(function)
@@ -159,13 +170,20 @@ def _make_link(
     )
 
 
-async def _greet(link: Link, url: str, seconds: float) -> None:
+async def _greet(link: Link, url: str, options: ClientOptions) -> None:
     """Say hello; a server that answers with an error speaks the plain dialect."""
+    seconds = options.limits.hello_seconds
     hint = 'connect(..., dialect="plain") sends no hello'
     try:
         with trio.fail_after(seconds):
             await link.calls.greet()
     except RemoteFailure as failure:
+        if options.contract == "strict":
+            said = f"{shown(failure.message)}, {failure.code}"
+            raise ContractMismatch(
+                f"{url} refused the hello ({said}), so no contract can be compared; leave out"
+                ' contract="strict" for a server that is not farcall'
+            ) from None
         logger.debug("%s speaks the plain dialect (%d)", url, failure.code)
     except trio.TooSlowError:
         problem = f"{url} did not answer the hello in {seconds:g} s (the limit hello_seconds)"
@@ -246,8 +264,9 @@ def connect(
         login: What the server's ``rpc.login`` takes: named values as a dict, others as a list; any
             other value is sent as a list of one. It is sent behind the hello, before anything
             else; None for no login.
-        contract: What to do when the server's contract is not that of the proxy: ``"warn"``
-            logs one warning, ``"strict"`` raises.
+        contract: What to do when calls of the proxy can fail, because it was made for another
+            contract than the server's: ``"warn"`` logs one warning that names them, ``"strict"``
+            raises, also where the server does not tell what it offers.
         serves: Service objects for the server to call back; see `Connection.proxy`.
         interceptors: Around each call, both those made and those served here; the first one
             is outermost.
@@ -262,7 +281,8 @@ def connect(
     Raises:
         ConnectFailed: nobody listens there, or who does is no server of this kind, or refuses the
             login.
-        ContractMismatch: under ``contract="strict"``.
+        ContractMismatch: under ``contract="strict"``, when calls of the proxy can fail, or the
+            server refuses the hello.
         DeclarationError: an object in `serves` is no service, or two offer the same name, or
             `proxy` is neither a stub nor a service class.
         Exception: what a ``@background`` method of `serves` raised, as it is.

@@ -113,6 +113,7 @@ class Dispatcher:
             "rpc.off": self._publisher.events.off,
             "rpc.subscribe": self._publisher.subscriptions.subscribe,
             "rpc.login": self._desk.on_request,
+            "rpc.discover": self._describe,
             "__listMethods": self._list_methods,
         }
 
@@ -239,6 +240,10 @@ class Dispatcher:
         login = () if self._serving.logins is None else ("rpc.login",)
         names = [*self._methods, *login, "__listMethods"]
         call.respond(msgspec.json.encode(names))
+
+    def _describe(self, call: Request) -> None:
+        """Tell the contracts, which are no secret: also of what this peer may not use."""
+        call.respond(self._endpoints.description)
 
     def _notify_builtin(self, method: str, params: bytes | None) -> None:
         if method in ("rpc.on", "rpc.off"):

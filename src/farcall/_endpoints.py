@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final, Literal, TypeAlias
 
 import attrs
+import msgspec
 
 from farcall._codec import ErrorCodec
+from farcall._contract.description import description_of
 from farcall._contract.spec import MethodSpec, SignalSpec
 from farcall._declare import (
     Method,
     Rule,
     Service,
     SignalEntry,
+    documented,
     service_of_object,
     site_of_attribute,
 )
@@ -93,12 +96,18 @@ class Endpoints:
     """The digest of each contract, by the name of its service; see `contracts_of`."""
     background: tuple[Any, ...]
     """Bound ``@background`` methods."""
+    services: tuple[Service, ...] = ()
     need_a_login: bool = attrs.field(init=False)
     """Whether there is anything, and nothing of it can be used without a login."""
 
     @need_a_login.default
     def _all_are_protected(self) -> bool:
         return 0 < len(self.methods) + len(self.signals) == len(self.protected)
+
+    @cached_property
+    def description(self) -> bytes:
+        """What ``rpc.discover`` answers, made when it is first asked for."""
+        return msgspec.json.encode(description_of(map(documented, self.services)))
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -130,6 +139,7 @@ class Endpoints:
             background=tuple(
                 getattr(target, name) for service, target in services for name in service.background
             ),
+            services=tuple(dict.fromkeys(service for service, _ in services)),
         )
 
 

@@ -16,10 +16,12 @@ from collections.abc import (
     Callable,
     Coroutine,
     Iterable,
+    Iterator,
     Mapping,
     Sequence,
 )
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
+from types import FunctionType
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -34,7 +36,11 @@ from typing import (
 )
 from weakref import WeakKeyDictionary
 
+import attrs
+
 from farcall._codec import Codec, codec_of
+from farcall._contract.spec import MethodSpec, ServiceSpec, SignalSpec
+from farcall._contract.types import Definitions, UnsupportedType, describe
 from farcall._declare import (
     Method,
     Service,
@@ -50,7 +56,7 @@ from farcall._live import Live
 from farcall._opening import Openable, advice_on_signal
 from farcall._options import check_flag, check_text, wrong_type
 from farcall._signals import OnLag, Subscription, check_on_lag
-from farcall.errors import ApplicationError, NotSupported
+from farcall.errors import ApplicationError, DeclarationError, NotSupported
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as TypeVarWithDefault
@@ -149,6 +155,32 @@ class Proxy(Live):
         return f"<{type(self).__name__} over {self._caller!r}>"
 
 
+@attrs.frozen
+class _Endpoint:
+    """What is declared of a method of a stub."""
+
+    function: Callable[..., Any]
+    wire_name: str
+    errors: Sequence[type[ApplicationError]]
+    is_oneway: bool = False
+    is_stream: bool = False
+
+    def read(self, definitions: Definitions | None = None) -> Method:
+        """Read its signature; the types that it names are put into `definitions`."""
+        return method_of(
+            self.function,
+            self.wire_name,
+            self.errors,
+            oneway=self.is_oneway,
+            stream=self.is_stream,
+            definitions=definitions,
+        )
+
+
+_endpoints: WeakKeyDictionary[Callable[..., Any], _Endpoint] = WeakKeyDictionary()
+"""What stubs declare, by the function that calls it."""
+
+
 def endpoint(
     wire_name: str, *, raises: Sequence[type[ApplicationError]] = (), oneway: bool = False
 ) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Coroutine[Any, Any, T]]]:
@@ -168,7 +200,8 @@ def endpoint(
     def decorate(function: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         site_to_mark(function, "@endpoint")
         # Read on first use: a stub's records may be defined below the method that names them.
-        read = functools.cache(lambda: method_of(function, wire_name, errors, oneway=oneway))
+        endpoint = _Endpoint(function, wire_name, errors, is_oneway=oneway)
+        read = functools.cache(endpoint.read)
 
         @functools.wraps(function)
         async def call(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -177,6 +210,7 @@ def endpoint(
             result: T = await proxy._caller.call_method(read(), tuple(rest), kwargs)
             return result
 
+        _endpoints[call] = endpoint
         return call
 
     return decorate
@@ -201,7 +235,8 @@ def stream_endpoint(
         function: Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]],
     ) -> Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]]:
         site_to_mark(function, "@stream_endpoint")
-        read = functools.cache(lambda: method_of(function, wire_name, errors, stream=True))
+        endpoint = _Endpoint(function, wire_name, errors, is_stream=True)
+        read = functools.cache(endpoint.read)
 
         @functools.wraps(function)
         def open_(
@@ -211,6 +246,7 @@ def stream_endpoint(
             assert isinstance(proxy, Proxy)
             return proxy._caller.open_stream(read(), tuple(rest), kwargs)
 
+        _endpoints[open_] = endpoint
         return open_
 
     return decorate
@@ -331,6 +367,52 @@ class RemoteSignal(Live, Generic[T, K]):
             value, key = get_args(resolved_hints(owner)[self._name])
             self._codecs = codec_of(value), None if key is type(None) else codec_of(key)
         return BoundRemoteSignal(instance._caller, self._wire_name, *self._codecs)
+
+    def _contract_in(self, owner: type[Proxy]) -> ServiceSpec:
+        """Give its contract, which does not tell the name of its key.
+
+        Raises:
+            DeclarationError: its type names something that is not defined.
+            UnsupportedType: its values cannot cross the wire.
+        """
+        value, key = get_args(resolved_hints(owner)[self._name])
+        definitions = Definitions()
+        spec = SignalSpec(
+            self._name,
+            self._wire_name,
+            describe(value, definitions),
+            key_type=None if key is type(None) else describe(key, definitions),
+        )
+        return _contract_of(owner, definitions, spec)
+
+
+def contracts_of_members(proxy: type[Proxy]) -> Iterator[ServiceSpec]:
+    """Give the contract of each member of a stub by itself.
+
+    Two members of a stub that somebody has written may mean different types by one name. A member
+    that cannot be read is left out: it says so when it is used.
+    """
+    members = {name: each for cls in reversed(proxy.__mro__) for name, each in vars(cls).items()}
+    for member in members.values():
+        with suppress(DeclarationError, UnsupportedType):
+            if isinstance(member, RemoteSignal):
+                yield member._contract_in(proxy)
+            elif isinstance(member, FunctionType) and member in _endpoints:
+                definitions = Definitions()
+                method = _endpoints[member].read(definitions)
+                yield _contract_of(proxy, definitions, method.spec)
+
+
+def _contract_of(
+    proxy: type[Proxy], definitions: Definitions, member: MethodSpec | SignalSpec
+) -> ServiceSpec:
+    return ServiceSpec(
+        proxy._service_name,
+        proxy.__name__,
+        (member,) if isinstance(member, MethodSpec) else (),
+        (member,) if isinstance(member, SignalSpec) else (),
+        definitions.sorted(),
+    )
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:

@@ -342,7 +342,7 @@ class Session(Live):
         """Make a typed proxy of a service: from a stub, or typed by the service class itself.
 
         Raises:
-            ContractMismatch: under ``contract="strict"``, when the server's contract is another.
+            ContractMismatch: under ``contract="strict"``, when calls of the proxy can fail.
             NotSupported: a service class that has plain ``def`` endpoints; use its stub.
             DeclarationError: the class is neither a stub nor a service.
             TypeError: it is no class.

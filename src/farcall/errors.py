@@ -145,11 +145,17 @@ class RpcError(FarcallError):
         self.may_have_run = code not in _REFUSALS
         self.method: str | None = None
         """The wire name of the call that the peer answered with it; None where it is raised."""
+        self.contract: str | None = None
+        """How the stub's contract differs from the peer's, where that may be why; else None."""
 
     def __str__(self) -> str:
         call = "" if self.method is None else f"{self.method}: "
         detail = "" if self.data is None else f" {shown(self.data)}"
-        return f"{call}{self.message} ({self.code}){detail}"
+        return f"{call}{self.message} ({self.code}){detail}{self._hint}"
+
+    @property
+    def _hint(self) -> str:
+        return "" if self.contract is None else f"; {self.contract}"
 
     @staticmethod
     def of(code: int, message: str, data: Any = None) -> RpcError:
@@ -204,7 +210,7 @@ class InvalidArguments(RpcError):
         if not faults or None in faults:
             return super().__str__()
         call = "" if self.method is None else f"{self.method}: "
-        return f"{call}{self.message}: {'; '.join(filter(None, faults))} ({self.code})"
+        return f"{call}{self.message}: {'; '.join(filter(None, faults))} ({self.code}){self._hint}"
 
 
 def _fault_of(entry: object) -> str | None:
@@ -483,7 +489,10 @@ class SignalGap(FarcallError):
 
 
 class ContractMismatch(FarcallError):
-    """Say that a stub was generated from another contract than the one the server has."""
+    """Say that calls of a stub can fail, because the server has another contract.
+
+    Or that nobody can tell, because the server does not say what it offers.
+    """
 
     may_have_run = False
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Literal, TypeAlias, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import trio
 
@@ -16,7 +15,8 @@ from farcall._call import (
     CallKind,
     Connection,
 )
-from farcall._caller.proxies import contract_of, proxy_over
+from farcall._caller.contracts import ContractCheck, Contracts
+from farcall._caller.proxies import proxy_over
 from farcall._caller.stream import Download, call_stream, open_download
 from farcall._caller.subscriber import Subscriber
 from farcall._caller.task import without_status
@@ -27,21 +27,16 @@ from farcall._connection.calls import handling
 from farcall._connection.link import Link
 from farcall._connection.streams import Inbox
 from farcall._declare import Method
-from farcall._failures import decoded, error_of
+from farcall._failures import decoded
 from farcall._home import not_in_trio
 from farcall._identity import Identity
 from farcall._intercept import Failure, Interceptor, Once, Open, intercepted, intercepted_scope
 from farcall._opening import Opening, advice_on_signal, advice_on_stream
 from farcall._signals import OnLag, Subscription, failure_of
-from farcall.errors import ContractMismatch, EncodeError
-
-logger = logging.getLogger("farcall")
+from farcall.errors import EncodeError
 
 T = TypeVar("T")
 ProxyT = TypeVar("ProxyT")
-
-ContractCheck: TypeAlias = Literal["warn", "strict"]
-"""What to do about a stub that was generated from another contract than the peer's."""
 
 
 class LinkCaller:
@@ -50,7 +45,7 @@ class LinkCaller:
     Args:
         link: The link.
         interceptors: Around each call, the first one outermost.
-        check: What to do about a contract that is not the peer's.
+        check: What to do about a stub of which calls can fail.
         name: Of the peer, for the log.
     """
 
@@ -58,37 +53,20 @@ class LinkCaller:
         self, link: Link, interceptors: Sequence[Interceptor], check: ContractCheck, name: str
     ) -> None:
         self._link = link
-        self._name = name
         self._interceptors = interceptors
-        self._check = check
+        self.contracts = Contracts(link, check, name)
         self.identity = Identity(link)
         """Of the peer."""
         self.connection = Connection(link, self, self.identity)
-        self.subscriber = Subscriber(link)
+        self.subscriber = Subscriber(link, self.contracts)
 
     def __repr__(self) -> str:
         return repr(self.connection)
 
     def proxy(self, proxy: type[ProxyT]) -> ProxyT:
         """Make a typed proxy; see `Connection.proxy`."""
-        self.compare(proxy)
+        self.contracts.compare(proxy)
         return proxy_over(self, proxy)
-
-    def compare(self, proxy: type[Any]) -> None:
-        """Tell, or refuse, where the peer has another contract than a proxy was made for.
-
-        Raises:
-            ContractMismatch: the check is strict.
-        """
-        hello = self._link.protocol.peer
-        ((name, digest),) = contract_of(proxy).items()
-        if hello is None or digest in hello.contracts.get(name, "").split():
-            return
-        theirs = "has another contract" if name in hello.contracts else "does not offer it"
-        problem = f"the stub of {name or 'the service'} is not of this server, which {theirs}"
-        if self._check == "strict":
-            raise ContractMismatch(f"{problem}; generate the stub again")
-        logger.warning("%s: %s; calls may fail", self._name, problem)
 
     # Calling
 
@@ -163,7 +141,7 @@ class LinkCaller:
         def begin() -> AbstractAsyncContextManager[Inbox[Any]]:
             once.check()
             once.is_done = not can_repeat(method, bound)
-            return call_stream(self._link, method, bound, context.trace)
+            return call_stream(self._link, method, bound, self.contracts, context.trace)
 
         advice = advice_on_stream(context.method, f"proxy.{method.attribute}(...)")
         return Opening(self._scoped(context, begin, _inbox_failure), advice)
@@ -174,7 +152,7 @@ class LinkCaller:
         """Call a stream for which there is no stub; see `open_download`."""
         params = untyped_params(name, args, kwargs, self._is_plain)
         context = self._context(name, lambda: _by_name(args, kwargs), "stream")
-        download = Download(name, returns)
+        download = Download(name, returns, self.contracts)
         opened = self._scoped(
             context,
             lambda: open_download(self._link, download, SentUploads(params), context.trace),
@@ -289,8 +267,7 @@ class LinkCaller:
         if failure.is_own_deadline and failure.deadline < math.inf:
             # Both clocks measure the same; the caller's own scope is to say so.
             await trio.sleep_until(failure.deadline)
-        is_plain = not self._link.protocol.is_greeted
-        return error_of(failure, method, name=name, is_plain=is_plain)
+        return self.contracts.error_of(failure, method, name=name)
 
 
 def _trace() -> str | None:

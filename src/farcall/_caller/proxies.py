@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, cast
 
+from farcall._contract.spec import ServiceSpec
 from farcall._declare import service_of
-from farcall._proxy import Caller, Proxy, class_proxy
+from farcall._proxy import Caller, Proxy, class_proxy, contracts_of_members
 
 ProxyT = TypeVar("ProxyT")
 
@@ -30,3 +31,11 @@ def contract_of(proxy: type[Any]) -> Mapping[str, str]:
         return {proxy._service_name: proxy._contract_digest}
     service = service_of(proxy)
     return {service.spec.name: service.digest}
+
+
+def needs_of(proxy: type[Any]) -> Iterator[ServiceSpec]:
+    """Give what a stub or a service class needs of a server, as one contract or several."""
+    if issubclass(proxy, Proxy):
+        yield from contracts_of_members(proxy)
+    else:
+        yield service_of(proxy).spec

@@ -10,13 +10,14 @@ import attrs
 import msgspec
 from msgspec import Raw
 
+from farcall._caller.contracts import Contracts
 from farcall._caller.uploads import SentUploads, open_uploads
 from farcall._codec import Codec
 from farcall._connection.call import Call, RemoteFailure
 from farcall._connection.link import Link
 from farcall._connection.streams import Inbox
 from farcall._declare import Method
-from farcall._failures import decoded, error_of
+from farcall._failures import decoded
 from farcall._items import item_codec
 from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW
@@ -30,6 +31,8 @@ class Download:
     name: str
     """The wire name."""
     codec: Codec[Any]
+    contracts: Contracts
+    """What the peer offers, for errors."""
     method: Method | None = None
     """The declared one, whose errors arrive as themselves."""
 
@@ -45,28 +48,32 @@ class Download:
     def error(self, error: Exception | None) -> Exception | None:
         """Make the exception to raise for what the stream ended with."""
         if isinstance(error, RemoteFailure):
-            found = error_of(error, self.method, name=self.name)
+            found = self.contracts.error_of(error, self.method, name=self.name)
             if isinstance(found, RpcError):
                 found.may_have_run = True  # it was open
             return found
         return error
 
     @contextmanager
-    def failing(self, *, is_plain: bool = False) -> Iterator[None]:
+    def failing(self) -> Iterator[None]:
         """Raise what the peer answers to the calls of a block as `error` has it."""
         try:
             yield
         except RemoteFailure as failure:
-            error = error_of(failure, self.method, name=self.name, is_plain=is_plain)
+            error = self.contracts.error_of(failure, self.method, name=self.name)
             raise error from error.__cause__
 
 
 @asynccontextmanager
 async def call_stream(
-    link: Link, method: Method, bound: Mapping[str, Any], trace: str | None
+    link: Link,
+    method: Method,
+    bound: Mapping[str, Any],
+    contracts: Contracts,
+    trace: str | None,
 ) -> AsyncIterator[Inbox[Any]]:
     """Call a stream with arguments of known types, uploads among them; see `open_download`."""
-    download = Download(method.spec.wire_name, method.result, method)
+    download = Download(method.spec.wire_name, method.result, contracts, method)
     async with (
         open_uploads(link, method, bound) as sent,
         open_download(link, download, sent, trace) as items,
@@ -141,7 +148,7 @@ def _check_stream(pending: Call, name: str) -> None:
 @asynccontextmanager
 async def _whole(link: Link, download: Download, params: bytes | None) -> AsyncIterator[Inbox[Any]]:
     """Ask a plain peer, which answers with an array of all items."""
-    with download.failing(is_plain=True):
+    with download.failing():
         text = await link.calls.call(download.name, params)
     inbox = Inbox[Any](download.reader(link), link.account)
     inbox.push(_parts(text, download.name))

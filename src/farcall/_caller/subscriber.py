@@ -18,10 +18,11 @@ import msgspec
 import trio
 from msgspec import Raw
 
+from farcall._caller.contracts import Contracts
 from farcall._codec import Codec, codec_of, encode_untyped
 from farcall._connection.call import OnItems, RemoteFailure
 from farcall._connection.link import Link
-from farcall._failures import decoded, error_of
+from farcall._failures import decoded
 from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW, Window
 from farcall._protocol.framing import UnreadableText, shown, split
@@ -49,10 +50,16 @@ _REFUSALS = frozenset({ErrorCode.EVENT_FORBIDDEN, ErrorCode.METHOD_FORBIDDEN})
 
 
 class Subscriber:
-    """The subscriptions that this side has over one link."""
+    """The subscriptions that this side has over one link.
 
-    def __init__(self, link: Link) -> None:
+    Args:
+        link: The link.
+        contracts: What its peer offers, for errors.
+    """
+
+    def __init__(self, link: Link, contracts: Contracts) -> None:
         self._link = link
+        self._contracts = contracts
         self._channels: dict[str, _Channel] = {}
 
     def subscribe(
@@ -60,7 +67,7 @@ class Subscriber:
     ) -> AbstractAsyncContextManager[Subscription[T]]:
         """Subscribe to a signal, or to an event of a plain server."""
         if self._link.is_greeted:
-            return _subscribe_stream(self._link, name, codec, key, on_lag, trace)
+            return self._subscribe_stream(name, codec, key, on_lag, trace)
         if key is not None:
             raise NotSupported(f"the peer speaks the plain dialect, which has no key for {name}")
         return self._subscribe_event(name, codec, on_lag)
@@ -86,6 +93,43 @@ class Subscriber:
             channel.is_on = False
             for buffer in channel.buffers:
                 buffer.end(self._link.lost(sent=True))
+
+    @asynccontextmanager
+    async def _subscribe_stream(
+        self, name: str, codec: Codec[T], key: object, on_lag: OnLag, trace: str | None
+    ) -> AsyncIterator[Subscription[T]]:
+        def read(entry: Entry) -> T:
+            call.use(entry.size)
+            return decoded(codec, entry.encoded, name=name, at="value")
+
+        def end(error: Exception | None) -> None:
+            remote = (
+                self._contracts.error_of(error, name=name)
+                if isinstance(error, RemoteFailure)
+                else None
+            )
+            buffer.end(remote or error)
+
+        buffer, subscription = open_subscription(
+            read, on_lag=on_lag, max_items=UNBOUNDED, max_bytes=UNBOUNDED
+        )
+        window = Window(items=1) if on_lag == "latest" else DEFAULT_WINDOW
+        stream = self._link.calls.open_stream(
+            "rpc.subscribe",
+            _params(name, key, on_lag),
+            window=window,
+            on_values=_pusher(buffer),
+            on_end=end,
+            traceparent=trace,
+        )
+        try:
+            async with stream as call:
+                try:
+                    yield subscription
+                finally:
+                    buffer.close()
+        except RemoteFailure as failure:
+            raise self._contracts.error_of(failure, name=name) from None
 
     @asynccontextmanager
     async def _subscribe_event(
@@ -146,7 +190,7 @@ class Subscriber:
             text = await self._link.calls.call("rpc.on", msgspec.json.encode([name]))
         except RemoteFailure as failure:
             if failure.code in _REFUSALS:
-                return error_of(failure, name=name, is_plain=True)
+                return self._contracts.error_of(failure, name=name)
             logger.info(
                 "rpc.on for %s failed (%s, %d): listening to its notifications all the same",
                 shown(name),
@@ -187,40 +231,6 @@ class _Channel:
     """Whether the server was asked, and has not refused."""
     has_to_be_put_off: bool = False
     """Whether ``rpc.on`` is in force, or may be because its answer was not awaited."""
-
-
-@asynccontextmanager
-async def _subscribe_stream(
-    link: Link, name: str, codec: Codec[T], key: object, on_lag: OnLag, trace: str | None
-) -> AsyncIterator[Subscription[T]]:
-    def read(entry: Entry) -> T:
-        call.use(entry.size)
-        return decoded(codec, entry.encoded, name=name, at="value")
-
-    def end(error: Exception | None) -> None:
-        remote = error_of(error, name=name) if isinstance(error, RemoteFailure) else None
-        buffer.end(remote or error)
-
-    buffer, subscription = open_subscription(
-        read, on_lag=on_lag, max_items=UNBOUNDED, max_bytes=UNBOUNDED
-    )
-    window = Window(items=1) if on_lag == "latest" else DEFAULT_WINDOW
-    stream = link.calls.open_stream(
-        "rpc.subscribe",
-        _params(name, key, on_lag),
-        window=window,
-        on_values=_pusher(buffer),
-        on_end=end,
-        traceparent=trace,
-    )
-    try:
-        async with stream as call:
-            try:
-                yield subscription
-            finally:
-                buffer.close()
-    except RemoteFailure as failure:
-        raise error_of(failure, name=name) from None
 
 
 def _params(name: str, key: object, on_lag: OnLag) -> bytes:

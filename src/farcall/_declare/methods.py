@@ -122,8 +122,11 @@ def method_of(
     *,
     oneway: bool = False,
     stream: bool = False,
+    definitions: Definitions | None = None,
 ) -> Method:
     """Read one method of a stub, by the rules by which that of the service was read.
+
+    The types that it names are put into `definitions`.
 
     Raises:
         DeclarationError: the function could not be an endpoint.
@@ -136,7 +139,8 @@ def method_of(
     parameters = tuple(
         attrs.evolve(each, name=_as_written(each.name, owner)) for each in reading.parameters
     )
-    return endpoint_of(attrs.evolve(reading, parameters=parameters), wire_name, Definitions())
+    known = Definitions() if definitions is None else definitions
+    return endpoint_of(attrs.evolve(reading, parameters=parameters), wire_name, known)
 
 
 def _as_written(name: str, owner: str) -> str:

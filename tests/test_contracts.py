@@ -1,0 +1,518 @@
+"""Stubs against servers of another version: who is warned or refused, and of what."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+import farcall
+from examples.market.service import Market
+from farcall import Proxy, RemoteSignal, current_call, endpoint, functions, method, service
+from farcall._caller import contracts
+from farcall._caller.proxies import needs_of
+from farcall._client import ClientOptions, open_session
+from farcall._contract.digest import digest
+from farcall._contract.needs import unmet_needs
+from farcall._contract.spec import ServiceSpec
+from farcall._declare import service_of
+from farcall.testing import memory_pair, open_pair
+from stubs.market import MarketProxy
+from tests.ends import RawPeer, raw_client
+from tests.past_stubs.bakery import BakeryProxy, Cake, Order, Size, SoldOut
+from tests.past_stubs.changed_bakery import Changed
+from tests.past_stubs.grown_bakery import Cake as GrownCake
+from tests.past_stubs.grown_bakery import Grown
+from tests.past_stubs.grown_bakery import Size as GrownSize
+
+
+@pytest.fixture(autouse=True)
+def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each test begin as a process does."""
+    monkeypatch.setattr(contracts, "KNOWN", contracts.KnownContracts())
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
+
+
+BROKEN = {
+    "Bakery.buy(voucher)": "was added and must be given",
+    "Bakery.find": "Size.HUGE was added",
+    "Bakery.menu": "was removed",
+    "Bakery.bake": "was removed",
+    "Bakery.baked": "was Cake and is str now",
+}
+
+
+# Past stubs
+
+
+async def test_a_stub_of_a_server_that_has_grown_is_no_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """New members, optional arguments and fields, errors and options fail no caller."""
+    async with open_pair(Grown(), BakeryProxy) as (bakery, _):
+        assert await bakery.buy(Order("a", 3)) == 6.0
+
+    assert warnings(caplog) == []
+
+
+async def test_a_past_stub_works_with_a_server_that_has_grown() -> None:
+    """Every member of it, under `contract="strict"`."""
+    grown = Grown()
+    async with open_pair(grown, BakeryProxy, contract="strict") as (bakery, _):
+        assert await bakery.find("b", Size.LARGE) == Cake("b", Size.LARGE, 2.0)
+        with pytest.raises(SoldOut) as sold_out:
+            await bakery.buy(Order("none"))
+        assert sold_out.value.cake == "none"
+        await bakery.praise("good")
+        async with bakery.menu() as cakes:
+            assert [cake async for cake in cakes] == [Cake("plain", Size.SMALL, 1.0)]
+        assert await bakery.deliver(several(Cake("c", Size.SMALL, 1.0))) == 1
+        async with trio.open_nursery() as nursery:
+            assert await nursery.start(bakery.bake, "rye") == 3
+        async with bakery.baked.subscribe(key="d") as baked:
+            grown.baked.emit(GrownCake("d", GrownSize.SMALL, 2.0))
+            assert await anext(baked) == Cake("d", Size.SMALL, 2.0)
+
+
+async def several(*cakes: Cake) -> AsyncIterator[Cake]:
+    for cake in cakes:
+        yield cake
+
+
+async def test_a_change_that_fails_calls_is_one_warning_that_names_them(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It names the members of the stub, what has changed of each, and nothing else."""
+    async with open_pair(Changed(), BakeryProxy) as (bakery, _):
+        await bakery.praise("good")
+
+    (warning,) = warnings(caplog)
+    assert "the stub of Bakery does not match this server's contract" in warning
+    assert all(f"{name} " in warning or f"{name}:" in warning for name in BROKEN)
+    assert all(change in warning for change in BROKEN.values())
+    assert "praise" not in warning
+    assert "deliver" not in warning
+    assert warning.endswith("generate the stub again")
+
+
+async def test_a_change_that_fails_calls_is_refused_where_that_is_asked_for() -> None:
+    """`contract="strict"` raises before any call, and names the members."""
+    with pytest.raises(farcall.ContractMismatch, match=r"Bakery\.menu was removed"):
+        async with open_pair(Changed(), BakeryProxy, contract="strict"):
+            pass
+
+
+async def test_an_error_of_such_a_call_says_that_the_contracts_differ() -> None:
+    """In its text and in `RpcError.contract`: calls, streams, tasks and subscriptions."""
+    async with open_pair(Changed(), BakeryProxy) as (bakery, _):
+        with pytest.raises(farcall.InvalidArguments, match="made for another contract") as refused:
+            await bakery.buy(Order("a"))
+        assert "Bakery.buy(voucher) was added and must be given" in str(refused.value.contract)
+        with pytest.raises(farcall.MethodNotFound, match=r"Bakery\.menu was removed"):
+            async with bakery.menu():
+                pass
+        with pytest.raises(farcall.MethodNotFound, match=r"Bakery\.bake was removed"):
+            await bakery.bake("rye")
+
+
+async def test_an_error_of_the_handler_says_nothing_of_contracts() -> None:
+    """Only wrong arguments, and members that are not there, have to do with them."""
+
+    @service(name="Bakery")
+    class Closed:
+        async def find(self, name: str, size: GrownSize) -> GrownCake:
+            raise farcall.RpcError(-32099, "no cake")
+
+    async with open_pair(Closed(), BakeryProxy) as (bakery, _):
+        with pytest.raises(farcall.RpcError, match="no cake") as failed:
+            await bakery.find("a", Size.SMALL)
+        assert failed.value.contract is None
+
+
+async def test_a_subscription_that_is_not_there_says_that_the_contracts_differ() -> None:
+    """A signal is a member like any other."""
+    async with open_pair(functions(one, name="Ones"), BakeryProxy) as (bakery, _):
+        with pytest.raises(farcall.MethodNotFound, match=r"Bakery\.baked was removed"):
+            async with bakery.baked.subscribe():
+                pass
+
+
+def one() -> int:
+    return 1
+
+
+async def test_a_server_that_offers_nothing_of_a_stub_is_told_in_few_words(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Not member by member."""
+    async with open_pair(functions(one, name="Ones"), BakeryProxy):
+        pass
+
+    (warning,) = warnings(caplog)
+    assert warning.endswith("does not offer Bakery; generate the stub again")
+
+
+class Part(Proxy, service="Bakery", contract="by hand"):
+    """A stub that somebody has written, of what is needed alone."""
+
+    baked: RemoteSignal[Any] = RemoteSignal("Bakery.baked")
+
+    @endpoint("Bakery.praise", oneway=True)
+    async def praise(self, text: str) -> None:
+        raise NotImplementedError
+
+    @endpoint("Bakery.deliver")
+    async def count(self, cakes: list[Missing]) -> int:  # type: ignore[name-defined]  # noqa: F821
+        raise NotImplementedError
+
+
+async def test_a_stub_of_some_members_needs_no_others() -> None:
+    """And one that cannot be read says so when it is called, as ever."""
+    async with open_pair(Changed(), Part, contract="strict") as (part, _):
+        await part.praise("good")
+        with pytest.raises(farcall.DeclarationError, match="Missing"):
+            await part.count([])
+
+
+class Elsewhere(Proxy, service="Cakes", contract="?"):
+    """A stub by another name, of the same members."""
+
+    @endpoint("Bakery.praise", oneway=True)
+    async def praise(self, text: str) -> None:
+        raise NotImplementedError
+
+
+async def test_the_names_of_members_count_and_not_that_of_the_service() -> None:
+    """What a call says is the name of the member."""
+    async with open_pair(
+        [Changed(), functions(one, name="Ones")], Elsewhere, contract="strict"
+    ) as (there, _):
+        await there.praise("good")
+
+
+# Asking
+
+
+@asynccontextmanager
+async def counted(services: Any, proxy: Any = None, **options: Any) -> AsyncIterator[Any]:
+    """Connect, and give the client with the number of frames that it had sent by then."""
+    async with open_pair(services, proxy, **options) as (client, connection):
+        yield client, connection.statistics().frames_in
+
+
+async def test_the_server_is_asked_once_and_the_answer_kept() -> None:
+    """A second connection to a server with that contract asks nothing."""
+    async with counted(Grown(), BakeryProxy) as (_, first):
+        pass
+    async with counted(Grown(), BakeryProxy) as (_, second):
+        pass
+
+    assert (first, second) == (2, 1)
+
+
+async def test_a_stub_of_the_right_contract_asks_nothing() -> None:
+    """The digests in the hello are enough."""
+    async with counted(Grown(), Grown, contract="strict") as (_, frames):
+        assert frames == 1
+
+
+async def test_a_session_asks_for_a_stub_in_the_background(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """`proxy` does not wait; the warning comes when the answer is there, once for each stub."""
+    async with open_pair(Changed()) as (session, connection):
+        before = connection.statistics().frames_in
+        for _ in range(3):
+            session.proxy(BakeryProxy)
+            session.proxy(Part)
+        await wait_all_tasks_blocked()
+        session.proxy(BakeryProxy)
+        await wait_all_tasks_blocked()
+
+        assert connection.statistics().frames_in == before + 1
+    (warning,) = warnings(caplog)
+    assert "Bakery.menu was removed" in warning
+
+
+async def test_a_strict_session_knows_when_a_stub_is_used() -> None:
+    """It has asked as it connected, so `proxy` refuses at once, each time."""
+    async with open_pair(Changed(), contract="strict") as (session, _):
+        session.proxy(Part)
+        for _ in range(2):
+            with pytest.raises(farcall.ContractMismatch, match=r"Bakery\.menu was removed"):
+                session.proxy(BakeryProxy)
+
+
+@service
+class Site:
+    """Calls back with a stub that its client has not."""
+
+    def __init__(self) -> None:
+        self.client = trio.Event()
+
+    async def build(self) -> None:
+        for _ in range(2):
+            await current_call().connection.proxy(BakeryProxy).praise("good")
+
+
+async def test_a_stub_for_calls_back_is_compared_as_well(caplog: pytest.LogCaptureFixture) -> None:
+    """Each end tells what it serves; a warning is said once, whatever is called how often."""
+    async with open_pair(Site(), Site, serves=[Changed()]) as (site, _):
+        await site.build()
+        await site.build()
+        await wait_all_tasks_blocked()
+
+    (warning,) = warnings(caplog)
+    assert "Bakery.menu was removed" in warning
+
+
+# Servers that cannot tell
+
+
+async def refusal(answer: Mapping[str, Any] | None, **options: Any) -> Exception | None:
+    """Connect with a past stub to a server that answers `rpc.discover` so; None: not at all."""
+    dialled, accepted = memory_pair()
+    server = RawPeer(accepted)
+
+    async def serve() -> None:
+        hello = msgspec.json.decode(await server.hear())
+        theirs = {**hello["params"], "contracts": {"Bakery": "another"}}
+        await server.send_json({"jsonrpc": "2.0", "id": hello["id"], "result": theirs})
+        discover = msgspec.json.decode(await server.hear())
+        assert discover["method"] == "rpc.discover"
+        if answer is not None:
+            await server.send_json({"jsonrpc": "2.0", "id": discover["id"], **answer})
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.run)
+        nursery.start_soon(serve)
+        try:
+            async with open_session(dialled, "raw", BakeryProxy, ClientOptions(**options)):
+                pass
+        except farcall.FarcallError as error:
+            return error
+        finally:
+            nursery.cancel_scope.cancel()
+    return None
+
+
+def result(document: Any) -> dict[str, Any]:
+    return {"result": document}
+
+
+UNKNOWN = {
+    "-32601": {"error": {"code": -32601, "message": "Method not found"}},
+    "number": result(7),
+    "no contracts": result({"openrpc": "1.3.2"}),
+    "no object": result({"x-farcall": []}),
+    "later version": result({"x-farcall": {"v": 2, "services": []}}),
+    "no service": result({"x-farcall": {"v": 1, "services": [{"name": 7}]}}),
+    "another digest": result(
+        {
+            "x-farcall": {
+                "v": 1,
+                "services": [
+                    {
+                        "name": "Bakery",
+                        "class_name": "Bakery",
+                        "methods": [],
+                        "signals": [],
+                        "definitions": [],
+                        "digest": "0" * 32,
+                    }
+                ],
+            }
+        }
+    ),
+}
+
+
+@pytest.mark.parametrize("answer", UNKNOWN.values(), ids=UNKNOWN)
+async def test_what_a_server_offers_may_be_unknown(
+    answer: Mapping[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Then a warning says why, and that calls may fail."""
+    assert await refusal(answer) is None
+
+    (warning,) = warnings(caplog)
+    assert "has another contract, and what the server offers is not known (rpc.discover" in warning
+
+
+@pytest.mark.parametrize("answer", UNKNOWN.values(), ids=UNKNOWN)
+async def test_what_is_unknown_is_refused_where_that_is_asked_for(
+    answer: Mapping[str, Any],
+) -> None:
+    """`contract="strict"` promises that calls are understood."""
+    error = await refusal(answer, contract="strict")
+
+    assert isinstance(error, farcall.ContractMismatch)
+    assert "is not known (rpc.discover" in str(error)
+
+
+async def test_a_description_that_is_too_long_is_not_read(caplog: pytest.LogCaptureFixture) -> None:
+    """Reading it would hold up everything else in the client."""
+    services = {"v": 1, "services": [], "padding": " " * 2**19}
+    assert await refusal(result({"x-farcall": services})) is None
+
+    assert "and 524288 are read" in warnings(caplog)[0]
+
+
+async def test_a_server_writes_no_lines_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """The keys of a typed dictionary may be any text; they are cut, and stay in their line."""
+    keys = [f"{n}\nWARNING {'x' * 200}" for n in range(5)]
+    fields = [{"name": key, "type": "int"} for key in keys]
+    order = {"sort": "record", "name": "Order", "kind": "typeddict", "fields": fields}
+    size = {"sort": "enum", "name": "Size", "base": "Enum", "members": [["SMALL", "small"]]}
+    arguments = [{"name": "order", "type": ["ref", "Order"], "role": "either"}]
+    buy = {"name": "buy", "wire_name": "Bakery.buy", "arguments": arguments, "result": "float"}
+    bakery = {
+        "name": "Bakery",
+        "class_name": "Bakery",
+        "methods": [buy],
+        "signals": [],
+        "definitions": [order, size],
+    }
+    assert await refusal(result({"x-farcall": {"v": 1, "services": [bakery]}})) is None
+
+    (warning,) = warnings(caplog)
+    assert "Bakery.buy" in warning
+    assert r"0\nWARNING xxx" in warning
+    assert "\n" not in warning
+    assert len(warning) < 1000
+
+
+async def test_a_server_that_does_not_answer_is_waited_for_as_at_the_hello(
+    autojump_clock: MockClock,
+) -> None:
+    """Five seconds, and the connection goes on."""
+    error = await refusal(None, contract="strict")
+
+    assert isinstance(error, farcall.ContractMismatch)
+    assert "no answer to rpc.discover in 5 s" in str(error)
+
+
+async def test_a_refused_hello_is_a_mismatch_where_that_is_asked_for() -> None:
+    """A server that is not farcall has no contract to compare."""
+    dialled, accepted = memory_pair()
+    server = RawPeer(accepted)
+
+    async def refuse() -> None:
+        hello = msgspec.json.decode(await server.hear())
+        error = {"code": -32601, "message": "Method not found"}
+        await server.send_json({"jsonrpc": "2.0", "id": hello["id"], "error": error})
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.run)
+        nursery.start_soon(refuse)
+        with pytest.raises(farcall.ContractMismatch, match=r"refused the hello .*-32601"):
+            async with open_session(dialled, "raw", None, ClientOptions(contract="strict")):
+                pass
+        nursery.cancel_scope.cancel()
+
+
+def test_strict_needs_the_hello() -> None:
+    """Neither word is without effect."""
+    with pytest.raises(ValueError, match="leaves out; write one of the two"):
+        farcall.connect("ws://localhost", dialect="plain", contract="strict")
+
+
+def test_no_more_contracts_are_kept_than_have_room() -> None:
+    """Those that were asked for last stay."""
+    known = contracts.KnownContracts()
+    specs = [ServiceSpec(f"S{n}", "S", (), (), ()) for n in range(contracts.MAX_KEPT + 1)]
+    known.keep(specs[:-1])
+    assert list(known.find([digest(specs[0])])) == [specs[0]]
+    known.keep(specs[-1:])
+
+    assert len(known) == contracts.MAX_KEPT
+    assert list(known.find([digest(specs[0])])) == [specs[0]]
+    assert list(known.find([digest(specs[1])])) == []
+
+
+# rpc.discover
+
+
+@service
+class Vault:
+    """Has something that needs a login."""
+
+    async def knock(self, at: str, times: int = 1) -> None:
+        pass
+
+    @method(protected=True, roles={"owner"})
+    async def open(self, code: str, /) -> bool:
+        return True
+
+
+DISCOVER = {"jsonrpc": "2.0", "id": 1, "method": "rpc.discover"}
+
+
+async def test_a_plain_peer_may_ask_what_is_offered() -> None:
+    """Before a hello, and what is protected too: a contract is no secret."""
+    async with raw_client(Vault()) as client:
+        (answer,) = await client.ask(DISCOVER)
+
+    document = answer["result"]
+    assert document["openrpc"] == "1.3.2"
+    assert document["info"]["title"] == "Vault"
+    knock, open_ = document["methods"]
+    assert knock == {
+        "name": "Vault.knock",
+        "paramStructure": "either",
+        "params": [
+            {"name": "at", "required": True, "schema": {}},
+            {"name": "times", "required": False, "schema": {}},
+        ],
+        "result": {"name": "result", "schema": {}},
+    }
+    assert (open_["name"], open_["paramStructure"]) == ("Vault.open", "by-position")
+    (contract,) = document["x-farcall"]["services"]
+    assert [each["wire_name"] for each in contract["methods"]] == ["Vault.knock", "Vault.open"]
+
+
+async def test_the_description_is_made_once() -> None:
+    """Peers that ask again and again have no source read, and nothing written anew."""
+    async with raw_client(Vault()) as client:
+        (endpoints,) = client.host.paths.values()
+        await client.ask(DISCOVER)
+        first = endpoints.description
+        await client.ask({**DISCOVER, "id": 2})
+
+        assert endpoints.description is first
+
+
+async def test_a_description_has_a_limit_as_every_answer() -> None:
+    """`message_out`; the error names it."""
+    limits = farcall.Limits(message_out=1024)
+    async with raw_client([Vault(), Grown()], limits=limits) as client:
+        (answer,) = await client.ask(DISCOVER)
+
+    assert answer["error"]["code"] == -32008
+
+
+async def test_asking_as_a_notification_is_answered_by_nothing() -> None:
+    """It has no id."""
+    async with raw_client(Vault()) as client:
+        assert await client.ask({"jsonrpc": "2.0", "method": "rpc.discover"}) == []
+
+
+def test_a_generated_stub_needs_what_its_service_offers() -> None:
+    """Each member of it, as it is read back from the annotations."""
+    spec = service_of(Market).spec
+    needs = list(needs_of(MarketProxy))
+
+    assert [unmet_needs(each, spec) for each in needs] == [()] * len(needs)
+    assert sorted(member for each in needs for member in members(each)) == sorted(members(spec))
+
+
+def members(spec: ServiceSpec) -> list[str]:
+    return [*(each.wire_name for each in spec.methods), *(each.wire_name for each in spec.signals)]
