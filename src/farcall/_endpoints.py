@@ -100,9 +100,9 @@ class Endpoints:
     need_a_login: bool = attrs.field(init=False)
     """Whether there is anything, and nothing of it can be used without a login."""
 
-    @need_a_login.default
-    def _all_are_protected(self) -> bool:
-        return 0 < len(self.methods) + len(self.signals) == len(self.protected)
+    def __attrs_post_init__(self) -> None:
+        is_needed = 0 < len(self.members) == len(self.protected)
+        object.__setattr__(self, "need_a_login", is_needed)
 
     @cached_property
     def description(self) -> bytes:

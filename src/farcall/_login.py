@@ -45,10 +45,9 @@ class Logins:
     failed_logins: FailedLogins = attrs.field(init=False)
     failed_handshakes: FailedLogins = attrs.field(init=False)
 
-    @failed_logins.default
-    @failed_handshakes.default
-    def _no_failures(self) -> FailedLogins:
-        return FailedLogins(self.limits)
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "failed_logins", FailedLogins(self.limits))
+        object.__setattr__(self, "failed_handshakes", FailedLogins(self.limits))
 
     def turn(
         self, line: trio.lowlevel.RunVar[Turnstile], failures: int
