@@ -837,6 +837,7 @@ UNCHECKED: Final[Mapping[str, str]] = {
     "Session.subscribe(key)": "any JSON value; a server decides",
     "farcall.stream(options)": "refused one by one, by rule",
     "farcall.RpcError(data)": "any JSON value",
+    "farcall.DeclarationError(others)": "farcall makes it",
 }
 """What takes anything, and why."""
 
