@@ -24,10 +24,17 @@ from farcall._connection.statistics import ConnectionState, ConnectionStatistics
 from farcall._identity import Identity
 from farcall._live import Live
 from farcall._options import check_text, wrong_type, wrong_value
-from farcall._proxy import ProxyFactory, check_proxy
 from farcall.errors import CloseCode
 
 ProxyT = TypeVar("ProxyT")
+
+
+class ProxyFactory(Interface):
+    """What makes proxies over a link."""
+
+    def proxy(self, proxy: type[ProxyT]) -> ProxyT:
+        """Make a proxy from a stub, or from a service class."""
+        ...
 
 
 class Connection(Live):
@@ -130,7 +137,6 @@ class Connection(Live):
             DeclarationError: the class is neither a stub nor a service.
             TypeError: it is no class.
         """
-        check_proxy(proxy)
         return self._proxies.proxy(proxy)
 
     async def ping(self) -> float:

@@ -12,7 +12,9 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args, overload
 import attrs
 import trio
 
-from farcall._caller import ContractCheck, LinkCaller, contract_of
+from farcall._caller.caller import LinkCaller
+from farcall._caller.contracts import ContractCheck
+from farcall._caller.proxies import contract_of
 from farcall._client_login import ClientLogin
 from farcall._connection.call import RemoteFailure
 from farcall._connection.heartbeat import Heartbeat, check_heartbeat

@@ -18,7 +18,7 @@ import msgspec
 import trio
 
 from farcall._budget import CallBudget
-from farcall._caller import LinkCaller
+from farcall._caller.caller import LinkCaller
 from farcall._connection.link import Link
 from farcall._connection.responses import Request, shutting_down
 from farcall._endpoints import Endpoint, EndpointKind, Endpoints
@@ -27,17 +27,13 @@ from farcall._intercept import Interceptor
 from farcall._login import LoginDesk, Logins
 from farcall._protocol.framing import shown
 from farcall._protocol.messages import Error, Hello
-from farcall._publish import Publisher, ServedSubscriptions
-from farcall._serve import (
-    NO_DEADLINE,
-    Deadline,
-    Runner,
-    ServedCall,
-    ServedLink,
-    StreamRunner,
-    TaskRunner,
-)
+from farcall._publish.publisher import Publisher
+from farcall._publish.served import ServedSubscriptions
+from farcall._serve.call import Runner, ServedCall, ServedLink
+from farcall._serve.deadline import NO_DEADLINE, Deadline
 from farcall._serve.steps import watchdog
+from farcall._serve.stream import StreamRunner
+from farcall._serve.task import TaskRunner
 from farcall.errors import ErrorCode
 
 logger = logging.getLogger("farcall")

@@ -17,7 +17,7 @@ import attrs
 import trio
 
 from farcall._access import Authenticate, check_authenticate
-from farcall._caller import LinkCaller
+from farcall._caller.caller import LinkCaller
 from farcall._connection.heartbeat import Heartbeat, check_heartbeat
 from farcall._connection.link import CANCEL_GRACE, Link
 from farcall._declare import is_service

@@ -70,14 +70,6 @@ T = TypeVar("T")
 ProxyT = TypeVar("ProxyT")
 
 
-class ProxyFactory(Protocol):
-    """What makes proxies over a link."""
-
-    def proxy(self, proxy: type[ProxyT]) -> ProxyT:
-        """Make a proxy from a stub, or from a service class."""
-        ...
-
-
 class Caller(Protocol):
     """What carries the calls of a proxy over a link."""
 

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, TypeVar, cast, overload
 
 from farcall._call import Connection
-from farcall._caller import LinkCaller
+from farcall._caller.caller import LinkCaller
 from farcall._client_login import ClientLogin
 from farcall._codec import Codec, codec_of
 from farcall._connection.link import Link
@@ -17,7 +17,6 @@ from farcall._connection.statistics import ConnectionState, ConnectionStatistics
 from farcall._contract.unsupported import UnsupportedType
 from farcall._live import Live
 from farcall._options import check_instance, check_text
-from farcall._proxy import check_proxy
 from farcall._signals import KeyValue, OnLag, Subscription, check_on_lag
 
 T = TypeVar("T")
@@ -347,7 +346,6 @@ class Session(Live):
             DeclarationError: the class is neither a stub nor a service.
             TypeError: it is no class.
         """
-        check_proxy(proxy)
         return self._caller.proxy(proxy)
 
     def _leave(self) -> None:

@@ -11,7 +11,7 @@ from trio.testing import MockClock
 
 import farcall
 from farcall import ConnectionState, Heartbeat, service
-from farcall._caller import LinkCaller
+from farcall._caller.caller import LinkCaller
 from farcall._connection.handler import Handler
 from farcall._connection.link import Link
 from farcall._dispatch import Dispatcher, Serving

@@ -32,6 +32,7 @@ from farcall._home import not_in_trio
 from farcall._identity import Identity
 from farcall._intercept import Failure, Interceptor, Once, Open, intercepted, intercepted_scope
 from farcall._opening import Opening, advice_on_signal, advice_on_stream
+from farcall._proxy import check_proxy
 from farcall._signals import OnLag, Subscription, failure_of
 from farcall.errors import EncodeError
 
@@ -65,6 +66,7 @@ class LinkCaller:
 
     def proxy(self, proxy: type[ProxyT]) -> ProxyT:
         """Make a typed proxy; see `Connection.proxy`."""
+        check_proxy(proxy)
         self.contracts.compare(proxy)
         return proxy_over(self, proxy)
 

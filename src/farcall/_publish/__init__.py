@@ -4,8 +4,3 @@ A farcall peer makes a stream call for each subscription and gives credit; a pla
 events with ``rpc.on`` and takes what comes. Either way the values wait in the subscription's own
 buffer, and the writer pulls from it.
 """
-
-from farcall._publish.publisher import Publisher
-from farcall._publish.served import ServedSubscriptions
-
-__all__ = ["Publisher", "ServedSubscriptions"]

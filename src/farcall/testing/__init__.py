@@ -12,7 +12,7 @@ import trio.testing
 
 from farcall._access import Authenticate
 from farcall._call import Connection
-from farcall._caller import ContractCheck
+from farcall._caller.contracts import ContractCheck
 from farcall._client import ClientOptions, Dialect, open_session
 from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import CANCEL_GRACE
