@@ -13,12 +13,12 @@ import trio
 import trio.testing
 
 import farcall
-from farcall._client import ClientOptions, open_session
-from farcall._dispatch import Serving
-from farcall._host import Host
-from farcall._login import Logins
+from farcall._client.connect import ClientOptions, open_session
 from farcall._protocol.skipped import Skipped
-from farcall._transport import CloseReason, Transport
+from farcall._server.host import Host
+from farcall._serving.dispatcher import Serving
+from farcall._serving.login import Logins
+from farcall._transport.transport import CloseReason, Transport
 from farcall.testing import MemoryTransport, memory_pair, open_pair
 from tests.patience import PATIENCE
 from tests.transport_suite import send

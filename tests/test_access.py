@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from farcall import Credentials, Principal
-from farcall._access import authenticated, may, read_credentials
 from farcall._contract.spec import OPEN, Access
+from farcall._principal import authenticated, may, read_credentials
 
 LOCKED = Access(protected=True)
 TRADERS = Access(protected=True, roles=frozenset({"trader", "clerk"}))

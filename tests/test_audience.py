@@ -10,7 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import farcall
 from farcall import Credentials, Principal, Signal, current_call, room, service, user
-from farcall._audience import Membership, read_audience
+from farcall._signals.audience import Membership, read_audience
 from farcall.testing import open_pair
 from tests.ends import KINDS, Kind, RawClient, open_client, raw_client
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 from trio.testing import MockClock
 
-from farcall._budget import Account, Process
+from farcall._quota import Account, Process
 
 
 class Connections:

@@ -10,9 +10,9 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from farcall._capacity import Capacity, descriptor_limit
-from farcall._http import Rejection
 from farcall._limits import Limits
+from farcall._server.guard import Capacity, descriptor_limit
+from farcall._transport.http import Rejection
 
 
 @pytest.mark.parametrize(

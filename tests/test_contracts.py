@@ -15,9 +15,9 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import farcall
 from examples.market.service import Market
 from farcall import Proxy, RemoteSignal, current_call, endpoint, functions, method, service
-from farcall._caller import contracts
-from farcall._caller.proxies import needs_of
-from farcall._client import ClientOptions, open_session
+from farcall._calling import contracts
+from farcall._calling.proxy import needs_of
+from farcall._client.connect import ClientOptions, open_session
 from farcall._contract.digest import digest
 from farcall._contract.needs import unmet_needs
 from farcall._contract.spec import ServiceSpec

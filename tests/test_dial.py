@@ -22,10 +22,10 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import farcall
 from farcall import Limits, current_call, service
-from farcall._client import ClientOptions, open_session
-from farcall._dial import Dialler
-from farcall._websocket import Wire
-from farcall._websocket.line import dial_tls
+from farcall._client.connect import ClientOptions, open_session
+from farcall._transport.dial import Dialler
+from farcall._transport.websocket import Wire
+from farcall._transport.websocket.socket import dial_tls
 from farcall.testing import memory_pair
 from tests.ends import RawPeer
 from tests.patience import PATIENCE

@@ -23,7 +23,7 @@ import pytest
 import farcall
 from farcall import errors
 from farcall._protocol.messages import Cancel, Credit, Goaway, Hello, Items, Started, UploadEnd
-from farcall._publish.subscriptions import SubscribeParams
+from farcall._serving.subscriptions import SubscribeParams
 from farcall.errors import CloseCode, ErrorCode
 
 ROOT = Path(__file__).parent.parent

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 import farcall
 from farcall import service
-from farcall._capacity import Capacity
-from farcall._door import Admit, Door, _local_ip, admit_everybody
-from farcall._host import Host
-from farcall._http import Rejection, TrustedProxies
 from farcall._limits import Limits
-from farcall._transport import Endpoint
-from farcall._websocket import Wire
+from farcall._server.acceptor import Admit, Door, _local_ip, admit_everybody
+from farcall._server.guard import Capacity
+from farcall._server.host import Host
+from farcall._transport.http import Rejection, TrustedProxies
+from farcall._transport.transport import Endpoint
+from farcall._transport.websocket import Wire
 from tests.ends import wait_until
 from tests.patience import PATIENCE
 from tests.websocket.sockets import REQUEST, SMALL, TEXT, Raw, frame, open_sockets
@@ -286,7 +286,7 @@ async def test_a_handshake_that_is_cut_leaves_its_place(monkeypatch: pytest.Monk
     async def lose(*_args: object) -> None:
         raise trio.BrokenResourceError
 
-    monkeypatch.setattr("farcall._websocket.handshake.Upgrade.accept", lose)
+    monkeypatch.setattr("farcall._transport.websocket.handshake.Upgrade.accept", lose)
     async with at(door()) as raw:
         await raw.send(UPGRADE)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from farcall import Limits
-from farcall._failed_logins import MOST_ORIGINS, FailedLogins, origin_of
+from farcall._serving.failed_logins import MOST_ORIGINS, FailedLogins, origin_of
 
 
 @pytest.mark.parametrize(

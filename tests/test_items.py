@@ -10,9 +10,9 @@ import trio
 from trio.testing import MockClock
 
 from farcall import InvalidResult, Json, Session, service, stream
-from farcall._client import Dialect
+from farcall._client.connect import Dialect
 from farcall._codec import codec_of
-from farcall._items import ItemCodec
+from farcall._connection.items import ItemCodec
 from farcall._protocol.binary import Blob
 from farcall.testing import open_pair
 

@@ -275,7 +275,7 @@ async def test_limit_connections() -> None:
 
 async def test_limit_descriptor_share(monkeypatch: pytest.MonkeyPatch) -> None:
     """Open connections take no more than their share of the descriptors of the process."""
-    monkeypatch.setattr("farcall._server.descriptor_limit", lambda: 10)
+    monkeypatch.setattr("farcall._server.serve.descriptor_limit", lambda: 10)
     async with serving(Limits(descriptor_share=0.2)) as server:
         async with raw_peer(server), raw_peer(server):
             await check_full(server, "descriptor_share")
@@ -665,7 +665,7 @@ async def test_limit_address_failed_logins(monkeypatch: pytest.MonkeyPatch) -> N
                 await session.call("rpc.login", "right")
         assert caught.value.retry_after == pytest.approx(60, abs=5)
 
-        monkeypatch.setattr("farcall._failed_logins.MINUTE", 0)
+        monkeypatch.setattr("farcall._serving.failed_logins.MINUTE", 0)
         assert await log_in(server, "192.0.2.1", "right") == [True]
 
 
@@ -692,7 +692,7 @@ async def test_limit_address_failed_logins_of_handshakes(monkeypatch: pytest.Mon
         with pytest.raises(farcall.ConnectFailed, match=r"429: .*address_failed_logins\)"):
             async with come_from(server, "192.0.2.1"):
                 pytest.fail("it was let in")
-        monkeypatch.setattr("farcall._failed_logins.MINUTE", 0)
+        monkeypatch.setattr("farcall._serving.failed_logins.MINUTE", 0)
         assert await shake_hands(server, "192.0.2.1") is None
 
 

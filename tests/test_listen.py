@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 import trio
 
-from farcall._listen import Listeners, Place, _url, open_listeners
+from farcall._transport.listen import Listeners, Place, _url, open_listeners
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ async def test_a_port_that_is_taken_at_one_address() -> None:
 
 async def test_no_port_is_free_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is looked for some times, and no more."""
-    monkeypatch.setattr("farcall._listen.PORT_TRIES", 0)
+    monkeypatch.setattr("farcall._transport.listen.PORT_TRIES", 0)
     with pytest.raises(OSError, match=r"no port is free at all addresses of \*, ::1"):
         await open_listeners(Place([None, "::1"], 0))
 

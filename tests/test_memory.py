@@ -10,8 +10,8 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from farcall import Limits
-from farcall._memory import MemoryTransport, memory_pair
-from farcall._transport import CloseReason, Endpoint, Transport
+from farcall._transport.memory import MemoryTransport, memory_pair
+from farcall._transport.transport import CloseReason, Endpoint, Transport
 from tests.transport_suite import Check, End, Recorder, check_transport, running, send, send_ping
 
 

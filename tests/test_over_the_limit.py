@@ -12,8 +12,8 @@ import trio
 
 import farcall
 from farcall import Limits, service
-from farcall._client import ClientOptions, open_session
-from farcall._transport import CloseReason, Transport
+from farcall._client.connect import ClientOptions, open_session
+from farcall._transport.transport import CloseReason, Transport
 from farcall.testing import MemoryTransport, memory_pair
 from tests.ends import KINDS, Kind, RawClient, RawPeer, make_host, wait_until
 from tests.patience import PATIENCE

@@ -11,7 +11,7 @@ import trio.testing
 from trio.testing import MockClock
 
 from farcall import Limits, ReplyTooLarge, Signal, service
-from farcall._dispatch import Dispatcher
+from farcall._serving.dispatcher import Dispatcher
 from farcall.testing import open_pair
 from tests.ends import RawClient, raw_client
 

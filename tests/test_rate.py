@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from farcall._rate import TokenBucket
+from farcall._transport.transport import TokenBucket
 
 
 def take_all(bucket: TokenBucket, now: float) -> int:

@@ -8,7 +8,6 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from farcall._budget import Account, Process
 from farcall._connection.lanes import Lanes
 from farcall._connection.send_queue import SendQueue
 from farcall._connection.streams import ITEM_COST, ITEMS_BYTES, MOST_WAITING, Inbox, Outbox
@@ -16,6 +15,7 @@ from farcall._limits import DEFAULT_LIMITS
 from farcall._protocol.binary import binary_items
 from farcall._protocol.credit import Window
 from farcall._protocol.messages import items, items_room, started, upload_end
+from farcall._quota import Account, Process
 
 ID = b"7"
 

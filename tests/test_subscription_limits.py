@@ -10,7 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from farcall import Limits, Signal, service
 from farcall._signals.pool import VALUE_COST
-from farcall._transport import CloseReason
+from farcall._transport.transport import CloseReason
 from tests.ends import RawClient, raw_client
 
 

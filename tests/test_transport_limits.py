@@ -14,8 +14,8 @@ import trio
 from trio.testing import MockClock
 
 from farcall import Limits
-from farcall._memory import memory_pair
-from farcall._transport import CloseReason, Transport
+from farcall._transport.memory import memory_pair
+from farcall._transport.transport import CloseReason, Transport
 from tests import test_memory
 from tests.ends import KINDS, Kind
 from tests.patience import PATIENCE

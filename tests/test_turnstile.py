@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from farcall._turnstile import Turnstile
+from farcall._fifo import Turnstile
 
 
 class Hall:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import farcall
-from farcall._url import WebSocketUrl, tcp_url, unix_url
+from farcall._transport.url import WebSocketUrl, tcp_url, unix_url
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from farcall import Limits
 from farcall._protocol.skipped import Skipped
-from farcall._transport import CloseReason, Transport, too_big
+from farcall._transport.transport import CloseReason, Transport, too_big
 from tests.patience import PATIENCE
 
 SMALL = 1000

@@ -10,26 +10,26 @@ import importlib
 from typing import TYPE_CHECKING
 
 from farcall import _starting as _starting  # isort: split - before all that takes time to import
-from farcall._access import Authenticate, Credentials, Principal
-from farcall._audience import Room, User, room, user
-from farcall._call import (
+from farcall._calling.proxy import BoundRemoteSignal, Proxy, RemoteSignal, endpoint, stream_endpoint
+from farcall._client.connect import connect
+from farcall._client.session import Session, SessionState
+from farcall._codec import OMIT, Json
+from farcall._connection.heartbeat import Heartbeat
+from farcall._connection.state import ConnectionState, ConnectionStatistics
+from farcall._context import (
     CallContext,
     CallKind,
     Connection,
     current_call,
 )
-from farcall._client import connect
-from farcall._codec import OMIT, Json
-from farcall._connection.heartbeat import Heartbeat
-from farcall._connection.statistics import ConnectionState, ConnectionStatistics
 from farcall._declare import background, functions, local, method, service, stream
-from farcall._host import ServerStatistics
-from farcall._intercept import Interceptor, Proceed
+from farcall._interceptors import Interceptor, Proceed
 from farcall._limits import Limits
-from farcall._proxy import BoundRemoteSignal, Proxy, RemoteSignal, endpoint, stream_endpoint
-from farcall._server import Server, serve
-from farcall._session import Session, SessionState
+from farcall._principal import Authenticate, Credentials, Principal
+from farcall._server.host import ServerStatistics
+from farcall._server.serve import Server, serve
 from farcall._signals import BoundSignal, Signal, Subscription
+from farcall._signals.audience import Room, User, room, user
 from farcall.errors import (
     ApplicationError,
     Busy,

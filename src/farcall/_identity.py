@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import trio
 
-from farcall import _access
-from farcall._access import Principal
-from farcall._audience import Membership, Room, User
+from farcall import _principal as _access
 from farcall._connection.link import Link
 from farcall._contract.spec import Access
+from farcall._principal import Principal
 from farcall._protocol.messages import Error
+from farcall._signals.audience import Membership, Room, User
 from farcall.errors import ErrorCode
 
 logger = logging.getLogger("farcall")

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import attrs
 
-from farcall._options import (
+from farcall._usage.options import (
     check_instance,
     check_int,
     check_number,

@@ -18,8 +18,8 @@ from typing import Any, Final, cast
 import attrs
 import trio
 
-from farcall._access import Authenticate, Credentials, Principal, check_authenticate
-from farcall._options import (
+from farcall._principal import Authenticate, Credentials, Principal, check_authenticate
+from farcall._usage.options import (
     check_instance,
     check_int,
     check_seconds,

@@ -38,8 +38,8 @@ from typing import Any, ClassVar, cast
 import attrs
 import trio
 
-from farcall._options import check_flag, check_int, check_seconds, check_text, optional
-from farcall._plain import shown, shown_fields
+from farcall._usage.options import check_flag, check_int, check_seconds, check_text, optional
+from farcall._usage.plain import shown, shown_fields
 
 
 class ErrorCode(IntEnum):

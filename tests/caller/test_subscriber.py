@@ -10,7 +10,7 @@ from trio.testing import MockClock
 
 import farcall
 from farcall import Signal, service
-from farcall._memory import MemoryTransport
+from farcall._transport.memory import MemoryTransport
 from farcall.testing import open_pair
 from tests.ends import KINDS, Kind, open_client, wait_until
 from tests.patience import PATIENCE

@@ -17,7 +17,7 @@ import trio
 import farcall
 from farcall._cli.app import run
 from farcall._cli.errors import CommandError
-from farcall._cli.place import DEFAULT_PORT, Place
+from farcall._cli.serving import DEFAULT_PORT, Place
 from tests.patience import PATIENCE
 from tests.websocket.certificates import authority, client_context
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console
 
-from farcall._cli.screen import SAMPLES_SHOWN, draw, in_words, say
+from farcall._cli.demo import SAMPLES_SHOWN, draw, in_words, say
 from farcall._demo.monitor import Disk, Load, Memory, Process, Sample
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

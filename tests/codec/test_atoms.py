@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from farcall._codec.atoms import MAX_DIGITS, check_digits, check_text, finite
+from farcall._codec.anything import MAX_DIGITS, check_digits, check_text, finite
 from farcall._codec.faults import Mismatch
 
 

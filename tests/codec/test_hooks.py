@@ -12,8 +12,8 @@ from farcall._codec.hooks import Hooks
 from farcall._codec.scalars import SCALARS
 from farcall._codec.shape import Shape
 from farcall._contract.definitions import Definitions
+from farcall._contract.describe import describe
 from farcall._contract.spec import Parameter
-from farcall._contract.types import describe
 
 
 @attrs.define

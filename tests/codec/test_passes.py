@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from farcall._codec.passes import Passes
+from farcall._codec.text import Passes
 
 
 def test_detailed_is_made_on_demand() -> None:

@@ -10,8 +10,7 @@ import msgspec
 import pytest
 
 from farcall._codec import Faults, codec_of, decode_json, encode_untyped
-from farcall._codec.passes import Passes
-from farcall._codec.text import MAX_DETAILED, MAX_VALUE_DEPTH, decoded, encoded
+from farcall._codec.text import MAX_DETAILED, MAX_VALUE_DEPTH, Passes, decoded, encoded
 from farcall._limits import MAX_DEPTH
 from farcall._protocol.framing import LooseText
 from farcall.errors import EncodeError

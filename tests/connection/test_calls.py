@@ -11,19 +11,19 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from farcall import Limits
-from farcall._budget import Account, Process
 from farcall._connection.call import RemoteFailure
 from farcall._connection.calls import Calls, handling
 from farcall._connection.lanes import Lanes
-from farcall._connection.life import Life
 from farcall._connection.send_queue import SendQueue
+from farcall._connection.state import Life
 from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import Window
 from farcall._protocol.messages import Hello
 from farcall._protocol.messages import Limits as PeerLimits
 from farcall._protocol.protocol import Protocol
 from farcall._protocol.state import Listener
-from farcall._transport import Endpoint
+from farcall._quota import Account, Process
+from farcall._transport.transport import Endpoint
 from farcall.errors import Busy, ConnectionLost, EncodeError, InvalidResult, RpcError
 
 HELLO = Hello(limits=PeerLimits(2**20), v=1)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from farcall._budget import Account, Process
 from farcall._connection.lanes import BUNDLE_BYTES, Lanes
 from farcall._connection.send_queue import SendQueue
 from farcall._limits import Limits
+from farcall._quota import Account, Process
 
 
 class Numbers:

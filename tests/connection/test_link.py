@@ -11,14 +11,14 @@ from trio.testing import MockClock
 
 import farcall
 from farcall import ConnectionState, Heartbeat, service
-from farcall._caller.caller import LinkCaller
+from farcall._calling.calls import LinkCaller
 from farcall._connection.handler import Handler
 from farcall._connection.link import Link
-from farcall._dispatch import Dispatcher, Serving
-from farcall._endpoints import Endpoints
-from farcall._memory import MemoryTransport
 from farcall._protocol.messages import Hello, Limits, goaway
 from farcall._protocol.protocol import Protocol
+from farcall._serving.dispatcher import Dispatcher, Serving
+from farcall._serving.endpoints import Endpoints
+from farcall._transport.memory import MemoryTransport
 from farcall.testing import memory_pair, open_pair
 from tests.ends import read_now
 from tests.transport_suite import Recorder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 from trio.testing import MockClock
 
-from farcall._connection.pings import Pings
+from farcall._connection.heartbeat import Pings
 from tests.patience import PATIENCE
 
 

@@ -6,8 +6,8 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from farcall import Limits
-from farcall._budget import Account, Process
 from farcall._connection.send_queue import Promise, SendQueue
+from farcall._quota import Account, Process
 
 
 def make_queue(messages: int = 2, size: int = 100) -> SendQueue:

@@ -14,13 +14,13 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 import farcall
-from farcall._budget import Account, Process
+from farcall._connection.heartbeat import Pings
 from farcall._connection.lanes import Lanes
-from farcall._connection.pings import Pings
 from farcall._connection.send_queue import Promise, SendQueue
 from farcall._connection.writer import Writer
 from farcall._limits import Limits
-from farcall._transport import Endpoint, Transport
+from farcall._quota import Account, Process
+from farcall._transport.transport import Endpoint, Transport
 from farcall.testing import open_pair
 from tests.patience import PATIENCE
 

@@ -14,8 +14,8 @@ import attrs
 import pytest
 
 from farcall._contract.definitions import Definitions
-from farcall._contract.types import describe
-from farcall._contract.unsupported import UnsupportedType
+from farcall._contract.describe import describe
+from farcall._contract.spec import UnsupportedType
 
 T = TypeVar("T")
 

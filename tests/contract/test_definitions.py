@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from farcall._contract.definitions import Definitions
+from farcall._contract.describe import describe
 from farcall._contract.spec import Definition, NewTypeSpec, RecordSpec, Scalar
-from farcall._contract.types import describe
 from farcall.errors import ApplicationError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from farcall._contract.fits import Fit
+from farcall._contract.compatibility import Fit
 from farcall._contract.spec import (
     ArrayOf,
     EnumMember,

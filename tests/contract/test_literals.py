@@ -7,8 +7,8 @@ import enum
 import pytest
 
 from farcall._contract.definitions import Definitions
+from farcall._contract.describe import describe
 from farcall._contract.literals import literal_source
-from farcall._contract.types import describe
 
 Shade = enum.Enum("Shade", {"dark red": 1, "class": 2})
 

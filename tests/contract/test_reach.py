@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from farcall._contract.reach import named_in, reachable
+from farcall._contract.algebra import named_in, reachable
 from farcall._contract.spec import (
     ArrayOf,
     Definition,

@@ -19,8 +19,8 @@ import attrs
 import pytest
 
 from farcall._contract.records import Kind, attribute_names, kind_of, read_fields
+from farcall._contract.spec import UnsupportedType
 from farcall._contract.traits import is_frozen
-from farcall._contract.unsupported import UnsupportedType
 from farcall.errors import ApplicationError
 
 if TYPE_CHECKING:

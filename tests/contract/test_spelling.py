@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from farcall._contract.labels import spelled
 from farcall._contract.spec import (
     ArrayOf,
     EnumMember,
@@ -15,7 +16,6 @@ from farcall._contract.spec import (
     TypeSpec,
     UnionOf,
 )
-from farcall._contract.spelling import spelled
 from tests.contract.specs import INT, NONE, STR
 
 

@@ -29,6 +29,7 @@ from typing_extensions import TypeAliasType
 
 import farcall
 from farcall._contract.definitions import Definitions
+from farcall._contract.describe import describe
 from farcall._contract.spec import (
     ArrayOf,
     Default,
@@ -46,9 +47,8 @@ from farcall._contract.spec import (
     TupleOf,
     TypeSpec,
     UnionOf,
+    UnsupportedType,
 )
-from farcall._contract.types import describe
-from farcall._contract.unsupported import UnsupportedType
 from farcall.errors import ApplicationError
 
 T = TypeVar("T")

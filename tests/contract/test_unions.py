@@ -20,6 +20,7 @@ from farcall._contract.spec import (
     TupleOf,
     TypeSpec,
     UnionOf,
+    UnsupportedType,
 )
 from farcall._contract.unions import (
     Forms,
@@ -29,7 +30,6 @@ from farcall._contract.unions import (
     choose_record,
     json_forms,
 )
-from farcall._contract.unsupported import UnsupportedType
 
 INT, FLOAT, STR, NONE = Scalar("int"), Scalar("float"), Scalar("str"), Scalar("none")
 COLOR = EnumSpec("Color", "Enum", (("RED", "red"), ("BLUE", "blue")))

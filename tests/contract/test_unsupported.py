@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from farcall._contract.unsupported import UnsupportedType
+from farcall._contract.spec import UnsupportedType
 
 
 @pytest.mark.parametrize(

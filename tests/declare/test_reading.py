@@ -11,9 +11,9 @@ import pytest
 
 from farcall import DeclarationError
 from farcall._declare.annotations import Scope
+from farcall._declare.functions import Reading, read_function
 from farcall._declare.marks import Marks
 from farcall._declare.mistakes import Mistakes
-from farcall._declare.reading import Reading, read_function
 from farcall._declare.rules import Rule
 
 

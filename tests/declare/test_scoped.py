@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from farcall._declare.scoped import scoped
+from farcall._declare.streams import scoped
 
 
 class Market:

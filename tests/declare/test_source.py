@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from farcall._declare.source import source_of
+from farcall._declare.sites import source_of
 
 
 class Market:

@@ -16,7 +16,7 @@ from farcall._codec import Faults
 from farcall._contract.spec import ArgumentSpec, Ref, Scalar
 from farcall._declare import Method, Rule, method_of, service_of
 from farcall._declare.marks import Marks, marks_of
-from farcall._endpoints import Endpoints
+from farcall._serving.endpoints import Endpoints
 
 
 class Closed(ApplicationError): ...

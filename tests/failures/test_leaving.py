@@ -11,7 +11,7 @@ import pytest
 from farcall import RpcError
 from farcall._declare import method_of
 from farcall._failures import describe
-from farcall._failures.leaving import MAX_DEBUG_TEXT
+from farcall._failures.to_error import MAX_DEBUG_TEXT
 from tests.failures.workshop import Broken, Worn, caused
 
 

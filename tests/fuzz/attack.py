@@ -12,7 +12,7 @@ import attrs
 import trio
 import trio.testing
 
-from farcall._websocket import LOST
+from farcall._transport.websocket import LOST
 from tests.fuzz.broken import Broken
 from tests.fuzz.cases import Script
 

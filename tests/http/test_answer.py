@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from farcall._http import Answer, Rejection
+from farcall._transport.http import Answer, Rejection
 
 
 @pytest.fixture(autouse=True)
 def _date(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("farcall._http.answer.formatdate", lambda usegmt: "today")
+    monkeypatch.setattr("farcall._transport.http.answer.formatdate", lambda usegmt: "today")
 
 
 def test_an_answer_is_written() -> None:

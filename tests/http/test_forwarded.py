@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from farcall._http import TrustedProxies
+from farcall._transport.http import TrustedProxies
 
 PROXIES = TrustedProxies.of(["10.0.0.0/8", "127.0.0.1", "2001:db8::/32"])
 

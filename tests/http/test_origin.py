@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from farcall._http import Gate, Rejection
+from farcall._transport.http import Gate, Rejection
 
 
 def is_let_in(

@@ -12,8 +12,8 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farcall._http import Rejection, Request, read_request
 from farcall._limits import Limits
+from farcall._transport.http import Rejection, Request, read_request
 
 GET: Final = b"GET /chat?token=1 HTTP/1.1\r\nHost: example.com\r\n\r\n"
 

@@ -7,7 +7,7 @@ import gc
 import attrs
 import pytest
 
-from farcall._signals.identity import IdentityTable
+from farcall._signals.signal import IdentityTable
 
 
 @attrs.define

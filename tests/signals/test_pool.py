@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from farcall._budget import Account, Process
+from farcall._quota import Account, Process
 from farcall._signals.buffer import Buffer, Entry, OnLag
 from farcall._signals.pool import VALUE_COST, BufferPool
 

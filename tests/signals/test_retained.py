@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from farcall._signals.buffer import MAX_BYTES, MAX_ITEMS, Buffer, Entry
-from farcall._signals.retained import Retained
+from farcall._signals.state import Retained
 
 
 def entry(key: str | None, value: object, *, size: int = 1) -> Entry:

@@ -11,9 +11,9 @@ import hypothesis
 import pytest
 
 from farcall import DeclarationError
+from farcall._cli.targets import load
 from farcall._declare import Rule, service_of
 from farcall.stubgen import StubError
-from farcall.stubgen._load import load
 
 SHOP = """
 from farcall import functions, service

@@ -10,6 +10,7 @@ import pytest
 
 from farcall import testing
 from farcall._contract.definitions import Definitions
+from farcall._contract.describe import describe
 from farcall._contract.spec import (
     EnumSpec,
     MethodSpec,
@@ -18,7 +19,6 @@ from farcall._contract.spec import (
     Scalar,
     ServiceSpec,
 )
-from farcall._contract.types import describe
 from farcall._declare import Method, documented, method_of, service_of
 from farcall.stubgen._module import module_name, render_module
 from tests.stubgen.bazaar import Bazaar

@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from farcall import ApplicationError, method, service, stubgen, testing
-from farcall._contract.types import Definitions, describe
+from farcall._contract.describe import Definitions, describe
 from farcall._declare import service_of
 from tests.stubgen.running import imported
 

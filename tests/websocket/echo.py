@@ -23,7 +23,7 @@ from wsproto.events import BytesMessage, TextMessage
 
 from farcall._limits import MIB, Limits
 from farcall._protocol.skipped import Skipped
-from farcall._websocket import WebSocketTransport, connect_websocket
+from farcall._transport.websocket import WebSocketTransport, connect_websocket
 from tests.websocket.sockets import accept
 
 LIMITS = Limits(message=64 * MIB, fragments=1_000_000)._of_transport_in_server()

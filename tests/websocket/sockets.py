@@ -10,10 +10,10 @@ from hashlib import sha1
 
 import trio
 
-from farcall._http import read_request
 from farcall._limits import Limits, TransportLimits
-from farcall._transport import Endpoint, Transport
-from farcall._websocket import Line, Upgrade, WebSocketTransport, Wire, connect_websocket
+from farcall._transport.http import read_request
+from farcall._transport.transport import Endpoint, Transport
+from farcall._transport.websocket import Line, Upgrade, WebSocketTransport, Wire, connect_websocket
 
 REQUEST = (
     b"GET /chat?token=1 HTTP/1.1\r\n"

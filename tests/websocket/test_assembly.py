@@ -6,7 +6,7 @@ import pytest
 from wsproto.events import BytesMessage, TextMessage
 
 from farcall._limits import Limits
-from farcall._websocket.assembly import Assembly, Refused
+from farcall._transport.websocket.assembly import Assembly, Refused
 from farcall.errors import CloseCode
 
 

@@ -16,10 +16,10 @@ from trio_websocket import WebSocketConnection
 from wsproto.connection import ConnectionState
 
 from farcall._limits import TransportLimits
-from farcall._transport import CloseReason
-from farcall._websocket import WebSocketTransport, connection
-from farcall._websocket.connection import TURN_SECONDS
-from farcall._websocket.wire import Wire
+from farcall._transport.transport import CloseReason
+from farcall._transport.websocket import WebSocketTransport, connection
+from farcall._transport.websocket.connection import TURN_SECONDS
+from farcall._transport.websocket.socket import Wire
 from tests.patience import PATIENCE
 from tests.transport_suite import End, Recorder, running, send, send_ping
 from tests.websocket.sockets import (

@@ -18,7 +18,14 @@ from wsproto import ConnectionType
 from wsproto.connection import Connection
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 
-from farcall._websocket.frames import LARGE, SMALL_MASK, FrameReader, FrameWriter, find_mask, mask
+from farcall._transport.websocket.frames import (
+    LARGE,
+    SMALL_MASK,
+    FrameReader,
+    FrameWriter,
+    find_mask,
+    mask,
+)
 from farcall.errors import CloseCode
 from tests.websocket.sockets import (
     BINARY,

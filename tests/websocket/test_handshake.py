@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
-from farcall._http import Rejection, Request, read_request
 from farcall._limits import Limits
-from farcall._websocket import Upgrade, WebSocketTransport, connect_websocket
+from farcall._transport.http import Rejection, Request, read_request
+from farcall._transport.websocket import Upgrade, WebSocketTransport, connect_websocket
 from farcall.errors import ConnectFailed
 from tests.transport_suite import End, running
 from tests.websocket.sockets import (
@@ -241,7 +241,7 @@ class TestClient:
         self, body: bytes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A server that does not end them is quoted with those that have come."""
-        monkeypatch.setattr("farcall._websocket.handshake.EXPLANATION_SECONDS", 0.05)
+        monkeypatch.setattr("farcall._transport.websocket.handshake.EXPLANATION_SECONDS", 0.05)
 
         async def talk(raw: Raw) -> None:
             await raw.read_head()

@@ -10,18 +10,18 @@ import pytest
 import trio
 
 import farcall
-from farcall._http import Rejection, read_request
 from farcall._limits import Limits
-from farcall._transport import Endpoint, Transport
-from farcall._websocket import (
+from farcall._transport.http import Rejection, read_request
+from farcall._transport.transport import Endpoint, Transport
+from farcall._transport.websocket import (
     Line,
     Upgrade,
     WebSocketTransport,
     Wire,
     accept_tls,
     connect_websocket,
-    line,
 )
+from farcall._transport.websocket import socket as line
 from farcall.errors import ConnectFailed
 from tests.transport_suite import Check, Recorder, check_transport, send
 from tests.websocket.certificates import client_context, server_context

@@ -8,9 +8,8 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from farcall._websocket.line import Line
-from farcall._websocket.sending import Sender
-from farcall._websocket.wire import Wire
+from farcall._transport.websocket.sending import Sender
+from farcall._transport.websocket.socket import Line, Wire
 
 
 class Pipe:

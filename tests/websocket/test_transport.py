@@ -8,8 +8,8 @@ import attrs
 import pytest
 import trio
 
-from farcall._transport import CloseReason, Transport
-from farcall._websocket.wire import Wire
+from farcall._transport.transport import CloseReason, Transport
+from farcall._transport.websocket.socket import Wire
 from tests.patience import PATIENCE
 from tests.transport_suite import Check, End, Recorder, check_transport, running, send
 from tests.websocket.sockets import (

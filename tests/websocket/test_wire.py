@@ -11,7 +11,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from farcall._websocket.wire import Wire
+from farcall._transport.websocket.socket import Wire
 from tests.websocket.sockets import SMALL, open_sockets
 
 

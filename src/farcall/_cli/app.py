@@ -20,10 +20,9 @@ from rich.console import Console
 import farcall
 from farcall import stubgen
 from farcall._cli.errors import FAILED, WRONG_USE, CommandError
-from farcall._cli.place import Place
-from farcall._cli.serving import check_can_be_called, serve_until_signal
+from farcall._cli.serving import Place, check_can_be_called, serve_until_signal
+from farcall._cli.targets import load
 from farcall.stubgen._errors import in_one_line
-from farcall.stubgen._load import load
 
 Port: TypeAlias = Annotated[int, Parameter(validator=Number(gte=0, lt=1 << 16))]
 Seconds: TypeAlias = Annotated[float, Parameter(validator=Number(gte=0))]

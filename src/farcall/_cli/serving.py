@@ -1,19 +1,26 @@
-"""Serve as a process does: the first signal drains the server, the second cuts that short."""
+"""``farcall serve``: where it listens, and how signals end it.
+
+The first signal drains the server, the second one cuts that short.
+"""
 
 from __future__ import annotations
 
 import signal
+import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+import attrs
 import trio
 
 import farcall
 from farcall._cli.errors import CommandError
-from farcall._endpoints import Endpoints, some_of
 from farcall._nursery import open_owned_nursery
+from farcall._serving.endpoints import Endpoints, some_of
 
 Visit: TypeAlias = Callable[[farcall.Server], Awaitable[None]]
 
@@ -92,3 +99,60 @@ async def _obey(
     visiting.cancel()
     server.shutdown()
     raise SystemExit(128 + await anext(signals))
+
+
+DEFAULT_PORT: Final = 8765
+
+
+@attrs.frozen
+class Place:
+    """The options of `farcall.serve` that say where, and for whom."""
+
+    port: int | None
+    host: Sequence[str]
+    unix: Path | None
+    fd: Sequence[int]
+    tls_cert: Path | None
+    tls_key: Path | None
+    allowed_origin: Sequence[str]
+    allowed_host: Sequence[str]
+    trusted_proxy: Sequence[str]
+
+    def options(self) -> dict[str, Any]:
+        """Give them as arguments of `farcall.serve`.
+
+        Raises:
+            CommandError: a certificate cannot be read, or a descriptor is no socket.
+        """
+        elsewhere = self.unix is not None or bool(self.fd)
+        return {
+            "port": DEFAULT_PORT if self.port is None and not elsewhere else self.port,
+            "host": self.host,
+            "unix": self.unix,
+            "sock": [_inherited(number) for number in self.fd],
+            "ssl_context": self._ssl_context(),
+            "allowed_origins": self.allowed_origin,
+            "allowed_hosts": self.allowed_host,
+            "trusted_proxies": self.trusted_proxy,
+        }
+
+    def _ssl_context(self) -> ssl.SSLContext | None:
+        if self.tls_cert is None:
+            if self.tls_key is not None:
+                raise CommandError("--tls-key needs the certificate as well: --tls-cert")
+            return None
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            # An encrypted key would be asked for at the terminal, of which a server has none.
+            context.load_cert_chain(self.tls_cert, self.tls_key, password=lambda: "")
+        except OSError as error:  # those of OpenSSL are of this class too
+            files = " ".join(str(path) for path in (self.tls_cert, self.tls_key) if path)
+            raise CommandError(f"cannot use {files} for TLS: {error.strerror or error}") from error
+        return context
+
+
+def _inherited(number: int) -> socket.socket:
+    try:
+        return socket.socket(fileno=number)
+    except OSError as error:
+        raise CommandError(f"--fd {number} is no socket: {error.strerror}") from error

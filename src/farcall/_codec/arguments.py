@@ -14,11 +14,9 @@ from msgspec import Raw
 from farcall._codec.codec import Codec, codec_of
 from farcall._codec.faults import item, mismatch
 from farcall._codec.generated import Field, converter_of
-from farcall._codec.omit import OMIT
-from farcall._codec.passes import Convert, Passes
 from farcall._codec.records import Fields, members_reader, members_writer
-from farcall._codec.shape import Shape, is_array, is_object
-from farcall._codec.text import decoded, encoded
+from farcall._codec.shape import OMIT, Shape, is_array, is_object
+from farcall._codec.text import Convert, Passes, decoded, encoded
 from farcall._contract.spec import Role
 
 _AT = "params"

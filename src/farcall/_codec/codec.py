@@ -8,12 +8,11 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
 import msgspec
 
 from farcall._codec.hooks import Hooks
-from farcall._codec.passes import Passes
 from farcall._codec.shape import Shape
-from farcall._codec.text import decoded, encoded
+from farcall._codec.text import Passes, decoded, encoded
 from farcall._contract.definitions import Definitions
+from farcall._contract.describe import describe
 from farcall._contract.spec import Scalar
-from farcall._contract.types import describe
 
 T = TypeVar("T")
 

@@ -15,8 +15,7 @@ import attrs
 from cattrs import BaseConverter, gen, override
 from cattrs.gen import typeddicts
 
-from farcall._codec.omit import OMIT
-from farcall._codec.shape import Read, Write
+from farcall._codec.shape import OMIT, Read, Write
 
 Structure: TypeAlias = Callable[[Any, Any], Any]
 """A hook that reads, of cattrs' own form: the second argument is the type."""

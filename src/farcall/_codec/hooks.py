@@ -15,13 +15,12 @@ import attrs
 from cattrs import BaseConverter
 
 from farcall._codec.anything import ANYTHING, copied
-from farcall._codec.choices import Readable, Records, Union, Values, specificity
-from farcall._codec.constants import constants
 from farcall._codec.containers import Array, Table, Tuple
 from farcall._codec.generated import Field, converter_of
 from farcall._codec.records import Fields, Record, class_record, table_record
 from farcall._codec.scalars import SCALARS
 from farcall._codec.shape import Shape
+from farcall._codec.unions import Readable, Records, Union, Values, constants, specificity
 from farcall._contract.algebra import fields_of, target
 from farcall._contract.definitions import Definitions
 from farcall._contract.records import attribute_names

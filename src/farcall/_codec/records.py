@@ -25,8 +25,7 @@ from farcall._codec.generated import (
     unstructure_class,
     unstructure_table,
 )
-from farcall._codec.omit import OMIT
-from farcall._codec.shape import Read, Write, class_of
+from farcall._codec.shape import OMIT, Read, Write, class_of
 from farcall._contract.records import attribute_names
 
 MAX_MESSAGE = 200

@@ -10,8 +10,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from farcall._codec.anything import ANYTHING
-from farcall._codec.atoms import check_digits, check_text, finite
+from farcall._codec.anything import ANYTHING, check_digits, check_text, finite
 from farcall._codec.faults import mismatch, refused
 from farcall._codec.shape import Plain, as_text, instance_of
 from farcall._contract.spec import ScalarName

@@ -1,9 +1,9 @@
-"""The seam of the codec: what can carry the values of one type over the wire."""
+"""The seam of the codec: what can carry the values of one type, and `OMIT`, which is left out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, TypeGuard
+from typing import Any, Final, Protocol, TypeAlias, TypeGuard, final
 
 import attrs
 
@@ -129,3 +129,17 @@ def as_text(
             raise mismatch(f"expected {label}: {error}") from error
 
     return Plain(label, read, write, fits)
+
+
+@final
+class _Omit:
+    def __repr__(self) -> str:
+        return "farcall.OMIT"
+
+    def __reduce__(self) -> str:
+        return "OMIT"  # copies and pickles are the one object
+
+
+OMIT: Final[Any] = _Omit()
+"""An argument, or a field of a record, with this value is not sent; the other side's default
+applies. Stubs write it for defaults that have no literal."""

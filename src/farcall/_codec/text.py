@@ -1,17 +1,17 @@
-"""Between JSON text and values, with every fault told by one of two errors."""
+"""Between JSON text and values: a fast pass, and a detailed one that tells faults by place."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Raw
 
-from farcall._codec.atoms import NO_SURROGATES, allowed_surrogates
+from farcall._codec.anything import NO_SURROGATES, allowed_surrogates
 from farcall._codec.faults import Faults, Mismatch, item, member
-from farcall._codec.passes import Passes
 from farcall._codec.shape import is_array, is_object
 from farcall._limits import MAX_DEPTH
 from farcall._nursery import ends_program
@@ -23,6 +23,36 @@ from farcall._protocol.framing import (
     is_too_deep,
 )
 from farcall.errors import EncodeError
+
+T = TypeVar("T")
+
+Convert: TypeAlias = Callable[[Any], T]
+
+
+class Passes(Generic[T]):
+    """A conversion, quick where all is well.
+
+    Args:
+        make: Makes the function, given whether it is to tell places. Where it is not, it may fail
+            with any exception at all.
+    """
+
+    def __init__(self, make: Callable[[bool], Convert[T]]) -> None:
+        self._make = make
+        self.quick: Convert[T] = make(False)
+
+    def way(self, is_detailed: bool) -> Convert[T]:
+        """Give one of the two, for use inside of another conversion."""
+        return self.detailed if is_detailed else self.quick
+
+    @cached_property
+    def detailed(self) -> Convert[T]:
+        """The function that tells places, made when something fails for the first time.
+
+        It fails with `Mismatch`.
+        """
+        return self._make(True)
+
 
 ENVELOPE_DEPTH = 4
 """What may stand around a value: a bundle, a message, its params, the values of one stream."""
@@ -37,7 +67,6 @@ long as reading it, and a peer decides how much is wrong."""
 _NOT_SEARCHED = f"the place is told where there are at most {MAX_DETAILED} bytes"
 _TOO_DEEP = f"nested deeper than {MAX_VALUE_DEPTH} levels"
 
-T = TypeVar("T")
 
 _anything = msgspec.json.Decoder(Any)
 _encoder = msgspec.json.Encoder()

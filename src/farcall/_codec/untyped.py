@@ -10,10 +10,9 @@ from farcall._codec.anything import ANYTHING, Json, copied
 from farcall._codec.codec import codec_of
 from farcall._codec.containers import convert, convert_table, in_order
 from farcall._codec.faults import mismatch, refused
-from farcall._codec.passes import Passes
 from farcall._codec.shape import Shape, Write, is_table
-from farcall._codec.text import decoded, encoded
-from farcall._contract.unsupported import UnsupportedType
+from farcall._codec.text import Passes, decoded, encoded
+from farcall._contract.spec import UnsupportedType
 
 _PLAIN = (type(None), bool, int, float, str)
 

@@ -26,13 +26,13 @@ from trio.lowlevel import checkpoint, checkpoint_if_cancelled
 
 from farcall._connection.call import Call, OnEnd, OnItems, OnStarted
 from farcall._connection.lanes import Lanes
-from farcall._connection.life import Life
+from farcall._connection.state import Life
 from farcall._connection.streams import Outbox
-from farcall._home import elsewhere, not_in_trio
 from farcall._protocol.credit import Window
 from farcall._protocol.messages import MESSAGES, Hello, credit
 from farcall._protocol.protocol import Protocol
 from farcall._protocol.state import ABANDONED, ENDED, QUEUED, SUBSCRIBE, OutgoingCall
+from farcall._usage.home import elsewhere, not_in_trio
 from farcall.errors import EncodeError, ErrorCode, RpcError
 
 

@@ -18,17 +18,19 @@ from typing import Any, TypeVar, TypeVarTuple, cast
 
 import trio
 
-from farcall._budget import Account
 from farcall._connection.calls import Calls
-from farcall._connection.drops import Drops
 from farcall._connection.handler import Handler
-from farcall._connection.heartbeat import Heartbeat, watch
+from farcall._connection.heartbeat import Heartbeat, Ping, Pings, watch
 from farcall._connection.lanes import Lanes
-from farcall._connection.life import SHUTDOWN_REASON, Life
-from farcall._connection.pings import Ping, Pings
 from farcall._connection.responses import Responses
 from farcall._connection.send_queue import SendQueue
-from farcall._connection.statistics import ConnectionState, ConnectionStatistics
+from farcall._connection.state import (
+    SHUTDOWN_REASON,
+    ConnectionState,
+    ConnectionStatistics,
+    Drops,
+    Life,
+)
 from farcall._connection.uploads import Uploads
 from farcall._connection.writer import Writer
 from farcall._limits import DEFAULT_LIMITS, Limits
@@ -38,7 +40,8 @@ from farcall._protocol.messages import Error, Hello, goaway
 from farcall._protocol.protocol import Protocol
 from farcall._protocol.skipped import Skipped
 from farcall._protocol.state import IncomingCall
-from farcall._transport import CloseReason, Endpoint, Transport, too_big
+from farcall._quota import Account
+from farcall._transport.transport import CloseReason, Endpoint, Transport, too_big
 from farcall.errors import CloseCode, ConnectionLost
 
 logger = logging.getLogger("farcall")

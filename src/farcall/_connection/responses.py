@@ -12,19 +12,19 @@ from typing import TypeVar
 
 import trio
 
-from farcall._budget import Account
 from farcall._codec import Codec
+from farcall._connection.items import ItemCodec, item_codec
 from farcall._connection.lanes import Lanes, StreamQueue
-from farcall._connection.life import SHUTDOWN_REASON, Life
 from farcall._connection.send_queue import Promise
+from farcall._connection.state import SHUTDOWN_REASON, Life
 from farcall._connection.streams import Outbox
-from farcall._items import ItemCodec, item_codec
 from farcall._limits import Limits
 from farcall._protocol.credit import SendCredit
 from farcall._protocol.framing import NULL_ID
 from farcall._protocol.messages import Error, items_room, started
 from farcall._protocol.protocol import Protocol
 from farcall._protocol.state import IncomingCall
+from farcall._quota import Account
 from farcall.errors import CloseCode, EncodeError, ErrorCode
 
 T = TypeVar("T")

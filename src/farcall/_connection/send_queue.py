@@ -17,8 +17,8 @@ from typing import Final, Protocol, TypeAlias
 import attrs
 import trio
 
-from farcall._budget import Account
 from farcall._limits import Limits
+from farcall._quota import Account
 
 MESSAGE_COST: Final = 384
 """Bytes that a message in the queue costs beside its text: a few small objects."""

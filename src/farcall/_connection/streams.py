@@ -15,11 +15,11 @@ from typing import Final, TypeVar
 
 import trio
 
-from farcall._budget import Account
 from farcall._connection.lanes import Lanes
 from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW, ReceiveCredit, SendCredit, Window
 from farcall._protocol.messages import ITEM_OVERHEAD
+from farcall._quota import Account
 
 T_co = TypeVar("T_co", covariant=True)
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from farcall._budget import Account
 from farcall._codec import Codec
 from farcall._connection.call import RemoteFailure
+from farcall._connection.items import ItemCodec, item_codec
 from farcall._connection.lanes import Lanes
 from farcall._connection.streams import Inbox, Outbox
-from farcall._items import ItemCodec, item_codec
 from farcall._protocol.binary import Encoded
 from farcall._protocol.framing import RequestId
 from farcall._protocol.messages import Error, credit, items_room, upload_end
 from farcall._protocol.protocol import Protocol
 from farcall._protocol.state import IncomingUpload, OutgoingUpload
+from farcall._quota import Account
 
 T = TypeVar("T")
 

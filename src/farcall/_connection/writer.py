@@ -19,11 +19,11 @@ import logging
 
 import trio
 
-from farcall._budget import Account
 from farcall._connection.flusher import current_flusher
+from farcall._connection.heartbeat import Pings
 from farcall._connection.lanes import Lanes
-from farcall._connection.pings import Pings
-from farcall._transport import Transport
+from farcall._quota import Account
+from farcall._transport.transport import Transport
 from farcall.errors import CloseCode
 
 logger = logging.getLogger("farcall")

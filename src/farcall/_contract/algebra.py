@@ -1,15 +1,17 @@
-"""Sums done with types: putting arguments for the variables of a generic, joining unions."""
+"""Computing with types: arguments for type variables, unions, and the named types in a type."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
 from farcall._contract.spec import (
     ArrayOf,
     Definition,
+    EnumMember,
     FieldSpec,
+    LiteralOf,
     MapOf,
     NewTypeSpec,
     Parameter,
@@ -80,3 +82,53 @@ def target(spec: TypeSpec, definitions: Mapping[str, Definition]) -> TypeSpec:
     while isinstance(spec, Ref) and isinstance(named := definitions[spec.name], NewTypeSpec):
         spec = named.target
     return spec
+
+
+def walk(spec: TypeSpec) -> Iterator[TypeSpec]:
+    """Give a type and all that it is made of."""
+    yield spec
+    parts: Iterable[TypeSpec]
+    match spec:
+        case Ref(_, parts) | TupleOf(parts):
+            pass
+        case ArrayOf(item=item):
+            parts = (item,)
+        case UnionOf(members):
+            parts = spec.written or members
+        case MapOf(key=key, value=value):
+            parts = (key, value)
+        case _:
+            return
+    for part in parts:
+        yield from walk(part)
+
+
+def named_in(spec: TypeSpec) -> Iterator[str]:
+    """Name the definitions that a type is made of."""
+    for each in walk(spec):
+        match each:
+            case Ref(name):
+                yield name
+            case LiteralOf(values):
+                yield from (value.enum for value in values if isinstance(value, EnumMember))
+            case _:
+                pass
+
+
+def reachable(types: Iterable[TypeSpec], definitions: Mapping[str, Definition]) -> frozenset[str]:
+    """Collect the names in `types`, and those in what these name."""
+    found = set[str]()
+    waiting = [name for each in types for name in named_in(each)]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            inside = _parts(definitions[name]) if name in definitions else ()
+            waiting.extend(other for each in inside for other in named_in(each))
+    return frozenset(found)
+
+
+def _parts(definition: Definition) -> Iterable[TypeSpec]:
+    if isinstance(definition, RecordSpec):
+        return [field.type for field in definition.fields]
+    return [definition.target] if isinstance(definition, NewTypeSpec) else []

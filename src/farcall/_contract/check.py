@@ -21,10 +21,11 @@ from farcall._contract.spec import (
     TupleOf,
     TypeSpec,
     UnionOf,
+    UnsupportedType,
+    check_faults,
 )
 from farcall._contract.traits import hashed_fields
 from farcall._contract.unions import check_constants, choose, json_forms
-from farcall._contract.unsupported import UnsupportedType, check_faults
 
 MAX_NESTING = 8
 """How deep the arguments of a generic may nest. ``Box[Box[T]]`` in the fields of ``Box[T]``

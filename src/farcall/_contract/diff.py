@@ -8,10 +8,11 @@ from typing import Generic, TypeVar
 
 import attrs
 
+from farcall._contract.algebra import reachable
+from farcall._contract.compatibility import Fit
 from farcall._contract.digest import canonical_form, definition_form
-from farcall._contract.fits import Fit
 from farcall._contract.forms import Form
-from farcall._contract.reach import reachable
+from farcall._contract.labels import spelled
 from farcall._contract.spec import (
     ArgumentSpec,
     Definition,
@@ -25,7 +26,6 @@ from farcall._contract.spec import (
     SignalSpec,
     TypeSpec,
 )
-from farcall._contract.spelling import spelled
 
 S = TypeVar("S")
 

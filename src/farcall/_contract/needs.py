@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import attrs
 
+from farcall._contract.algebra import reachable
 from farcall._contract.diff import Change, diff
-from farcall._contract.reach import reachable
 from farcall._contract.spec import (
     ArgumentSpec,
     Definition,

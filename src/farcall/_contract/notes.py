@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 import attrs
 import msgspec
 
-from farcall._contract.unsupported import UnsupportedType
+from farcall._contract.spec import UnsupportedType
 
 _MAX_NOTES = 1000
 """More than anybody writes around one type, unless an alias stands for itself."""

@@ -23,7 +23,7 @@ import attrs
 
 from farcall._contract.identifiers import is_python_name, python_name
 from farcall._contract.notes import is_qualified
-from farcall._contract.unsupported import UnsupportedType
+from farcall._contract.spec import UnsupportedType
 from farcall.errors import ApplicationError
 
 Hints: TypeAlias = Callable[[type], Mapping[str, Any]]

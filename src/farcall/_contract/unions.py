@@ -32,8 +32,8 @@ from farcall._contract.spec import (
     TupleOf,
     TypeSpec,
     UnionOf,
+    UnsupportedType,
 )
-from farcall._contract.unsupported import UnsupportedType
 
 Form: TypeAlias = Literal["null", "boolean", "integer", "fraction", "string", "array", "object"]
 Constant: TypeAlias = "None | bool | int | str"

@@ -10,7 +10,7 @@ find where.
 from __future__ import annotations
 
 from farcall._declare.annotations import resolved_hints
-from farcall._declare.classes import functions, service, service_of, service_of_object
+from farcall._declare.decorators import functions, service, service_of, service_of_object
 from farcall._declare.marks import background, errors_listed, local, method, site_to_mark
 from farcall._declare.methods import Method, method_of
 from farcall._declare.rules import Rule

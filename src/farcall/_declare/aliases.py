@@ -21,7 +21,7 @@ import attrs
 
 from farcall._contract.notes import AliasName
 from farcall._contract.records import resolve_hints
-from farcall._declare.source import function_node, parsed, source_of
+from farcall._declare.sites import function_node, parsed, source_of
 
 
 def hints_of(cls: type[Any]) -> Mapping[str, Any]:

@@ -17,7 +17,7 @@ import attrs
 from farcall._declare.access import UNSAID, DeclaredAccess, read_access
 from farcall._declare.rules import Rule
 from farcall._declare.sites import Site, site_of_function, site_of_object
-from farcall._options import check_flag, optional
+from farcall._usage.options import check_flag, optional
 from farcall.errors import ApplicationError
 
 F = TypeVar("F", bound=Callable[..., Any])

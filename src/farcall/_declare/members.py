@@ -12,10 +12,10 @@ from typing import Any, NewType, TypeAlias, get_origin
 import attrs
 
 from farcall._declare.annotations import Scope, without_class_var
+from farcall._declare.functions import Reading, read_function, takes_anything
 from farcall._declare.marks import Marks, function_within, marks_of
 from farcall._declare.mistakes import Mistakes
 from farcall._declare.names import check_python_name
-from farcall._declare.reading import Reading, read_function, takes_anything
 from farcall._declare.rules import Rule
 from farcall._declare.signals import SignalReading, read_signal
 from farcall._declare.sites import site_of_attribute

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from farcall._codec import OMIT, Arguments, Codec, ErrorCodec, Json, codec_of
+from farcall._contract.describe import Definitions, describe
 from farcall._contract.literals import literal_source
 from farcall._contract.spec import (
     ArgumentSpec,
@@ -16,14 +17,13 @@ from farcall._contract.spec import (
     RecordSpec,
     Scalar,
     TypeSpec,
+    UnsupportedType,
 )
-from farcall._contract.types import Definitions, describe
-from farcall._contract.unsupported import UnsupportedType
 from farcall._declare.annotations import Scope
+from farcall._declare.functions import Reading, ReadParameter, read_function
 from farcall._declare.marks import Marks
 from farcall._declare.mistakes import Mistakes
 from farcall._declare.names import check_python_name
-from farcall._declare.reading import Reading, ReadParameter, read_function
 from farcall._declare.rules import Rule
 from farcall._declare.sites import Site
 from farcall.errors import ApplicationError, EncodeError

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import attrs
 
-from farcall._contract.unsupported import UnsupportedType
+from farcall._contract.spec import UnsupportedType
 from farcall.errors import DeclarationError
 
 T = TypeVar("T")

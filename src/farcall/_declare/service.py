@@ -11,16 +11,16 @@ from typing import Any
 
 import attrs
 
+from farcall._contract.describe import Definitions
 from farcall._contract.digest import digest
 from farcall._contract.records import doc_of
 from farcall._contract.spec import ServiceSpec
-from farcall._contract.types import Definitions
+from farcall._declare.functions import Reading
 from farcall._declare.marks import marks_of
 from farcall._declare.members import Member
 from farcall._declare.methods import Method, endpoint_of
 from farcall._declare.mistakes import Mistakes
 from farcall._declare.names import wire_names
-from farcall._declare.reading import Reading
 from farcall._declare.rules import Rule
 from farcall._declare.signals import SignalEntry, SignalReading, event_of
 from farcall._declare.sites import Site, site_of_attribute, site_of_class

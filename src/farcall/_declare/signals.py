@@ -9,10 +9,10 @@ import attrs
 
 from farcall._codec import Codec, codec_of
 from farcall._contract.algebra import target
+from farcall._contract.describe import Definitions
+from farcall._contract.labels import spelled
 from farcall._contract.records import Field, kind_of, read_fields
 from farcall._contract.spec import EnumSpec, LiteralOf, Ref, Scalar, SignalSpec, TypeSpec
-from farcall._contract.spelling import spelled
-from farcall._contract.types import Definitions
 from farcall._declare.access import DeclaredAccess, check_allow, check_broadcast, read_access
 from farcall._declare.annotations import Scope, without_class_var
 from farcall._declare.marks import not_yet

@@ -1,12 +1,19 @@
-"""`@stream`: an async generator as an endpoint."""
+"""`@stream`: an async generator as an endpoint, and as a context manager for local callers.
+
+The server drives the generator itself, so that it sees when the reader has room. Local callers get
+the same shape as remote ones.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Set
+import functools
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Set
 from contextlib import AbstractAsyncContextManager
 from inspect import isasyncgenfunction, unwrap
 from types import FunctionType
-from typing import Any, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
+
+import trio
 
 from farcall._declare.access import read_access
 from farcall._declare.marks import (
@@ -18,13 +25,41 @@ from farcall._declare.marks import (
     site_to_mark,
 )
 from farcall._declare.rules import Rule
-from farcall._declare.scoped import scoped
 from farcall._declare.sites import Site
-from farcall._options import check_flag, optional
+from farcall._usage.opening import Opening, advice_on_stream
+from farcall._usage.options import check_flag, optional
 from farcall.errors import ApplicationError, DeclarationError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def scoped(
+    generator: Callable[P, AsyncIterable[T]],
+) -> Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]]:
+    """Let a generator run inside of an ``async with`` block, which ends it.
+
+    An async generator that is handed out raw runs its ``finally`` whenever it is collected, and
+    its scopes and nurseries in whatever task asks for the next item (PEP 789).
+
+    Args:
+        generator: The async generator function, whatever its annotation calls it.
+
+    Returns:
+        A function of the same parameters, whose ``__wrapped__`` is `generator`.
+
+    Cancellation:
+        Left for whatever reason, the block cancels the generator and waits until it has ended.
+    """
+    opened = trio.as_safe_channel(cast("Callable[P, AsyncGenerator[T, None]]", generator))
+
+    @functools.wraps(generator)
+    def open_(*args: P.args, **kwargs: P.kwargs) -> AbstractAsyncContextManager[AsyncIterator[T]]:
+        return Opening(opened(*args, **kwargs), advice)
+
+    name = generator.__qualname__.rpartition("<locals>.")[2]
+    advice = advice_on_stream(name, f"...{generator.__name__}(...)")
+    return open_
 
 
 class StreamDecorator(Protocol):

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import attrs
 
 from farcall._contract.definitions import Definitions
+from farcall._contract.describe import describe
 from farcall._contract.spec import (
     ArgumentSpec,
     MethodSpec,
@@ -17,17 +18,15 @@ from farcall._contract.spec import (
     ServiceSpec,
     SignalSpec,
     TypeSpec,
+    UnsupportedType,
 )
-from farcall._contract.types import describe
-from farcall._contract.unsupported import UnsupportedType
 from farcall._declare.aliases import annotation_of_attribute, annotations_of, hints_of
-from farcall._declare.annotations import without_class_var
-from farcall._declare.items import item_type
+from farcall._declare.annotations import item_type, without_class_var
 from farcall._declare.marks import marks_of
 from farcall._declare.methods import Method
 from farcall._declare.service import Service
 from farcall._declare.signals import SignalEntry
-from farcall._declare.source import source_of
+from farcall._declare.sites import source_of
 
 
 def documented(service: Service) -> ServiceSpec:

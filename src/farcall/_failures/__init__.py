@@ -6,14 +6,14 @@ object itself; `bounds` says how much of that crosses.
 
 from __future__ import annotations
 
-from farcall._failures.arriving import decoded, error_of
-from farcall._failures.leaving import (
+from farcall._failures.to_error import (
     describe,
     invalid_arguments,
     redacted,
     unanswered,
     without,
 )
+from farcall._failures.to_exception import decoded, error_of
 
 __all__ = [
     "decoded",

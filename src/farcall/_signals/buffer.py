@@ -19,9 +19,9 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import attrs
 
-from farcall._audience import Address
-from farcall._options import check_word
+from farcall._signals.audience import Address
 from farcall._signals.pool import BufferPool
+from farcall._usage.options import check_word
 
 OnLag: TypeAlias = Literal["raise", "drop_oldest", "latest"]
 """What a subscriber wants when it is too slow: to be told, to be counted, the last value only."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from farcall._budget import Account
+from farcall._quota import Account
 
 VALUE_COST: Final = 256
 """Bytes that a value in a buffer costs beside its text: a few small objects."""

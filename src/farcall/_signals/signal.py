@@ -1,7 +1,12 @@
-"""`Signal` as users see it: declared on a class, emitted and subscribed to on an object."""
+"""`Signal` as users see it: declared on a class, emitted and subscribed to on an object.
+
+The state of a signal belongs to one object, by identity: a table here holds what cannot be put on
+the object itself.
+"""
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import AsyncIterator, Callable, Set
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Generic, Never, NoReturn, TypeVar, overload
@@ -9,14 +14,53 @@ from typing import Any, Generic, Never, NoReturn, TypeVar, overload
 import attrs
 import trio
 
-from farcall._audience import Address
-from farcall._live import Live
-from farcall._opening import Openable, Opening, advice_on_signal
-from farcall._options import check_flag, check_int, check_text, optional
+from farcall._signals.audience import Address
 from farcall._signals.buffer import Buffer, OnLag
-from farcall._signals.identity import IdentityTable
 from farcall._signals.state import KeyValue, SignalCodec, SignalState
 from farcall._signals.subscription import Subscription, open_subscription
+from farcall._usage.live import Live
+from farcall._usage.opening import Openable, Opening, advice_on_signal
+from farcall._usage.options import check_flag, check_int, check_text, optional
+
+V = TypeVar("V")
+
+
+@attrs.frozen(eq=False)
+class _Kept(Generic[V]):
+    owner: weakref.ref[object]
+    value: V
+
+
+class IdentityTable(Generic[V]):
+    """Keep a value for each object, found by identity, for as long as the object lives.
+
+    Unlike `weakref.WeakKeyDictionary` it asks objects neither for a hash nor for equality: two
+    services that are equal are still two, and attrs classes with ``eq`` have no hash at all.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[int, _Kept[V]] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def get(self, owner: object) -> V | None:
+        """Give what is kept for `owner`, or None."""
+        kept = self._kept.get(id(owner))
+        return None if kept is None else kept.value
+
+    def setdefault(self, owner: object, value: V) -> V:
+        """Keep `value` unless there is one already, and give the one that counts.
+
+        Raises:
+            TypeError: the class of `owner` has slots and none for weak references.
+        """
+        number, table = id(owner), self._kept
+        # The callback runs before the memory of `owner`, and with it the id, can be used again.
+        reference = weakref.ref(owner, lambda _: table.pop(number, None))
+        # One atomic step: worker threads look up signals as well, to hand `emit` to Trio.
+        return table.setdefault(number, _Kept(reference, value)).value
+
 
 T = TypeVar("T")
 

@@ -7,8 +7,8 @@ from typing import Generic, TypeVar
 
 import trio
 
-from farcall._live import Live
 from farcall._signals.buffer import MAX_BYTES, MAX_ITEMS, Buffer, Entry, Missed, OnLag
+from farcall._usage.live import Live
 from farcall.errors import SignalGap, SignalLagged
 
 T = TypeVar("T")

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 import attrs
 
+from farcall._contract.algebra import walk
 from farcall._contract.identifiers import is_attribute_name
-from farcall._contract.reach import walk
 from farcall._contract.spec import NewTypeSpec, Parameter, RecordSpec, ServiceSpec, TypeSpec
 
 

@@ -13,8 +13,7 @@ from typing import Final, assert_never
 
 import attrs
 
-from farcall._contract.algebra import fields_of
-from farcall._contract.reach import reachable
+from farcall._contract.algebra import fields_of, reachable
 from farcall._contract.spec import (
     ArrayOf,
     Default,

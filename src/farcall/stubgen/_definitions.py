@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias, assert_never
 
+from farcall._contract.algebra import named_in, walk
 from farcall._contract.identifiers import is_python_name
-from farcall._contract.reach import named_in, walk
 from farcall._contract.spec import Definition, EnumSpec, FieldSpec, NewTypeSpec, RecordSpec
 from farcall.stubgen._aliases import AliasSpec
 from farcall.stubgen._annotations import inner_annotation, written_out

@@ -11,7 +11,7 @@ from difflib import unified_diff
 from pathlib import Path
 
 from farcall._declare import documented, is_service, service_of
-from farcall._options import check_path, wrong_type
+from farcall._usage.options import check_path, wrong_type
 from farcall.stubgen._errors import StubError
 from farcall.stubgen._module import module_name, render_module
 

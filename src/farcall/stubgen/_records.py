@@ -8,8 +8,8 @@ from typing import Final
 
 import attrs
 
+from farcall._contract.algebra import named_in, walk
 from farcall._contract.identifiers import is_attribute_name
-from farcall._contract.reach import named_in, walk
 from farcall._contract.spec import (
     ArrayOf,
     FieldSpec,

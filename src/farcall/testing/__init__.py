@@ -10,27 +10,27 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast, overload
 import trio
 import trio.testing
 
-from farcall._access import Authenticate
-from farcall._call import Connection
-from farcall._caller.contracts import ContractCheck
-from farcall._client import ClientOptions, Dialect, open_session
+from farcall._calling.contracts import ContractCheck
+from farcall._calling.proxy import check_proxy
+from farcall._client.connect import ClientOptions, Dialect, open_session
+from farcall._client.session import Session
 from farcall._connection.heartbeat import Heartbeat
 from farcall._connection.link import CANCEL_GRACE
-from farcall._dial import check_headers
-from farcall._dispatch import Dispatcher
-from farcall._home import check_trio
-from farcall._host import Host, Services, check_path, serving_of
-from farcall._http import Rejection
-from farcall._intercept import Interceptor, check_interceptors
+from farcall._context import Connection
+from farcall._interceptors import Interceptor, check_interceptors
 from farcall._limits import DEFAULT_LIMITS, Limits
-from farcall._login import Logins, identify
-from farcall._memory import MemoryTransport, memory_pair
 from farcall._nursery import open_owned_nursery
-from farcall._opening import Opening
-from farcall._options import check_text
-from farcall._proxy import check_proxy
-from farcall._session import Session
-from farcall._transport import Endpoint
+from farcall._principal import Authenticate
+from farcall._server.host import Host, Services, check_path, serving_of
+from farcall._serving.dispatcher import Dispatcher
+from farcall._serving.login import Logins, identify
+from farcall._transport.dial import check_headers
+from farcall._transport.http import Rejection
+from farcall._transport.memory import MemoryTransport, memory_pair
+from farcall._transport.transport import Endpoint
+from farcall._usage.home import check_trio
+from farcall._usage.opening import Opening
+from farcall._usage.options import check_text
 from farcall.errors import ConnectFailed
 from farcall.testing._sweep import CancelledBy, CancelSweepError, SweepReport, cancel_sweep
 

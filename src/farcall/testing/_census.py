@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import cast
 
-from farcall._caller.subscriber import Subscriber
+from farcall._calling.subscriptions import Subscriber
 from farcall._connection.link import Link
-from farcall._dispatch import Dispatcher
-from farcall._publish.publisher import Publisher
+from farcall._serving.dispatcher import Dispatcher
+from farcall._serving.publisher import Publisher
 from farcall._signals import SignalState
 
 

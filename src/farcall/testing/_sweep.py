@@ -15,10 +15,10 @@ from trio.lowlevel import Task
 from trio.testing import wait_all_tasks_blocked
 
 from farcall._connection.link import Link
-from farcall._connection.statistics import ConnectionState
-from farcall._home import check_trio
+from farcall._connection.state import ConnectionState
 from farcall._nursery import leaves, open_owned_nursery
-from farcall._options import (
+from farcall._usage.home import check_trio
+from farcall._usage.options import (
     check_instance,
     check_int,
     check_seconds,

@@ -13,7 +13,7 @@ import trio
 
 from examples.files.content import CHUNK
 from examples.files.service import Files
-from farcall._client import ClientOptions, open_session
+from farcall._client.connect import ClientOptions, open_session
 from farcall.testing import MemoryTransport, memory_pair
 from stubs.files import FilesProxy
 from tests.ends import make_host

@@ -1,0 +1,309 @@
+"""Whether the stubs that are used over one link were made for what its peer offers.
+
+The hello tells a digest for each contract. Where that of a stub is another one, the peer is asked
+by ``rpc.discover`` what it offers, once for each set of digests, and the two are compared: most
+changes to a service fail no caller.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias
+
+import attrs
+import msgspec
+import trio
+from msgspec import Raw
+
+from farcall._calling.proxy import contract_of, needs_of
+from farcall._connection.call import RemoteFailure
+from farcall._connection.link import Link
+from farcall._contract.digest import digest
+from farcall._contract.document import parse_document
+from farcall._contract.form_reading import BadDocument
+from farcall._contract.needs import Unmet, unmet_needs
+from farcall._contract.spec import ServiceSpec
+from farcall._declare import Method
+from farcall._failures import error_of
+from farcall._protocol.framing import shown
+from farcall.errors import ContractMismatch, ErrorCode, FarcallError, RpcError
+
+logger = logging.getLogger("farcall")
+
+ContractCheck: TypeAlias = Literal["warn", "strict"]
+"""What to do about a stub of which calls can fail, because it was made for another contract."""
+
+MAX_KEPT: Final = 64
+"""Contracts that are kept for other links to servers that have them."""
+
+MAX_KEPT_BYTES: Final = 256 * 1024
+"""Of the document of a contract that is kept: a peer chooses how large one is."""
+
+MAX_BYTES: Final = 512 * 1024
+"""Of a description: reading one holds everything else up, for seconds where it is larger. That is
+enough for a thousand methods."""
+
+MAX_NAMED: Final = 10
+"""Members that one message names."""
+
+MAX_SAID: Final = 500
+"""Characters of what a peer says of one member."""
+
+_CONTRACT_CODES = frozenset({ErrorCode.METHOD_NOT_FOUND, ErrorCode.INVALID_PARAMS})
+"""The errors of a call that does not fit the contract of the peer."""
+
+Offer: TypeAlias = Sequence[ServiceSpec]
+"""What a peer offers."""
+
+
+class _Document(msgspec.Struct):
+    """A description of services; the members around the contracts are for other readers."""
+
+    contracts: Raw = msgspec.field(name="x-farcall")
+
+
+_document = msgspec.json.Decoder(_Document)
+
+
+@attrs.define
+class KnownContracts:
+    """Contracts by digest, which is computed here: no peer can give one a wrong name."""
+
+    _specs: OrderedDict[str, ServiceSpec] = attrs.field(
+        factory=OrderedDict[str, ServiceSpec], init=False
+    )
+
+    def __len__(self) -> int:
+        return len(self._specs)
+
+    def keep(self, specs: Iterable[ServiceSpec]) -> None:
+        """Keep some, and forget those that were asked for longest ago where there are too many."""
+        for spec in specs:
+            self._specs[digest(spec)] = spec
+        while len(self._specs) > MAX_KEPT:
+            self._specs.popitem(last=False)
+
+    def find(self, digests: Iterable[str]) -> Offer:
+        """Give those that have these digests, as far as they are known."""
+        found: list[ServiceSpec] = []
+        for each in digests:
+            if each in self._specs:
+                self._specs.move_to_end(each)
+                found.append(self._specs[each])
+        return found
+
+
+KNOWN: Final = KnownContracts()
+"""Those that peers of this process have told."""
+
+
+@attrs.define(eq=False)
+class Contracts:
+    """What the peer of one link offers, against the stubs that are used here.
+
+    Args:
+        link: To the peer.
+        check: What to do about a stub of which calls can fail.
+        name: Of the peer, for the log.
+    """
+
+    _link: Link
+    _check: ContractCheck
+    _name: str
+    _offer: Offer | None = attrs.field(default=None, init=False)
+    _problem: str | None = attrs.field(default=None, init=False)
+    """Why the peer could not tell what it offers."""
+    _lock: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+    _judged: dict[type[Any], str | None] = attrs.field(
+        factory=dict[type[Any], str | None], init=False
+    )
+    """What is wrong with each stub that has another contract; None where no call of it fails."""
+    _members: dict[str, str] = attrs.field(factory=dict[str, str], init=False)
+    """What to say when a member of these stubs fails."""
+
+    # Comparing
+
+    async def prepare(
+        self, proxy: type[Any] | None, seconds: float, *, has_others: bool = False
+    ) -> None:
+        """Ask the peer what it offers, where a comparison will need that.
+
+        Args:
+            proxy: What is about to be used; None where that is not known yet.
+            seconds: For which to wait. Without an answer in time the peer cannot tell.
+            has_others: Whether other stubs may be used later, which cannot wait for an answer.
+        """
+        differs = proxy is not None and self._differs(proxy) and self._known(proxy) is None
+        is_needed = self._check == "strict" and (proxy is None or has_others)
+        if self._link.protocol.peer is None or not (differs or is_needed):
+            return
+        with trio.move_on_after(seconds) as scope:
+            await self._ask()
+        if scope.cancelled_caught and self._offer is None:
+            self._problem = f"no answer to rpc.discover in {seconds:g} s"
+
+    def compare(self, proxy: type[Any]) -> None:
+        """Warn, or refuse, where calls of a stub can fail.
+
+        A peer that has not been asked yet is asked in a task, which then warns.
+
+        Raises:
+            ContractMismatch: the check is strict, and calls can fail, or nobody can tell.
+        """
+        if not self._differs(proxy):
+            return
+        if proxy in self._judged:
+            self._refuse(self._judged[proxy])
+        elif self._check == "warn" and self._known(proxy) is None and self._problem is None:
+            self._judged[proxy] = None  # one task is enough
+            self._link.start_soon(self._compare_later, proxy)
+        else:
+            self._judge(proxy)
+
+    async def _compare_later(self, proxy: type[Any]) -> None:
+        await self._ask()
+        if not self._link.is_closed:
+            self._judge(proxy)
+
+    def _differs(self, proxy: type[Any]) -> bool:
+        """Say whether a stub has another contract than those of the peer, as far as it tells."""
+        hello = self._link.protocol.peer
+        ((name, own),) = contract_of(proxy).items()
+        return hello is not None and own not in hello.contracts.get(name, "").split()
+
+    def _judge(self, proxy: type[Any]) -> None:
+        offer = self._known(proxy)
+        ((service, _),) = contract_of(proxy).items()
+        stub = f"the stub of {service or proxy.__name__}"
+        needs = tuple(needs_of(proxy))
+        names = [each for spec in needs for each in _names(spec)]
+        for name in names:
+            self._members.setdefault(name, f"{stub} was made for another contract")
+        if offer is None:
+            hello = self._link.protocol.peer
+            assert hello is not None
+            theirs = "has another contract" if service in hello.contracts else "does not offer it"
+            problem: str | None = (
+                f"{stub} does not match this server, which {theirs}, and what the server offers"
+                f" is not known ({self._problem or 'it was not asked'}); calls may fail"
+            )
+        else:
+            unmet = [each for spec in needs for each in _unmet(spec, offer)]
+            self._members |= {
+                each.member: f"{stub} was made for another contract: {_spelled_out(each)}"
+                for each in unmet
+            }
+            problem = _problem_of(stub, service, names, unmet)
+        self._judged[proxy] = problem
+        if problem is not None and self._check == "warn":
+            logger.warning("%s: %s; generate the stub again", self._name, problem)
+        self._refuse(problem)
+
+    def _refuse(self, problem: str | None) -> None:
+        if problem is not None and self._check == "strict":
+            raise ContractMismatch(f"{problem}; generate the stub again")
+
+    # Asking
+
+    def _known(self, proxy: type[Any]) -> Offer | None:
+        """Give what the peer offers of a stub, where it has told that here or over another link."""
+        hello = self._link.protocol.peer
+        if self._offer is not None or hello is None:
+            return self._offer
+        ((service, _),) = contract_of(proxy).items()
+        offer = KNOWN.find(hello.contracts.get(service, "").split())
+        offered = {name for spec in offer for name in _names(spec)}
+        # What is missing there may be part of another service.
+        has_all = all(name in offered for spec in needs_of(proxy) for name in _names(spec))
+        return offer if offer and has_all else None
+
+    async def _ask(self) -> None:
+        """Ask what the peer offers, unless it has told, or has said that it cannot."""
+        async with self._lock:
+            if self._offer is not None or self._problem is not None:
+                return
+            try:
+                text = await self._link.calls.call("rpc.discover", None)
+                if len(text) > MAX_BYTES:
+                    raise BadDocument("", f"it has {len(text)} bytes, and {MAX_BYTES} are read")
+                contracts = _document.decode(text).contracts
+                self._offer = parse_document(bytes(contracts))
+            except RemoteFailure as failure:
+                self._problem = shown(str(error_of(failure, name="rpc.discover")))
+            except (FarcallError, BadDocument, msgspec.MsgspecError, RecursionError) as error:
+                self._problem = _spelled_out(f"rpc.discover: {error}")
+            else:
+                if len(text) <= MAX_KEPT_BYTES:
+                    KNOWN.keep(self._offer)
+
+    # Failing
+
+    def error_of(
+        self, failure: RemoteFailure, method: Method | None = None, *, name: str
+    ) -> Exception:
+        """Make the exception for an error of the peer, which tells of another contract.
+
+        Args:
+            failure: As it came.
+            method: The caller's contract; without it nothing is declared.
+            name: Of the call, or the signal.
+        """
+        is_plain = not self._link.protocol.is_greeted
+        error = error_of(failure, method, name=name, is_plain=is_plain)
+        if isinstance(error, RpcError) and error.code in _CONTRACT_CODES:
+            error.contract = self._members.get(name)
+        return error
+
+
+def _unmet(spec: ServiceSpec, offer: Offer) -> tuple[Unmet, ...]:
+    """Compare with that service of a peer which has the names: they are unique on one path."""
+    names = set(_names(spec))
+    candidates: Mapping[int, int] = {
+        place: len(names.intersection(_names(each))) for place, each in enumerate(offer)
+    }
+    best = max(candidates, key=lambda place: candidates[place], default=None)
+    server = ServiceSpec(spec.name, "", (), (), ()) if best is None else offer[best]
+    keys = {each.wire_name: each.key for each in server.signals}
+    # A stub knows the type of a key, and not its name.
+    signals = tuple(
+        each
+        if each.key_type is None or each.key is not None
+        else attrs.evolve(each, key=keys.get(each.wire_name) or "key")
+        for each in spec.signals
+    )
+    return unmet_needs(attrs.evolve(spec, signals=signals), server)
+
+
+def _names(spec: ServiceSpec) -> Iterator[str]:
+    yield from (each.wire_name for each in spec.methods)
+    yield from (each.wire_name for each in spec.signals)
+
+
+def _problem_of(
+    stub: str, service: str, names: Sequence[str], unmet: Sequence[Unmet]
+) -> str | None:
+    """Say which members can fail; None where there are none."""
+    if not unmet:
+        return None
+    is_gone = all(
+        any(
+            change.path == each.member and change.message == "was removed"
+            for change in each.changes
+        )
+        for each in unmet
+    )
+    if is_gone and len(unmet) == len(names):
+        return f"{stub} does not match this server, which does not offer {service or 'its members'}"
+    named = "; ".join(map(_spelled_out, unmet[:MAX_NAMED]))
+    rest = len(unmet) - MAX_NAMED
+    more = f"; and {rest} more" if rest > 0 else ""
+    return f"{stub} does not match this server's contract, so calls can fail: {named}{more}"
+
+
+def _spelled_out(said: object) -> str:
+    """Write what a peer said in one line: a name in it may be any text."""
+    text = str(said)
+    cut = text if len(text) <= MAX_SAID else f"{text[:MAX_SAID]}..."
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in cut)

@@ -1,0 +1,258 @@
+"""The caller's half of uploads: async iterables among the arguments of a call.
+
+To a farcall peer each is a stream of its own, whose values a task sends while the call runs; a
+plain peer gets an array, once all of it is there.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeGuard
+
+import attrs
+import trio
+
+from farcall._connection.items import ItemCodec
+from farcall._connection.link import Link
+from farcall._connection.uploads import UploadOutbox
+from farcall._declare import Method
+from farcall._nursery import leave_generator, open_owned_nursery
+from farcall._protocol.messages import Error
+from farcall.errors import EncodeError, ErrorCode, RpcError
+
+
+@attrs.frozen
+class SentUploads:
+    """What the call that takes uploads along needs of them."""
+
+    params: bytes | None
+    """The arguments of the call as JSON text."""
+    queues: Sequence[UploadOutbox] = ()
+    """What waits until the call has left."""
+    leave: Callable[[], None] = lambda: None
+    """Leaves the iterables, because the call has ended; its block may well go on."""
+
+
+class _CallEndedError(Exception):
+    """The call has ended, and its uploads with it."""
+
+
+@attrs.frozen(eq=False)
+class Sending:
+    """An upload that is under way."""
+
+    outbox: UploadOutbox
+    item: ItemCodec[Any]
+    path: str
+    _scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
+
+    async def run(self, source: AsyncIterable[Any], fail: Callable[[Exception], None]) -> None:
+        """Send all values of `source` and its end, or tell `fail` what it raised.
+
+        Cancelled, it leaves the upload open, whose call is about to end.
+        """
+        with self._scope:
+            try:
+                await self._send_all(source)
+            except _CallEndedError:
+                return
+            except Exception as exc:  # noqa: BLE001 - it is raised where the call was made
+                if isinstance(exc, EncodeError):
+                    exc.may_have_run = True  # its call has been sent
+                self.outbox.close()
+                self.outbox.finish(_why(exc))
+                try:
+                    # `fail` cancels the call, and a cancel overtakes: the handler is to know why
+                    # first. Left already, this does not wait.
+                    await self.outbox.wait_ended()
+                finally:
+                    fail(exc)
+
+    async def _send_all(self, source: AsyncIterable[Any]) -> None:
+        values, count = aiter(source), 0
+        async for value in values:
+            try:
+                await self._put(value, count)
+            except BaseException as exc:  # noqa: BLE001 - whatever it is, it leaves the generator
+                await _leave(values, exc, self._scope)
+                return
+            count += 1
+        self.outbox.finish()
+
+    async def _put(self, value: Any, place: int) -> None:
+        """Send a value.
+
+        Raises:
+            EncodeError: it is not of its type, or too large.
+            _CallEndedError: nobody takes another one.
+        """
+        text = self.item.encode(value, f"{self.path}[{place}]")
+        if len(text) > self.outbox.room:
+            raise self._too_large(len(text), place)
+        await self.outbox.put(text)
+        if self.outbox.is_closed:
+            raise _CallEndedError
+
+    def _too_large(self, size: int, place: int) -> EncodeError:
+        problem = f"the item has {size} bytes; the peer takes {self.outbox.room} in one message"
+        return EncodeError(f"{problem} (its limit message) @ {self.path}[{place}]")
+
+    def leave(self) -> None:
+        """Leave the iterable and drop what waits: the call has ended, and its uploads with it."""
+        self._scope.cancel()
+        self.outbox.leave()
+
+
+def can_repeat(method: Method, bound: Mapping[str, Any]) -> bool:
+    """Tell whether the uploads of a call could be sent again: an iterator gives what is left."""
+    return not any(isinstance(bound.get(name), AsyncIterator) for name in method.uploads)
+
+
+@attrs.define(eq=False)
+class Sources:
+    """The iterables of one call, each in a task, and what they raise."""
+
+    _nursery: trio.Nursery
+    sendings: Mapping[str, Sending]
+    """By the parameter that names each."""
+    _is_left: bool = attrs.field(default=False, init=False)
+    failure: Exception | None = attrs.field(default=None, init=False)
+    """What the first one raised that did."""
+    has_ended_call: bool = attrs.field(default=False, init=False)
+    """Whether the call ended because of that, rather than before."""
+
+    def begin(self, given: Mapping[str, AsyncIterable[Any]]) -> None:
+        """Begin to iterate."""
+        for name, sending in self.sendings.items():
+            self._nursery.start_soon(sending.run, given[name], self._fail)
+
+    def _fail(self, error: Exception) -> None:
+        self.failure = self.failure or error
+        if not self._is_left:
+            self.has_ended_call = True
+            self._nursery.cancel_scope.cancel()
+
+    def leave(self) -> None:
+        """Leave the iterables: the call has ended.
+
+        What they raise now is raised behind its block, which may well go on.
+        """
+        self._is_left = True
+        for sending in self.sendings.values():
+            sending.leave()
+
+
+@asynccontextmanager
+async def open_uploads(
+    link: Link, method: Method, bound: Mapping[str, Any]
+) -> AsyncIterator[SentUploads]:
+    """Send the async iterables among the arguments of a call while a block makes it.
+
+    Args:
+        link: To the peer.
+        method: What is called.
+        bound: Its arguments by name.
+
+    Raises:
+        EncodeError: an argument is no async iterable, or a value of one not of its type.
+        Exception: what an iterable raised, as it is, whatever became of the call then.
+
+    Cancellation:
+        The iterables are left; async generators among them are closed.
+    """
+    given = {name: _checked(name, bound[name]) for name in method.uploads if name in bound}
+    others = {name: value for name, value in bound.items() if name not in given}
+    if not link.is_greeted:
+        arrays = {name: await _array(link, method, name, each) for name, each in given.items()}
+        yield SentUploads(method.arguments.write(others, arrays, is_plain=True))
+        return
+    sendings = {name: _open(link, method, name) for name in given}
+    names = {name: each.outbox.reference for name, each in sendings.items()}
+    async with _open_sources(sendings) as sources:
+        try:
+            params = method.arguments.write(others, names)
+            sources.begin(given)
+            queues = [sending.outbox for sending in sendings.values()]
+            yield SentUploads(params, queues, sources.leave)
+        finally:
+            sources.leave()
+
+
+@asynccontextmanager
+async def _open_sources(sendings: Mapping[str, Sending]) -> AsyncIterator[Sources]:
+    """Open what iterables run in, whose failure counts more than its consequences.
+
+    The handler of a call whose upload fails is likely to fail as well; the caller gets the cause.
+    """
+    sources: Sources | None = None
+    try:
+        async with open_owned_nursery() as nursery:
+            sources = Sources(nursery, sendings)
+            yield sources
+    except (Exception, trio.Cancelled):
+        if sources is None or sources.failure is None:
+            raise
+        if sources.has_ended_call:
+            raise sources.failure from None
+        raise sources.failure  # noqa: B904 - the one beside the other, as after any ``finally``
+    if sources.failure is not None:
+        raise sources.failure
+
+
+def _open(link: Link, method: Method, name: str) -> Sending:
+    item = link.uploads.item_codec(method.uploads[name])
+    outbox = link.uploads.send(is_binary=item.is_binary)
+    return Sending(outbox, item, f"params.{name}")
+
+
+def _checked(name: str, source: Any) -> AsyncIterable[Any]:
+    if _is_iterable(source):
+        return source
+    raise EncodeError(f"expected async iterable, got {type(source).__name__} @ params.{name}")
+
+
+def _is_iterable(source: object) -> TypeGuard[AsyncIterable[Any]]:
+    return isinstance(source, AsyncIterable)
+
+
+async def _array(link: Link, method: Method, name: str, source: AsyncIterable[Any]) -> bytes:
+    """Write all values as one array, which is to fit into one message with the call.
+
+    Raises:
+        EncodeError: one of them is not of its type, or they have got too large.
+    """
+    codec, values = method.uploads[name], aiter(source)
+    text, count = bytearray(b"["), 0
+    with trio.CancelScope() as scope:
+        async for value in values:
+            try:
+                text += codec.encode(value, at=f"params.{name}[{count}]") + b","
+                count += 1
+                _check_array(link, len(text), count, name)
+            except EncodeError as exc:
+                await _leave(values, exc, scope)
+    return bytes(text.removesuffix(b",")) + b"]"
+
+
+def _check_array(link: Link, size: int, count: int, name: str) -> None:
+    protocol = link.protocol
+    if size > protocol.message_limit:
+        problem = f"{count} items have {size} bytes; a peer without streams takes"
+        limit = f"{protocol.message_limit} (the limit {protocol.message_limit_name})"
+        raise EncodeError(f"{problem} {limit} @ params.{name}")
+
+
+async def _leave(values: AsyncIterator[Any], exc: BaseException, scope: trio.CancelScope) -> None:
+    """End a generator that is left; other iterators may be used again by their owner."""
+    if not inspect.isasyncgen(values):
+        raise exc
+    await leave_generator(values, exc, scope)
+
+
+def _why(exc: Exception) -> Error:
+    """Say to the peer why nothing follows, and no more of what happened here than it needs."""
+    if isinstance(exc, RpcError):
+        return Error(exc.code, exc.message)
+    return Error(ErrorCode.APPLICATION, f"the caller's iterable raised {type(exc).__name__}")

@@ -1,0 +1,1 @@
+"""Connecting: the side that dials."""

@@ -1,0 +1,343 @@
+"""Connecting: from a URL to a session, and from there to typed proxies."""
+
+from __future__ import annotations
+
+import logging
+import math
+import ssl
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args, overload
+
+import attrs
+import trio
+
+from farcall._calling.calls import LinkCaller
+from farcall._calling.contracts import ContractCheck
+from farcall._calling.proxy import check_proxy, contract_of
+from farcall._client.login import ClientLogin
+from farcall._client.session import Session
+from farcall._connection.call import RemoteFailure
+from farcall._connection.heartbeat import Heartbeat, check_heartbeat
+from farcall._connection.link import CANCEL_GRACE, Link
+from farcall._declare import is_service
+from farcall._interceptors import Interceptor, check_interceptors
+from farcall._limits import DEFAULT_LIMITS, Limits, check_limits
+from farcall._nursery import open_owned_nursery
+from farcall._protocol.framing import shown
+from farcall._protocol.protocol import Protocol
+from farcall._serving.dispatcher import Dispatcher, Serving
+from farcall._serving.endpoints import Endpoints, contracts_of, greeting, warn_of_protected
+from farcall._transport.dial import Dialler
+from farcall._transport.transport import Transport
+from farcall._usage.home import check_trio
+from farcall._usage.opening import Opening
+from farcall._usage.options import check_seconds, check_several, check_word, validator, wrong_type
+from farcall.errors import ConnectFailed, ContractMismatch, FarcallError
+
+logger = logging.getLogger("farcall")
+
+ProxyT = TypeVar("ProxyT")
+
+Dialect: TypeAlias = Literal["farcall", "plain"]
+"""Whether to say hello; a server that knows no farcall at all is best not greeted."""
+
+DEFAULT_HEARTBEAT = Heartbeat()
+
+
+def _endpoints_of(serves: Sequence[object]) -> Endpoints:
+    """Read what a client serves.
+
+    Raises:
+        TypeError: it is no list.
+        DeclarationError: an object in it is no service, or two offer the same name.
+    """
+    takes = "a list of service objects"
+    if is_service(serves):
+        write = f"[{type(serves).__name__}()]"
+        raise wrong_type("serves=", takes, serves, write)
+    check_several("serves=", serves, takes, "[Callbacks()]")
+    return Endpoints.of(serves)
+
+
+def _checked_interceptors(interceptors: Sequence[Interceptor]) -> Sequence[Interceptor]:
+    check_interceptors("interceptors=", interceptors)
+    return tuple(interceptors)
+
+
+_NOTHING: Any = ()  # Any: as for `attrs.field`, whose type is that of the default
+
+
+@attrs.frozen
+class ClientOptions:
+    """What `connect` was asked for, apart from where to."""
+
+    dialect: Dialect = attrs.field(
+        default="farcall", validator=validator(check_word, words=get_args(Dialect))
+    )
+    contract: ContractCheck = attrs.field(
+        default="warn", validator=validator(check_word, words=get_args(ContractCheck))
+    )
+    serves: Endpoints = attrs.field(default=_NOTHING, converter=_endpoints_of)
+    interceptors: Sequence[Interceptor] = attrs.field(default=(), converter=_checked_interceptors)
+    max_call_seconds: float = attrs.field(default=math.inf, validator=validator(check_seconds))
+    cancel_grace: float = attrs.field(
+        default=CANCEL_GRACE, validator=validator(check_seconds, may_be_zero=True)
+    )
+    limits: Limits = attrs.field(default=DEFAULT_LIMITS, validator=validator(check_limits))
+    heartbeat: Heartbeat = attrs.field(
+        default=DEFAULT_HEARTBEAT, validator=validator(check_heartbeat)
+    )
+    login: Any = None
+    """What `rpc.login` takes; None for no login."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.dialect == "plain" and self.contract == "strict":
+            raise ValueError(
+                'contract="strict" compares contracts at the hello, which dialect="plain" leaves'
+                " out; write one of the two"
+            )
+
+
+@asynccontextmanager
+async def open_session(
+    transport: Transport, url: str, proxy: type[ProxyT] | None, options: ClientOptions
+) -> AsyncIterator[Session | ProxyT]:
+    """Make a session over an open transport, and end both with the block."""
+    endpoints = options.serves
+    warn_of_protected([endpoints], "a client has no logins")
+    link = _make_link(transport, url, proxy, options, endpoints)
+    caller = cast("Dispatcher", link.handler).caller
+    async with open_owned_nursery() as nursery:
+        await nursery.start(link.run)
+        async with _closing(link):
+            if options.dialect == "farcall":
+                await _greet(link, url, options)
+            login = ClientLogin(link, url, options.login, options.limits.handshake_seconds)
+            if options.login is not None:
+                await login.perform()
+            await caller.contracts.prepare(
+                proxy, options.limits.hello_seconds, has_others=bool(endpoints.methods)
+            )
+            session = Session(url, link, caller, login)
+            for function in endpoints.background:
+                nursery.start_soon(function)
+            try:
+                yield session if proxy is None else session.proxy(proxy)
+            finally:
+                session._leave()
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _closing(link: Link) -> AsyncIterator[None]:
+    """Close the link after the block.
+
+    What the block raises goes on even where closing is cancelled: it would be lost behind that.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(trio.Cancelled):
+            await link.aclose()
+        raise
+    await link.aclose()
+
+
+def _make_link(
+    transport: Transport,
+    url: str,
+    proxy: type[Any] | None,
+    options: ClientOptions,
+    endpoints: Endpoints,
+) -> Link:
+    wanted: Mapping[str, str] = {} if proxy is None else contract_of(proxy)
+    limits = options.limits
+    contracts = contracts_of([*wanted.items(), *endpoints.contracts.items()])
+    own = greeting(limits, limits._of_transport_in_client().message, contracts)
+
+    def make_handler(link: Link) -> Dispatcher:
+        caller = LinkCaller(link, options.interceptors, options.contract, url)
+        serving = Serving(options.interceptors, options.max_call_seconds)
+        return Dispatcher(link, caller, endpoints, serving)
+
+    return Link(
+        transport,
+        Protocol(own, has_dialled=True, limits=limits._of_protocol()),
+        make_handler,
+        heartbeat=options.heartbeat,
+        cancel_grace=options.cancel_grace,
+        limits=limits,
+    )
+
+
+async def _greet(link: Link, url: str, options: ClientOptions) -> None:
+    """Say hello; a server that answers with an error speaks the plain dialect."""
+    seconds = options.limits.hello_seconds
+    hint = 'connect(..., dialect="plain") sends no hello'
+    try:
+        with trio.fail_after(seconds):
+            await link.calls.greet()
+    except RemoteFailure as failure:
+        if options.contract == "strict":
+            said = f"{shown(failure.message)}, {failure.code}"
+            raise ContractMismatch(
+                f"{url} refused the hello ({said}), so no contract can be compared; leave out"
+                ' contract="strict" for a server that is not farcall'
+            ) from None
+        logger.debug("%s speaks the plain dialect (%d)", url, failure.code)
+    except trio.TooSlowError:
+        problem = f"{url} did not answer the hello in {seconds:g} s (the limit hello_seconds)"
+        raise ConnectFailed(f"{problem}; {hint}") from None
+    except FarcallError as error:
+        code = None if link.close_reason is None else link.close_reason.code
+        problem = f"{url} ended the connection at the hello: {error}; {hint}"
+        raise ConnectFailed(problem, code=code) from None
+
+
+@overload
+def connect(
+    url: str,
+    /,
+    *,
+    dialect: Dialect = ...,
+    headers: Mapping[str, str] | None = ...,
+    ssl_context: ssl.SSLContext | None = ...,
+    login: Any = ...,
+    contract: ContractCheck = ...,
+    serves: Sequence[object] = ...,
+    interceptors: Sequence[Interceptor] = ...,
+    max_call_seconds: float = ...,
+    cancel_grace: float = ...,
+    limits: Limits = ...,
+    heartbeat: Heartbeat = ...,
+) -> AbstractAsyncContextManager[Session]: ...
+
+
+@overload
+def connect(
+    url: str,
+    proxy: type[ProxyT],
+    /,
+    *,
+    dialect: Dialect = ...,
+    headers: Mapping[str, str] | None = ...,
+    ssl_context: ssl.SSLContext | None = ...,
+    login: Any = ...,
+    contract: ContractCheck = ...,
+    serves: Sequence[object] = ...,
+    interceptors: Sequence[Interceptor] = ...,
+    max_call_seconds: float = ...,
+    cancel_grace: float = ...,
+    limits: Limits = ...,
+    heartbeat: Heartbeat = ...,
+) -> AbstractAsyncContextManager[ProxyT]: ...
+
+
+def connect(
+    url: str,
+    proxy: type[Any] | None = None,
+    /,
+    *,
+    dialect: Dialect = "farcall",
+    headers: Mapping[str, str] | None = None,
+    ssl_context: ssl.SSLContext | None = None,
+    login: Any = None,
+    contract: ContractCheck = "warn",
+    serves: Sequence[object] = (),
+    interceptors: Sequence[Interceptor] = (),
+    max_call_seconds: float = math.inf,
+    cancel_grace: float = CANCEL_GRACE,
+    limits: Limits = DEFAULT_LIMITS,
+    heartbeat: Heartbeat = DEFAULT_HEARTBEAT,
+) -> AbstractAsyncContextManager[Any]:
+    """Connect to a server, for the length of an ``async with`` block.
+
+    Args:
+        url: ``ws://host:port/path``, or ``wss:`` for TLS; the path is the namespace. A Unix socket
+            is ``ws+unix:///path/of/socket:/path``.
+        proxy: A generated stub, or the service class itself; without it the block gets the
+            `Session`, for servers that have no stub.
+        dialect: ``"plain"`` sends no hello, for servers that cannot bear one.
+        headers: Sent with the handshake.
+        ssl_context: For ``wss:``, which certificates are good; by default those that the system
+            trusts, for the host of the URL.
+        login: What the server's ``rpc.login`` takes: named values as a dict, others as a list; any
+            other value is sent as a list of one. It is sent behind the hello, before anything
+            else; None for no login.
+        contract: What to do when calls of the proxy can fail, because it was made for another
+            contract than the server's: ``"warn"`` logs one warning that names them, ``"strict"``
+            raises, also where the server does not tell what it offers.
+        serves: Service objects for the server to call back; see `Connection.proxy`.
+        interceptors: Around each call, both those made and those served here; the first one
+            is outermost.
+        max_call_seconds: For each call that is served here.
+        cancel_grace: Seconds for which a cancelled call waits for the server's answer.
+        limits: What the server may cost, and the time to connect.
+        heartbeat: When a silent server is pinged, and when it is given up.
+
+    Returns:
+        A context manager. When its block ends, what was queued is sent and the link is closed.
+
+    Raises:
+        ConnectFailed: nobody listens there, or who does is no server of this kind, or refuses the
+            login.
+        ContractMismatch: under ``contract="strict"``, when calls of the proxy can fail, or the
+            server refuses the hello.
+        DeclarationError: an object in `serves` is no service, or two offer the same name, or
+            `proxy` is neither a stub nor a service class.
+        Exception: what a ``@background`` method of `serves` raised, as it is.
+        TypeError: an argument is of another type; names it.
+        ValueError: an argument makes no sense, such as a URL without TLS where there is an
+            `ssl_context`, or a word for `dialect` that is not known.
+
+    Resources:
+        One socket, and a nursery for its reader, its writer and its heartbeat. What the block
+        raises comes out as it is, not in a group.
+
+    Cancellation:
+        The link is cut; the server sees that, and ends what ran for it.
+
+    >>> from farcall import serve, service
+    >>> @service
+    ... class Shop:
+    ...     async def price(self, sku: str) -> float:
+    ...         return 2.5
+    >>> async def main() -> None:
+    ...     async with trio.open_nursery() as nursery:
+    ...         server = await nursery.start(serve, Shop(), 0)
+    ...         async with connect(server.url, Shop) as shop:
+    ...             print(await shop.price("A-1"))
+    ...         server.shutdown()
+    >>> trio.run(main)
+    2.5
+    """
+    if proxy is not None:
+        check_proxy(proxy)
+    dialler = Dialler.of(url, headers, limits, ssl_context)
+    options = ClientOptions(
+        dialect,
+        contract,
+        serves,
+        interceptors,
+        max_call_seconds,
+        cancel_grace,
+        limits,
+        heartbeat,
+        login,
+    )
+    advice = "farcall.connect() makes a connection: write `async with farcall.connect(...) as ...:`"
+    return Opening(_connect(dialler, proxy, options), advice)
+
+
+@asynccontextmanager
+async def _connect(
+    dialler: Dialler, proxy: type[Any] | None, options: ClientOptions
+) -> AsyncIterator[Any]:
+    check_trio("farcall.connect")
+    transport = await dialler.dial()
+    try:
+        async with open_session(transport, dialler.url.shown, proxy, options) as session:
+            yield session
+    finally:
+        transport.abort()  # also where it did not come to a session

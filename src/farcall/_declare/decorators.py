@@ -1,0 +1,232 @@
+"""`@service` and `functions`: a class, or some functions, made into a service.
+
+Types are resolved and rules checked when the class is made, so a wrong declaration is an error of
+the import and not of some later call.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import Any, TypeVar, overload
+
+from farcall._contract.identifiers import is_python_name, python_name
+from farcall._declare.annotations import Scope, names_around
+from farcall._declare.functions import Reading, read_function
+from farcall._declare.marks import Marks, marks_of
+from farcall._declare.members import Member, read_body
+from farcall._declare.mistakes import Mistakes
+from farcall._declare.names import check_python_name, checked_service_name
+from farcall._declare.overrides import check_kept
+from farcall._declare.rules import Rule
+from farcall._declare.service import Service, assemble, attach, declared_on
+from farcall._declare.sites import Site, site_of_caller, site_of_class, site_of_object
+from farcall._declare.streams import check_stream
+from farcall._usage.options import check_flag, optional
+from farcall.errors import DeclarationError
+
+C = TypeVar("C", bound=type[Any])
+
+
+@overload
+def service(cls: C, /) -> C: ...
+@overload
+def service(*, name: str | None = None, protected: bool | None = None) -> Callable[[C], C]: ...
+def service(cls: Any = None, /, *, name: str | None = None, protected: bool | None = None) -> Any:
+    """Make a class a service: its public methods are endpoints, its signals are events.
+
+    It goes on top of all other class decorators.
+
+    Args:
+        cls: The class, where the decorator is used without parentheses.
+        name: What stands before the members' names on the wire, in place of the class's name;
+            empty for bare names.
+        protected: Whether members need a login where they do not say so themselves. By default
+            it is so if it is for a decorated base.
+
+    Returns:
+        The class itself, or a decorator that returns it.
+
+    Raises:
+        DeclarationError: a member breaks a rule; it says where, and what to write instead.
+
+    >>> import trio
+    >>> from farcall.testing import open_pair
+    >>> @service
+    ... class Shop:
+    ...     async def price(self, sku: str) -> float:
+    ...         return 2.5
+    >>> async def main() -> None:
+    ...     async with open_pair(Shop(), Shop) as (shop, _):
+    ...         print(await shop.price("A-1"))
+    >>> trio.run(main)
+    2.5
+    """
+    optional(check_flag)("protected=", protected)
+    around = names_around(1)
+
+    def declare(cls: object) -> object:
+        if not isinstance(cls, type):
+            raise _no_class(cls)
+        _declare(cls, name, protected, around)
+        return cls
+
+    return declare if cls is None else declare(cls)
+
+
+def functions(*functions: Callable[..., object], name: str) -> object:
+    """Make a service out of plain functions.
+
+    Args:
+        functions: Each is an endpoint; `method` may give it options.
+        name: What stands before the functions' names on the wire; empty for bare names.
+
+    Returns:
+        A service object, to be served like any other.
+
+    Raises:
+        DeclarationError: a function breaks a rule; it says where, and what to write instead.
+
+    >>> def add(a: int, b: int) -> int:
+    ...     return a + b
+    >>> calculator = functions(add, name="calc")
+    """
+    scope, site = Scope(names_around(1)), site_of_caller("functions()")
+    if not functions:
+        raise site.error(Rule.NO_MEMBERS, "it was given no functions", "Pass at least one")
+    mistakes, body = Mistakes(), dict[str, Member]()
+    name = checked_service_name(name, site, mistakes)
+
+    def read(function: Callable[..., object]) -> None:
+        reading = _read_plain(function, scope, mistakes)
+        if reading.attribute in body:
+            problem = f"two of the functions are called {reading.attribute}"
+            raise reading.site.error(Rule.TAKEN_NAME, problem, "Give one of them another name")
+        body[reading.attribute] = reading
+
+    mistakes.each(read, functions)
+    defined = [each for each in functions if isinstance(each, FunctionType)]
+    members = {function.__name__: staticmethod(function) for function in defined}
+    cls = type(_class_name(name), (), members)
+    service = assemble(cls, name, body, site, mistakes)
+    mistakes.check()
+    attach(service)
+    return cls()
+
+
+def service_of(target: object) -> Service:
+    """Give the service of a decorated class, or of an object of one.
+
+    An object of a subclass that is not decorated itself has the contract of the nearest class
+    that is.
+
+    Raises:
+        DeclarationError: there is no such class, or the subclass does not keep its contract.
+    """
+    cls = target if isinstance(target, type) else type(target)
+    service = next(filter(None, map(declared_on, cls.__mro__)), None)
+    if service is None:
+        raise site_of_object(target if isinstance(target, FunctionType) else cls).error(
+            Rule.NO_SERVICE,
+            "it is no service",
+            "Decorate its class with @service, or pass functions to farcall.functions(...)",
+        )
+    if cls is not service.cls:
+        mistakes = Mistakes()
+        check_kept(service, cls, mistakes)
+        mistakes.check()
+    return service
+
+
+def service_of_object(target: object) -> Service:
+    """Give the service of an object that is to be served.
+
+    Raises:
+        DeclarationError: it is no object of a service, or it is the class itself.
+    """
+    if isinstance(target, type):
+        raise site_of_class(target).error(
+            Rule.NO_SERVICE, "it is a class, and served are objects", f"Write {target.__name__}()"
+        )
+    return service_of(target)
+
+
+def _declare(
+    cls: type[Any], name: str | None, protected: bool | None, around: Mapping[str, object]
+) -> None:
+    site, mistakes = site_of_class(cls), Mistakes()
+    with mistakes.noted():
+        _check_no_container(cls, site)
+    before = mistakes.count
+    with mistakes.noted():
+        check_python_name(cls.__name__, site, "a class", "@service(name=...)")
+    if name is not None or mistakes.count == before:  # one name needs no two errors
+        name = checked_service_name(cls.__name__ if name is None else name, site, mistakes)
+    body = read_body(cls, Scope.inside(cls, around), mistakes)
+    service = assemble(cls, name or "", body, site, mistakes, protected=protected)
+    check_kept(service, cls, mistakes)
+    mistakes.check()
+    attach(service)
+
+
+def _check_no_container(cls: type[Any], site: Site) -> None:
+    """Refuse a class whose objects would be served as if they held services."""
+    for container in (list, tuple, Mapping):
+        if issubclass(cls, container):
+            name = container.__name__.lower()
+            raise site.error(
+                Rule.SERVICE_IS_CONTAINER,
+                f"it is a {name}, and farcall.serve() would look for services in it",
+                f"Keep the {name} in an attribute",
+            )
+
+
+def _no_class(thing: object) -> DeclarationError:
+    named = f"Write @service(name={thing!r})"
+    decorated = "Decorate the class, or pass functions to farcall.functions(...)"
+    return site_of_object(thing).error(
+        Rule.NO_CLASS,
+        "@service is for classes, and this is none",
+        named if isinstance(thing, str) else decorated,
+    )
+
+
+def _read_plain(function: object, scope: Scope, mistakes: Mistakes) -> Reading:
+    if not isinstance(function, FunctionType) or not function.__name__.isidentifier():
+        raise site_of_object(function).error(
+            Rule.NO_FUNCTION,
+            "only functions made by def can be endpoints",
+            "Write a def that calls it",
+        )
+    _check_name(function)
+    marks = marks_of(function) or Marks()
+    if marks.kind not in ("method", "stream"):
+        raise site_of_object(function).error(
+            Rule.CONFLICTING_MARKS,
+            f"it is marked @{marks.kind} and passed to functions(), which makes an endpoint of it",
+            "Do one of the two",
+        )
+    if marks.kind == "stream":
+        check_stream(function, site_of_object(function))
+    return read_function(function, function.__name__, marks, scope, mistakes, has_self=False)
+
+
+def _check_name(function: FunctionType) -> None:
+    name, site = function.__name__, site_of_object(function)
+    if name.startswith("_"):
+        raise site.error(
+            Rule.PRIVATE_MEMBER,
+            "a name with a leading underscore stays off the wire",
+            f"Call it {python_name(name)}, or leave it out",
+        )
+    check_python_name(name, site, "a function", "@method(name=...)")
+
+
+def _class_name(name: str) -> str:
+    """Make the name of a class, by which the stub is called."""
+    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", name))
+    joined = "".join(word[0].upper() + word[1:] for word in words)
+    names = (joined, f"Functions{joined}")
+    return next((each for each in names if is_python_name(each)), "Functions")

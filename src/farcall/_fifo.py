@@ -1,0 +1,128 @@
+"""Tasks that wait in line: for a lock, for a thread, or for one of several places."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import attrs
+import trio
+
+
+@attrs.define(eq=False)
+class ThreadLine:
+    """The line in which the calls of one connection wait for a thread, as a limiter for Trio.
+
+    The threads are those of Trio's default limiter. Its own `acquire` has a checkpoint, behind
+    which tasks go on in any order, and so do those that it wakes together; here only the first one
+    in line waits for it, and who need not wait starts at once.
+    """
+
+    _line: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+
+    async def acquire_on_behalf_of(self, borrower: object) -> None:
+        """Take a thread, if need be after those who came before. Cancelled, it has taken none."""
+        limiter = trio.to_thread.current_default_thread_limiter()
+        async with in_turn(self._line):
+            try:
+                limiter.acquire_on_behalf_of_nowait(borrower)
+            except trio.WouldBlock:
+                await limiter.acquire_on_behalf_of(borrower)
+
+    def release_on_behalf_of(self, borrower: object) -> None:
+        """Give the thread back."""
+        trio.to_thread.current_default_thread_limiter().release_on_behalf_of(borrower)
+
+
+@asynccontextmanager
+async def in_turn(lock: trio.Lock) -> AsyncIterator[None]:
+    """Hold a lock for the block, which is entered here and now if it is free.
+
+    `trio.Lock.acquire` has a checkpoint also where it need not wait, behind which tasks go on in
+    any order.
+    """
+    try:
+        lock.acquire_nowait()
+    except trio.WouldBlock:
+        await lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+class Turnstile:
+    """Let tasks in one by one, each of which says among how many it comes in.
+
+    `trio.CapacityLimiter` has one such number for all; here several servers with limits of their
+    own share one line. The first in line holds up all others, also those who would bear more
+    company. Only a lower rank overtakes, so nobody of the lowest rank waits for ever.
+    """
+
+    def __init__(self) -> None:
+        self.inside = 0
+        """How many are, with the one whose turn has come."""
+        # Trio runs tasks that were woken together in any order, so turns are given one by one.
+        self._is_given = False
+        # By rank; a rank for which no task waits is not there. A plain dict is slow to find its
+        # first entry again and again.
+        self._waiting: dict[int, OrderedDict[trio.Event, int]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    @asynccontextmanager
+    async def one_of(self, most: int, rank: int = 0) -> AsyncIterator[None]:
+        """Be inside for the length of the block; come in when fewer than `most` are.
+
+        Cancelled while waiting, it leaves the line.
+
+        Args:
+            most: How many may be inside, this one among them.
+            rank: The lowest comes first.
+        """
+        if self._is_given or self._waiting or self.inside >= most:
+            await self._wait_turn(most, rank)
+        else:
+            self.inside += 1
+        try:
+            yield
+        finally:
+            self.inside -= 1
+            self._advance()
+
+    async def _wait_turn(self, most: int, rank: int) -> None:
+        turn = trio.Event()
+        self._waiting.setdefault(rank, OrderedDict())[turn] = most
+        self._advance()
+        try:
+            await turn.wait()
+        except BaseException:
+            # Its turn may have come in the very moment in which it was cancelled.
+            if turn.is_set():
+                self._is_given = False
+                self.inside -= 1
+            else:
+                self._remove(turn, rank)
+            self._advance()
+            raise
+        self._is_given = False
+        self._advance()
+
+    def _remove(self, turn: trio.Event, rank: int) -> None:
+        del self._waiting[rank][turn]
+        if not self._waiting[rank]:
+            del self._waiting[rank]
+
+    def _advance(self) -> None:
+        """Give the next turn, if somebody waits, and fewer are inside than the first one bears."""
+        if self._is_given or not self._waiting:
+            return
+        rank = min(self._waiting)
+        turn, most = next(iter(self._waiting[rank].items()))
+        if self.inside < most:
+            self._remove(turn, rank)
+            self.inside += 1
+            self._is_given = True
+            turn.set()

@@ -1,0 +1,165 @@
+"""Who a peer is, what tells it, and what that lets it do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeAlias, cast
+from urllib.parse import parse_qsl
+
+import attrs
+
+from farcall._contract.spec import Access
+from farcall._usage.options import (
+    check_async,
+    check_instance,
+    check_seconds,
+    check_text,
+    check_text_mapping,
+    check_texts,
+    optional,
+    validator,
+)
+
+
+def _names(given: Iterable[str]) -> frozenset[str]:
+    check_texts("roles=", given, "a set of names", '{"trader"}', brackets="{}")
+    return frozenset(given)
+
+
+@attrs.frozen
+class Principal:
+    """Who has logged in: what ``authenticate`` gives.
+
+    Args:
+        name: By which `farcall.user` addresses values to it.
+        roles: What ``roles=`` of methods and signals asks for.
+        expires_after: Seconds after which it is dropped, unless there is another login; None for
+            the life of the connection.
+        claims: Whatever else the application wants to know of it.
+
+    >>> Principal("ada", roles={"trader"}).roles
+    frozenset({'trader'})
+    """
+
+    name: str = attrs.field(validator=validator(check_text, may_be_empty=True))
+    roles: frozenset[str] = attrs.field(default=frozenset[str](), converter=_names)
+    expires_after: float | None = attrs.field(
+        default=None, validator=validator(optional(check_seconds))
+    )
+    claims: Mapping[str, Any] = attrs.field(
+        factory=dict[str, Any],
+        repr=False,
+        hash=False,
+        validator=validator(
+            check_instance, kind=Mapping, takes="a mapping", write='claims={"plan": "free"}'
+        ),
+    )
+
+
+def _texts() -> Any:
+    # Any: as for `attrs.field`, whose type is that of the default.
+    checked = validator(check_text_mapping, write='{"name": "value"}')
+    return attrs.field(factory=dict[str, str], repr=False, hash=False, validator=checked)
+
+
+@attrs.frozen
+class Credentials:
+    """What a peer says of itself, in its handshake or by ``rpc.login``.
+
+    Nothing of it is in its ``repr``, which ends up in logs.
+    """
+
+    headers: Mapping[str, str] = _texts()
+    """Of the handshake, names in lower case."""
+    query: Mapping[str, str] = _texts()
+    """Of the URL; the first value where a name is there several times."""
+    cookies: Mapping[str, str] = _texts()
+    """As for `query`."""
+    login: Any = attrs.field(default=None, repr=False, hash=False)
+    """What ``rpc.login`` brought, a list or a dict; None in the handshake."""
+
+
+def read_credentials(headers: Mapping[str, str], query: str, login: Any = None) -> Credentials:
+    """Read what a handshake brought.
+
+    Args:
+        headers: Names in lower case.
+        query: What stands behind the ``?``.
+        login: The parameters of ``rpc.login``, decoded.
+    """
+    pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
+    cookies = _cookies(headers.get("cookie", ""))
+    return Credentials(headers, _first(pairs), _first(cookies), login)
+
+
+Authenticate: TypeAlias = Callable[[Credentials], Awaitable[Principal | None]]
+"""``async def f(credentials)`` tells who that is; None for nobody that it knows."""
+
+
+def check_authenticate(authenticate: object, name: str = "authenticate=") -> None:
+    """Check that this may be asked who a peer is.
+
+    Raises:
+        TypeError: it is no async function of the credentials.
+    """
+    check_async(
+        name,
+        authenticate,
+        ["credentials"],
+        "async def f(credentials: farcall.Credentials) -> farcall.Principal | None",
+    )
+
+
+async def authenticated(authenticate: Authenticate, credentials: Credentials) -> Principal | None:
+    """Ask who that is.
+
+    Raises:
+        Unauthorized: `authenticate` does not want it at all.
+        TypeError: the answer is neither a principal nor None.
+    """
+    answer = cast("object", await authenticate(credentials))
+    if answer is None or isinstance(answer, Principal):
+        return answer
+    raise TypeError(
+        f"authenticate returns a farcall.Principal or None, and gave a {type(answer).__name__}"
+    )
+
+
+def may(principal: Principal | None, access: Access) -> bool:
+    """Say whether somebody has the access that a member asks for."""
+    if not access.protected:
+        return True
+    if principal is None:
+        return False
+    return not access.roles or not access.roles.isdisjoint(principal.roles)
+
+
+def why_not(principal: Principal | None, access: Access) -> str:
+    """Say what somebody lacks who may not use a member."""
+    roles = sorted(access.roles)
+    wanted = f"the role {roles[0]}" if len(roles) == 1 else f"one of the roles {', '.join(roles)}"
+    if principal is None:
+        return f"it needs a login with {wanted}" if roles else "it needs a login"
+    return f"it needs {wanted}, which this login does not have"
+
+
+def _first(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        found.setdefault(name, value)
+    return found
+
+
+def _cookies(header: str) -> Iterable[tuple[str, str]]:
+    """Take a Cookie header apart (RFC 6265, section 4.2.1).
+
+    `http.cookies` gives up on the whole header because of one cookie that it does not like, and
+    some other page of the same host may have set that.
+    """
+    for pair in header.split(";"):
+        # `str.strip` takes away more than browsers know as white space. To them "\xa0__Host-id" is
+        # another name than "__Host-id", and one that any page of a neighbour may set.
+        name, is_there, value = pair.strip(" \t").partition("=")
+        if is_there:
+            is_quoted = len(value) > 1 and value[0] == value[-1] == '"'
+            yield name, value[1:-1] if is_quoted else value

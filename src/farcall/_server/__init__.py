@@ -1,0 +1,1 @@
+"""Serving a port: the side that listens."""

@@ -1,0 +1,186 @@
+"""What happens to a connection that comes in, up to its end.
+
+A handshake has its time and its place (`Capacity`); within them its request is read, looked at,
+and either answered or made a WebSocket, which the `Host` then serves. Whatever a peer does ends
+its own connection alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
+
+import attrs
+import trio
+
+from farcall._limits import Limits
+from farcall._nursery import let_leave
+from farcall._principal import Principal
+from farcall._server.guard import Capacity
+from farcall._server.host import Host
+from farcall._transport.http import (
+    Answer,
+    Gate,
+    NotAllowed,
+    Rejection,
+    Request,
+    TrustedProxies,
+    read_request,
+)
+from farcall._transport.http.origin import IpAddress
+from farcall._transport.transport import Endpoint
+from farcall._transport.websocket import LOST, Line, Upgrade, WebSocketTransport, Wire, accept_tls
+
+logger = logging.getLogger("farcall")
+
+READABLE_METHODS: Final = ("GET", "HEAD")
+
+Admit: TypeAlias = Callable[[Endpoint], Awaitable[Principal | None]]
+"""Tells who asks for a connection, before the upgrade and inside of its time: `Rejection` refuses,
+None lets in whoever it is."""
+
+
+async def admit_everybody(_endpoint: Endpoint) -> None:
+    """Let in whoever asks."""
+
+
+MOST_HINTS: Final = 100
+"""Lines about pages and host names that were refused; whoever makes up more gets no more."""
+
+
+@attrs.define
+class Hints:
+    """Tell the operator once of each page, or host name, that was refused and could be allowed.
+
+    The page itself learns nothing that would help: browsers show it no HTTP answer.
+    """
+
+    _given: set[str] = attrs.field(factory=set[str])
+
+    def give(self, refusal: NotAllowed) -> None:
+        """Log a warning, unless it was logged before, or too many were."""
+        if len(self._given) < MOST_HINTS and refusal.hint not in self._given:
+            self._given.add(refusal.hint)
+            logger.warning("refused with HTTP 403: %s", refusal.hint)
+            if len(self._given) == MOST_HINTS:
+                logger.warning("no more of these are logged; %d were", MOST_HINTS)
+
+
+@attrs.frozen
+class Door:
+    """Where connections come in."""
+
+    host: Host
+    limits: Limits
+    capacity: Capacity
+    gate: Gate = attrs.field(factory=Gate.of)
+    proxies: TrustedProxies = attrs.field(factory=TrustedProxies)
+    admit: Admit = admit_everybody
+    ssl_context: ssl.SSLContext | None = None
+    hints: Hints = attrs.field(factory=Hints)
+
+    async def enter(self, stream: trio.SocketStream) -> None:
+        """Serve one connection; nothing that it brings harms another one, or the server."""
+        wire = Wire(stream, self.limits._of_transport_in_server())
+        try:
+            transport = await self._open(wire)
+            if transport is not None:
+                await self._serve(transport)
+        except BaseException as exc:
+            let_leave(exc)
+            logger.exception("a connection failed")
+        finally:
+            wire.abort()
+
+    async def _serve(self, transport: WebSocketTransport) -> None:
+        try:
+            await self.host.serve_link(transport)
+        finally:
+            self.capacity.leave()
+
+    async def _open(self, wire: Wire) -> WebSocketTransport | None:
+        """Perform the handshake; give None where it came to an answer, or to nothing."""
+        with self.capacity.handshake(self.limits.handshake_seconds):
+            try:
+                return await self._receive(wire)
+            except LOST as exc:
+                reason = exc.__cause__ or exc
+                logger.debug("%s: lost in its handshake: %s", wire.peer, reason)
+        return None
+
+    async def _receive(self, wire: Wire) -> WebSocketTransport | None:
+        line, method = Line.plain(wire), "GET"
+        try:
+            if self.ssl_context is not None and not wire.is_unix:
+                line = await accept_tls(wire, self.ssl_context)
+            request = await read_request(line.stream, self.limits)
+            method = request.method
+            self.gate.check(request.headers, _local_ip(wire), is_secure=line.is_secure)
+            if request.wants_websocket:
+                return await self._upgrade(request, line)
+            answer = await self.answer(request)
+        except Rejection as rejection:
+            logger.debug("%s: refused a request: %s", wire.peer, rejection)
+            if isinstance(rejection, NotAllowed):
+                self.hints.give(rejection)
+            answer = rejection.answer
+        except LOST:
+            raise
+        except BaseException as exc:
+            let_leave(exc)
+            logger.exception("answering a request failed")
+            answer = Answer(500, b"internal error\n")
+        await line.stream.send_all(answer.render(method))
+        await wire.finish()
+        return None
+
+    async def answer(self, request: Request) -> Answer:
+        """Answer a plain request: what HTTP shows of the services has its place here.
+
+        Raises:
+            Rejection: in the place of an answer.
+        """
+        if request.method not in READABLE_METHODS:
+            raise Rejection(
+                405, "this port speaks WebSocket", {"Allow": ", ".join(READABLE_METHODS)}
+            )
+        self._check_path(request)
+        # RFC 9110, section 15.5.22: Upgrade must say what is spoken, and Connection name it.
+        headers = {"Upgrade": "websocket", "Connection": "close, upgrade"}
+        raise Rejection(426, "this port speaks WebSocket: connect with ws:// or wss://", headers)
+
+    async def _upgrade(self, request: Request, line: Line) -> WebSocketTransport:
+        self._check_path(request)
+        upgrade = Upgrade.of(request)
+        endpoint = self._endpoint(request, line.wire)
+        self.capacity.check()  # before `admit`, which may cost much
+        endpoint = attrs.evolve(endpoint, principal=await self.admit(endpoint))
+        self.capacity.enter()
+        try:
+            return await upgrade.accept(line, endpoint)
+        except BaseException:
+            self.capacity.leave()
+            raise
+
+    def _check_path(self, request: Request) -> None:
+        if request.path not in self.host.paths:
+            raise Rejection(404, "nothing is served at this path")
+
+    def _endpoint(self, request: Request, wire: Wire) -> Endpoint:
+        headers = request.headers
+        client = self._client_of(wire, headers.get("x-forwarded-for", ""))
+        return Endpoint(wire.local, client or wire.peer, request.path, request.query, headers)
+
+    def _client_of(self, wire: Wire, forwarded: str) -> str | None:
+        if wire.peer_ip is None and not wire.is_unix:
+            return None  # it has gone already
+        return self.proxies.client_of(wire.peer_ip, forwarded)
+
+
+def _local_ip(wire: Wire) -> IpAddress | None:
+    """Give the address of this side; None is that of a Unix socket, and of nothing else."""
+    if wire.local_ip is None and not wire.is_unix:
+        raise trio.BrokenResourceError("the connection has no address any more")
+    return wire.local_ip

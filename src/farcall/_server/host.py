@@ -1,0 +1,268 @@
+"""Serving links, wherever they come from: what a server is without its sockets.
+
+A `Host` knows what is offered at which path, runs one link at a time in a task of its caller's,
+and remembers those that live, to drain them.
+"""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import TypeAlias, cast
+from urllib.parse import quote
+
+import attrs
+import trio
+
+from farcall._calling.calls import LinkCaller
+from farcall._connection.heartbeat import Heartbeat, check_heartbeat
+from farcall._connection.link import CANCEL_GRACE, Link
+from farcall._declare import is_service
+from farcall._interceptors import Interceptor, check_interceptors
+from farcall._limits import Limits, check_limits
+from farcall._nursery import open_owned_nursery
+from farcall._principal import Authenticate, check_authenticate
+from farcall._protocol.protocol import Protocol
+from farcall._serving.dispatcher import Dispatcher, Serving
+from farcall._serving.endpoints import Endpoints, greeting, warn_of_protected
+from farcall._serving.login import Logins
+from farcall._transport.transport import Transport
+from farcall._usage.options import (
+    check_flag,
+    check_seconds,
+    wrong_type,
+    wrong_value,
+)
+
+logger = logging.getLogger("farcall")
+
+Services: TypeAlias = object | Sequence[object] | Mapping[str, object]
+"""One service object, several, or a table of them by path, each value one or several."""
+
+
+@attrs.frozen
+class ServerStatistics:
+    """A snapshot of a server."""
+
+    connections: int
+    """Links that live."""
+    accepted: int
+    """Links that ever did."""
+    calls: int
+    """Calls in flight, subscriptions included."""
+    pending: int = 0
+    """Handshakes under way."""
+
+
+def serving_of(
+    interceptors: Sequence[Interceptor],
+    max_call_seconds: float,
+    debug: bool,
+    authenticate: Authenticate | None,
+    limits: Limits,
+) -> Serving:
+    """Say how calls are served, by the options of `farcall.serve`.
+
+    Raises:
+        TypeError: one of them is of another type.
+        ValueError: a time makes no sense.
+    """
+    check_interceptors("interceptors=", interceptors)
+    check_seconds("max_call_seconds=", max_call_seconds)
+    check_flag("debug=", debug)
+    check_limits("limits=", limits)
+    if authenticate is not None:
+        check_authenticate(authenticate)
+    logins = None if authenticate is None else Logins(authenticate, limits)
+    return Serving(tuple(interceptors), max_call_seconds, debug, logins)
+
+
+class Host:
+    """Serve services to links.
+
+    Args:
+        services: What to serve, and where.
+        serving: How calls are served.
+        limits: What a peer may cost; farcall peers are told what concerns them.
+        heartbeat: When a silent peer is pinged, and when it is given up.
+        cancel_grace: Seconds for which a cancelled call of a client waits for its answer.
+
+    Raises:
+        DeclarationError: an object is no service, or a name is offered twice at one path.
+        TypeError: an option is of another type.
+        ValueError: there is nothing to serve, or a path that no client can ask for.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        serving: Serving = Serving(),  # noqa: B008 - frozen
+        *,
+        limits: Limits,
+        heartbeat: Heartbeat,
+        cancel_grace: float = CANCEL_GRACE,
+    ) -> None:
+        check_limits("limits=", limits)
+        check_heartbeat("heartbeat=", heartbeat)
+        check_seconds("cancel_grace=", cancel_grace, may_be_zero=True)
+        self.paths = _endpoints_by_path(services)
+        if serving.logins is None:
+            warn_of_protected(self.paths.values(), "serve(authenticate=...) is missing")
+        self._serving = serving
+        self._cancel_grace = cancel_grace
+        self._limits = limits
+        self._heartbeat = heartbeat
+        self._links: set[Link] = set()
+        self._accepted = 0
+        self._is_draining = False
+
+    def statistics(self) -> ServerStatistics:
+        """Take a snapshot."""
+        calls = sum(len(link.protocol.incoming) for link in self._links)
+        return ServerStatistics(len(self._links), self._accepted, calls)
+
+    @property
+    def offer(self) -> str:
+        """Name what is served, and where, for the log."""
+        return "; ".join(f"{_names(each)} at {path}" for path, each in self.paths.items())
+
+    @property
+    def links(self) -> frozenset[Link]:
+        """The links that live now."""
+        return frozenset(self._links)
+
+    def start_background(self, nursery: trio.Nursery) -> None:
+        """Start each ``@background`` method once; what one raises ends `nursery`."""
+        # By identity: an object may be served at several paths, and need not be hashable.
+        functions = {
+            (id(function.__self__), function.__name__): function
+            for endpoints in self.paths.values()
+            for function in endpoints.background
+        }
+        for function in functions.values():
+            nursery.start_soon(function)
+
+    async def serve_link(self, transport: Transport) -> None:
+        """Serve one link at the path that it asked for, until it ends."""
+        link = self._make_link(transport, self.paths[transport.endpoint.path])
+        self._links.add(link)
+        self._accepted += 1
+        logger.debug("%s: connected, at %s", link.endpoint.peer, link.endpoint.path)
+        try:
+            async with open_owned_nursery() as nursery:
+                await nursery.start(link.run)
+                if self._is_draining:
+                    nursery.start_soon(link.drain, 0.0)
+        finally:
+            self._links.discard(link)
+            if (reason := link.close_reason) is not None:
+                who = "the peer" if reason.remote else "this side"
+                logger.debug("%s: closed by %s with %d", link.endpoint.peer, who, reason.code)
+
+    def _make_link(self, transport: Transport, endpoints: Endpoints) -> Link:
+        limits = self._limits
+        own = greeting(limits, limits._of_transport_in_server().message, endpoints.contracts)
+
+        def make_handler(link: Link) -> Dispatcher:
+            caller = LinkCaller(link, self._serving.interceptors, "warn", link.endpoint.peer)
+            return Dispatcher(link, caller, endpoints, self._serving)
+
+        return Link(
+            transport,
+            Protocol(own, has_dialled=False, limits=limits._of_protocol()),
+            make_handler,
+            heartbeat=self._heartbeat,
+            cancel_grace=self._cancel_grace,
+            limits=limits,
+        )
+
+    async def drain(self, seconds: float) -> None:
+        """End every link as gently as `seconds` allow; new ones are sent away at once."""
+        self._is_draining = True
+        async with open_owned_nursery() as nursery:
+            for link in self.links:
+                nursery.start_soon(link.drain, seconds)
+
+
+def _endpoints_by_path(services: Services) -> Mapping[str, Endpoints]:
+    # An object of a service class is one, and be its class derived from dict or list.
+    if not _is_table(services):
+        return {"/": Endpoints.of(_several(services, "services"))}
+    table = cast("Mapping[object, object]", services)
+    if not table:
+        raise ValueError(
+            'services is an empty dict: there is nothing to serve; write {"/": Shop()}'
+        )
+    name = "each path of services"
+    return {
+        check_path(name, path): Endpoints.of(_several(each, f"services[{path!r}]"))
+        for path, each in table.items()
+    }
+
+
+def _is_table(services: object) -> bool:
+    return isinstance(services, Mapping) and not is_service(cast("object", services))
+
+
+def _several(given: object, name: str) -> Sequence[object]:
+    """Give the objects to serve at one path.
+
+    Raises:
+        TypeError: it is neither an object nor a list of objects.
+        ValueError: it is an empty list.
+    """
+    if is_service(given):
+        return [given]
+    takes = "a service object, a list of them, or a dict of them by path"
+    if not _may_be_served(given):
+        raise wrong_type(name, takes, given, "[Shop(), News()]")
+    if not isinstance(given, Sequence):
+        return [given]
+    several = cast("Sequence[object]", given)
+    if not several:
+        kind = type(several).__name__
+        raise ValueError(f"{name} is an empty {kind}: there is nothing to serve")
+    return several
+
+
+def _may_be_served(given: object) -> bool:
+    """Whether something may be a service, or a list of some."""
+    is_value = given is None or isinstance(given, str | bytes | int | float)
+    return not is_value and not isinstance(given, Mapping | Set | Iterator)
+
+
+def _names(endpoints: Endpoints) -> str:
+    return ", ".join(service or "a service without a name" for service in endpoints.contracts)
+
+
+def check_path(name: str, path: object) -> str:
+    """Check the path of a service, as a request names it.
+
+    Args:
+        name: Of the parameter.
+        path: What was given.
+
+    Raises:
+        TypeError: it is no text.
+        ValueError: no request can name it.
+    """
+    takes = "a path that begins with a slash"
+    if not isinstance(path, str):
+        raise wrong_type(name, takes, path, '{"/": Shop()}')
+    if not path.startswith("/"):
+        raise wrong_value(name, takes, path, repr(f"/{path}"))
+    asked_for = _as_asked_for(path)
+    if path != asked_for:
+        takes = "a path as it stands in a request, or no client could ask for it"
+        raise wrong_value(name, takes, path, repr(asked_for))
+    return path
+
+
+def _as_asked_for(path: str) -> str:
+    """Write a path as clients send it (RFC 3986, sections 3.3 and 5.2.4)."""
+    alone = re.split(r"[?#]", path)[0]
+    encoded = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", alone)
+    quoted = quote(encoded, safe="-._~!$&'()*+,;=:@%/", errors="replace")
+    return posixpath.normpath(quoted) if {".", ".."} & {*quoted.split("/")} else quoted

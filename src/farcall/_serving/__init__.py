@@ -1,0 +1,1 @@
+"""Serving the peer of one link: calls, streams, uploads, remote tasks, subscriptions, logins."""

@@ -1,0 +1,523 @@
+"""One call of the peer while it is served: its scope, its deadline, its one outcome.
+
+Theory of operation. The dispatcher makes a `ServedCall` for each call. It is what the protocol
+tells of cancellation and credit (the call's owner), and what code in the handler finds in the
+context variable. A plain call decodes, runs the handler and encodes, and needs nothing else; a
+stream and a remote task put their `Runner` in place of that step.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import logging
+import math
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from time import perf_counter
+from typing import Any, ClassVar, Final, TypeVar
+
+import attrs
+import msgspec
+import trio
+
+from farcall._codec import Faults, TooDeep
+from farcall._connection.calls import Calls, handling
+from farcall._connection.link import Link
+from farcall._connection.responses import Request, cancelled
+from farcall._connection.send_queue import SendQueue
+from farcall._connection.state import ConnectionState
+from farcall._connection.streams import Outbox
+from farcall._context import CallContext, CallKind, Connection
+from farcall._failures import describe, invalid_arguments, redacted, unanswered, without
+from farcall._fifo import ThreadLine, in_turn
+from farcall._identity import Identity
+from farcall._interceptors import Interceptor, Once, intercepted
+from farcall._limits import MAX_DEPTH
+from farcall._principal import Principal
+from farcall._protocol.framing import shown
+from farcall._protocol.messages import MESSAGES, Error
+from farcall._serving.endpoints import Endpoint
+from farcall._serving.steps import SLOW_SECONDS, timed
+from farcall._serving.uploads import ReceivedUploads
+from farcall.errors import (
+    ConnectionLost,
+    ErrorCode,
+    InvalidArguments,
+    ReplyTooLarge,
+    RpcError,
+    is_of_protocol,
+)
+
+
+@attrs.frozen
+class Deadline:
+    """A point in time, on Trio's clock."""
+
+    at: float
+    by: str
+    """``caller`` or ``server``: who set it."""
+
+    @classmethod
+    def of(cls, call: Request, longest: float) -> Deadline:
+        """Take the earlier one of what the caller said and what the server allows.
+
+        Args:
+            call: The caller's call.
+            longest: What the server allows, in seconds.
+        """
+        timeout = call.timeout
+        if timeout is None and longest == math.inf:
+            return NO_DEADLINE
+        now = trio.current_time()
+        if timeout is None or longest < timeout / 1000:
+            return cls(now + longest, "server")
+        return cls(now + timeout / 1000, "caller")
+
+
+NO_DEADLINE: Final = Deadline(math.inf, "server")
+
+
+T = TypeVar("T")
+
+_LOGIN_ENDED = "the login under which it was called has ended"
+logger = logging.getLogger("farcall")
+
+_slow_methods: set[str] = set()
+"""Those already logged; as many as there are inline methods."""
+
+
+@attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
+class ServedLink:
+    """What all calls that come over one link share while they are served."""
+
+    link: Link
+    connection: Connection
+    """The same, as handlers see it."""
+    identity: Identity
+    """Who its peer is."""
+    interceptors: Sequence[Interceptor] = ()
+    debug: bool = False
+    """Whether notes and tracebacks of failures travel."""
+    threads: ThreadLine = attrs.field(factory=ThreadLine, init=False)
+    orders: dict[str, trio.Lock] = attrs.field(factory=dict[str, trio.Lock], init=False)
+    """By the wire name of each ``ordered`` method that was called."""
+    queue: SendQueue = attrs.field(init=False)
+    """Where responses wait for the writer."""
+    _begin: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+    waiting: int = attrs.field(default=0, init=False)
+    """How many calls wait for room in the queue before they begin."""
+
+    def __attrs_post_init__(self) -> None:
+        self.queue = self.link.responses.queue
+
+    async def wait_room(self) -> None:
+        """Wait until the peer has read enough for another handler to begin, in order.
+
+        Handlers that began all the same would have results that wait outside of the queue.
+        """
+        self.waiting += 1
+        try:
+            async with in_turn(self._begin):
+                await self.queue.wait_room()
+        finally:
+            self.waiting -= 1
+
+    def order_of(self, endpoint: Endpoint) -> trio.Lock | None:
+        """Give the lock that calls of an ``ordered`` method hold in turn."""
+        method = endpoint.method
+        if not method.ordered:
+            return None
+        return self.orders.setdefault(method.spec.wire_name, trio.Lock())
+
+
+class Runner:
+    """What a stream, or a remote task, does where a plain call runs its handler and no more.
+
+    Args:
+        served: The call.
+    """
+
+    kind: ClassVar[CallKind] = "call"
+
+    def __init__(self, served: ServedCall) -> None:
+        self._served = served
+        self._once = Once(self.kind, served.endpoint.method.spec.wire_name)
+
+    async def handle(self) -> object:
+        """Run the handler; see `ServedCall.handle`."""
+        raise NotImplementedError
+
+    def encode(self, value: object) -> bytes:
+        """Write the result, of which interceptors may have made another one."""
+        return self._served.encode(value)
+
+    def failure(self, exc: BaseException) -> BaseException:
+        """Give what the call is to fail with, for what was raised."""
+        return exc
+
+    def on_cancel(self) -> None:
+        """The call has been cancelled."""
+
+    def on_credit(self) -> None:
+        """The peer has room for more."""
+
+    def end(self) -> None:
+        """The handler has ended."""
+
+
+class ServedCall(msgspec.Struct, eq=False):
+    """A call of the peer, from its start to its outcome."""
+
+    shared: ServedLink
+    endpoint: Endpoint
+    call: Request
+    """Its entry in the protocol's table."""
+    principal: Principal | None
+    """Who the peer had logged in as when the call came."""
+    deadline: Deadline
+    wants_answer: bool = True
+    """False for a notification."""
+    size: int = 0
+    """In bytes, of its parameters; counted in the budget while it runs in a task."""
+    scope: trio.CancelScope | None = None
+    """Around its handler; None where that is a plain ``def`` that runs in the reader."""
+    runner: Runner | None = None
+    """None for a plain call."""
+    uploads: ReceivedUploads | None = None
+    outbox: Outbox | None = None
+    """What has to leave before the answer: the items of a stream."""
+    is_over: bool = False
+    """Whether its handler has ended: whoever made the call waits for nothing more."""
+    is_cancelled: bool = False
+    """Whether by somebody, rather than by its deadline."""
+    is_revoked: bool = False
+    """Whether it was cancelled because its principal has gone."""
+    refusal: RpcError | None = None
+    """What this side, and not the handler, has raised with a code of the protocol."""
+    _context: CallContext | None = None
+    _given: dict[str, Any] | None = None
+    once: Once | None = None
+    """For the uploads of a plain call, of which nothing comes again."""
+
+    # What code that runs in the handler asks of it
+
+    @property
+    def context(self) -> CallContext:
+        """What is known of the call, made when somebody asks."""
+        if self._context is None:
+            self._context = CallContext(
+                self.shared.connection,
+                self.endpoint.method.spec.wire_name,
+                "call" if self.runner is None else self.runner.kind,
+                is_served=True,
+                principal=self.principal,
+                deadline=self.deadline.at,
+                trace=self.call.traceparent,
+                read=self._arguments,
+            )
+        return self._context
+
+    @property
+    def calls(self) -> Calls:
+        """The calls back to the peer."""
+        return self.shared.link.calls
+
+    @property
+    def trace(self) -> str | None:
+        """The span that calls it makes belong to; interceptors may have set another one."""
+        return self.call.traceparent if self._context is None else self._context.trace
+
+    @property
+    def cancel_reason(self) -> str | None:
+        """Why it was cancelled, if it was."""
+        if self._context is None and not self.is_cancelled and self.deadline is NO_DEADLINE:
+            return None
+        return self.context.cancel_reason
+
+    # Told by the protocol
+
+    def cancel(self, reason: str) -> None:
+        """Cancel the handler; a second time changes nothing."""
+        scope = self.scope
+        if scope is None or scope.cancel_called:
+            return
+        self.is_cancelled = True
+        self._note_cancelled(reason)
+        scope.cancel()
+        if self.runner is not None:
+            self.runner.on_cancel()
+
+    def recheck(self) -> None:
+        """End a stream whose principal has gone; other calls have begun, and go on to their end."""
+        if self.endpoint.kind == "stream" and not self._is_permitted:
+            self.is_revoked = True
+            self.cancel("logout")
+
+    def on_credit(self) -> None:
+        """Send what a stream holds back."""
+        if self.runner is not None:
+            self.runner.on_credit()
+
+    def _note_cancelled(self, reason: str) -> None:
+        context = self.context
+        peer = context.connection.peer
+        logger.debug("%s: %s is cancelled (%s)", peer, context.method, shown(reason))
+        context._note_cancelled(reason)
+
+    # Run
+
+    async def run(self) -> bytes | Error:
+        """Run the handler in a task, and say how the call has ended; raises nothing.
+
+        A handler that was cancelled and returns or raises all the same has the last word.
+        """
+        scope = self.scope
+        assert scope is not None
+        handling.set(self)
+        try:
+            if scope.cancel_called:  # its caller left before it began, so it must not begin
+                return self._cancelled()
+            with scope:
+                shared = self.shared
+                if shared.waiting or not shared.queue.has_room:
+                    await shared.wait_room()
+                    self._check_principal()
+                encode = self.encode if self.runner is None else self.runner.encode
+                if shared.interceptors or self.endpoint.method.ordered:
+                    return encode(await self._surrounded())
+                return encode(await self.handle())
+        except BaseException as exc:  # noqa: BLE001 - whatever a handler raises is answered
+            return self._failed(exc)
+        finally:
+            self.is_over = True
+            if self.runner is not None:
+                self.runner.end()
+            if self.uploads is not None:
+                self.uploads.end()
+        return self._cancelled()
+
+    async def _surrounded(self) -> object:
+        """Run the handler in its turn, and with interceptors around it."""
+        shared = self.shared
+        order = shared.order_of(self.endpoint)
+        async with in_turn(order) if order else nullcontext():
+            self._check_principal()
+            if shared.interceptors:
+                return await intercepted(shared.interceptors, self.context, self.handle)
+            return await self.handle()
+
+    def run_inline(self) -> bytes | Error:
+        """Run a plain ``def`` here and now; see `run`."""
+        deadline = self.deadline
+        if deadline is not NO_DEADLINE and deadline.at <= trio.current_time():
+            return self._cancelled()
+        return contextvars.copy_context().run(self._run_inline)
+
+    def _run_inline(self) -> bytes | Error:
+        handling.set(self)
+        try:
+            return self.encode(self._call_inline())
+        except BaseException as exc:  # noqa: BLE001 - as above
+            return self._failed(exc)
+        finally:
+            self.is_over = True
+
+    def _failed(self, exc: BaseException) -> Error:
+        """Make the answer of a call that has failed; what is not about the call goes on."""
+        method, shared = self.endpoint.method, self.shared
+        if self.runner is not None:
+            exc = self.runner.failure(exc)
+        if shared.connection.state is ConnectionState.CLOSED:
+            # What the handler waited for from its caller ends in this: a peer that leaves must
+            # not be able to write tracebacks into the log. There is nobody to be answered.
+            rest = without(exc, ConnectionLost)
+            if rest is None:
+                return Error.of(ErrorCode.CANCELLED)
+            exc = rest
+        remains = unanswered(exc, method)
+        if remains is not None:
+            raise remains
+        return describe(exc, method, debug=shared.debug, is_plain=self._is_plain)
+
+    def _cancelled(self) -> Error:
+        if self.is_cancelled:
+            return self._why_cancelled()
+        self._note_cancelled("deadline")
+        return Error.of(ErrorCode.DEADLINE_EXCEEDED, {"by": self.deadline.by})
+
+    def _why_cancelled(self) -> Error:
+        if self.is_revoked:
+            return self.shared.identity.revoked(_LOGIN_ENDED)
+        return cancelled(self.cancel_reason)
+
+    def end_message(self, outcome: bytes | Error) -> bytes | None:
+        """Make the answer to a stream, when the last of its items has left."""
+        if self.outbox is not None and self.outbox.has_dropped:
+            # It was cancelled. What it came to holds for a reader who has seen all items.
+            outcome = self._why_cancelled()
+        return self.call.end_message(outcome)
+
+    async def handle(self) -> object:
+        """Run the handler itself, at the heart of the interceptors."""
+        method = self.endpoint.method
+        if self.runner is not None:
+            return await self.runner.handle()
+        if not method.is_async and not method.in_thread:
+            return self._call_inline()
+        if self.once is not None:
+            self.once.check()
+            self.once.is_done = True
+        args, kwargs = self.decode()
+        try:
+            if method.is_async:
+                handler = self.endpoint.function(*args, **kwargs)
+                return await timed(handler, method.spec.wire_name, None, self.shared.debug)
+            # A thread cannot be cancelled; the call is in flight until it has ended.
+            call = functools.partial(self._call_in_thread, args, kwargs)
+            return await trio.to_thread.run_sync(call, limiter=self.shared.threads)  # type: ignore[arg-type]  # Trio takes whatever has these two methods
+        except RpcError as exc:
+            raise self._guarded(exc) from None
+
+    def timed(
+        self, handler: Coroutine[Any, Any, T], source: object = None
+    ) -> Coroutine[Any, Any, T]:
+        """Await the handler; its steps are timed, see `steps`."""
+        name = self.endpoint.method.spec.wire_name
+        return timed(handler, name, source, self.shared.debug)
+
+    def _call_in_thread(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> object:
+        self._check_principal()  # it may have waited for the thread
+        return self.endpoint.function(*args, **kwargs)
+
+    def _check_principal(self) -> None:
+        """Refuse a call whose principal has gone while it waited for its turn.
+
+        Raises:
+            Forbidden: it has.
+        """
+        if not self._is_permitted:
+            code = ErrorCode.METHOD_FORBIDDEN
+            data = None if self._is_plain else {"reason": _LOGIN_ENDED}
+            self.refusal = RpcError.of(code, MESSAGES[code], data)
+            raise self.refusal
+
+    @property
+    def _is_permitted(self) -> bool:
+        access = self.endpoint.method.spec.access
+        return not access.protected or self.shared.identity.still_may(self.principal, access)
+
+    def _call_inline(self) -> object:
+        args, kwargs = self.decode()
+        began = perf_counter()
+        try:
+            return self.endpoint.function(*args, **kwargs)
+        except RpcError as exc:
+            raise self._guarded(exc) from None
+        finally:
+            took = perf_counter() - began
+            if took > SLOW_SECONDS:
+                _note_slow(self.endpoint.method.spec.wire_name, took)
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether the caller has not said hello."""
+        return not self.shared.link.protocol.is_greeted
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """Keep the handler that runs in the block from saying what only the protocol may say."""
+        try:
+            yield
+        except RpcError as exc:
+            raise self._guarded(exc) from None
+
+    def _guarded(self, exc: RpcError) -> RpcError:
+        """Hide an error of a handler that has a code of the protocol.
+
+        Such a code means something about *this* call. Raised by a handler it is about another
+        one, which the handler made; told as it is, a caller would repeat what has run.
+        """
+        is_of_call = is_of_protocol(exc.code, is_plain=self._is_plain)
+        if is_of_call and exc is not self.refusal:
+            return redacted(exc, self.endpoint.method)
+        return exc
+
+    # Arguments and result
+
+    def decode(self) -> tuple[list[Any], dict[str, Any]]:
+        """Read the arguments, by position and by name, as the handler takes them.
+
+        Raises:
+            InvalidArguments: they are not what the contract says.
+        """
+        arguments = self.endpoint.method.arguments
+        if self._given is not None:
+            return arguments.split(self._given)
+        try:
+            return arguments.decode(self.call.params)
+        except Faults as faults:
+            raise self._refuse(faults) from None
+
+    def _arguments(self) -> dict[str, Any]:
+        if self._given is None:
+            try:
+                self._given = self.endpoint.method.arguments.read(self.call.params)
+            except Faults as faults:
+                raise self._refuse(faults) from None
+        return self._given
+
+    def _refuse(self, faults: Faults) -> InvalidArguments:
+        """Make the exception for what the caller did wrong; kept, to be told from others."""
+        self.refusal = refusal = invalid_arguments(faults)
+        return refusal
+
+    def accept_uploads(self) -> Error | None:
+        """Take what the caller sends as streams: it may come before the handler has started.
+
+        Returns:
+            The answer to a call whose arguments are wrong.
+        """
+        self.uploads = uploads = ReceivedUploads(self.shared.link, self._refuse)
+        if self.runner is None:
+            self.once = Once("call", self.endpoint.method.spec.wire_name)
+        try:
+            given = self._arguments()
+            for name, codec in self.endpoint.method.uploads.items():
+                if name in given:
+                    given[name] = uploads.accept(name, given[name], codec)
+        except Faults as faults:
+            uploads.end()
+            return self._failed(self._refuse(faults))
+        except BaseException as exc:  # noqa: BLE001 - whatever a validator raises is answered
+            return self._failed(exc)
+        return None
+
+    def encode(self, value: object) -> bytes:
+        """Write what the handler returned.
+
+        Raises:
+            EncodeError: it is not of its type.
+            ReplyTooLarge: it nests too deep.
+        """
+        try:
+            return self.endpoint.method.result.encode(value)
+        except TooDeep:
+            raise self.too_large({"limit": "depth", "most": MAX_DEPTH}) from None
+
+    def too_large(self, limit: Mapping[str, str | int]) -> ReplyTooLarge:
+        """Make the exception for what is over a limit of the messages to the caller."""
+        code = ErrorCode.REPLY_TOO_LARGE
+        self.refusal = refusal = ReplyTooLarge(code, MESSAGES[code], limit)
+        return refusal
+
+
+def _note_slow(name: str, seconds: float) -> None:
+    if name not in _slow_methods:
+        _slow_methods.add(name)
+        logger.warning(
+            "%s is a plain def and took %.0f ms, in which nothing else could run;"
+            " make it async, or quicker (logged once)",
+            name,
+            seconds * 1000,
+        )

@@ -1,0 +1,337 @@
+"""What the peer of one connection asks: find the endpoint, start it, send its answer.
+
+Calls start in the order in which they were sent. Trio does not start tasks in the order in which
+they were spawned, so each request goes into a queue, and each task, when it first runs, takes the
+oldest one that waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeAlias
+
+import attrs
+import msgspec
+import trio
+
+from farcall._calling.calls import LinkCaller
+from farcall._connection.link import Link
+from farcall._connection.responses import Request, shutting_down
+from farcall._interceptors import Interceptor
+from farcall._protocol.framing import shown
+from farcall._protocol.messages import Error, Hello
+from farcall._quota import CallBudget
+from farcall._serving.calls import NO_DEADLINE, Deadline, Runner, ServedCall, ServedLink
+from farcall._serving.endpoints import Endpoint, EndpointKind, Endpoints
+from farcall._serving.intercepted import ServedSubscriptions
+from farcall._serving.login import LoginDesk, Logins
+from farcall._serving.policy import SubscriptionGuard
+from farcall._serving.publisher import Publisher
+from farcall._serving.steps import watchdog
+from farcall._serving.streams import StreamRunner
+from farcall._serving.tasks import TaskRunner
+from farcall.errors import ErrorCode
+
+logger = logging.getLogger("farcall")
+
+RETRY_MS: Final = 100
+"""After which a refused call may be tried again: a few calls of usual length have ended by then."""
+
+RUNNERS: Final[Mapping[EndpointKind, type[Runner]]] = {
+    "stream": StreamRunner,
+    "task": TaskRunner,
+}
+"""What serves each kind of endpoint; a plain call needs nothing beside its `ServedCall`."""
+
+Task: TypeAlias = Callable[[], Awaitable[None]]
+
+
+@attrs.frozen
+class Serving:
+    """How calls are served."""
+
+    interceptors: Sequence[Interceptor] = ()
+    max_call_seconds: float = math.inf
+    debug: bool = False
+    """Whether notes and tracebacks of failures travel."""
+    logins: Logins | None = None
+    """How peers log in; None where they cannot."""
+
+
+class Dispatcher:
+    """The `Handler` of a link: serve what its peer asks, and hand on what it tells.
+
+    Both ends of a link have one; what is served decides which of them has anything to do.
+
+    Args:
+        link: The link.
+        caller: Calls the peer; its subscriptions hear what a plain server emits.
+        endpoints: What is served to the peer.
+        serving: How.
+    """
+
+    def __init__(
+        self, link: Link, caller: LinkCaller, endpoints: Endpoints, serving: Serving
+    ) -> None:
+        self.caller = caller
+        self._hear = caller.subscriber.on_event
+        self._link = link
+        self._life = link.life
+        self._responses = link.responses
+        self._identity = identity = caller.identity
+        self._connection = caller.connection
+        self._endpoints = endpoints
+        self._methods = endpoints.methods
+        self._serving = serving
+        self._shared = ServedLink(
+            link, caller.connection, identity, tuple(serving.interceptors), serving.debug
+        )
+        guard = SubscriptionGuard(caller.connection, identity)
+        self._publisher = Publisher(link, endpoints.signals, guard, self._subscriptions())
+        identity.on_change = self._recheck
+        identity.on_left = self._publisher.withdraw
+        self._budget = CallBudget(link.limits)
+        self._desk = LoginDesk(
+            link, identity, serving.logins, serving.max_call_seconds, self._budget
+        )
+        # Bounded as calls in flight and subscriptions are: each entry has its task already.
+        self._waiting: deque[ServedCall | Task] = deque()
+        self._in_flight: dict[ServedCall, None] = {}
+        self._has_little_to_say = False
+        """Whether the limit is `message_before_login`."""
+        self._close_watchdog: Callable[[], None] | None = None
+        self._builtin: Mapping[str, Callable[[Request], None]] = {
+            "rpc.on": self._publisher.events.on,
+            "rpc.off": self._publisher.events.off,
+            "rpc.subscribe": self._publisher.subscriptions.subscribe,
+            "rpc.login": self._desk.on_request,
+            "rpc.discover": self._describe,
+            "__listMethods": self._list_methods,
+        }
+
+    def _subscriptions(self) -> ServedSubscriptions | None:
+        """Make what runs interceptors around subscriptions, which need no task without any."""
+        shared = self._shared
+        if not shared.interceptors:
+            return None
+        return ServedSubscriptions(
+            shared.connection, shared.interceptors, self._start_task, shared.debug
+        )
+
+    # What the link tells
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether calls are in flight; subscriptions that are not to end do not count."""
+        return bool(self._in_flight) or self._desk.is_busy or self._publisher.is_busy
+
+    def on_open(self) -> None:
+        """Begin, on the side that was called up; the one that dialled waits for a hello."""
+        if self._serving.debug:
+            watchdog.open()
+            self._close_watchdog = watchdog.close
+        if not self._link.protocol.has_dialled:
+            self._identity.begin()
+            self._limit_messages()
+            self._publisher.events.on_open()
+
+    def on_hello(self, _hello: Hello) -> None:
+        """The peer is farcall: it subscribes for itself."""
+        self._publisher.events.on_hello()
+
+    def on_request(self, call: Request) -> None:
+        """Start to serve a call, or answer it at once."""
+        endpoint = self._methods.get(call.method)
+        if endpoint is None:
+            builtin = self._builtin.get(call.method)
+            if builtin is not None:
+                builtin(call)
+            else:
+                call.fail(Error.of(ErrorCode.METHOD_NOT_FOUND))
+        elif endpoint.is_protected and not self._identity.may(endpoint.method.spec.access):
+            access = endpoint.method.spec.access
+            call.fail(self._identity.refusal(access, ErrorCode.METHOD_FORBIDDEN))
+        # `takes_calls` begins with the first half, which nearly every call needs no call for.
+        elif (self._life.is_usable and not self._life.is_leaving) or self._link.takes_calls:
+            self._start(endpoint, call)
+        else:
+            call.fail(shutting_down())
+
+    def on_notification(self, method: str, params: bytes | None, trace: str | None) -> None:
+        """Serve a one-way call, whose failures are only logged: it gets no response.
+
+        Many plain servers send their events so: those who listen to the name get it as well.
+        """
+        is_heard = self._hear(method, params)
+        endpoint = self._methods.get(method)
+        if endpoint is None:
+            if not is_heard:
+                self._notify_builtin(method, params)
+        elif not self._identity.may(endpoint.method.spec.access):
+            logger.debug("%s: %s is not for this peer", self._connection.peer, method)
+        elif not self._link.takes_calls:
+            logger.debug("%s: %s comes too late", self._connection.peer, method)
+        elif endpoint.kind == "stream":
+            logger.debug("%s: a stream as a notification", self._connection.peer)
+        else:
+            call = self._responses.notification(method, params, trace)
+            self._start(endpoint, call, wants_answer=False)
+
+    def on_event(self, name: str, params: bytes | None) -> None:
+        """Hand an event of a plain server to its subscribers."""
+        self._hear(name, params)
+
+    def on_draining(self) -> None:
+        """End the subscriptions, which would never end by themselves."""
+        self._publisher.subscriptions.cancel_all()
+
+    def on_grace_over(self) -> None:
+        """Cancel the calls that take longer than a drain."""
+        self._desk.cancel_all()
+        self._cancel_all("shutdown")
+
+    def on_closed(self) -> None:
+        """Cancel the calls, whose callers cannot be answered any more, and leave every signal."""
+        reason = "shutdown" if self._life.ends_here else "disconnect"
+        self._cancel_all(reason)
+        self._publisher.close(reason)
+        self.caller.subscriber.on_closed()
+        if self._close_watchdog is not None:
+            self._close_watchdog()
+            self._close_watchdog = None
+
+    def _recheck(self) -> None:
+        """End what is not for who the peer is now."""
+        if self._has_little_to_say and self._identity.principal is not None:
+            self._has_little_to_say = False
+            self._link.limit_messages(self._most_in_a_message, "message")
+        self._publisher.recheck()
+        for served in self._in_flight:
+            served.recheck()
+
+    def _limit_messages(self) -> None:
+        """Take small messages alone from a peer that can do nothing yet but log in."""
+        most = self._link.limits.message_before_login
+        has_to_log_in = self._serving.logins is not None and self._endpoints.need_a_login
+        is_nobody = self._identity.principal is None
+        if has_to_log_in and is_nobody and most < self._most_in_a_message:
+            self._has_little_to_say = True
+            self._link.limit_messages(most, "message_before_login")
+
+    @property
+    def _most_in_a_message(self) -> int:
+        return self._link.limits._of_transport_in_server().message
+
+    def _cancel_all(self, reason: str) -> None:
+        for served in self._in_flight:
+            served.cancel(reason)
+
+    # Built in
+
+    def _list_methods(self, call: Request) -> None:
+        login = () if self._serving.logins is None else ("rpc.login",)
+        names = [*self._methods, *login, "__listMethods"]
+        call.respond(msgspec.json.encode(names))
+
+    def _describe(self, call: Request) -> None:
+        """Tell the contracts, which are no secret: also of what this peer may not use."""
+        call.respond(self._endpoints.description)
+
+    def _notify_builtin(self, method: str, params: bytes | None) -> None:
+        if method in ("rpc.on", "rpc.off"):
+            self._publisher.events.on_notification(method, params)
+        else:
+            peer = self._connection.peer
+            logger.debug("%s: no method %s for a notification", peer, shown(method))
+
+    # Handlers
+
+    def _start(self, endpoint: Endpoint, call: Request, *, wants_answer: bool = True) -> None:
+        """Run a plain ``def`` here and now, or a handler in a task."""
+        size = 0 if call.params is None else len(call.params)
+        limit = self._budget.excess(size)
+        if limit is not None:
+            self._refuse(call, limit, wants_answer)
+            return
+        served = ServedCall(
+            self._shared,
+            endpoint,
+            call,
+            self._identity.principal,
+            Deadline.of(call, self._serving.max_call_seconds),
+            wants_answer,
+        )
+        # In the reader a call must not wait: for calls before it, interceptors, or for room.
+        has_to_wait = self._waiting or self._shared.interceptors
+        if endpoint.is_inline and not has_to_wait and self._responses.queue.has_room:
+            self._answer(served, served.run_inline())
+            return
+        if endpoint.kind != "call":
+            self._prepare(served, RUNNERS[endpoint.kind])
+        if endpoint.method.uploads:
+            fault = served.accept_uploads()
+            if fault is not None:
+                self._answer(served, fault)
+                return
+        served.size = size
+        served.scope = trio.CancelScope(deadline=served.deadline.at)
+        call.owner = served
+        self._budget.take(size)
+        self._in_flight[served] = None
+        self._waiting.append(served)
+        self._link.start_soon(self._run_oldest)
+
+    def _prepare(self, served: ServedCall, runner: type[Runner]) -> None:
+        """Make what runs a stream, or a remote task."""
+        if runner is StreamRunner and served.call.wants_items:
+            # Its scope ends a stream, and nothing else: it may well go on for ever.
+            served.deadline = NO_DEADLINE
+        served.runner = runner(served)
+
+    def _refuse(self, call: Request, limit: str, wants_answer: bool) -> None:
+        """Send a call away for which there is no room; the reader does not wait for any."""
+        if wants_answer:
+            data = {"limit": limit, "retry_after_ms": RETRY_MS}
+            call.fail(Error.of(ErrorCode.BUSY, data))
+        else:
+            self._link.drops.add(limit)
+
+    def _start_task(self, task: Task) -> None:
+        """Start a task of the link in the order in which the peer has asked for it."""
+        self._waiting.append(task)
+        self._link.start_soon(self._run_oldest)
+
+    async def _run_oldest(self) -> None:
+        oldest = self._waiting.popleft()
+        if not isinstance(oldest, ServedCall):
+            await oldest()
+            return
+        try:
+            outcome = await oldest.run()
+            if oldest.outbox is not None or not self._responses.queue.has_room:
+                await self._wait_room(oldest, outcome)
+        finally:
+            # Free before the answer is queued: a caller that hears it may send the next call.
+            self._budget.give_back(oldest.size)
+            del self._in_flight[oldest]
+        if oldest.outbox is None or self._link.is_closed:
+            self._answer(oldest, outcome)
+
+    async def _wait_room(self, served: ServedCall, outcome: bytes | Error) -> None:
+        """Wait until the answer may be queued; that to a stream, until it has been taken."""
+        if served.outbox is None:
+            await self._responses.wait_room(len(outcome) if isinstance(outcome, bytes) else 0)
+        else:
+            served.outbox.end(lambda: served.end_message(outcome))
+            await served.outbox.wait_ended()
+
+    def _answer(self, served: ServedCall, outcome: bytes | Error) -> None:
+        if not served.wants_answer or self._life.is_closed:
+            self._responses.note_ended()
+        elif isinstance(outcome, Error):
+            served.call.fail(outcome)
+        else:
+            served.call.respond(outcome)

@@ -1,0 +1,180 @@
+"""A subscription of the peer while interceptors stand around it: a task, and its one end.
+
+Without interceptors a subscription needs no task: its values wait in a buffer, and the writer
+pulls from it. With them a task runs for as long as the subscription lasts, for that is how long
+`Proceed` does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+
+import attrs
+import msgspec
+import trio
+
+from farcall._connection.responses import cancelled
+from farcall._context import ArgumentsByName, CallContext, Connection, handled
+from farcall._failures import describe, unanswered
+from farcall._interceptors import Interceptor, Once, intercepted
+from farcall._protocol.framing import shown
+from farcall._protocol.messages import Error
+from farcall._serving.endpoints import EventSource
+from farcall.errors import RpcError
+
+logger = logging.getLogger("farcall")
+
+
+class ServedSubscription:
+    """A subscription of the peer, from the first interceptor to its end.
+
+    Args:
+        context: What the interceptors are given.
+        source: The signal.
+        begin: Called when the interceptors have let it pass.
+        answer: Called at the end, unless the link has ended first, with how it ended.
+        debug: Whether notes and tracebacks of a failure travel.
+    """
+
+    def __init__(
+        self,
+        context: CallContext,
+        source: EventSource,
+        begin: Callable[[], object],
+        answer: Callable[[Error], object],
+        *,
+        debug: bool,
+    ) -> None:
+        self._context = context
+        self._source = source
+        self._begin = begin
+        self._answer = answer
+        self._debug = debug
+        self._scope = trio.CancelScope()
+        self._failure: RpcError | None = None
+        self._failed = trio.Event()
+        self._once = Once(context.kind, context.method)
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it is to end."""
+        return self._scope.cancel_called
+
+    def cancel(self, reason: str) -> None:
+        """Cancel the interceptors, because the subscriber leaves; twice changes nothing."""
+        if not self._scope.cancel_called:
+            context = self._context
+            peer = context.connection.peer
+            logger.debug("%s: %s is left (%s)", peer, context.method, shown(reason))
+            context._note_cancelled(reason)
+            self._scope.cancel()
+
+    def fail(self, error: Error) -> None:
+        """End it by an error, which the interceptors get from `Proceed`."""
+        data = None if error.data is None else msgspec.json.decode(error.data)
+        self._failure = RpcError.of(error.code, error.message, data)
+        self._failed.set()
+
+    async def run(self, interceptors: Sequence[Interceptor]) -> None:
+        """Run the interceptors, and answer when the last of them has ended; raises nothing."""
+        self._answer(await self._follow(interceptors))
+
+    async def _follow(self, interceptors: Sequence[Interceptor]) -> Error:
+        if self._scope.cancel_called:  # its subscriber left before its turn came
+            return cancelled(self._context.cancel_reason)
+        try:
+            with handled(self._context), self._scope:
+                await intercepted(interceptors, self._context, self._core)
+                self._once.check_done()
+        except BaseException as exc:  # noqa: BLE001 - whatever an interceptor raises is answered
+            return self._refusal(exc)
+        return cancelled(self._context.cancel_reason)
+
+    def _refusal(self, exc: BaseException) -> Error:
+        """Make the answer to what was refused; what is not about the subscription goes on."""
+        remains = unanswered(exc, self._source)
+        if remains is not None:
+            raise remains
+        return describe(exc, self._source, debug=self._debug)
+
+    async def _core(self) -> None:
+        """Let the subscription begin, at the heart of the interceptors, and wait for its end."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        self._once.check()
+        self._once.is_done = True
+        if self._failure is None:
+            self._begin()
+        await self._failed.wait()
+        assert self._failure is not None
+        raise self._failure
+
+
+Start: TypeAlias = Callable[[Callable[[], Awaitable[None]]], None]
+"""Starts a task of the link, in the order in which its calls start."""
+
+
+@attrs.define(eq=False)
+class ServedSubscriptions:
+    """The subscriptions of one link that have interceptors around them.
+
+    Args:
+        connection: The link, as interceptors see it.
+        interceptors: The first one outermost.
+        start: Starts a task of the link.
+        debug: Whether notes and tracebacks of failures travel.
+    """
+
+    _connection: Connection
+    _interceptors: Sequence[Interceptor]
+    _start: Start
+    _debug: bool = False
+    _running: dict[ServedSubscription, None] = attrs.field(
+        factory=dict[ServedSubscription, None], init=False
+    )
+
+    @property
+    def has_ending(self) -> bool:
+        """Whether some were cancelled and are still at work."""
+        return any(served.is_cancelled for served in self._running)
+
+    def __len__(self) -> int:
+        """Count those whose interceptors have not ended yet, though their subscribers may have."""
+        return len(self._running)
+
+    def open(
+        self,
+        source: EventSource,
+        read: Callable[[], ArgumentsByName],
+        begin: Callable[[], object],
+        answer: Callable[[Error], object],
+        *,
+        trace: str | None = None,
+    ) -> ServedSubscription:
+        """Start the interceptors of one more; see `ServedSubscription` for the arguments."""
+        name = source.spec.wire_name
+        context = CallContext(
+            self._connection,
+            name,
+            "subscription",
+            is_served=True,
+            principal=self._connection.principal,
+            trace=trace,
+            read=read,
+        )
+        served = ServedSubscription(context, source, begin, answer, debug=self._debug)
+        self._running[served] = None
+        self._start(lambda: self._run(served))
+        return served
+
+    async def _run(self, served: ServedSubscription) -> None:
+        try:
+            await served.run(self._interceptors)
+        finally:
+            del self._running[served]
+
+    def cancel_all(self, reason: str) -> None:
+        """Cancel them all."""
+        for served in self._running:
+            served.cancel(reason)

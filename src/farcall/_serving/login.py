@@ -1,0 +1,268 @@
+"""Asking who a peer is: in its handshake, and for each ``rpc.login``.
+
+A login may take long, for a good hash of a password does, so it has a task of its own. It runs
+alone on its connection, beside few others in the process, and few of them may fail. What it answers
+is true or false and nothing else: why a login was refused is told to the log alone.
+
+Handshakes have a line of their own, so that logins do not keep new connections out.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import deque
+from contextlib import AbstractAsyncContextManager
+
+import attrs
+import trio
+
+from farcall._codec import Faults, decode_json
+from farcall._connection.link import Link
+from farcall._connection.responses import Request, cancelled, shutting_down
+from farcall._fifo import Turnstile
+from farcall._identity import Identity
+from farcall._limits import Limits
+from farcall._nursery import let_leave
+from farcall._principal import Authenticate, Principal, authenticated, read_credentials
+from farcall._protocol.messages import Error
+from farcall._quota import CallBudget
+from farcall._serving.calls import Deadline
+from farcall._serving.failed_logins import FailedLogins, Origin, origin_of
+from farcall._transport.http import Rejection
+from farcall._transport.transport import Endpoint
+from farcall.errors import CloseCode, ErrorCode, Unauthorized
+
+logger = logging.getLogger("farcall")
+
+
+@attrs.frozen
+class Logins:
+    """How peers log in, and how often they may try."""
+
+    authenticate: Authenticate
+    limits: Limits
+    failed_logins: FailedLogins = attrs.field(init=False)
+    failed_handshakes: FailedLogins = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "failed_logins", FailedLogins(self.limits))
+        object.__setattr__(self, "failed_handshakes", FailedLogins(self.limits))
+
+    def turn(
+        self, line: trio.lowlevel.RunVar[Turnstile], failures: int
+    ) -> AbstractAsyncContextManager[None]:
+        """Wait until `authenticate` may be asked; those with fewer failures come first."""
+        try:
+            turnstile = line.get()
+        except LookupError:
+            line.set(turnstile := Turnstile())
+        return turnstile.one_of(self.limits.logins, failures)
+
+
+_logins: trio.lowlevel.RunVar[Turnstile] = trio.lowlevel.RunVar("farcall logins")
+"""Logins of this process for which ``authenticate`` is asked, whatever server they belong to."""
+
+_handshakes: trio.lowlevel.RunVar[Turnstile] = trio.lowlevel.RunVar("farcall handshakes")
+"""The same for handshakes."""
+
+
+async def identify(logins: Logins | None, endpoint: Endpoint) -> Principal | None:
+    """Tell who asks for a connection, of which nothing is known but its handshake.
+
+    Raises:
+        Rejection: it may not have one, with 401, or has failed too often, with 429.
+        Exception: whatever ``authenticate`` raises besides.
+    """
+    if logins is None:
+        return None
+    credentials = read_credentials(endpoint.headers, endpoint.query)
+    origin, failed = origin_of(endpoint.peer), logins.failed_handshakes
+    async with logins.turn(_handshakes, failed.count(origin, trio.current_time())):
+        _check_failures(failed, origin, endpoint.peer)
+        try:
+            return await authenticated(logins.authenticate, credentials)
+        except Unauthorized as exc:
+            failed.add(origin, trio.current_time())
+            logger.info("%s: refused a handshake: %s", endpoint.peer, exc)
+            # RFC 9110, section 15.5.2: a 401 names a scheme.
+            headers = {"WWW-Authenticate": "Bearer"}
+            raise Rejection(401, "who connects here must say who it is", headers) from None
+
+
+def _check_failures(failed: FailedLogins, origin: Origin | None, peer: str) -> None:
+    excess = failed.excess(origin, 0, trio.current_time())
+    if excess is not None:
+        logger.debug("%s: refused a handshake (the limit %s)", peer, excess.limit)
+        problem = f"too many handshakes were refused; try again later (the limit {excess.limit})"
+        raise Rejection(429, problem, {"Retry-After": str(math.ceil(excess.seconds))})
+
+
+@attrs.define(eq=False)
+class _Attempt:
+    call: Request
+    params: bytes
+    deadline: Deadline
+    scope: trio.CancelScope
+    reason: str | None = None
+    """Why it was cancelled, if it was."""
+
+    def cancel(self, reason: str) -> None:
+        self.reason = self.reason or reason
+        self.scope.cancel()
+
+    def on_credit(self) -> None: ...
+
+    def unanswered(self) -> Error:
+        """Say why there is no outcome: its caller left, or its time ran out."""
+        if trio.current_time() < self.deadline.at:
+            return cancelled(self.reason)
+        return Error.of(ErrorCode.DEADLINE_EXCEEDED, {"by": self.deadline.by})
+
+
+class LoginDesk:
+    """The logins of one connection.
+
+    Args:
+        link: The connection.
+        identity: What a login changes.
+        logins: How peers log in; None where they cannot.
+        longest: Seconds that one may take.
+        budget: Where logins count, as the calls that they are.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        identity: Identity,
+        logins: Logins | None,
+        longest: float,
+        budget: CallBudget,
+    ) -> None:
+        self._link = link
+        self._identity = identity
+        self._logins = logins
+        self._longest = longest
+        self._budget = budget
+        self._origin = origin_of(link.endpoint.peer)
+        self._failed = 0
+        self._attempts: dict[Request, _Attempt] = {}
+        self._waiting: deque[_Attempt] = deque()
+        self._turn = trio.Lock()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a login is unanswered."""
+        return bool(self._attempts)
+
+    def on_request(self, call: Request) -> None:
+        """Begin a login, or refuse it at once."""
+        if call.params is None:
+            call.fail(Error.of(ErrorCode.PARAMS_NOT_FOUND))
+        elif self._logins is None:
+            call.fail(Error.of(ErrorCode.METHOD_NOT_FOUND))
+        elif not self._link.life.is_staying:
+            call.fail(shutting_down())
+        elif len(call.params) > self._logins.limits.login_bytes:
+            data = {"limit": "login_bytes", "bytes": self._logins.limits.login_bytes}
+            call.fail(Error.of(ErrorCode.INVALID_REQUEST, data))
+        elif len(self._attempts) >= self._logins.limits.failed_logins:
+            # If these fail the next one ends the connection, so nobody in earnest has more.
+            data = {"limit": "failed_logins", "most": self._logins.limits.failed_logins}
+            call.fail(Error.of(ErrorCode.BUSY, data))
+        elif (excess := self._excess(self._logins)) is not None:
+            call.fail(excess)
+        elif (limit := self._budget.excess(len(call.params))) is not None:
+            call.fail(Error.of(ErrorCode.BUSY, {"limit": limit}))
+        else:
+            self._begin(call, call.params, self._logins)
+
+    def cancel_all(self) -> None:
+        """End every login."""
+        for attempt in self._attempts.values():
+            attempt.cancel("shutdown")
+
+    def _begin(self, call: Request, params: bytes, logins: Logins) -> None:
+        deadline = Deadline.of(call, self._longest)
+        attempt = _Attempt(call, params, deadline, trio.CancelScope(deadline=deadline.at))
+        self._attempts[call] = call.owner = attempt
+        self._budget.take(len(params))
+        self._waiting.append(attempt)
+        self._link.start_soon(self._serve_oldest, logins)
+
+    async def _serve_oldest(self, logins: Logins) -> None:
+        # Trio does not start tasks in order; the oldest login is to have the next turn.
+        attempt = self._waiting.popleft()
+        outcome: bytes | Error | None = None
+        try:
+            with attempt.scope:
+                async with self._turn, logins.turn(_logins, self._failures(logins)):
+                    outcome = await self._try(attempt, logins)
+        finally:
+            del self._attempts[attempt.call]
+            self._budget.give_back(len(attempt.params))
+        self._answer(attempt, outcome)
+
+    def _failures(self, logins: Logins) -> int:
+        """Tell how often this peer has failed, and whoever shares its address lately."""
+        return self._failed + logins.failed_logins.count(self._origin, trio.current_time())
+
+    def _excess(self, logins: Logins) -> Error | None:
+        """Say why the peer has to wait, where too many logins have failed."""
+        now = trio.current_time()
+        excess = logins.failed_logins.excess(self._origin, self._failed, now)
+        if excess is None:
+            return None
+        logger.debug("%s: refused a login (the limit %s)", self._link.endpoint.peer, excess.limit)
+        data: dict[str, str | int] = {"limit": excess.limit, "most": excess.most}
+        data["retry_after_ms"] = math.ceil(excess.seconds * 1000)
+        return Error.of(ErrorCode.BUSY, data)
+
+    async def _try(self, attempt: _Attempt, logins: Logins) -> bytes | Error | None:
+        """Perform a login; None where the connection ends instead."""
+        # Others have failed since it came: it has waited for its turn.
+        if (excess := self._excess(logins)) is not None:
+            return excess
+        most = logins.limits.failed_logins
+        if self._failed >= most:
+            problem = f"{most} logins have failed (the limit failed_logins)"
+            self._link.hang_up(CloseCode.POLICY, problem)
+            return None
+        principal: Principal | None = None
+        try:
+            principal = await self._identify(attempt, logins.authenticate)
+        finally:
+            # Cancelled as well: whoever cancels a login must not win another try by that.
+            if principal is None:
+                self._failed += 1
+                logins.failed_logins.add(self._origin, trio.current_time())
+        if principal is None:
+            logger.warning("%s: a login was refused", self._link.endpoint.peer)
+            return b"false"
+        logger.info("%s: logged in as %r", self._link.endpoint.peer, principal.name)
+        self._identity.become(principal)
+        return b"true"
+
+    async def _identify(self, attempt: _Attempt, authenticate: Authenticate) -> Principal | None:
+        endpoint = self._link.endpoint
+        try:
+            login = decode_json(attempt.params)
+            credentials = read_credentials(endpoint.headers, endpoint.query, login)
+            return await authenticated(authenticate, credentials)
+        except (Unauthorized, Faults):
+            return None
+        except BaseException as exc:
+            let_leave(exc)
+            # To tell a peer that its login failed in a strange way would tell it something.
+            logger.exception("%s: authenticate failed in a login", endpoint.peer)
+            return None
+
+    def _answer(self, attempt: _Attempt, outcome: bytes | Error | None) -> None:
+        if self._link.close_reason is not None:
+            self._link.responses.note_ended()
+        elif outcome is None:
+            attempt.call.fail(attempt.unanswered())
+        elif isinstance(outcome, Error):
+            attempt.call.fail(outcome)
+        else:
+            attempt.call.respond(outcome)

@@ -1,0 +1,165 @@
+"""How a client comes to a transport: name, connection, TLS and handshake, in one time."""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Final, cast
+
+import attrs
+import idna
+import trio
+
+from farcall._limits import Limits, check_limits
+from farcall._transport.transport import Transport
+from farcall._transport.url import WebSocketUrl
+from farcall._transport.websocket import connect_websocket
+from farcall._usage.options import check_text, check_text_mapping, check_tls, kind_of, wrong_value
+from farcall.errors import ConnectFailed
+
+logger = logging.getLogger("farcall")
+
+
+@attrs.frozen
+class Dialler:
+    """Connect to one server, as often as it is asked to; `Dialler.of` makes it from a URL."""
+
+    url: WebSocketUrl
+    headers: Mapping[str, str]
+    limits: Limits
+    ssl_context: ssl.SSLContext | None
+
+    @classmethod
+    def of(
+        cls,
+        url: str,
+        headers: Mapping[str, str] | None,
+        limits: Limits,
+        ssl_context: ssl.SSLContext | None,
+    ) -> Dialler:
+        """Check what is asked for.
+
+        Raises:
+            TypeError: something is of another type.
+            ValueError: the URL is none, or it has no use for `ssl_context`, or a header is none.
+        """
+        given = cast("object", url)
+        if not isinstance(given, str):  # it may hold a secret, which `check_text` would show
+            raise TypeError(f'url takes a str, not {kind_of(given)}; write "ws://127.0.0.1:8765"')
+        check_text("url", url)
+        check_limits("limits=", limits)
+        if headers is not None:
+            check_headers(headers)
+        if ssl_context is not None:
+            check_tls("ssl_context=", ssl_context, in_server=False)
+        target = WebSocketUrl.parse(url)
+        if target.is_secure:
+            # Made once: it reads all certificates of the system.
+            ssl_context = ssl_context or ssl.create_default_context()
+        elif ssl_context is not None:
+            raise ValueError(f"{target.shown} has no TLS, which ssl_context is for; use wss://")
+        return cls(target, headers or {}, limits, ssl_context)
+
+    async def dial(self) -> Transport:
+        """Connect.
+
+        Raises:
+            ConnectFailed: nobody answers there, or not as a server of this kind.
+
+        Cancellation:
+            Nothing is left open.
+        """
+        seconds = self.limits.handshake_seconds
+        shown = self.url.shown
+        try:
+            with trio.fail_after(seconds):
+                transport = await self._dial()
+            logger.debug("connected to %s", shown)
+            return transport
+        except trio.TooSlowError:
+            problem = f"{shown}: no connection in {seconds:g} s (the limit handshake_seconds)"
+            raise ConnectFailed(problem) from None
+        except OSError as error:
+            raise ConnectFailed(f"{shown}: {_reason(error)}") from error
+        except UnicodeError as error:  # of the name, which it would repeat
+            raise ConnectFailed(f"{shown}: this is no name of a host") from error
+        except ConnectFailed as error:
+            problem = f"{shown}: {error}"
+            raise ConnectFailed(problem, status=error.status) from error.__cause__
+
+    async def _dial(self) -> Transport:
+        # What is looked up, asked for by Host, and checked in the certificate is one name. Python's
+        # own codec follows the rules of 2003, by which "straße" is not what it is to browsers.
+        host = self.url.host
+        host = host if host.isascii() else idna.encode(host, uts46=True).decode()
+        url = attrs.evolve(self.url, host=host)
+        return await connect_websocket(
+            await self._open_stream(url),
+            url.authority,
+            url.target,
+            headers=self.headers,
+            limits=self.limits._of_transport_in_client(),
+            ssl_context=self.ssl_context,
+            server_name=url.name,
+        )
+
+    async def _open_stream(self, url: WebSocketUrl) -> trio.SocketStream:
+        if url.socket_path:
+            if not hasattr(socket, "AF_UNIX"):
+                raise ConnectFailed("this system has no Unix sockets; connect to a port")
+            return await trio.open_unix_socket(url.socket_path)
+        return await trio.open_tcp_stream(url.address, url.port)
+
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+"""The name of a header field (RFC 9110, section 5.6.2)."""
+
+_OWN_HEADERS: Final = frozenset(
+    {
+        "host",
+        "connection",
+        "upgrade",
+        "content-length",
+        "transfer-encoding",
+        "expect",
+        "trailer",
+        "sec-websocket-key",
+        "sec-websocket-version",
+        "sec-websocket-accept",
+        "sec-websocket-extensions",
+    }
+)
+"""Header fields that the handshake writes, or must not have."""
+
+
+def check_headers(headers: object) -> None:
+    """Check what is sent with a handshake; values may be secrets and are not shown."""
+    check_text_mapping("headers=", headers, 'headers={"Authorization": "Bearer ..."}')
+    for name, value in cast("Mapping[str, str]", headers).items():
+        if not _TOKEN.fullmatch(name):
+            raise wrong_value("each key of headers=", "the name of a header", name, '"X-Name"')
+        if name.lower() in _OWN_HEADERS:
+            raise ValueError(f"headers= has {name!r}, which belongs to the handshake; leave it out")
+        if not _is_field_value(value):
+            raise ValueError(
+                f"headers[{name!r}] has a control character, a space at an end, or a character"
+                " beyond Latin-1, which no header may have"
+            )
+
+
+def _is_field_value(value: str) -> bool:
+    """Say whether a header may have this value (RFC 9110, section 5.5)."""
+    is_clean = all(char == "\t" or (" " <= char <= "\xff" and char != "\x7f") for char in value)
+    return is_clean and value == value.strip(" \t")
+
+
+def _reason(error: BaseException) -> str:
+    """Say why nothing answers; Trio lists each address that it has tried behind its own words."""
+    cause = error.__cause__
+    if isinstance(cause, BaseExceptionGroup):
+        attempts = cast("BaseExceptionGroup[BaseException]", cause).exceptions
+        return "; ".join(dict.fromkeys(map(str, attempts)))
+    return str(cause or error)

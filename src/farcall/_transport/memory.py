@@ -1,0 +1,399 @@
+"""A link without a socket: two transports in one process, with the manners of a WebSocket.
+
+Each direction is a `_Pipe`, which stands for the two socket buffers and the wire between them. A
+frame is in it whole or not at all, so nothing here can be torn; what remains of a socket is that
+a full one makes the sender wait, and that a goodbye stands in line after what was sent before.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeAlias, TypeVar, assert_never
+
+import attrs
+import trio
+
+from farcall._limits import DEFAULT_LIMITS, Limits, TransportLimits, check_limits
+from farcall._nursery import ends_program
+from farcall._principal import Principal
+from farcall._protocol.skipped import END_BYTES, SKIPPED_TIMES, Skipped
+from farcall._transport.transport import (
+    ABORTED,
+    HUNG_UP,
+    CloseReason,
+    Endpoint,
+    Receiver,
+    awaiting_close,
+    logger,
+    ping_bucket,
+    stalled,
+    too_big,
+    too_many_pings,
+)
+from farcall._usage.home import check_trio
+from farcall._usage.live import Live
+from farcall._usage.options import (
+    check_instance,
+    check_int,
+    check_text,
+    check_text_mapping,
+    optional,
+    wrong_value,
+)
+from farcall.errors import CloseCode
+
+DEFAULT_WINDOW: Final = 64 * 1024
+"""Bytes that lie in one direction before a sender waits; sockets start with about as much."""
+
+
+def memory_pair(
+    *,
+    path: str = "/",
+    query: str = "",
+    headers: Mapping[str, str] | None = None,
+    principal: Principal | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    window: int = DEFAULT_WINDOW,
+) -> tuple[MemoryTransport, MemoryTransport]:
+    """Make both ends of a link, the one that dialled first.
+
+    Args:
+        path: The path that the first end asked for.
+        query: Behind it.
+        headers: That the first end sent, names in lower case.
+        principal: Whom the second end takes the first one for.
+        limits: What either end lets the other one cost, as a client and a server do over
+            WebSocket. There are no fragments, and no incomplete messages.
+        window: Bytes that lie in one direction before a sender waits.
+
+    Raises:
+        TypeError: an argument is of another type; names it.
+        ValueError: the path has no slash in front, or the window is less than a byte.
+    """
+    check_text("path=", path, write='"/"')
+    if not path.startswith("/"):
+        raise wrong_value("path=", "a path that begins with a slash", path, repr(f"/{path}"))
+    check_text("query=", query, may_be_empty=True)
+    optional(check_text_mapping)("headers=", headers, write='headers={"x-name": "value"}')
+    optional(check_instance)("principal=", principal, kind=Principal, takes="a farcall.Principal")
+    check_limits("limits=", limits)
+    check_int("window=", window, least=1)
+    check_trio("farcall.testing.memory_pair")
+    there, back = _Pipe(window), _Pipe(window)
+    dialled = Endpoint(local="memory", peer="memory", path=path, query=query)
+    accepted = attrs.evolve(dialled, headers=headers or {}, principal=principal)
+    return (
+        MemoryTransport(dialled, back, there, limits._of_transport_in_client()),
+        MemoryTransport(accepted, there, back, limits._of_transport_in_server()),
+    )
+
+
+@attrs.frozen
+class _Frame:
+    data: bytes
+    is_text: bool = True
+
+
+@attrs.frozen
+class _Ping:
+    payload: bytes
+
+
+@attrs.frozen
+class _Pong:
+    payload: bytes
+
+
+@attrs.frozen
+class _Close:
+    code: int
+    reason: str
+
+
+@attrs.frozen
+class _End:
+    """What a reader of a socket sees as an end of file."""
+
+
+T = TypeVar("T")
+_Item: TypeAlias = _Frame | _Ping | _Pong | _Close | _End
+
+
+@attrs.define(eq=False)
+class _Pipe:
+    """One direction of a link."""
+
+    window: int
+    is_frozen: bool = False
+    _items: deque[_Item] = attrs.field(factory=deque[_Item])
+    _held: int = 0
+    _readers: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
+    _writers: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
+
+    def has_room(self) -> bool:
+        return self._held <= self.window
+
+    async def wait_taken(self) -> None:
+        """Wait until something was taken out, or `release` was called."""
+        await self._writers.park()
+
+    def release(self) -> None:
+        self._writers.unpark_all()
+
+    def put(self, item: _Item) -> None:
+        if isinstance(item, _Frame):
+            self._held += len(item.data)
+        self._items.append(item)
+        self._readers.unpark_all()
+
+    async def take(self) -> list[_Item]:
+        """Wait for something, and take all that is there."""
+        await trio.lowlevel.checkpoint()
+        while self.is_frozen or not self._items:
+            await self._readers.park()
+        return self._drain()
+
+    def _drain(self) -> list[_Item]:
+        items = list(self._items)
+        self._items.clear()
+        self._held = 0
+        self.release()
+        return items
+
+    def freeze(self) -> None:
+        self.is_frozen = True
+
+    def thaw(self) -> None:
+        self.is_frozen = False
+        self._readers.unpark_all()
+
+    def cut(self) -> None:
+        self._drain()
+        self.put(_End())
+        self.thaw()
+
+
+class MemoryTransport(Live):
+    """One end of a link in memory; a `Transport`, and what tests do to a network.
+
+    Make it with `memory_pair`, inside of `trio.run`.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, inbound: _Pipe, outbound: _Pipe, limits: TransportLimits
+    ) -> None:
+        self._endpoint = endpoint
+        self._inbound = inbound
+        self._outbound = outbound
+        self._limits = limits
+        self._received_at = trio.current_time()
+        self._ping_tokens = ping_bucket(limits, self._received_at)
+        self._link = trio.CancelScope()
+        self._ended = False
+        self._idle = trio.Event()
+        self._idle.set()
+        self._waiting: deque[_Item] = deque()
+        self._reason: CloseReason | None = None
+
+    def __repr__(self) -> str:
+        state = "open" if self._reason is None else str(self._reason)
+        return f"<MemoryTransport {self._endpoint.path} {state}>"
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Tell who is at both ends."""
+        return self._endpoint
+
+    @property
+    def received_at(self) -> float:
+        """Tell when something came last, on Trio's clock."""
+        return self._received_at
+
+    def limit_messages(self, most: int, limit: str) -> None:
+        """Take messages of another size; see `Transport.limit_messages`."""
+        self._limits = attrs.evolve(self._limits, message=most, message_limit=limit)
+
+    async def run(self, receiver: Receiver) -> CloseReason:
+        """Read until the link ends; see `Transport.run`."""
+        self._idle = trio.Event()
+        try:
+            with self._link:
+                while True:
+                    receiver.on_pause()
+                    await self._read(receiver)
+        finally:
+            receiver.on_pause()
+            self._idle.set()
+        return self._hang_up(HUNG_UP)
+
+    def send_now(self, frames: Sequence[bytes]) -> bool:
+        """Send without waiting; see `Transport.send_now`."""
+        return self._put([_Frame(each, is_text=not each.startswith(b"\0")) for each in frames])
+
+    def ping_now(self, payload: bytes) -> bool:
+        """Send a ping without waiting; see `Transport.ping_now`."""
+        return self._put([_Ping(payload)])
+
+    async def send_rest(self) -> None:
+        """Wait until all has left; see `Transport.send_rest`."""
+        with trio.CancelScope(shield=True):
+            await self._drain()
+        if self._reason is not None:
+            raise trio.BrokenResourceError(str(self._reason))
+
+    async def aclose(self, code: int = 1000, reason: str = "") -> None:
+        """Say goodbye, wait for the peer's, hang up; see `Transport.aclose`."""
+        if self._reason is None:
+            self._say_goodbye(CloseReason(code, reason, remote=False))
+            try:
+                with awaiting_close(self._endpoint.peer, self._limits.close_seconds):
+                    await self._drain()
+                    await self._idle.wait()
+            finally:
+                self._hang_up(ABORTED)
+        await trio.lowlevel.checkpoint()
+
+    def abort(self) -> None:
+        """Hang up without a goodbye; see `Transport.abort`."""
+        self._hang_up(ABORTED)
+
+    def send_binary(self, frame: bytes) -> bool:
+        """Send a binary message, as `send_now` does; peers may do so that are not farcall."""
+        return self._put([_Frame(frame, is_text=False)])
+
+    def freeze(self) -> None:
+        """Let nothing arrive at either end any more, and tell nobody: a half-open link."""
+        self._inbound.freeze()
+        self._outbound.freeze()
+
+    def thaw(self) -> None:
+        """Let arrive what was sent while the link was frozen, and all that follows."""
+        self._inbound.thaw()
+        self._outbound.thaw()
+
+    def stop_reading(self) -> None:
+        """Leave what comes in the link, until it is full and the sender has to wait."""
+        self._inbound.freeze()
+
+    def go_on_reading(self) -> None:
+        """Read what has come, and all that follows."""
+        self._inbound.thaw()
+
+    def cut(self) -> None:
+        """End the link for both ends at once, with all that is on its way."""
+        self._inbound.cut()
+        self._outbound.cut()
+
+    def _put(self, items: Sequence[_Item]) -> bool:
+        """Put what there is room for into the link, and the rest in line; tell if none is there."""
+        if self._reason is not None:
+            return False
+        for item in items:
+            if self._waiting or not self._outbound.has_room():
+                self._waiting.append(item)
+            else:
+                self._outbound.put(item)
+        return not self._waiting
+
+    async def _drain(self) -> None:
+        """Put what waits into the link as there is room, until nothing waits, or the link ends."""
+        while self._waiting:
+            await self._wait_writable()
+            if self._waiting:  # it may have ended, or another task may have been here
+                self._outbound.put(self._waiting.popleft())
+
+    async def _wait_writable(self) -> None:
+        while not (self._ended or self._outbound.has_room()):
+            with trio.move_on_after(self._limits.stall_seconds) as patience:
+                await self._outbound.wait_taken()
+            if patience.cancelled_caught:
+                self._hang_up(stalled(self._limits.stall_seconds))
+
+    async def _read(self, receiver: Receiver) -> None:
+        for item in await self._inbound.take():
+            self._received_at = trio.current_time()
+            self._handle(item, receiver)
+
+    def _handle(self, item: _Item, receiver: Receiver) -> None:
+        match item:
+            case _End():
+                self._hang_up(HUNG_UP)
+            case _Close(code, reason):
+                self._hang_up(CloseReason(code, reason))
+            case _ if self._reason is not None:
+                pass  # the link is ending: what still comes is of no interest
+            case _Frame():
+                self._handle_frame(item, receiver)
+            case _Pong(payload):
+                self._give(receiver.on_pong, payload)
+            case _Ping(payload):
+                self._answer_ping(payload, receiver)
+            case _:
+                assert_never(item)
+
+    def _handle_frame(self, frame: _Frame, receiver: Receiver) -> None:
+        most, data = self._limits.message, frame.data
+        is_large, limit = len(data) > most, self._limits.message_limit
+        if is_large and not self._may_skip(data, receiver):
+            self._refuse(CloseCode.TOO_BIG, too_big(most, limit))
+        elif frame.is_text and (problem := _fault_of_text(data)):
+            self._refuse(CloseCode.INVALID_TEXT, problem)
+        elif is_large:
+            self._give(receiver.on_skipped, Skipped.of(data, most, limit))
+        else:
+            self._give(receiver.on_text if frame.is_text else receiver.on_binary, data)
+
+    def _may_skip(self, data: bytes, receiver: Receiver) -> bool:
+        is_near = len(data) <= SKIPPED_TIMES * self._limits.message
+        return is_near and receiver.may_skip(data[:END_BYTES])
+
+    def _give(self, callback: Callable[[T], None], payload: T) -> None:
+        try:
+            callback(payload)
+        except BaseException as exc:  # a fault of ours must not look like one of the network
+            if ends_program(exc):
+                raise
+            logger.exception("the receiver of a transport failed")
+            self._refuse(CloseCode.INTERNAL, "internal error")
+
+    def _answer_ping(self, payload: bytes, receiver: Receiver) -> None:
+        if not self._ping_tokens.take(self._received_at):
+            self._refuse(CloseCode.POLICY, too_many_pings(self._limits))
+        elif not self._put([_Pong(payload)]):
+            receiver.on_rest()
+
+    def _refuse(self, code: CloseCode, reason: str) -> None:
+        closing = CloseReason(code, reason, remote=False)
+        self._waiting.clear()
+        self._say_goodbye(closing)
+        self._hang_up(closing)
+
+    def _say_goodbye(self, closing: CloseReason) -> None:
+        """Put a Close frame after all that was sent; nothing follows it."""
+        self._reason = closing
+        goodbye = _Close(closing.code, closing.reason)
+        if self._waiting:
+            self._waiting.append(goodbye)
+        else:
+            self._outbound.put(goodbye)
+
+    def _hang_up(self, reason: CloseReason) -> CloseReason:
+        """End the link, for `reason` if there was none before; tell what the reason is."""
+        if self._reason is None:
+            self._reason = reason
+        if not self._ended:
+            self._ended = True
+            self._waiting.clear()
+            self._outbound.put(_End())
+            self._outbound.release()
+            self._link.cancel()
+        return self._reason
+
+
+def _fault_of_text(data: bytes) -> str | None:
+    try:
+        data.decode()
+    except UnicodeDecodeError as exc:
+        return str(exc)
+    return None

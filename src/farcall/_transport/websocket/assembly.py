@@ -1,0 +1,109 @@
+"""Pieces of WebSocket messages put together, within limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+from wsproto.events import BytesMessage, TextMessage
+
+from farcall._limits import TransportLimits
+from farcall._protocol.skipped import END_BYTES, SKIPPED_TIMES, Skipped
+from farcall._transport.transport import too_big
+from farcall.errors import CloseCode
+
+
+class Refused(Exception):
+    """Say why a message is not taken: what the Close frame should hold."""
+
+    def __init__(self, code: CloseCode, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+
+@attrs.define
+class Assembly:
+    """The message that is arriving.
+
+    wsproto hands out what it has of a frame without waiting for the rest, so limits hold before
+    the bytes are there, and what is here is all that an incomplete message costs.
+    """
+
+    limits: TransportLimits
+    """In bytes, where trio-websocket counts characters."""
+    may_skip: Callable[[bytes], bool]
+    """Asked with the beginning of a message over the limit, whether its ends are wanted."""
+    _buffer: bytearray = attrs.field(factory=bytearray)
+    _fragments: int = 0
+    _is_begun: bool = False
+    _skipped: Skipped | None = None
+    """In the place of the buffer, once the message is over the limit."""
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether the end of a message is missing."""
+        return self._is_begun
+
+    @property
+    def size(self) -> int:
+        """What an incomplete message holds, in bytes."""
+        return len(self._buffer) if self._skipped is None else self._skipped.held
+
+    def clear(self) -> None:
+        """Drop an incomplete message, of which nobody wants the rest."""
+        self._buffer, self._skipped = bytearray(), None
+
+    def add(self, event: TextMessage | BytesMessage) -> str | bytes | Skipped | None:
+        """Add a piece, and give out the message if that was the last one.
+
+        Raises:
+            Refused: the message is over a limit; nothing may be added any more.
+        """
+        is_whole = event.message_finished and not self._is_begun
+        if is_whole and _size(event.data) <= self.limits.message:
+            return _plain(event.data)
+        self._append(event)
+        return self._complete(event) if event.message_finished else None
+
+    def _append(self, event: TextMessage | BytesMessage) -> None:
+        self._is_begun = True
+        piece = event.data.encode() if isinstance(event, TextMessage) else event.data
+        if self._skipped is not None:
+            self._skipped.add(piece)
+        else:
+            self._buffer += piece
+        self._check_size()
+        self._fragments += event.frame_finished
+        most = self.limits.fragments
+        if self._fragments > most:
+            problem = f"a message had more than {most} fragments (the limit fragments)"
+            raise Refused(CloseCode.POLICY, problem)
+
+    def _check_size(self) -> None:
+        most, limit = self.limits.message, self.limits.message_limit
+        if self._skipped is None and len(self._buffer) > most:
+            if not self.may_skip(bytes(self._buffer[:END_BYTES])):
+                raise Refused(CloseCode.TOO_BIG, too_big(most, limit))
+            self._skipped, self._buffer = Skipped.of(self._buffer, most, limit), bytearray()
+        if self._skipped is not None and self._skipped.size > SKIPPED_TIMES * most:
+            raise Refused(CloseCode.TOO_BIG, too_big(most, limit))
+
+    def _complete(self, event: TextMessage | BytesMessage) -> str | bytes | Skipped:
+        whole, skipped = self._buffer, self._skipped
+        self._fragments, self._is_begun = 0, False
+        self.clear()
+        if skipped is not None:
+            return skipped
+        return whole.decode() if isinstance(event, TextMessage) else bytes(whole)
+
+
+def _size(data: str | bytes | bytearray) -> int:
+    """Count bytes on the wire; `str.isascii` is a look at a flag."""
+    if isinstance(data, str) and not data.isascii():
+        return len(data.encode())
+    return len(data)
+
+
+def _plain(data: str | bytes | bytearray) -> str | bytes:
+    return bytes(data) if isinstance(data, bytearray) else data

@@ -1,0 +1,296 @@
+"""How a WebSocket is opened, from either side, on a connection that is there already.
+
+wsproto is driven by hand here rather than by trio-websocket's reader: what it raises for bytes
+that a peer chose (`UnicodeError`, its own errors and h11's) is caught in one place, a peer that
+hangs up is seen, and no task has to run. Whoever calls sets the time limit with a cancel scope.
+
+Extensions are neither offered nor accepted, so nothing is ever compressed: a kilobyte of deflate
+may hold a megabyte, and texts compressed together leak each other.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from base64 import b64decode
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import attrs
+import h11
+import trio
+from wsproto import ConnectionType, WSConnection
+from wsproto.connection import ConnectionState
+from wsproto.events import AcceptConnection, RejectConnection, RejectData
+from wsproto.events import Request as UpgradeRequest
+from wsproto.utilities import ProtocolError, RemoteProtocolError
+
+from farcall._limits import DEFAULT_LIMITS, TransportLimits
+from farcall._nursery import open_owned_nursery
+from farcall._transport.http import Rejection, Request
+from farcall._transport.http.request import ambiguity, readable
+from farcall._transport.transport import Endpoint
+from farcall._transport.websocket.connection import GuardedConnection
+from farcall._transport.websocket.socket import LOST, MAY_ASK, Line, Wire, dial_tls
+from farcall._transport.websocket.transport import WebSocketTransport
+from farcall.errors import ConnectFailed
+
+CLIENT_LIMITS: Final = DEFAULT_LIMITS._of_transport_in_client()
+
+_WRONG_BYTES: Final = (ProtocolError, h11.ProtocolError, UnicodeError)
+"""What wsproto raises for a handshake that is none; the last for what is not ASCII, or IDNA."""
+
+_ONCE: Final = (b"sec-websocket-key", b"sec-websocket-version")
+"""What must not be there twice (RFC 6455, section 11.3); wsproto would take the last one."""
+_KEY_BYTES: Final = 16
+
+_TOO_EARLY: Final = "a client waits for the answer to its handshake before it sends more"
+
+_STEPS_TO_LOOK: Final = 3
+"""Turns of the event loop in which a receive takes what is here: one to start it, one for the lock
+of Trio's SSLStream, and one because tasks of a turn run in any order. From then on it waits, and
+can be cancelled without losing a byte."""
+
+_HEAD_END: Final = re.compile(rb"\n\r?\n")
+"""The end of the head of an answer, as h11 sees it."""
+
+_BODY: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", b"trailer"})
+"""Headers that announce a body. Neither a request for a WebSocket nor its 101 has one: a proxy
+takes for the body what we would take for frames."""
+
+EXPLANATION_SECONDS: Final = 1.0
+"""How long a refused client waits for the words behind the status, which are a courtesy."""
+EXPLANATION_BYTES: Final = 200
+"""How much of them is shown: our own reasons are one line."""
+
+
+@attrs.frozen
+class Upgrade:
+    """A request for a WebSocket that is right in itself."""
+
+    _protocol: WSConnection
+
+    @classmethod
+    def of(cls, request: Request) -> Upgrade:
+        """Check a request.
+
+        Raises:
+            Rejection: it is no request for a WebSocket of version 13 over HTTP/1.1, or something
+                follows it that might be taken for frames.
+        """
+        if request.method != "GET" or request.version != "1.1":
+            raise Rejection(400, "a WebSocket is asked for by GET, in HTTP/1.1")
+        if any(name in _BODY for name, _ in request.fields):
+            raise Rejection(400, "a request for a WebSocket has no body")
+        if request.early:
+            raise Rejection(400, _TOO_EARLY)
+        _check_key(request.fields)
+        protocol = WSConnection(ConnectionType.SERVER)
+        try:
+            protocol.initiate_upgrade_connection(list(request.fields), request.target)
+            next(protocol.events())
+        except RemoteProtocolError as exc:
+            raise _explain(exc) from None
+        except _WRONG_BYTES:
+            raise Rejection(400, "a header holds what it may not") from None
+        return cls(protocol)
+
+    def answer(self) -> bytes:
+        """Write the yes (RFC 6455, section 4.2.2), once: from then on it is a WebSocket."""
+        return self._protocol.send(AcceptConnection())
+
+    async def accept(self, line: Line, endpoint: Endpoint) -> WebSocketTransport:
+        """Say yes.
+
+        Raises:
+            Rejection: the peer did not wait for the answer.
+            trio.BrokenResourceError: the peer has hung up.
+
+        Cancellation:
+            Half of the answer may have left; hang up.
+        """
+        await _check_waiting(line.stream)
+        await line.stream.send_all(self.answer())
+        connection = GuardedConnection(line, self._protocol)
+        return WebSocketTransport(endpoint, line.wire, connection)
+
+
+async def _check_waiting(stream: trio.abc.ReceiveStream) -> None:
+    """Refuse a peer whose next bytes are here before our answer (RFC 6455, section 4.1).
+
+    What is still on its way is not seen; it cannot be told from what was sent after the answer.
+    """
+    came: list[bytes | bytearray] = []
+
+    async def look() -> None:
+        came.append(await stream.receive_some())
+
+    async with open_owned_nursery() as nursery:
+        nursery.start_soon(look)
+        for _ in range(_STEPS_TO_LOOK):
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    if b"" in came:
+        raise trio.BrokenResourceError("the peer hung up before the answer to its handshake")
+    if came:
+        raise Rejection(400, _TOO_EARLY)
+
+
+def _check_key(fields: Sequence[tuple[bytes, bytes]]) -> None:
+    """Check what wsproto takes as it comes (RFC 6455, section 4.2.1)."""
+    names = [name for name, _ in fields]
+    if any(names.count(name) > 1 for name in _ONCE):
+        raise Rejection(400, "a header of WebSocket is there twice")
+    key = dict(fields).get(_ONCE[0])
+    if key is not None and not _is_key(key):
+        raise Rejection(400, "Sec-WebSocket-Key is not 16 bytes in base64")
+
+
+def _is_key(key: bytes) -> bool:
+    try:
+        return len(b64decode(key, validate=True)) == _KEY_BYTES
+    except ValueError:
+        return False
+
+
+def _explain(error: RemoteProtocolError) -> Rejection:
+    """Answer as wsproto suggests: 400, or 426 with the version that it speaks."""
+    hint = error.event_hint
+    status, headers = (
+        (hint.status_code, hint.headers) if isinstance(hint, RejectConnection) else (400, [])
+    )
+    return Rejection(status, f"this port speaks WebSocket: {error}", readable(headers))
+
+
+async def connect_websocket(
+    stream: trio.SocketStream,
+    host: str,
+    target: str = "/",
+    *,
+    headers: Mapping[str, str] | None = None,
+    limits: TransportLimits = CLIENT_LIMITS,
+    ssl_context: ssl.SSLContext | None = None,
+    server_name: str = "",
+) -> WebSocketTransport:
+    """Perform the handshake of a client on a connection that has just been made.
+
+    Args:
+        stream: The connection; it is closed unless a transport is returned.
+        host: For the Host header, with the port where it is not the scheme's own.
+        target: Path and query.
+        headers: Sent with the request.
+        limits: What the server may cost from now on.
+        ssl_context: For TLS; without one there is none.
+        server_name: What the server's certificate must be for.
+
+    Raises:
+        ConnectFailed: the server does not answer as one, or refuses.
+
+    Cancellation:
+        Cancelled, it closes the stream.
+    """
+    async with _own(stream, limits) as wire:
+        try:
+            line = Line.plain(wire)
+            if ssl_context is not None:
+                line = await dial_tls(wire, ssl_context, server_name)
+            return await _connect(line, host, target, headers or {})
+        except LOST:
+            hint = "" if ssl_context is None else f"; {MAY_ASK}"
+            raise ConnectFailed(f"the server hung up during the handshake{hint}") from None
+        except _WRONG_BYTES as exc:
+            raise ConnectFailed(f"the handshake failed: {exc}") from exc
+
+
+@asynccontextmanager
+async def _own(stream: trio.SocketStream, limits: TransportLimits) -> AsyncIterator[Wire]:
+    """Give the stream as a wire, which is hung up when the block raises."""
+    wire = Wire(stream, limits)
+    try:
+        yield wire
+    except BaseException:
+        wire.abort()
+        raise
+
+
+async def _connect(
+    line: Line, host: str, target: str, headers: Mapping[str, str]
+) -> WebSocketTransport:
+    protocol = WSConnection(ConnectionType.CLIENT)
+    fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    request = UpgradeRequest(host=host, target=target, extra_headers=fields)
+    await line.stream.send_all(protocol.send(request))
+    answer = await _read_answer(line, protocol)
+    path, _, query = target.partition("?")
+    said = readable(answer.extra_headers)
+    endpoint = Endpoint(line.wire.local, line.wire.peer, path, query, said)
+    return WebSocketTransport(endpoint, line.wire, GuardedConnection(line, protocol))
+
+
+async def _read_answer(line: Line, protocol: WSConnection) -> AcceptConnection:
+    said = b""
+    while True:
+        data = await _receive(line)
+        said += data
+        protocol.receive_data(data)
+        # One event alone: behind an answer stand messages, which are the reader's.
+        match next(protocol.events(), None):
+            case AcceptConnection() as answer:
+                _check_switch(said, answer)
+                return answer
+            case RejectConnection() as refusal:
+                raise await _refused(line, protocol, refusal)
+            case _:
+                pass  # more of the answer is to come; h11 limits how much
+
+
+def _check_switch(said: bytes, answer: AcceptConnection) -> None:
+    """Check of a 101 what wsproto takes as it comes.
+
+    Frames begin where its head ends, so there must be one way alone to read that.
+
+    Raises:
+        ConnectFailed: there are two.
+    """
+    found = _HEAD_END.search(said)
+    assert found is not None  # or h11 would wait for it
+    head = said[: found.end()]
+    problem = ambiguity(head)
+    names = [line.partition(b":")[0].lower() for line in head.split(b"\r\n")]
+    if not head.startswith(b"HTTP/1.1 "):
+        problem = "it is not HTTP/1.1"
+    elif names.count(b"sec-websocket-accept") > 1:
+        problem = "Sec-WebSocket-Accept is there twice"
+    elif any(name in _BODY for name, _ in answer.extra_headers):
+        problem = "it has a body"
+    if problem is not None:
+        raise ConnectFailed(f"the server's answer 101 is wrong: {problem}")
+
+
+async def _receive(line: Line) -> bytes:
+    if data := await line.stream.receive_some():
+        return bytes(data)
+    raise trio.BrokenResourceError("the peer hung up during the handshake")
+
+
+async def _refused(line: Line, protocol: WSConnection, refusal: RejectConnection) -> ConnectFailed:
+    status = refusal.status_code
+    problem = f"the server answered with HTTP status {status}"
+    is_text = readable(refusal.headers).get("content-type", "").startswith("text/plain")
+    words = await _read_words(line, protocol) if refusal.has_body and is_text else ""
+    return ConnectFailed(f"{problem}: {words}" if words else problem, status=status)
+
+
+async def _read_words(line: Line, protocol: WSConnection) -> str:
+    """Read the first line of the body of a refusal, or what comes of it in time."""
+    body = bytearray()
+    with trio.move_on_after(EXPLANATION_SECONDS), suppress(*LOST, *_WRONG_BYTES):
+        while len(body) < EXPLANATION_BYTES:
+            pieces = [event for event in protocol.events() if isinstance(event, RejectData)]
+            body += b"".join(piece.data for piece in pieces)
+            if protocol.state is ConnectionState.CLOSED:
+                break
+            protocol.receive_data(await _receive(line))
+    text = bytes(body[:EXPLANATION_BYTES]).decode("utf-8", "replace").partition("\n")[0]
+    return "".join(char for char in text if char.isprintable())

@@ -1,0 +1,61 @@
+"""The bytes that leave through a WebSocket, in the order in which they were made.
+
+Theory of operation. `Sender.put` never waits: the socket takes as many bytes as it has room for,
+and the rest stands in line. `Sender.drain` sends the line, in order, whichever task calls it. So
+nothing comes between two pieces of a frame, not even a pong, and nothing follows a Close frame.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import trio
+
+from farcall._transport.websocket.socket import Line
+
+
+class Sender:
+    """What sends on one line."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._is_direct = not line.is_secure  # TLS has no way to send without waiting
+        self._waiting: deque[bytes | memoryview] = deque()
+        self._lock = trio.StrictFIFOLock()
+
+    def put(self, data: bytes) -> bool:
+        """Send `data` after all that waits; return whether the socket has taken all of it."""
+        if self._waiting or not self._is_direct:
+            self._waiting.append(data)
+            return False
+        sent = self._line.wire.send_now(data)
+        if sent == len(data):
+            return True
+        self._waiting.append(memoryview(data)[sent:])
+        return False
+
+    async def drain(self) -> None:
+        """Wait until all that waits has been sent, by this task or by another.
+
+        Any number of tasks may call it. Cancelled, or when it raises, it drops what still waits: a
+        frame may be torn, and nothing may follow it. So call it under a shield, unless the link is
+        to be hung up then.
+
+        Raises:
+            trio.BrokenResourceError, trio.ClosedResourceError: the link has ended.
+        """
+        # Free, the lock is taken without a checkpoint: sending is one, and each costs a turn.
+        try:
+            self._lock.acquire_nowait()
+        except trio.WouldBlock:
+            await self._lock.acquire()
+        try:
+            # It stays in line until it is sent, so that `put` sends nothing before its end.
+            while self._waiting:
+                await self._line.stream.send_all(self._waiting[0])
+                self._waiting.popleft()
+        except BaseException:
+            self._waiting.clear()
+            raise
+        finally:
+            self._lock.release()

@@ -1,0 +1,112 @@
+"""A WebSocket as a `Transport`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+import trio
+from trio_websocket import ConnectionClosed
+
+from farcall._transport.transport import (
+    ABORTED,
+    HUNG_UP,
+    CloseReason,
+    Endpoint,
+    Receiver,
+    awaiting_close,
+    stalled,
+)
+from farcall._transport.websocket.connection import GuardedConnection
+from farcall._transport.websocket.socket import Wire
+
+
+class WebSocketTransport:
+    """One end of an open WebSocket; `accept_websocket` and `connect_websocket` make it.
+
+    Resources:
+        It owns the socket. When `run` has returned, or after `aclose` or `abort`, that is closed.
+    """
+
+    def __init__(self, endpoint: Endpoint, wire: Wire, connection: GuardedConnection) -> None:
+        self._endpoint = endpoint
+        self._wire = wire
+        self._connection = connection
+        self._idle = trio.Event()
+        self._idle.set()
+
+    def __repr__(self) -> str:
+        state = self._connection.reason or "open"
+        return f"<WebSocketTransport {self._endpoint.peer} {self._endpoint.path} {state}>"
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Tell who is at both ends."""
+        return self._endpoint
+
+    @property
+    def received_at(self) -> float:
+        """Tell when the last byte came, on Trio's clock, and be it in the middle of a frame."""
+        return self._wire.received_at
+
+    def limit_messages(self, most: int, limit: str) -> None:
+        """Take messages of another size; see `Transport.limit_messages`."""
+        self._connection.limit_messages(most, limit)
+
+    async def run(self, receiver: Receiver) -> CloseReason:
+        """Read until the link ends; see `Transport.run`."""
+        self._idle = trio.Event()
+        try:
+            await self._connection.read(receiver)
+        finally:
+            self._idle.set()
+        self._wire.abort()
+        self._connection.note_reason(self._reason)
+        return self._reason
+
+    def send_now(self, frames: Sequence[bytes]) -> bool:
+        """Send without waiting; see `Transport.send_now`."""
+        return self._connection.send_now(frames)
+
+    def ping_now(self, payload: bytes) -> bool:
+        """Send a ping without waiting; see `Transport.ping_now`."""
+        return self._connection.ping_now(payload)
+
+    async def send_rest(self) -> None:
+        """Wait until all has left; see `Transport.send_rest`."""
+        try:
+            await self._connection.send_rest()
+        except ConnectionClosed:
+            raise trio.BrokenResourceError(str(self._reason)) from None
+
+    async def aclose(self, code: int = 1000, reason: str = "") -> None:
+        """Say goodbye, wait for the peer's, hang up; see `Transport.aclose`."""
+        if self._connection.reason is not None:
+            await trio.lowlevel.checkpoint()
+            return
+        seconds = self._wire.limits.close_seconds
+        try:
+            with awaiting_close(self.endpoint.peer, seconds), suppress(ConnectionClosed):
+                await self._connection.say_goodbye(CloseReason(code, reason, remote=False))
+                await self._wait_hung_up()
+        finally:
+            self._wire.abort()
+
+    def abort(self) -> None:
+        """Hang up without a goodbye; see `Transport.abort`."""
+        self._connection.note_reason(ABORTED)
+        self._wire.abort()
+
+    async def _wait_hung_up(self) -> None:
+        """Wait for `run`, which sees the peer's answer, or without it for the end of the bytes."""
+        if self._idle.is_set():
+            await self._wire.finish()
+        else:
+            await self._idle.wait()
+
+    @property
+    def _reason(self) -> CloseReason:
+        """Why the link has ended; nobody has noted it where the socket just broke."""
+        if self._connection.reason is not None:
+            return self._connection.reason
+        return stalled(self._wire.limits.stall_seconds) if self._wire.has_stalled else HUNG_UP

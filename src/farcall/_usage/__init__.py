@@ -1,0 +1,1 @@
+"""How farcall may be used: checks of what users pass, and clear words for misuse."""
