@@ -21,7 +21,7 @@ from farcall._serving.login import Logins
 from farcall._transport.transport import CloseReason, Transport
 from farcall.testing import MemoryTransport, memory_pair, open_pair
 from tests.patience import PATIENCE
-from tests.transport_suite import send
+from tests.unit.transport.suite import send
 
 ClientT = TypeVar("ClientT")
 Kind = Literal["memory", "websocket"]

@@ -26,8 +26,8 @@ def test_each_named_test_exists() -> None:
         "tests/test_named_tests.py::test_nothing",
         "tests/test_named_tests.py::TestNothing::test_a",
         "tests/test_named_tests.py::test_each_named_test_exists::test_a",
-        "tests/test_dial.py::TestTls::test_nothing",
-        "tests/test_dial.py::test_expired",
+        "tests/unit/transport/test_dial.py::TestTls::test_nothing",
+        "tests/unit/transport/test_dial.py::test_expired",
     ],
 )
 def test_a_missing_test_is_found(test: str) -> None:

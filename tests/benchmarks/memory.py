@@ -29,7 +29,7 @@ import trio
 
 import farcall
 from farcall import Credentials, Json, Limits, Principal, Signal, service, stream
-from tests.websocket.sockets import TEXT, Raw, frame
+from tests.unit.transport.websocket.sockets import TEXT, Raw, frame
 
 MIB = 1024 * 1024
 LIMITS = Limits(

@@ -12,7 +12,7 @@ import attrs
 from tests.fuzz import said
 from tests.fuzz.sent import PINGS
 from tests.fuzz.spoil import in_pieces, spoil_bytes, spoil_json
-from tests.websocket.sockets import (
+from tests.unit.transport.websocket.sockets import (
     BINARY,
     CLOSE,
     CONTINUATION,

@@ -19,8 +19,8 @@ from tests.fuzz.oracle import Judge
 from tests.fuzz.said import UPGRADE
 from tests.fuzz.stock import Stock
 from tests.fuzz.target import Target, authenticate
-from tests.websocket.certificates import client_context, server_context
-from tests.websocket.sockets import TEXT, Raw, frame
+from tests.unit.transport.websocket.certificates import client_context, server_context
+from tests.unit.transport.websocket.sockets import TEXT, Raw, frame
 
 SLOWLY = 0.001
 """Pings a second: none comes back during a case, so that it is known how many are answered."""

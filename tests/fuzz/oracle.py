@@ -22,7 +22,7 @@ from tests.fuzz.cases import Script
 from tests.fuzz.dialogue import Dialogue
 from tests.fuzz.sent import ANY, Sent, read_frames
 from tests.fuzz.tls import check_tls, has_answered_tls
-from tests.websocket.sockets import BINARY, CLOSE, PONG, TEXT
+from tests.unit.transport.websocket.sockets import BINARY, CLOSE, PONG, TEXT
 
 REFUSALS: Final = {400, 401, 403, 404, 405, 426, 431, 501}
 """The last one is h11's word for a strange Transfer-Encoding."""

@@ -13,7 +13,7 @@ from typing import Final
 
 import attrs
 
-from tests.websocket.sockets import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
+from tests.unit.transport.websocket.sockets import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
 
 MESSAGE: Final = 2**20
 FRAGMENTS: Final = 1024

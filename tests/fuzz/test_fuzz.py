@@ -19,7 +19,15 @@ from tests.fuzz.oracle import Judge
 from tests.fuzz.said import GREETED, HELLO, TLS, UPGRADE
 from tests.fuzz.sent import read_frames
 from tests.fuzz.stock import MORE_BLOCKS, Memory, Stock
-from tests.websocket.sockets import CLOSE, CONTINUATION, PING, PONG, TEXT, close_frame, frame
+from tests.unit.transport.websocket.sockets import (
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    TEXT,
+    close_frame,
+    frame,
+)
 
 CASES = 15
 """Of each kind, one after another: a third of a second."""

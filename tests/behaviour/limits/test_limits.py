@@ -1,0 +1,796 @@
+"""Each limit has a test named after it, which shows both sides of its edge, and a row in the docs.
+
+A limit that would need much time or many peers is set to little; its default is in the table.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import attrs
+import pytest
+import trio
+import trio.testing
+
+import farcall
+from farcall import Limits, service
+from farcall.testing import open_pair
+from tests.ends import wait_until
+from tests.patience import PATIENCE
+from tests.unit.transport.websocket.sockets import CONTINUATION, TEXT, Raw, close_frame, frame
+
+ROOT = Path(__file__).parents[3]
+
+REQUEST = (
+    b"GET / HTTP/1.1\r\n"
+    b"Host: localhost\r\n"
+    b"Connection: Upgrade\r\n"
+    b"Upgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    b"\r\n"
+)
+
+CALL = b'{"jsonrpc":"2.0","id":1,"method":"Echo.say","params":["%s"]}'
+
+
+def expect_closed(heard: bytes, code: int, words: str, limit: str) -> None:
+    """Check that all that was heard is one Close frame, which names the limit."""
+    assert heard == close_frame(code, f"{words} (the limit {limit})", masked=False)
+
+
+@service
+class Echo:
+    async def say(self, text: str) -> str:
+        return text
+
+
+@asynccontextmanager
+async def serving(
+    limits: Limits, authenticate: farcall.Authenticate | None = None
+) -> AsyncIterator[farcall.Server]:
+    serve = partial(farcall.serve, Echo(), 0, limits=limits, authenticate=authenticate)
+    async with trio.open_nursery() as nursery:
+        server: farcall.Server = await nursery.start(serve)
+        with trio.fail_after(PATIENCE):
+            yield server
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def silent(server: farcall.Server) -> AsyncIterator[Raw]:
+    """Connect, and wait until the handshake is under way."""
+    async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        yield Raw(stream)
+
+
+@asynccontextmanager
+async def raw_peer(server: farcall.Server) -> AsyncIterator[Raw]:
+    """Connect in bytes, behind an opening handshake."""
+    async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
+        raw = Raw(stream)
+        await raw.send(REQUEST)
+        await raw.read_head()
+        yield raw
+
+
+def call_of(size: int) -> bytes:
+    """Write a call that is a message of `size` bytes."""
+    return CALL % (b"x" * (size - len(CALL) + 2))
+
+
+def result_of(size: int) -> bytes:
+    """Write the frame of its answer."""
+    text = b"x" * (size - len(CALL) + 2)
+    return frame(TEXT, b'{"jsonrpc":"2.0","id":1,"result":"%s"}' % text, masked=False)
+
+
+class TestLimits:
+    """The object."""
+
+    @pytest.mark.parametrize("name", [field.name for field in attrs.fields(Limits)])
+    def test_zero_is_refused(self, name: str) -> None:
+        """A limit of nothing is a mistake, and named."""
+        with pytest.raises(ValueError, match=name):
+            Limits(**{name: 0})
+
+    def test_a_count_is_an_integer(self) -> None:
+        """Half a fragment is one too."""
+        with pytest.raises(TypeError, match="fragments"):
+            Limits(fragments=1.5)  # type: ignore[arg-type]
+
+    def test_message_defaults(self) -> None:
+        """A server takes 1 MiB, a client 16; either takes what it was told to."""
+        assert Limits()._of_transport_in_server().message == 2**20
+        assert Limits()._of_transport_in_client().message == 16 * 2**20
+        assert Limits(message=7)._of_transport_in_server().message == 7
+        assert Limits(message=7)._of_transport_in_client().message == 7
+
+    def test_every_limit_is_shown(self) -> None:
+        """Each has its row in the documentation, with its default, and the test it names."""
+        page = (ROOT / "docs" / "limits.md").read_text("utf-8")
+        rows = dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", page, re.MULTILINE))
+        fields = attrs.fields(Limits)
+        tests = [path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*limits.py")]
+        tested = re.findall(r"^async def test_limit_(\w+)\(", "".join(tests), re.MULTILINE)
+
+        assert list(rows) == [field.name for field in fields]
+        for field in fields:
+            if field.default is not None:
+                default = f"{field.default}".removesuffix(".0")
+                assert rows[field.name].replace(",", "").startswith(default), field
+            assert field.name in tested, field.name
+
+
+async def test_limit_message() -> None:
+    """A message of the limit is taken; over it a call is refused, or the connection closed."""
+    async with serving(Limits(message=1000)) as server:
+        async with raw_peer(server) as raw:
+            await raw.send(frame(TEXT, call_of(1000)))
+            await raw.expect(result_of(1000))
+            await raw.send(frame(TEXT, call_of(1001)))
+            data = b'{"limit":"message","bytes":1000}'
+            error = b'{"code":-32600,"message":"Invalid Request","data":%b}' % data
+            answer = b'{"jsonrpc":"2.0","id":1,"error":%b}' % error
+            await raw.expect(frame(TEXT, answer, masked=False))
+            await raw.send(frame(TEXT, b"[%b]" % call_of(1000)))
+
+            words = "a message was larger than 1000 bytes"
+            expect_closed(await raw.read_to_end(), 1009, words, "message")
+
+
+async def test_limit_fragments() -> None:
+    """A message of so many frames is taken, one more closes the connection with 1008."""
+    call = call_of(100)
+    async with serving(Limits(fragments=3)) as server:
+        async with raw_peer(server) as raw:
+            await raw.send(
+                frame(TEXT, call, fin=False), frame(CONTINUATION, fin=False), frame(CONTINUATION)
+            )
+            await raw.expect(result_of(100))
+            await raw.send(frame(TEXT, call, fin=False), *[frame(CONTINUATION, fin=False)] * 3)
+
+            words = "a message had more than 3 fragments"
+            expect_closed(await raw.read_to_end(), 1008, words, "fragments")
+
+
+async def test_limit_incomplete_seconds() -> None:
+    """A message may be incomplete for so long, and no longer."""
+    async with serving(Limits(incomplete_seconds=0.05)) as server:
+        async with raw_peer(server) as raw:
+            await raw.send(frame(TEXT, call_of(100), fin=False), frame(CONTINUATION))
+            await trio.sleep(0.1)  # the time of a message that is complete does not run
+            await raw.expect(result_of(100))
+            await raw.send(frame(TEXT, call_of(100), fin=False))
+
+            words = "a message was incomplete for 0.05 s"
+            expect_closed(await raw.read_to_end(), 1008, words, "incomplete_seconds")
+
+
+async def test_limit_process_bytes_holds_for_incomplete_messages() -> None:
+    """What has come of a message counts until the rest has, and nobody keeps it after a Close."""
+    whole = frame(TEXT, call_of(60_000))
+    begun, end = whole[:-1], whole[-1:]
+    async with serving(Limits(process_bytes=100_000)) as server:
+        async with raw_peer(server) as small, raw_peer(server) as large:
+            await small.send(begun[:30_000])
+            await large.send(begun)
+            links: Any = server._host.links
+            await wait_until(lambda: sum(link.account.held for link in links) > 89_000)
+            await large.send(end)
+            await large.expect(result_of(60_000))
+            await wait_until(lambda: sum(link.account.held for link in links) <= 30_000)
+
+            await large.send(begun)
+            await small.send(begun[30_000:40_900])
+
+            words = "all connections had more than 100000 bytes waiting (the limit process_bytes)"
+            await large.expect(close_frame(1013, words, masked=False))
+            (kept,) = [link for link in links if link.close_reason is None]
+            assert kept.account.held == 40_900 - 8  # without the head of its frame
+            connections = [link._transport._connection for link in links]
+            assert all(each._frames_in.size in (0, 40_892) for each in connections)
+            await small.send(begun[40_900:], end)
+            await small.expect(result_of(60_000))
+
+
+async def test_limit_handshake_seconds(running_clock: trio.testing.MockClock) -> None:
+    """A peer has so long to open its connection, and all the time after that."""
+    async with serving(Limits(handshake_seconds=10)) as server:
+        async with raw_peer(server) as good, silent(server) as slow:
+            await slow.send(REQUEST[:-1])
+            running_clock.jump(10)
+
+            assert await slow.read_to_end() == b""
+
+            await good.send(frame(TEXT, call_of(100)))
+            await good.expect(result_of(100))
+
+
+async def test_limit_pending_handshakes() -> None:
+    """So many peers may be silent at once; one more costs the oldest of them its connection."""
+    async with serving(Limits(pending_handshakes=2)) as server:
+        async with raw_peer(server) as opened, silent(server) as oldest, silent(server) as second:
+            async with silent(server) as newest:
+                assert await oldest.read_to_end() == b""
+
+                for raw in (second, newest):
+                    await raw.send(REQUEST)
+                    assert (await raw.read_head()).startswith(b"HTTP/1.1 101 ")
+                await opened.send(frame(TEXT, call_of(100)))
+                await opened.expect(result_of(100))
+
+
+async def test_limit_headers() -> None:
+    """A request of so many headers is taken, one more is answered with 431."""
+    await check_head(Limits(headers=6), b"X: 1", b"Y: 1", limit="headers")
+
+
+async def test_limit_header_line() -> None:
+    """A header of so many bytes is taken, one more is answered with 431."""
+    line = b"X: ".ljust(100, b"x")
+    await check_head(Limits(header_line=100), line, line + b"x", limit="header_line")
+
+
+async def test_limit_head() -> None:
+    """A request of so many bytes is taken, one more is answered with 431."""
+    line = b"X: ".ljust(500 - len(REQUEST) - 2, b"x")
+    await check_head(Limits(head=500), line, line + b"x", limit="head")
+
+
+async def check_head(limits: Limits, right: bytes, wrong: bytes, *, limit: str) -> None:
+    """Check that a header is taken, and another one, or the two together, refused."""
+    async with serving(limits) as server:
+        async with silent(server) as good, silent(server) as bad:
+            await good.send(REQUEST[:-2] + right + b"\r\n\r\n")
+            assert (await good.read_head()).startswith(b"HTTP/1.1 101 ")
+
+            both = right + b"\r\n" + wrong if limit == "headers" else wrong
+            await bad.send(REQUEST[:-2] + both + b"\r\n\r\n")
+            answer = await bad.read_to_end()
+            assert answer.startswith(b"HTTP/1.1 431 ")
+            assert answer.endswith(b"(the limit %s)\n" % limit.encode())
+
+
+async def test_limit_connections() -> None:
+    """So many connections may be open, one more gets 503; a place that is left can be taken."""
+    async with serving(Limits(connections=2)) as server:
+        async with raw_peer(server) as good:
+            async with raw_peer(server):
+                await check_full(server, "connections")
+            await wait_until(lambda: server.statistics().connections == 1)
+            async with farcall.connect(server.url) as session:
+                assert await session.call("Echo.say", "a") == "a"
+            await good.send(frame(TEXT, call_of(100)))
+            await good.expect(result_of(100))
+
+
+async def test_limit_descriptor_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open connections take no more than their share of the descriptors of the process."""
+    monkeypatch.setattr("farcall._server.serve.descriptor_limit", lambda: 10)
+    async with serving(Limits(descriptor_share=0.2)) as server:
+        async with raw_peer(server), raw_peer(server):
+            await check_full(server, "descriptor_share")
+
+
+async def test_limit_failed_logins() -> None:
+    """So many are answered; the next one is not even looked at."""
+    asked: list[object] = []
+
+    async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
+        asked.append(credentials.login)
+        is_right = credentials.login == ["right"]
+        return farcall.Principal("ada") if is_right else None
+
+    pair = open_pair(Echo(), authenticate=authenticate, limits=Limits(failed_logins=2))
+    async with pair as (session, connection):
+        assert await session.call("rpc.login", "wrong") is False
+        assert await session.call("rpc.login", "right") is True
+        assert await session.call("rpc.login", "wrong") is False
+        with pytest.raises(farcall.ConnectionLost, match=r"1008.*the limit failed_logins"):
+            await session.call("rpc.login", "right")
+        await connection.wait_closed()
+        assert connection.state is farcall.ConnectionState.CLOSED
+    assert asked == [None, ["wrong"], ["right"], ["wrong"]]
+
+
+async def test_limit_failed_logins_unanswered() -> None:
+    """No more may be unanswered than may fail; the others are refused at once."""
+
+    async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
+        if credentials.login is not None:
+            await trio.sleep_forever()
+        return None
+
+    pair = open_pair(Echo(), authenticate=authenticate, limits=Limits(failed_logins=2))
+    async with pair as (session, connection), trio.open_nursery() as nursery:
+        for _ in range(2):
+            nursery.start_soon(session.call, "rpc.login", "me")
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(farcall.Busy, match="failed_logins"):
+            await session.call("rpc.login", "me")
+        assert connection.statistics().calls_in == 2
+        nursery.cancel_scope.cancel()
+
+
+@service(protected=True)
+class Vault:
+    """Everything in it needs a login."""
+
+    opened: farcall.Signal[int] = farcall.Signal()
+
+    async def say(self, text: str) -> str:
+        return text
+
+
+@service(name="Vault")
+class Hall:
+    """The same with one thing that needs none."""
+
+    async def hours(self) -> None: ...
+
+    @farcall.method(protected=True)
+    async def say(self, text: str) -> str:
+        return text
+
+
+async def by_header_or_login(credentials: farcall.Credentials) -> farcall.Principal | None:
+    """Know ada by either."""
+    words = (credentials.login, credentials.headers.get("x-name"))
+    return farcall.Principal("ada") if words in ((["me"], None), (None, "ada")) else None
+
+
+async def say(session: farcall.Session, size: int) -> str:
+    """Call with a message that has some hundred bytes more than `size`."""
+    return await session.call("Vault.say", "x" * size, returns=str)
+
+
+@asynccontextmanager
+async def vault_client(kind: str, dialect: Any, limits: Limits) -> AsyncIterator[farcall.Session]:
+    """Come to the vault as a stranger, whose own limits are the usual ones."""
+    if kind == "memory":
+        pair = open_pair(Vault(), authenticate=by_header_or_login, dialect=dialect, limits=limits)
+        async with pair as (session, _):
+            yield session
+        return
+    serve = partial(farcall.serve, Vault(), 0, authenticate=by_header_or_login, limits=limits)
+    async with trio.open_nursery() as nursery:
+        server: farcall.Server = await nursery.start(serve)
+        async with farcall.connect(server.url, dialect=dialect) as session:
+            yield session
+        server.shutdown()
+
+
+@pytest.mark.parametrize("kind", ["memory", "websocket"])
+@pytest.mark.parametrize("dialect", ["farcall", "plain"])
+async def test_limit_message_before_login(kind: str, dialect: Any) -> None:
+    """Where nothing is open a stranger sends small messages; `message` holds after its login."""
+    limits = Limits(message_before_login=1000, message=5000)
+    async with vault_client(kind, dialect, limits) as session:
+        with pytest.raises(farcall.Forbidden):
+            await say(session, 500)
+        await expect_too_large(session, 1500, "message_before_login", dialect)
+    async with vault_client(kind, dialect, limits) as session:
+        assert await session.call("rpc.login", "me") is True
+        assert await say(session, 3000) == "x" * 3000
+        assert await session.call("rpc.login", "nobody") is False
+        assert await say(session, 3000) == "x" * 3000
+        with pytest.raises(farcall.FarcallError, match=r'limit.* message|"limit": "message"'):
+            await say(session, 6000)
+
+
+async def expect_too_large(session: farcall.Session, size: int, limit: str, dialect: str) -> None:
+    """A plain peer is answered; a farcall one, which knows close codes, loses its connection."""
+    if dialect == "plain":
+        with pytest.raises(farcall.RpcError) as caught:
+            await say(session, size)
+        assert caught.value.data == {"limit": limit, "bytes": 1000}
+        with pytest.raises(farcall.Forbidden):
+            await say(session, 1)
+    else:
+        with pytest.raises(farcall.ConnectionLost, match=rf"1009: .*\(the limit {limit}\)"):
+            await say(session, size)
+
+
+@pytest.mark.parametrize(
+    ("served", "authenticate", "headers"),
+    [
+        (Hall(), by_header_or_login, None),
+        (Vault(), by_header_or_login, {"X-Name": "ada"}),
+        (Vault(), None, None),
+    ],
+)
+async def test_limit_message_before_login_holds_for_strangers_alone(
+    served: object, authenticate: farcall.Authenticate | None, headers: dict[str, str] | None
+) -> None:
+    """Not where something is open, nor for whom the handshake has told, nor without logins."""
+    limits = Limits(message_before_login=1000)
+    pair = open_pair(served, authenticate=authenticate, headers=headers, limits=limits)
+    async with pair as (session, connection):
+        if connection.principal is None:
+            with pytest.raises(farcall.Forbidden):
+                await say(session, 3000)
+        else:
+            assert await say(session, 3000) == "x" * 3000
+
+
+async def test_limit_message_before_login_is_kept_after_a_logout() -> None:
+    """A peer that has logged in once is no stranger, and may be in the middle of a message."""
+    limits = Limits(message_before_login=1000)
+    pair = open_pair(Vault(), authenticate=by_header_or_login, login="me", limits=limits)
+    async with pair as (session, connection):
+        connection.logout()
+        with pytest.raises(farcall.Forbidden):
+            await say(session, 3000)
+        await session.login()
+        assert await say(session, 3000) == "x" * 3000
+
+
+async def test_limit_message_before_login_is_no_larger_than_message() -> None:
+    """The smaller one holds."""
+    limits = Limits(message=1000)
+    async with open_pair(
+        Vault(), authenticate=by_header_or_login, dialect="plain", limits=limits
+    ) as (session, _):
+        with pytest.raises(farcall.RpcError) as caught:
+            await say(session, 1500)
+        assert caught.value.data == {"limit": "message", "bytes": 1000}
+
+
+@pytest.mark.parametrize("dialect", ["farcall", "plain"])
+async def test_limit_login_bytes(dialect: Any) -> None:
+    """A login of so many bytes is looked at; one more is refused, and the connection goes on."""
+    asked: list[int] = []
+
+    async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
+        if credentials.login is None:
+            return None
+        asked.append(len(credentials.login[0]))
+        return farcall.Principal("ada")
+
+    limits = Limits(login_bytes=1000)
+    pair = open_pair(Echo(), authenticate=authenticate, limits=limits, dialect=dialect)
+    async with pair as (session, connection):
+        for _ in range(limits.failed_logins + 1):
+            with pytest.raises(farcall.RpcError) as caught:
+                await session.call("rpc.login", "x" * 997)
+            assert (caught.value.code, caught.value.data) == (
+                -32600,
+                {"limit": "login_bytes", "bytes": 1000},
+            )
+            assert connection.principal is None
+        assert await session.call("rpc.login", "x" * 996) is True
+    assert asked == [996]
+
+
+async def test_limit_logins(autojump_clock: trio.testing.MockClock) -> None:
+    """So many are at work at once in the process, whatever their servers; others wait in a line."""
+    at_work, seen, came = 0, list[int](), list[object]()
+
+    async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
+        nonlocal at_work
+        if credentials.login is not None:
+            seen.append(at_work := at_work + 1)
+            came.append(credentials.login)
+            await trio.sleep(1)
+            at_work -= 1
+        return None
+
+    async with AsyncExitStack() as stack:
+        limits = Limits(logins=2)
+        pairs = [
+            await stack.enter_async_context(
+                open_pair(Echo(), authenticate=authenticate, limits=limits)
+            )
+            for _ in range(5)
+        ]
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            for number, (session, _) in enumerate(pairs):
+                nursery.start_soon(session.call, "rpc.login", number)
+                await trio.testing.wait_all_tasks_blocked()
+        assert came == [[number] for number in range(5)]
+        assert max(seen) == 2
+        assert trio.current_time() - began == 3
+
+
+async def test_limit_logins_holds_for_handshakes() -> None:
+    """They have a line of their own: logins do not keep them out, but other handshakes do."""
+    opened = trio.Event()
+    at_work = {"login": 0, "handshake": 0}
+
+    async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
+        kind = "handshake" if credentials.login is None else "login"
+        at_work[kind] += 1
+        await opened.wait()
+        at_work[kind] -= 1
+        return farcall.Principal("ada")
+
+    limits = Limits(logins=2)
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(serving(limits, authenticate))
+        opened.set()
+        sessions = [await stack.enter_async_context(farcall.connect(server.url)) for _ in range(3)]
+        opened = trio.Event()
+        raws = [await stack.enter_async_context(silent(server)) for _ in range(3)]
+        async with trio.open_nursery() as nursery:
+            for session in sessions:
+                nursery.start_soon(session.call, "rpc.login", "me")
+            await wait_until(lambda: at_work["login"] == 2)
+            for raw in raws:
+                await raw.send(REQUEST)
+            await wait_until(lambda: at_work["handshake"] == 2)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            assert at_work == {"login": 2, "handshake": 2}
+
+            opened.set()
+            for raw in raws:
+                assert (await raw.read_head()).startswith(b"HTTP/1.1 101 ")
+
+
+async def test_limit_logins_prefers_those_who_have_failed_less() -> None:
+    """Whoever has failed waits for those who have not, though they came later."""
+    release, came = trio.Event(), list[object]()
+    release.set()
+
+    async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
+        if credentials.login is not None:
+            came.append(credentials.login[0])
+            await release.wait()
+        return None
+
+    async with AsyncExitStack() as stack:
+        limits = Limits(logins=1)
+        pairs = [
+            await stack.enter_async_context(
+                open_pair(Echo(), authenticate=authenticate, limits=limits)
+            )
+            for _ in range(4)
+        ]
+        for failures, (session, _) in enumerate(pairs):
+            for _ in range(failures):
+                assert await session.call("rpc.login", "warming up") is False
+        came.clear()
+        release = trio.Event()
+        async with trio.open_nursery() as nursery:
+            for failures in (1, 3, 2, 0):
+                nursery.start_soon(pairs[failures][0].call, "rpc.login", failures)
+                await trio.testing.wait_all_tasks_blocked()
+            release.set()
+
+    assert came == [1, 0, 2, 3]  # the first one did not have to wait
+
+
+async def test_wrong_logins_keep_no_handshake_out(autojump_clock: trio.testing.MockClock) -> None:
+    """With 200 clients that log in wrongly, and again, others still come in at once."""
+
+    async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
+        if credentials.login is not None:
+            await trio.sleep(0.2)
+        return None
+
+    pair = partial(open_pair, Echo(), authenticate=authenticate)
+
+    async def guess() -> None:
+        async with pair() as (session, _):
+            while True:
+                await session.call("rpc.login", "guess")
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(200):
+            nursery.start_soon(guess)
+        await trio.testing.wait_all_tasks_blocked()
+        began = trio.current_time()
+        async with pair() as (session, _):
+            assert await session.call("Echo.say", "a") == "a"
+        assert trio.current_time() == began
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def guarded(limits: Limits) -> AsyncIterator[farcall.Server]:
+    """Serve to whoever knows a word, with a proxy in front that says where each comes from."""
+
+    async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
+        if credentials.headers.get("x-token", "right") != "right":
+            raise farcall.Unauthorized
+        return farcall.Principal("ada") if credentials.login == ["right"] else None
+
+    proxies = ["127.0.0.1"]
+    serve = partial(
+        farcall.serve,
+        Echo(),
+        0,
+        limits=limits,
+        authenticate=authenticate,
+        trusted_proxies=proxies,
+    )
+    async with trio.open_nursery() as nursery:
+        server: farcall.Server = await nursery.start(serve)
+        with trio.fail_after(PATIENCE):
+            yield server
+        server.shutdown()
+
+
+def come_from(server: farcall.Server, address: str, **headers: str) -> Any:
+    """Connect through the proxy."""
+    return farcall.connect(server.url, headers={"X-Forwarded-For": address, **headers})
+
+
+async def shake_hands(server: farcall.Server, address: str, **headers: str) -> int | None:
+    """Connect through the proxy; give the status of a refusal."""
+    try:
+        async with come_from(server, address, **headers):
+            return None
+    except farcall.ConnectFailed as error:
+        return error.status
+
+
+async def log_in(server: farcall.Server, address: str, *words: str) -> list[object]:
+    """Connect through the proxy and log in with one word after the other."""
+    answers: list[object] = []
+    async with come_from(server, address) as session:
+        for word in words:
+            try:
+                answers.append(await session.call("rpc.login", word))
+            except farcall.Busy as error:
+                answers.append(cast("dict[str, object]", error.data)["limit"])
+    return answers
+
+
+async def test_limit_address_failed_logins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many of an address may fail in a minute; then nobody there is asked, and others are."""
+    busy = "address_failed_logins"
+    async with guarded(Limits(address_failed_logins=2)) as server:
+        assert await log_in(server, "192.0.2.1", "wrong", "right", "wrong", "right") == [
+            False,
+            True,
+            False,
+            busy,
+        ]
+        assert await log_in(server, "192.0.2.1", "right") == [busy]
+        assert await log_in(server, "192.0.2.2", "right") == [True]
+        assert await log_in(server, "127.0.0.1", *["wrong"] * 4, "right") == [False] * 4 + [True]
+        assert await shake_hands(server, "192.0.2.1") is None
+        async with come_from(server, "192.0.2.1") as session:
+            with pytest.raises(farcall.Busy) as caught:
+                await session.call("rpc.login", "right")
+        assert caught.value.retry_after == pytest.approx(60, abs=5)
+
+        monkeypatch.setattr("farcall._serving.failed_logins.MINUTE", 0)
+        assert await log_in(server, "192.0.2.1", "right") == [True]
+
+
+async def test_limit_address_failed_logins_of_ipv6() -> None:
+    """A host has 2**64 addresses, which count as one."""
+    async with guarded(Limits(address_failed_logins=1)) as server:
+        assert await log_in(server, "2001:db8::1", "wrong") == [False]
+        assert await log_in(server, "2001:db8::ffff:1", "right") == ["address_failed_logins"]
+        assert await log_in(server, "2001:db8:0:1::1", "right") == [True]
+
+
+async def test_limit_address_failed_logins_of_handshakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many may be refused; then there are no more, with 429, and logins do not count."""
+    wrong = {"X-Token": "wrong"}
+    async with guarded(Limits(address_failed_logins=2)) as server:
+        assert await log_in(server, "192.0.2.1", "wrong", "wrong") == [False, False]
+        assert await shake_hands(server, "192.0.2.1") is None
+        assert await shake_hands(server, "192.0.2.1", **wrong) == 401
+        assert await shake_hands(server, "192.0.2.1") is None
+        assert await shake_hands(server, "192.0.2.1", **wrong) == 401
+        assert await shake_hands(server, "192.0.2.1") == 429
+        assert await shake_hands(server, "192.0.2.2") is None
+
+        with pytest.raises(farcall.ConnectFailed, match=r"429: .*address_failed_logins\)"):
+            async with come_from(server, "192.0.2.1"):
+                pytest.fail("it was let in")
+        monkeypatch.setattr("farcall._serving.failed_logins.MINUTE", 0)
+        assert await shake_hands(server, "192.0.2.1") is None
+
+
+async def test_limit_server_failed_logins() -> None:
+    """So many of all may fail in a minute; then only those who have not failed have a try."""
+    busy = "server_failed_logins"
+    async with guarded(Limits(server_failed_logins=3)) as server:
+        assert await log_in(server, "192.0.2.1", "wrong") == [False]
+        assert await log_in(server, "192.0.2.2", "wrong", "right") == [False, True]
+        assert await log_in(server, "127.0.0.1", "wrong", "right") == [False, busy]
+
+        assert await log_in(server, "192.0.2.1", "right") == [busy]
+        assert await log_in(server, "192.0.2.3", "wrong", "right") == [False, busy]
+        assert await log_in(server, "192.0.2.4", "right") == [True]
+        assert await log_in(server, "127.0.0.1", "right") == [True]
+
+
+async def test_limit_server_failed_logins_of_handshakes() -> None:
+    """The same for those that are refused."""
+    wrong = {"X-Token": "wrong"}
+    async with guarded(Limits(server_failed_logins=2)) as server:
+        for address in ("192.0.2.1", "192.0.2.2"):
+            assert await shake_hands(server, address, **wrong) == 401
+
+        assert await shake_hands(server, "192.0.2.1") == 429
+        assert await shake_hands(server, "192.0.2.3") is None
+        assert await shake_hands(server, "192.0.2.3", **wrong) == 401
+        assert await shake_hands(server, "192.0.2.3") == 429
+
+
+async def test_limit_logins_leaves_a_handshake_its_time(
+    running_clock: trio.testing.MockClock,
+) -> None:
+    """A handshake that waits for its turn for too long is dropped, and leaves the line."""
+    release = trio.Event()
+
+    async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
+        if "slow" in credentials.query:
+            with trio.move_on_after(PATIENCE, shield=True):
+                await release.wait()
+        return None
+
+    limits = Limits(logins=1, handshake_seconds=10)
+    async with serving(limits, authenticate) as server:
+        async with silent(server) as slow, silent(server) as waiting:
+            await slow.send(REQUEST.replace(b"/ HTTP", b"/?slow=1 HTTP"))
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            await waiting.send(REQUEST)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            running_clock.jump(10)
+            assert await waiting.read_to_end() == b""
+            release.set()
+            async with farcall.connect(server.url):
+                pass
+
+
+async def check_full(server: farcall.Server, limit: str) -> None:
+    with pytest.raises(farcall.ConnectFailed, match=rf"503: .*\(the limit {limit}\)") as caught:
+        async with farcall.connect(server.url):
+            pass
+    assert caught.value.status == 503
+
+
+async def test_the_accept_loop_outlives_a_lack_of_descriptors(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Who connects while the process has none left is served when it has some again."""
+    async with serving(Limits()) as server:
+        with trio.socket.socket() as peer:
+            with descriptors_up_to(peer.fileno()):
+                await peer.connect(("127.0.0.1", server.port))
+                await wait_until(lambda: "accept" in caplog.text)
+            raw = Raw(trio.SocketStream(peer))
+            await raw.send(REQUEST)
+            assert (await raw.read_head()).startswith(b"HTTP/1.1 101 ")
+
+
+@contextmanager
+def descriptors_up_to(last: int) -> Iterator[None]:
+    """Let this process make no new descriptor, once those up to `last` are taken."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as taken:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (last + 1, hard))
+        try:
+            with suppress(OSError):
+                while True:
+                    taken.callback(os.close, os.dup(0))
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_limit_handshake_seconds_of_a_client() -> None:
+    """A server that does not answer in that time is no server; the error names the limit."""
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with listener:
+        port = listener.socket.getsockname()[1]
+        limits = Limits(handshake_seconds=0.05)
+        with pytest.raises(farcall.ConnectFailed, match="the limit handshake_seconds"):
+            async with farcall.connect(f"ws://127.0.0.1:{port}", limits=limits):
+                pass

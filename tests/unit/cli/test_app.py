@@ -1,0 +1,278 @@
+"""The command line: what a user sees, when it works and when not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trio
+
+from farcall._cli.app import run
+from tests.patience import PATIENCE
+
+SERVICE = '''
+from farcall import Signal, background, method, service
+
+@service
+class Greeter:
+    """Says hello."""
+
+    async def greet(self, name: str) -> str:
+        """Greet somebody."""
+        return f"hello {name}"
+
+@service
+class Needy:
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    async def ask(self) -> str:
+        return self.what
+
+@service
+class Broken:
+    def __init__(self) -> None:
+        raise RuntimeError("no database")
+
+    async def ask(self) -> None: ...
+
+@service
+class Lost:
+    async def ask(self) -> None: ...
+
+    @background
+    async def watch(self) -> None:
+        raise RuntimeError("the database is gone")
+
+@service(protected=True)
+class Vault:
+    opened: Signal[bool] = Signal()
+
+    async def look(self) -> None: ...
+
+@service
+class Secret:
+    opened: Signal[bool] = Signal(protected=True)
+
+    @method(roles={"keeper"})
+    async def look(self) -> None: ...
+
+class NoService:
+    pass
+'''
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a folder with a module of services, as the working directory."""
+    name = f"greeting_{tmp_path.name}".replace("-", "_")
+    (tmp_path / f"{name}.py").write_text(SERVICE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    return tmp_path / f"{name}.py"
+
+
+def test_stubs_are_written_and_checked(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--check` is silent while nothing has changed, and shows a diff with status 1 after."""
+    target = f"{project.stem}:Greeter"
+
+    assert run(["stubs", target, "-o", "out"]) == 0
+    assert capsys.readouterr().out == "out/greeter.py\n"
+    assert run(["stubs", target, "-o", "out", "--check"]) == 0
+
+    stub = Path("out/greeter.py")
+    stub.write_text(stub.read_text().replace("Greet somebody", "Greet nobody"))
+    assert run(["stubs", target, "-o", "out", "--check"]) == 1
+    assert '+        """Greet somebody."""' in capsys.readouterr().out
+
+
+def test_a_source_is_never_overwritten(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`-o .` beside `greeter.py` would destroy it; the error is one line."""
+    (source := Path("greeter.py")).write_text(SERVICE)
+
+    assert run(["stubs", "greeter:Greeter", "-o", "."]) == 1
+
+    shown = capsys.readouterr().err
+    assert shown.startswith("farcall: greeter.py is not a stub that farcall has written")
+    assert shown.count("\n") == 1
+    assert source.read_text() == SERVICE
+
+
+def test_what_cannot_be_written_is_one_line(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It names the file that is in the way."""
+    Path("out").write_text("")
+
+    assert run(["stubs", f"{project.stem}:Greeter", "-o", "out"]) == 1
+    assert capsys.readouterr().err == "farcall: out: File exists\n"
+
+
+def test_letters_that_the_stream_does_not_know_are_escaped(project: Path) -> None:
+    """On an ASCII terminal a path beyond it is shown all the same, and so is a difference."""
+    command = [sys.executable, "-m", "farcall", "stubs", f"{project.stem}:Greeter", "-o", "été"]
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+
+    def shown(*options: str) -> tuple[int, bytes, bytes]:
+        done = subprocess.run(
+            [*command, *options], env=ascii_only, capture_output=True, check=False
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    assert shown() == (0, b"\\xe9t\\xe9/greeter.py\n", b"")
+
+    project.write_text(SERVICE.replace("Says hello.", "Says hé."))
+    status, difference, complaints = shown("--check")
+
+    assert (status, complaints) == (1, b"")
+    assert b'+    """Says h\\xe9."""' in difference
+
+
+@pytest.mark.parametrize(
+    ("attribute", "words"),
+    [
+        (":NoService", "is no service"),
+        (":Missing", "has no Missing"),
+        ("", "is not module:Class"),
+    ],
+)
+def test_a_wrong_target_is_one_line(
+    project: Path, capsys: pytest.CaptureFixture[str], attribute: str, words: str
+) -> None:
+    """It says what is wrong with it, without a traceback."""
+    assert run(["stubs", project.stem + attribute]) == 1
+
+    shown = capsys.readouterr().err
+    assert words in shown
+    assert shown.count("\n") == 1
+
+
+def test_no_target_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    """Both commands say what they need."""
+    assert run(["stubs"]) == run(["serve"]) == 2
+    assert "SERVICES" in capsys.readouterr().err
+
+
+def test_a_service_that_needs_arguments_is_one_line(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Serve an object instead."""
+    assert run(["serve", f"{project.stem}:Needy"]) == 1
+    assert "cannot be made without arguments" in capsys.readouterr().err
+
+
+def test_a_service_that_cannot_be_made_is_one_line(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It names the line of the constructor that failed."""
+    assert run(["serve", f"{project.stem}:Broken"]) == 1
+
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"farcall: {project.stem}:Broken cannot be made: {project}:")
+    assert shown.endswith(": RuntimeError: no database\n")
+    assert shown.count("\n") == 1
+
+
+def test_a_background_task_that_fails_ends_the_command(
+    project: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The line says where, and the log has the rest."""
+    assert run(["serve", f"{project.stem}:Lost", "--port", "0"]) == 1
+
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"farcall: {project}:")
+    assert last.endswith(": RuntimeError: the database is gone")
+    assert [record.exc_info is not None for record in caplog.records] == [True]
+
+
+def test_a_port_in_use_is_one_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It names the address."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert run(["serve", f"{project.stem}:Greeter", "--port", port]) == 1
+
+    shown = capsys.readouterr().err
+    assert f"127.0.0.1:{port}: the port is in use" in shown
+    assert shown.count("\n") == 1
+
+
+@pytest.mark.parametrize("kind", ["Vault", "Secret"])
+def test_what_needs_a_login_throughout_is_not_served(
+    project: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    """The command has no way to log in, so nobody could use it; the line says what to write."""
+    assert run(["serve", f"{project.stem}:{kind}", "--port", "0"]) == 1
+
+    shown = capsys.readouterr().err
+    assert shown == (
+        f"farcall: every member needs a login ({kind}.look, {kind}.opened), and `farcall serve` has"
+        " none: serve it from Python, with farcall.serve(..., authenticate=...)\n"
+    )
+
+
+async def test_what_needs_a_login_is_counted_in_one_line(project: Path) -> None:
+    """A service of which something can be called is served."""
+    targets = [f"{project.stem}:{kind}" for kind in ("Vault", "Greeter")]
+    command = [sys.executable, "-m", "farcall", "serve", *targets, "--port", "0"]
+    async with trio.open_nursery() as nursery:
+        process: trio.Process = await nursery.start(
+            partial(
+                trio.run_process,
+                command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                check=False,
+            )
+        )
+        assert process.stdout is not None
+        assert process.stderr is not None
+        with trio.fail_after(PATIENCE):
+            await process.stdout.receive_some()
+            process.send_signal(signal.SIGTERM)
+            told = b"".join([chunk async for chunk in process.stderr]).decode()
+    assert told.count("need a login") == 1
+    assert "2 of 3 members need a login" in told
+    assert "(Vault.look, Vault.opened)" in told
+
+
+def test_an_unknown_option_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    """Status 2, as of any command."""
+    assert run(["serve", "--speed", "9"]) == 2
+
+
+def test_the_demo_shows_calls_and_samples() -> None:
+    """Plain lines where the output is no terminal; it ends by itself with status 0."""
+    shown = subprocess.run(
+        [sys.executable, "-m", "farcall", "demo", "--seconds", "0.8"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE,
+    ).stdout
+
+    assert "Serving Monitor at ws://127.0.0.1:" in shown
+    assert "process(-1): NoSuchProcess(pid=-1), a declared error, shown on purpose\n" in shown
+    assert shown.count("sampled:") >= 1
+
+
+async def test_a_signal_ends_a_server() -> None:
+    """SIGTERM drains it, and the status is 0."""
+    command = [sys.executable, "-m", "farcall", "serve"]
+    command += ["examples.chat.service:Chat", "--port", "0"]
+    root = Path(__file__).parents[3]
+    with trio.fail_after(PATIENCE):
+        async with trio.open_nursery() as nursery:
+            process: trio.Process = await nursery.start(
+                partial(trio.run_process, command, stdout=subprocess.PIPE, cwd=root)
+            )
+            assert process.stdout is not None
+            assert b"Serving at ws://127.0.0.1:" in await process.stdout.receive_some()
+            process.send_signal(signal.SIGTERM)
+
+    assert process.returncode == 0

@@ -1,0 +1,130 @@
+"""Where `farcall serve` listens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import trio
+
+import farcall
+from farcall._cli.app import run
+from farcall._cli.errors import CommandError
+from farcall._cli.serving import DEFAULT_PORT, Place
+from tests.patience import PATIENCE
+from tests.unit.transport.websocket.certificates import authority, client_context
+
+ROOT = Path(__file__).parents[3]
+CHAT = "examples.chat.service:Chat"
+
+
+def place(
+    port: int | None = None,
+    unix: Path | None = None,
+    fd: tuple[int, ...] = (),
+    cert: Path | None = None,
+    key: Path | None = None,
+) -> Place:
+    return Place(port, ["127.0.0.1"], unix, fd, cert, key, [], [], [])
+
+
+def test_the_port_has_a_default() -> None:
+    """Unless there is another place to listen at."""
+    assert place().options()["port"] == DEFAULT_PORT
+    assert place(port=0).options()["port"] == 0
+    assert place(unix=Path("a")).options()["port"] is None
+    assert place(port=1, unix=Path("a")).options()["port"] == 1
+
+
+def test_a_descriptor_is_a_socket() -> None:
+    """What is none is refused by its number."""
+    with socket.socket() as inherited:
+        (sock,) = place(fd=(os.dup(inherited.fileno()),)).options()["sock"]
+        assert sock.family == inherited.family
+        sock.close()
+    with open(os.devnull) as file, pytest.raises(CommandError, match=r"--fd \d+ is no socket"):
+        place(fd=(file.fileno(),)).options()
+
+
+def test_certificates(tmp_path: Path) -> None:
+    """A certificate and its key come from one file, or from two."""
+    issued = authority().issue_cert("127.0.0.1")
+    issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "both.pem")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+
+    assert place().options()["ssl_context"] is None
+    for cert, key in (("both.pem", None), ("cert.pem", "key.pem")):
+        key_path = None if key is None else tmp_path / key
+        assert place(cert=tmp_path / cert, key=key_path).options()["ssl_context"] is not None
+
+
+def test_certificates_that_are_none(tmp_path: Path) -> None:
+    """The error names the files."""
+    (tmp_path / "a.pem").write_text("no certificate")
+
+    with pytest.raises(CommandError, match=r"cannot use .*a\.pem for TLS"):
+        place(cert=tmp_path / "a.pem").options()
+    with pytest.raises(CommandError, match=r"cannot use .*b\.pem for TLS: No such file"):
+        place(cert=tmp_path / "b.pem").options()
+    with pytest.raises(CommandError, match="--tls-key needs the certificate"):
+        place(key=tmp_path / "a.pem").options()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--allowed-origin", "example.com"], "in --allowed-origin is no origin such as"),
+        (["--allowed-origin", "https://*.example.com"], "in --allowed-origin has a star"),
+        (["--allowed-host", "a b"], "in --allowed-host is no host such as"),
+        (["--trusted-proxy", "example.com"], "in --trusted-proxy is no address"),
+        (["--host", ""], "--host takes an address or a name"),
+        (["--unix", "/none/a.sock"], "cannot listen at /none/a.sock"),
+    ],
+)
+def test_a_wrong_option_is_one_line(
+    options: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says what is wrong, without a traceback."""
+    assert run(["serve", CHAT, "--port", "0", *options]) == 1
+
+    shown = capsys.readouterr().err
+    assert words in shown
+    assert shown.count("\n") == 1
+
+
+async def test_all_places_at_once() -> None:
+    """A TLS port, a Unix socket and an inherited one are served by one command."""
+    with TemporaryDirectory(prefix="fc") as folder, trio.fail_after(PATIENCE):
+        pem = Path(folder) / "both.pem"
+        authority().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(pem)
+        command = [sys.executable, "-m", "farcall", "serve", CHAT, "--port", "0"]
+        command += ["--unix", f"{folder}/a.sock", "--tls-cert", str(pem)]
+        async with trio.open_nursery() as nursery:
+            with socket.create_server(("127.0.0.1", 0)) as inherited:
+                number = inherited.fileno()
+                process: trio.Process = await nursery.start(
+                    partial(
+                        trio.run_process,
+                        [*command, "--fd", str(number)],
+                        stdout=subprocess.PIPE,
+                        cwd=ROOT,
+                        pass_fds=[number],
+                    )
+                )
+            assert process.stdout is not None
+            said = (await process.stdout.receive_some()).decode()
+            urls = said.removeprefix("Serving at ").strip().split(", ")
+            assert [url.partition(":")[0] for url in urls] == ["wss", "wss", "ws+unix"]
+            for url in urls:
+                context = client_context() if url.startswith("wss") else None
+                async with farcall.connect(url, ssl_context=context) as session:
+                    assert await session.ping() < 5
+            process.send_signal(signal.SIGTERM)

@@ -1,0 +1,135 @@
+"""Arrays, tuples and tables."""
+
+from __future__ import annotations
+
+import enum
+from collections import UserList
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
+from uuid import UUID
+
+import attrs
+import pytest
+
+from tests.unit.codec.through import faults, read, refusal, same, write
+
+
+class Color(enum.Enum):
+    RED = "red"
+
+
+class Point(NamedTuple):
+    x: int
+    y: int
+
+
+@attrs.frozen
+class Bag:
+    items: list[int]
+
+    def __hash__(self) -> int:  # nobody but Python can tell that it fails
+        return hash((self.items,))
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "text"),
+    [
+        (list[int], [1, 2], "[1,2]"),
+        (list[int], [], "[]"),
+        (list[list[str]], [["a"], []], '[["a"],[]]'),
+        (Sequence[int], [1, 2], "[1,2]"),
+        (tuple[int, ...], (1, 2), "[1,2]"),
+        (tuple[int, str], (1, "a"), '[1,"a"]'),
+        (tuple[()], (), "[]"),
+        (set[int], {10, 9, 1}, "[1,10,9]"),
+        (frozenset[str], frozenset({"b", "a"}), '["a","b"]'),
+        (dict[str, int], {"b": 1, "a": 2}, '{"b":1,"a":2}'),
+        (dict[Color, int], {Color.RED: 1}, '{"red":1}'),
+        (dict[UUID, int], {UUID(int=0): 1}, '{"00000000-0000-0000-0000-000000000000":1}'),
+        (dict[bytes, int], {b"a": 1}, '{"YQ==":1}'),
+        (dict[Literal["a", "b"], int], {"a": 1}, '{"a":1}'),
+        (Mapping[str, list[int]], {"a": [1]}, '{"a":[1]}'),
+    ],
+)
+def test_round_trip(annotation: Any, value: object, text: str) -> None:
+    """Each container has one text, and comes back the same."""
+    assert write(annotation, value) == text
+    assert same(read(annotation, text), value)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "text"),
+    [
+        (Sequence[int], (1, 2), "[1,2]"),
+        (Sequence[int], UserList([1]), "[1]"),
+        (Mapping[str, int], MappingProxyType({"a": 1}), '{"a":1}'),
+        (tuple[int, int], Point(1, 2), "[1,2]"),
+    ],
+)
+def test_writes_what_python_takes_for_it(annotation: Any, value: object, text: str) -> None:
+    """Where Python takes a subclass, or any sequence or mapping, so does the codec."""
+    assert write(annotation, value) == text
+
+
+def test_set_takes_doubles() -> None:
+    """A set that was written with doubles is read without."""
+    assert read(set[int], "[1,1,2]") == {1, 2}
+
+
+def test_keys_that_mean_the_same() -> None:
+    """Of two keys that mean the same the last one counts."""
+    low, high = str(UUID(int=10)), str(UUID(int=10)).upper()
+
+    assert read(dict[UUID, int], f'{{"{low}":1,"{high}":2}}') == {UUID(int=10): 2}
+    assert read(dict[str, int], '{"a":1,"a":2}') == {"a": 2}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text", "fault"),
+    [
+        (list[int], '"ab"', "expected list @ value"),
+        (list[int], '{"a":1}', "expected list @ value"),
+        (list[int], "[1,2,true,false]", "expected int @ value[2]"),
+        (list[list[int]], '[[],[1,"x"]]', "expected int @ value[1][1]"),
+        (Sequence[str], '"ab"', "expected sequence @ value"),
+        (set[int], "1", "expected set @ value"),
+        (set[int], '["a"]', "expected int @ value[0]"),
+        (set[Bag], '[{"items":[]}]', "expected set of items that have a hash @ value"),
+        (tuple[int, ...], '[1,"a"]', "expected int @ value[1]"),
+        (tuple[int, str], "[1]", "expected list of 2 items @ value"),
+        (tuple[int, str], '[1,"a",2]', "expected list of 2 items @ value"),
+        (tuple[int, str], "{}", "expected list of 2 items @ value"),
+        (tuple[int, str], "[1,2]", "expected str @ value[1]"),
+        (dict[str, int], "[]", "expected dict @ value"),
+        (dict[str, int], '{"a":1,"b c":"x"}', "expected int @ value['b c']"),
+        (dict[UUID, int], '{"a":1}', "expected UUID @ value.a"),
+        (Mapping[Color, int], '{"green":1}', 'expected "red" @ value.green'),
+    ],
+)
+def test_refuses_to_read(annotation: Any, text: str, fault: str) -> None:
+    """A container of another kind is refused; of wrong items the first is named."""
+    assert faults(annotation, text) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "error"),
+    [
+        (list[int], (1,), "expected list, got tuple @ value"),
+        (list[int], [1, "a"], "expected int, got str @ value[1]"),
+        (Sequence[str], "ab", "expected sequence, got str @ value"),
+        (Sequence[int], b"ab", "expected sequence, got bytes @ value"),
+        (tuple[int, ...], [1], "expected tuple, got list @ value"),
+        (tuple[int, str], [1, "a"], "expected tuple, got list @ value"),
+        (tuple[int, str], (1,), "expected tuple of 2 items, got 1 @ value"),
+        (tuple[int, str], (1, 2), "expected str, got int @ value[1]"),
+        (set[int], frozenset({1}), "expected set, got frozenset @ value"),
+        (dict[str, int], MappingProxyType({"a": 1}), "expected dict, got mappingproxy @ value"),
+        (dict[str, int], {"a": "b"}, "expected int, got str @ value.a"),
+        (dict[str, int], {1: 1}, "expected str, got int @ value['1']"),
+        (dict[Color, int], {"red": 1}, "expected Color, got str @ value.red"),
+    ],
+)
+def test_refuses_to_write(annotation: Any, value: object, error: str) -> None:
+    """A container of another kind is refused, and so is a wrong item, at its place."""
+    assert refusal(annotation, value) == error

@@ -1,0 +1,322 @@
+"""What peers of every kind get at the door, before they are served."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import farcall
+from farcall import service
+from farcall._limits import Limits
+from farcall._server.acceptor import Admit, Door, _local_ip, admit_everybody
+from farcall._server.guard import Capacity
+from farcall._server.host import Host
+from farcall._transport.http import Rejection, TrustedProxies
+from farcall._transport.transport import Endpoint
+from farcall._transport.websocket import Wire
+from tests.ends import wait_until
+from tests.patience import PATIENCE
+from tests.unit.transport.websocket.sockets import REQUEST, SMALL, TEXT, Raw, frame, open_sockets
+
+UPGRADE = REQUEST.replace(b"example.com", b"localhost").replace(b"/chat?", b"/?")
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@service
+class Echo:
+    async def say(self, text: str) -> str:
+        return text
+
+
+def door(admit: Admit = admit_everybody, **limits: float) -> Door:
+    host = Host(Echo(), limits=Limits(), heartbeat=farcall.Heartbeat())
+    return Door(host, Limits(**limits), Capacity(10, 10), admit=admit)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def at(entrance: Door) -> AsyncIterator[Raw]:
+    """Stand at a door as a peer that speaks in bytes; all is cleaned up behind it."""
+    async with open_sockets() as (near, far), trio.open_nursery() as nursery:
+        nursery.start_soon(entrance.enter, far)
+        with trio.fail_after(PATIENCE):
+            yield Raw(near)
+        await near.aclose()
+        await wait_until(lambda: far.socket.fileno() == -1)
+        await wait_until(lambda: entrance.capacity.open == entrance.capacity.pending == 0)
+
+
+async def answer_to(said: bytes, entrance: Door | None = None) -> bytes:
+    """Say something, and give all that comes back until the other side hangs up."""
+    async with at(entrance or door()) as raw:
+        await raw.send(said)
+        return await raw.read_to_end()
+
+
+async def test_a_websocket_is_served() -> None:
+    """Who asks for one at a path that is served can call, and counts as open."""
+    entrance = door()
+    async with at(entrance) as raw:
+        await raw.send(UPGRADE)
+        assert (await raw.read_head()).startswith(b"HTTP/1.1 101 ")
+        await raw.send(frame(TEXT, b'{"jsonrpc":"2.0","id":1,"method":"Echo.say","params":["a"]}'))
+        await raw.expect(frame(TEXT, b'{"jsonrpc":"2.0","id":1,"result":"a"}', masked=False))
+        assert (entrance.capacity.open, entrance.capacity.pending) == (1, 0)
+
+
+async def test_a_plain_request_gets_a_hint() -> None:
+    """426 says what is spoken here, in its header and in words."""
+    answer = await answer_to(GET)
+
+    assert answer.startswith(b"HTTP/1.1 426 Upgrade Required\r\n")
+    assert b"\r\nUpgrade: websocket\r\n" in answer
+    assert b"\r\nConnection: close, upgrade\r\n" in answer
+    assert answer.endswith(b"\r\n\r\nthis port speaks WebSocket: connect with ws:// or wss://\n")
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (GET.replace(b" / ", b" /none "), 404),
+        (UPGRADE.replace(b"GET /?", b"GET /none?"), 404),
+        (GET.replace(b"GET", b"POST"), 405),
+        (GET.replace(b"GET", b"OPTIONS"), 405),
+        (UPGRADE.replace(b"GET", b"POST"), 400),
+        (UPGRADE.replace(b"Version: 13", b"Version: 8"), 426),
+        (GET.replace(b"localhost", b"evil.example"), 403),
+        (UPGRADE.replace(b"localhost", b"evil.example"), 403),
+        (UPGRADE[:-2] + b"Origin: http://evil.example\r\n\r\n", 403),
+        (GET.replace(b"HTTP/1.1", b"HTTP/1.0"), 426),
+        (b"\x16\x03\x01\x02\x00", 400),
+        (b"nonsense\n\n", 400),
+        (UPGRADE[:-2] + b"X: %s\r\n\r\n" % (b"x" * 9000), 431),
+    ],
+)
+async def test_each_refusal_has_its_status(said: bytes, status: int) -> None:
+    """Whatever is not served gets one answer, and the connection ends."""
+    answer = await answer_to(said)
+
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert answer.endswith(b"\n")
+
+
+async def test_what_may_be_asked_for_is_told() -> None:
+    """405 lists the methods (RFC 9110, section 15.5.6)."""
+    assert b"\r\nAllow: GET, HEAD\r\n" in await answer_to(GET.replace(b"GET", b"DELETE"))
+
+
+async def test_head_gets_no_body() -> None:
+    """But the length that the body has."""
+    answer = await answer_to(GET.replace(b"GET", b"HEAD"))
+
+    assert answer.startswith(b"HTTP/1.1 426 ")
+    assert b"\r\nContent-Length: 57\r\n" in answer
+    assert answer.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("more", [GET, b"\xff" * 100_000, b"\n", UPGRADE])
+async def test_what_comes_behind_a_plain_request_is_ignored(more: bytes) -> None:
+    """One connection carries one request; the answer arrives all the same."""
+    answer = await answer_to(GET + more)
+
+    assert answer.startswith(b"HTTP/1.1 426 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+async def test_a_peer_that_does_not_hang_up_is_not_waited_for_for_ever() -> None:
+    """Behind an answer it is bound by the time of its handshake."""
+    entrance = door(handshake_seconds=0.05)
+    async with at(entrance) as raw:
+        await raw.send(GET)
+        await raw.read_to_end()
+        await wait_until(lambda: entrance.capacity.pending == 0)
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HT", UPGRADE[:-1], UPGRADE])
+async def test_a_peer_that_hangs_up(said: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """It leaves nothing behind, and no error in the log."""
+    async with at(door()) as raw:
+        await raw.send(said)
+        await raw.hang_up()
+
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_a_peer_that_resets() -> None:
+    """The same for one that resets the connection."""
+    entrance = door()
+    async with open_sockets() as (near, far):
+        await far.send_all(b"unread")  # what makes the close of the other end a reset
+        await near.aclose()
+        await entrance.enter(far)
+
+        assert far.socket.fileno() == -1
+
+
+async def test_a_peer_whose_address_is_gone() -> None:
+    """It is nobody behind a proxy, and a connection without a local address is no Unix socket."""
+    async with open_sockets() as (near, _):
+        wire = Wire(near, SMALL)
+        wire.peer_ip = wire.local_ip = None
+        entrance = Door(door().host, Limits(), Capacity(1, 1), proxies=TrustedProxies.of(["unix"]))
+
+        assert entrance._client_of(wire, "192.0.2.1") is None
+        with pytest.raises(trio.BrokenResourceError, match="no address any more"):
+            _local_ip(wire)
+
+
+async def test_admit_sees_the_request() -> None:
+    """It is given what the request says, before the upgrade."""
+    seen: list[Endpoint] = []
+
+    async def admit(endpoint: Endpoint) -> None:
+        seen.append(endpoint)
+        raise Rejection(401, "log in", {"WWW-Authenticate": "Bearer"})
+
+    said = UPGRADE.replace(b"GET /", b"GET /")[:-2] + b"Cookie: a=1\r\nCookie: b=2\r\n\r\n"
+    answer = await answer_to(said, door(admit))
+
+    assert answer.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
+    assert b"\r\nWWW-Authenticate: Bearer\r\n" in answer
+    assert answer.endswith(b"\r\n\r\nlog in\n")
+    (endpoint,) = seen
+    assert (endpoint.path, endpoint.query) == ("/", "token=1")
+    assert endpoint.headers["cookie"] == "a=1; b=2"
+
+
+async def test_only_what_might_be_let_in_is_given_to_admit() -> None:
+    """It may cost much, so all that costs nothing comes first."""
+
+    async def admit(_endpoint: Endpoint) -> None:
+        raise AssertionError
+
+    entrance = door(admit)
+    for said in (
+        GET,
+        UPGRADE.replace(b"GET /?", b"GET /none?"),
+        UPGRADE.replace(b"Version: 13", b"Version: 8"),
+        UPGRADE[:-2] + b"Origin: null\r\n\r\n",
+    ):
+        assert not (await answer_to(said, entrance)).startswith(b"HTTP/1.1 500")
+
+
+async def test_admit_has_the_time_of_the_handshake() -> None:
+    """A decision that takes longer is not waited for."""
+
+    async def admit(_endpoint: Endpoint) -> None:
+        await trio.sleep_forever()
+
+    assert await answer_to(UPGRADE, door(admit, handshake_seconds=0.05)) == b""
+
+
+async def test_a_fault_in_admit(caplog: pytest.LogCaptureFixture) -> None:
+    """A bug fails this handshake, is logged, and not told to the peer."""
+
+    async def admit(_endpoint: Endpoint) -> None:
+        raise KeyError("secret")
+
+    answer = await answer_to(UPGRADE, door(admit))
+
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert b"secret" not in answer
+    assert "KeyError: 'secret'" in caplog.text
+
+
+async def test_a_fault_in_serving(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug behind the handshake ends this connection, and is logged."""
+
+    async def fail(_host: Host, _transport: object) -> None:
+        raise KeyError("defect")
+
+    monkeypatch.setattr(Host, "serve_link", fail)
+    async with at(door()) as raw:
+        await raw.send(UPGRADE)
+        await raw.read_to_end()
+
+    assert "KeyError: 'defect'" in caplog.text
+
+
+async def test_a_full_server_asks_nobody_to_decide() -> None:
+    """Where there is no room, whoever decides on logins has no work."""
+
+    async def admit(_endpoint: Endpoint) -> None:
+        raise Rejection(401, "log in")
+
+    full = Capacity(1, 10)
+    full.enter()
+    host = door().host
+    async with open_sockets() as (near, far), trio.open_nursery() as nursery:
+        nursery.start_soon(Door(host, Limits(), full, admit=admit).enter, far)
+        await near.send_all(UPGRADE)
+        assert (await Raw(near).read_to_end()).startswith(b"HTTP/1.1 503 ")
+        await near.aclose()
+
+
+async def test_room_is_asked_for_again_behind_admit() -> None:
+    """While one waits to be admitted another one may take the last place."""
+    entrance = door()
+    waiting = trio.Event()
+
+    async def admit(_endpoint: Endpoint) -> None:
+        waiting.set()
+        await wait_until(lambda: entrance.capacity.open > 0)
+
+    entrance = Door(entrance.host, entrance.limits, Capacity(1, 10), admit=admit)
+    async with at(entrance) as raw:
+        await raw.send(UPGRADE)
+        await waiting.wait()
+        entrance.capacity.enter()
+
+        assert (await raw.read_to_end()).startswith(b"HTTP/1.1 503 ")
+
+        entrance.capacity.leave()
+
+
+async def test_a_handshake_that_is_cut_leaves_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer that is lost in the middle of our yes does not count as open."""
+
+    async def lose(*_args: object) -> None:
+        raise trio.BrokenResourceError
+
+    monkeypatch.setattr("farcall._transport.websocket.handshake.Upgrade.accept", lose)
+    async with at(door()) as raw:
+        await raw.send(UPGRADE)
+
+        assert await raw.read_to_end() == b""
+
+
+async def test_the_log_holds_no_query(caplog: pytest.LogCaptureFixture) -> None:
+    """What stands behind the question mark of a URL may be a secret."""
+    caplog.set_level(logging.DEBUG)
+    await answer_to(UPGRADE.replace(b"GET /?", b"GET /none?"))
+    async with at(door()) as raw:
+        await raw.send(UPGRADE)
+        await raw.read_head()
+
+    assert "refused a request: 404, nothing is served at this path" in caplog.text
+    assert "token" not in caplog.text
+
+
+@given(
+    said=st.binary(max_size=300)
+    | st.binary(max_size=60).map(lambda tail: UPGRADE + tail)
+    | st.tuples(st.integers(0, len(UPGRADE) - 1), st.integers(0, 255)).map(
+        lambda change: UPGRADE[: change[0]] + bytes([change[1]]) + UPGRADE[change[0] + 1 :]
+    )
+)
+@settings(max_examples=60)
+async def test_any_bytes(said: bytes) -> None:
+    """Whatever a peer says, its connection ends, and nothing of it is left."""
+    async with at(door()) as raw:
+        with suppress(trio.BrokenResourceError):
+            await raw.send(said)
+            await raw.stream.send_eof()
+            await raw.read_to_end()
