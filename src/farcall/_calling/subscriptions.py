@@ -30,6 +30,7 @@ from farcall._signals import Buffer, Entry, OnLag, Subscription, open_subscripti
 from farcall.errors import (
     ErrorCode,
     FarcallError,
+    InternalError,
     InvalidResult,
     MethodNotFound,
     NotSupported,
@@ -45,7 +46,14 @@ UNBOUNDED = 2**62
 _IN_FORCE = ("ok", "socket has already been subscribed to event")
 """What ``rpc.on`` answers for an event that will come."""
 
-_REFUSALS = frozenset({ErrorCode.EVENT_FORBIDDEN, ErrorCode.METHOD_FORBIDDEN})
+_REFUSALS = frozenset(
+    {
+        ErrorCode.BUSY,
+        ErrorCode.EVENT_FORBIDDEN,
+        ErrorCode.METHOD_FORBIDDEN,
+        ErrorCode.TOO_MANY_SUBSCRIPTIONS,
+    }
+)
 """The errors that refuse the event itself; any other one only says that there is no ``rpc.on``."""
 
 
@@ -189,8 +197,11 @@ class Subscriber:
         try:
             text = await self._link.calls.call("rpc.on", msgspec.json.encode([name]))
         except RemoteFailure as failure:
-            if failure.code in _REFUSALS:
-                return self._contracts.error_of(failure, name=name)
+            error = self._contracts.error_of(failure, name=name)
+            # With an id it is the failure of a farcall server, which knows ``rpc.on``.
+            has_failed = isinstance(error, InternalError) and error.id is not None
+            if failure.code in _REFUSALS or has_failed:
+                return error
             logger.info(
                 "rpc.on for %s failed (%s, %d): listening to its notifications all the same",
                 shown(name),
