@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from inspect import cleandoc
 
 from farcall._contract.spec import NewTypeSpec, RecordSpec, Scalar
 from farcall.stubgen._defaults import NewTypeCall, RecordCall
@@ -40,14 +39,23 @@ def bytestring(value: bytes) -> str:
 def docstring(text: str | None, indent: int = 0) -> list[str]:
     """Write a docstring, so that `inspect.getdoc` gives the same text again.
 
+    Args:
+        text: As `inspect.cleandoc` has left it.
+        indent: Of the quotes.
+
     Returns:
         Its lines; none where there is no text.
     """
     # A class whose docstring has half of a surrogate pair cannot be made.
     written = _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text or "")
-    lines = [line.rstrip() for line in cleandoc(written).strip().split("\n")]
+    lines = [line.rstrip() for line in written.strip().split("\n")]
     if lines == [""]:
         return []
+    below = [line for line in lines[1:] if line]
+    if below and all(line[0].isspace() for line in below):
+        lines.insert(
+            0, ""
+        )  # beside the quotes the first line would not tell that they are indented
     if len(lines) > 1:
         lines.append("")  # the closing quotes stand on a line of their own
     quoted = f"{_quotable(lines)}{_QUOTES}".split("\n")

@@ -107,11 +107,21 @@ def test_a_short_docstring_takes_one_line() -> None:
 
 def test_a_long_docstring_is_indented() -> None:
     """Empty lines have no spaces, and neither has the end of any other."""
-    assert docstring("Do it.  \n\n  More:\n    a\n", 4) == [
+    assert docstring("Do it.  \n\nMore:\n  a\n", 4) == [
         '    """Do it.',
         "",
         "    More:",
         "      a",
+        '    """',
+    ]
+
+
+def test_lines_that_are_all_indented_stay_so() -> None:
+    """The first line does not stand beside the quotes then, where it would have no indentation."""
+    assert docstring("Example::\n    code", 4) == [
+        '    """',
+        "    Example::",
+        "        code",
         '    """',
     ]
 
@@ -140,7 +150,7 @@ def test_a_docstring_says_the_same(text: str) -> None:
     body = ast.parse("def f():\n" + "\n".join(lines or ["    pass"])).body[0]
     assert isinstance(body, ast.FunctionDef)
 
-    assert shown(ast.get_docstring(body, clean=False)) == shown(text)
+    assert shown(cleandoc(ast.get_docstring(body, clean=False) or "")) == shown(text)
 
 
 def parsed(source: str) -> ast.expr:
@@ -148,4 +158,4 @@ def parsed(source: str) -> ast.expr:
 
 
 def shown(text: str | None) -> str:
-    return "\n".join(line.rstrip() for line in cleandoc(text or "").strip().split("\n"))
+    return "\n".join(line.rstrip() for line in (text or "").strip().split("\n"))
