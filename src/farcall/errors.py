@@ -375,6 +375,10 @@ class ApplicationError(FarcallError):
         fields = {name: getattr(self, name) for name in names if hasattr(self, name)}
         return _restored, (cls, self.args, {**self.__dict__, **fields})
 
+    def __repr__(self) -> str:
+        # Only of a class with `repr=False`: other exceptions would show all arguments.
+        return f"{type(self).__name__}()" if attrs.has(type(self)) else super().__repr__()
+
     def __str__(self) -> str:
         if self._remote_message is not None:
             return self._remote_message

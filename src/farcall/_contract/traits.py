@@ -50,8 +50,11 @@ def chosen_slots(cls: type[Any]) -> bool | None:
 
 
 def is_shown(cls: type[Any]) -> bool:
-    """Tell whether the repr of a record shows fields; one written by hand may hide some."""
-    return issubclass(cls, dict) or _maker(cls, "__repr__") is not None or _has_no_fields(cls)
+    """Tell whether the repr of a record shows fields; one written by hand may hide some.
+
+    An error has a message, too, which shows the fields that the repr shows. So each field tells.
+    """
+    return issubclass(cls, dict | BaseException) or _maker(cls, "__repr__") is not None
 
 
 def is_compared(cls: type[Any]) -> bool:
@@ -73,7 +76,8 @@ def use_of(cls: type[Any], attribute: str, spec: TypeSpec) -> FieldUse:
         spec: Its type. A hash that was written by hand may be of any fields, so it is taken to be
             of all that have one.
     """
-    is_shown_ = _counts(cls, "__repr__", attribute)
+    is_hidden = issubclass(cls, BaseException) and _maker(cls, "__repr__") is None
+    is_shown_ = not is_hidden and _counts(cls, "__repr__", attribute)
     if not _is_decorated(cls) or not is_compared(cls):
         return FieldUse(repr=is_shown_)
     eq = _counts(cls, "__eq__", attribute)
@@ -102,11 +106,6 @@ def _is_decorated(cls: type[Any]) -> bool:
     """Say whether attrs or dataclass makes comparisons and hashes; for errors they make none."""
     is_record = attrs.has(cls) or dataclasses.is_dataclass(cls)
     return is_record and not issubclass(cls, BaseException)
-
-
-def _has_no_fields(cls: type[Any]) -> bool:
-    """Say whether a class is an error that nothing was made for."""
-    return issubclass(cls, BaseException) and not attrs.has(cls)
 
 
 def _has_hash(cls: type[Any]) -> bool:

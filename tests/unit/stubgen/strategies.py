@@ -355,7 +355,7 @@ def records(draw: DrawFn, name: str, parameters: Sequence[str], scope: Scope) ->
         doc=draw(docs),
         ordered=is_compared and eq and draw(st.booleans()),
         slots=draw(st.sampled_from([None, kind == "dataclass"])) if is_compared else None,
-        repr=kind == "typeddict" or draw(st.booleans()),
+        repr=kind in ("typeddict", "error") or draw(st.booleans()),
         eq=eq,
         unsafe_hash=is_compared and eq and draw(st.booleans()),
     )
