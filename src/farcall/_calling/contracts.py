@@ -168,10 +168,13 @@ class Contracts:
             self._judge(proxy)
 
     def _differs(self, proxy: type[Any]) -> bool:
-        """Say whether a stub has another contract than those of the peer, as far as it tells."""
+        """Say whether a stub has another contract than those of the peer, as far as it tells.
+
+        A proxy written by hand, without a digest, promises no contract.
+        """
         hello = self._link.protocol.peer
         ((name, own),) = contract_of(proxy).items()
-        return hello is not None and own not in hello.contracts.get(name, "").split()
+        return hello is not None and own != "" and own not in hello.contracts.get(name, "").split()
 
     def _judge(self, proxy: type[Any]) -> None:
         offer = self._known(proxy)
