@@ -104,7 +104,7 @@ class Dialogue:
         members = set(message) - {"jsonrpc", "method", "params"}
         if name in NOTIFICATIONS and self._may_be_greeted:
             is_right = not members and set(params) <= NOTIFICATIONS[name]
-        elif name == "back.anything":
+        elif name == "back.anything" or (name == "rpc.discover" and self._may_be_greeted):
             is_right = members <= {"id", "meta"} and bool(OWN_ID.fullmatch(message["id"]))
         else:
             is_right = name in EVENTS and members == {"notification"}

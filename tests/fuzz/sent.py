@@ -17,6 +17,7 @@ from tests.unit.transport.websocket.sockets import BINARY, CLOSE, CONTINUATION, 
 
 MESSAGE: Final = 2**20
 FRAGMENTS: Final = 1024
+SKIPPED_TIMES: Final = 16
 PINGS: Final = 60
 """The limits of a server, which are not the RFC's."""
 
@@ -38,6 +39,8 @@ class Sent:
     """Those that are to be answered."""
     codes: Set[int] = frozenset[int]()
     """The codes of the Close frame that is due, any of them; 0 stands for one without a code."""
+    allowed: Set[int] = frozenset[int]()
+    """Codes with which the server may close as well: it need not read a large message on."""
     is_begun: bool = False
     """Whether there is any byte."""
     is_torn: bool = False
@@ -141,8 +144,13 @@ class _Reader:
 
     def _wrong_message(self, is_final: bool) -> Set[int]:
         codes: set[int] = set()
-        if len(self._message) > MESSAGE and not (is_final and _is_call(self._message)):
+        size = len(self._message)
+        if size > SKIPPED_TIMES * MESSAGE or (
+            is_final and size > MESSAGE and not _is_call(self._message)
+        ):
             codes.add(TOO_BIG)
+        elif size > MESSAGE:  # its end may hold the id of a call, which is answered
+            self._sent.allowed = frozenset({TOO_BIG})
         if self._fragments > FRAGMENTS:
             codes.add(POLICY)
         if self._opcode == TEXT and not _is_text(self._message, is_final):
