@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -41,7 +42,7 @@ EDGES = LAYERS[-1]
 OWNERS = {
     "trio_websocket": {"_transport"},
     "wsproto": {"_transport"},
-    "websockets": {"_websocket"},
+    "websockets": {"_transport"},
     "h11": {"_transport"},
     "cattrs": {"_codec"},
     "cyclopts": {"_cli"},
@@ -125,6 +126,15 @@ def test_a_module_imports_only_from_above(module: str) -> None:
     below = [name for name in names if rank(name) > rank(module)]
 
     assert below == []
+
+
+def test_the_page_on_architecture_shows_these_layers() -> None:
+    """Its table names every part, in the order of the layers."""
+    page = (SOURCE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.partition("## The parts")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+
+    assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == [set(row) for row in LAYERS]
 
 
 def test_there_are_no_cycles() -> None:
