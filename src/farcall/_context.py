@@ -85,7 +85,7 @@ class Connection(Live):
         return self._identity.principal
 
     def logout(self) -> None:
-        """Take the peer for nobody from now on, and end the subscriptions that need a login.
+        """Log the peer out, and end the subscriptions that need a login.
 
         Calls that run already go on. The rooms that it has joined are the application's, and stay.
         """

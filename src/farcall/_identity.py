@@ -77,7 +77,7 @@ class Identity:
             self._link.start_soon(self._expire, principal, principal.expires_after, self._life)
 
     def drop(self) -> None:
-        """Take the peer for nobody from now on."""
+        """Log the peer out."""
         if self.principal is not None:
             self._replace(None)
 

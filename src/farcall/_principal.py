@@ -93,7 +93,7 @@ def read_credentials(headers: Mapping[str, str], query: str, login: Any = None) 
 
 
 Authenticate: TypeAlias = Callable[[Credentials], Awaitable[Principal | None]]
-"""``async def f(credentials)`` tells who that is; None for nobody that it knows."""
+"""``async def f(credentials)`` returns the principal, or None if they match nobody."""
 
 
 def check_authenticate(authenticate: object, name: str = "authenticate=") -> None:

@@ -80,7 +80,7 @@ class Arguments:
         self._is_array = len(self._only_positional) == len(declared)
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the arguments of a call by name, as declared, those alone that were passed.
+        """Bind arguments to names in declared order, omitting those not passed.
 
         Raises:
             TypeError: the call is wrong, as it would be locally, or leaves out an argument that
@@ -169,7 +169,7 @@ class Arguments:
         return self.split(self.read(params))
 
     def read(self, params: bytes | Raw | None) -> dict[str, Any]:
-        """Read the arguments of a call by name, those alone that were given; see `decode`."""
+        """Read the arguments of a call by name, omitting those not given; see `decode`."""
         return decoded(self._reading, b"{}" if params is None else params, _AT)
 
     def split(self, values: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:

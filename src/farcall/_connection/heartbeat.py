@@ -125,7 +125,7 @@ class Ping:
         await self._over.wait()
 
     def end(self) -> None:
-        """Let everybody go who waits."""
+        """Wake all waiters."""
         self._taken.set()
         self._over.set()
 
@@ -180,7 +180,7 @@ class Pings:
                 return
 
     def end(self) -> None:
-        """Let everybody go who waits for a pong that will not come."""
+        """Wake all waiters: no pong will come."""
         for ping in self._waiting.values():
             ping.end()
         self._waiting.clear()

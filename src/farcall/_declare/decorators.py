@@ -148,7 +148,7 @@ def service_of_object(target: object) -> Service:
     """
     if isinstance(target, type):
         raise site_of_class(target).error(
-            Rule.NO_SERVICE, "it is a class, and served are objects", f"Write {target.__name__}()"
+            Rule.NO_SERVICE, "it is a class; serve an instance", f"Write {target.__name__}()"
         )
     return service_of(target)
 

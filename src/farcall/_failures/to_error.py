@@ -42,7 +42,7 @@ BEYOND_LEAVES: Final[Mapping[str, str | int]] = {"limit": "leaves", "most": MAX_
 
 
 def parts(group: BaseException) -> tuple[BaseException, ...] | None:
-    """Give the exceptions of a group; None for what is none."""
+    """Give the exceptions of a group; None for any other exception."""
     if not isinstance(group, BaseExceptionGroup):
         return None
     return cast("BaseExceptionGroup[BaseException]", group).exceptions

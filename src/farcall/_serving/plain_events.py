@@ -257,7 +257,7 @@ class Events:
         return self._guard.refusal(self._signals[name])
 
     def _excess(self, names: list[str]) -> Error | None:
-        """Refuse what there is no place for beside the events that are on already.
+        """Return an error if these names would exceed the subscription limit.
 
         Broadcasts take none: a plain peer gets them whether it asks or not.
         """

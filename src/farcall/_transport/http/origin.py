@@ -58,7 +58,7 @@ class Authority:
 
     @classmethod
     def parse(cls, text: str) -> Authority | None:
-        """Read it; None for what is none."""
+        """Parse an authority; None if malformed."""
         found = _AUTHORITY.fullmatch(text.lower())
         if found is None:
             return None
@@ -90,7 +90,7 @@ class Origin:
 
     @classmethod
     def parse(cls, text: str) -> Origin | None:
-        """Read it; None for what is none, ``null`` included."""
+        """Parse an origin; None if malformed, and for ``null``."""
         found = _ORIGIN.fullmatch(text.lower())
         authority = found and Authority.parse(found["authority"])
         if found is None or authority is None:
