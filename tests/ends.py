@@ -16,7 +16,7 @@ import farcall
 from farcall._client.connect import ClientOptions, open_session
 from farcall._protocol.skipped import Skipped
 from farcall._server.host import Host
-from farcall._serving.dispatcher import Serving
+from farcall._serving.dispatcher import ServeOptions
 from farcall._serving.login import Logins
 from farcall._transport.transport import CloseReason, Transport
 from farcall.testing import MemoryTransport, memory_pair, open_pair
@@ -64,7 +64,7 @@ def make_host(
 ) -> Host:
     """Make a server without sockets."""
     logins = None if authenticate is None else Logins(authenticate, limits)
-    serving = Serving(interceptors, logins=logins)
+    serving = ServeOptions(interceptors, logins=logins)
     return Host(services, serving, limits=limits, heartbeat=farcall.Heartbeat())
 
 

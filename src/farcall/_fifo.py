@@ -52,7 +52,7 @@ async def in_turn(lock: trio.Lock) -> AsyncIterator[None]:
         lock.release()
 
 
-class Turnstile:
+class RankedLimiter:
     """Let tasks in one by one, each of which says among how many it comes in.
 
     `trio.CapacityLimiter` has one such number for all; here several servers with limits of their

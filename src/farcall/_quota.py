@@ -24,15 +24,15 @@ SLOW_BYTES: Final = 16 * KIB
 
 # Validating on assignment would send every change of a counter through Python code: none here.
 @attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
-class Process:
+class ProcessQuota:
     """The counts of all connections."""
 
     calls: int = 0
     call_bytes: int = 0
     held: int = 0
-    accounts: dict[Account, None] = attrs.field(factory=dict["Account", None])
+    accounts: dict[MemoryAccount, None] = attrs.field(factory=dict["MemoryAccount", None])
 
-    def pick_victim(self, now: float) -> Account:
+    def pick_victim(self, now: float) -> MemoryAccount:
         """Choose the connection that has to end when all hold more than they may."""
         most = max(self.accounts, key=_held)
         wasted = {account: account.wasted(now) for account in self.accounts}
@@ -42,23 +42,23 @@ class Process:
         return max(slow, key=wasted.__getitem__)
 
 
-_process: RunVar[Process] = RunVar("farcall process")
+_process: RunVar[ProcessQuota] = RunVar("farcall process")
 
 
-def _of_process() -> Process:
+def _of_process() -> ProcessQuota:
     try:
         return _process.get()
     except LookupError:
-        _process.set(Process())
+        _process.set(ProcessQuota())
         return _process.get()
 
 
 @attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
-class CallBudget:
+class CallQuota:
     """The calls of one peer that are in flight here, and what their parameters hold."""
 
     _limits: Limits
-    _all: Process = attrs.field(factory=_of_process, init=False)
+    _all: ProcessQuota = attrs.field(factory=_of_process, init=False)
     calls: int = attrs.field(default=0, init=False)
     size: int = attrs.field(default=0, init=False)
     """In bytes, of the parameters of all of them."""
@@ -96,7 +96,7 @@ class CallBudget:
 
 
 @attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
-class Account:
+class MemoryAccount:
     """The memory that one connection has waiting: for its peer to read it, or to send the rest.
 
     When all connections hold more than they may, the one that holds most has to end: a good peer
@@ -112,7 +112,7 @@ class Account:
 
     _most: int
     _evict: Callable[[], object]
-    _all: Process = attrs.field(factory=_of_process)
+    _all: ProcessQuota = attrs.field(factory=_of_process)
     _is_closed: bool = attrs.field(default=False, init=False)
     held: int = attrs.field(default=0, init=False)
     """In bytes."""
@@ -176,5 +176,5 @@ class Account:
             del self._all.accounts[self]
 
 
-def _held(account: Account) -> int:
+def _held(account: MemoryAccount) -> int:
     return account.held

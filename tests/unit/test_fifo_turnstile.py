@@ -6,14 +6,14 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from farcall._fifo import Turnstile
+from farcall._fifo import RankedLimiter
 
 
 class Hall:
     """Remembers who came in, and how many were inside together."""
 
     def __init__(self) -> None:
-        self.turnstile = Turnstile()
+        self.turnstile = RankedLimiter()
         self.came: list[int] = []
         self.came_at: list[float] = []
         self.inside: list[int] = []
@@ -114,7 +114,7 @@ async def test_who_is_cancelled_leaves_the_line(autojump_clock: MockClock) -> No
 
 async def test_a_turn_that_comes_with_a_cancellation_is_not_lost() -> None:
     """It goes to the next one."""
-    turnstile, scope = Turnstile(), trio.CancelScope()
+    turnstile, scope = RankedLimiter(), trio.CancelScope()
     came: list[int] = []
 
     async def visit(number: int) -> None:
@@ -136,7 +136,7 @@ async def test_a_turn_that_comes_with_a_cancellation_is_not_lost() -> None:
 @pytest.mark.parametrize("most", [1, 5])
 async def test_a_visitor_that_fails_leaves(most: int) -> None:
     """Whatever ends his visit."""
-    turnstile = Turnstile()
+    turnstile = RankedLimiter()
     with pytest.raises(KeyError):
         async with turnstile.one_of(most):
             raise KeyError

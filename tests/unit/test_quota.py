@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 from trio.testing import MockClock
 
-from farcall._quota import Account, Process
+from farcall._quota import MemoryAccount, ProcessQuota
 
 
 class Connections:
@@ -13,11 +13,11 @@ class Connections:
 
     def __init__(self, *names: str, most: int) -> None:
         self.evicted: list[str] = []
-        self.process = Process()
+        self.process = ProcessQuota()
         self.accounts = {name: self._open(name, most) for name in names}
 
-    def _open(self, name: str, most: int) -> Account:
-        return Account(most, lambda: self.evicted.append(name), self.process)
+    def _open(self, name: str, most: int) -> MemoryAccount:
+        return MemoryAccount(most, lambda: self.evicted.append(name), self.process)
 
 
 async def test_the_one_that_holds_most_is_evicted() -> None:

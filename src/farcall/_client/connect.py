@@ -26,7 +26,7 @@ from farcall._limits import DEFAULT_LIMITS, Limits, check_limits
 from farcall._nursery import open_owned_nursery
 from farcall._protocol.framing import shown
 from farcall._protocol.protocol import Protocol
-from farcall._serving.dispatcher import Dispatcher, Serving
+from farcall._serving.dispatcher import Dispatcher, ServeOptions
 from farcall._serving.endpoints import Endpoints, contracts_of, greeting, warn_of_protected
 from farcall._transport.dial import Dialler
 from farcall._transport.transport import Transport
@@ -158,7 +158,7 @@ def _make_link(
 
     def make_handler(link: Link) -> Dispatcher:
         caller = LinkCaller(link, options.interceptors, options.contract, url)
-        serving = Serving(options.interceptors, options.max_call_seconds)
+        serving = ServeOptions(options.interceptors, options.max_call_seconds)
         return Dispatcher(link, caller, endpoints, serving)
 
     return Link(

@@ -16,7 +16,7 @@ from farcall._codec.faults import item, mismatch
 from farcall._codec.generated import Field, converter_of
 from farcall._codec.records import Fields, members_reader, members_writer
 from farcall._codec.shape import OMIT, Shape, is_array, is_object
-from farcall._codec.text import Convert, Passes, decoded, encoded
+from farcall._codec.text import Convert, FastThenDetailed, decoded, encoded
 from farcall._contract.spec import Role
 
 _AT = "params"
@@ -192,27 +192,27 @@ class Arguments:
             raise TypeError(f"got an unexpected keyword argument {name!r}")
 
     @cached_property
-    def _writing(self) -> Passes[Any]:
-        return Passes(lambda is_detailed: members_writer(self._table(is_detailed)))
+    def _writing(self) -> FastThenDetailed[Any]:
+        return FastThenDetailed(lambda is_detailed: members_writer(self._table(is_detailed)))
 
     @cached_property
-    def _writing_some(self) -> Passes[Any]:
+    def _writing_some(self) -> FastThenDetailed[Any]:
         some = [attrs.evolve(field, is_required=False) for field in self._fields]
-        return Passes(
+        return FastThenDetailed(
             lambda is_detailed: members_writer(attrs.evolve(self._table(is_detailed), fields=some))
         )
 
     @cached_property
-    def _writing_array(self) -> Passes[Any]:
+    def _writing_array(self) -> FastThenDetailed[Any]:
         def make(is_detailed: bool) -> Convert[list[Any]]:
             write = self._writing_some.way(is_detailed)
             return lambda bound: list(write(bound).values())
 
-        return Passes(make)
+        return FastThenDetailed(make)
 
     @cached_property
-    def _reading(self) -> Passes[dict[str, Any]]:
-        return Passes(self._reader)
+    def _reading(self) -> FastThenDetailed[dict[str, Any]]:
+        return FastThenDetailed(self._reader)
 
     def _reader(self, is_detailed: bool) -> Convert[dict[str, Any]]:
         table = self._table(is_detailed)

@@ -9,7 +9,7 @@ import msgspec
 
 from farcall._codec.hooks import Hooks
 from farcall._codec.shape import Shape
-from farcall._codec.text import Passes, decoded, encoded
+from farcall._codec.text import FastThenDetailed, decoded, encoded
 from farcall._contract.definitions import Definitions
 from farcall._contract.describe import describe
 from farcall._contract.spec import Scalar
@@ -63,19 +63,19 @@ class Codec(Generic[T]):
         return value
 
     @cached_property
-    def writing(self) -> Passes[Any]:
+    def writing(self) -> FastThenDetailed[Any]:
         """The passes that write."""
-        return Passes(lambda is_detailed: self.shape(is_detailed=is_detailed).write)
+        return FastThenDetailed(lambda is_detailed: self.shape(is_detailed=is_detailed).write)
 
     @cached_property
-    def strict(self) -> Passes[Any]:
+    def strict(self) -> FastThenDetailed[Any]:
         """The passes that read, and refuse unknown fields."""
-        return Passes(lambda is_detailed: self.shape(is_detailed=is_detailed).read)
+        return FastThenDetailed(lambda is_detailed: self.shape(is_detailed=is_detailed).read)
 
     @cached_property
-    def tolerant(self) -> Passes[Any]:
+    def tolerant(self) -> FastThenDetailed[Any]:
         """The passes that read, and ignore unknown fields."""
-        return Passes(lambda is_detailed: self._shape("ignore", is_detailed).read)
+        return FastThenDetailed(lambda is_detailed: self._shape("ignore", is_detailed).read)
 
     def shape(self, *, is_detailed: bool) -> Shape:
         """Give the shape that refuses unknown fields, for use inside of another codec.

@@ -10,7 +10,7 @@ from msgspec import Raw
 from farcall._codec.codec import Codec, codec_of
 from farcall._codec.faults import Faults
 from farcall._codec.shape import Write, is_object
-from farcall._codec.text import Convert, Passes, decoded, encoded
+from farcall._codec.text import Convert, FastThenDetailed, decoded, encoded
 from farcall.errors import ApplicationError, is_of_protocol
 
 
@@ -49,7 +49,7 @@ class ErrorCodec:
         cls = self._declared_class(exc)
         name = cls.__name__
         fields = self._codecs[cls].writing
-        writing = Passes(lambda is_detailed: _named(name, fields.way(is_detailed)))
+        writing = FastThenDetailed(lambda is_detailed: _named(name, fields.way(is_detailed)))
         data = encoded(writing, exc, name)
         # A lone surrogate in a field's text was refused above; one in `__str__` is spelled out.
         message = str(self._as(cls, exc)).encode(errors="backslashreplace").decode()
@@ -64,7 +64,7 @@ class ErrorCodec:
         if data is None or is_of_protocol(code, is_plain=False):
             return None
         try:
-            exc = decoded(Passes(self._reader), data, "error.data")
+            exc = decoded(FastThenDetailed(self._reader), data, "error.data")
         except Faults:
             return None
         if exc is not None:

@@ -29,7 +29,7 @@ T = TypeVar("T")
 Convert: TypeAlias = Callable[[Any], T]
 
 
-class Passes(Generic[T]):
+class FastThenDetailed(Generic[T]):
     """A conversion, quick where all is well.
 
     Args:
@@ -76,7 +76,7 @@ class TooDeep(EncodeError):
     """The value is of its type, and no message can hold it: a limit, rather than a mistake."""
 
 
-def decoded(reading: Passes[T], text: bytes | Raw, at: str) -> T:
+def decoded(reading: FastThenDetailed[T], text: bytes | Raw, at: str) -> T:
     """Read JSON and make a value of it.
 
     How deep the text nests was checked once, where its frame was read.
@@ -146,7 +146,7 @@ def _reason(error: BaseException) -> str:
     return "not of its type"
 
 
-def _read_in_detail(reading: Passes[T], data: Any, at: str) -> T:
+def _read_in_detail(reading: FastThenDetailed[T], data: Any, at: str) -> T:
     try:
         return reading.detailed(data)
     except Mismatch as error:
@@ -161,7 +161,9 @@ def _read_in_detail(reading: Passes[T], data: Any, at: str) -> T:
         raise Faults.one(at, "refused") from error
 
 
-def encoded(writing: Passes[Any], value: Any, at: str, *, is_plain: bool = False) -> bytes:
+def encoded(
+    writing: FastThenDetailed[Any], value: Any, at: str, *, is_plain: bool = False
+) -> bytes:
     """Make of a value what stands for it, and write that as JSON.
 
     Args:
@@ -187,7 +189,7 @@ def encoded(writing: Passes[Any], value: Any, at: str, *, is_plain: bool = False
     return text
 
 
-def _encoded_loosely(writing: Passes[Any], value: Any, at: str) -> bytes:
+def _encoded_loosely(writing: FastThenDetailed[Any], value: Any, at: str) -> bytes:
     """Write a value whose texts may hold lone surrogates, each as an escape."""
     try:
         with allowed_surrogates():
@@ -200,7 +202,7 @@ def _encoded_loosely(writing: Passes[Any], value: Any, at: str) -> bytes:
     return text
 
 
-def _written(writing: Passes[Any], value: Any) -> Any:
+def _written(writing: FastThenDetailed[Any], value: Any) -> Any:
     try:
         return writing.quick(value)
     except Exception:  # noqa: BLE001  # whatever it is, the detailed pass tells it properly

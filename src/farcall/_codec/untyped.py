@@ -11,7 +11,7 @@ from farcall._codec.codec import codec_of
 from farcall._codec.containers import convert, convert_table, in_order
 from farcall._codec.faults import mismatch, refused
 from farcall._codec.shape import Shape, Write, is_table
-from farcall._codec.text import Passes, decoded, encoded
+from farcall._codec.text import FastThenDetailed, decoded, encoded
 from farcall._contract.spec import UnsupportedType
 
 _PLAIN = (type(None), bool, int, float, str)
@@ -81,5 +81,5 @@ def _shape_of(value: object, is_detailed: bool) -> Shape:
         raise mismatch(str(error)) from error
 
 
-_WRITING = Passes(_writer)
-_READING = Passes(lambda _: ANYTHING.read)
+_WRITING = FastThenDetailed(_writer)
+_READING = FastThenDetailed(lambda _: ANYTHING.read)

@@ -26,7 +26,7 @@ from trio.lowlevel import checkpoint, checkpoint_if_cancelled
 
 from farcall._connection.call import Call, OnEnd, OnItems, OnStarted
 from farcall._connection.lanes import Lanes
-from farcall._connection.state import Life
+from farcall._connection.state import LinkState
 from farcall._connection.streams import Outbox
 from farcall._protocol.credit import Window
 from farcall._protocol.messages import MESSAGES, Hello, credit
@@ -75,7 +75,7 @@ class Calls:
     """
 
     def __init__(
-        self, life: Life, protocol: Protocol, lanes: Lanes, *, cancel_grace: float
+        self, life: LinkState, protocol: Protocol, lanes: Lanes, *, cancel_grace: float
     ) -> None:
         self._life = life
         self._thread = life.home.thread

@@ -29,7 +29,7 @@ from farcall._connection.state import (
     ConnectionState,
     ConnectionStatistics,
     Drops,
-    Life,
+    LinkState,
 )
 from farcall._connection.uploads import Uploads
 from farcall._connection.writer import Writer
@@ -40,7 +40,7 @@ from farcall._protocol.messages import Error, Hello, goaway
 from farcall._protocol.protocol import Protocol
 from farcall._protocol.skipped import Skipped
 from farcall._protocol.state import IncomingCall
-from farcall._quota import Account
+from farcall._quota import MemoryAccount
 from farcall._transport.transport import CloseReason, Endpoint, Transport, too_big
 from farcall.errors import CloseCode, ConnectionLost
 
@@ -82,8 +82,8 @@ class Link:
         self.data: dict[str, Any] = {}
         self.protocol = protocol
         self.cancel_grace = cancel_grace
-        self.life = Life(transport.endpoint)
-        self.account = Account(limits.process_bytes, self._evict)
+        self.life = LinkState(transport.endpoint)
+        self.account = MemoryAccount(limits.process_bytes, self._evict)
         self.lanes = Lanes(self._wake, self._wake_call, SendQueue(limits, self.account))
         self.uploads = Uploads(protocol, self.lanes, self.account)
         self.calls = Calls(self.life, protocol, self.lanes, cancel_grace=cancel_grace)

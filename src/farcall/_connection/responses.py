@@ -16,7 +16,7 @@ from farcall._codec import Codec
 from farcall._connection.items import ItemCodec, item_codec
 from farcall._connection.lanes import Lanes, StreamQueue
 from farcall._connection.send_queue import Promise
-from farcall._connection.state import SHUTDOWN_REASON, Life
+from farcall._connection.state import SHUTDOWN_REASON, LinkState
 from farcall._connection.streams import Outbox
 from farcall._limits import Limits
 from farcall._protocol.credit import SendCredit
@@ -24,7 +24,7 @@ from farcall._protocol.framing import NULL_ID
 from farcall._protocol.messages import Error, items_room, started
 from farcall._protocol.protocol import Protocol
 from farcall._protocol.state import IncomingCall
-from farcall._quota import Account
+from farcall._quota import MemoryAccount
 from farcall.errors import CloseCode, EncodeError, ErrorCode
 
 T = TypeVar("T")
@@ -178,11 +178,11 @@ class Responses:
 
     def __init__(
         self,
-        life: Life,
+        life: LinkState,
         protocol: Protocol,
         lanes: Lanes,
         limits: Limits,
-        account: Account,
+        account: MemoryAccount,
         hang_up: Callable[[int, str], object],
     ) -> None:
         self.protocol = protocol

@@ -18,7 +18,7 @@ import attrs
 import trio
 
 from farcall._limits import Limits
-from farcall._quota import Account
+from farcall._quota import MemoryAccount
 
 MESSAGE_COST: Final = 384
 """Bytes that a message in the queue costs beside its text: a few small objects."""
@@ -60,7 +60,7 @@ class SendQueue:
         account: Where the bytes that wait are counted.
     """
 
-    def __init__(self, limits: Limits, account: Account) -> None:
+    def __init__(self, limits: Limits, account: MemoryAccount) -> None:
         self._limits = limits
         self._account = account
         self._entries: deque[Message] = deque()

@@ -19,7 +19,7 @@ from farcall._connection.lanes import Lanes
 from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW, ReceiveCredit, SendCredit, Window
 from farcall._protocol.messages import ITEM_OVERHEAD
-from farcall._quota import Account
+from farcall._quota import MemoryAccount
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -50,7 +50,7 @@ class Outbox:
         write: Callable[[Sequence[bytes]], bytes],
         room: int,
         lanes: Lanes,
-        account: Account,
+        account: MemoryAccount,
     ) -> None:
         self.room = room
         """No larger value may be put."""
@@ -195,7 +195,7 @@ class Inbox(AsyncIterator[T_co]):
         account: Where the bytes that have not been read are counted.
     """
 
-    def __init__(self, read: Callable[[Encoded], T_co], account: Account) -> None:
+    def __init__(self, read: Callable[[Encoded], T_co], account: MemoryAccount) -> None:
         self._read = read
         self._account = account
         self._credit: ReceiveCredit | None = None

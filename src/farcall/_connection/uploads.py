@@ -18,7 +18,7 @@ from farcall._protocol.framing import RequestId
 from farcall._protocol.messages import Error, credit, items_room, upload_end
 from farcall._protocol.protocol import Protocol
 from farcall._protocol.state import IncomingUpload, OutgoingUpload
-from farcall._quota import Account
+from farcall._quota import MemoryAccount
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class UploadOutbox(Outbox):
     """What one upload of this side has to send."""
 
     def __init__(
-        self, protocol: Protocol, lanes: Lanes, account: Account, *, is_binary: bool
+        self, protocol: Protocol, lanes: Lanes, account: MemoryAccount, *, is_binary: bool
     ) -> None:
         self._protocol = protocol
         self._upload: OutgoingUpload = protocol.uploads.send()
@@ -64,7 +64,7 @@ class UploadInbox(Inbox[T]):
         protocol: Protocol,
         upload: IncomingUpload,
         lanes: Lanes,
-        account: Account,
+        account: MemoryAccount,
         read: Callable[[Encoded], T],
         raised: Callable[[RemoteFailure], Exception],
     ) -> None:
@@ -102,7 +102,7 @@ class Uploads:
         account: Where the values that wait are counted.
     """
 
-    def __init__(self, protocol: Protocol, lanes: Lanes, account: Account) -> None:
+    def __init__(self, protocol: Protocol, lanes: Lanes, account: MemoryAccount) -> None:
         self._protocol = protocol
         self._lanes = lanes
         self._account = account

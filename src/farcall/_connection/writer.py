@@ -22,7 +22,7 @@ import trio
 from farcall._connection.flusher import current_flusher
 from farcall._connection.heartbeat import Pings
 from farcall._connection.lanes import Lanes
-from farcall._quota import Account
+from farcall._quota import MemoryAccount
 from farcall._transport.transport import Transport
 from farcall.errors import CloseCode
 
@@ -39,7 +39,9 @@ class Writer:
         account: Where the bytes that the transport has not taken at once are counted.
     """
 
-    def __init__(self, transport: Transport, lanes: Lanes, pings: Pings, account: Account) -> None:
+    def __init__(
+        self, transport: Transport, lanes: Lanes, pings: Pings, account: MemoryAccount
+    ) -> None:
         self._transport = transport
         self._lanes = lanes
         self._pings = pings

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, overload
 
 from farcall._contract.identifiers import is_python_name, python_name
 from farcall._declare.annotations import Scope, names_around
-from farcall._declare.functions import Reading, read_function
+from farcall._declare.functions import ParsedFunction, read_function
 from farcall._declare.marks import Marks, marks_of
 from farcall._declare.members import Member, read_body
 from farcall._declare.mistakes import Mistakes
@@ -193,7 +193,7 @@ def _no_class(thing: object) -> DeclarationError:
     )
 
 
-def _read_plain(function: object, scope: Scope, mistakes: Mistakes) -> Reading:
+def _read_plain(function: object, scope: Scope, mistakes: Mistakes) -> ParsedFunction:
     if not isinstance(function, FunctionType) or not function.__name__.isidentifier():
         raise site_of_object(function).error(
             Rule.NO_FUNCTION,

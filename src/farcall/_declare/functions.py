@@ -44,7 +44,7 @@ class ReadParameter:
 
 
 @attrs.frozen(eq=False)
-class Reading:
+class ParsedFunction:
     """A function before it is an endpoint of some service.
 
     Types are resolved where the function is written, once; a subclass makes its own endpoints
@@ -81,7 +81,7 @@ def read_function(
     mistakes: Mistakes,
     *,
     has_self: bool = True,
-) -> Reading:
+) -> ParsedFunction:
     """Read a function that is to be an endpoint, or to run in the background.
 
     Args:
@@ -120,7 +120,7 @@ class _Reader:
     site: Site
     mistakes: Mistakes
 
-    def read(self, attribute: str, marks: Marks, *, has_self: bool) -> Reading:
+    def read(self, attribute: str, marks: Marks, *, has_self: bool) -> ParsedFunction:
         is_stream = marks.kind == "stream"
         if not is_stream:
             self._refuse_generator()
@@ -136,7 +136,7 @@ class _Reader:
             lambda annotation: self._result(annotation, is_stream), [signature.return_annotation]
         )
         found = self.mistakes.each(lambda pair: self._status(*pair, marks), statuses)
-        return Reading(
+        return ParsedFunction(
             attribute,
             self.site,
             marks,

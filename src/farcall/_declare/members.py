@@ -12,7 +12,7 @@ from typing import Any, NewType, TypeAlias, get_origin
 import attrs
 
 from farcall._declare.annotations import Scope, without_class_var
-from farcall._declare.functions import Reading, read_function, takes_anything
+from farcall._declare.functions import ParsedFunction, read_function, takes_anything
 from farcall._declare.marks import Marks, function_within, marks_of
 from farcall._declare.mistakes import Mistakes
 from farcall._declare.names import check_python_name
@@ -22,7 +22,7 @@ from farcall._declare.sites import site_of_attribute
 from farcall._declare.streams import check_stream
 from farcall._signals import Signal
 
-Member: TypeAlias = Reading | SignalReading
+Member: TypeAlias = ParsedFunction | SignalReading
 
 
 def read_body(cls: type[Any], scope: Scope, mistakes: Mistakes) -> dict[str, Member]:
@@ -39,7 +39,7 @@ def read_body(cls: type[Any], scope: Scope, mistakes: Mistakes) -> dict[str, Mem
     return {name: member for name, member in found if member is not None}
 
 
-def check_background(reading: Reading) -> None:
+def check_background(reading: ParsedFunction) -> None:
     """Refuse a background task that nobody could start, or whose result nobody would see.
 
     Raises:
@@ -132,7 +132,7 @@ class _Body:
         is_alias = get_origin(value) is not None
         return _is_method_like(value) or (callable(value) and not is_alias)
 
-    def _read_function(self, attribute: str, value: object, marks: Marks) -> Reading:
+    def _read_function(self, attribute: str, value: object, marks: Marks) -> ParsedFunction:
         if not isinstance(value, FunctionType) or _is_lambda(value):
             kind = "lambda" if _is_lambda(value) else type(value).__name__
             raise site_of_attribute(self.cls, attribute).error(

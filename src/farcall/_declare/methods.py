@@ -20,7 +20,7 @@ from farcall._contract.spec import (
     UnsupportedType,
 )
 from farcall._declare.annotations import Scope
-from farcall._declare.functions import Reading, ReadParameter, read_function
+from farcall._declare.functions import ParsedFunction, ReadParameter, read_function
 from farcall._declare.marks import Marks
 from farcall._declare.mistakes import Mistakes
 from farcall._declare.names import check_python_name
@@ -53,7 +53,7 @@ class Method:
 
 
 def endpoint_of(
-    reading: Reading, wire_name: str, definitions: Definitions, *, protected: bool = False
+    reading: ParsedFunction, wire_name: str, definitions: Definitions, *, protected: bool = False
 ) -> Method:
     """Make the endpoint that goes by `wire_name`, and define the types that it names.
 
@@ -89,7 +89,7 @@ def endpoint_of(
     )
 
 
-def _described(reading: Reading, definitions: Definitions) -> MethodSpec:
+def _described(reading: ParsedFunction, definitions: Definitions) -> MethodSpec:
     """Describe a function, and tell all that is wrong with its types at once."""
     mistakes, site, is_stream = Mistakes(), reading.site, reading.is_stream
     what = "an item" if is_stream else "the result"
@@ -210,7 +210,7 @@ def _error(cls: type[ApplicationError], site: Site, definitions: Definitions) ->
     return cls.__name__
 
 
-def _check_upload(parameter: ReadParameter, reading: Reading) -> None:
+def _check_upload(parameter: ReadParameter, reading: ParsedFunction) -> None:
     if parameter.is_upload and not (reading.is_async or reading.is_stream):
         raise reading.site.error(
             Rule.UPLOAD_TO_DEF,

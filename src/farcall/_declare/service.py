@@ -15,7 +15,7 @@ from farcall._contract.describe import Definitions
 from farcall._contract.digest import digest
 from farcall._contract.records import doc_of
 from farcall._contract.spec import ServiceSpec
-from farcall._declare.functions import Reading
+from farcall._declare.functions import ParsedFunction
 from farcall._declare.marks import marks_of
 from farcall._declare.members import Member
 from farcall._declare.methods import Method, endpoint_of
@@ -170,7 +170,7 @@ def _assembled(
 
     def put_together(key: str) -> Method | SignalEntry:
         member = on_wire[key]
-        if isinstance(member, Reading):
+        if isinstance(member, ParsedFunction):
             return endpoint_of(member, names[key], definitions, protected=protected)
         return event_of(member, names[key], definitions, protected=protected)
 
@@ -190,7 +190,7 @@ def _assembled(
 
 
 def _is_background(member: Member) -> bool:
-    return isinstance(member, Reading) and member.marks.kind == "background"
+    return isinstance(member, ParsedFunction) and member.marks.kind == "background"
 
 
 def _signals_in(members: Mapping[str, Member]) -> list[SignalReading]:

@@ -1,7 +1,7 @@
 """What happens to a connection that comes in, up to its end.
 
-A handshake has its time and its place (`Capacity`); within them its request is read, looked at,
-and either answered or made a WebSocket, which the `Host` then serves. Whatever a peer does ends
+A handshake has its time and its place (`ConnectionGuard`); within them its request is read, looked
+at, and either answered or made a WebSocket, which the `Host` then serves. Whatever a peer does ends
 its own connection alone.
 """
 
@@ -18,12 +18,12 @@ import trio
 from farcall._limits import Limits
 from farcall._nursery import let_leave
 from farcall._principal import Principal
-from farcall._server.guard import Capacity
+from farcall._server.guard import ConnectionGuard
 from farcall._server.host import Host
 from farcall._transport.http import (
     Answer,
-    Gate,
     NotAllowed,
+    OriginPolicy,
     Rejection,
     Request,
     TrustedProxies,
@@ -69,13 +69,13 @@ class Hints:
 
 
 @attrs.frozen
-class Door:
+class Acceptor:
     """Where connections come in."""
 
     host: Host
     limits: Limits
-    capacity: Capacity
-    gate: Gate = attrs.field(factory=Gate.of)
+    capacity: ConnectionGuard
+    gate: OriginPolicy = attrs.field(factory=OriginPolicy.of)
     proxies: TrustedProxies = attrs.field(factory=TrustedProxies)
     admit: Admit = admit_everybody
     ssl_context: ssl.SSLContext | None = None

@@ -23,7 +23,7 @@ logger = logging.getLogger("farcall")
 
 
 @attrs.define
-class Capacity:
+class ConnectionGuard:
     """The table of those who come in, and the count of those who are."""
 
     most_open: int
@@ -38,7 +38,7 @@ class Capacity:
     """The handshakes under way, in the order in which they began."""
 
     @classmethod
-    def of(cls, limits: Limits, descriptors: float) -> Capacity:
+    def of(cls, limits: Limits, descriptors: float) -> ConnectionGuard:
         """Say what limits mean where a process may have so many descriptors.
 
         Each connection is one. Those under way get half of what open ones leave, so that the

@@ -25,7 +25,7 @@ from farcall._limits import Limits, check_limits
 from farcall._nursery import open_owned_nursery
 from farcall._principal import Authenticate, check_authenticate
 from farcall._protocol.protocol import Protocol
-from farcall._serving.dispatcher import Dispatcher, Serving
+from farcall._serving.dispatcher import Dispatcher, ServeOptions
 from farcall._serving.endpoints import Endpoints, greeting, warn_of_protected
 from farcall._serving.login import Logins
 from farcall._transport.transport import Transport
@@ -62,7 +62,7 @@ def serving_of(
     debug: bool,
     authenticate: Authenticate | None,
     limits: Limits,
-) -> Serving:
+) -> ServeOptions:
     """Say how calls are served, by the options of `farcall.serve`.
 
     Raises:
@@ -76,7 +76,7 @@ def serving_of(
     if authenticate is not None:
         check_authenticate(authenticate)
     logins = None if authenticate is None else Logins(authenticate, limits)
-    return Serving(tuple(interceptors), max_call_seconds, debug, logins)
+    return ServeOptions(tuple(interceptors), max_call_seconds, debug, logins)
 
 
 class Host:
@@ -98,7 +98,7 @@ class Host:
     def __init__(
         self,
         services: Services,
-        serving: Serving = Serving(),  # noqa: B008 - frozen
+        serving: ServeOptions = ServeOptions(),  # noqa: B008 - frozen
         *,
         limits: Limits,
         heartbeat: Heartbeat,

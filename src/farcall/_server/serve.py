@@ -21,11 +21,11 @@ from farcall._interceptors import Interceptor
 from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._nursery import open_owned_nursery
 from farcall._principal import Authenticate
-from farcall._server.acceptor import Door
-from farcall._server.guard import Capacity, descriptor_limit
+from farcall._server.acceptor import Acceptor
+from farcall._server.guard import ConnectionGuard, descriptor_limit
 from farcall._server.host import Host, ServerStatistics, Services, serving_of
 from farcall._serving.login import identify
-from farcall._transport.http import Gate, TrustedProxies
+from farcall._transport.http import OriginPolicy, TrustedProxies
 from farcall._transport.listen import Listeners, Place, open_listeners
 from farcall._usage.home import Home, check_trio
 from farcall._usage.live import Live
@@ -55,7 +55,7 @@ class Server(Live):
     """
 
     def __init__(
-        self, host: Host, capacity: Capacity, listeners: Listeners, *, is_secure: bool
+        self, host: Host, capacity: ConnectionGuard, listeners: Listeners, *, is_secure: bool
     ) -> None:
         self._host = host
         self._capacity = capacity
@@ -225,9 +225,9 @@ async def serve(
         heartbeat=heartbeat,
         cancel_grace=cancel_grace,
     )
-    capacity = Capacity.of(limits, descriptor_limit())
+    capacity = ConnectionGuard.of(limits, descriptor_limit())
     admit = partial(identify, serving.logins)
-    door = Door(served, limits, capacity, gate, proxies, admit, ssl_context)
+    door = Acceptor(served, limits, capacity, gate, proxies, admit, ssl_context)
     listeners = await open_listeners(place)
     server = Server(served, capacity, listeners, is_secure=ssl_context is not None)
     try:
@@ -252,7 +252,7 @@ async def serve(
 
 
 async def _accept(
-    scope: trio.CancelScope, door: Door, listeners: Listeners, handlers: trio.Nursery
+    scope: trio.CancelScope, door: Acceptor, listeners: Listeners, handlers: trio.Nursery
 ) -> None:
     try:
         with scope:
@@ -303,10 +303,10 @@ def _sockets(sock: object) -> Sequence[socket.socket]:
     return cast("list[socket.socket]", several)
 
 
-def _gate(origins: Collection[str], hosts: Collection[str]) -> Gate:
+def _gate(origins: Collection[str], hosts: Collection[str]) -> OriginPolicy:
     check_texts("allowed_origins=", origins, "a list of origins", '["https://example.com"]')
     check_texts("allowed_hosts=", hosts, "a list of names", '["example.com"]')
-    return Gate.of(origins, hosts)
+    return OriginPolicy.of(origins, hosts)
 
 
 def _proxies(trusted: Collection[str]) -> TrustedProxies:

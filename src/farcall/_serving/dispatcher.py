@@ -23,12 +23,12 @@ from farcall._connection.responses import Request, shutting_down
 from farcall._interceptors import Interceptor
 from farcall._protocol.framing import shown
 from farcall._protocol.messages import Error, Hello
-from farcall._quota import CallBudget
+from farcall._quota import CallQuota
 from farcall._serving.calls import NO_DEADLINE, Deadline, Runner, ServedCall, ServedLink
 from farcall._serving.endpoints import Endpoint, EndpointKind, Endpoints
 from farcall._serving.intercepted import ServedSubscriptions
-from farcall._serving.login import LoginDesk, Logins
-from farcall._serving.policy import SubscriptionGuard
+from farcall._serving.login import LoginHandler, Logins
+from farcall._serving.policy import SubscriptionPolicy
 from farcall._serving.publisher import Publisher
 from farcall._serving.steps import watchdog
 from farcall._serving.streams import StreamRunner
@@ -50,7 +50,7 @@ Task: TypeAlias = Callable[[], Awaitable[None]]
 
 
 @attrs.frozen
-class Serving:
+class ServeOptions:
     """How calls are served."""
 
     interceptors: Sequence[Interceptor] = ()
@@ -74,7 +74,7 @@ class Dispatcher:
     """
 
     def __init__(
-        self, link: Link, caller: LinkCaller, endpoints: Endpoints, serving: Serving
+        self, link: Link, caller: LinkCaller, endpoints: Endpoints, serving: ServeOptions
     ) -> None:
         self.caller = caller
         self._hear = caller.subscriber.on_event
@@ -89,12 +89,12 @@ class Dispatcher:
         self._shared = ServedLink(
             link, caller.connection, identity, tuple(serving.interceptors), serving.debug
         )
-        guard = SubscriptionGuard(caller.connection, identity)
+        guard = SubscriptionPolicy(caller.connection, identity)
         self._publisher = Publisher(link, endpoints.signals, guard, self._subscriptions())
         identity.on_change = self._recheck
         identity.on_left = self._publisher.withdraw
-        self._budget = CallBudget(link.limits)
-        self._desk = LoginDesk(
+        self._budget = CallQuota(link.limits)
+        self._desk = LoginHandler(
             link, identity, serving.logins, serving.max_call_seconds, self._budget
         )
         # Bounded as calls in flight and subscriptions are: each entry has its task already.

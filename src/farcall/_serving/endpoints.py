@@ -75,7 +75,7 @@ class Endpoint:
 
 
 @attrs.frozen
-class EventSource:
+class SignalEndpoint:
     """A signal of a service object."""
 
     spec: SignalSpec
@@ -91,7 +91,7 @@ class Endpoints:
     """Everything that one path offers."""
 
     methods: Mapping[str, Endpoint]
-    signals: Mapping[str, EventSource]
+    signals: Mapping[str, SignalEndpoint]
     contracts: Mapping[str, str]
     """The digest of each contract, by the name of its service; see `contracts_of`."""
     background: tuple[Any, ...]
@@ -203,12 +203,14 @@ def _methods(services: _Services) -> Iterator[tuple[str, Endpoint]]:
             yield name, Endpoint(method, target)
 
 
-def _signals(services: _Services) -> Iterator[tuple[str, EventSource]]:
+def _signals(services: _Services) -> Iterator[tuple[str, SignalEndpoint]]:
     for service, target in services:
         for name, entry in service.signals.items():
             yield (
                 name,
-                EventSource(entry.spec, entry.signal._state_of(target), entry.signal.options.allow),
+                SignalEndpoint(
+                    entry.spec, entry.signal._state_of(target), entry.signal.options.allow
+                ),
             )
 
 

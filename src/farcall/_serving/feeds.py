@@ -13,7 +13,7 @@ import msgspec
 from farcall._connection.link import Link
 from farcall._connection.responses import Request, cancelled
 from farcall._protocol.messages import ITEM_OVERHEAD, Error, event, items_room
-from farcall._serving.endpoints import EventSource
+from farcall._serving.endpoints import SignalEndpoint
 from farcall._serving.intercepted import ServedSubscription
 from farcall._signals import Buffer, BufferPool, Entry, OnLag, SignalState
 from farcall._signals.audience import Membership
@@ -41,7 +41,7 @@ class SignalFeed:
         self,
         link: Link,
         call: Request,
-        source: EventSource,
+        source: SignalEndpoint,
         membership: Membership,
         pool: BufferPool,
         *,

@@ -21,7 +21,7 @@ from farcall._failures import describe, unanswered
 from farcall._interceptors import Interceptor, Once, intercepted
 from farcall._protocol.framing import shown
 from farcall._protocol.messages import Error
-from farcall._serving.endpoints import EventSource
+from farcall._serving.endpoints import SignalEndpoint
 from farcall.errors import RpcError
 
 logger = logging.getLogger("farcall")
@@ -41,7 +41,7 @@ class ServedSubscription:
     def __init__(
         self,
         context: CallContext,
-        source: EventSource,
+        source: SignalEndpoint,
         begin: Callable[[], object],
         answer: Callable[[Error], object],
         *,
@@ -145,7 +145,7 @@ class ServedSubscriptions:
 
     def open(
         self,
-        source: EventSource,
+        source: SignalEndpoint,
         read: Callable[[], ArgumentsByName],
         begin: Callable[[], object],
         answer: Callable[[Error], object],

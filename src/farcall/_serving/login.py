@@ -20,13 +20,13 @@ import trio
 from farcall._codec import Faults, decode_json
 from farcall._connection.link import Link
 from farcall._connection.responses import Request, cancelled, shutting_down
-from farcall._fifo import Turnstile
+from farcall._fifo import RankedLimiter
 from farcall._identity import Identity
 from farcall._limits import Limits
 from farcall._nursery import let_leave
 from farcall._principal import Authenticate, Principal, authenticated, read_credentials
 from farcall._protocol.messages import Error
-from farcall._quota import CallBudget
+from farcall._quota import CallQuota
 from farcall._serving.calls import Deadline
 from farcall._serving.failed_logins import FailedLogins, Origin, origin_of
 from farcall._transport.http import Rejection
@@ -50,20 +50,20 @@ class Logins:
         object.__setattr__(self, "failed_handshakes", FailedLogins(self.limits))
 
     def turn(
-        self, line: trio.lowlevel.RunVar[Turnstile], failures: int
+        self, line: trio.lowlevel.RunVar[RankedLimiter], failures: int
     ) -> AbstractAsyncContextManager[None]:
         """Wait until `authenticate` may be asked; those with fewer failures come first."""
         try:
             turnstile = line.get()
         except LookupError:
-            line.set(turnstile := Turnstile())
+            line.set(turnstile := RankedLimiter())
         return turnstile.one_of(self.limits.logins, failures)
 
 
-_logins: trio.lowlevel.RunVar[Turnstile] = trio.lowlevel.RunVar("farcall logins")
+_logins: trio.lowlevel.RunVar[RankedLimiter] = trio.lowlevel.RunVar("farcall logins")
 """Logins of this process for which ``authenticate`` is asked, whatever server they belong to."""
 
-_handshakes: trio.lowlevel.RunVar[Turnstile] = trio.lowlevel.RunVar("farcall handshakes")
+_handshakes: trio.lowlevel.RunVar[RankedLimiter] = trio.lowlevel.RunVar("farcall handshakes")
 """The same for handshakes."""
 
 
@@ -120,7 +120,7 @@ class _Attempt:
         return Error.of(ErrorCode.DEADLINE_EXCEEDED, {"by": self.deadline.by})
 
 
-class LoginDesk:
+class LoginHandler:
     """The logins of one connection.
 
     Args:
@@ -137,7 +137,7 @@ class LoginDesk:
         identity: Identity,
         logins: Logins | None,
         longest: float,
-        budget: CallBudget,
+        budget: CallQuota,
     ) -> None:
         self._link = link
         self._identity = identity

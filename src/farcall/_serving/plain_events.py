@@ -17,10 +17,10 @@ from farcall._connection.link import Link
 from farcall._connection.responses import Request
 from farcall._context import ArgumentsByName
 from farcall._protocol.messages import Error
-from farcall._serving.endpoints import EventSource
+from farcall._serving.endpoints import SignalEndpoint
 from farcall._serving.feeds import EventFeed
 from farcall._serving.intercepted import ServedSubscription, ServedSubscriptions
-from farcall._serving.policy import SubscriptionGuard, refuse, too_many
+from farcall._serving.policy import SubscriptionPolicy, refuse, too_many
 from farcall._signals import BufferPool
 from farcall.errors import ErrorCode
 
@@ -79,14 +79,14 @@ class ServedEvents:
         """Count the interceptors at work, also those of events that were left."""
         return len(self._subscriptions)
 
-    def open(self, sources: Mapping[str, EventSource], done: Done) -> Opening:
+    def open(self, sources: Mapping[str, SignalEndpoint], done: Done) -> Opening:
         """Run the interceptors of some events, and tell when all of them have proceeded."""
         opening = Opening(done)
         for name, source in sources.items():
             self._open(name, source, opening)
         return opening
 
-    def _open(self, name: str, source: EventSource, opening: Opening) -> None:
+    def _open(self, name: str, source: SignalEndpoint, opening: Opening) -> None:
         served = self._subscriptions.open(
             source,
             _arguments,
@@ -147,8 +147,8 @@ class Events:
     def __init__(
         self,
         link: Link,
-        signals: Mapping[str, EventSource],
-        guard: SubscriptionGuard,
+        signals: Mapping[str, SignalEndpoint],
+        guard: SubscriptionPolicy,
         pool: BufferPool,
         served: ServedSubscriptions | None,
     ) -> None:

@@ -12,13 +12,13 @@ from farcall._context import CallContext, Connection
 from farcall._identity import Identity
 from farcall._nursery import ends_program
 from farcall._protocol.messages import Error
-from farcall._serving.endpoints import EventSource
+from farcall._serving.endpoints import SignalEndpoint
 from farcall.errors import ErrorCode
 
 logger = logging.getLogger("farcall")
 
 
-class SubscriptionGuard:
+class SubscriptionPolicy:
     """Decide on the subscriptions of one connection.
 
     Args:
@@ -32,11 +32,11 @@ class SubscriptionGuard:
         self.membership = identity.membership
         """By which addresses the subscriber is reached."""
 
-    def may(self, source: EventSource) -> bool:
+    def may(self, source: SignalEndpoint) -> bool:
         """Say whether the peer has logged in as the signal asks for."""
         return self._identity.may(source.spec.access)
 
-    def forbidden(self, source: EventSource) -> Error:
+    def forbidden(self, source: SignalEndpoint) -> Error:
         """Say which login the peer lacks."""
         return self._identity.refusal(source.spec.access, ErrorCode.EVENT_FORBIDDEN)
 
@@ -44,7 +44,7 @@ class SubscriptionGuard:
         reason = "the service does not allow this subscription"
         return self._identity.forbidden(ErrorCode.EVENT_FORBIDDEN, reason)
 
-    def refusal(self, source: EventSource, key: bytes | None = None) -> Error | None:
+    def refusal(self, source: SignalEndpoint, key: bytes | None = None) -> Error | None:
         """Say why a subscription may not be, or None where it may.
 
         Args:
@@ -63,7 +63,7 @@ class SubscriptionGuard:
             return self._failed(source, exc)
         return None if is_allowed else self._not_allowed()
 
-    def _ask(self, source: EventSource, key: Any) -> bool:
+    def _ask(self, source: SignalEndpoint, key: Any) -> bool:
         assert source.allow is not None
         call = CallContext(
             self._connection,
@@ -79,7 +79,7 @@ class SubscriptionGuard:
             raise TypeError(f"allow= answers True or False, and gave a {type(answer).__name__}")
         return answer
 
-    def _failed(self, source: EventSource, exc: BaseException) -> Error:
+    def _failed(self, source: SignalEndpoint, exc: BaseException) -> Error:
         id = secrets.token_hex(8)
         logger.error("allow= of %s failed (id %s)", source.spec.wire_name, id, exc_info=exc)
         return Error.of(ErrorCode.INTERNAL_ERROR, {"id": id})

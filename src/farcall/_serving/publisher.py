@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from farcall._connection.link import Link
-from farcall._serving.endpoints import EventSource
+from farcall._serving.endpoints import SignalEndpoint
 from farcall._serving.intercepted import ServedSubscriptions
 from farcall._serving.plain_events import Events
-from farcall._serving.policy import SubscriptionGuard
+from farcall._serving.policy import SubscriptionPolicy
 from farcall._serving.subscriptions import Subscriptions
 from farcall._signals import BufferPool
 
@@ -26,8 +26,8 @@ class Publisher:
     def __init__(
         self,
         link: Link,
-        signals: Mapping[str, EventSource],
-        guard: SubscriptionGuard,
+        signals: Mapping[str, SignalEndpoint],
+        guard: SubscriptionPolicy,
         served: ServedSubscriptions | None = None,
     ) -> None:
         self._served = served

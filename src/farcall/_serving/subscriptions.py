@@ -13,10 +13,10 @@ from farcall._connection.responses import Request, shutting_down
 from farcall._context import ArgumentsByName
 from farcall._protocol.framing import shown
 from farcall._protocol.messages import Error
-from farcall._serving.endpoints import EventSource
+from farcall._serving.endpoints import SignalEndpoint
 from farcall._serving.feeds import SignalFeed
 from farcall._serving.intercepted import ServedSubscriptions
-from farcall._serving.policy import SubscriptionGuard, refuse, too_many
+from farcall._serving.policy import SubscriptionPolicy, refuse, too_many
 from farcall._signals import BufferPool, OnLag
 from farcall.errors import ErrorCode
 
@@ -50,8 +50,8 @@ class Subscriptions:
     def __init__(
         self,
         link: Link,
-        signals: Mapping[str, EventSource],
-        guard: SubscriptionGuard,
+        signals: Mapping[str, SignalEndpoint],
+        guard: SubscriptionPolicy,
         pool: BufferPool,
         served: ServedSubscriptions | None,
     ) -> None:
@@ -88,7 +88,7 @@ class Subscriptions:
         else:
             self._subscribe(call, source, params)
 
-    def _subscribe(self, call: Request, source: EventSource, params: SubscribeParams) -> None:
+    def _subscribe(self, call: Request, source: SignalEndpoint, params: SubscribeParams) -> None:
         try:
             key = _key(source, params.key)
         except Faults as faults:
@@ -168,13 +168,13 @@ def _since(params: SubscribeParams) -> str | None:
     return None if params.since is None else params.since[:MOST_CURSOR]
 
 
-def _arguments(source: EventSource, key: bytes | None, on_lag: OnLag) -> ArgumentsByName:
+def _arguments(source: SignalEndpoint, key: bytes | None, on_lag: OnLag) -> ArgumentsByName:
     """Give what interceptors see of a subscription: what the other side named."""
     decoded = None if key is None else source.state.decode_key(key)
     return {"key": decoded, "on_lag": on_lag}
 
 
-def _key(source: EventSource, key: Raw | UnsetType) -> bytes | None:
+def _key(source: SignalEndpoint, key: Raw | UnsetType) -> bytes | None:
     if isinstance(key, UnsetType) or bytes(key) == b"null":
         return None
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from farcall._quota import Account
+from farcall._quota import MemoryAccount
 
 VALUE_COST: Final = 256
 """Bytes that a value in a buffer costs beside its text: a few small objects."""
@@ -37,7 +37,7 @@ class BufferPool:
         account: Of the connection.
     """
 
-    def __init__(self, most: int, account: Account) -> None:
+    def __init__(self, most: int, account: MemoryAccount) -> None:
         self._most = most
         self._account = account
         self._members: dict[Member, None] = {}

@@ -15,13 +15,13 @@ from farcall._limits import DEFAULT_LIMITS
 from farcall._protocol.binary import binary_items
 from farcall._protocol.credit import Window
 from farcall._protocol.messages import items, items_room, started, upload_end
-from farcall._quota import Account, Process
+from farcall._quota import MemoryAccount, ProcessQuota
 
 ID = b"7"
 
 
-def make_account() -> Account:
-    return Account(2**30, lambda: None, Process())
+def make_account() -> MemoryAccount:
+    return MemoryAccount(2**30, lambda: None, ProcessQuota())
 
 
 class Out:

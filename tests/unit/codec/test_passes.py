@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from farcall._codec.text import Passes
+from farcall._codec.text import FastThenDetailed
 
 
 def test_detailed_is_made_on_demand() -> None:
@@ -15,7 +15,7 @@ def test_detailed_is_made_on_demand() -> None:
         made.append(is_detailed)
         return str if is_detailed else repr
 
-    passes = Passes(make)
+    passes = FastThenDetailed(make)
     assert (passes.quick("a"), made) == ("'a'", [False])
 
     assert passes.detailed("a") == "a"

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from farcall._codec import Faults, codec_of, decode_json, encode_untyped
-from farcall._codec.text import MAX_DETAILED, MAX_VALUE_DEPTH, Passes, decoded, encoded
+from farcall._codec.text import MAX_DETAILED, MAX_VALUE_DEPTH, FastThenDetailed, decoded, encoded
 from farcall._limits import MAX_DEPTH
 from farcall._protocol.framing import LooseText
 from farcall.errors import EncodeError
@@ -89,7 +89,7 @@ def test_reading_too_deep() -> None:
         return read(data)
 
     with pytest.raises(Faults, match="nested too deep @ result"):
-        decoded(Passes(lambda _: read), b"1", "result")
+        decoded(FastThenDetailed(lambda _: read), b"1", "result")
 
 
 def test_raw() -> None:
@@ -182,7 +182,7 @@ def test_second_pass_succeeds() -> None:
     def make(is_detailed: bool) -> Callable[[str], object]:
         return str if is_detailed else int
 
-    passes = Passes(make)
+    passes = FastThenDetailed(make)
     assert decoded(passes, b'"a"', "a") == "a"
     assert encoded(passes, "a", "a") == b'"a"'
 

@@ -15,14 +15,14 @@ from farcall._connection.call import RemoteFailure
 from farcall._connection.calls import Calls, handling
 from farcall._connection.lanes import Lanes
 from farcall._connection.send_queue import SendQueue
-from farcall._connection.state import Life
+from farcall._connection.state import LinkState
 from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import Window
 from farcall._protocol.messages import Hello
 from farcall._protocol.messages import Limits as PeerLimits
 from farcall._protocol.protocol import Protocol
 from farcall._protocol.state import Listener
-from farcall._quota import Account, Process
+from farcall._quota import MemoryAccount, ProcessQuota
 from farcall._transport.transport import Endpoint
 from farcall.errors import Busy, ConnectionLost, EncodeError, InvalidResult, RpcError
 
@@ -42,11 +42,11 @@ class Side:
         limits: PeerLimits = HELLO.limits,
         queue: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
-        self.life = Life(Endpoint(local="here", peer="there"))
+        self.life = LinkState(Endpoint(local="here", peer="there"))
         self.life.open()
         self.protocol = Protocol(HELLO, has_dialled=True)
         self.protocol.listener = cast("Listener", self)  # which hears of two things only
-        account = Account(2**30, lambda: None, Process())
+        account = MemoryAccount(2**30, lambda: None, ProcessQuota())
         self.lanes = Lanes(lambda: None, lambda: None, SendQueue(queue, account))
         self.calls = Calls(self.life, self.protocol, self.lanes, cancel_grace=0.5)
         self.strays: list[str] = []

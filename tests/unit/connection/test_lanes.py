@@ -5,7 +5,7 @@ from __future__ import annotations
 from farcall._connection.lanes import BUNDLE_BYTES, Lanes
 from farcall._connection.send_queue import SendQueue
 from farcall._limits import Limits
-from farcall._quota import Account, Process
+from farcall._quota import MemoryAccount, ProcessQuota
 
 
 class Numbers:
@@ -35,7 +35,7 @@ class Call:
 
 def make_lanes(bundle: int = 0) -> tuple[Lanes, list[str]]:
     woken: list[str] = []
-    queue = SendQueue(Limits(), Account(2**30, lambda: None, Process()))
+    queue = SendQueue(Limits(), MemoryAccount(2**30, lambda: None, ProcessQuota()))
     lanes = Lanes(lambda: woken.append("other"), lambda: woken.append("call"), queue)
     lanes.bundle = bundle
     return lanes, woken

@@ -16,7 +16,7 @@ from farcall._connection.handler import Handler
 from farcall._connection.link import Link
 from farcall._protocol.messages import Hello, Limits, goaway
 from farcall._protocol.protocol import Protocol
-from farcall._serving.dispatcher import Dispatcher, Serving
+from farcall._serving.dispatcher import Dispatcher, ServeOptions
 from farcall._serving.endpoints import Endpoints
 from farcall._transport.memory import MemoryTransport
 from farcall.testing import memory_pair, open_pair
@@ -31,7 +31,9 @@ class Echo:
 
 
 def make_handler(link: Link) -> Handler:
-    return Dispatcher(link, LinkCaller(link, (), "warn", "a server"), Endpoints.of([]), Serving())
+    return Dispatcher(
+        link, LinkCaller(link, (), "warn", "a server"), Endpoints.of([]), ServeOptions()
+    )
 
 
 async def test_a_link_that_ends_before_the_hello_is_lost_at_once(autojump_clock: MockClock) -> None:

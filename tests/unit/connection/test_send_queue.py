@@ -7,12 +7,12 @@ from trio.testing import wait_all_tasks_blocked
 
 from farcall import Limits
 from farcall._connection.send_queue import Promise, SendQueue
-from farcall._quota import Account, Process
+from farcall._quota import MemoryAccount, ProcessQuota
 
 
 def make_queue(messages: int = 2, size: int = 100) -> SendQueue:
     limits = Limits(queued_messages=messages, queued_bytes=size)
-    return SendQueue(limits, Account(2**30, lambda: None, Process()))
+    return SendQueue(limits, MemoryAccount(2**30, lambda: None, ProcessQuota()))
 
 
 def response(size: int) -> bytes:
@@ -54,7 +54,7 @@ def test_what_is_not_to_be_sent_any_more_is_empty() -> None:
 
 def test_the_account_is_told_once_for_all_that_is_taken() -> None:
     """The bytes count until then, so none is free that is still in a frame."""
-    account = Account(2**30, lambda: None, Process())
+    account = MemoryAccount(2**30, lambda: None, ProcessQuota())
     queue = SendQueue(Limits(), account)
     queue.put(response(1))
     queue.put(response(2))

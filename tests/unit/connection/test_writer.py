@@ -19,7 +19,7 @@ from farcall._connection.lanes import Lanes
 from farcall._connection.send_queue import Promise, SendQueue
 from farcall._connection.writer import Writer
 from farcall._limits import Limits
-from farcall._quota import Account, Process
+from farcall._quota import MemoryAccount, ProcessQuota
 from farcall._transport.transport import Endpoint, Transport
 from farcall.testing import open_pair
 from tests.patience import PATIENCE
@@ -63,9 +63,9 @@ class Desk:
 
     def __init__(self) -> None:
         self.sink = Sink()
-        self.process = Process()
+        self.process = ProcessQuota()
         self.pings = Pings()
-        account = Account(2**30, lambda: None, self.process)
+        account = MemoryAccount(2**30, lambda: None, self.process)
         self.lanes = Lanes(self._wake, self._wake, SendQueue(Limits(), account))
         transport = cast("Transport", self.sink)
         self.writer = Writer(transport, self.lanes, self.pings, account)

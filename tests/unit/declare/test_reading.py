@@ -11,13 +11,13 @@ import pytest
 
 from farcall import DeclarationError
 from farcall._declare.annotations import Scope
-from farcall._declare.functions import Reading, read_function
+from farcall._declare.functions import ParsedFunction, read_function
 from farcall._declare.marks import Marks
 from farcall._declare.mistakes import Mistakes
 from farcall._declare.rules import Rule
 
 
-def read(function: Callable[..., Any]) -> Reading:
+def read(function: Callable[..., Any]) -> ParsedFunction:
     mistakes = Mistakes()
     reading = read_function(function, function.__name__, Marks(), Scope({}), mistakes)
     mistakes.check()

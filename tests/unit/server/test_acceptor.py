@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 import farcall
 from farcall import service
 from farcall._limits import Limits
-from farcall._server.acceptor import Admit, Door, _local_ip, admit_everybody
-from farcall._server.guard import Capacity
+from farcall._server.acceptor import Acceptor, Admit, _local_ip, admit_everybody
+from farcall._server.guard import ConnectionGuard
 from farcall._server.host import Host
 from farcall._transport.http import Rejection, TrustedProxies
 from farcall._transport.transport import Endpoint
@@ -34,13 +34,13 @@ class Echo:
         return text
 
 
-def door(admit: Admit = admit_everybody, **limits: float) -> Door:
+def door(admit: Admit = admit_everybody, **limits: float) -> Acceptor:
     host = Host(Echo(), limits=Limits(), heartbeat=farcall.Heartbeat())
-    return Door(host, Limits(**limits), Capacity(10, 10), admit=admit)  # type: ignore[arg-type]
+    return Acceptor(host, Limits(**limits), ConnectionGuard(10, 10), admit=admit)  # type: ignore[arg-type]
 
 
 @asynccontextmanager
-async def at(entrance: Door) -> AsyncIterator[Raw]:
+async def at(entrance: Acceptor) -> AsyncIterator[Raw]:
     """Stand at a door as a peer that speaks in bytes; all is cleaned up behind it."""
     async with open_sockets() as (near, far), trio.open_nursery() as nursery:
         nursery.start_soon(entrance.enter, far)
@@ -51,7 +51,7 @@ async def at(entrance: Door) -> AsyncIterator[Raw]:
         await wait_until(lambda: entrance.capacity.open == entrance.capacity.pending == 0)
 
 
-async def answer_to(said: bytes, entrance: Door | None = None) -> bytes:
+async def answer_to(said: bytes, entrance: Acceptor | None = None) -> bytes:
     """Say something, and give all that comes back until the other side hangs up."""
     async with at(entrance or door()) as raw:
         await raw.send(said)
@@ -164,7 +164,9 @@ async def test_a_peer_whose_address_is_gone() -> None:
     async with open_sockets() as (near, _):
         wire = Wire(near, SMALL)
         wire.peer_ip = wire.local_ip = None
-        entrance = Door(door().host, Limits(), Capacity(1, 1), proxies=TrustedProxies.of(["unix"]))
+        entrance = Acceptor(
+            door().host, Limits(), ConnectionGuard(1, 1), proxies=TrustedProxies.of(["unix"])
+        )
 
         assert entrance._client_of(wire, "192.0.2.1") is None
         with pytest.raises(trio.BrokenResourceError, match="no address any more"):
@@ -250,11 +252,11 @@ async def test_a_full_server_asks_nobody_to_decide() -> None:
     async def admit(_endpoint: Endpoint) -> None:
         raise Rejection(401, "log in")
 
-    full = Capacity(1, 10)
+    full = ConnectionGuard(1, 10)
     full.enter()
     host = door().host
     async with open_sockets() as (near, far), trio.open_nursery() as nursery:
-        nursery.start_soon(Door(host, Limits(), full, admit=admit).enter, far)
+        nursery.start_soon(Acceptor(host, Limits(), full, admit=admit).enter, far)
         await near.send_all(UPGRADE)
         assert (await Raw(near).read_to_end()).startswith(b"HTTP/1.1 503 ")
         await near.aclose()
@@ -269,7 +271,7 @@ async def test_room_is_asked_for_again_behind_admit() -> None:
         waiting.set()
         await wait_until(lambda: entrance.capacity.open > 0)
 
-    entrance = Door(entrance.host, entrance.limits, Capacity(1, 10), admit=admit)
+    entrance = Acceptor(entrance.host, entrance.limits, ConnectionGuard(1, 10), admit=admit)
     async with at(entrance) as raw:
         await raw.send(UPGRADE)
         await waiting.wait()

@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from farcall._limits import Limits
-from farcall._server.guard import Capacity, descriptor_limit
+from farcall._server.guard import ConnectionGuard, descriptor_limit
 from farcall._transport.http import Rejection
 
 
@@ -29,7 +29,7 @@ from farcall._transport.http import Rejection
 )
 def test_descriptors_are_shared(descriptors: float, most_open: int, most_pending: int) -> None:
     """80 % for open connections, at most 10 % for handshakes, the rest for the application."""
-    capacity = Capacity.of(Limits(), descriptors)
+    capacity = ConnectionGuard.of(Limits(), descriptors)
 
     assert (capacity.most_open, capacity.most_pending) == (most_open, most_pending)
 
@@ -37,7 +37,7 @@ def test_descriptors_are_shared(descriptors: float, most_open: int, most_pending
 @pytest.mark.parametrize(("descriptors", "limit"), [(10, "descriptor_share"), (99, "connections")])
 def test_the_limit_that_holds_is_named(descriptors: int, limit: str) -> None:
     """Who is sent away learns which of the two it was."""
-    capacity = Capacity.of(Limits(connections=9), descriptors)
+    capacity = ConnectionGuard.of(Limits(connections=9), descriptors)
     for _ in range(capacity.most_open):
         capacity.enter()
 
@@ -48,7 +48,7 @@ def test_the_limit_that_holds_is_named(descriptors: int, limit: str) -> None:
 
 def test_who_leaves_makes_room() -> None:
     """The count is of connections that are open now."""
-    capacity = Capacity.of(Limits(connections=1), math.inf)
+    capacity = ConnectionGuard.of(Limits(connections=1), math.inf)
     for _ in range(3):
         capacity.enter()
         capacity.leave()
@@ -68,7 +68,7 @@ async def test_a_handshake_has_its_time(
 ) -> None:
     """It is ended when that is over, and the log names the limit."""
     caplog.set_level(logging.DEBUG)
-    capacity = Capacity.of(Limits(), math.inf)
+    capacity = ConnectionGuard.of(Limits(), math.inf)
     with capacity.handshake(10):
         assert capacity.pending == 1
         await trio.Event().wait()
@@ -81,7 +81,7 @@ async def test_a_handshake_has_its_time(
 async def test_the_oldest_goes_for_the_newest(caplog: pytest.LogCaptureFixture) -> None:
     """However many come, the last ones are there, and no more than may be."""
     caplog.set_level(logging.DEBUG)
-    capacity = Capacity.of(Limits(pending_handshakes=2), math.inf)
+    capacity = ConnectionGuard.of(Limits(pending_handshakes=2), math.inf)
     ended: list[int] = []
 
     async def take_long(number: int) -> None:
@@ -104,7 +104,7 @@ async def test_the_oldest_goes_for_the_newest(caplog: pytest.LogCaptureFixture) 
 
 async def test_an_end_frees_the_place() -> None:
     """A handshake that is over, well or not, drops nobody."""
-    capacity = Capacity.of(Limits(pending_handshakes=1), math.inf)
+    capacity = ConnectionGuard.of(Limits(pending_handshakes=1), math.inf)
     with capacity.handshake(10):
         pass
     with pytest.raises(KeyError), capacity.handshake(10):

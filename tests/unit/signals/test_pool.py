@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from farcall._quota import Account, Process
+from farcall._quota import MemoryAccount, ProcessQuota
 from farcall._signals.buffer import Buffer, Entry, OnLag
 from farcall._signals.pool import VALUE_COST, BufferPool
 
@@ -11,8 +11,8 @@ class Connection:
     """Some buffers that share what a connection may hold."""
 
     def __init__(self, most: int) -> None:
-        self.process = Process()
-        self.account = Account(2**30, lambda: None, self.process)
+        self.process = ProcessQuota()
+        self.account = MemoryAccount(2**30, lambda: None, self.process)
         self.pool = BufferPool(most, self.account)
 
     def buffer(self, on_lag: OnLag = "raise") -> Buffer:

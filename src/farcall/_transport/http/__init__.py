@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from farcall._transport.http.answer import Answer, Rejection
 from farcall._transport.http.forwarded import TrustedProxies
-from farcall._transport.http.origin import Gate, NotAllowed
+from farcall._transport.http.origin import NotAllowed, OriginPolicy
 from farcall._transport.http.request import Request, read_request
 
-__all__ = ["Answer", "Gate", "NotAllowed", "Rejection", "Request", "TrustedProxies", "read_request"]
+__all__ = [
+    "Answer",
+    "OriginPolicy",
+    "NotAllowed",
+    "Rejection",
+    "Request",
+    "TrustedProxies",
+    "read_request",
+]

@@ -99,15 +99,15 @@ class Origin:
 
 
 @attrs.frozen
-class Gate:
-    """Decide by Origin and Host; `Gate.of` makes one from what an operator writes."""
+class OriginPolicy:
+    """Decide by Origin and Host; `OriginPolicy.of` makes one from what an operator writes."""
 
     _origins: frozenset[Origin]
     _hosts: frozenset[Authority]
     _allows_null: bool = False
 
     @classmethod
-    def of(cls, origins: Collection[str] = (), hosts: Collection[str] = ()) -> Gate:
+    def of(cls, origins: Collection[str] = (), hosts: Collection[str] = ()) -> OriginPolicy:
         """Allow these, beside those that are always allowed.
 
         Args:

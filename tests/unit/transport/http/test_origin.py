@@ -6,11 +6,11 @@ from ipaddress import ip_address
 
 import pytest
 
-from farcall._transport.http import Gate, Rejection
+from farcall._transport.http import OriginPolicy, Rejection
 
 
 def is_let_in(
-    gate: Gate,
+    gate: OriginPolicy,
     *,
     host: str | None = None,
     origin: str | None = None,
@@ -58,7 +58,7 @@ def test_the_origin_is_that_of_the_host(
     host: str | None, origin: str | None, expected: bool
 ) -> None:
     """Without an Origin it is no page; with one it must be a page of this server."""
-    assert is_let_in(Gate.of(), host=host, origin=origin) is expected
+    assert is_let_in(OriginPolicy.of(), host=host, origin=origin) is expected
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_under_tls_the_default_port_is_that_of_https(
     host: str, origin: str, expected: bool
 ) -> None:
     """A page that came in clear is not one of a server that speaks TLS."""
-    assert is_let_in(Gate.of(), host=host, origin=origin, is_secure=True) is expected
+    assert is_let_in(OriginPolicy.of(), host=host, origin=origin, is_secure=True) is expected
 
 
 @pytest.mark.parametrize(
@@ -89,14 +89,14 @@ def test_under_tls_the_default_port_is_that_of_https(
 )
 def test_origins_may_be_allowed(origin: str, expected: bool) -> None:
     """Scheme, host and port count, all three."""
-    gate = Gate.of(origins=["https://app.example", "chrome-extension://abc"])
+    gate = OriginPolicy.of(origins=["https://app.example", "chrome-extension://abc"])
 
     assert is_let_in(gate, host="a.example", origin=origin) is expected
 
 
 def test_null_may_be_allowed() -> None:
     """By its name alone; other pages are not let in by it."""
-    gate = Gate.of(origins=["null"])
+    gate = OriginPolicy.of(origins=["null"])
 
     assert is_let_in(gate, host="a.example", origin="null")
     assert not is_let_in(gate, host="a.example", origin="http://b.example")
@@ -122,9 +122,12 @@ def test_null_may_be_allowed() -> None:
 )
 def test_a_loopback_server_has_few_names(local: str, host: str | None, expected: bool) -> None:
     """A name that was made to mean this machine is none of them, whatever Origin says."""
-    assert is_let_in(Gate.of(), host=host, local=local) is expected
+    assert is_let_in(OriginPolicy.of(), host=host, local=local) is expected
     if host is not None:
-        assert is_let_in(Gate.of(), host=host, origin=f"http://{host}", local=local) is expected
+        assert (
+            is_let_in(OriginPolicy.of(), host=host, origin=f"http://{host}", local=local)
+            is expected
+        )
 
 
 @pytest.mark.parametrize(
@@ -140,26 +143,26 @@ def test_a_loopback_server_has_few_names(local: str, host: str | None, expected:
 )
 def test_hosts_may_be_allowed(host: str, expected: bool) -> None:
     """With a port, or with any."""
-    gate = Gate.of(hosts=["A.example", "b.example:8765"])
+    gate = OriginPolicy.of(hosts=["A.example", "b.example:8765"])
 
     assert is_let_in(gate, host=host, local="127.0.0.1") is expected
 
 
 def test_elsewhere_host_is_not_checked() -> None:
     """What reaches another address was not sent there by a name alone; nor to a Unix socket."""
-    assert is_let_in(Gate.of(), host="any.example")
-    assert is_let_in(Gate.of(), host="any.example", local=None)
+    assert is_let_in(OriginPolicy.of(), host="any.example")
+    assert is_let_in(OriginPolicy.of(), host="any.example", local=None)
 
 
 @pytest.mark.parametrize("text", ["example.com", "https://", "https://a/b", ""])
 def test_an_origin_that_is_none_is_refused(text: str) -> None:
     """Where the operator wrote it, in words that show one."""
     with pytest.raises(ValueError, match="no origin such as https://"):
-        Gate.of(origins=[text])
+        OriginPolicy.of(origins=[text])
 
 
 @pytest.mark.parametrize("text", ["https://a.example", "a b", "", "a:b"])
 def test_a_host_that_is_none_is_refused(text: str) -> None:
     """The same for hosts."""
     with pytest.raises(ValueError, match="no host such as"):
-        Gate.of(hosts=[text])
+        OriginPolicy.of(hosts=[text])
