@@ -372,7 +372,7 @@ class ServedCall(msgspec.Struct, eq=False):
         try:
             if method.is_async:
                 handler = self.endpoint.function(*args, **kwargs)
-                return await timed(handler, method.spec.wire_name, None, self.shared.debug)
+                return await self.timed(handler)
             # A thread cannot be cancelled; the call is in flight until it has ended.
             call = functools.partial(self._call_in_thread, args, kwargs)
             return await trio.to_thread.run_sync(call, limiter=self.shared.threads)  # type: ignore[arg-type]  # Trio takes whatever has these two methods
@@ -382,9 +382,10 @@ class ServedCall(msgspec.Struct, eq=False):
     def timed(
         self, handler: Coroutine[Any, Any, T], source: object = None
     ) -> Coroutine[Any, Any, T]:
-        """Await the handler; its steps are timed, see `steps`."""
-        name = self.endpoint.method.spec.wire_name
-        return timed(handler, name, source, self.shared.debug)
+        """Await the handler; with ``debug=True`` its steps are timed, see `steps`."""
+        if not self.shared.debug:
+            return handler
+        return timed(handler, self.endpoint.method.spec.wire_name, source)
 
     def _call_in_thread(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> object:
         self._check_principal()  # it may have waited for the thread

@@ -1,8 +1,10 @@
-"""How long handlers hold up everybody else: each step of them is timed.
+"""How long handlers hold up everything else: with ``debug=True`` each step of them is timed.
 
 A step is what a handler does between two waits. One that takes long, for it computes or blocks,
 stops every other task of the process, and no deadline can end it. A task of Trio cannot be watched
-from outside without slowing down all tasks of the user, so a handler's coroutine is driven here:
+from outside without slowing down all tasks of the user, so a handler's coroutine is driven here,
+which costs a few microseconds for each wait: too much for every server.
+
 its first step directly, for most handlers have no other, and the rest by an awaitable in between.
 """
 
@@ -28,20 +30,17 @@ _slow: Counter[str] = Counter()
 """How many slow steps of each method there were, up to the one that was logged."""
 
 
-async def timed(handler: Coroutine[Any, Any, T], name: str, source: object, debug: bool) -> T:
+async def timed(handler: Coroutine[Any, Any, T], name: str, source: object) -> T:
     """Await a handler, and warn at the second slow step of a method: one may be a busy machine.
 
     Args:
         handler: To run.
         name: Of the method.
         source: Whose line is told; by default that of `handler`.
-        debug: Whether the stack in the middle of a slow step is told as well.
     """
     if not isinstance(handler, CoroutineType):
         return await handler
-    dog = watchdog if debug else None
-    if dog is not None:
-        dog.begin()
+    watchdog.begin()
     began = perf_counter()
     try:
         waits_for = handler.send(None)
@@ -51,10 +50,9 @@ async def timed(handler: Coroutine[Any, Any, T], name: str, source: object, debu
     finally:
         took = perf_counter() - began
         if took > SLOW_SECONDS:
-            _note_slow(name, took, source or handler, dog)
-        if dog is not None:
-            dog.end()
-    return await _Steps(handler, waits_for, name, source or handler, dog)
+            _note_slow(name, took, source or handler)
+        watchdog.end()
+    return await _Steps(handler, waits_for, name, source or handler)
 
 
 class _Steps(Awaitable[T]):
@@ -69,13 +67,11 @@ class _Steps(Awaitable[T]):
         waits_for: object,
         name: str,
         source: object,
-        dog: Watchdog | None,
     ) -> None:
         self._handler = handler
         self._waits_for: tuple[object] | None = (waits_for,)
         self._name = name
         self._source = source
-        self._dog = dog
 
     @property
     def cr_frame(self) -> FrameType | None:
@@ -104,26 +100,24 @@ class _Steps(Awaitable[T]):
         self._handler.close()
 
     def _take(self, step: Callable[[Any], object], value: object) -> object:
-        if self._dog is not None:
-            self._dog.begin()
+        watchdog.begin()
         began = perf_counter()
         try:
             return step(value)
         finally:
             took = perf_counter() - began
             if took > SLOW_SECONDS:
-                _note_slow(self._name, took, self._source, self._dog)
-            if self._dog is not None:
-                self._dog.end()
+                _note_slow(self._name, took, self._source)
+            watchdog.end()
 
 
-def _note_slow(name: str, seconds: float, source: object, dog: Watchdog | None) -> None:
+def _note_slow(name: str, seconds: float, source: object) -> None:
     if _slow[name] >= 2:
         return
     _slow[name] += 1
     if _slow[name] < 2:
         return
-    stack = "" if dog is None or not dog.stack else f"\n{dog.stack}"
+    stack = f"\n{watchdog.stack}" if watchdog.stack else ""
     logger.warning(
         "%s held up everything else for %.0f ms, for the second time, before %s; do such work in a"
         " thread, by trio.to_thread.run_sync, or wait now and then (logged once)%s",

@@ -60,6 +60,9 @@ class Busy:
             blocking_part()
             await trio.lowlevel.checkpoint()
 
+    async def untimed(self) -> None:
+        time.sleep(SLOW)  # noqa: ASYNC251 - as above
+
     async def quick(self) -> str:
         await trio.sleep(0.2)
         return "done"
@@ -80,7 +83,7 @@ def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 async def test_one_slow_step_may_be_a_busy_machine(caplog: pytest.LogCaptureFixture) -> None:
     """It is not told; nor is a handler that waits for long."""
-    async with open_pair(Busy(), Busy) as (busy, _):
+    async with open_pair(Busy(), Busy, debug=True) as (busy, _):
         await busy.once()
         assert await busy.quick() == "done"
 
@@ -89,7 +92,7 @@ async def test_one_slow_step_may_be_a_busy_machine(caplog: pytest.LogCaptureFixt
 
 async def test_a_handler_that_blocks_in_its_only_step(caplog: pytest.LogCaptureFixture) -> None:
     """The second call tells, and no other."""
-    async with open_pair(Busy(), Busy) as (busy, _):
+    async with open_pair(Busy(), Busy, debug=True) as (busy, _):
         for _ in range(3):
             await busy.at_its_end()
 
@@ -100,7 +103,7 @@ async def test_a_handler_that_blocks_in_its_only_step(caplog: pytest.LogCaptureF
 
 async def test_a_handler_that_blocks_between_two_waits(caplog: pytest.LogCaptureFixture) -> None:
     """The line is that of the await at which the step ended."""
-    async with open_pair(Busy(), Busy) as (busy, _):
+    async with open_pair(Busy(), Busy, debug=True) as (busy, _):
         assert await busy.later() == "done"
 
     (line,) = warnings_in(caplog)
@@ -111,7 +114,7 @@ async def test_a_handler_that_blocks_while_it_is_cancelled(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """What is thrown into a handler begins a step as well."""
-    async with open_pair(Busy(), Busy) as (busy, _):
+    async with open_pair(Busy(), Busy, debug=True) as (busy, _):
         for _ in range(2):
             with trio.move_on_after(0.01):
                 await busy.failing()
@@ -122,7 +125,7 @@ async def test_a_handler_that_blocks_while_it_is_cancelled(
 
 async def test_a_stream_and_a_remote_task(caplog: pytest.LogCaptureFixture) -> None:
     """They are timed as calls are, and the line is that of the generator's."""
-    async with open_pair(Busy(), Busy) as (busy, _), trio.open_nursery() as nursery:
+    async with open_pair(Busy(), Busy, debug=True) as (busy, _), trio.open_nursery() as nursery:
         async with busy.count() as numbers:
             assert [number async for number in numbers] == [0, 1, 2]
         await nursery.start(busy.started)
@@ -131,6 +134,15 @@ async def test_a_stream_and_a_remote_task(caplog: pytest.LogCaptureFixture) -> N
     assert first.startswith("Busy.count held up")
     assert __file__ in first
     assert second.startswith("Busy.started held up")
+
+
+async def test_nothing_is_timed_without_debug(caplog: pytest.LogCaptureFixture) -> None:
+    """It costs a little at each wait of each handler."""
+    async with open_pair(Busy(), Busy) as (busy, _):
+        for _ in range(3):
+            await busy.untimed()
+
+    assert warnings_in(caplog) == []
 
 
 async def test_debug_adds_the_stack(caplog: pytest.LogCaptureFixture) -> None:
