@@ -150,11 +150,6 @@ class Lanes:
         """Give the next ping, if one waits."""
         return self._pings.popleft() if self._pings else None
 
-    @property
-    def has_ping(self) -> bool:
-        """Whether a ping waits."""
-        return bool(self._pings)
-
     def take(self, now: float) -> list[bytes]:
         """Take messages, joined into frames as the dialect allows, until none can leave.
 
