@@ -17,7 +17,7 @@ import farcall
 SOURCE = Path(__file__).parent.parent / "src"
 
 LAYERS = (
-    {"errors", "_limits", "_nursery", "_fifo", "_quota", "_usage", "_starting"},
+    {"errors", "_limits", "_json", "_nursery", "_fifo", "_quota", "_usage", "_starting"},
     {"_protocol"},
     {"_contract"},
     {"_principal"},
@@ -135,6 +135,20 @@ def test_the_page_on_architecture_shows_these_layers() -> None:
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
 
     assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == [set(row) for row in LAYERS]
+
+
+def test_what_is_said_and_what_it_means_do_not_touch() -> None:
+    """The protocol knows no types, and the codec no messages: both stand on the ground."""
+    columns = {"_protocol": {"_contract", "_codec"}, "_contract": {"_protocol"}}
+    columns["_codec"] = columns["_contract"]
+    touching = [
+        (module, name)
+        for module, names in IMPORTS.items()
+        for name in inside(names)
+        if part(name) in columns.get(part(module), ())
+    ]
+
+    assert touching == []
 
 
 def test_there_are_no_cycles() -> None:

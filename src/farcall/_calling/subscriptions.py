@@ -23,9 +23,10 @@ from farcall._codec import Codec, codec_of, encode_untyped
 from farcall._connection.call import OnItems, RemoteFailure
 from farcall._connection.link import Link
 from farcall._failures import decoded
+from farcall._json import UnreadableText
 from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW, Window
-from farcall._protocol.framing import UnreadableText, shown, split
+from farcall._protocol.framing import shown, split
 from farcall._signals import Buffer, Entry, OnLag, Subscription, open_subscription
 from farcall.errors import (
     ErrorCode,

@@ -13,15 +13,9 @@ from msgspec import Raw
 from farcall._codec.anything import NO_SURROGATES, allowed_surrogates
 from farcall._codec.faults import Faults, Mismatch, item, member
 from farcall._codec.shape import is_array, is_object
+from farcall._json import LooseText, UnreadableText, decode, decode_surrogates, is_too_deep
 from farcall._limits import MAX_DEPTH
 from farcall._nursery import ends_program
-from farcall._protocol.framing import (
-    LooseText,
-    UnreadableText,
-    decode,
-    decode_surrogates,
-    is_too_deep,
-)
 from farcall.errors import EncodeError
 
 T = TypeVar("T")

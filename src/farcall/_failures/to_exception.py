@@ -18,7 +18,7 @@ from farcall._codec.codec import Unknown
 from farcall._connection.call import RemoteFailure
 from farcall._declare import Method
 from farcall._failures.to_error import BEYOND_LEAVES, BEYOND_LEVELS, MAX_LEAVES, MAX_LEVELS
-from farcall._protocol.framing import UnreadableText, decode
+from farcall._json import UnreadableText, decode
 from farcall._protocol.messages import MESSAGES
 from farcall.errors import ErrorCode, FarcallError, InvalidResult, RpcError
 

@@ -16,7 +16,8 @@ import attrs
 import msgspec
 from msgspec import Raw, UnsetType
 
-from farcall._protocol.framing import Count, RequestId, UnreadableText, decode
+from farcall._json import UnreadableText, decode
+from farcall._protocol.framing import Count, RequestId
 
 FEATURE: Final = "binary"
 FEATURES: Final = (FEATURE,)

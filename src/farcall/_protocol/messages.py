@@ -15,16 +15,13 @@ import attrs
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
+from farcall._json import LooseText, UnreadableText, decode, decode_surrogates
 from farcall._protocol.binary import binary_items
 from farcall._protocol.framing import (
     LAST_COUNT,
     Count,
-    LooseText,
     Positive,
     RequestId,
-    UnreadableText,
-    decode,
-    decode_surrogates,
     hide_surrogates,
     show_surrogates,
 )

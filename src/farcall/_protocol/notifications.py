@@ -12,8 +12,9 @@ from typing import TypeAlias
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from farcall._json import UnreadableText
 from farcall._protocol.binary import Encoded, read_binary
-from farcall._protocol.framing import RequestId, UnreadableText, shown_id
+from farcall._protocol.framing import RequestId, shown_id
 from farcall._protocol.messages import (
     Cancel,
     Credit,

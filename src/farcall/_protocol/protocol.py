@@ -18,11 +18,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from farcall._json import is_too_deep
 from farcall._limits import ProtocolLimits
 from farcall._protocol import messages
 from farcall._protocol.binary import BINARY_MARK, FEATURE, binary_items
 from farcall._protocol.credit import DEFAULT_WINDOW, SendCredit, Window
-from farcall._protocol.framing import is_too_deep
 from farcall._protocol.messages import Error, Hello
 from farcall._protocol.notifications import read_binary_items
 from farcall._protocol.reading import read_array, read_message, refuse_text

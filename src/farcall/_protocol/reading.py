@@ -12,18 +12,15 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from farcall._json import DECODE_ERRORS, LooseText, UnreadableText, is_too_deep
 from farcall._protocol.credit import Window
 from farcall._protocol.framing import (
-    DECODE_ERRORS,
     NULL_ID,
-    LooseText,
     Message,
     RequestId,
-    UnreadableText,
     decode_message,
     decode_odd,
     find_answered,
-    is_too_deep,
     read_text,
     shown,
     shown_id,

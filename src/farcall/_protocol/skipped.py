@@ -19,7 +19,8 @@ import attrs
 import msgspec
 from msgspec import Raw
 
-from farcall._protocol.framing import UnreadableText, decode, read_text
+from farcall._json import UnreadableText, decode
+from farcall._protocol.framing import read_text
 from farcall._protocol.messages import Error, error_response
 from farcall._protocol.reading import end_unreadable
 from farcall._protocol.state import ProtocolState

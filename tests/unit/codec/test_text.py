@@ -11,8 +11,8 @@ import pytest
 
 from farcall._codec import Faults, codec_of, decode_json, encode_untyped
 from farcall._codec.text import MAX_DETAILED, MAX_VALUE_DEPTH, FastThenDetailed, decoded, encoded
+from farcall._json import LooseText
 from farcall._limits import MAX_DEPTH
-from farcall._protocol.framing import LooseText
 from farcall.errors import EncodeError
 from tests.unit.codec.through import faults, refusal, write
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from farcall._json import UnreadableText
 from farcall._protocol.binary import (
     BINARY_MARK,
     FEATURE,
@@ -16,7 +17,6 @@ from farcall._protocol.binary import (
     binary_items,
     read_binary,
 )
-from farcall._protocol.framing import UnreadableText
 from tests.unit.protocol.pair import ProtocolPair, make_hello
 
 

@@ -10,16 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, Raw
 
+from farcall._json import DECODE_ERRORS, UnreadableText, is_too_deep
 from farcall._limits import MAX_DEPTH, MAX_PARTS, MIN_DEPTH
 from farcall._protocol.framing import (
-    DECODE_ERRORS,
     MOST_SHOWN,
-    UnreadableText,
     canonical_id,
     decode_message,
     decode_odd,
     find_answered,
-    is_too_deep,
     join,
     read_text,
     shown,

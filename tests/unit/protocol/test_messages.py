@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, Raw
 
+from farcall._json import UnreadableText
 from farcall._protocol.binary import binary_items
 from farcall._protocol.credit import Window
-from farcall._protocol.framing import LAST_COUNT, UnreadableText, join
+from farcall._protocol.framing import LAST_COUNT, join
 from farcall._protocol.messages import (
     END,
     ITEM_OVERHEAD,
