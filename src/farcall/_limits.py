@@ -73,16 +73,6 @@ class TransportLimits:
 
 
 @attrs.frozen(kw_only=True)
-class ProtocolLimits:
-    """What the core enforces beside what a hello tells; as with `TransportLimits`."""
-
-    message_out: int
-    depth: int
-    request_id: int
-    batch: int
-
-
-@attrs.frozen(kw_only=True)
 class Limits:
     """Say what peers may cost: ``serve(..., limits=Limits(message=65_536))``.
 
@@ -256,15 +246,6 @@ class Limits:
     def _of_transport_in_client(self) -> TransportLimits:
         """Give what the transport of a client enforces."""
         return self._of_transport(MAX_MESSAGE_IN_CLIENT)
-
-    def _of_protocol(self) -> ProtocolLimits:
-        """Give what the core enforces."""
-        return ProtocolLimits(
-            message_out=self.message_out,
-            depth=self.depth,
-            request_id=self.request_id,
-            batch=self.batch,
-        )
 
     def _of_transport(self, message: int) -> TransportLimits:
         return TransportLimits(

@@ -163,7 +163,7 @@ def _make_link(
 
     return Link(
         transport,
-        Protocol(own, has_dialled=True, limits=limits._of_protocol()),
+        Protocol(own, has_dialled=True, limits=limits),
         make_handler,
         heartbeat=options.heartbeat,
         cancel_grace=options.cancel_grace,

@@ -243,7 +243,7 @@ def read_error(raw: Raw, *, is_plain: bool) -> Error:
 # Hello
 
 
-class Limits(msgspec.Struct, frozen=True):
+class PeerLimits(msgspec.Struct, frozen=True):
     """What a peer can take; announced in its hello."""
 
     message: Positive | None = None
@@ -260,7 +260,7 @@ class Limits(msgspec.Struct, frozen=True):
 class Hello(msgspec.Struct, frozen=True, kw_only=True):
     """How farcall peers greet: the version they speak and what they hold."""
 
-    limits: Limits = Limits()
+    limits: PeerLimits = PeerLimits()
     v: Positive
     features: Annotated[tuple[Name, ...], Meta(max_length=MOST_KEPT)] = ()
     contracts: Annotated[Mapping[Name, Digests], Meta(max_length=MOST_KEPT)] = {}

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from farcall._json import is_too_deep
-from farcall._limits import ProtocolLimits
+from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._protocol import messages
 from farcall._protocol.binary import BINARY_MARK, FEATURE, binary_items
 from farcall._protocol.credit import DEFAULT_WINDOW, SendCredit, Window
@@ -31,7 +31,6 @@ from farcall._protocol.state import (
     NEVER,
     STARTED,
     SUBSCRIBE,
-    USUAL_LIMITS,
     IncomingCall,
     OutgoingCall,
     OutgoingUpload,
@@ -48,9 +47,7 @@ class Protocol(ProtocolState):
     Whoever owns the link sets `listener` before the first frame is received.
     """
 
-    def __init__(
-        self, own: Hello, *, has_dialled: bool, limits: ProtocolLimits = USUAL_LIMITS
-    ) -> None:
+    def __init__(self, own: Hello, *, has_dialled: bool, limits: Limits = DEFAULT_LIMITS) -> None:
         super().__init__(own, has_dialled=has_dialled, limits=limits)
         self._calls_made = 0
 

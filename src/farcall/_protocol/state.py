@@ -27,7 +27,7 @@ from typing import Final, NoReturn, Protocol
 import attrs
 import msgspec
 
-from farcall._limits import DEFAULT_LIMITS, MAX_DEPTH, ProtocolLimits
+from farcall._limits import DEFAULT_LIMITS, MAX_DEPTH, Limits
 from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW, ReceiveCredit, SendCredit, Window
 from farcall._protocol.framing import RequestId, canonical_id, join
@@ -39,7 +39,6 @@ SUBSCRIBE: Final = "rpc.subscribe"
 """The method whose calls are subscriptions."""
 NEVER: Final = math.inf
 """The deadline of a call that has none."""
-USUAL_LIMITS: Final = DEFAULT_LIMITS._of_protocol()
 
 
 class LocalProtocolError(Exception):
@@ -347,9 +346,7 @@ class ProtocolState:
 
     listener: Listener
 
-    def __init__(
-        self, own: Hello, *, has_dialled: bool, limits: ProtocolLimits = USUAL_LIMITS
-    ) -> None:
+    def __init__(self, own: Hello, *, has_dialled: bool, limits: Limits = DEFAULT_LIMITS) -> None:
         self.own = own
         self.has_dialled = has_dialled
         self.limits = limits

@@ -171,7 +171,7 @@ class Host:
 
         return Link(
             transport,
-            Protocol(own, has_dialled=False, limits=limits._of_protocol()),
+            Protocol(own, has_dialled=False, limits=limits),
             make_handler,
             heartbeat=self._heartbeat,
             cancel_grace=self._cancel_grace,

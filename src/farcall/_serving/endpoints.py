@@ -24,8 +24,7 @@ from farcall._declare import (
 )
 from farcall._limits import Limits
 from farcall._protocol.binary import FEATURES
-from farcall._protocol.messages import VERSION, Hello
-from farcall._protocol.messages import Limits as PeerLimits
+from farcall._protocol.messages import VERSION, Hello, PeerLimits
 from farcall._signals import SignalState
 
 logger = logging.getLogger("farcall")

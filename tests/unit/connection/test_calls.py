@@ -18,8 +18,7 @@ from farcall._connection.send_queue import SendQueue
 from farcall._connection.state import LinkState
 from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import Window
-from farcall._protocol.messages import Hello
-from farcall._protocol.messages import Limits as PeerLimits
+from farcall._protocol.messages import Hello, PeerLimits
 from farcall._protocol.protocol import Protocol
 from farcall._protocol.state import Listener
 from farcall._quota import MemoryAccount, ProcessQuota

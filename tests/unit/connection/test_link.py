@@ -14,7 +14,7 @@ from farcall import ConnectionState, Heartbeat, service
 from farcall._calling.calls import LinkCaller
 from farcall._connection.handler import Handler
 from farcall._connection.link import Link
-from farcall._protocol.messages import Hello, Limits, goaway
+from farcall._protocol.messages import Hello, PeerLimits, goaway
 from farcall._protocol.protocol import Protocol
 from farcall._serving.dispatcher import Dispatcher, ServeOptions
 from farcall._serving.endpoints import Endpoints
@@ -39,7 +39,7 @@ def make_handler(link: Link) -> Handler:
 async def test_a_link_that_ends_before_the_hello_is_lost_at_once(autojump_clock: MockClock) -> None:
     """Whoever greets then hears of it without waiting for an answer that cannot come."""
     dialled, accepted = memory_pair()
-    protocol = Protocol(Hello(v=1, limits=Limits(2**20)), has_dialled=True)
+    protocol = Protocol(Hello(v=1, limits=PeerLimits(2**20)), has_dialled=True)
     link = Link(dialled, protocol, make_handler, heartbeat=farcall.Heartbeat())
     accepted.cut()
     await link.run()
@@ -109,7 +109,7 @@ async def test_a_large_message_on_a_slow_line_is_no_silence(autojump_clock: Mock
     """The peer hears it out, and answers the ping that had to wait behind it."""
     dialled, accepted = memory_pair()
     slow = SlowLine(dialled.endpoint, dialled._inbound, dialled._outbound, dialled._limits)
-    protocol = Protocol(Hello(v=1, limits=Limits(2**20)), has_dialled=True)
+    protocol = Protocol(Hello(v=1, limits=PeerLimits(2**20)), has_dialled=True)
     link = Link(slow, protocol, make_handler, heartbeat=Heartbeat(jitter=0.0))
     heard = Recorder()
     async with trio.open_nursery() as nursery:
@@ -128,7 +128,7 @@ async def test_a_cancelled_link_does_not_wait_for_a_peer_that_reads_nothing(
 ) -> None:
     """A frame that is being sent is finished under a shield; hanging up ends that as well."""
     dialled, accepted = memory_pair()
-    protocol = Protocol(Hello(v=1, limits=Limits(2**20)), has_dialled=False)
+    protocol = Protocol(Hello(v=1, limits=PeerLimits(2**20)), has_dialled=False)
     link = Link(accepted, protocol, make_handler, heartbeat=Heartbeat())
     dialled.stop_reading()
     began = trio.current_time()

@@ -8,15 +8,14 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from farcall._limits import ProtocolLimits
+from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW, Window
 from farcall._protocol.framing import join
-from farcall._protocol.messages import Error, Hello, Limits
+from farcall._protocol.messages import Error, Hello, PeerLimits
 from farcall._protocol.protocol import Protocol
 from farcall._protocol.state import (
     NEVER,
-    USUAL_LIMITS,
     IncomingCall,
     IncomingUpload,
     OutgoingCall,
@@ -37,7 +36,7 @@ def make_hello(
     v: int = 1,
     features: tuple[str, ...] = (),
 ) -> Hello:
-    limits = Limits(message, bundle=bundle)
+    limits = PeerLimits(message, bundle=bundle)
     return Hello(v=v, limits=limits, features=features, contracts={"Market": "8f1c0a"})
 
 
@@ -127,9 +126,7 @@ class Peer:
         limits: What it takes.
     """
 
-    def __init__(
-        self, own: Hello, *, has_dialled: bool, limits: ProtocolLimits = USUAL_LIMITS
-    ) -> None:
+    def __init__(self, own: Hello, *, has_dialled: bool, limits: Limits = DEFAULT_LIMITS) -> None:
         self.protocol = Protocol(own, has_dialled=has_dialled, limits=limits)
         self.protocol.listener = self
         self.sent: deque[bytes] = deque()
@@ -279,7 +276,7 @@ class ProtocolPair:
         client: Hello | None = None,
         server: Hello | None = None,
         *,
-        limits: ProtocolLimits = USUAL_LIMITS,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.client = Peer(client or make_hello(), has_dialled=True, limits=limits)
         self.server = Peer(server or make_hello(), has_dialled=False, limits=limits)
@@ -298,7 +295,7 @@ class ProtocolPair:
         client: Hello | None = None,
         server: Hello | None = None,
         *,
-        limits: ProtocolLimits = USUAL_LIMITS,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> ProtocolPair:
         """Make a pair that has said hello."""
         pair = cls(client, server, limits=limits)

@@ -28,7 +28,7 @@ from farcall._protocol.messages import (
     Goaway,
     Hello,
     Items,
-    Limits,
+    PeerLimits,
     Started,
     UploadEnd,
     cancel,
@@ -166,7 +166,7 @@ def test_a_timeout_fits_into_the_room_that_is_kept_for_it(milliseconds: int) -> 
 def test_a_hello_names_what_its_side_takes() -> None:
     """A hello carries the version, the features, the contracts and the limits."""
     hello = Hello(
-        v=1, limits=Limits(1000, 2, 3, 4), features=("zip",), contracts={"Market": "8f1c0a"}
+        v=1, limits=PeerLimits(1000, 2, 3, 4), features=("zip",), contracts={"Market": "8f1c0a"}
     )
 
     assert json.loads(hello.render()) == {
@@ -175,7 +175,7 @@ def test_a_hello_names_what_its_side_takes() -> None:
         "contracts": {"Market": "8f1c0a"},
         "limits": {"message": 1000, "calls": 2, "subscriptions": 3, "bundle": 4},
     }
-    text = Hello(v=1, limits=Limits(1000, call_bytes=9)).render()
+    text = Hello(v=1, limits=PeerLimits(1000, call_bytes=9)).render()
     assert json.loads(text)["limits"]["call_bytes"] == 9
 
 
@@ -188,21 +188,21 @@ def test_a_hello_is_read_as_it_was_written() -> None:
 
 def test_members_left_out_of_a_hello_have_their_defaults() -> None:
     """The version is all that a greeting must have."""
-    assert read_hello(b'{"v":1}') == Hello(v=1, limits=Limits(None, 1024, 128, 256, None))
+    assert read_hello(b'{"v":1}') == Hello(v=1, limits=PeerLimits(None, 1024, 128, 256, None))
 
 
 def test_limits_left_out_have_their_defaults() -> None:
     """Each limit stands for itself; of two of them nothing is known."""
-    assert read_hello(b'{"v":1,"limits":{"calls":1}}').limits == Limits(None, calls=1)
+    assert read_hello(b'{"v":1,"limits":{"calls":1}}').limits == PeerLimits(None, calls=1)
     assert read_hello(b'{"v":1,"limits":{"call_bytes":9}}').limits.call_bytes == 9
-    assert read_hello(b'{"v":1,"limits":{"message":null,"call_bytes":null}}').limits == Limits()
+    assert read_hello(b'{"v":1,"limits":{"message":null,"call_bytes":null}}').limits == PeerLimits()
 
 
 def test_unknown_members_of_a_hello_are_ignored() -> None:
     """A later version may say more than this one knows."""
     text = b'{"v":9,"features":["?"],"more":[1],"limits":{"message":5,"more":{}}}'
 
-    assert read_hello(text) == Hello(v=9, limits=Limits(5), features=("?",))
+    assert read_hello(text) == Hello(v=9, limits=PeerLimits(5), features=("?",))
 
 
 @pytest.mark.parametrize(

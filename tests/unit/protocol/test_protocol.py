@@ -20,13 +20,13 @@ from farcall._protocol.messages import (
     response,
 )
 from farcall._protocol.protocol import Protocol
-from farcall._protocol.state import ENDED, USUAL_LIMITS, IncomingCall, LocalProtocolError
+from farcall._protocol.state import ENDED, IncomingCall, LocalProtocolError
 from farcall.errors import EncodeError, ErrorCode
 from tests.unit.protocol.pair import MESSAGE_LIMIT, ProtocolPair, make_hello
 
 DEFAULT_MESSAGE_OUT = DEFAULT_LIMITS.message_out
 CANCELLED = Error.of(ErrorCode.CANCELLED)
-SHALLOW = attrs.evolve(USUAL_LIMITS, depth=MIN_DEPTH)
+SHALLOW = attrs.evolve(DEFAULT_LIMITS, depth=MIN_DEPTH)
 """With the usual limit of depth the codec has looked already."""
 
 
