@@ -228,7 +228,7 @@ async def _array(link: Link, method: Method, name: str, source: AsyncIterable[An
     with trio.CancelScope() as scope:
         async for value in values:
             try:
-                text += codec.encode(value, at=f"params.{name}[{count}]") + b","
+                text += codec.encode(value, at=f"params.{name}[{count}]", is_plain=True) + b","
                 count += 1
                 _check_array(link, len(text), count, name)
             except EncodeError as exc:

@@ -35,18 +35,19 @@ class Codec(Generic[T]):
         """Whether its values are bytes, which need not be JSON to cross."""
         return self._spec == Scalar("bytes")
 
-    def encode(self, value: T, *, at: str = "value") -> bytes:
+    def encode(self, value: T, *, at: str = "value", is_plain: bool = False) -> bytes:
         """Write a value.
 
         Args:
             value: Is checked against the type.
             at: What it is called in errors.
+            is_plain: Whether a plain peer gets it, which may get lone surrogates.
 
         Raises:
             EncodeError: it is not of the type, or holds what JSON cannot say. The message tells
                 what and where: ``expected int, got str @ value.items[3].qty``.
         """
-        return encoded(self.writing, value, at)
+        return encoded(self.writing, value, at, is_plain=is_plain)
 
     def decode(self, text: bytes | msgspec.Raw, *, unknown: Unknown, at: str) -> T:
         """Read a value.

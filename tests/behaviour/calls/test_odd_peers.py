@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -189,6 +189,10 @@ class Files(Proxy, service="", contract="?"):
     async def read(self, name: str, size: int) -> str:
         raise NotImplementedError
 
+    @endpoint("delete")
+    async def delete(self, names: AsyncIterable[str]) -> None:
+        raise NotImplementedError
+
 
 async def test_a_proxy_takes_half_of_an_emoji_as_well() -> None:
     """What is of its type goes out, and the rest is refused as ever."""
@@ -207,6 +211,20 @@ async def test_a_proxy_takes_half_of_an_emoji_as_well() -> None:
         await server.send([rb'{"jsonrpc":"2.0","id":1,"result":"\udcff"}'])
 
     assert read == ["\udcff"]
+
+
+async def test_an_upload_to_a_plain_server_may_hold_half_of_an_emoji() -> None:
+    """It travels as an array, of which each item is a text like any other."""
+
+    async def names() -> AsyncIterator[str]:
+        yield HALF
+
+    async with odd_server() as (session, server), trio.open_nursery() as nursery:
+        nursery.start_soon(session.proxy(Files).delete, names())
+        asked = await server.hear()
+        nursery.cancel_scope.cancel()
+
+    assert json.loads(asked)["params"] == {"names": [HALF]}
 
 
 async def test_an_error_may_hold_half_of_an_emoji() -> None:
