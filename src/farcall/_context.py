@@ -114,7 +114,7 @@ class Connection(Live):
 
     def _check_thread(self, method: str) -> None:
         instead = f"trio.from_thread.run_sync(connection.{method}, ...)"
-        self._link.life.home.check(f"Connection.{method}", instead)
+        self._link.lifecycle.home.check(f"Connection.{method}", instead)
 
     @property
     def state(self) -> ConnectionState:

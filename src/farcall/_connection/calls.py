@@ -26,7 +26,7 @@ from trio.lowlevel import checkpoint, checkpoint_if_cancelled
 
 from farcall._connection.call import Call, OnEnd, OnItems, OnStarted
 from farcall._connection.lanes import Lanes
-from farcall._connection.state import LinkState
+from farcall._connection.state import Lifecycle
 from farcall._connection.streams import Outbox
 from farcall._protocol.credit import Window
 from farcall._protocol.messages import MESSAGES, Hello, credit
@@ -68,17 +68,17 @@ class Calls:
     """The calls of one link.
 
     Args:
-        life: Of the link.
+        lifecycle: The link's.
         protocol: Makes them.
         lanes: Where they wait for the writer.
         cancel_grace: Seconds for which a cancelled caller waits for the peer's answer.
     """
 
     def __init__(
-        self, life: LinkState, protocol: Protocol, lanes: Lanes, *, cancel_grace: float
+        self, lifecycle: Lifecycle, protocol: Protocol, lanes: Lanes, *, cancel_grace: float
     ) -> None:
-        self._life = life
-        self._thread = life.home.thread
+        self._lifecycle = lifecycle
+        self._thread = lifecycle.home.thread
         self._protocol = protocol
         self._lanes = lanes
         self._queue = lanes.calls
@@ -134,8 +134,8 @@ class Calls:
             await checkpoint_if_cancelled()
         except RuntimeError:
             raise not_in_trio(method) from None
-        if not self._life.is_usable:
-            raise self._life.lost(sent=False)
+        if not self._lifecycle.is_usable:
+            raise self._lifecycle.lost(sent=False)
         deadline = trio.current_effective_deadline()
         call = Call(
             method,
@@ -178,7 +178,7 @@ class Calls:
             raise _elsewhere(method)
         await checkpoint()
         await self._queue.wait_room()
-        self._life.check_open()
+        self._lifecycle.check_open()
         self._lanes.put_call(self._protocol.notify(method, params, traceparent=traceparent))
 
     async def greet(self) -> None:
@@ -189,7 +189,7 @@ class Calls:
             ConnectionLost: the link ended first.
             InvalidResult: the answer is no hello.
         """
-        self._life.check_open()
+        self._lifecycle.check_open()
         call = Call("rpc.hello", calls=self)
         self._protocol.hello(call)
         self._lanes.put_call(call)
@@ -229,7 +229,7 @@ class Calls:
             # A task that is woken first and cancelled then does not hear of the latter by itself.
             await checkpoint_if_cancelled()
             self._check_subscriptions()
-        self._life.check_open()
+        self._lifecycle.check_open()
         call = Call(
             method,
             calls=self,
@@ -372,7 +372,7 @@ class Calls:
         for call in (*in_flight, *waiting):
             assert isinstance(call, Call)
             if not call.is_settled and call.stage is not ABANDONED:
-                call.settle(self._life.lost(sent=call.stage is not QUEUED))
+                call.settle(self._lifecycle.lost(sent=call.stage is not QUEUED))
             call.stage = ENDED
 
 

@@ -29,7 +29,7 @@ from farcall._connection.state import (
     ConnectionState,
     ConnectionStatistics,
     Drops,
-    LinkState,
+    Lifecycle,
 )
 from farcall._connection.uploads import Uploads
 from farcall._connection.writer import Writer
@@ -82,13 +82,13 @@ class Link:
         self.data: dict[str, Any] = {}
         self.protocol = protocol
         self.cancel_grace = cancel_grace
-        self.life = LinkState(transport.endpoint)
+        self.lifecycle = Lifecycle(transport.endpoint)
         self.account = MemoryAccount(limits.process_bytes, self._evict)
         self.lanes = Lanes(self._wake, self._wake_call, SendQueue(limits, self.account))
         self.uploads = Uploads(protocol, self.lanes, self.account)
-        self.calls = Calls(self.life, protocol, self.lanes, cancel_grace=cancel_grace)
+        self.calls = Calls(self.lifecycle, protocol, self.lanes, cancel_grace=cancel_grace)
         self.responses = Responses(
-            self.life, protocol, self.lanes, limits, self.account, self.hang_up
+            self.lifecycle, protocol, self.lanes, limits, self.account, self.hang_up
         )
         self.drops = Drops(transport.endpoint.peer)
         self._transport = transport
@@ -114,17 +114,17 @@ class Link:
     @property
     def endpoint(self) -> Endpoint:
         """Who is at both ends."""
-        return self.life.endpoint
+        return self.lifecycle.endpoint
 
     @property
     def state(self) -> ConnectionState:
         """Where it stands."""
-        return self.life.state
+        return self.lifecycle.state
 
     @property
     def is_closed(self) -> bool:
         """Whether it has ended."""
-        return self.life.is_closed
+        return self.lifecycle.is_closed
 
     @property
     def is_greeted(self) -> bool:
@@ -138,16 +138,18 @@ class Link:
         While this side goes away that holds only as long as a handler here waits for the peer: the
         call may be part of what it waits for.
         """
-        return self.life.is_staying or (self.life.is_usable and self.calls.is_calling_back)
+        return self.lifecycle.is_staying or (
+            self.lifecycle.is_usable and self.calls.is_calling_back
+        )
 
     @property
     def close_reason(self) -> CloseReason | None:
         """Why it has ended, or is about to; None before."""
-        return self.life.close_reason
+        return self.lifecycle.close_reason
 
     def lost(self, *, sent: bool) -> ConnectionLost:
         """Make the error for what cannot be done because the link has ended."""
-        return self.life.lost(sent=sent)
+        return self.lifecycle.lost(sent=sent)
 
     def statistics(self) -> ConnectionStatistics:
         """Take a snapshot."""
@@ -186,7 +188,7 @@ class Link:
                 self._nursery = nursery
                 nursery.start_soon(self._writer.run)
                 nursery.start_soon(self._beat)
-                self.life.open()
+                self.lifecycle.open()
                 self.handler.on_open()
                 task_status.started()
                 reason = await self._transport.run(self)
@@ -210,7 +212,7 @@ class Link:
         """Hang up, unless the link has ended; also what is being sent under a shield ends."""
         self._transport.abort()
         if not self.is_closed:
-            self.life.ends_here = True
+            self.lifecycle.ends_here = True
             self._end(CloseReason(1006, "cancelled", remote=False))
 
     def start_soon(self, function: Callable[[*Ts], Awaitable[object]], *args: *Ts) -> None:
@@ -224,24 +226,24 @@ class Link:
         Whoever comes second waits for the first. Cancelled, it hangs up.
         """
         try:
-            if self.life.begin_close():
-                self.life.ends_here = True
+            if self.lifecycle.begin_close():
+                self.lifecycle.ends_here = True
                 await self._say_goodbye(code, reason)
-            await self.life.wait_closed()
+            await self.lifecycle.wait_closed()
         finally:
             self._transport.abort()
 
     async def _say_goodbye(self, code: int, reason: str) -> None:
         with trio.move_on_after(self.limits.close_seconds):
             await self._writer.flush()
-        self.life.note_reason(CloseReason(code, reason, remote=False))
+        self.lifecycle.note_reason(CloseReason(code, reason, remote=False))
         await self._transport.aclose(code, reason)
 
     async def drain(self, seconds: float) -> None:
         """Refuse new calls, let running ones end for at most `seconds`, and close with 1001."""
         # It may be draining already, because the peer goes away; its calls end sooner if asked to.
-        if self.life.is_usable:
-            self.life.leave()
+        if self.lifecycle.is_usable:
+            self.lifecycle.leave()
             if self.protocol.is_greeted:
                 self.lanes.put_control(goaway(int(seconds * 1000), 0))
             self.handler.on_draining()
@@ -258,17 +260,17 @@ class Link:
 
     async def wait_closed(self) -> None:
         """Wait until the link has ended."""
-        await self.life.wait_closed()
+        await self.lifecycle.wait_closed()
 
     def hang_up(self, code: int, problem: str) -> None:
         """Close because of what the peer did; what waits for it is not sent any more."""
         if self.lanes.is_closed:
             return
         logger.warning("%s: closing with %d: %s", self.endpoint.peer, code, problem)
-        self.life.note_reason(CloseReason(code, problem, remote=False))
+        self.lifecycle.note_reason(CloseReason(code, problem, remote=False))
         self.lanes.close()
         self.protocol.is_broken = True
-        self.life.begin_close()
+        self.lifecycle.begin_close()
         self.start_soon(self._transport.aclose, code, problem)
 
     def _evict(self) -> None:
@@ -284,19 +286,19 @@ class Link:
     async def _part(self) -> None:
         """Give the goodbye a moment."""
         with trio.move_on_after(PARTING_SECONDS):
-            await self.life.wait_closed()
+            await self.lifecycle.wait_closed()
         self._transport.abort()
 
     def abort(self, code: int, reason: str) -> None:
         """Hang up at once; `code` and `reason` tell this side why."""
-        self.life.note_reason(CloseReason(code, reason, remote=False))
+        self.lifecycle.note_reason(CloseReason(code, reason, remote=False))
         self._transport.abort()
 
     def _end(self, reason: CloseReason) -> None:
         if self.is_closed:
             return
-        self.life.note_reason(reason)
-        self.life.close()
+        self.lifecycle.note_reason(reason)
+        self.lifecycle.close()
         self.uploads.end(lambda: self.lost(sent=True))
         self.calls.end(self.protocol.cut())
         self.responses.note_ended()
@@ -343,7 +345,7 @@ class Link:
         Raises:
             ConnectionLost: the link ended first.
         """
-        self.life.check_open()
+        self.lifecycle.check_open()
         ping = self._send_ping()
         await ping.wait()
         if ping.round_trip is None:
@@ -407,7 +409,7 @@ class Link:
         self.responses.put(text)
 
     def on_goaway(self, _grace_ms: int, _reconnect_after_ms: int) -> None:
-        self.life.drain()
+        self.lifecycle.drain()
 
     def on_violation(self, code: int, problem: str) -> None:
         self.hang_up(code, problem)

@@ -16,12 +16,12 @@ from farcall._codec import Codec
 from farcall._connection.items import ItemCodec, item_codec
 from farcall._connection.lanes import Lanes, StreamQueue
 from farcall._connection.send_queue import Promise
-from farcall._connection.state import SHUTDOWN_REASON, LinkState
+from farcall._connection.state import SHUTDOWN_REASON, Lifecycle
 from farcall._connection.streams import Outbox
 from farcall._limits import Limits
 from farcall._protocol.credit import SendCredit
 from farcall._protocol.framing import NULL_ID
-from farcall._protocol.messages import Error, items_room, started
+from farcall._protocol.messages import Error, max_items_size, started
 from farcall._protocol.protocol import Protocol
 from farcall._protocol.state import IncomingCall
 from farcall._quota import MemoryAccount
@@ -136,7 +136,7 @@ class Request(IncomingCall, kw_only=True, eq=False):
         outbox = Outbox(
             self.send_credit,
             partial(protocol.items, self, is_binary=is_binary),
-            items_room(protocol.message_limit, self.id, is_binary=is_binary),
+            max_items_size(protocol.message_limit, self.id, is_binary=is_binary),
             responses.lanes,
             responses.account,
         )
@@ -168,7 +168,7 @@ class Responses:
     """The responses of one link, and how much of them waits.
 
     Args:
-        life: Of the link.
+        lifecycle: The link's.
         protocol: Makes them.
         lanes: Where they wait for the writer.
         limits: How much of them may wait.
@@ -178,7 +178,7 @@ class Responses:
 
     def __init__(
         self,
-        life: LinkState,
+        lifecycle: Lifecycle,
         protocol: Protocol,
         lanes: Lanes,
         limits: Limits,
@@ -190,7 +190,7 @@ class Responses:
         self.account = account
         self.queue = lanes.calls
         """The lane of calls."""
-        self._life = life
+        self._lifecycle = lifecycle
         self._limits = limits
         self._hang_up = hang_up
         self._batched = 0
@@ -204,7 +204,7 @@ class Responses:
     def start(self, call: Request, value: bytes) -> None:
         """Tell that a remote task has begun; see `Request.start`."""
         protocol = self.protocol
-        if not protocol.is_greeted or self._life.is_closed:
+        if not protocol.is_greeted or self._lifecycle.is_closed:
             return
         text = started(call.id, value)
         try:

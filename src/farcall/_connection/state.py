@@ -57,7 +57,7 @@ SHUTDOWN_REASON: Final = "the server is shutting down"
 """What a drain tells: in the Close frame, and in the errors that it causes."""
 
 
-class LinkState:
+class Lifecycle:
     """The state of one link, which goes forward only.
 
     Args:

@@ -39,7 +39,7 @@ class Outbox:
     Args:
         credit: How much the reader takes.
         write: Makes the message that carries some values, and counts them as sent.
-        room: The bytes of values that one message to this peer can hold; see `items_room`.
+        room: The bytes of values that one message to this peer can hold; see `max_items_size`.
         lanes: Where the writer asks for messages.
         account: Where the values that wait are counted.
     """

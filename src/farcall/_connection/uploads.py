@@ -15,7 +15,7 @@ from farcall._connection.lanes import Lanes
 from farcall._connection.streams import Inbox, Outbox
 from farcall._protocol.binary import Encoded
 from farcall._protocol.framing import RequestId
-from farcall._protocol.messages import Error, credit, items_room, upload_end
+from farcall._protocol.messages import Error, credit, max_items_size, upload_end
 from farcall._protocol.protocol import Protocol
 from farcall._protocol.state import IncomingUpload, OutgoingUpload
 from farcall._quota import MemoryAccount
@@ -34,7 +34,7 @@ class UploadOutbox(Outbox):
         self._upload.owner = self
         self._is_binary = is_binary
         limit, id = protocol.message_limit, self._upload.id
-        room = items_room(limit, id, is_binary=is_binary, is_upload=True)
+        room = max_items_size(limit, id, is_binary=is_binary, is_upload=True)
         super().__init__(self._upload.credit, self._items, room, lanes, account)
 
     @property

@@ -336,7 +336,7 @@ ITEM_OVERHEAD: Final = 8
 binary frame the digits of its size. What is joined is small; an item of 10 MB has no company."""
 
 
-def items_room(
+def max_items_size(
     limit: int,
     id: RequestId,
     *,

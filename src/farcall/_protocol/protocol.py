@@ -260,8 +260,8 @@ class Protocol(ProtocolState):
     ) -> bytes:
         """Send the next values of a stream.
 
-        The caller has asked `send_credit` for room, and `items_room` whether they fit: this is the
-        writer's step, in which nothing may fail.
+        The writer calls this, and nothing may fail in its step: check with `send_credit` that
+        there is room, and with `max_items_size` that the values fit.
 
         Args:
             call: The stream.

@@ -79,7 +79,7 @@ class Dispatcher:
         self.caller = caller
         self._hear = caller.subscriber.on_event
         self._link = link
-        self._life = link.life
+        self._lifecycle = link.lifecycle
         self._responses = link.responses
         self._identity = identity = caller.identity
         self._connection = caller.connection
@@ -89,8 +89,8 @@ class Dispatcher:
         self._shared = ServedLink(
             link, caller.connection, identity, tuple(serving.interceptors), serving.debug
         )
-        guard = SubscriptionPolicy(caller.connection, identity)
-        self._publisher = Publisher(link, endpoints.signals, guard, self._subscriptions())
+        policy = SubscriptionPolicy(caller.connection, identity)
+        self._publisher = Publisher(link, endpoints.signals, policy, self._subscriptions())
         identity.on_change = self._recheck
         identity.on_left = self._publisher.withdraw
         self._budget = CallQuota(link.limits)
@@ -155,7 +155,9 @@ class Dispatcher:
             access = endpoint.method.spec.access
             call.fail(self._identity.refusal(access, ErrorCode.METHOD_FORBIDDEN))
         # `takes_calls` begins with the first half, which nearly every call needs no call for.
-        elif (self._life.is_usable and not self._life.is_leaving) or self._link.takes_calls:
+        elif (
+            self._lifecycle.is_usable and not self._lifecycle.is_leaving
+        ) or self._link.takes_calls:
             self._start(endpoint, call)
         else:
             call.fail(shutting_down())
@@ -195,7 +197,7 @@ class Dispatcher:
 
     def on_closed(self) -> None:
         """Cancel the calls, whose callers cannot be answered any more, and leave every signal."""
-        reason = "shutdown" if self._life.ends_here else "disconnect"
+        reason = "shutdown" if self._lifecycle.ends_here else "disconnect"
         self._cancel_all(reason)
         self._publisher.close(reason)
         self.caller.subscriber.on_closed()
@@ -329,7 +331,7 @@ class Dispatcher:
             await served.outbox.wait_ended()
 
     def _answer(self, served: ServedCall, outcome: bytes | Error) -> None:
-        if not served.wants_answer or self._life.is_closed:
+        if not served.wants_answer or self._lifecycle.is_closed:
             self._responses.note_ended()
         elif isinstance(outcome, Error):
             served.call.fail(outcome)

@@ -12,14 +12,14 @@ import msgspec
 
 from farcall._connection.link import Link
 from farcall._connection.responses import Request, cancelled
-from farcall._protocol.messages import ITEM_OVERHEAD, Error, event, items_room
+from farcall._protocol.messages import ITEM_OVERHEAD, Error, event, max_items_size
 from farcall._serving.endpoints import SignalEndpoint
 from farcall._serving.intercepted import ServedSubscription
 from farcall._signals import Buffer, BufferPool, Entry, OnLag, SignalState
 from farcall._signals.audience import Membership
 from farcall.errors import CloseCode, EncodeError, ErrorCode
 
-AROUND: Final = -items_room(0, b"", cursor="")
+AROUND: Final = -max_items_size(0, b"", cursor="")
 """Bytes of a message of items beside its values, its id and its cursor."""
 
 

@@ -161,7 +161,7 @@ class LoginHandler:
             call.fail(Error.of(ErrorCode.PARAMS_NOT_FOUND))
         elif self._logins is None:
             call.fail(Error.of(ErrorCode.METHOD_NOT_FOUND))
-        elif not self._link.life.is_staying:
+        elif not self._link.lifecycle.is_staying:
             call.fail(shutting_down())
         elif len(call.params) > self._logins.limits.login_bytes:
             data = {"limit": "login_bytes", "bytes": self._logins.limits.login_bytes}

@@ -139,7 +139,7 @@ class Events:
     Args:
         link: The link.
         signals: What can be subscribed to, by wire name.
-        guard: Who may.
+        policy: Decides which subscriptions are allowed.
         pool: What all subscriptions of the link hold.
         served: Runs the interceptors around each subscription; None where there are none.
     """
@@ -148,13 +148,13 @@ class Events:
         self,
         link: Link,
         signals: Mapping[str, SignalEndpoint],
-        guard: SubscriptionPolicy,
+        policy: SubscriptionPolicy,
         pool: BufferPool,
         served: ServedSubscriptions | None,
     ) -> None:
         self._link = link
         self._signals = signals
-        self._guard = guard
+        self._policy = policy
         self._pool = pool
         self._served = None if served is None else ServedEvents(served, self._leave)
         self._feeds: dict[str, EventFeed | None] = {}
@@ -254,7 +254,7 @@ class Events:
     def _refusal(self, name: str) -> Error | None:
         if name not in self._signals or name in self._feeds:
             return None
-        return self._guard.refusal(self._signals[name])
+        return self._policy.refusal(self._signals[name])
 
     def _excess(self, names: list[str]) -> Error | None:
         """Return an error if these names would exceed the subscription limit.
@@ -293,7 +293,7 @@ class Events:
                 self._listen(name)
 
     def _listen(self, name: str) -> None:
-        state, membership = self._signals[name].state, self._guard.membership
+        state, membership = self._signals[name].state, self._policy.membership
         self._feeds[name] = EventFeed(self._link, name, state, membership, self._pool)
 
     def _leave(self, name: str) -> None:
@@ -318,6 +318,6 @@ class Events:
     def recheck(self) -> None:
         """End those that are not for who the peer is now."""
         for name in list(self._feeds):
-            if self._guard.refusal(self._signals[name]) is not None:
+            if self._policy.refusal(self._signals[name]) is not None:
                 logger.info("%s: hears no more of %s", self._link.endpoint.peer, name)
                 self._leave(name)

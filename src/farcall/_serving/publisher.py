@@ -19,7 +19,7 @@ class Publisher:
     Args:
         link: The link.
         signals: What can be subscribed to, by wire name.
-        guard: Who may.
+        policy: Decides which subscriptions are allowed.
         served: Runs the interceptors around each subscription; None where there are none.
     """
 
@@ -27,14 +27,14 @@ class Publisher:
         self,
         link: Link,
         signals: Mapping[str, SignalEndpoint],
-        guard: SubscriptionPolicy,
+        policy: SubscriptionPolicy,
         served: ServedSubscriptions | None = None,
     ) -> None:
         self._served = served
         pool = BufferPool(link.limits.subscription_bytes, link.account)
-        self.subscriptions = Subscriptions(link, signals, guard, pool, served)
+        self.subscriptions = Subscriptions(link, signals, policy, pool, served)
         """Of a farcall peer."""
-        self.events = Events(link, signals, guard, pool, served)
+        self.events = Events(link, signals, policy, pool, served)
         """Of a plain peer."""
 
     @property

@@ -42,7 +42,7 @@ class Subscriptions:
     Args:
         link: The link.
         signals: What can be subscribed to, by wire name.
-        guard: Who may.
+        policy: Decides which subscriptions are allowed.
         pool: What all subscriptions of the link hold.
         served: Runs the interceptors around each subscription; None where there are none.
     """
@@ -51,13 +51,13 @@ class Subscriptions:
         self,
         link: Link,
         signals: Mapping[str, SignalEndpoint],
-        guard: SubscriptionPolicy,
+        policy: SubscriptionPolicy,
         pool: BufferPool,
         served: ServedSubscriptions | None,
     ) -> None:
         self._link = link
         self._signals = signals
-        self._guard = guard
+        self._policy = policy
         self._pool = pool
         self._served = served
         self._feeds: dict[Request, SignalFeed] = {}
@@ -69,7 +69,7 @@ class Subscriptions:
 
     def subscribe(self, call: Request) -> None:
         """Serve ``rpc.subscribe``."""
-        if not self._link.life.is_staying:
+        if not self._link.lifecycle.is_staying:
             call.fail(shutting_down())
             return
         text, call.params = call.params, None  # a subscription lasts, and so would they
@@ -81,8 +81,8 @@ class Subscriptions:
         source = self._signals.get(params.signal)
         if source is None:
             call.fail(Error.of(ErrorCode.METHOD_NOT_FOUND, shown(params.signal)))
-        elif not self._guard.may(source):
-            call.fail(self._guard.forbidden(source))
+        elif not self._policy.may(source):
+            call.fail(self._policy.forbidden(source))
         elif self._places >= self._link.limits.subscriptions:
             call.fail(too_many(self._link))
         else:
@@ -94,7 +94,7 @@ class Subscriptions:
         except Faults as faults:
             refuse(call, faults.errors[0].path, faults.errors[0].message)
             return
-        refusal = self._guard.refusal(source, key) or self._excess(key)
+        refusal = self._policy.refusal(source, key) or self._excess(key)
         if refusal is not None:
             call.fail(refusal)
             return
@@ -102,7 +102,7 @@ class Subscriptions:
             self._link,
             call,
             source,
-            self._guard.membership,
+            self._policy.membership,
             self._pool,
             on_lag=params.on_lag,
             forget=self._feeds.pop,
@@ -147,7 +147,7 @@ class Subscriptions:
     def recheck(self) -> None:
         """End those that are not for who the peer is now."""
         for feed in list(self._feeds.values()):
-            refusal = self._guard.refusal(feed.source, feed.key)
+            refusal = self._policy.refusal(feed.source, feed.key)
             if refusal is not None:
                 feed.end(refusal)
 

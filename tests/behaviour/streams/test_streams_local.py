@@ -14,7 +14,7 @@ from farcall._connection.streams import ITEM_COST, ITEMS_BYTES, MOST_WAITING, In
 from farcall._limits import DEFAULT_LIMITS
 from farcall._protocol.binary import binary_items
 from farcall._protocol.credit import Window
-from farcall._protocol.messages import items, items_room, started, upload_end
+from farcall._protocol.messages import items, max_items_size, started, upload_end
 from farcall._quota import MemoryAccount, ProcessQuota
 
 ID = b"7"
@@ -300,7 +300,7 @@ class Messages:
     def __init__(self, limit: int, *, is_binary: bool = False) -> None:
         self._credit = Window(1000, 2**20).for_sender()
         self._is_binary = is_binary
-        room = items_room(limit, ID, is_binary=is_binary)
+        room = max_items_size(limit, ID, is_binary=is_binary)
         account = make_account()
         lanes = Lanes(lambda: None, lambda: None, SendQueue(DEFAULT_LIMITS, account))
         self.box = Outbox(self._credit, self._write, room, lanes, account)

@@ -15,7 +15,7 @@ from farcall._connection.call import RemoteFailure
 from farcall._connection.calls import Calls, handling
 from farcall._connection.lanes import Lanes
 from farcall._connection.send_queue import SendQueue
-from farcall._connection.state import LinkState
+from farcall._connection.state import Lifecycle
 from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import Window
 from farcall._protocol.messages import Hello, PeerLimits
@@ -41,13 +41,13 @@ class Side:
         limits: PeerLimits = HELLO.limits,
         queue: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
-        self.life = LinkState(Endpoint(local="here", peer="there"))
-        self.life.open()
+        self.lifecycle = Lifecycle(Endpoint(local="here", peer="there"))
+        self.lifecycle.open()
         self.protocol = Protocol(HELLO, has_dialled=True)
         self.protocol.listener = cast("Listener", self)  # which hears of two things only
         account = MemoryAccount(2**30, lambda: None, ProcessQuota())
         self.lanes = Lanes(lambda: None, lambda: None, SendQueue(queue, account))
-        self.calls = Calls(self.life, self.protocol, self.lanes, cancel_grace=0.5)
+        self.calls = Calls(self.lifecycle, self.protocol, self.lanes, cancel_grace=0.5)
         self.strays: list[str] = []
         self._limits = limits
 

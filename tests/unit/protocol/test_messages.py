@@ -38,7 +38,7 @@ from farcall._protocol.messages import (
     event,
     goaway,
     items,
-    items_room,
+    max_items_size,
     notification,
     read_error,
     read_hello,
@@ -521,15 +521,18 @@ def test_a_reply_to_a_batch_is_read(plain: ProtocolPair) -> None:
 Make = Callable[[int, Sequence[bytes]], bytes]
 CURSOR = "0f0f0f0f.1000"
 KINDS: list[tuple[Make, int]] = [
-    (lambda seq, values: items(b"7", seq, values), items_room(4096, b"7")),
+    (lambda seq, values: items(b"7", seq, values), max_items_size(4096, b"7")),
     (
         lambda seq, values: items(b'"u1"', seq, values, is_upload=True),
-        items_room(4096, b'"u1"', is_upload=True),
+        max_items_size(4096, b'"u1"', is_upload=True),
     ),
-    (lambda seq, values: binary_items(b"7", seq, values), items_room(4096, b"7", is_binary=True)),
+    (
+        lambda seq, values: binary_items(b"7", seq, values),
+        max_items_size(4096, b"7", is_binary=True),
+    ),
     (
         lambda seq, values: items(b"7", seq, values, CURSOR, LAST_COUNT),
-        items_room(4096, b"7", cursor=CURSOR),
+        max_items_size(4096, b"7", cursor=CURSOR),
     ),
 ]
 kinds = pytest.mark.parametrize(("make", "room"), KINDS, ids=["down", "up", "binary", "signal"])
@@ -554,4 +557,4 @@ def test_several_items_fit(make: Make, room: int, sizes: list[int]) -> None:
 
 def test_a_peer_may_take_no_items_at_all() -> None:
     """Then not even an empty one fits."""
-    assert items_room(40, b"7") < 0
+    assert max_items_size(40, b"7") < 0
