@@ -16,24 +16,24 @@ class Quote:
 
 
 @attrs.define
-class UnknownSymbol(ApplicationError):  # crosses the wire as itself, with its fields
+class UnknownSymbol(ApplicationError):  # travels to the caller with its fields
     symbol: str
 
 
-@service  # public methods are endpoints, signals are events
+@service  # public methods can be called remotely, signals can be subscribed to
 class Market:
-    """Quotes of a pretend exchange."""
+    """Quotes of a made-up stock exchange."""
 
     ticked: Signal[Quote] = Signal(key="symbol")
 
     @method(raises=[UnknownSymbol])
     async def quote(self, symbol: str) -> Quote:
-        """Give the price of a symbol."""
+        """Return the price of a symbol."""
         if symbol != "ACME":
             raise UnknownSymbol(symbol)
         return Quote(symbol, 12.5)
 
-    @background  # runs while the service is served
+    @background  # runs as long as the service is served
     async def tick(self) -> None:
         price = 12.5
         while True:
