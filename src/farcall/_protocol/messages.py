@@ -1,4 +1,4 @@
-"""What peers can say: each kind of message as the struct that reads it and what writes it.
+"""What peers can say: each message as the struct that reads it, its writer and its hearer.
 
 What is read is read strictly, and unknown members are ignored. Parameters, results and values are
 text already: the codec knew their types. Member names are those of JSON-RPC 2.0, of
@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Annotated, Any, Final, TypeVar, cast
+from typing import Annotated, Any, Final, Protocol, TypeVar, cast
 
 import attrs
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
 from farcall._json import LooseText, UnreadableText, decode, decode_surrogates
-from farcall._protocol.binary import binary_items
+from farcall._protocol.binary import Encoded, binary_items
 from farcall._protocol.framing import (
     LAST_COUNT,
     Count,
@@ -424,3 +424,49 @@ def goaway(grace_ms: int, reconnect_after_ms: int) -> bytes:
 
 def _notification(name: bytes, members: bytes) -> bytes:
     return b'%b,"method":"rpc.%b","params":{%b}}' % (_HEAD, name, members)
+
+
+# What hears them. The methods are called while a frame is read, and neither block nor raise.
+
+
+class Waiter:
+    """Waits for a call of this side."""
+
+    __slots__ = ()
+
+    def on_result(self, result: bytes, /) -> None:
+        """The call has ended well."""
+
+    def on_error(self, error: Error, /) -> None:
+        """The call has ended with an error of the peer."""
+
+    def on_unreadable(self, problem: str, /) -> None:
+        """The response to the call was malformed; what the peer meant is unknown."""
+
+    def on_started(self, value: bytes, /) -> None:
+        """A stream call, or a remote task, has begun."""
+
+    def on_items(
+        self, values: Sequence[Encoded], cursor: str | None, missed: int | None, /
+    ) -> None:
+        """Values of a stream call have come, in order."""
+
+
+class Owner:
+    """Serves a call of the peer."""
+
+    __slots__ = ()
+
+    def cancel(self, reason: str, /) -> None:
+        """Cancel the call, because its caller wants it to end; it still gets a response."""
+        raise NotImplementedError
+
+    def on_credit(self) -> None:
+        """The peer takes more items of the call."""
+
+
+class LinkListener(Protocol):
+    """Hears what is about the link as a whole."""
+
+    def on_goaway(self, grace_ms: int, reconnect_after_ms: int, /) -> None:
+        """The peer is about to close."""

@@ -31,7 +31,7 @@ from farcall._limits import DEFAULT_LIMITS, MAX_DEPTH, Limits
 from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW, ReceiveCredit, SendCredit, Window
 from farcall._protocol.framing import RequestId, canonical_id, join
-from farcall._protocol.messages import Error, Hello, timeout_meta
+from farcall._protocol.messages import Error, Hello, LinkListener, Owner, Waiter, timeout_meta
 from farcall._protocol.messages import credit as credit_text
 from farcall.errors import CloseCode
 
@@ -86,12 +86,8 @@ STARTED.items, STARTED.abandon, STARTED.end = STARTED, ABANDONED, ENDED
 ABANDONED.start, ABANDONED.items, ABANDONED.end = ABANDONED, ABANDONED, ENDED
 
 
-class OutgoingCall(msgspec.Struct, eq=False):
-    """A call that this side makes: its entry in the table, its message, and who waits for it.
-
-    Who waits for it overrides the methods below, with which the protocol tells what the peer says.
-    They are called while a frame is read, and neither block nor raise.
-    """
+class OutgoingCall(Waiter, msgspec.Struct, eq=False):
+    """A call that this side makes: its entry in the table, its message, and its waiter."""
 
     method: str
     id: RequestId = b""
@@ -133,23 +129,6 @@ class OutgoingCall(msgspec.Struct, eq=False):
     def expire(self) -> None:
         """The caller's time was up before the writer took the message."""
 
-    def on_result(self, result: bytes, /) -> None:
-        """The call has ended well."""
-
-    def on_error(self, error: Error, /) -> None:
-        """The call has ended with an error of the peer."""
-
-    def on_unreadable(self, problem: str, /) -> None:
-        """The response to the call was malformed; what the peer meant is unknown."""
-
-    def on_started(self, value: bytes, /) -> None:
-        """A stream call, or a remote task, has begun."""
-
-    def on_items(
-        self, values: Sequence[Encoded], cursor: str | None, missed: int | None, /
-    ) -> None:
-        """Values of a stream call have come, in order."""
-
 
 class BatchAnswers(msgspec.Struct, eq=False):
     """The answers to one batch, in the order of its requests, until all are there."""
@@ -171,16 +150,6 @@ class BatchAnswers(msgspec.Struct, eq=False):
     def is_complete(self) -> bool:
         """Whether there is a reply to send: no answer is missing, and there are any."""
         return self.is_read and bool(self.answers) and not self.missing
-
-
-class Owner(Protocol):
-    """Who serves a call of the peer; its methods neither block nor raise."""
-
-    def cancel(self, reason: str, /) -> None:
-        """The caller wants the call to end; it is to be answered all the same."""
-
-    def on_credit(self) -> None:
-        """There is more room for the items of the call."""
 
 
 class IncomingCall(msgspec.Struct, eq=False):
@@ -300,8 +269,8 @@ class Uploads:
         self.incoming.clear()
 
 
-class Listener(Protocol):
-    """Who hears what is no answer to a call; its methods neither block nor raise.
+class Listener(LinkListener, Protocol):
+    """Hears what is no answer to a call; its methods neither block nor raise.
 
     They are called while a frame is read, and do not call `receive`. The state has changed before
     they are called, so that they may give commands.
@@ -321,9 +290,6 @@ class Listener(Protocol):
 
     def on_event(self, name: str, params: bytes | None, /) -> None:
         """A plain peer emits an event."""
-
-    def on_goaway(self, grace_ms: int, reconnect_after_ms: int, /) -> None:
-        """The peer is about to close."""
 
     def on_unclaimed(self, error: Error, /) -> None:
         """A plain peer refused something, and did not say what; a caller may wait for ever."""

@@ -36,7 +36,7 @@ from farcall._interceptors import Interceptor, Once, intercepted
 from farcall._limits import MAX_DEPTH
 from farcall._principal import Principal
 from farcall._protocol.framing import shown
-from farcall._protocol.messages import MESSAGES, Error
+from farcall._protocol.messages import MESSAGES, Error, Owner
 from farcall._serving.endpoints import Endpoint
 from farcall._serving.steps import SLOW_SECONDS, timed
 from farcall._serving.uploads import ReceivedUploads
@@ -166,7 +166,7 @@ class Runner:
         """The handler has ended."""
 
 
-class ServedCall(msgspec.Struct, eq=False):
+class ServedCall(Owner, msgspec.Struct, eq=False):
     """A call of the peer, from its start to its outcome."""
 
     shared: ServedLink

@@ -12,7 +12,7 @@ import msgspec
 
 from farcall._connection.link import Link
 from farcall._connection.responses import Request, cancelled
-from farcall._protocol.messages import ITEM_OVERHEAD, Error, event, max_items_size
+from farcall._protocol.messages import ITEM_OVERHEAD, Error, Owner, event, max_items_size
 from farcall._serving.endpoints import SignalEndpoint
 from farcall._serving.intercepted import ServedSubscription
 from farcall._signals import Buffer, BufferPool, Entry, OnLag, SignalState
@@ -23,7 +23,7 @@ AROUND: Final = -max_items_size(0, b"", cursor="")
 """Bytes of a message of items beside its values, its id and its cursor."""
 
 
-class SignalFeed:
+class SignalFeed(Owner):
     """The queue of one subscription of a farcall peer: started, items within credit, end.
 
     Args:

@@ -25,7 +25,7 @@ from farcall._identity import Identity
 from farcall._limits import Limits
 from farcall._nursery import let_leave
 from farcall._principal import Authenticate, Principal, authenticated, read_credentials
-from farcall._protocol.messages import Error
+from farcall._protocol.messages import Error, Owner
 from farcall._quota import CallQuota
 from farcall._serving.calls import Deadline
 from farcall._serving.failed_logins import FailedLogins, Origin, origin_of
@@ -99,7 +99,7 @@ def _check_failures(failed: FailedLogins, origin: Origin | None, peer: str) -> N
 
 
 @attrs.define(eq=False)
-class _Attempt:
+class _Attempt(Owner):
     call: Request
     params: bytes
     deadline: Deadline
@@ -110,8 +110,6 @@ class _Attempt:
     def cancel(self, reason: str) -> None:
         self.reason = self.reason or reason
         self.scope.cancel()
-
-    def on_credit(self) -> None: ...
 
     def unanswered(self) -> Error:
         """Say why there is no outcome: its caller left, or its time ran out."""

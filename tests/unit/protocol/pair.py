@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from farcall._limits import DEFAULT_LIMITS, Limits
+from farcall._protocol import messages
 from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW, Window
 from farcall._protocol.framing import join
@@ -71,7 +72,7 @@ class Call(OutgoingCall, eq=False):
 
 
 @attrs.frozen(eq=False)
-class Owner:
+class Owner(messages.Owner):
     """Who serves a call of the peer, and records what it is told."""
 
     call: IncomingCall
