@@ -58,21 +58,6 @@ def _check_share(name: str, value: object) -> None:
 
 
 @attrs.frozen(kw_only=True)
-class TransportLimits:
-    """What a transport enforces; each is the field of `Limits` that has its name."""
-
-    message: int
-    message_limit: str = "message"
-    """Which limit `message` is, for errors."""
-    fragments: int
-    incomplete_seconds: float
-    ping_burst: int
-    pings_per_second: float
-    stall_seconds: float
-    close_seconds: float
-
-
-@attrs.frozen(kw_only=True)
 class Limits:
     """Say what peers may cost: ``serve(..., limits=Limits(message=65_536))``.
 
@@ -239,25 +224,6 @@ class Limits:
     it they wait. Those of a connection, or an address, that has failed less often come first, then
     those that came first; a handshake has its own time for that as well."""
 
-    def _of_transport_in_server(self) -> TransportLimits:
-        """Give what the transports of a server enforce."""
-        return self._of_transport(MAX_MESSAGE_IN_SERVER)
-
-    def _of_transport_in_client(self) -> TransportLimits:
-        """Give what the transport of a client enforces."""
-        return self._of_transport(MAX_MESSAGE_IN_CLIENT)
-
-    def _of_transport(self, message: int) -> TransportLimits:
-        return TransportLimits(
-            message=message if self.message is None else self.message,
-            fragments=self.fragments,
-            incomplete_seconds=self.incomplete_seconds,
-            ping_burst=self.ping_burst,
-            pings_per_second=self.pings_per_second,
-            stall_seconds=self.stall_seconds,
-            close_seconds=self.close_seconds,
-        )
-
 
 DEFAULT_LIMITS: Final = Limits()
 
@@ -266,3 +232,19 @@ def check_limits(name: str, limits: object) -> None:
     """Check for `Limits`; there is no way to be without any."""
     write = f"{name}Limits(message=65_536), or leave it out"
     check_instance(name, limits, Limits, "a farcall.Limits", write)
+
+
+@attrs.frozen
+class MessageLimit:
+    """How large a message that comes in may be."""
+
+    size: int
+    """In bytes."""
+    name: str = "message"
+    """The field of `Limits` that says so, for errors."""
+
+
+def message_limit(limits: Limits, *, is_client: bool) -> MessageLimit:
+    """Give the limit of one side: what `Limits.message` says, or the default of that side."""
+    default = MAX_MESSAGE_IN_CLIENT if is_client else MAX_MESSAGE_IN_SERVER
+    return MessageLimit(default if limits.message is None else limits.message)

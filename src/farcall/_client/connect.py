@@ -22,7 +22,7 @@ from farcall._connection.heartbeat import Heartbeat, check_heartbeat
 from farcall._connection.link import CANCEL_GRACE, Link
 from farcall._declare import is_service
 from farcall._interceptors import Interceptor, check_interceptors
-from farcall._limits import DEFAULT_LIMITS, Limits, check_limits
+from farcall._limits import DEFAULT_LIMITS, Limits, check_limits, message_limit
 from farcall._nursery import open_owned_nursery
 from farcall._protocol.framing import shown
 from farcall._protocol.protocol import Protocol
@@ -154,7 +154,7 @@ def _make_link(
     wanted: Mapping[str, str] = {} if proxy is None else contract_of(proxy)
     limits = options.limits
     contracts = contracts_of([*wanted.items(), *endpoints.contracts.items()])
-    own = greeting(limits, limits._of_transport_in_client().message, contracts)
+    own = greeting(limits, message_limit(limits, is_client=True).size, contracts)
 
     def make_handler(link: Link) -> Dispatcher:
         caller = LinkCaller(link, options.interceptors, options.contract, url)

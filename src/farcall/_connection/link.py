@@ -33,7 +33,7 @@ from farcall._connection.state import (
 )
 from farcall._connection.uploads import Uploads
 from farcall._connection.writer import Writer
-from farcall._limits import DEFAULT_LIMITS, Limits
+from farcall._limits import DEFAULT_LIMITS, Limits, MessageLimit
 from farcall._nursery import open_owned_nursery
 from farcall._protocol.framing import shown
 from farcall._protocol.messages import Error, Hello, goaway
@@ -352,9 +352,9 @@ class Link:
             raise self.lost(sent=True)
         return ping.round_trip
 
-    def limit_messages(self, most: int, limit: str) -> None:
+    def limit_messages(self, limit: MessageLimit) -> None:
         """Take messages of another size from now on; see `Transport.limit_messages`."""
-        self._transport.limit_messages(most, limit)
+        self._transport.limit_messages(limit)
 
     # Reading: called by the transport, in its reader
 
@@ -380,7 +380,7 @@ class Link:
 
     def on_skipped(self, message: Skipped) -> None:
         """Take those ends."""
-        problem = too_big(message.most, message.limit)
+        problem = too_big(message.limit)
         self._read(partial(self.protocol.receive_skipped, problem=problem), message)
 
     def _read(self, receive: Callable[[T], None], frame: T) -> None:

@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Raw
 
 from farcall._json import UnreadableText, decode
+from farcall._limits import MessageLimit
 from farcall._protocol.framing import read_text
 from farcall._protocol.messages import Error, error_response
 from farcall._protocol.reading import end_unreadable
@@ -50,19 +51,16 @@ _anything = msgspec.json.Decoder(object)
 class Skipped:
     """What is kept of a message over the limit."""
 
-    most: int
-    """The limit, in bytes."""
-    limit: str
-    """What it is called."""
+    limit: MessageLimit
     head: bytes
     tail: bytes
     size: int
     """Of the message as far as it has come, in bytes."""
 
     @classmethod
-    def of(cls, data: bytes | bytearray, most: int, limit: str = "message") -> Skipped:
+    def of(cls, data: bytes | bytearray, limit: MessageLimit) -> Skipped:
         """Keep the ends of what has come so far."""
-        return cls(most, limit, bytes(data[:END_BYTES]), bytes(data[-END_BYTES:]), len(data))
+        return cls(limit, bytes(data[:END_BYTES]), bytes(data[-END_BYTES:]), len(data))
 
     def add(self, piece: bytes | bytearray) -> None:
         """Take the next piece."""
@@ -100,7 +98,7 @@ def read_skipped(state: ProtocolState, message: Skipped, problem: str) -> bool:
     is_hello = members.get("method") == b'"rpc.hello"'  # a farcall peer, which reads close codes
     if has_outcome or is_hello or state.has_dialled or id in state.incoming:
         return False
-    data = {"limit": message.limit, "bytes": message.most}
+    data = {"limit": message.limit.name, "bytes": message.limit.size}
     error = Error.of(ErrorCode.INVALID_REQUEST, data)
     state.listener.on_reply(error_response(id, error))
     return True

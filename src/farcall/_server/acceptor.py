@@ -83,7 +83,7 @@ class Acceptor:
 
     async def enter(self, stream: trio.SocketStream) -> None:
         """Serve one connection; nothing that it brings harms another one, or the server."""
-        wire = Wire(stream, self.limits._of_transport_in_server())
+        wire = Wire(stream, self.limits)
         try:
             transport = await self._open(wire)
             if transport is not None:

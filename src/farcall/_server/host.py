@@ -21,7 +21,7 @@ from farcall._connection.heartbeat import Heartbeat, check_heartbeat
 from farcall._connection.link import CANCEL_GRACE, Link
 from farcall._declare import is_service
 from farcall._interceptors import Interceptor, check_interceptors
-from farcall._limits import Limits, check_limits
+from farcall._limits import Limits, check_limits, message_limit
 from farcall._nursery import open_owned_nursery
 from farcall._principal import Authenticate, check_authenticate
 from farcall._protocol.protocol import Protocol
@@ -163,7 +163,8 @@ class Host:
 
     def _make_link(self, transport: Transport, endpoints: Endpoints) -> Link:
         limits = self._limits
-        own = greeting(limits, limits._of_transport_in_server().message, endpoints.contracts)
+        most = message_limit(limits, is_client=False).size
+        own = greeting(limits, most, endpoints.contracts)
 
         def make_handler(link: Link) -> Dispatcher:
             caller = LinkCaller(link, self._serving.interceptors, "warn", link.endpoint.peer)

@@ -21,6 +21,7 @@ from farcall._calling.calls import LinkCaller
 from farcall._connection.link import Link
 from farcall._connection.responses import Request, shutting_down
 from farcall._interceptors import Interceptor
+from farcall._limits import MessageLimit, message_limit
 from farcall._protocol.framing import shown
 from farcall._protocol.messages import Error, Hello
 from farcall._quota import CallQuota
@@ -209,23 +210,23 @@ class Dispatcher:
         """End what is not for who the peer is now."""
         if self._has_little_to_say and self._identity.principal is not None:
             self._has_little_to_say = False
-            self._link.limit_messages(self._most_in_a_message, "message")
+            self._link.limit_messages(self._message_limit)
         self._publisher.recheck()
         for served in self._in_flight:
             served.recheck()
 
     def _limit_messages(self) -> None:
         """Take small messages alone from a peer that can do nothing yet but log in."""
-        most = self._link.limits.message_before_login
+        limit = MessageLimit(self._link.limits.message_before_login, "message_before_login")
         has_to_log_in = self._serving.logins is not None and self._endpoints.need_a_login
         is_nobody = self._identity.principal is None
-        if has_to_log_in and is_nobody and most < self._most_in_a_message:
+        if has_to_log_in and is_nobody and limit.size < self._message_limit.size:
             self._has_little_to_say = True
-            self._link.limit_messages(most, "message_before_login")
+            self._link.limit_messages(limit)
 
     @property
-    def _most_in_a_message(self) -> int:
-        return self._link.limits._of_transport_in_server().message
+    def _message_limit(self) -> MessageLimit:
+        return message_limit(self._link.limits, is_client=False)
 
     def _cancel_all(self, reason: str) -> None:
         for served in self._in_flight:

@@ -101,7 +101,7 @@ class Dialler:
             url.authority,
             url.target,
             headers=self.headers,
-            limits=self.limits._of_transport_in_client(),
+            limits=self.limits,
             ssl_context=self.ssl_context,
             server_name=url.name,
         )

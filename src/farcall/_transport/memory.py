@@ -14,7 +14,7 @@ from typing import Final, TypeAlias, TypeVar, assert_never
 import attrs
 import trio
 
-from farcall._limits import DEFAULT_LIMITS, Limits, TransportLimits, check_limits
+from farcall._limits import DEFAULT_LIMITS, Limits, MessageLimit, check_limits, message_limit
 from farcall._nursery import ends_program
 from farcall._principal import Principal
 from farcall._protocol.skipped import END_BYTES, SKIPPED_TIMES, Skipped
@@ -84,8 +84,8 @@ def memory_pair(
     dialled = Endpoint(local="memory", peer="memory", path=path, query=query)
     accepted = attrs.evolve(dialled, headers=headers or {}, principal=principal)
     return (
-        MemoryTransport(dialled, back, there, limits._of_transport_in_client()),
-        MemoryTransport(accepted, there, back, limits._of_transport_in_server()),
+        MemoryTransport(dialled, back, there, limits, message_limit(limits, is_client=True)),
+        MemoryTransport(accepted, there, back, limits, message_limit(limits, is_client=False)),
     )
 
 
@@ -181,12 +181,18 @@ class MemoryTransport(Live):
     """
 
     def __init__(
-        self, endpoint: Endpoint, inbound: _Pipe, outbound: _Pipe, limits: TransportLimits
+        self,
+        endpoint: Endpoint,
+        inbound: _Pipe,
+        outbound: _Pipe,
+        limits: Limits,
+        message_limit: MessageLimit,
     ) -> None:
         self._endpoint = endpoint
         self._inbound = inbound
         self._outbound = outbound
         self._limits = limits
+        self._message_limit = message_limit
         self._received_at = trio.current_time()
         self._ping_tokens = ping_bucket(limits, self._received_at)
         self._link = trio.CancelScope()
@@ -210,9 +216,9 @@ class MemoryTransport(Live):
         """Tell when something came last, on Trio's clock."""
         return self._received_at
 
-    def limit_messages(self, most: int, limit: str) -> None:
+    def limit_messages(self, limit: MessageLimit) -> None:
         """Take messages of another size; see `Transport.limit_messages`."""
-        self._limits = attrs.evolve(self._limits, message=most, message_limit=limit)
+        self._message_limit = limit
 
     async def run(self, receiver: Receiver) -> CloseReason:
         """Read until the link ends; see `Transport.run`."""
@@ -333,19 +339,19 @@ class MemoryTransport(Live):
                 assert_never(item)
 
     def _handle_frame(self, frame: _Frame, receiver: Receiver) -> None:
-        most, data = self._limits.message, frame.data
-        is_large, limit = len(data) > most, self._limits.message_limit
+        limit, data = self._message_limit, frame.data
+        is_large = len(data) > limit.size
         if is_large and not self._may_skip(data, receiver):
-            self._refuse(CloseCode.TOO_BIG, too_big(most, limit))
+            self._refuse(CloseCode.TOO_BIG, too_big(limit))
         elif frame.is_text and (problem := _fault_of_text(data)):
             self._refuse(CloseCode.INVALID_TEXT, problem)
         elif is_large:
-            self._give(receiver.on_skipped, Skipped.of(data, most, limit))
+            self._give(receiver.on_skipped, Skipped.of(data, limit))
         else:
             self._give(receiver.on_text if frame.is_text else receiver.on_binary, data)
 
     def _may_skip(self, data: bytes, receiver: Receiver) -> bool:
-        is_near = len(data) <= SKIPPED_TIMES * self._limits.message
+        is_near = len(data) <= SKIPPED_TIMES * self._message_limit.size
         return is_near and receiver.may_skip(data[:END_BYTES])
 
     def _give(self, callback: Callable[[T], None], payload: T) -> None:

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 import attrs
 import trio
 
-from farcall._limits import TransportLimits
+from farcall._limits import Limits, MessageLimit
 from farcall._principal import Principal
 from farcall._protocol.skipped import Skipped
 from farcall.errors import CloseCode
@@ -98,20 +98,20 @@ def awaiting_close(peer: str, seconds: float) -> Iterator[None]:
         logger.debug("%s: no answer to a Close in %g s (the limit close_seconds)", peer, seconds)
 
 
-def ping_bucket(limits: TransportLimits, now: float) -> TokenBucket:
+def ping_bucket(limits: Limits, now: float) -> TokenBucket:
     """Make the bucket from which each ping of the peer takes a token."""
     return TokenBucket(limits.pings_per_second, limits.ping_burst, now)
 
 
-def too_many_pings(limits: TransportLimits) -> str:
+def too_many_pings(limits: Limits) -> str:
     """Say in a Close frame what pings were too many."""
     most = f"{limits.ping_burst} pings at once, or {limits.pings_per_second:g} a second"
     return f"more than {most} (the limits ping_burst and pings_per_second)"
 
 
-def too_big(most: int, limit: str = "message") -> str:
+def too_big(limit: MessageLimit) -> str:
     """Say in a Close frame which limit a message was over."""
-    return f"a message was larger than {most} bytes (the limit {limit})"
+    return f"a message was larger than {limit.size} bytes (the limit {limit.name})"
 
 
 @attrs.frozen
@@ -188,13 +188,8 @@ class Transport(Protocol):
         """Tell when the last byte came, on Trio's clock; the heartbeat watches it."""
         ...
 
-    def limit_messages(self, most: int, limit: str) -> None:
-        """Take messages of another size from now on.
-
-        Args:
-            most: Bytes of the largest one.
-            limit: What the field of `Limits` is called.
-        """
+    def limit_messages(self, limit: MessageLimit) -> None:
+        """Take messages of another size from now on."""
         ...
 
     async def run(self, receiver: Receiver) -> CloseReason:

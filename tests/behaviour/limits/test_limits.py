@@ -107,13 +107,6 @@ class TestLimits:
         with pytest.raises(TypeError, match="fragments"):
             Limits(fragments=1.5)  # type: ignore[arg-type]
 
-    def test_message_defaults(self) -> None:
-        """A server takes 1 MiB, a client 16; either takes what it was told to."""
-        assert Limits()._of_transport_in_server().message == 2**20
-        assert Limits()._of_transport_in_client().message == 16 * 2**20
-        assert Limits(message=7)._of_transport_in_server().message == 7
-        assert Limits(message=7)._of_transport_in_client().message == 7
-
     def test_every_limit_is_shown(self) -> None:
         """Each has its row in the documentation, with its default, and the test it names."""
         page = (ROOT / "docs" / "limits.md").read_text("utf-8")

@@ -122,7 +122,7 @@ async def test_limit_stall_seconds(autojump_clock: MockClock) -> None:
 
 async def test_limit_stall_seconds_over_websocket() -> None:
     """A peer that reads nothing is hung up on, in the middle of a frame."""
-    limits = Limits(stall_seconds=0.05)._of_transport_in_server()
+    limits = Limits(stall_seconds=0.05)
     async with sockets.open_raw_client(limits) as (_, server):
         with trio.fail_after(PATIENCE):
             with pytest.raises(trio.BrokenResourceError, match="the limit stall_seconds"):
@@ -153,7 +153,7 @@ async def test_limit_close_seconds(
 async def test_limit_close_seconds_over_websocket(caplog: pytest.LogCaptureFixture) -> None:
     """A peer that does not answer is hung up on."""
     caplog.set_level(logging.DEBUG, "farcall.transport")
-    limits = Limits(close_seconds=0.05)._of_transport_in_server()
+    limits = Limits(close_seconds=0.05)
     async with sockets.open_raw_client(limits) as (raw, server):
         end = End(server)
         async with running(end):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from farcall._limits import MessageLimit
 from farcall._protocol.skipped import END_BYTES, Skipped, find_members
 
 MARKS = st.text(st.sampled_from('"\\{}[],: \tid7é\x1f'), max_size=12)
@@ -42,7 +43,7 @@ WRITERS = st.sampled_from(
 
 def skipped(text: bytes, piece: int) -> Skipped:
     """Have a text come in pieces, the first of which is over the limit already."""
-    message = Skipped.of(text[:piece], 1)
+    message = Skipped.of(text[:piece], MessageLimit(1))
     for at in range(piece, len(text), piece):
         message.add(text[at : at + piece])
     return message

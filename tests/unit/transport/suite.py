@@ -16,6 +16,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from farcall import Limits
+from farcall._limits import MessageLimit
 from farcall._protocol.skipped import Skipped
 from farcall._transport.transport import CloseReason, Transport, too_big
 from tests.patience import PATIENCE
@@ -520,7 +521,7 @@ async def too_large_closes_1009(maker: Maker) -> None:
 
         here, there = await left.wait_ended(), await right.wait_ended()
 
-        assert here == CloseReason(1009, too_big(SMALL), remote=True)
+        assert here == CloseReason(1009, too_big(MessageLimit(SMALL)), remote=True)
         assert there == attrs.evolve(here, remote=False)
         assert not right.heard.has_frame()
 

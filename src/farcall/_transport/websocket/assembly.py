@@ -7,7 +7,7 @@ from collections.abc import Callable
 import attrs
 from wsproto.events import BytesMessage, TextMessage
 
-from farcall._limits import TransportLimits
+from farcall._limits import MessageLimit
 from farcall._protocol.skipped import END_BYTES, SKIPPED_TIMES, Skipped
 from farcall._transport.transport import too_big
 from farcall.errors import CloseCode
@@ -30,8 +30,9 @@ class Assembly:
     the bytes are there, and what is here is all that an incomplete message costs.
     """
 
-    limits: TransportLimits
-    """In bytes, where trio-websocket counts characters."""
+    message_limit: MessageLimit
+    """In bytes, where trio-websocket counts characters; it may change at any time."""
+    max_fragments: int
     may_skip: Callable[[bytes], bool]
     """Asked with the beginning of a message over the limit, whether its ends are wanted."""
     _buffer: bytearray = attrs.field(factory=bytearray)
@@ -61,7 +62,7 @@ class Assembly:
             Refused: the message is over a limit; nothing may be added any more.
         """
         is_whole = event.message_finished and not self._is_begun
-        if is_whole and _size(event.data) <= self.limits.message:
+        if is_whole and _size(event.data) <= self.message_limit.size:
             return _plain(event.data)
         self._append(event)
         return self._complete(event) if event.message_finished else None
@@ -75,19 +76,19 @@ class Assembly:
             self._buffer += piece
         self._check_size()
         self._fragments += event.frame_finished
-        most = self.limits.fragments
-        if self._fragments > most:
-            problem = f"a message had more than {most} fragments (the limit fragments)"
+        if self._fragments > self.max_fragments:
+            problem = f"a message had more than {self.max_fragments} fragments"
+            problem = f"{problem} (the limit fragments)"
             raise Refused(CloseCode.POLICY, problem)
 
     def _check_size(self) -> None:
-        most, limit = self.limits.message, self.limits.message_limit
-        if self._skipped is None and len(self._buffer) > most:
+        limit = self.message_limit
+        if self._skipped is None and len(self._buffer) > limit.size:
             if not self.may_skip(bytes(self._buffer[:END_BYTES])):
-                raise Refused(CloseCode.TOO_BIG, too_big(most, limit))
-            self._skipped, self._buffer = Skipped.of(self._buffer, most, limit), bytearray()
-        if self._skipped is not None and self._skipped.size > SKIPPED_TIMES * most:
-            raise Refused(CloseCode.TOO_BIG, too_big(most, limit))
+                raise Refused(CloseCode.TOO_BIG, too_big(limit))
+            self._skipped, self._buffer = Skipped.of(self._buffer, limit), bytearray()
+        if self._skipped is not None and self._skipped.size > SKIPPED_TIMES * limit.size:
+            raise Refused(CloseCode.TOO_BIG, too_big(limit))
 
     def _complete(self, event: TextMessage | BytesMessage) -> str | bytes | Skipped:
         whole, skipped = self._buffer, self._skipped

@@ -32,7 +32,6 @@ from math import inf
 from time import perf_counter
 from typing import Final, TypeAlias, TypeVar
 
-import attrs
 import trio
 import wsproto
 from trio_websocket import ConnectionClosed, WebSocketConnection
@@ -46,6 +45,7 @@ from wsproto.events import (
     TextMessage,
 )
 
+from farcall._limits import MessageLimit, message_limit
 from farcall._nursery import ends_program
 from farcall._protocol.skipped import Skipped
 from farcall._transport.transport import CloseReason, Receiver, logger, ping_bucket, too_many_pings
@@ -75,8 +75,9 @@ class GuardedConnection(WebSocketConnection):
         self._limits = line.wire.limits
         self._frames_out = FrameWriter(is_client=protocol.client)
         self._sender = Sender(line)
-        self._frames_in = FrameReader(is_client=protocol.client, limit=self._limits.message)
-        self._assembly = Assembly(self._limits, self._may_skip)
+        limit = message_limit(self._limits, is_client=protocol.client)
+        self._frames_in = FrameReader(is_client=protocol.client, limit=limit.size)
+        self._assembly = Assembly(limit, self._limits.fragments, self._may_skip)
         self._incomplete = 0
         self._ping_tokens = ping_bucket(self._limits, line.wire.received_at)
         self._receiver: Receiver  # from `read`, which alone makes events
@@ -143,10 +144,9 @@ class GuardedConnection(WebSocketConnection):
 
     # Reading
 
-    def limit_messages(self, most: int, limit: str) -> None:
+    def limit_messages(self, limit: MessageLimit) -> None:
         """Take messages of another size from now on; see `Transport.limit_messages`."""
-        self._limits = attrs.evolve(self._limits, message=most, message_limit=limit)
-        self._assembly.limits, self._frames_in.limit = self._limits, most
+        self._assembly.message_limit, self._frames_in.limit = limit, limit.size
 
     async def _read_patiently(self) -> None:
         try:

@@ -26,7 +26,7 @@ from wsproto.events import AcceptConnection, RejectConnection, RejectData
 from wsproto.events import Request as UpgradeRequest
 from wsproto.utilities import ProtocolError, RemoteProtocolError
 
-from farcall._limits import DEFAULT_LIMITS, TransportLimits
+from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._nursery import open_owned_nursery
 from farcall._transport.http import Rejection, Request
 from farcall._transport.http.request import ambiguity, readable
@@ -35,8 +35,6 @@ from farcall._transport.websocket.connection import GuardedConnection
 from farcall._transport.websocket.socket import LOST, MAY_ASK, Line, Wire, dial_tls
 from farcall._transport.websocket.transport import WebSocketTransport
 from farcall.errors import ConnectFailed
-
-CLIENT_LIMITS: Final = DEFAULT_LIMITS._of_transport_in_client()
 
 _WRONG_BYTES: Final = (ProtocolError, h11.ProtocolError, UnicodeError)
 """What wsproto raises for a handshake that is none; the last for what is not ASCII, or IDNA."""
@@ -169,7 +167,7 @@ async def connect_websocket(
     target: str = "/",
     *,
     headers: Mapping[str, str] | None = None,
-    limits: TransportLimits = CLIENT_LIMITS,
+    limits: Limits = DEFAULT_LIMITS,
     ssl_context: ssl.SSLContext | None = None,
     server_name: str = "",
 ) -> WebSocketTransport:
@@ -204,7 +202,7 @@ async def connect_websocket(
 
 
 @asynccontextmanager
-async def _own(stream: trio.SocketStream, limits: TransportLimits) -> AsyncIterator[Wire]:
+async def _own(stream: trio.SocketStream, limits: Limits) -> AsyncIterator[Wire]:
     """Give the stream as a wire, which is hung up when the block raises."""
     wire = Wire(stream, limits)
     try:

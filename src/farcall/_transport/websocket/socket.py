@@ -24,7 +24,7 @@ from typing import Final, TypeAlias
 import attrs
 import trio
 
-from farcall._limits import TransportLimits
+from farcall._limits import Limits
 from farcall._transport.http import Rejection
 from farcall._transport.transport import awaiting_close
 from farcall.errors import ConnectFailed
@@ -39,7 +39,7 @@ RECEIVE_BYTES: Final = 64 * 1024
 class Wire(trio.abc.HalfCloseableStream):
     """A socket stream that ends when it stalls, and can be hung up at any time."""
 
-    def __init__(self, stream: trio.SocketStream, limits: TransportLimits) -> None:
+    def __init__(self, stream: trio.SocketStream, limits: Limits) -> None:
         self._stream = stream
         self.limits = limits
         """What the peer may cost, on the socket and above it."""

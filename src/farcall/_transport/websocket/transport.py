@@ -8,6 +8,7 @@ from contextlib import suppress
 import trio
 from trio_websocket import ConnectionClosed
 
+from farcall._limits import MessageLimit
 from farcall._transport.transport import (
     ABORTED,
     HUNG_UP,
@@ -49,9 +50,9 @@ class WebSocketTransport:
         """Tell when the last byte came, on Trio's clock, and be it in the middle of a frame."""
         return self._wire.received_at
 
-    def limit_messages(self, most: int, limit: str) -> None:
+    def limit_messages(self, limit: MessageLimit) -> None:
         """Take messages of another size; see `Transport.limit_messages`."""
-        self._connection.limit_messages(most, limit)
+        self._connection.limit_messages(limit)
 
     async def run(self, receiver: Receiver) -> CloseReason:
         """Read until the link ends; see `Transport.run`."""

@@ -26,7 +26,7 @@ from farcall._protocol.skipped import Skipped
 from farcall._transport.websocket import WebSocketTransport, connect_websocket
 from tests.unit.transport.websocket.sockets import accept
 
-LIMITS = Limits(message=64 * MIB, fragments=1_000_000)._of_transport_in_server()
+LIMITS = Limits(message=64 * MIB, fragments=1_000_000)
 """The suite sends 16 MiB in pieces of 64 bytes, to measure what that takes."""
 
 

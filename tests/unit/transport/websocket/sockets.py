@@ -10,7 +10,7 @@ from hashlib import sha1
 
 import trio
 
-from farcall._limits import Limits, TransportLimits
+from farcall._limits import MIB, Limits
 from farcall._transport.http import read_request
 from farcall._transport.transport import Endpoint, Transport
 from farcall._transport.websocket import Line, Upgrade, WebSocketTransport, Wire, connect_websocket
@@ -25,7 +25,7 @@ REQUEST = (
     b"\r\n"
 )
 
-SMALL = Limits(message=1000)._of_transport_in_client()
+SMALL = Limits(message=1000)
 
 TEXT, BINARY, CLOSE, PING, PONG, CONTINUATION = 1, 2, 8, 9, 10, 0
 
@@ -47,7 +47,7 @@ def close_frame(code: int, reason: str = "", *, masked: bool = True) -> bytes:
     return frame(CLOSE, struct.pack("!H", code) + reason.encode(), masked=masked)
 
 
-async def accept(stream: trio.SocketStream, limits: TransportLimits = SMALL) -> WebSocketTransport:
+async def accept(stream: trio.SocketStream, limits: Limits = SMALL) -> WebSocketTransport:
     """Open a WebSocket to whoever asks."""
     wire = Wire(stream, limits)
     request = await read_request(wire, Limits())
@@ -71,7 +71,7 @@ async def open_pair(
     *, limits: Limits | None = None, target: str = "/"
 ) -> AsyncIterator[tuple[Transport, Transport]]:
     """Open a WebSocket between two transports."""
-    each = (limits or Limits())._of_transport_in_server()
+    each = limits or Limits(message=MIB)
     async with open_sockets() as (near, far):
         accepted: list[WebSocketTransport] = []
 
@@ -126,7 +126,7 @@ class Raw:
 
 @asynccontextmanager
 async def open_raw_client(
-    limits: TransportLimits = SMALL, *, early: Sequence[bytes] = ()
+    limits: Limits = SMALL, *, early: Sequence[bytes] = ()
 ) -> AsyncIterator[tuple[Raw, WebSocketTransport]]:
     """Open a WebSocket between a client that speaks in bytes and a server's transport."""
     async with open_sockets() as (near, far):
@@ -140,7 +140,7 @@ async def open_raw_client(
 
 @asynccontextmanager
 async def open_raw_server(
-    limits: TransportLimits = SMALL, *, early: Sequence[bytes] = ()
+    limits: Limits = SMALL, *, early: Sequence[bytes] = ()
 ) -> AsyncIterator[tuple[Raw, WebSocketTransport]]:
     """Open a WebSocket between a server that speaks in bytes and a client's transport."""
     async with open_sockets() as (near, far):

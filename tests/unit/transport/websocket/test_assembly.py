@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from wsproto.events import BytesMessage, TextMessage
 
-from farcall._limits import Limits
+from farcall._limits import MessageLimit
 from farcall._transport.websocket.assembly import Assembly, Refused
 from farcall.errors import CloseCode
 
@@ -16,7 +16,7 @@ def never(_start: bytes) -> bool:
 
 @pytest.fixture
 def assembly() -> Assembly:
-    return Assembly(Limits(message=10, fragments=5)._of_transport_in_server(), never)
+    return Assembly(MessageLimit(10), 5, never)
 
 
 def test_whole_messages(assembly: Assembly) -> None:
@@ -105,7 +105,7 @@ def test_fragments_are_counted_for_each_message(assembly: Assembly) -> None:
 
 def test_pieces_of_one_frame_are_no_fragments() -> None:
     """A frame that arrives slowly is one frame."""
-    assembly = Assembly(Limits(message=10_000, fragments=5)._of_transport_in_server(), never)
+    assembly = Assembly(MessageLimit(10_000), 5, never)
     for _ in range(10):
         assembly.add(TextMessage("x", frame_finished=False, message_finished=False))
 

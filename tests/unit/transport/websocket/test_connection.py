@@ -15,7 +15,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from trio_websocket import WebSocketConnection
 from wsproto.connection import ConnectionState
 
-from farcall._limits import TransportLimits
+from farcall._limits import Limits
 from farcall._transport.transport import CloseReason
 from farcall._transport.websocket import WebSocketTransport, connection
 from farcall._transport.websocket.connection import TURN_SECONDS
@@ -38,7 +38,7 @@ from tests.unit.transport.websocket.sockets import (
 )
 
 
-async def fate_of(limits: TransportLimits, *frames: bytes) -> tuple[CloseReason, bytes]:
+async def fate_of(limits: Limits, *frames: bytes) -> tuple[CloseReason, bytes]:
     """Send `frames` to a server; tell how its link ended, and what it sent until then."""
     async with open_raw_client(limits) as (raw, server):
         end = End(server)

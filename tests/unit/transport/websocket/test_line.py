@@ -10,7 +10,7 @@ import pytest
 import trio
 
 import farcall
-from farcall._limits import Limits
+from farcall._limits import MIB, Limits
 from farcall._transport.http import Rejection, read_request
 from farcall._transport.transport import Endpoint, Transport
 from farcall._transport.websocket import (
@@ -33,7 +33,7 @@ async def open_secure_pair(
     *, limits: Limits | None = None
 ) -> AsyncIterator[tuple[Transport, Transport]]:
     """Open a WebSocket over TLS between two transports."""
-    each = (limits or Limits())._of_transport_in_server()
+    each = limits or Limits(message=MIB)
     async with open_sockets() as (near, far):
         accepted: list[WebSocketTransport] = []
 
