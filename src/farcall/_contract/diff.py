@@ -179,10 +179,11 @@ class _Comparison:
             yield _retyped(path, old.value, new.value, fits)
         if _key_form(old) != _key_form(new):
             yield Change(path, _rekeyed(new), breaking=not self._key_fits(old, new))
-        for option in ("retain", "broadcast"):
-            if getattr(old, option) != getattr(new, option):
-                now = "is" if getattr(new, option) else "is not"
-                yield Change(path, f"{now} declared {option} now", not getattr(new, option))
+        before = old.flags()
+        for option, is_set in new.flags().items():
+            if is_set != before[option]:
+                now = "is" if is_set else "is not"
+                yield Change(path, f"{now} declared {option} now", breaking=not is_set)
 
     def _key_fits(self, old: SignalSpec, new: SignalSpec) -> bool:
         if old.key is None or old.key_type is None:

@@ -117,7 +117,7 @@ def _as_heard(stub: SignalSpec, server: SignalSpec | None) -> tuple[SignalSpec, 
     """Leave out what a subscriber gets beside the values: it fails nobody."""
     if server is None:
         return stub, None
-    return stub, attrs.evolve(server, retain=stub.retain, broadcast=stub.broadcast)
+    return stub, attrs.evolve(server, **stub.flags())
 
 
 def _as_sent(stub: MethodSpec, server: MethodSpec | None) -> tuple[MethodSpec, MethodSpec | None]:

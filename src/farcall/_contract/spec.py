@@ -9,7 +9,7 @@ closed algebra (`TypeSpec`); whatever has a name (records, enums, new types) sta
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import attrs
 
@@ -265,8 +265,22 @@ class MethodSpec:
     """Whether it answers with items, one after the other."""
 
 
+@attrs.frozen(kw_only=True)
+class Delivery:
+    """Options of a signal that its subscribers notice. Each is a flag, and part of the contract."""
+
+    retain: bool = False
+    """Whether a new subscriber gets the last value."""
+    broadcast: bool = False
+    """Whether plain peers get the values without asking."""
+
+    def flags(self) -> dict[str, Any]:  # Any: so that they can be passed beside other options
+        """Give the options by name."""
+        return {field.name: getattr(self, field.name) for field in attrs.fields(Delivery)}
+
+
 @attrs.frozen
-class SignalSpec:
+class SignalSpec(Delivery):
     """One event."""
 
     name: str
@@ -275,8 +289,6 @@ class SignalSpec:
     key: str | None = None
     """The field by which subscribers may filter."""
     key_type: TypeSpec | None = None
-    retain: bool = False
-    broadcast: bool = False
     access: Access = OPEN
     doc: str | None = None
 

@@ -106,9 +106,8 @@ def event_of(
         value=value,
         key=options.key,
         key_type=None if key is None else _key_type(key, reading.site, definitions),
-        retain=options.retain,
-        broadcast=options.broadcast,
         access=access,
+        **options.flags(),
     )
     by_key = None if key is None else SignalKey(key.attribute, codec_of(key.annotation))
     codecs = SignalCodec[Any](codec_of(reading.value), by_key)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from farcall._signals.buffer import Batch, Buffer, Entry, OnLag, check_on_lag
 from farcall._signals.pool import BufferPool
-from farcall._signals.signal import BoundSignal, Signal, SignalOptions
-from farcall._signals.state import KeyValue, SignalCodec, SignalKey, SignalState
+from farcall._signals.signal import BoundSignal, Signal
+from farcall._signals.state import KeyValue, SignalCodec, SignalKey, SignalOptions, SignalState
 from farcall._signals.subscription import Subscription, failure_of, open_subscription
 
 __all__ = [

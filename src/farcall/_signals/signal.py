@@ -16,11 +16,10 @@ import trio
 
 from farcall._signals.audience import Address
 from farcall._signals.buffer import Buffer, OnLag
-from farcall._signals.state import KeyValue, SignalCodec, SignalState
+from farcall._signals.state import KeyValue, SignalCodec, SignalOptions, SignalState
 from farcall._signals.subscription import Subscription, open_subscription
 from farcall._usage.live import Live
 from farcall._usage.opening import Openable, Opening, advice_on_signal
-from farcall._usage.options import check_flag, check_int, check_text, optional
 
 V = TypeVar("V")
 
@@ -63,20 +62,6 @@ class IdentityTable(Generic[V]):
 
 
 T = TypeVar("T")
-
-
-@attrs.frozen
-class SignalOptions:
-    """What was written into the parentheses of ``Signal(...)``."""
-
-    name: str | None = None
-    key: str | None = None
-    retain: bool = False
-    broadcast: bool = False
-    history: int = 0
-    protected: bool | None = None
-    roles: Set[str] = frozenset[str]()
-    allow: Callable[[Any, Any], bool] | None = None
 
 
 class Signal(Live, Generic[T]):
@@ -128,12 +113,16 @@ class Signal(Live, Generic[T]):
         roles: Set[str] = frozenset(),
         allow: Callable[[Any, Any], bool] | None = None,
     ) -> None:
-        for option, flag in (("retain=", retain), ("broadcast=", broadcast)):
-            check_flag(option, flag)
-        optional(check_flag)("protected=", protected)
-        optional(check_text)("key=", key)
-        check_int("history=", history, least=0)
-        self.options = SignalOptions(name, key, retain, broadcast, history, protected, roles, allow)
+        self.options = SignalOptions(
+            name=name,
+            key=key,
+            retain=retain,
+            broadcast=broadcast,
+            history=history,
+            protected=protected,
+            roles=roles,
+            allow=allow,
+        )
         self._label = "the signal"
         self._codecs: dict[type, SignalCodec[T]] = {}
         self._bound: IdentityTable[BoundSignal[T]] = IdentityTable()
@@ -171,8 +160,9 @@ class Signal(Live, Generic[T]):
         return self.__get__(instance)._state
 
     def _bind(self, instance: object) -> BoundSignal[T]:
-        codec, options = self._codec_for(type(instance)), self.options
-        state = SignalState(self._label, codec, options.retain, options.broadcast)
+        codecs = (self._codecs.get(base) for base in type(instance).__mro__)
+        codec = next((each for each in codecs if each is not None), None)
+        state = SignalState(self._label, codec, self.options)
         try:
             return self._bound.setdefault(instance, BoundSignal(state))
         except TypeError as exc:
@@ -180,9 +170,6 @@ class Signal(Live, Generic[T]):
                 f"{type(instance).__name__} has slots and none for weak references, by which"
                 f" {self._label} is kept: add weakref_slot=True, or '__weakref__' to __slots__"
             ) from exc
-
-    def _codec_for(self, owner: type) -> SignalCodec[T] | None:
-        return next((self._codecs[base] for base in owner.__mro__ if base in self._codecs), None)
 
 
 class BoundSignal(Live, Openable, Generic[T]):

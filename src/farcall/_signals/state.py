@@ -13,9 +13,11 @@ import msgspec
 import trio
 
 from farcall._codec import Codec, Faults
+from farcall._contract.spec import Delivery
 from farcall._signals.audience import Address, Membership, read_audience
 from farcall._signals.buffer import MAX_BYTES, MAX_ITEMS, Buffer, Entry
 from farcall._signals.frozen import can_be_shared
+from farcall._usage.options import check_flag, check_int, check_text, optional, validator
 from farcall.errors import InvalidResult
 
 
@@ -101,6 +103,22 @@ class SignalCodec(Generic[T]):
     key: SignalKey | None = None
 
 
+@attrs.frozen(kw_only=True)
+class SignalOptions(Delivery):
+    """The arguments of ``Signal(...)``."""
+
+    name: str | None = None
+    key: str | None = attrs.field(default=None, validator=validator(optional(check_text)))
+    history: int = attrs.field(default=0, validator=validator(check_int, least=0))
+    protected: bool | None = attrs.field(default=None, validator=validator(optional(check_flag)))
+    roles: Set[str] = frozenset[str]()
+    allow: Callable[[Any, Any], bool] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        for name, flag in self.flags().items():
+            check_flag(f"{name}=", flag)
+
+
 Listeners: TypeAlias = dict[Buffer, Membership | None]
 """Buffers, each with the addresses by which its subscriber is reached; None reaches it always."""
 
@@ -115,14 +133,12 @@ class SignalState(Generic[T]):
     Args:
         name: Such as ``Market.ticked``, for messages.
         codec: None for a signal whose class was not decorated with ``@service``.
-        retain: Whether a new subscriber gets the last value.
-        broadcast: Whether it is for everybody, so that no value can be for some.
+        options: Of its declaration.
     """
 
     name: str
     codec: SignalCodec[T] | None
-    retain: bool = False
-    broadcast: bool = False
+    options: SignalOptions = SignalOptions()
     _subscribed: dict[bytes | None, Listeners] = attrs.field(
         factory=dict[bytes | None, "Listeners"], init=False
     )
@@ -158,7 +174,7 @@ class SignalState(Generic[T]):
         """
         self._check_thread()
         entry = self._enter(value, None if to is None else self._audience(to))
-        if self.retain and entry.to is None:
+        if self.options.retain and entry.to is None:
             self._retained.keep(entry)
         for buffer in self._reached(entry):
             buffer.push(entry)
@@ -227,7 +243,7 @@ class SignalState(Generic[T]):
         return decoded
 
     def _audience(self, to: Set[Address]) -> frozenset[Address]:
-        if self.broadcast:
+        if self.options.broadcast:
             raise TypeError(f"{self.name} is a broadcast, which is for everybody: leave out to=")
         return read_audience(to)
 

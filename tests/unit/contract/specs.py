@@ -129,10 +129,10 @@ def _signals(draw: st.DrawFn) -> SignalSpec:
         draw(types),
         key,
         None if key is None else draw(_scalars),
-        draw(st.booleans()),
-        draw(st.booleans()),
         draw(_access),
         draw(_docs),
+        retain=draw(st.booleans()),
+        broadcast=draw(st.booleans()),
     )
 
 

@@ -46,7 +46,14 @@ def test_options() -> None:
     )
 
     assert given.options == SignalOptions(
-        "tick", "symbol", True, True, 3, True, frozenset({"trader"}), max
+        name="tick",
+        key="symbol",
+        retain=True,
+        broadcast=True,
+        history=3,
+        protected=True,
+        roles=frozenset({"trader"}),
+        allow=max,
     )
     assert Signal[int]().options == SignalOptions()
 

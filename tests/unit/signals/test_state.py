@@ -11,7 +11,7 @@ import trio
 
 from farcall._codec import Faults, codec_of
 from farcall._signals.buffer import Buffer
-from farcall._signals.state import SignalCodec, SignalKey, SignalState
+from farcall._signals.state import SignalCodec, SignalKey, SignalOptions, SignalState
 from farcall.errors import EncodeError
 
 
@@ -26,8 +26,8 @@ class Row(TypedDict):
 
 
 def make_state(*, key: bool = False, retain: bool = False) -> SignalState[Quote]:
-    symbol = SignalKey("symbol", codec_of(str)) if key else None
-    return SignalState("Market.ticked", SignalCodec(codec_of(Quote), symbol), retain)
+    codec = SignalCodec(codec_of(Quote), SignalKey("symbol", codec_of(str)) if key else None)
+    return SignalState("Market.ticked", codec, SignalOptions(retain=retain))
 
 
 def make_buffer(wake: Callable[[], object] = lambda: None) -> Buffer:
