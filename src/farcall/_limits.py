@@ -248,3 +248,13 @@ def message_limit(limits: Limits, *, is_client: bool) -> MessageLimit:
     """Give the limit of one side: what `Limits.message` says, or the default of that side."""
     default = MAX_MESSAGE_IN_CLIENT if is_client else MAX_MESSAGE_IN_SERVER
     return MessageLimit(default if limits.message is None else limits.message)
+
+
+def exceeded(name: str, most: int) -> dict[str, str | int]:
+    """Make the data of the error that something over a limit ends with.
+
+    Args:
+        name: The field of `Limits`.
+        most: Its value, in what it counts.
+    """
+    return {"limit": name, "most": most}

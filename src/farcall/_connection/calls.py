@@ -28,6 +28,7 @@ from farcall._connection.call import Call, OnEnd, OnItems, OnStarted
 from farcall._connection.lanes import Lanes
 from farcall._connection.state import Lifecycle
 from farcall._connection.streams import Outbox
+from farcall._limits import exceeded
 from farcall._protocol.credit import Window
 from farcall._protocol.messages import MESSAGES, Hello, credit
 from farcall._protocol.protocol import Protocol
@@ -259,7 +260,7 @@ class Calls:
         peer = self._protocol.peer
         if peer is None or self._protocol.outgoing_subscriptions < peer.limits.subscriptions:
             return
-        data = {"limit": "subscriptions", "most": peer.limits.subscriptions}
+        data = exceeded("subscriptions", peer.limits.subscriptions)
         raise _refusal(ErrorCode.TOO_MANY_SUBSCRIPTIONS, data)
 
     # Made, or in line

@@ -19,6 +19,7 @@ import msgspec
 import trio
 
 from farcall._codec import ErrorCodec, Faults, encode_untyped
+from farcall._limits import exceeded
 from farcall._nursery import ends_program, is_cancelled, must_leave
 from farcall._protocol.messages import MESSAGES, Error
 from farcall.errors import (
@@ -37,8 +38,8 @@ deep code, and each costs three levels of the 64 that a JSON text may have."""
 MAX_LEAVES: Final = 64
 """Errors in one answer that are no groups; nobody reads more of them."""
 
-BEYOND_LEVELS: Final[Mapping[str, str | int]] = {"limit": "levels", "most": MAX_LEVELS}
-BEYOND_LEAVES: Final[Mapping[str, str | int]] = {"limit": "leaves", "most": MAX_LEAVES}
+BEYOND_LEVELS: Final[Mapping[str, str | int]] = exceeded("levels", MAX_LEVELS)
+BEYOND_LEAVES: Final[Mapping[str, str | int]] = exceeded("leaves", MAX_LEAVES)
 
 
 def parts(group: BaseException) -> tuple[BaseException, ...] | None:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from farcall._json import is_too_deep
-from farcall._limits import DEFAULT_LIMITS, Limits
+from farcall._limits import DEFAULT_LIMITS, Limits, exceeded
 from farcall._protocol import messages
 from farcall._protocol.binary import BINARY_MARK, FEATURE, binary_items
 from farcall._protocol.credit import DEFAULT_WINDOW, SendCredit, Window
@@ -233,7 +233,7 @@ class Protocol(ProtocolState):
             limit, room = self.message_limit_name, self.message_limit
             text = _too_large(call, {"limit": limit, "bytes": room, "excess": size - room})
         elif self.checks_depth and is_too_deep(text, self.limits.depth):
-            text = _too_large(call, {"limit": "depth", "most": self.limits.depth})
+            text = _too_large(call, exceeded("depth", self.limits.depth))
         if tail:
             text = b"%b%b}" % (text[:-1], tail)
         return text if batch is None else self.fill(batch, call.place, text)

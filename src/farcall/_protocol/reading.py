@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from farcall._json import DECODE_ERRORS, LooseText, UnreadableText, is_too_deep
+from farcall._limits import exceeded
 from farcall._protocol.credit import Window
 from farcall._protocol.framing import (
     NULL_ID,
@@ -107,7 +108,7 @@ def _read_batch(state: ProtocolState, texts: Sequence[bytes]) -> None:
         _refuse_message(state, _Invalid("Invalid array"))
         return
     if len(texts) > most:
-        error = Error.of(ErrorCode.BATCH_TOO_LARGE, {"limit": "batch", "most": most})
+        error = Error.of(ErrorCode.BATCH_TOO_LARGE, exceeded("batch", most))
         _refuse(state, f"a batch of {len(texts)} messages", error)
         return
     state.has_received = True  # a hello in a batch is not the first message

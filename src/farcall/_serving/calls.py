@@ -33,7 +33,7 @@ from farcall._failures import describe, invalid_arguments, redacted, unanswered,
 from farcall._fifo import ThreadLine, in_turn
 from farcall._identity import Identity
 from farcall._interceptors import Interceptor, Once, intercepted
-from farcall._limits import MAX_DEPTH
+from farcall._limits import MAX_DEPTH, exceeded
 from farcall._principal import Principal
 from farcall._protocol.framing import shown
 from farcall._protocol.messages import MESSAGES, Error, Owner
@@ -504,7 +504,7 @@ class ServedCall(Owner, msgspec.Struct, eq=False):
         try:
             return self.endpoint.method.result.encode(value)
         except TooDeep:
-            raise self.too_large({"limit": "depth", "most": MAX_DEPTH}) from None
+            raise self.too_large(exceeded("depth", MAX_DEPTH)) from None
 
     def too_large(self, limit: Mapping[str, str | int]) -> ReplyTooLarge:
         """Make the exception for what is over a limit of the messages to the caller."""

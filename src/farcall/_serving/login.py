@@ -22,7 +22,7 @@ from farcall._connection.link import Link
 from farcall._connection.responses import Request, cancelled, shutting_down
 from farcall._fifo import RankedLimiter
 from farcall._identity import Identity
-from farcall._limits import Limits
+from farcall._limits import Limits, exceeded
 from farcall._nursery import let_leave
 from farcall._principal import Authenticate, Principal, authenticated, read_credentials
 from farcall._protocol.messages import Error, Owner
@@ -166,8 +166,8 @@ class LoginHandler:
             call.fail(Error.of(ErrorCode.INVALID_REQUEST, data))
         elif len(self._attempts) >= self._logins.limits.failed_logins:
             # If these fail the next one ends the connection, so nobody in earnest has more.
-            data = {"limit": "failed_logins", "most": self._logins.limits.failed_logins}
-            call.fail(Error.of(ErrorCode.BUSY, data))
+            most = self._logins.limits.failed_logins
+            call.fail(Error.of(ErrorCode.BUSY, exceeded("failed_logins", most)))
         elif (excess := self._excess(self._logins)) is not None:
             call.fail(excess)
         elif (limit := self._budget.excess(len(call.params))) is not None:
@@ -212,7 +212,7 @@ class LoginHandler:
         if excess is None:
             return None
         logger.debug("%s: refused a login (the limit %s)", self._link.endpoint.peer, excess.limit)
-        data: dict[str, str | int] = {"limit": excess.limit, "most": excess.most}
+        data = exceeded(excess.limit, excess.most)
         data["retry_after_ms"] = math.ceil(excess.seconds * 1000)
         return Error.of(ErrorCode.BUSY, data)
 

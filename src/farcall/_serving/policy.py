@@ -10,6 +10,7 @@ from farcall._connection.link import Link
 from farcall._connection.responses import Request
 from farcall._context import CallContext, Connection
 from farcall._identity import Identity
+from farcall._limits import exceeded
 from farcall._nursery import ends_program
 from farcall._protocol.messages import Error
 from farcall._serving.endpoints import SignalEndpoint
@@ -97,5 +98,5 @@ def refuse(call: Request, path: str, message: str) -> None:
 
 def too_many(link: Link) -> Error:
     """Make the error for one subscription more than a peer may have."""
-    data = {"limit": "subscriptions", "most": link.limits.subscriptions}
+    data = exceeded("subscriptions", link.limits.subscriptions)
     return Error.of(ErrorCode.TOO_MANY_SUBSCRIPTIONS, data)

@@ -11,7 +11,7 @@ import trio
 
 from farcall._codec import TooDeep
 from farcall._context import CallKind
-from farcall._limits import MAX_DEPTH
+from farcall._limits import MAX_DEPTH, exceeded
 from farcall._nursery import leave_generator
 from farcall._serving.calls import Runner, ServedCall
 
@@ -80,7 +80,7 @@ class StreamRunner(Runner):
         try:
             text = self._item.encode(value, "item")
         except TooDeep:
-            raise self._served.too_large({"limit": "depth", "most": MAX_DEPTH}) from None
+            raise self._served.too_large(exceeded("depth", MAX_DEPTH)) from None
         if len(text) > self._room:
             raise self._served.too_large(self._call.excess(len(text) - int(self._room)))
         return text

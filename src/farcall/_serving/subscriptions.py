@@ -11,6 +11,7 @@ from farcall._codec import Faults
 from farcall._connection.link import Link
 from farcall._connection.responses import Request, shutting_down
 from farcall._context import ArgumentsByName
+from farcall._limits import exceeded
 from farcall._protocol.framing import shown
 from farcall._protocol.messages import Error
 from farcall._serving.endpoints import SignalEndpoint
@@ -127,7 +128,7 @@ class Subscriptions:
     def _excess(self, key: bytes | None) -> Error | None:
         if self._pool.has_room_for_key(len(key or b"")):
             return None
-        data = {"limit": "subscription_bytes", "most": self._link.limits.subscription_bytes}
+        data = exceeded("subscription_bytes", self._link.limits.subscription_bytes)
         return Error.of(ErrorCode.TOO_MANY_SUBSCRIPTIONS, data)
 
     def _note_left(self) -> None:
