@@ -84,8 +84,8 @@ def memory_pair(
     dialled = Endpoint(local="memory", peer="memory", path=path, query=query)
     accepted = attrs.evolve(dialled, headers=headers or {}, principal=principal)
     return (
-        MemoryTransport(dialled, back, there, limits, message_limit(limits, is_client=True)),
-        MemoryTransport(accepted, there, back, limits, message_limit(limits, is_client=False)),
+        MemoryTransport(dialled, back, there, limits, is_client=True),
+        MemoryTransport(accepted, there, back, limits, is_client=False),
     )
 
 
@@ -186,13 +186,14 @@ class MemoryTransport(Live):
         inbound: _Pipe,
         outbound: _Pipe,
         limits: Limits,
-        message_limit: MessageLimit,
+        *,
+        is_client: bool,
     ) -> None:
         self._endpoint = endpoint
         self._inbound = inbound
         self._outbound = outbound
         self._limits = limits
-        self._message_limit = message_limit
+        self._message_limit = message_limit(limits, is_client=is_client)
         self._received_at = trio.current_time()
         self._ping_tokens = ping_bucket(limits, self._received_at)
         self._link = trio.CancelScope()

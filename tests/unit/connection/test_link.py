@@ -108,7 +108,8 @@ class SlowLine(MemoryTransport):
 async def test_a_large_message_on_a_slow_line_is_no_silence(autojump_clock: MockClock) -> None:
     """The peer hears it out, and answers the ping that had to wait behind it."""
     dialled, accepted = memory_pair()
-    slow = SlowLine(dialled.endpoint, dialled._inbound, dialled._outbound, dialled._limits)
+    inbound, outbound = dialled._inbound, dialled._outbound
+    slow = SlowLine(dialled.endpoint, inbound, outbound, dialled._limits, is_client=True)
     protocol = Protocol(Hello(v=1, limits=PeerLimits(2**20)), has_dialled=True)
     link = Link(slow, protocol, make_handler, heartbeat=Heartbeat(jitter=0.0))
     heard = Recorder()
