@@ -18,12 +18,13 @@ from farcall._codec.anything import ANYTHING, copied
 from farcall._codec.containers import Array, Table, Tuple
 from farcall._codec.generated import Field, converter_of
 from farcall._codec.records import Fields, Record, class_record, table_record
-from farcall._codec.scalars import SCALARS
+from farcall._codec.scalars import SCALAR_SHAPES
 from farcall._codec.shape import Shape
 from farcall._codec.unions import Readable, Records, Union, Values, constants, specificity
 from farcall._contract.algebra import fields_of, target
 from farcall._contract.definitions import Definitions
 from farcall._contract.records import attribute_names
+from farcall._contract.scalars import JsonForm
 from farcall._contract.spec import (
     ArrayOf,
     EnumMember,
@@ -38,9 +39,9 @@ from farcall._contract.spec import (
     TypeSpec,
     UnionOf,
 )
-from farcall._contract.unions import Choice, Form, choose, constant
+from farcall._contract.unions import Choice, choose, constant
 
-_CLASS_OF_FORM: Mapping[Form, type] = {
+_CLASS_OF_FORM: Mapping[JsonForm, type] = {
     "null": type(None),
     "boolean": bool,
     "integer": int,
@@ -75,7 +76,7 @@ class Hooks:
         """Make the shape of a type without type variables."""
         match target(spec, self.definitions):
             case Scalar(name):
-                return SCALARS[name]
+                return SCALAR_SHAPES[name]
             case LiteralOf() as literal:
                 return self._literal(literal)
             case ArrayOf(kind, item):
@@ -99,7 +100,7 @@ class Hooks:
 
     def _table(self, kind: str, key: TypeSpec, value: TypeSpec) -> Shape:
         key_shape, shape = self.shape(key), self.shape(value)
-        is_json = shape is ANYTHING and key_shape is SCALARS["str"]
+        is_json = shape is ANYTHING and key_shape is SCALAR_SHAPES["str"]
         copy = partial(copied, kinds=(dict,)) if is_json else None
         return Table(kind, key_shape, shape, self._has_guessable_hash(key), copy)
 

@@ -7,13 +7,13 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from farcall._codec.anything import ANYTHING, check_digits, check_text, finite
 from farcall._codec.faults import mismatch, refused
-from farcall._codec.shape import Plain, as_text, instance_of
-from farcall._contract.spec import ScalarName
+from farcall._codec.shape import Plain, Read, Write, instance_of
+from farcall._contract.scalars import SCALARS, ScalarName
 
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
 _OFFSET = r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
@@ -184,34 +184,76 @@ def _is_date(value: object) -> bool:
     return isinstance(value, date) and not isinstance(value, datetime)
 
 
-SCALARS: Mapping[ScalarName, Plain] = {
-    "none": Plain("null", _read_none, _write_none, lambda value: value is None),
-    "bool": Plain("bool", _read_bool, _write_bool, instance_of(bool)),
-    "int": Plain("int", _read_int, _write_int, _is_int),
-    "float": Plain("float", _read_float, _write_float, _is_number),
-    "str": Plain("str", _read_str, _write_str, instance_of(str)),
-    "bytes": as_text("base64", instance_of(bytes), _parse_base64, _base64),
-    "datetime": as_text(
-        "datetime",
-        instance_of(datetime),
-        _matching(f"{_DATE}T{_TIME}{_OFFSET}?", datetime.fromisoformat),
-        _iso_text,
-    ),
-    "date": as_text("date", _is_date, _matching(_DATE, date.fromisoformat), date.isoformat),
-    "time": as_text(
-        "time",
-        instance_of(time),
-        _matching(f"{_TIME}{_OFFSET}?", time.fromisoformat),
-        _iso_text,
-    ),
-    "timedelta": Plain("timedelta", _read_timedelta, _write_timedelta, instance_of(timedelta)),
-    "uuid": as_text("UUID", instance_of(UUID), _matching(_UUID, UUID), str),
-    "decimal": as_text(
-        "Decimal", instance_of(Decimal), _matching(_DECIMAL, _parse_decimal), _decimal_text
-    ),
-    "json": ANYTHING,
-}
-"""The shape of each scalar.
+def _plain(
+    name: ScalarName,
+    read: Read,
+    write: Write,
+    fits: Callable[[object], bool] | None = None,
+) -> tuple[ScalarName, Plain]:
+    """Make the shape of a type; `fits` asks for an instance of its class by default."""
+    scalar = SCALARS[name]
+    return name, Plain(scalar.label, read, write, fits or instance_of(scalar.cls))
+
+
+def _text(
+    name: ScalarName,
+    parse: Callable[[str], Any],
+    text_of: Callable[[Any], str],
+    fits: Callable[[object], bool] | None = None,
+    label: str | None = None,
+) -> tuple[ScalarName, Plain]:
+    """Make the shape of a type whose values are text in JSON.
+
+    Args:
+        name: Its name in a contract.
+        parse: Makes a value. It raises ValueError, and nothing else, for any other text.
+        text_of: Makes the text. It raises ValueError for a value that has none.
+        fits: Tells whether something is such a value; an instance of the class by default.
+        label: What is expected of the text, where that is not the label of the type.
+    """
+    scalar = SCALARS[name]
+    is_one = fits or instance_of(scalar.cls)
+    expected = label or scalar.label
+
+    def read(data: Any, _: object = None) -> Any:
+        if type(data) is not str:
+            raise mismatch(f"expected {expected}")
+        try:
+            return parse(data)
+        except ValueError as error:
+            raise mismatch(f"expected {expected}") from error
+
+    def write(value: Any) -> str:
+        if not is_one(value):
+            raise refused(expected, value)
+        try:
+            return text_of(value)
+        except ValueError as error:
+            raise mismatch(f"expected {expected}: {error}") from error
+
+    return name, Plain(expected, read, write, is_one)
+
+
+SCALAR_SHAPES: Final[Mapping[ScalarName, Plain]] = dict(
+    (
+        _plain("none", _read_none, _write_none),
+        _plain("bool", _read_bool, _write_bool),
+        _plain("int", _read_int, _write_int, _is_int),
+        _plain("float", _read_float, _write_float, _is_number),
+        _plain("str", _read_str, _write_str),
+        _text("bytes", _parse_base64, _base64, label="base64"),
+        _text(
+            "datetime", _matching(f"{_DATE}T{_TIME}{_OFFSET}?", datetime.fromisoformat), _iso_text
+        ),
+        _text("date", _matching(_DATE, date.fromisoformat), date.isoformat, _is_date),
+        _text("time", _matching(f"{_TIME}{_OFFSET}?", time.fromisoformat), _iso_text),
+        _plain("timedelta", _read_timedelta, _write_timedelta),
+        _text("uuid", _matching(_UUID, UUID), str),
+        _text("decimal", _matching(_DECIMAL, _parse_decimal), _decimal_text),
+        ("json", ANYTHING),
+    )
+)
+"""The shape of each row of the contract's table.
 
 A datetime or a time may have an offset or none, and keeps what it has: RFC 3339 asks a datetime
 for one, but Python has both and a type cannot say which.

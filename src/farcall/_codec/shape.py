@@ -7,8 +7,6 @@ from typing import Any, Final, Protocol, TypeAlias, TypeGuard, final
 
 import attrs
 
-from farcall._codec.faults import mismatch, refused
-
 _TEXTS = (str, bytes, bytearray, memoryview)
 
 
@@ -95,40 +93,6 @@ class Plain:
 def instance_of(cls: type) -> Callable[[object], bool]:
     """Make the test whether a value is of a class, or of one below it."""
     return lambda value: isinstance(value, cls)
-
-
-def as_text(
-    label: str,
-    fits: Callable[[object], bool],
-    parse: Callable[[str], Any],
-    text_of: Callable[[Any], str],
-) -> Plain:
-    """Make the shape of values that are text in JSON.
-
-    Args:
-        label: Their name in messages.
-        fits: Tells whether something is such a value.
-        parse: Makes a value; raises ValueError, and nothing else, for a text that is none.
-        text_of: Makes the text; raises ValueError for a value that has none.
-    """
-
-    def read(data: Any, _: object = None) -> Any:
-        if type(data) is not str:
-            raise mismatch(f"expected {label}")
-        try:
-            return parse(data)
-        except ValueError as error:
-            raise mismatch(f"expected {label}") from error
-
-    def write(value: Any) -> str:
-        if not fits(value):
-            raise refused(label, value)
-        try:
-            return text_of(value)
-        except ValueError as error:
-            raise mismatch(f"expected {label}: {error}") from error
-
-    return Plain(label, read, write, fits)
 
 
 @final

@@ -12,7 +12,7 @@ import attrs
 
 from farcall._codec.faults import Mismatch, member, mismatch, refused
 from farcall._codec.records import Record
-from farcall._codec.scalars import SCALARS
+from farcall._codec.scalars import SCALAR_SHAPES
 from farcall._codec.shape import Plain, Shape, class_of, is_object, is_table
 from farcall._contract.unions import TAG, Constant, RecordChoice
 
@@ -131,7 +131,7 @@ def specificity(shape: Shape) -> int:
     """
     if isinstance(shape, Record | Records):
         return len(shape.cls.__mro__) if isinstance(shape, Record) else 1
-    return -1 if shape is SCALARS["float"] else 0
+    return -1 if shape is SCALAR_SHAPES["float"] else 0
 
 
 def _without_tag(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import attrs
 
+from farcall._contract.scalars import SCALARS
 from farcall._contract.spec import (
     ArrayOf,
     Definition,
@@ -23,21 +24,14 @@ from farcall._contract.spec import (
     RecordSpec,
     Ref,
     Scalar,
-    ScalarName,
     ServiceSpec,
     TupleOf,
     TypeSpec,
     UnionOf,
 )
 
-_READS: Mapping[ScalarName, frozenset[str]] = {
-    "float": frozenset({"int"}),
-    "str": frozenset({"bytes", "datetime", "date", "time", "uuid", "decimal"}),
-}
-"""What a type reads beside itself: in JSON these look the same."""
-
 _Constant: TypeAlias = "tuple[str, object]"
-"""A value with the name of its type, for ``1 == True``."""
+"""A value with the name of its scalar type, for ``1 == True``."""
 
 _BOOLS = frozenset({("bool", True), ("bool", False)})
 
@@ -107,7 +101,7 @@ class Fit:
             return self._constants_fit(constants, target)
         match source, target:
             case Scalar(name), Scalar(other):
-                return name == other or name in _READS.get(other, ())
+                return name == other or other in SCALARS[name].read_by
             case Ref(), Ref():
                 return self._refs_fit(source, target)
             case ArrayOf(item=item), ArrayOf(item=other):
@@ -130,8 +124,9 @@ class Fit:
             return constants <= accepted
         if not isinstance(target, Scalar):
             return False
-        kinds = {target.name} | _READS.get(target.name, frozenset())
-        return {kind for kind, _ in constants} <= kinds
+        return all(
+            kind == target.name or target.name in SCALARS[kind].read_by for kind, _ in constants
+        )
 
     def _refs_fit(self, source: Ref, target: Ref) -> bool:
         if not self._all_fit(source.arguments, target.arguments):

@@ -2,7 +2,7 @@
 
 What crosses the wire:
 
-- None, bool, int, float, str, bytes, datetime, date, time, timedelta, UUID, Decimal;
+- the scalar types in `scalars`;
 - enums whose values are int or str, and `Literal`;
 - list, tuple, set, frozenset, `Sequence`; dict and `Mapping` with keys that are text in JSON;
 - records: attrs classes, dataclasses, `TypedDict`, `NamedTuple`, declared errors. Each is a JSON
@@ -11,22 +11,19 @@ What crosses the wire:
   type, but notes that limit its values are refused;
 - optionals and unions whose members can be told apart in JSON (of ``int | float`` the text 1 is
   an int, 1.5 a float);
-- `Any`, `object` and `farcall.Json`: whatever JSON can say.
+- `Any`, `object` and `farcall.Json`: any JSON value.
 """
 
 from __future__ import annotations
 
 import collections
-import datetime
 import inspect
 import types
 import typing
 from collections import abc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
 from enum import Enum, Flag, ReprEnum
 from typing import Any, Generic, Literal, NewType, TypeVar, Union, cast, get_args, get_origin
-from uuid import UUID
 
 import attrs
 
@@ -43,6 +40,7 @@ from farcall._contract.records import (
     kind_of,
     read_fields,
 )
+from farcall._contract.scalars import SCALARS, ScalarName
 from farcall._contract.spec import (
     ArrayOf,
     Default,
@@ -57,7 +55,6 @@ from farcall._contract.spec import (
     RecordSpec,
     Ref,
     Scalar,
-    ScalarName,
     TupleOf,
     TypeSpec,
     UnsupportedType,
@@ -77,20 +74,8 @@ from farcall.errors import FARCALL_CODES, PROTOCOL_CODES, ApplicationError, Erro
 __all__ = ["Definitions", "UnsupportedType", "describe", "literal_source"]
 
 _SCALARS: Mapping[Any, ScalarName] = {
-    type(None): "none",
-    bool: "bool",
-    int: "int",
-    float: "float",
-    str: "str",
-    bytes: "bytes",
-    datetime.datetime: "datetime",
-    datetime.date: "date",
-    datetime.time: "time",
-    datetime.timedelta: "timedelta",
-    UUID: "uuid",
-    Decimal: "decimal",
+    **{each.cls: each.name for each in SCALARS.values()},
     Any: "json",
-    object: "json",
 }
 
 _ARRAYS: Mapping[Any, Literal["list", "set", "frozenset", "sequence"]] = {

@@ -27,6 +27,7 @@ import attrs
 
 from farcall._contract.forms import SORT, SORTS
 from farcall._contract.identifiers import has_lone_surrogate
+from farcall._contract.scalars import SCALARS
 from farcall._contract.spec import (
     ArrayOf,
     Definition,
@@ -37,7 +38,6 @@ from farcall._contract.spec import (
     Parameter,
     Ref,
     Scalar,
-    ScalarName,
     TupleOf,
     TypeSpec,
     UnionOf,
@@ -170,8 +170,8 @@ def _list(form: object, path: str, length: int | None = None) -> list[Any]:
 def _type(form: object, path: str, levels: int) -> TypeSpec:
     if levels == 0:
         raise BadDocument(path, f"a type nests deeper than {MAX_LEVELS} levels")
-    if type(form) is str and form in get_args(ScalarName):
-        return Scalar(cast("ScalarName", form))
+    if type(form) is str and form in SCALARS:
+        return Scalar(SCALARS[form].name)
     if not is_array(form) or not form or type(form[0]) is not str or form[0] not in _KINDS:
         raise BadDocument(path, "expected a type")
     kind, *parts = _list(form, path)

@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterable
 from typing import assert_never
 
+from farcall._contract.scalars import SCALARS
 from farcall._contract.spec import (
     ArrayOf,
     EnumMember,
@@ -21,14 +22,12 @@ from farcall._contract.spec import (
     UnionOf,
 )
 
-_NAMES = {"none": "null", "uuid": "UUID", "decimal": "Decimal", "json": "JSON"}
-
 
 def label(spec: TypeSpec) -> str:
     """Name a type in a few words."""
     match spec:
         case Scalar(name):
-            return _NAMES.get(name, name)
+            return SCALARS[name].label
         case LiteralOf(values):
             return " | ".join(map(_literal, values))
         case ArrayOf(kind) | MapOf(kind):
@@ -55,7 +54,7 @@ def spelled(spec: TypeSpec) -> str:
     """Write a type in Python's own notation: ``list[Quote] | None``."""
     match spec:
         case Scalar(name):
-            return "None" if name == "none" else name
+            return SCALARS[name].python_name
         case LiteralOf(values):
             return f"Literal[{', '.join(map(_spelled_literal, values))}]"
         case ArrayOf("tuple", item):

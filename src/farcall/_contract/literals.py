@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from datetime import date, time, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, get_origin
-from uuid import UUID
 
 import attrs
 
 from farcall._contract.definitions import Definitions
 from farcall._contract.identifiers import has_lone_surrogate, is_attribute_name
 from farcall._contract.records import Field, kind_of, read_fields
+from farcall._contract.scalars import SCALARS
 from farcall._contract.traits import is_frozen
 
 _CONSTANTS = (type(None), bool, int, str, bytes)
+_CALLS: Final = {each.cls: each.default for each in SCALARS.values()}
 _BRACKETS: Final[Mapping[type, tuple[str, str]]] = {
     tuple: ("(", ")"),
     list: ("[", "]"),
@@ -34,11 +35,9 @@ def literal_source(value: object, definitions: Definitions | None = None) -> str
     """Write `value` as a Python literal, or give None where there is none.
 
     There is one for None, bool, int, finite float, str, bytes, members of enums (as
-    ``Color.RED``), and for tuples, lists, dicts and sets of these; for Decimal, timedelta, date,
-    time and UUID (as ``uuid.UUID("...")``); and for frozen records of all of these (as
+    ``Color.RED``), and for tuples, lists, dicts and sets of these; for scalars with a
+    `ScalarType.default` (as ``uuid.UUID("...")``); and for frozen records of all of these (as
     ``Point(x=1)``). The text is the same in every process: sets are sorted.
-
-    A `datetime` has none, since most defaults of that type are the time at which a program began.
 
     Args:
         value: Anything.
@@ -51,8 +50,8 @@ def literal_source(value: object, definitions: Definitions | None = None) -> str
         return None  # it cannot cross, so a client must not send it
     if kind in _CONSTANTS:
         return _quoted(repr(value))
-    if kind in _CALLS:
-        return _CALLS[kind](value)
+    if (call_of := _CALLS.get(kind)) is not None:
+        return call_of(value)
     if isinstance(value, float):
         return repr(value) if kind is float and math.isfinite(value) else None
     if kind in _BRACKETS or kind is dict:
@@ -163,37 +162,3 @@ def _sources(items: Iterable[Any], definitions: Definitions | None) -> list[str]
     sources = [literal_source(item, definitions) for item in items]
     known = [source for source in sources if source is not None]
     return known if len(known) == len(sources) else None
-
-
-def _decimal(value: Decimal) -> str | None:
-    return f'decimal.Decimal("{value}")' if value.is_finite() else None
-
-
-def _timedelta(value: timedelta) -> str:
-    return _named("datetime.timedelta", value, "days", "seconds", "microseconds")
-
-
-def _date(value: date) -> str:
-    return f"datetime.date({value.year}, {value.month}, {value.day})"
-
-
-def _time(value: time) -> str | None:
-    if value.tzinfo is not None:
-        return None
-    return _named("datetime.time", value, "hour", "minute", "second", "microsecond", "fold")
-
-
-def _named(function: str, value: object, *names: str) -> str:
-    """Write a call with those arguments that are not 0."""
-    parts = [(name, getattr(value, name)) for name in names]
-    return f"{function}({', '.join(f'{name}={part}' for name, part in parts if part)})"
-
-
-_CALLS: Final[Mapping[type, Callable[[Any], str | None]]] = {
-    Decimal: _decimal,
-    timedelta: _timedelta,
-    date: _date,
-    time: _time,
-    UUID: lambda value: f'uuid.UUID("{value}")',
-}
-"""Values without a literal of their own, written as the call that makes them."""

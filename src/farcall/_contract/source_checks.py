@@ -7,15 +7,14 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from farcall._contract.scalars import SCALARS
 from farcall._contract.spec import Definition, EnumSpec, RecordSpec
 
 MAX_SOURCE: Final = 64 * 1024
 """Characters; a longer default belongs into the server alone."""
 
-_CALLS: Final = frozenset(
-    {"decimal.Decimal", "datetime.timedelta", "datetime.date", "datetime.time", "uuid.UUID"}
-)
-"""What gives a value that has no literal of its own, from plain constants."""
+_CALLS: Final = frozenset(each.source for each in SCALARS.values() if each.default)
+"""What makes a value without a literal of its own, from plain constants."""
 
 
 def is_default_source(source: str, definitions: Mapping[str, Definition]) -> bool:

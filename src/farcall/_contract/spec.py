@@ -13,21 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
-ScalarName: TypeAlias = Literal[
-    "none",
-    "bool",
-    "int",
-    "float",
-    "str",
-    "bytes",
-    "datetime",
-    "date",
-    "time",
-    "timedelta",
-    "uuid",
-    "decimal",
-    "json",
-]
+from farcall._contract.scalars import ScalarName
 
 
 @attrs.frozen

@@ -11,12 +11,13 @@ from base64 import b64encode
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Literal, TypeAlias, TypeGuard
+from typing import TypeAlias, TypeGuard
 
 import attrs
 
 from farcall._contract.algebra import fields_of, target
 from farcall._contract.labels import label
+from farcall._contract.scalars import SCALARS, JsonForm
 from farcall._contract.spec import (
     ArrayOf,
     Definition,
@@ -28,16 +29,14 @@ from farcall._contract.spec import (
     RecordSpec,
     Ref,
     Scalar,
-    ScalarName,
     TupleOf,
     TypeSpec,
     UnionOf,
     UnsupportedType,
 )
 
-Form: TypeAlias = Literal["null", "boolean", "integer", "fraction", "string", "array", "object"]
 Constant: TypeAlias = "None | bool | int | str"
-Forms: TypeAlias = Mapping[Form, frozenset[Constant] | None]
+Forms: TypeAlias = Mapping[JsonForm, frozenset[Constant] | None]
 """The forms that a type has in JSON; with the values where it has only some, else None."""
 
 Named: TypeAlias = Mapping[str, Definition]
@@ -45,22 +44,7 @@ Named: TypeAlias = Mapping[str, Definition]
 TAG = "type"
 """The member of an object that names the record in a union."""
 
-_ANYTHING: tuple[Form, ...] = (
-    "null", "boolean", "integer", "fraction", "string", "array", "object",
-)  # fmt: skip
-
-_SCALARS: Mapping[ScalarName, tuple[Form, ...]] = {
-    "none": ("null",),
-    "bool": ("boolean",),
-    "int": ("integer",),
-    # JavaScript writes 1.0 as 1.
-    "float": ("integer", "fraction"),
-    "timedelta": ("integer", "fraction"),
-    "json": _ANYTHING,
-}
-"""Whatever is not here is a string."""
-
-_FORM_OF: Mapping[type, Form] = {
+_FORM_OF: Mapping[type, JsonForm] = {
     type(None): "null", bool: "boolean", int: "integer", str: "string",
 }  # fmt: skip
 
@@ -85,7 +69,7 @@ class Choice:
 
     others: tuple[TypeSpec, ...]
     """The members that are no records."""
-    claims: Mapping[Form, tuple[TypeSpec, ...]]
+    claims: Mapping[JsonForm, tuple[TypeSpec, ...]]
     """Which of them a form may mean; several only if each claims some values of it."""
     records: tuple[Ref, ...]
     """They claim every object."""
@@ -139,7 +123,7 @@ def json_forms(spec: TypeSpec, definitions: Named) -> Forms:
     """Tell which forms the values of a type have in JSON."""
     match target(spec, definitions):
         case Scalar(name):
-            return dict.fromkeys(_SCALARS.get(name, ("string",)))
+            return dict.fromkeys(SCALARS[name].forms)
         case LiteralOf(values):
             return _constant_forms(constant(value, definitions) for value in values)
         case ArrayOf() | TupleOf():
@@ -179,14 +163,14 @@ def check_constants(spec: LiteralOf, definitions: Named) -> None:
 
 
 def _constant_forms(constants: Iterator[Constant]) -> Forms:
-    found: defaultdict[Form, set[Constant]] = defaultdict(set)
+    found: defaultdict[JsonForm, set[Constant]] = defaultdict(set)
     for each in constants:
         found[_FORM_OF[type(each)]].add(each)
     return {form: frozenset(values) for form, values in found.items()}
 
 
 def _merged(parts: Iterator[Forms]) -> Forms:
-    merged: dict[Form, frozenset[Constant] | None] = {}
+    merged: dict[JsonForm, frozenset[Constant] | None] = {}
     for part in parts:
         for form, values in part.items():
             known = merged.get(form, frozenset())
@@ -194,8 +178,10 @@ def _merged(parts: Iterator[Forms]) -> Forms:
     return merged
 
 
-def _claims(members: Sequence[TypeSpec], definitions: Named) -> Mapping[Form, tuple[TypeSpec, ...]]:
-    claims: defaultdict[Form, tuple[TypeSpec, ...]] = defaultdict(tuple)
+def _claims(
+    members: Sequence[TypeSpec], definitions: Named
+) -> Mapping[JsonForm, tuple[TypeSpec, ...]]:
+    claims: defaultdict[JsonForm, tuple[TypeSpec, ...]] = defaultdict(tuple)
     for member in members:
         for form in _forms_beside(member, members, definitions):
             claims[form] += (member,)

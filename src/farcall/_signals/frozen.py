@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from datetime import date, time, timedelta
-from decimal import Decimal
 from enum import Enum
 from typing import Final, cast
-from uuid import UUID
 
 import attrs
 
+from farcall._contract.scalars import SCALARS
 from farcall._contract.traits import is_frozen
 
-_SCALARS: Final = (
-    *(type(None), bool, int, float, str, bytes),
-    *(Decimal, UUID, Enum, date, time, timedelta),
-)
+_SCALARS: Final = (Enum, *(each.cls for each in SCALARS.values() if each.name != "json"))
 
 
 def can_be_shared(value: object) -> bool:

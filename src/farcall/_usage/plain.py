@@ -12,10 +12,8 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from datetime import date, time, timedelta
-from decimal import Decimal
 from enum import Enum
 from typing import Any, TypeGuard
-from uuid import UUID
 
 import attrs
 
@@ -79,7 +77,7 @@ def _plain_container(value: Any, levels: int) -> Any:
         return {str(_plain(key, levels)): _plain(each, levels) for key, each in value.items()}
     if _is_collection(value):
         return [_plain(each, levels) for each in value]
-    return repr(value)
+    return str(value)
 
 
 def _fields(value: Any) -> Sequence[str] | None:
@@ -108,5 +106,4 @@ _FORMS: Sequence[tuple[type | tuple[type, ...], Callable[[Any], object]]] = (
     ((bytes, bytearray), lambda value: b64encode(value).decode()),
     ((date, time), lambda value: value.isoformat()),
     (timedelta, timedelta.total_seconds),
-    ((UUID, Decimal), str),
 )

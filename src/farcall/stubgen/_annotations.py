@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import assert_never
 
+from farcall._contract.scalars import SCALARS, ScalarName
 from farcall._contract.spec import (
     ArrayOf,
     EnumMember,
@@ -14,7 +15,6 @@ from farcall._contract.spec import (
     Parameter,
     Ref,
     Scalar,
-    ScalarName,
     TupleOf,
     TypeSpec,
     UnionOf,
@@ -22,15 +22,6 @@ from farcall._contract.spec import (
 from farcall.stubgen._layout import Layout, Parenthesized, Union, subscript
 from farcall.stubgen._literals import constant
 from farcall.stubgen._names import Names
-
-_STANDARD: Mapping[ScalarName, str] = {
-    "datetime": "datetime",
-    "date": "date",
-    "time": "time",
-    "timedelta": "timedelta",
-    "uuid": "UUID",
-    "decimal": "Decimal",
-}
 
 
 def annotation(spec: TypeSpec, names: Names) -> Layout:
@@ -82,15 +73,13 @@ def _members(spec: UnionOf, names: Names) -> Iterable[TypeSpec]:
 
 
 def _scalar(name: ScalarName, names: Names) -> str:
-    match name:
-        case "none":
-            return "None"
-        case "json":
-            return f"{names.module('farcall')}.Json"
-        case "bool" | "int" | "float" | "str" | "bytes":
-            return names.builtin(name)
-        case _:
-            return names.standard(_STANDARD[name])
+    scalar = SCALARS[name]
+    if name == "none":
+        return scalar.source
+    if name == "json":
+        return f"{names.module(scalar.module)}.{scalar.python_name}"
+    refer = names.standard if scalar.module else names.builtin
+    return refer(scalar.python_name)
 
 
 def _array(kind: str, item: TypeSpec, names: Names) -> Layout:

@@ -14,6 +14,7 @@ from typing import Final, assert_never
 import attrs
 
 from farcall._contract.algebra import fields_of, reachable
+from farcall._contract.scalars import SCALARS, ScalarName
 from farcall._contract.spec import (
     ArrayOf,
     Default,
@@ -28,7 +29,6 @@ from farcall._contract.spec import (
     RecordSpec,
     Ref,
     Scalar,
-    ScalarName,
     TupleOf,
     TypeSpec,
     UnionOf,
@@ -155,7 +155,7 @@ class _Fit:
     def _is_scalar(self, node: ast.expr, name: ScalarName) -> bool:
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Name(id=module), attr=function)):
-                return _MADE_BY_CALL.get((module, function)) == name
+                return _MADE_BY_CALL.get(f"{module}.{function}") == name
             case _:
                 pass
         enum = self.definitions.get(_enum_of(node) or "")
@@ -209,12 +209,8 @@ _KINDS: Final[Mapping[ScalarName, type | tuple[type, ...]]] = {
 }
 """Those scalars that have literals; a type checker takes an int for a float."""
 
-_MADE_BY_CALL: Final[Mapping[tuple[str, str], ScalarName]] = {
-    ("decimal", "Decimal"): "decimal",
-    ("datetime", "timedelta"): "timedelta",
-    ("datetime", "date"): "date",
-    ("datetime", "time"): "time",
-    ("uuid", "UUID"): "uuid",
+_MADE_BY_CALL: Final[Mapping[str, ScalarName]] = {
+    each.source: each.name for each in SCALARS.values() if each.default
 }
 """Those scalars that are written as a call."""
 

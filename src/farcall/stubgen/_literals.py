@@ -19,6 +19,9 @@ _AMBIGUOUS_QUOTES = re.compile(r'\A"|"{3,}|"\Z')
 
 _BUILTINS = ("bool", "int", "float", "str", "bytes")
 
+_KNOWN_TO_LINTERS = ("Decimal", "date", "timedelta")
+"""Functions of the standard library that linters know to make what cannot change."""
+
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -138,7 +141,7 @@ def _is_opaque(node: ast.AST, names: Names) -> bool:
         case RecordCall():
             return True
         case ast.Call(func=ast.Attribute(attr=function)):
-            return function in ("UUID", "time")
+            return function not in _KNOWN_TO_LINTERS
         case _:
             return False
 

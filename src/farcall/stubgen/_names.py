@@ -9,29 +9,39 @@ an alias with an underscore at its end.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from farcall._contract.scalars import SCALARS
 from farcall._contract.spec import RecordSpec, ServiceSpec, TypeSpec
 from farcall.stubgen._aliases import aliases_of
 
+_THIRD_PARTY = ("attrs", "farcall", "trio")
+
+
+def _scalars_by_module() -> Mapping[str, tuple[str, ...]]:
+    names: defaultdict[str, tuple[str, ...]] = defaultdict(tuple)
+    for each in SCALARS.values():
+        if each.module not in ("", *_THIRD_PARTY):
+            names[each.module] += (each.python_name,)
+    return names
+
+
 _HOMES: Mapping[str, tuple[str, ...]] = {
+    **_scalars_by_module(),
     "collections.abc": ("AsyncIterable", "AsyncIterator", "Mapping", "Sequence"),
     "contextlib": ("AbstractAsyncContextManager",),
     "dataclasses": ("dataclass", "field"),
-    "datetime": ("date", "datetime", "time", "timedelta"),
-    "decimal": ("Decimal",),
     "enum": ("Enum", "IntEnum", "StrEnum"),
     "typing": (
         *("Generic", "Literal", "NamedTuple", "NewType"),
         *("NotRequired", "TypeAlias", "TypedDict", "TypeVar"),
     ),
-    "uuid": ("UUID",),
 }
 """What a stub may need of the standard library, by module."""
 
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-_THIRD_PARTY = ("attrs", "farcall", "trio")
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 
 class Names:

@@ -15,10 +15,10 @@ from farcall._codec.generated import (
     unstructure_class,
     unstructure_table,
 )
-from farcall._codec.scalars import SCALARS
+from farcall._codec.scalars import SCALAR_SHAPES
 
 CONVERTER = converter_of(
-    lambda name: SCALARS[name].read, lambda name: SCALARS[name].write, is_detailed=False
+    lambda name: SCALAR_SHAPES[name].read, lambda name: SCALAR_SHAPES[name].write, is_detailed=False
 )
 
 
@@ -33,8 +33,8 @@ FIELDS = [Field("a", "_a", "int", is_required=True), Field("b", "b", "str", is_r
 
 def test_hooks_are_ours() -> None:
     """The converter gives the hooks it was given, for whatever stands for a type."""
-    assert CONVERTER.get_structure_hook("int") == SCALARS["int"].read
-    assert CONVERTER.get_unstructure_hook("int") == SCALARS["int"].write
+    assert CONVERTER.get_structure_hook("int") == SCALAR_SHAPES["int"].read
+    assert CONVERTER.get_unstructure_hook("int") == SCALAR_SHAPES["int"].write
     with pytest.raises(KeyError):
         CONVERTER.get_structure_hook("complex")
 

@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from farcall._codec.hooks import Hooks
-from farcall._codec.scalars import SCALARS
+from farcall._codec.scalars import SCALAR_SHAPES
 from farcall._codec.shape import Shape
 from farcall._contract.definitions import Definitions
 from farcall._contract.describe import describe
@@ -29,7 +29,7 @@ def shape_of(annotation: Any) -> Shape:
 
 def test_scalars_are_shared() -> None:
     """The shape of a scalar is made once."""
-    assert shape_of(int) is SCALARS["int"]
+    assert shape_of(int) is SCALAR_SHAPES["int"]
 
 
 def test_recursive_record() -> None:

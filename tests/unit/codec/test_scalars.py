@@ -10,6 +10,8 @@ from uuid import UUID
 
 import pytest
 
+from farcall._codec.scalars import SCALAR_SHAPES
+from farcall._contract.scalars import SCALARS
 from tests.unit.codec.through import faults, read, refusal, same, write
 
 BIGGEST = 10**4299 - 1
@@ -31,6 +33,11 @@ class Huge(int):
 
 class Half(float):
     pass
+
+
+def test_every_type_has_a_shape() -> None:
+    """Each type in the contract's table can be read and written, and no other."""
+    assert SCALAR_SHAPES.keys() == SCALARS.keys()
 
 
 @pytest.mark.parametrize(

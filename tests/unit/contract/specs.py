@@ -7,6 +7,7 @@ from typing import Any, get_args
 import attrs
 from hypothesis import strategies as st
 
+from farcall._contract.scalars import ScalarName
 from farcall._contract.spec import (
     Access,
     ArgumentSpec,
@@ -23,7 +24,6 @@ from farcall._contract.spec import (
     Ref,
     Role,
     Scalar,
-    ScalarName,
     ServiceSpec,
     SignalSpec,
     TupleOf,

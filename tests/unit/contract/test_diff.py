@@ -277,7 +277,7 @@ TICKED = signal("ticked", Scalar("json"), key="symbol", key_type=STR)
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"value": INT}, "was json and is int now"),
+        ({"value": INT}, "was Json and is int now"),
         ({"key": None, "key_type": None}, "has no key now (breaks callers)"),
         ({"key": "exchange"}, "has the key exchange (str) now (breaks callers)"),
         ({"key_type": INT}, "has the key symbol (int) now (breaks callers)"),
@@ -296,7 +296,7 @@ def test_signal(changes: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"value": INT}, "was int and is json now (breaks callers)"),
+        ({"value": INT}, "was int and is Json now (breaks callers)"),
         ({"key": None, "key_type": None}, "has the key symbol (str) now"),
         ({"retain": True}, "is not declared retain now (breaks callers)"),
         ({"broadcast": True}, "is not declared broadcast now (breaks callers)"),

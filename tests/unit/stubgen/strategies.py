@@ -14,6 +14,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from farcall._contract.algebra import union_of
 from farcall._contract.literals import literal_source
+from farcall._contract.scalars import ScalarName
 from farcall._contract.spec import (
     ArgumentSpec,
     ArrayOf,
@@ -32,7 +33,6 @@ from farcall._contract.spec import (
     RecordSpec,
     Ref,
     Scalar,
-    ScalarName,
     ServiceSpec,
     SignalSpec,
     TupleOf,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from farcall._contract.scalars import ScalarName
 from farcall._contract.spec import (
     ArrayOf,
     EnumMember,
@@ -13,7 +14,6 @@ from farcall._contract.spec import (
     RecordSpec,
     Ref,
     Scalar,
-    ScalarName,
     ServiceSpec,
     TupleOf,
     TypeSpec,

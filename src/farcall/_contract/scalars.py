@@ -1,0 +1,129 @@
+"""The scalar types, one row each.
+
+The contract, its comparison, the stub generator and the codec read this table, so a new type needs
+a row here, and the functions that read and write its values in `_codec/scalars`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Final, Literal, TypeAlias
+from uuid import UUID
+
+import attrs
+
+ScalarName: TypeAlias = Literal[
+    "none",
+    "bool",
+    "int",
+    "float",
+    "str",
+    "bytes",
+    "datetime",
+    "date",
+    "time",
+    "timedelta",
+    "uuid",
+    "decimal",
+    "json",
+]
+"""The name of a scalar type in a contract."""
+
+JsonForm: TypeAlias = Literal["null", "boolean", "integer", "fraction", "string", "array", "object"]
+"""What a JSON value is, by a look at it."""
+
+_NUMBER: tuple[JsonForm, ...] = ("integer", "fraction")
+"""JavaScript writes 1.0 as 1."""
+
+_ANYTHING: tuple[JsonForm, ...] = ("null", "boolean", *_NUMBER, "string", "array", "object")
+
+
+@attrs.frozen
+class ScalarType:
+    """A type without parts."""
+
+    name: ScalarName
+    cls: type
+    source: str
+    """Its name in Python source, after that of the module to import: ``uuid.UUID``."""
+    label: str
+    """Its name in messages on both sides of the wire."""
+    forms: tuple[JsonForm, ...] = ("string",)
+    """What its values are in JSON."""
+    read_by: frozenset[ScalarName] = frozenset({"str"})
+    """Other types that read every value of this one."""
+    default: Callable[[Any], str | None] | None = None
+    """Writes the call that makes a value, for a stub to repeat a default. It returns None for a
+    value that has none. Builtins have literals instead."""
+
+    @property
+    def module(self) -> str:
+        """The module to import; empty for a builtin."""
+        return self.source.rpartition(".")[0]
+
+    @property
+    def python_name(self) -> str:
+        """Its name in Python source, without the module."""
+        return self.source.rpartition(".")[2]
+
+
+def _timedelta(value: timedelta) -> str:
+    return _call("datetime.timedelta", value, "days", "seconds", "microseconds")
+
+
+def _date(value: date) -> str:
+    return f"datetime.date({value.year}, {value.month}, {value.day})"
+
+
+def _time(value: time) -> str | None:
+    if value.tzinfo is not None:
+        return None
+    return _call("datetime.time", value, "hour", "minute", "second", "microsecond", "fold")
+
+
+def _call(function: str, value: object, *names: str) -> str:
+    """Write a call with those arguments that are not 0."""
+    parts = [(name, getattr(value, name)) for name in names]
+    return f"{function}({', '.join(f'{name}={part}' for name, part in parts if part)})"
+
+
+def _uuid(value: UUID) -> str:
+    return f'uuid.UUID("{value}")'
+
+
+def _decimal(value: Decimal) -> str | None:
+    return f'decimal.Decimal("{value}")' if value.is_finite() else None
+
+
+_NOTHING: frozenset[ScalarName] = frozenset()
+
+SCALARS: Final[Mapping[str, ScalarType]] = {
+    each.name: each
+    for each in (
+        ScalarType("none", type(None), "None", "null", ("null",), _NOTHING),
+        ScalarType("bool", bool, "bool", "bool", ("boolean",), _NOTHING),
+        ScalarType("int", int, "int", "int", ("integer",), frozenset({"float"})),
+        ScalarType("float", float, "float", "float", _NUMBER, _NOTHING),
+        ScalarType("str", str, "str", "str", read_by=_NOTHING),
+        ScalarType("bytes", bytes, "bytes", "bytes"),
+        # A datetime has no call: most defaults of that type are the time a program began.
+        ScalarType("datetime", datetime, "datetime.datetime", "datetime"),
+        ScalarType("date", date, "datetime.date", "date", default=_date),
+        ScalarType("time", time, "datetime.time", "time", default=_time),
+        ScalarType(
+            "timedelta",
+            timedelta,
+            "datetime.timedelta",
+            "timedelta",
+            _NUMBER,
+            _NOTHING,
+            _timedelta,
+        ),
+        ScalarType("uuid", UUID, "uuid.UUID", "UUID", default=_uuid),
+        ScalarType("decimal", Decimal, "decimal.Decimal", "Decimal", default=_decimal),
+        ScalarType("json", object, "farcall.Json", "JSON", _ANYTHING, _NOTHING),
+    )
+}
+"""By their names in a contract; ``json`` is any JSON value."""
