@@ -178,7 +178,7 @@ _NOT_SENT: Final = frozenset({1004, 1005, 1006, 1015})
 """Close codes that stand for an end without a Close frame, or for nothing (section 7.4.1)."""
 
 
-def check_close(code: object, reason: object) -> None:
+def check_close(code: object, reason: str) -> None:
     """Check what is to be said in a Close frame.
 
     Raises:
@@ -191,7 +191,7 @@ def check_close(code: object, reason: object) -> None:
     if not (1000 <= code <= 1014 or 3000 <= code <= 4999) or code in _NOT_SENT:
         raise wrong_value("code", takes, code, "1000, or one from 4000 up for your application")
     check_text("reason", reason, may_be_empty=True)
-    if len(cast("str", reason).encode(errors="replace")) > MAX_CLOSE_REASON:
+    if len(reason.encode(errors="replace")) > MAX_CLOSE_REASON:
         raise ValueError(f"reason takes {MAX_CLOSE_REASON} bytes at most; write fewer words")
 
 

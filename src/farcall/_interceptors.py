@@ -10,13 +10,13 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
 import trio
 
 from farcall._context import CallContext, CallKind
-from farcall._nursery import is_cancelled, leaves, open_owned_nursery, reraise
+from farcall._nursery import is_cancelled, is_group, leaves, open_owned_nursery, reraise
 from farcall._usage.options import check_async, check_several
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ Failure: TypeAlias = Callable[[T], BaseException | None]
 """Tell what a stream or a subscription has failed with, as far as its reader was told."""
 
 
-def check_interceptors(name: str, interceptors: object) -> None:
+def check_interceptors(name: str, interceptors: Sequence[object]) -> None:
     """Check a list of interceptors.
 
     Raises:
@@ -52,7 +52,7 @@ def check_interceptors(name: str, interceptors: object) -> None:
     takes = "a list of interceptors"
     write = f"{name}[interceptor]"
     check_several(name, interceptors, takes, write)
-    for each in cast("Sequence[object]", interceptors):
+    for each in interceptors:
         check_async(
             f"each interceptor of {name}",
             each,
@@ -160,9 +160,8 @@ def _without(known: BaseException | None, exc: BaseException) -> BaseException |
         return exc
     if _is_same(known, exc):
         return None
-    if isinstance(exc, BaseExceptionGroup):
-        group = cast("BaseExceptionGroup[BaseException]", exc)
-        return group.split(lambda each: _is_same(known, each))[1]
+    if is_group(exc):
+        return exc.split(lambda each: _is_same(known, each))[1]
     return exc
 
 
@@ -170,15 +169,13 @@ def _is_same(known: BaseException, exc: BaseException) -> bool:
     """Tell whether an exception is another one, or a copy of that: nurseries copy groups."""
     if exc is known:
         return True
-    if not (isinstance(known, BaseExceptionGroup) and isinstance(exc, BaseExceptionGroup)):
+    if not (is_group(known) and is_group(exc)):
         return False
-    one = cast("BaseExceptionGroup[BaseException]", known)
-    other = cast("BaseExceptionGroup[BaseException]", exc)
     # The leaves themselves are never copied; their own notion of equality does not count.
     return (
-        type(one) is type(other)
-        and one.message == other.message
-        and list(map(id, leaves(one))) == list(map(id, leaves(other)))
+        type(known) is type(exc)
+        and known.message == exc.message
+        and list(map(id, leaves(known))) == list(map(id, leaves(exc)))
     )
 
 

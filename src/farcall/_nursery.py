@@ -14,7 +14,7 @@ import logging
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, TypeGuard
 
 import trio
 
@@ -101,6 +101,11 @@ def _single(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
     return errors[0] if len(errors) == 1 else None
 
 
+def is_group(exc: BaseException) -> TypeGuard[BaseExceptionGroup[BaseException]]:
+    """Tell whether an exception is a group, also to type checkers: a bare check leaves `Any`."""
+    return isinstance(exc, BaseExceptionGroup)
+
+
 def ends_program(exc: BaseException) -> bool:
     """Tell whether an exception, or one in a group, is the end of the program."""
     return any(isinstance(leaf, KeyboardInterrupt | SystemExit) for leaf in leaves(exc))
@@ -146,7 +151,7 @@ def leaves(exc: BaseException) -> Iterator[BaseException]:
     waiting = [exc]
     while waiting:
         each = waiting.pop()
-        if isinstance(each, BaseExceptionGroup):
-            waiting += reversed(cast("BaseExceptionGroup[BaseException]", each).exceptions)
+        if is_group(each):
+            waiting += reversed(each.exceptions)
         else:
             yield each

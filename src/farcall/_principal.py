@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
 import attrs
@@ -79,7 +79,7 @@ class Credentials:
     """What ``rpc.login`` brought, a list or a dict; None in the handshake."""
 
 
-def read_credentials(headers: Mapping[str, str], query: str, login: Any = None) -> Credentials:
+def read_credentials(headers: Mapping[str, str], query: str, login: object = None) -> Credentials:
     """Read what a handshake brought.
 
     Args:
@@ -110,14 +110,16 @@ def check_authenticate(authenticate: object, name: str = "authenticate=") -> Non
     )
 
 
-async def authenticated(authenticate: Authenticate, credentials: Credentials) -> Principal | None:
+async def authenticated(
+    authenticate: Callable[[Credentials], Awaitable[object]], credentials: Credentials
+) -> Principal | None:
     """Ask who that is.
 
     Raises:
         Unauthorized: `authenticate` does not want it at all.
         TypeError: the answer is neither a principal nor None.
     """
-    answer = cast("object", await authenticate(credentials))
+    answer = await authenticate(credentials)
     if answer is None or isinstance(answer, Principal):
         return answer
     raise TypeError(

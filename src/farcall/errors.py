@@ -135,13 +135,13 @@ class RpcError(FarcallError):
         ValueError: the code has more than 64 bits.
     """
 
-    def __init__(self, code: int, message: str, data: Any = None) -> None:
+    def __init__(self, code: int, message: str, data: object = None) -> None:
         check_int("code", code, least=-sys.maxsize)
         check_text("message", message, may_be_empty=True)
         super().__init__(code, message, data)
         self.code = code
         self.message = message
-        self.data = data
+        self.data: Any = data
         self.may_have_run = code not in _REFUSALS
         self.method: str | None = None
         """The wire name of the call that the peer answered with it; None where it is raised."""
@@ -158,12 +158,12 @@ class RpcError(FarcallError):
         return "" if self.contract is None else f"; {self.contract}"
 
     @staticmethod
-    def of(code: int, message: str, data: Any = None) -> RpcError:
+    def of(code: int, message: str, data: object = None) -> RpcError:
         """Make the error whose class stands for `code`, or a plain `RpcError`."""
         return _CLASS_OF_CODE.get(code, RpcError)(code, message, data)
 
     @staticmethod
-    def _of_plain(code: int, message: str, data: Any = None) -> RpcError:
+    def _of_plain(code: int, message: str, data: object = None) -> RpcError:
         """Make the error for what a peer said that is not farcall.
 
         Its codes are its own, but for those of JSON-RPC 2.0 and of rpc-websockets.
@@ -175,8 +175,12 @@ class RpcError(FarcallError):
         return error
 
     def _member(self, name: str) -> object:
-        data: object = self.data
-        return cast("dict[str, object]", data).get(name) if isinstance(data, dict) else None
+        return _members_of(self.data).get(name)
+
+
+def _members_of(value: object) -> Mapping[str, object]:
+    """Give the members of a JSON object; any other value has none."""
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
 class InvalidArguments(RpcError):
@@ -215,9 +219,7 @@ class InvalidArguments(RpcError):
 
 def _fault_of(entry: object) -> str | None:
     """Write one of the faults that a peer lists; None for what has another shape."""
-    if not isinstance(entry, dict):
-        return None
-    fault = cast("dict[str, object]", entry)
+    fault = _members_of(entry)
     path, message = fault.get("path"), fault.get("message")
     return f"{message} @ {path}" if isinstance(path, str) and isinstance(message, str) else None
 
@@ -367,7 +369,7 @@ class ApplicationError(FarcallError):
     _remote_message: str | None = None
     """What the peer said, for an error that came over the wire."""
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         # Not by a call with `args`, as other exceptions: some fields may be no arguments, or may be
         # given by name alone. A class with slots keeps only the fields in them.
         cls = type(self)
@@ -390,7 +392,7 @@ class ApplicationError(FarcallError):
 
 
 def _restored(
-    cls: type[ApplicationError], args: tuple[Any, ...], attributes: Mapping[str, Any]
+    cls: type[ApplicationError], args: tuple[object, ...], attributes: Mapping[str, object]
 ) -> ApplicationError:
     """Make an error again that was copied or pickled."""
     error = cls.__new__(cls, *args)
@@ -416,7 +418,7 @@ class ConnectionLost(FarcallError, trio.BrokenResourceError):
         self.sent = sent
         self.may_have_run = sent
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return functools.partial(type(self), sent=self.sent), self.args, self.__dict__
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import trio
 
@@ -42,7 +42,7 @@ from farcall.errors import EncodeError
 
 def without_status(
     method: Method, kwargs: Mapping[str, Any]
-) -> tuple[Mapping[str, Any], OnStarted | None]:
+) -> tuple[Mapping[str, object], OnStarted | None]:
     """Take the caller's status out of the arguments of a call.
 
     Returns:
@@ -97,7 +97,7 @@ class LinkCaller:
     # Calling
 
     async def call_method(
-        self, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        self, method: Method, args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> Any:
         """Call a method of known types: encode, send, wait, decode.
 
@@ -123,7 +123,7 @@ class LinkCaller:
         return decoded(method.result, text, name=name, at="result")
 
     async def _call_around(
-        self, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        self, method: Method, args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> Any:
         """Make a call with something around it: interceptors, uploads, or the status of a task."""
         kwargs, on_started = without_status(method, kwargs)
@@ -157,7 +157,7 @@ class LinkCaller:
         return decoded(method.result, text, name=context.method, at="result")
 
     def open_stream(
-        self, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        self, method: Method, args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
         """Call a stream of known types; see `call_stream`."""
         bound = _bind(method, args, kwargs)
@@ -173,7 +173,7 @@ class LinkCaller:
         return Opening(self._scoped(context, begin, _inbox_failure), advice)
 
     def stream(
-        self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], returns: Codec[T]
+        self, name: str, args: Sequence[object], kwargs: Mapping[str, object], returns: Codec[T]
     ) -> AbstractAsyncContextManager[AsyncIterator[T]]:
         """Call a stream for which there is no stub; see `open_download`."""
         params = untyped_params(name, args, kwargs, self._is_plain)
@@ -187,7 +187,7 @@ class LinkCaller:
         return Opening(opened, advice_on_stream(name, f'session.stream("{name}")'))
 
     async def call(
-        self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], returns: Codec[T]
+        self, name: str, args: Sequence[object], kwargs: Mapping[str, object], returns: Codec[T]
     ) -> T:
         """Call a method for which there is no stub; see `call_method`."""
         context = self._context(name, lambda: _by_name(args, kwargs))
@@ -199,7 +199,7 @@ class LinkCaller:
 
         return await self._intercepted(context, core)
 
-    async def notify(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    async def notify(self, name: str, args: Sequence[object], kwargs: Mapping[str, object]) -> None:
         """Call a method and want no answer."""
         context = self._context(name, lambda: _by_name(args, kwargs))
 
@@ -261,7 +261,8 @@ class LinkCaller:
     async def _intercepted(self, context: CallContext, core: Callable[[], Awaitable[T]]) -> T:
         if not self._interceptors:
             return await core()
-        return cast("T", await intercepted(self._interceptors, context, core))
+        result: T = await intercepted(self._interceptors, context, core)
+        return result
 
     async def _notify(self, context: CallContext, params: bytes | None) -> None:
         await self._link.calls.notify(context.method, params, traceparent=context.trace)
@@ -302,7 +303,7 @@ def _trace() -> str | None:
 
 
 def _encode(
-    method: Method, args: Sequence[Any], kwargs: Mapping[str, Any], is_plain: bool
+    method: Method, args: Sequence[object], kwargs: Mapping[str, object], is_plain: bool
 ) -> bytes | None:
     try:
         return method.arguments.encode(args, kwargs, is_plain=is_plain)
@@ -312,7 +313,9 @@ def _encode(
         raise TypeError(f"{method.spec.wire_name}: {error}") from None
 
 
-def _bind(method: Method, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+def _bind(
+    method: Method, args: Sequence[object], kwargs: Mapping[str, object]
+) -> Mapping[str, object]:
     try:
         return method.arguments.bind(args, kwargs)
     except TypeError as error:
@@ -338,7 +341,7 @@ def _overhear(_value: bytes) -> None:
 
 
 def untyped_params(
-    name: str, args: Sequence[Any], kwargs: Mapping[str, Any], is_plain: bool
+    name: str, args: Sequence[object], kwargs: Mapping[str, object], is_plain: bool
 ) -> bytes | None:
     """Write arguments of any JSON types.
 
@@ -353,5 +356,5 @@ def untyped_params(
     return encode_untyped(dict(kwargs), is_plain=is_plain) if kwargs else None
 
 
-def _by_name(args: Sequence[Any], kwargs: Mapping[str, Any]) -> ArgumentsByName:
+def _by_name(args: Sequence[object], kwargs: Mapping[str, object]) -> ArgumentsByName:
     return {**{str(place): value for place, value in enumerate(args)}, **kwargs}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import attrs
 import msgspec
@@ -116,8 +116,8 @@ class Contracts:
     _problem: str | None = attrs.field(default=None, init=False)
     """Why the peer could not tell what it offers."""
     _lock: trio.Lock = attrs.field(factory=trio.Lock, init=False)
-    _judged: dict[type[Any], str | None] = attrs.field(
-        factory=dict[type[Any], str | None], init=False
+    _judged: dict[type[object], str | None] = attrs.field(
+        factory=dict[type[object], str | None], init=False
     )
     """What is wrong with each stub that has another contract; None where no call of it fails."""
     _members: dict[str, str] = attrs.field(factory=dict[str, str], init=False)
@@ -126,7 +126,7 @@ class Contracts:
     # Comparing
 
     async def prepare(
-        self, proxy: type[Any] | None, seconds: float, *, has_others: bool = False
+        self, proxy: type[object] | None, seconds: float, *, has_others: bool = False
     ) -> None:
         """Ask the peer what it offers, where a comparison will need that.
 
@@ -144,7 +144,7 @@ class Contracts:
         if scope.cancelled_caught and self._offer is None:
             self._problem = f"no answer to rpc.discover in {seconds:g} s"
 
-    def compare(self, proxy: type[Any]) -> None:
+    def compare(self, proxy: type[object]) -> None:
         """Warn, or refuse, where calls of a stub can fail.
 
         A peer that has not been asked yet is asked in a task, which then warns.
@@ -162,12 +162,12 @@ class Contracts:
         else:
             self._judge(proxy)
 
-    async def _compare_later(self, proxy: type[Any]) -> None:
+    async def _compare_later(self, proxy: type[object]) -> None:
         await self._ask()
         if not self._link.is_closed:
             self._judge(proxy)
 
-    def _differs(self, proxy: type[Any]) -> bool:
+    def _differs(self, proxy: type[object]) -> bool:
         """Say whether a stub has another contract than those of the peer, as far as it tells.
 
         A proxy written by hand, without a digest, promises no contract.
@@ -176,7 +176,7 @@ class Contracts:
         ((name, own),) = contract_of(proxy).items()
         return hello is not None and own != "" and own not in hello.contracts.get(name, "").split()
 
-    def _judge(self, proxy: type[Any]) -> None:
+    def _judge(self, proxy: type[object]) -> None:
         offer = self._known(proxy)
         ((service, _),) = contract_of(proxy).items()
         stub = f"the stub of {service or proxy.__name__}"
@@ -210,7 +210,7 @@ class Contracts:
 
     # Asking
 
-    def _known(self, proxy: type[Any]) -> Offer | None:
+    def _known(self, proxy: type[object]) -> Offer | None:
         """Give what the peer offers of a stub, where it has told that here or over another link."""
         hello = self._link.protocol.peer
         if self._offer is not None or hello is None:

@@ -27,6 +27,7 @@ from typing import (
     Any,
     ClassVar,
     Generic,
+    NoReturn,
     ParamSpec,
     Protocol,
     TypeVar,
@@ -74,12 +75,12 @@ class Caller(Protocol):
     """What carries the calls of a proxy over a link."""
 
     async def call_method(
-        self, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        self, method: Method, args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> Any:
         """Call a method of known types."""
 
     def open_stream(
-        self, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        self, method: Method, args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
         """Call a stream of known types."""
         ...
@@ -130,7 +131,7 @@ class Proxy(Live):
     _service_name: ClassVar[str] = ""
     _contract_digest: ClassVar[str] = ""
 
-    def __init_subclass__(cls, *, service: str = "", contract: str = "", **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, service: str = "", contract: str = "", **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         check_text("service=", service, write='service="Market"', may_be_empty=True)
         check_text("contract=", contract, may_be_empty=True)
@@ -151,7 +152,7 @@ class Proxy(Live):
 class _Endpoint:
     """What is declared of a method of a stub."""
 
-    function: Callable[..., Any]
+    function: Callable[..., object]
     wire_name: str
     errors: Sequence[type[ApplicationError]]
     is_oneway: bool = False
@@ -169,7 +170,7 @@ class _Endpoint:
         )
 
 
-_endpoints: WeakKeyDictionary[Callable[..., Any], _Endpoint] = WeakKeyDictionary()
+_endpoints: WeakKeyDictionary[Callable[..., object], _Endpoint] = WeakKeyDictionary()
 """What stubs declare, by the function that calls it."""
 
 
@@ -333,7 +334,7 @@ class RemoteSignal(Live, Generic[T, K]):
 
     if not TYPE_CHECKING:
 
-        def __class_getitem__(cls, types: Any) -> Any:
+        def __class_getitem__(cls, types: object) -> object:
             # What the default of K says to type checkers; Python has had those since 3.13.
             both = types if isinstance(types, tuple) else (types, None)
             return super().__class_getitem__(both)
@@ -421,7 +422,7 @@ class ClassProxy(Live):
         caller: What carries its calls.
     """
 
-    _service_class: ClassVar[type[Any]] = object
+    _service_class: ClassVar[type[object]] = object
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
@@ -429,7 +430,7 @@ class ClassProxy(Live):
     def __repr__(self) -> str:
         return f"<proxy of {self._service_class.__name__} over {self._caller!r}>"
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> NoReturn:
         cls = self._service_class
         if hasattr(cls, name):
             problem = f"{cls.__name__}.{name} is no endpoint: it stays on the server"
@@ -455,7 +456,7 @@ def class_proxy(service: Service) -> type[ClassProxy]:
 
 def _made_proxy(service: Service) -> type[ClassProxy]:
     cls = service.cls
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "_service_class": cls,
         "__doc__": cls.__doc__,
         "__module__": cls.__module__,
@@ -474,7 +475,7 @@ def _made_proxy(service: Service) -> type[ClassProxy]:
 
 
 def _caller_of(method: Method) -> Callable[..., Coroutine[Any, Any, Any]]:
-    async def call(self: ClassProxy, /, *args: Any, **kwargs: Any) -> Any:
+    async def call(self: ClassProxy, /, *args: object, **kwargs: object) -> Any:
         return await self._caller.call_method(method, args, kwargs)
 
     return call
@@ -482,14 +483,16 @@ def _caller_of(method: Method) -> Callable[..., Coroutine[Any, Any, Any]]:
 
 def _opener_of(method: Method) -> Callable[..., AbstractAsyncContextManager[AsyncIterator[Any]]]:
     def open_(
-        self: ClassProxy, /, *args: Any, **kwargs: Any
+        self: ClassProxy, /, *args: object, **kwargs: object
     ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
         return self._caller.open_stream(method, args, kwargs)
 
     return open_
 
 
-def _shown_as(cls: type[Any], attribute: str, call: Callable[..., Any]) -> Callable[..., Any]:
+def _shown_as(
+    cls: type[object], attribute: str, call: Callable[..., object]
+) -> Callable[..., object]:
     """Give a call name, docstring and signature of the method it stands for."""
     function = getattr(cls, attribute)
     signature = inspect.signature(function)
@@ -523,7 +526,7 @@ def proxy_over(caller: Caller, proxy: type[ProxyT]) -> ProxyT:
     return cast("ProxyT", class_proxy(service_of(proxy))(caller))
 
 
-def contract_of(proxy: type[Any]) -> Mapping[str, str]:
+def contract_of(proxy: type[object]) -> Mapping[str, str]:
     """Tell the contract of a stub or a service class, as a hello names it."""
     if issubclass(proxy, Proxy):
         return {proxy._service_name: proxy._contract_digest}
@@ -531,7 +534,7 @@ def contract_of(proxy: type[Any]) -> Mapping[str, str]:
     return {service.spec.name: service.digest}
 
 
-def needs_of(proxy: type[Any]) -> Iterator[ServiceSpec]:
+def needs_of(proxy: type[object]) -> Iterator[ServiceSpec]:
     """Give what a stub or a service class needs of a server, as one contract or several."""
     if issubclass(proxy, Proxy):
         yield from contracts_of_members(proxy)

@@ -68,7 +68,7 @@ class Download:
 async def call_stream(
     link: Link,
     method: Method,
-    bound: Mapping[str, Any],
+    bound: Mapping[str, object],
     contracts: Contracts,
     trace: str | None,
 ) -> AsyncIterator[Inbox[Any]]:

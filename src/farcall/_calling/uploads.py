@@ -48,7 +48,7 @@ class Sending:
     path: str
     _scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
 
-    async def run(self, source: AsyncIterable[Any], fail: Callable[[Exception], None]) -> None:
+    async def run(self, source: AsyncIterable[object], fail: Callable[[Exception], None]) -> None:
         """Send all values of `source` and its end, or tell `fail` what it raised.
 
         Cancelled, it leaves the upload open, whose call is about to end.
@@ -70,7 +70,7 @@ class Sending:
                 finally:
                     fail(exc)
 
-    async def _send_all(self, source: AsyncIterable[Any]) -> None:
+    async def _send_all(self, source: AsyncIterable[object]) -> None:
         values, count = aiter(source), 0
         async for value in values:
             try:
@@ -81,7 +81,7 @@ class Sending:
             count += 1
         self.outbox.finish()
 
-    async def _put(self, value: Any, place: int) -> None:
+    async def _put(self, value: object, place: int) -> None:
         """Send a value.
 
         Raises:
@@ -105,7 +105,7 @@ class Sending:
         self.outbox.leave()
 
 
-def can_repeat(method: Method, bound: Mapping[str, Any]) -> bool:
+def can_repeat(method: Method, bound: Mapping[str, object]) -> bool:
     """Tell whether the uploads of a call could be sent again: an iterator gives what is left."""
     return not any(isinstance(bound.get(name), AsyncIterator) for name in method.uploads)
 
@@ -123,7 +123,7 @@ class Sources:
     has_ended_call: bool = attrs.field(default=False, init=False)
     """Whether the call ended because of that, rather than before."""
 
-    def begin(self, given: Mapping[str, AsyncIterable[Any]]) -> None:
+    def begin(self, given: Mapping[str, AsyncIterable[object]]) -> None:
         """Begin to iterate."""
         for name, sending in self.sendings.items():
             self._nursery.start_soon(sending.run, given[name], self._fail)
@@ -146,7 +146,7 @@ class Sources:
 
 @asynccontextmanager
 async def open_uploads(
-    link: Link, method: Method, bound: Mapping[str, Any]
+    link: Link, method: Method, bound: Mapping[str, object]
 ) -> AsyncIterator[SentUploads]:
     """Send the async iterables among the arguments of a call while a block makes it.
 
@@ -207,17 +207,17 @@ def _open(link: Link, method: Method, name: str) -> Sending:
     return Sending(outbox, item, f"params.{name}")
 
 
-def _checked(name: str, source: Any) -> AsyncIterable[Any]:
+def _checked(name: str, source: object) -> AsyncIterable[object]:
     if _is_iterable(source):
         return source
     raise EncodeError(f"expected async iterable, got {type(source).__name__} @ params.{name}")
 
 
-def _is_iterable(source: object) -> TypeGuard[AsyncIterable[Any]]:
+def _is_iterable(source: object) -> TypeGuard[AsyncIterable[object]]:
     return isinstance(source, AsyncIterable)
 
 
-async def _array(link: Link, method: Method, name: str, source: AsyncIterable[Any]) -> bytes:
+async def _array(link: Link, method: Method, name: str, source: AsyncIterable[object]) -> bytes:
     """Write all values as one array, which is to fit into one message with the call.
 
     Raises:
@@ -244,7 +244,9 @@ def _check_array(link: Link, size: int, count: int, name: str) -> None:
         raise EncodeError(f"{problem} {limit} @ params.{name}")
 
 
-async def _leave(values: AsyncIterator[Any], exc: BaseException, scope: trio.CancelScope) -> None:
+async def _leave(
+    values: AsyncIterator[object], exc: BaseException, scope: trio.CancelScope
+) -> None:
     """End a generator that is left; other iterators may be used again by their owner."""
     if not inspect.isasyncgen(values):
         raise exc

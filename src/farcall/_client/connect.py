@@ -7,7 +7,7 @@ import math
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args, overload
+from typing import Any, Literal, TypeAlias, TypeVar, get_args, overload
 
 import attrs
 import trio
@@ -88,7 +88,7 @@ class ClientOptions:
     heartbeat: Heartbeat = attrs.field(
         default=DEFAULT_HEARTBEAT, validator=validator(check_heartbeat)
     )
-    login: Any = None
+    login: object = None
     """What `rpc.login` takes; None for no login."""
 
     def __attrs_post_init__(self) -> None:
@@ -107,7 +107,8 @@ async def open_session(
     endpoints = options.serves
     warn_of_protected([endpoints], "a client has no logins")
     link = _make_link(transport, url, proxy, options, endpoints)
-    caller = cast("Dispatcher", link.handler).caller
+    assert isinstance(link.handler, Dispatcher)
+    caller = link.handler.caller
     async with open_owned_nursery() as nursery:
         await nursery.start(link.run)
         async with _closing(link):
@@ -147,7 +148,7 @@ async def _closing(link: Link) -> AsyncIterator[None]:
 def _make_link(
     transport: Transport,
     url: str,
-    proxy: type[Any] | None,
+    proxy: type[object] | None,
     options: ClientOptions,
     endpoints: Endpoints,
 ) -> Link:
@@ -203,7 +204,7 @@ def connect(
     dialect: Dialect = ...,
     headers: Mapping[str, str] | None = ...,
     ssl_context: ssl.SSLContext | None = ...,
-    login: Any = ...,
+    login: object = ...,
     contract: ContractCheck = ...,
     serves: Sequence[object] = ...,
     interceptors: Sequence[Interceptor] = ...,
@@ -223,7 +224,7 @@ def connect(
     dialect: Dialect = ...,
     headers: Mapping[str, str] | None = ...,
     ssl_context: ssl.SSLContext | None = ...,
-    login: Any = ...,
+    login: object = ...,
     contract: ContractCheck = ...,
     serves: Sequence[object] = ...,
     interceptors: Sequence[Interceptor] = ...,
@@ -236,13 +237,13 @@ def connect(
 
 def connect(
     url: str,
-    proxy: type[Any] | None = None,
+    proxy: type[object] | None = None,
     /,
     *,
     dialect: Dialect = "farcall",
     headers: Mapping[str, str] | None = None,
     ssl_context: ssl.SSLContext | None = None,
-    login: Any = None,
+    login: object = None,
     contract: ContractCheck = "warn",
     serves: Sequence[object] = (),
     interceptors: Sequence[Interceptor] = (),
@@ -332,7 +333,7 @@ def connect(
 
 @asynccontextmanager
 async def _connect(
-    dialler: Dialler, proxy: type[Any] | None, options: ClientOptions
+    dialler: Dialler, proxy: type[object] | None, options: ClientOptions
 ) -> AsyncIterator[Any]:
     check_trio("farcall.connect")
     transport = await dialler.dial()

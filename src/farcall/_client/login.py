@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
 import trio
 
@@ -22,12 +20,12 @@ class ClientLogin:
     """To the server."""
     url: str
     """Of the server, for errors."""
-    usual: Any = attrs.field(repr=False)
+    usual: object = attrs.field(repr=False)
     """What `connect` was given; None where that was nothing."""
     seconds: float
     """In which the server has to answer."""
 
-    async def perform(self, login: Any = None) -> None:
+    async def perform(self, login: object = None) -> None:
         """Log in, or say why that cannot be.
 
         Args:

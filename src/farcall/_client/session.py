@@ -63,7 +63,7 @@ class Session(Live):
         """Take a snapshot of the counts of its link."""
         return self._link.statistics()
 
-    async def login(self, login: Any = None) -> None:
+    async def login(self, login: object = None) -> None:
         """Log in, such as when the last login has expired, or as somebody else.
 
         Until then calls of what needs a login raise `Forbidden`, and the subscriptions that ended
@@ -99,10 +99,10 @@ class Session(Live):
         self,
         method: str,
         /,
-        *args: Any,
+        *args: object,
         returns: type[T],
-        arguments: Mapping[str, Any] | None = None,
-        **kwargs: Any,
+        arguments: Mapping[str, object] | None = None,
+        **kwargs: object,
     ) -> T: ...
 
     @overload
@@ -110,20 +110,20 @@ class Session(Live):
         self,
         method: str,
         /,
-        *args: Any,
-        returns: Any = ...,
-        arguments: Mapping[str, Any] | None = None,
-        **kwargs: Any,
+        *args: object,
+        returns: object = ...,
+        arguments: Mapping[str, object] | None = None,
+        **kwargs: object,
     ) -> Any: ...
 
     async def call(
         self,
         method: str,
         /,
-        *args: Any,
-        returns: Any = Any,
-        arguments: Mapping[str, Any] | None = None,
-        **kwargs: Any,
+        *args: object,
+        returns: object = Any,
+        arguments: Mapping[str, object] | None = None,
+        **kwargs: object,
     ) -> Any:
         """Call a method for which there is no stub.
 
@@ -169,7 +169,12 @@ class Session(Live):
         return await self._caller.call(method, args, named, _codec_of(returns))
 
     async def notify(
-        self, method: str, /, *args: Any, arguments: Mapping[str, Any] | None = None, **kwargs: Any
+        self,
+        method: str,
+        /,
+        *args: object,
+        arguments: Mapping[str, object] | None = None,
+        **kwargs: object,
     ) -> None:
         """Call a method and want no answer; see `call` for the arguments, and what is raised.
 
@@ -195,7 +200,7 @@ class Session(Live):
         name: str,
         /,
         *,
-        returns: Any = ...,
+        returns: object = ...,
         key: KeyValue | None = None,
         on_lag: OnLag = "raise",
     ) -> AbstractAsyncContextManager[Subscription[Any]]: ...
@@ -205,7 +210,7 @@ class Session(Live):
         name: str,
         /,
         *,
-        returns: Any = Any,
+        returns: object = Any,
         key: KeyValue | None = None,
         on_lag: OnLag = "raise",
     ) -> AbstractAsyncContextManager[Subscription[Any]]:
@@ -247,11 +252,11 @@ class Session(Live):
 
     @overload
     def listen(
-        self, name: str, /, *, returns: Any = ..., on_lag: OnLag = "raise"
+        self, name: str, /, *, returns: object = ..., on_lag: OnLag = "raise"
     ) -> AbstractAsyncContextManager[Subscription[Any]]: ...
 
     def listen(
-        self, name: str, /, *, returns: Any = Any, on_lag: OnLag = "raise"
+        self, name: str, /, *, returns: object = Any, on_lag: OnLag = "raise"
     ) -> AbstractAsyncContextManager[Subscription[Any]]:
         """Take the notifications of a name that the server sends by itself; ask it for nothing.
 
@@ -284,10 +289,10 @@ class Session(Live):
         self,
         name: str,
         /,
-        *args: Any,
+        *args: object,
         returns: type[T],
-        arguments: Mapping[str, Any] | None = None,
-        **kwargs: Any,
+        arguments: Mapping[str, object] | None = None,
+        **kwargs: object,
     ) -> AbstractAsyncContextManager[AsyncIterator[T]]: ...
 
     @overload
@@ -295,20 +300,20 @@ class Session(Live):
         self,
         name: str,
         /,
-        *args: Any,
-        returns: Any = ...,
-        arguments: Mapping[str, Any] | None = None,
-        **kwargs: Any,
+        *args: object,
+        returns: object = ...,
+        arguments: Mapping[str, object] | None = None,
+        **kwargs: object,
     ) -> AbstractAsyncContextManager[AsyncIterator[Any]]: ...
 
     def stream(
         self,
         name: str,
         /,
-        *args: Any,
-        returns: Any = Any,
-        arguments: Mapping[str, Any] | None = None,
-        **kwargs: Any,
+        *args: object,
+        returns: object = Any,
+        arguments: Mapping[str, object] | None = None,
+        **kwargs: object,
     ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
         """Call a stream for which there is no stub.
 
@@ -354,8 +359,8 @@ class Session(Live):
 
 
 def _named(
-    method: object, role: str, arguments: object, kwargs: Mapping[str, Any]
-) -> Mapping[str, Any]:
+    method: object, role: str, arguments: object, kwargs: Mapping[str, object]
+) -> Mapping[str, object]:
     """Put the arguments by name together, of those that have a name and those in ``arguments=``."""
     check_text(role, method)
     if arguments is None:
@@ -370,7 +375,7 @@ def _named(
     return {**named, **kwargs}
 
 
-def _codec_of(returns: Any) -> Codec[Any]:
+def _codec_of(returns: object) -> Codec[Any]:
     try:
         return codec_of(returns)
     except UnsupportedType as exc:
