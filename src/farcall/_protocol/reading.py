@@ -349,7 +349,7 @@ def _read_hello_answer(state: ProtocolState, call: OutgoingCall, result: bytes) 
     except UnreadableText as error:
         call.on_unreadable(str(error))
         return
-    # "The answer carries the lower one of both, which then holds" (the protocol, section Hello).
+    # "The answer carries the lower of the two versions, which then holds" (section Hello).
     if hello.v > state.own.v:
         call.on_unreadable(f"version {hello.v}, where {state.own.v} is spoken")
         return
