@@ -31,7 +31,15 @@ from farcall._transport.http import (
 )
 from farcall._transport.http.origin import IpAddress
 from farcall._transport.transport import Endpoint
-from farcall._transport.websocket import LOST, Line, Upgrade, WebSocketTransport, Wire, accept_tls
+from farcall._transport.websocket import (
+    LOST,
+    ByteStream,
+    GuardedSocket,
+    Upgrade,
+    WebSocketTransport,
+    accept_tls,
+    socket_below,
+)
 
 logger = logging.getLogger("farcall")
 
@@ -83,16 +91,16 @@ class Acceptor:
 
     async def enter(self, stream: trio.SocketStream) -> None:
         """Serve one connection; nothing that it brings harms another one, or the server."""
-        wire = Wire(stream, self.limits)
+        sock = GuardedSocket(stream, self.limits)
         try:
-            transport = await self._open(wire)
+            transport = await self._open(sock)
             if transport is not None:
                 await self._serve(transport)
         except BaseException as exc:
             let_leave(exc)
             logger.exception("a connection failed")
         finally:
-            wire.abort()
+            sock.abort()
 
     async def _serve(self, transport: WebSocketTransport) -> None:
         try:
@@ -100,29 +108,30 @@ class Acceptor:
         finally:
             self.capacity.leave()
 
-    async def _open(self, wire: Wire) -> WebSocketTransport | None:
+    async def _open(self, sock: GuardedSocket) -> WebSocketTransport | None:
         """Perform the handshake; give None where it came to an answer, or to nothing."""
         with self.capacity.handshake(self.limits.handshake_seconds):
             try:
-                return await self._receive(wire)
+                return await self._receive(sock)
             except LOST as exc:
                 reason = exc.__cause__ or exc
-                logger.debug("%s: lost in its handshake: %s", wire.peer, reason)
+                logger.debug("%s: lost in its handshake: %s", sock.peer, reason)
         return None
 
-    async def _receive(self, wire: Wire) -> WebSocketTransport | None:
-        line, method = Line.plain(wire), "GET"
+    async def _receive(self, sock: GuardedSocket) -> WebSocketTransport | None:
+        stream: ByteStream = sock
+        method = "GET"
         try:
-            if self.ssl_context is not None and not wire.is_unix:
-                line = await accept_tls(wire, self.ssl_context)
-            request = await read_request(line.stream, self.limits)
+            if self.ssl_context is not None and not sock.is_unix:
+                stream = await accept_tls(sock, self.ssl_context)
+            request = await read_request(stream, self.limits)
             method = request.method
-            self.gate.check(request.headers, _local_ip(wire), is_secure=line.is_secure)
+            self.gate.check(request.headers, _local_ip(sock), is_secure=stream is not sock)
             if request.wants_websocket:
-                return await self._upgrade(request, line)
+                return await self._upgrade(request, stream)
             answer = await self.answer(request)
         except Rejection as rejection:
-            logger.debug("%s: refused a request: %s", wire.peer, rejection)
+            logger.debug("%s: refused a request: %s", sock.peer, rejection)
             if isinstance(rejection, NotAllowed):
                 self.hints.give(rejection)
             answer = rejection.answer
@@ -132,8 +141,8 @@ class Acceptor:
             let_leave(exc)
             logger.exception("answering a request failed")
             answer = Answer(500, b"internal error\n")
-        await line.stream.send_all(answer.render(method))
-        await wire.finish()
+        await stream.send_all(answer.render(method))
+        await sock.finish()
         return None
 
     async def answer(self, request: Request) -> Answer:
@@ -151,15 +160,15 @@ class Acceptor:
         headers = {"Upgrade": "websocket", "Connection": "close, upgrade"}
         raise Rejection(426, "this port speaks WebSocket: connect with ws:// or wss://", headers)
 
-    async def _upgrade(self, request: Request, line: Line) -> WebSocketTransport:
+    async def _upgrade(self, request: Request, stream: ByteStream) -> WebSocketTransport:
         self._check_path(request)
         upgrade = Upgrade.of(request)
-        endpoint = self._endpoint(request, line.wire)
+        endpoint = self._endpoint(request, socket_below(stream))
         self.capacity.check()  # before `admit`, which may cost much
         endpoint = attrs.evolve(endpoint, principal=await self.admit(endpoint))
         self.capacity.enter()
         try:
-            return await upgrade.accept(line, endpoint)
+            return await upgrade.accept(stream, endpoint)
         except BaseException:
             self.capacity.leave()
             raise
@@ -168,19 +177,19 @@ class Acceptor:
         if request.path not in self.host.paths:
             raise Rejection(404, "nothing is served at this path")
 
-    def _endpoint(self, request: Request, wire: Wire) -> Endpoint:
+    def _endpoint(self, request: Request, sock: GuardedSocket) -> Endpoint:
         headers = request.headers
-        client = self._client_of(wire, headers.get("x-forwarded-for", ""))
-        return Endpoint(wire.local, client or wire.peer, request.path, request.query, headers)
+        client = self._client_of(sock, headers.get("x-forwarded-for", ""))
+        return Endpoint(sock.local, client or sock.peer, request.path, request.query, headers)
 
-    def _client_of(self, wire: Wire, forwarded: str) -> str | None:
-        if wire.peer_ip is None and not wire.is_unix:
+    def _client_of(self, sock: GuardedSocket, forwarded: str) -> str | None:
+        if sock.peer_ip is None and not sock.is_unix:
             return None  # it has gone already
-        return self.proxies.client_of(wire.peer_ip, forwarded)
+        return self.proxies.client_of(sock.peer_ip, forwarded)
 
 
-def _local_ip(wire: Wire) -> IpAddress | None:
+def _local_ip(sock: GuardedSocket) -> IpAddress | None:
     """Give the address of this side; None is that of a Unix socket, and of nothing else."""
-    if wire.local_ip is None and not wire.is_unix:
+    if sock.local_ip is None and not sock.is_unix:
         raise trio.BrokenResourceError("the connection has no address any more")
-    return wire.local_ip
+    return sock.local_ip

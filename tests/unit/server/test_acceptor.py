@@ -19,7 +19,7 @@ from farcall._server.guard import ConnectionGuard
 from farcall._server.host import Host
 from farcall._transport.http import Rejection, TrustedProxies
 from farcall._transport.transport import Endpoint
-from farcall._transport.websocket import Wire
+from farcall._transport.websocket import GuardedSocket
 from tests.ends import wait_until
 from tests.patience import PATIENCE
 from tests.unit.transport.websocket.sockets import REQUEST, SMALL, TEXT, Raw, frame, open_sockets
@@ -162,15 +162,15 @@ async def test_a_peer_that_resets() -> None:
 async def test_a_peer_whose_address_is_gone() -> None:
     """It is nobody behind a proxy, and a connection without a local address is no Unix socket."""
     async with open_sockets() as (near, _):
-        wire = Wire(near, SMALL)
-        wire.peer_ip = wire.local_ip = None
+        sock = GuardedSocket(near, SMALL)
+        sock.peer_ip = sock.local_ip = None
         entrance = Acceptor(
             door().host, Limits(), ConnectionGuard(1, 1), proxies=TrustedProxies.of(["unix"])
         )
 
-        assert entrance._client_of(wire, "192.0.2.1") is None
+        assert entrance._client_of(sock, "192.0.2.1") is None
         with pytest.raises(trio.BrokenResourceError, match="no address any more"):
-            _local_ip(wire)
+            _local_ip(sock)
 
 
 async def test_admit_sees_the_request() -> None:

@@ -24,7 +24,7 @@ import farcall
 from farcall import Limits, current_call, service
 from farcall._client.connect import ClientOptions, open_session
 from farcall._transport.dial import Dialler
-from farcall._transport.websocket import Wire
+from farcall._transport.websocket import GuardedSocket
 from farcall._transport.websocket.socket import dial_tls
 from farcall.testing import memory_pair
 from tests.ends import RawPeer
@@ -171,12 +171,12 @@ class TestTls:
             async with connect(headers={"Origin": f"https://{here}"}) as session:
                 assert await session.call("Echo.say", "a") == "a"
 
-            stream = await trio.open_tcp_stream("127.0.0.1", server.port)
-            line = await dial_tls(Wire(stream, SMALL), client_context(), "127.0.0.1")
+            sock = GuardedSocket(await trio.open_tcp_stream("127.0.0.1", server.port), SMALL)
+            stream = await dial_tls(sock, client_context(), "127.0.0.1")
             request = REQUEST.replace(b"example.com", b"localhost\r\nOrigin: http://localhost")
-            await line.stream.send_all(request)
-            assert (await line.stream.receive_some()).startswith(b"HTTP/1.1 403 ")
-            line.wire.abort()
+            await stream.send_all(request)
+            assert (await stream.receive_some()).startswith(b"HTTP/1.1 403 ")
+            sock.abort()
 
 
 class TestNames:

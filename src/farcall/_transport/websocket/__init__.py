@@ -3,21 +3,28 @@
 `handshake` opens a link, `transport` is what the rest of farcall sees of it; below that stand
 `connection`, which is trio-websocket's as we need it, `frames`, which takes whole text out before
 wsproto, `assembly`, which puts together what comes in pieces, `sending`, which keeps what leaves in
-order, `line`, with or without TLS, and `wire`, the socket.
+order, and `socket`, with or without TLS.
 """
 
 from __future__ import annotations
 
 from farcall._transport.websocket.handshake import Upgrade, connect_websocket
-from farcall._transport.websocket.socket import LOST, Line, Wire, accept_tls
+from farcall._transport.websocket.socket import (
+    LOST,
+    ByteStream,
+    GuardedSocket,
+    accept_tls,
+    socket_below,
+)
 from farcall._transport.websocket.transport import WebSocketTransport
 
 __all__ = [
     "LOST",
-    "Line",
+    "ByteStream",
+    "GuardedSocket",
     "Upgrade",
     "WebSocketTransport",
-    "Wire",
     "accept_tls",
     "connect_websocket",
+    "socket_below",
 ]

@@ -52,7 +52,7 @@ from farcall._transport.transport import CloseReason, Receiver, logger, ping_buc
 from farcall._transport.websocket.assembly import Assembly, Refused
 from farcall._transport.websocket.frames import FrameReader, FrameWriter
 from farcall._transport.websocket.sending import Sender
-from farcall._transport.websocket.socket import LOST, RECEIVE_BYTES, Line
+from farcall._transport.websocket.socket import LOST, RECEIVE_BYTES, ByteStream, socket_below
 from farcall.errors import CloseCode
 
 TURN_SECONDS: Final = 0.005
@@ -66,20 +66,20 @@ ReadBytes: TypeAlias = Callable[[int | None], Awaitable[bytes]]
 class GuardedConnection(WebSocketConnection):
     """An open WebSocket."""
 
-    def __init__(self, line: Line, protocol: wsproto.WSConnection) -> None:
-        stream = trio.StapledStream(line.stream, _Tap(self._receive_for_engine))
-        super().__init__(stream, protocol, host="", path="", receive_buffer_size=RECEIVE_BYTES)
+    def __init__(self, stream: ByteStream, protocol: wsproto.WSConnection) -> None:
+        tapped = trio.StapledStream(stream, _Tap(self._receive_for_engine))
+        super().__init__(tapped, protocol, host="", path="", receive_buffer_size=RECEIVE_BYTES)
         self._initial_request = None  # the handshake is over
-        self._line = line
-        self._wire = line.wire
-        self._limits = line.wire.limits
+        self._byte_stream = stream
+        self._socket = socket_below(stream)
+        self._limits = self._socket.limits
         self._frames_out = FrameWriter(is_client=protocol.client)
-        self._sender = Sender(line)
+        self._sender = Sender(stream, self._socket)
         limit = message_limit(self._limits, is_client=protocol.client)
         self._frames_in = FrameReader(is_client=protocol.client, limit=limit.size)
         self._assembly = Assembly(limit, self._limits.fragments, self._may_skip)
         self._incomplete = 0
-        self._ping_tokens = ping_bucket(self._limits, line.wire.received_at)
+        self._ping_tokens = ping_bucket(self._limits, self._socket.received_at)
         self._receiver: Receiver  # from `read`, which alone makes events
         self._turn_ends = inf
         self._patience = trio.CancelScope()
@@ -101,7 +101,7 @@ class GuardedConnection(WebSocketConnection):
             logger.exception("reading from a WebSocket failed")
             await self.fail(CloseCode.INTERNAL, "internal error")
         if self._is_failed:
-            await self._wire.finish()
+            await self._socket.finish()
 
     def send_now(self, frames: Sequence[bytes]) -> bool:
         """Send frames as far as that needs no waiting; see `Transport.send_now`."""
@@ -166,7 +166,7 @@ class GuardedConnection(WebSocketConnection):
         """Wait for bytes that wsproto is to read; the text before them goes to the receiver."""
         while True:
             self._pause()
-            data = bytes(await self._line.stream.receive_some(max_bytes))
+            data = bytes(await self._byte_stream.receive_some(max_bytes))
             self._turn_ends = perf_counter() + TURN_SECONDS
             if not data or not (self._frames_in.is_incomplete or self._is_engine_idle()):
                 return data
@@ -220,8 +220,8 @@ class GuardedConnection(WebSocketConnection):
         await self._give(self._receiver.on_pong, bytes(event.payload))
 
     async def _handle_ping_event(self, event: Ping) -> None:
-        # The bytes came when the wire says so: to read them late is no fault of the peer.
-        if self._is_open and not self._ping_tokens.take(self._wire.received_at):
+        # The bytes came when the socket says so: to read them late is no fault of the peer.
+        if self._is_open and not self._ping_tokens.take(self._socket.received_at):
             await self.fail(CloseCode.POLICY, too_many_pings(self._limits))
         elif self._is_open and not self._sender.put(self._wsproto.send(event.response())):
             self._receiver.on_rest()  # those that wait are as few as the pings that may come

@@ -32,7 +32,14 @@ from farcall._transport.http import Rejection, Request
 from farcall._transport.http.request import ambiguity, readable
 from farcall._transport.transport import Endpoint
 from farcall._transport.websocket.connection import GuardedConnection
-from farcall._transport.websocket.socket import LOST, MAY_ASK, Line, Wire, dial_tls
+from farcall._transport.websocket.socket import (
+    LOST,
+    MAY_ASK,
+    ByteStream,
+    GuardedSocket,
+    dial_tls,
+    socket_below,
+)
 from farcall._transport.websocket.transport import WebSocketTransport
 from farcall.errors import ConnectFailed
 
@@ -98,7 +105,7 @@ class Upgrade:
         """Write the yes (RFC 6455, section 4.2.2), once: from then on it is a WebSocket."""
         return self._protocol.send(AcceptConnection())
 
-    async def accept(self, line: Line, endpoint: Endpoint) -> WebSocketTransport:
+    async def accept(self, stream: ByteStream, endpoint: Endpoint) -> WebSocketTransport:
         """Say yes.
 
         Raises:
@@ -108,10 +115,10 @@ class Upgrade:
         Cancellation:
             Half of the answer may have left; hang up.
         """
-        await _check_waiting(line.stream)
-        await line.stream.send_all(self.answer())
-        connection = GuardedConnection(line, self._protocol)
-        return WebSocketTransport(endpoint, line.wire, connection)
+        await _check_waiting(stream)
+        await stream.send_all(self.answer())
+        connection = GuardedConnection(stream, self._protocol)
+        return WebSocketTransport(endpoint, socket_below(stream), connection)
 
 
 async def _check_waiting(stream: trio.abc.ReceiveStream) -> None:
@@ -188,12 +195,12 @@ async def connect_websocket(
     Cancellation:
         Cancelled, it closes the stream.
     """
-    async with _own(stream, limits) as wire:
+    async with _own(stream, limits) as sock:
         try:
-            line = Line.plain(wire)
-            if ssl_context is not None:
-                line = await dial_tls(wire, ssl_context, server_name)
-            return await _connect(line, host, target, headers or {})
+            if ssl_context is None:
+                return await _connect(sock, host, target, headers or {})
+            secure = await dial_tls(sock, ssl_context, server_name)
+            return await _connect(secure, host, target, headers or {})
         except LOST:
             hint = "" if ssl_context is None else f"; {MAY_ASK}"
             raise ConnectFailed(f"the server hung up during the handshake{hint}") from None
@@ -202,34 +209,34 @@ async def connect_websocket(
 
 
 @asynccontextmanager
-async def _own(stream: trio.SocketStream, limits: Limits) -> AsyncIterator[Wire]:
-    """Give the stream as a wire, which is hung up when the block raises."""
-    wire = Wire(stream, limits)
+async def _own(stream: trio.SocketStream, limits: Limits) -> AsyncIterator[GuardedSocket]:
+    """Guard a socket, and hang it up when the block raises."""
+    sock = GuardedSocket(stream, limits)
     try:
-        yield wire
+        yield sock
     except BaseException:
-        wire.abort()
+        sock.abort()
         raise
 
 
 async def _connect(
-    line: Line, host: str, target: str, headers: Mapping[str, str]
+    stream: ByteStream, host: str, target: str, headers: Mapping[str, str]
 ) -> WebSocketTransport:
     protocol = WSConnection(ConnectionType.CLIENT)
     fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     request = UpgradeRequest(host=host, target=target, extra_headers=fields)
-    await line.stream.send_all(protocol.send(request))
-    answer = await _read_answer(line, protocol)
+    await stream.send_all(protocol.send(request))
+    answer = await _read_answer(stream, protocol)
     path, _, query = target.partition("?")
-    said = readable(answer.extra_headers)
-    endpoint = Endpoint(line.wire.local, line.wire.peer, path, query, said)
-    return WebSocketTransport(endpoint, line.wire, GuardedConnection(line, protocol))
+    sock = socket_below(stream)
+    endpoint = Endpoint(sock.local, sock.peer, path, query, readable(answer.extra_headers))
+    return WebSocketTransport(endpoint, sock, GuardedConnection(stream, protocol))
 
 
-async def _read_answer(line: Line, protocol: WSConnection) -> AcceptConnection:
+async def _read_answer(stream: ByteStream, protocol: WSConnection) -> AcceptConnection:
     said = b""
     while True:
-        data = await _receive(line)
+        data = await _receive(stream)
         said += data
         protocol.receive_data(data)
         # One event alone: behind an answer stand messages, which are the reader's.
@@ -238,7 +245,7 @@ async def _read_answer(line: Line, protocol: WSConnection) -> AcceptConnection:
                 _check_switch(said, answer)
                 return answer
             case RejectConnection() as refusal:
-                raise await _refused(line, protocol, refusal)
+                raise await _refused(stream, protocol, refusal)
             case _:
                 pass  # more of the answer is to come; h11 limits how much
 
@@ -266,21 +273,23 @@ def _check_switch(said: bytes, answer: AcceptConnection) -> None:
         raise ConnectFailed(f"the server's answer 101 is wrong: {problem}")
 
 
-async def _receive(line: Line) -> bytes:
-    if data := await line.stream.receive_some():
+async def _receive(stream: ByteStream) -> bytes:
+    if data := await stream.receive_some():
         return bytes(data)
     raise trio.BrokenResourceError("the peer hung up during the handshake")
 
 
-async def _refused(line: Line, protocol: WSConnection, refusal: RejectConnection) -> ConnectFailed:
+async def _refused(
+    stream: ByteStream, protocol: WSConnection, refusal: RejectConnection
+) -> ConnectFailed:
     status = refusal.status_code
     problem = f"the server answered with HTTP status {status}"
     is_text = readable(refusal.headers).get("content-type", "").startswith("text/plain")
-    words = await _read_words(line, protocol) if refusal.has_body and is_text else ""
+    words = await _read_words(stream, protocol) if refusal.has_body and is_text else ""
     return ConnectFailed(f"{problem}: {words}" if words else problem, status=status)
 
 
-async def _read_words(line: Line, protocol: WSConnection) -> str:
+async def _read_words(stream: ByteStream, protocol: WSConnection) -> str:
     """Read the first line of the body of a refusal, or what comes of it in time."""
     body = bytearray()
     with trio.move_on_after(EXPLANATION_SECONDS), suppress(*LOST, *_WRONG_BYTES):
@@ -289,6 +298,6 @@ async def _read_words(line: Line, protocol: WSConnection) -> str:
             body += b"".join(piece.data for piece in pieces)
             if protocol.state is ConnectionState.CLOSED:
                 break
-            protocol.receive_data(await _receive(line))
+            protocol.receive_data(await _receive(stream))
     text = bytes(body[:EXPLANATION_BYTES]).decode("utf-8", "replace").partition("\n")[0]
     return "".join(char for char in text if char.isprintable())

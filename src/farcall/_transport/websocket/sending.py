@@ -11,15 +11,16 @@ from collections import deque
 
 import trio
 
-from farcall._transport.websocket.socket import Line
+from farcall._transport.websocket.socket import GuardedSocket
 
 
 class Sender:
-    """What sends on one line."""
+    """What sends on one connection."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
-        self._is_direct = not line.is_secure  # TLS has no way to send without waiting
+    def __init__(self, stream: trio.abc.SendStream, sock: GuardedSocket) -> None:
+        self._stream = stream
+        self._socket = sock
+        self._is_direct = stream is sock  # TLS has no way to send without waiting
         self._waiting: deque[bytes | memoryview] = deque()
         self._lock = trio.StrictFIFOLock()
 
@@ -28,7 +29,7 @@ class Sender:
         if self._waiting or not self._is_direct:
             self._waiting.append(data)
             return False
-        sent = self._line.wire.send_now(data)
+        sent = self._socket.send_now(data)
         if sent == len(data):
             return True
         self._waiting.append(memoryview(data)[sent:])
@@ -52,7 +53,7 @@ class Sender:
         try:
             # It stays in line until it is sent, so that `put` sends nothing before its end.
             while self._waiting:
-                await self._line.stream.send_all(self._waiting[0])
+                await self._stream.send_all(self._waiting[0])
                 self._waiting.popleft()
         except BaseException:
             self._waiting.clear()

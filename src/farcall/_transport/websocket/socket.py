@@ -21,7 +21,6 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, TypeAlias
 
-import attrs
 import trio
 
 from farcall._limits import Limits
@@ -36,7 +35,7 @@ RECEIVE_BYTES: Final = 64 * 1024
 """Asked of the socket at a time: Trio's own choice; trio-websocket's 4 KiB cost calls."""
 
 
-class Wire(trio.abc.HalfCloseableStream):
+class GuardedSocket(trio.abc.HalfCloseableStream):
     """A socket stream that ends when it stalls, and can be hung up at any time."""
 
     def __init__(self, stream: trio.SocketStream, limits: Limits) -> None:
@@ -57,7 +56,7 @@ class Wire(trio.abc.HalfCloseableStream):
         """The same of the other side; None also for a peer that has gone already."""
         self.received_at = trio.current_time()
         """When the last byte came, on Trio's clock."""
-        self._socket = _below(stream.socket)
+        self._raw = _raw_socket(stream.socket)
         self._is_drained = True
         self.has_stalled = False
         """Whether the peer took no byte for too long."""
@@ -80,10 +79,10 @@ class Wire(trio.abc.HalfCloseableStream):
         Call it only while no task is in `send_all`. A link that has ended takes nothing; `send_all`
         of the rest raises.
         """
-        if self._socket is None:
+        if self._raw is None:
             return 0
         try:
-            sent: int = self._socket.send(data)
+            sent: int = self._raw.send(data)
         except OSError:
             return 0
         return sent
@@ -108,23 +107,23 @@ class Wire(trio.abc.HalfCloseableStream):
             trio.BrokenResourceError: the connection was lost.
             trio.ClosedResourceError: this side has hung up.
         """
-        if self._socket is None:
+        if self._raw is None:
             data = bytes(await self._stream.receive_some(max_bytes))
         else:
-            data = await self._receive(self._socket, max_bytes or RECEIVE_BYTES)
+            data = await self._receive(self._raw, max_bytes or RECEIVE_BYTES)
         self.received_at = trio.current_time()
         return data
 
-    async def _receive(self, below: socket.socket, most: int) -> bytes:
+    async def _receive(self, raw: socket.socket, most: int) -> bytes:
         if not self._is_drained:
             await trio.lowlevel.checkpoint()
         while True:
-            if below.fileno() < 0:
+            if raw.fileno() < 0:
                 raise trio.ClosedResourceError("this side has hung up")
             if self._is_drained:
-                await trio.lowlevel.wait_readable(below)
+                await trio.lowlevel.wait_readable(raw)
             try:
-                data = below.recv(most)
+                data = raw.recv(most)
             except (BlockingIOError, InterruptedError):
                 self._is_drained = True
             except OSError as exc:
@@ -165,7 +164,7 @@ LOST = (trio.BrokenResourceError, trio.ClosedResourceError)
 """What a stream raises when the link ends, by the peer or by ourselves."""
 
 
-def _below(outer: trio.socket.SocketType) -> socket.socket | None:
+def _raw_socket(outer: trio.socket.SocketType) -> socket.socket | None:
     """Give the socket that Trio's wraps; None for one that is no socket of the system."""
     # Trio has no public name for it. Should it be called otherwise one day, all of this still
     # works, by Trio's own calls, and a test tells that it has become slow.
@@ -207,40 +206,31 @@ MAY_ASK: Final = "it may ask for a TLS certificate of the client"
 Trio's SSLStream keeps to itself what OpenSSL would tell the peer."""
 
 
-@attrs.frozen
-class Line:
-    """A stream, and the socket below it."""
-
-    stream: trio.abc.Stream
-    wire: Wire
-
-    @classmethod
-    def plain(cls, wire: Wire) -> Line:
-        """Speak through the socket itself."""
-        return cls(wire, wire)
-
-    @property
-    def is_secure(self) -> bool:
-        """Whether there is TLS."""
-        return self.stream is not self.wire
+ByteStream: TypeAlias = GuardedSocket | trio.SSLStream[GuardedSocket]
+"""A socket, or TLS on one."""
 
 
-async def accept_tls(wire: Wire, context: ssl.SSLContext) -> Line:
+def socket_below(stream: ByteStream) -> GuardedSocket:
+    """Give the socket of a stream, with or without TLS."""
+    return stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
+
+
+async def accept_tls(sock: GuardedSocket, context: ssl.SSLContext) -> trio.SSLStream[GuardedSocket]:
     """Perform the server's half of a TLS handshake.
 
     Raises:
         Rejection: the peer spoke plain HTTP, and can be answered so.
         trio.BrokenResourceError: it came to nothing.
     """
-    stream = trio.SSLStream(wire, context, server_side=True, https_compatible=True)
+    stream = trio.SSLStream(sock, context, server_side=True, https_compatible=True)
     try:
         await stream.do_handshake()
     except trio.BrokenResourceError as exc:
         if _reason(exc) == "HTTP_REQUEST":
             raise Rejection(400, "this port speaks TLS; use https:// or wss://") from None
-        _log_certificate(wire.peer, exc.__cause__)
+        _log_certificate(sock.peer, exc.__cause__)
         raise
-    return Line(stream, wire)
+    return stream
 
 
 def _log_certificate(peer: str, cause: BaseException | None) -> None:
@@ -254,11 +244,13 @@ def _log_certificate(peer: str, cause: BaseException | None) -> None:
             pass
 
 
-async def dial_tls(wire: Wire, context: ssl.SSLContext, host: str) -> Line:
+async def dial_tls(
+    sock: GuardedSocket, context: ssl.SSLContext, host: str
+) -> trio.SSLStream[GuardedSocket]:
     """Perform the client's half of a TLS handshake.
 
     Args:
-        wire: The socket.
+        sock: The socket.
         context: Says which certificates are good.
         host: The name, or address, that the certificate must be for.
 
@@ -266,7 +258,7 @@ async def dial_tls(wire: Wire, context: ssl.SSLContext, host: str) -> Line:
         ConnectFailed: the server is not who it should be, or speaks no TLS.
         trio.BrokenResourceError: it hung up.
     """
-    stream = trio.SSLStream(wire, context, server_hostname=host, https_compatible=True)
+    stream = trio.SSLStream(sock, context, server_hostname=host, https_compatible=True)
     try:
         await stream.do_handshake()
     except trio.BrokenResourceError as exc:
@@ -274,7 +266,7 @@ async def dial_tls(wire: Wire, context: ssl.SSLContext, host: str) -> Line:
         if problem is None:
             raise
         raise ConnectFailed(problem) from exc.__cause__
-    return Line(stream, wire)
+    return stream
 
 
 def _explain(cause: BaseException | None) -> str | None:

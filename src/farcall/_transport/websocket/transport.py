@@ -19,7 +19,7 @@ from farcall._transport.transport import (
     stalled,
 )
 from farcall._transport.websocket.connection import GuardedConnection
-from farcall._transport.websocket.socket import Wire
+from farcall._transport.websocket.socket import GuardedSocket
 
 
 class WebSocketTransport:
@@ -29,9 +29,11 @@ class WebSocketTransport:
         It owns the socket. When `run` has returned, or after `aclose` or `abort`, that is closed.
     """
 
-    def __init__(self, endpoint: Endpoint, wire: Wire, connection: GuardedConnection) -> None:
+    def __init__(
+        self, endpoint: Endpoint, sock: GuardedSocket, connection: GuardedConnection
+    ) -> None:
         self._endpoint = endpoint
-        self._wire = wire
+        self._socket = sock
         self._connection = connection
         self._idle = trio.Event()
         self._idle.set()
@@ -48,7 +50,7 @@ class WebSocketTransport:
     @property
     def received_at(self) -> float:
         """Tell when the last byte came, on Trio's clock, and be it in the middle of a frame."""
-        return self._wire.received_at
+        return self._socket.received_at
 
     def limit_messages(self, limit: MessageLimit) -> None:
         """Take messages of another size; see `Transport.limit_messages`."""
@@ -61,7 +63,7 @@ class WebSocketTransport:
             await self._connection.read(receiver)
         finally:
             self._idle.set()
-        self._wire.abort()
+        self._socket.abort()
         self._connection.note_reason(self._reason)
         return self._reason
 
@@ -85,23 +87,23 @@ class WebSocketTransport:
         if self._connection.reason is not None:
             await trio.lowlevel.checkpoint()
             return
-        seconds = self._wire.limits.close_seconds
+        seconds = self._socket.limits.close_seconds
         try:
             with awaiting_close(self.endpoint.peer, seconds), suppress(ConnectionClosed):
                 await self._connection.say_goodbye(CloseReason(code, reason, remote=False))
                 await self._wait_hung_up()
         finally:
-            self._wire.abort()
+            self._socket.abort()
 
     def abort(self) -> None:
         """Hang up without a goodbye; see `Transport.abort`."""
         self._connection.note_reason(ABORTED)
-        self._wire.abort()
+        self._socket.abort()
 
     async def _wait_hung_up(self) -> None:
         """Wait for `run`, which sees the peer's answer, or without it for the end of the bytes."""
         if self._idle.is_set():
-            await self._wire.finish()
+            await self._socket.finish()
         else:
             await self._idle.wait()
 
@@ -110,4 +112,4 @@ class WebSocketTransport:
         """Why the link has ended; nobody has noted it where the socket just broke."""
         if self._connection.reason is not None:
             return self._connection.reason
-        return stalled(self._wire.limits.stall_seconds) if self._wire.has_stalled else HUNG_UP
+        return stalled(self._socket.limits.stall_seconds) if self._socket.has_stalled else HUNG_UP

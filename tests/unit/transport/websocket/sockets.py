@@ -13,7 +13,12 @@ import trio
 from farcall._limits import MIB, Limits
 from farcall._transport.http import read_request
 from farcall._transport.transport import Endpoint, Transport
-from farcall._transport.websocket import Line, Upgrade, WebSocketTransport, Wire, connect_websocket
+from farcall._transport.websocket import (
+    GuardedSocket,
+    Upgrade,
+    WebSocketTransport,
+    connect_websocket,
+)
 
 REQUEST = (
     b"GET /chat?token=1 HTTP/1.1\r\n"
@@ -49,10 +54,10 @@ def close_frame(code: int, reason: str = "", *, masked: bool = True) -> bytes:
 
 async def accept(stream: trio.SocketStream, limits: Limits = SMALL) -> WebSocketTransport:
     """Open a WebSocket to whoever asks."""
-    wire = Wire(stream, limits)
-    request = await read_request(wire, Limits())
-    endpoint = Endpoint(wire.local, wire.peer, request.path, request.query, request.headers)
-    return await Upgrade.of(request).accept(Line.plain(wire), endpoint)
+    sock = GuardedSocket(stream, limits)
+    request = await read_request(sock, Limits())
+    endpoint = Endpoint(sock.local, sock.peer, request.path, request.query, request.headers)
+    return await Upgrade.of(request).accept(sock, endpoint)
 
 
 @asynccontextmanager

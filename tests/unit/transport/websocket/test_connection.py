@@ -19,7 +19,7 @@ from farcall._limits import Limits
 from farcall._transport.transport import CloseReason
 from farcall._transport.websocket import WebSocketTransport, connection
 from farcall._transport.websocket.connection import TURN_SECONDS
-from farcall._transport.websocket.socket import Wire
+from farcall._transport.websocket.socket import GuardedSocket
 from tests.patience import PATIENCE
 from tests.unit.transport.suite import End, Recorder, running, send, send_ping
 from tests.unit.transport.websocket.sockets import (
@@ -458,11 +458,11 @@ async def test_a_goodbye_that_cannot_leave() -> None:
 
 async def test_a_pong_that_began_is_finished(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader that is cancelled when half of a pong has left leaves no torn frame."""
-    send_now, scope, heard = Wire.send_now, trio.CancelScope(), Recorder()
+    send_now, scope, heard = GuardedSocket.send_now, trio.CancelScope(), Recorder()
     heard.on_rest = scope.cancel
     async with open_raw_client() as (raw, server):
         await raw.send(frame(PING, b"12345"))
-        monkeypatch.setattr(Wire, "send_now", lambda wire, data: send_now(wire, data[:3]))
+        monkeypatch.setattr(GuardedSocket, "send_now", lambda sock, data: send_now(sock, data[:3]))
         with scope:
             await server.run(heard)
         assert scope.cancelled_caught

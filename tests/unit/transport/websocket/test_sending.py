@@ -9,11 +9,11 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from farcall._transport.websocket.sending import Sender
-from farcall._transport.websocket.socket import Line, Wire
+from farcall._transport.websocket.socket import GuardedSocket
 
 
 class Pipe:
-    """A wire, and the stream above it, that take so much at once and the rest when they may."""
+    """A socket, and the stream above it, that take so much at once and the rest when they may."""
 
     def __init__(self, at_once: int = 0) -> None:
         self.at_once = at_once
@@ -36,8 +36,8 @@ class Pipe:
 
 
 def sender_on(pipe: Pipe, *, is_secure: bool = False) -> Sender:
-    stream = cast("Wire", pipe)
-    return Sender(Line(cast("Wire", Pipe()) if is_secure else stream, stream))
+    stream = cast("GuardedSocket", pipe)
+    return Sender(cast("GuardedSocket", Pipe()) if is_secure else stream, stream)
 
 
 async def test_what_the_socket_takes_has_left() -> None:

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from farcall._transport.transport import CloseReason, Transport
-from farcall._transport.websocket.socket import Wire
+from farcall._transport.websocket.socket import GuardedSocket
 from tests.patience import PATIENCE
 from tests.unit.transport.suite import Check, End, Recorder, check_transport, running, send
 from tests.unit.transport.websocket.sockets import (
@@ -48,11 +48,11 @@ async def test_a_batch_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[bytes] = []
     async with open_raw_client() as (_, server):
 
-        def note(_wire: Wire, data: bytes) -> int:
+        def note(_sock: GuardedSocket, data: bytes) -> int:
             written.append(data)
             return len(data)
 
-        monkeypatch.setattr(Wire, "send_now", note)
+        monkeypatch.setattr(GuardedSocket, "send_now", note)
         assert server.send_now([b"one", b"two"])
 
     assert written == [frame(TEXT, b"one", masked=False) + frame(TEXT, b"two", masked=False)]

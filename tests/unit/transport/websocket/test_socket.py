@@ -11,7 +11,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from farcall._transport.websocket.socket import Wire
+from farcall._transport.websocket.socket import GuardedSocket
 from tests.unit.transport.websocket.sockets import SMALL, open_sockets
 
 
@@ -41,7 +41,7 @@ class FakeSocket:
 
 
 class FakeStream:
-    """A socket stream, as far as `Wire` knows it."""
+    """A socket stream, as far as `GuardedSocket` knows it."""
 
     def __init__(self, socket: FakeSocket) -> None:
         self.socket = socket
@@ -50,14 +50,14 @@ class FakeStream:
         return b"x" * (max_bytes or 1)
 
 
-def wire_on(socket: FakeSocket) -> Wire:
-    return Wire(cast(trio.SocketStream, FakeStream(socket)), SMALL)
+def guarded(socket: FakeSocket) -> GuardedSocket:
+    return GuardedSocket(cast(trio.SocketStream, FakeStream(socket)), SMALL)
 
 
 async def test_slow_is_not_stalled(autojump_clock: MockClock) -> None:
     """A peer may take as long as it likes if it takes something every 10 s."""
     socket = FakeSocket(takes=1, seconds=9)
-    await wire_on(socket).send_all(b"12345")
+    await guarded(socket).send_all(b"12345")
 
     assert socket.taken == b"12345"
     assert trio.current_time() == pytest.approx(45)
@@ -66,31 +66,31 @@ async def test_slow_is_not_stalled(autojump_clock: MockClock) -> None:
 async def test_stalled(autojump_clock: MockClock) -> None:
     """A peer that takes nothing for 10 s is hung up on."""
     socket = FakeSocket(takes=1, seconds=11)
-    wire = wire_on(socket)
+    sock = guarded(socket)
     with pytest.raises(trio.BrokenResourceError, match="takes no data"):
-        await wire.send_all(b"12345")
+        await sock.send_all(b"12345")
 
     assert trio.current_time() == pytest.approx(10)
-    assert wire.has_stalled
+    assert sock.has_stalled
     assert socket.closed
 
 
 async def test_addresses() -> None:
     """Addresses are shown as in URLs, and the end of a socket pair has none."""
-    wire = wire_on(FakeSocket(1, 1))
+    sock = guarded(FakeSocket(1, 1))
 
-    assert (wire.local, wire.peer) == ("[::1]:80", "unnamed")
+    assert (sock.local, sock.peer) == ("[::1]:80", "unnamed")
 
     async with open_sockets() as (near, far):
-        assert Wire(near, SMALL).peer == Wire(far, SMALL).local
-        assert Wire(near, SMALL).peer.startswith("127.0.0.1:")
+        assert GuardedSocket(near, SMALL).peer == GuardedSocket(far, SMALL).local
+        assert GuardedSocket(near, SMALL).peer.startswith("127.0.0.1:")
 
 
 async def test_a_system_without_unix_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Python has no name for them there, and a TCP socket is none."""
     monkeypatch.delattr(socket, "AF_UNIX")
 
-    assert not wire_on(FakeSocket(1, 1)).is_unix
+    assert not guarded(FakeSocket(1, 1)).is_unix
 
 
 async def test_the_address_of_a_peer_that_is_gone() -> None:
@@ -102,13 +102,13 @@ async def test_the_address_of_a_peer_that_is_gone() -> None:
         with pytest.raises(trio.BrokenResourceError):
             await far.receive_some()
 
-        assert Wire(far, SMALL).peer == "unknown"
+        assert GuardedSocket(far, SMALL).peer == "unknown"
 
 
 async def test_is_a_stream() -> None:
     """Whatever a stream does, TLS above it finds here."""
     async with open_sockets() as (near, far):
-        left, right = Wire(near, SMALL), Wire(far, SMALL)
+        left, right = GuardedSocket(near, SMALL), GuardedSocket(far, SMALL)
         before = trio.current_time()
         await left.wait_send_all_might_not_block()
         await left.send_all(b"12")
@@ -126,10 +126,10 @@ async def test_is_a_stream() -> None:
 async def test_sending_without_waiting() -> None:
     """The socket is asked directly: what it takes leaves in this step, and the rest is counted."""
     async with open_sockets() as (near, far):
-        wire = Wire(near, SMALL)
-        assert wire.send_now(b"12345") == 5
-        assert 0 < wire.send_now(b"x" * 16_000_000) < 16_000_000
-        while wire.send_now(b"more"):
+        sock = GuardedSocket(near, SMALL)
+        assert sock.send_now(b"12345") == 5
+        assert 0 < sock.send_now(b"x" * 16_000_000) < 16_000_000
+        while sock.send_now(b"more"):
             pass
 
         assert await far.receive_some(5) == b"12345"
@@ -138,32 +138,32 @@ async def test_sending_without_waiting() -> None:
 async def test_sending_without_waiting_on_a_lost_link() -> None:
     """A link that has ended takes nothing; to send the rest tells of it."""
     async with open_sockets() as (near, far):
-        wire = Wire(near, SMALL)
+        sock = GuardedSocket(near, SMALL)
         await far.send_all(b"unread")
-        await wire.receive_some()
+        await sock.receive_some()
         await far.aclose()
         with pytest.raises(trio.BrokenResourceError):
-            await wire.send_all(b"x" * 16_000_000)
-        assert wire.send_now(b"x") == 0
+            await sock.send_all(b"x" * 16_000_000)
+        assert sock.send_now(b"x") == 0
 
-        wire.abort()
+        sock.abort()
 
-        assert wire.send_now(b"x") == 0
+        assert sock.send_now(b"x") == 0
 
 
 async def test_a_socket_that_is_not_of_the_system() -> None:
     """It is sent to, and received from, by Trio's own calls."""
-    wire = wire_on(FakeSocket(takes=5, seconds=0))
+    sock = guarded(FakeSocket(takes=5, seconds=0))
 
-    assert wire.send_now(b"12345") == 0
-    await wire.send_all(b"12345")
-    assert await wire.receive_some(3) == b"xxx"
+    assert sock.send_now(b"12345") == 0
+    await sock.send_all(b"12345")
+    assert await sock.receive_some(3) == b"xxx"
 
 
 async def test_a_peer_that_sends_without_end_keeps_nobody_from_running() -> None:
     """Each time it is received from is a turn for all others."""
     async with open_sockets() as (near, far), trio.open_nursery() as nursery:
-        wire = Wire(near, SMALL)
+        sock = GuardedSocket(near, SMALL)
         nursery.start_soon(far.send_all, b"x" * 4_000_000)
         turns = received = reads = 0
 
@@ -175,7 +175,7 @@ async def test_a_peer_that_sends_without_end_keeps_nobody_from_running() -> None
 
         nursery.start_soon(count_turns)
         while received < 4_000_000:
-            received += len(await wire.receive_some())
+            received += len(await sock.receive_some())
             reads += 1
 
         assert turns >= reads - 1 > 0
@@ -185,33 +185,33 @@ async def test_a_peer_that_sends_without_end_keeps_nobody_from_running() -> None
 async def test_receiving_is_cancelled() -> None:
     """While it waits, and where bytes are there as well."""
     async with open_sockets() as (near, far):
-        wire = Wire(near, SMALL)
+        sock = GuardedSocket(near, SMALL)
         with trio.move_on_after(0.01) as scope:
-            await wire.receive_some()
+            await sock.receive_some()
         assert scope.cancelled_caught
 
         await far.send_all(b"1")
-        await wire.receive_some(1)
+        await sock.receive_some(1)
         with trio.CancelScope() as scope:
             scope.cancel()
-            await wire.receive_some()
+            await sock.receive_some()
         assert scope.cancelled_caught
 
 
 async def test_receiving_on_a_lost_link() -> None:
     """A reset is BrokenResourceError, and a socket that we closed ClosedResourceError."""
     async with open_sockets() as (near, far):
-        wire = Wire(near, SMALL)
+        sock = GuardedSocket(near, SMALL)
         await near.send_all(b"unread")
         far.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         await far.aclose()
         with pytest.raises(trio.BrokenResourceError):
-            await wire.receive_some()
+            await sock.receive_some()
 
-        wire.abort()
+        sock.abort()
 
         with pytest.raises(trio.ClosedResourceError):
-            await wire.receive_some()
+            await sock.receive_some()
 
 
 async def test_sending_to_a_peer_that_is_gone() -> None:
@@ -219,27 +219,27 @@ async def test_sending_to_a_peer_that_is_gone() -> None:
     async with open_sockets() as (near, far):
         await far.aclose()
         with pytest.raises(trio.BrokenResourceError):  # at the second write at the latest
-            await Wire(near, SMALL).send_all(b"x" * 16_000_000)
+            await GuardedSocket(near, SMALL).send_all(b"x" * 16_000_000)
 
 
 async def test_abort_wakes_a_reader() -> None:
-    """Whoever reads when the wire is hung up gets ClosedResourceError."""
+    """Whoever reads when the sock is hung up gets ClosedResourceError."""
     async with open_sockets() as (near, _), trio.open_nursery() as nursery:
-        wire = Wire(near, SMALL)
+        sock = GuardedSocket(near, SMALL)
 
         async def read() -> None:
             with pytest.raises(trio.ClosedResourceError):
-                await wire.receive_some()
+                await sock.receive_some()
 
         nursery.start_soon(read)
         await wait_all_tasks_blocked()
-        wire.abort()
+        sock.abort()
 
 
 async def test_finish_lets_the_last_bytes_arrive() -> None:
     """A peer that is still sending gets what was sent to it before we hung up."""
     async with open_sockets() as (near, far):
-        left, right = Wire(near, SMALL), Wire(far, SMALL)
+        left, right = GuardedSocket(near, SMALL), GuardedSocket(far, SMALL)
         await right.send_all(b"x" * 100_000)
         await left.send_all(b"goodbye")
         async with trio.open_nursery() as nursery:
@@ -254,15 +254,15 @@ async def test_finish_lets_the_last_bytes_arrive() -> None:
 async def test_finish_is_bounded() -> None:
     """A peer that does not hang up is hung up on."""
     async with open_sockets() as (near, far):
-        await Wire(near, attrs.evolve(SMALL, close_seconds=0.01)).finish()
+        await GuardedSocket(near, attrs.evolve(SMALL, close_seconds=0.01)).finish()
 
         assert near.socket.fileno() == -1
         assert await far.receive_some() == b""
 
 
 async def test_finish_after_abort() -> None:
-    """A wire that has been hung up is finished."""
+    """A sock that has been hung up is finished."""
     async with open_sockets() as (near, _):
-        wire = Wire(near, SMALL)
-        wire.abort()
-        await wire.finish()
+        sock = GuardedSocket(near, SMALL)
+        sock.abort()
+        await sock.finish()

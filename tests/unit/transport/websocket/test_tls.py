@@ -14,14 +14,14 @@ from farcall._limits import MIB, Limits
 from farcall._transport.http import Rejection, read_request
 from farcall._transport.transport import Endpoint, Transport
 from farcall._transport.websocket import (
-    Line,
+    GuardedSocket,
     Upgrade,
     WebSocketTransport,
-    Wire,
     accept_tls,
     connect_websocket,
+    socket_below,
 )
-from farcall._transport.websocket import socket as line
+from farcall._transport.websocket import socket as tls
 from farcall.errors import ConnectFailed
 from tests.unit.transport.suite import Check, Recorder, check_transport, send
 from tests.unit.transport.websocket.certificates import client_context, server_context
@@ -38,9 +38,9 @@ async def open_secure_pair(
         accepted: list[WebSocketTransport] = []
 
         async def accept() -> None:
-            secure = await accept_tls(Wire(far, each), server_context())
-            request = await read_request(secure.stream, Limits())
-            endpoint = Endpoint(secure.wire.local, secure.wire.peer)
+            secure = await accept_tls(GuardedSocket(far, each), server_context())
+            request = await read_request(secure, Limits())
+            endpoint = Endpoint(secure.transport_stream.local, secure.transport_stream.peer)
             accepted.append(await Upgrade.of(request).accept(secure, endpoint))
 
         async with trio.open_nursery() as nursery:
@@ -72,14 +72,14 @@ async def test_stalls_are_seen_below_tls() -> None:
         client.abort()
 
 
-async def test_is_secure() -> None:
-    """A line knows whether it has TLS."""
+async def test_the_socket_below() -> None:
+    """The socket is at hand, with TLS and without."""
     async with open_sockets() as (near, far), trio.open_nursery() as nursery:
-        wire = Wire(near, SMALL)
-        nursery.start_soon(line.dial_tls, Wire(far, SMALL), client_context(), "127.0.0.1")
+        sock = GuardedSocket(near, SMALL)
+        nursery.start_soon(tls.dial_tls, GuardedSocket(far, SMALL), client_context(), "127.0.0.1")
 
-        assert not Line.plain(wire).is_secure
-        assert (await accept_tls(wire, server_context())).is_secure
+        assert socket_below(sock) is sock
+        assert socket_below(await accept_tls(sock, server_context())) is sock
 
 
 async def test_plain_http_at_a_tls_port() -> None:
@@ -87,7 +87,7 @@ async def test_plain_http_at_a_tls_port() -> None:
     async with open_sockets() as (near, far):
         await far.send_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         with pytest.raises(Rejection, match="400, this port speaks TLS"):
-            await accept_tls(Wire(near, SMALL), server_context())
+            await accept_tls(GuardedSocket(near, SMALL), server_context())
 
 
 @pytest.mark.parametrize("said", [b"nonsense, and more of it", b"\x16\x03\x01", b""])
@@ -98,7 +98,7 @@ async def test_no_tls_at_a_tls_port(said: bytes) -> None:
             await far.send_all(said)
         await far.send_eof()
         with pytest.raises(trio.BrokenResourceError):
-            await accept_tls(Wire(near, SMALL), server_context())
+            await accept_tls(GuardedSocket(near, SMALL), server_context())
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ async def test_a_server_without_tls(said: bytes, words: str) -> None:
             await raw.send(said)
         await far.send_eof()
         with pytest.raises(ConnectFailed, match=words):
-            await line.dial_tls(Wire(near, SMALL), client_context(), "localhost")
+            await tls.dial_tls(GuardedSocket(near, SMALL), client_context(), "localhost")
 
 
 async def test_a_server_that_resets() -> None:
@@ -131,7 +131,7 @@ async def test_a_server_that_resets() -> None:
 
             nursery.start_soon(reset)
             with pytest.raises((trio.BrokenResourceError, ConnectFailed)):
-                await line.dial_tls(Wire(near, SMALL), client_context(), "localhost")
+                await tls.dial_tls(GuardedSocket(near, SMALL), client_context(), "localhost")
 
 
 @farcall.service
