@@ -1,8 +1,8 @@
-"""The local half of signals: what a service emits into and what a subscriber iterates.
+"""Signals without a connection: a service emits values, subscribers iterate over them.
 
-One value goes one way through these files: `Signal` on the class, its `SignalState` for each
-service object (checked, encoded and fanned out there), the `Buffer` of each subscription, where
-lag is decided, and either a `Subscription` in this process or the writer of a connection.
+The way of one value: `Signal` is declared on the class; the `SignalState` of the service object
+checks the value, encodes it and pushes it into the `Buffer` of each subscription, which drops the
+oldest when it is full; a `Subscription` in this process or the writer of a link takes it out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""For whom a value is: users and rooms, and who is reached by them.
+"""Audiences: the users and rooms that a value is addressed to.
 
-A user is the name of a principal, a room is one that the application made. They never meet: who
-may choose the name of a room would else become whoever has that name.
+A user is the name of a principal, a room is made by the application. They are two types, so a peer
+that chooses the name of a room cannot receive what is addressed to a user of that name.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import TypeAlias, cast
 
 import attrs
 
-from farcall._usage.options import check_text, validator
+from farcall._usage.options import check_text, validator, wrong_type
 
 
 @attrs.frozen
 class User:
-    """Whoever has logged in under this name, on any number of connections; see `farcall.user`."""
+    """All connections logged in under this name; see `farcall.user`."""
 
     name: str = attrs.field(validator=validator(check_text, may_be_empty=True))
 
@@ -35,10 +35,10 @@ def user(name: str) -> User:
     """Address a value to a user: ``signal.emit(value, to={farcall.user("ada")})``.
 
     Args:
-        name: Of a `farcall.Principal`.
+        name: The name of a `farcall.Principal`.
 
     Raises:
-        TypeError: the name is no text.
+        TypeError: The name is not a str.
 
     >>> user("ada")
     User(name='ada')
@@ -47,13 +47,13 @@ def user(name: str) -> User:
 
 
 def room(name: str) -> Room:
-    """Address a value to those who are in a room: ``signal.emit(value, to={farcall.room("7")})``.
+    """Address a value to the members of a room: ``signal.emit(value, to={farcall.room("7")})``.
 
     Args:
-        name: What was given to `farcall.Connection.join`.
+        name: As passed to `farcall.Connection.join`.
 
     Raises:
-        TypeError: the name is no text.
+        TypeError: The name is not a str.
 
     >>> room("room-7")
     Room(name='room-7')
@@ -62,24 +62,22 @@ def room(name: str) -> Room:
 
 
 def read_audience(to: object) -> frozenset[Address]:
-    """Check what was given as ``to=``.
+    """Check the argument ``to=``.
 
     Raises:
-        TypeError: it is no set of users and rooms.
+        TypeError: It is not a set of users and rooms.
     """
     if not isinstance(to, Set):
-        raise TypeError(f"to= takes a set, such as {{farcall.user('ada')}}, and got {to!r}")
+        raise wrong_type("to=", "a set of users and rooms", to, '{farcall.user("ada")}')
     for address in cast("Set[object]", to):
         if not isinstance(address, User | Room):
-            raise TypeError(
-                f"to= takes users and rooms, and {address!r} is neither:"
-                f" write farcall.user(...) or farcall.room(...)"
-            )
+            write = "farcall.user(...) or farcall.room(...)"
+            raise wrong_type("each element of to=", "a user or a room", address, write)
     return frozenset(cast("Set[Address]", to))
 
 
 class Membership:
-    """By which addresses the peer of one connection is reached."""
+    """The addresses of the peer of one connection."""
 
     def __init__(self) -> None:
         self._addresses: set[Address] = set()
@@ -88,17 +86,14 @@ class Membership:
         return f"<Membership of {len(self._addresses)} addresses>"
 
     def add(self, address: Address) -> None:
-        """Reach it by this address, too."""
         self._addresses.add(address)
 
     def discard(self, address: Address) -> None:
-        """Reach it by this address no more."""
         self._addresses.discard(address)
 
     def reaches(self, audience: Set[Address] | None) -> bool:
-        """Say whether a value is for the peer; None is for everybody."""
+        """Say whether a value for `audience` is for the peer; None means all peers."""
         return audience is None or self.is_in(audience)
 
     def is_in(self, audience: Set[Address]) -> bool:
-        """Say whether one of these addresses is its own."""
         return not self._addresses.isdisjoint(audience)

@@ -1,14 +1,14 @@
-"""The bounded buffer of one subscription: where it is decided what a slow subscriber loses.
+"""The bounded buffer of one subscription. It alone decides which values a slow subscriber loses.
 
-Theory of operation. Whoever emits pushes and never waits; whoever delivers (a local subscriber,
-or the writer of a connection as far as credit goes) takes. When there is no room the oldest value
-is dropped, under every policy, and counted. The laws:
+Theory of operation. The emitter pushes and never waits. The reader takes: a local subscriber, or
+the writer of a link as far as credit allows. When there is no room, the oldest value is dropped,
+under every policy, and counted. The laws:
 
-- Values come out in the order they went in, and for each that does not, one is counted.
-- Drops come before what is taken: the count always precedes the oldest value left, so that a
-  subscriber hears of a loss at the place where it happened.
-- The newest value is never dropped, however large it is; but a connection whose subscriptions
-  hold too much together may have a buffer drop its only one.
+- Values come out in the order they went in, and each value that is lost is counted.
+- The count stands before the oldest value left, so a subscriber learns of a loss at the point
+  where it happened.
+- The newest value is never dropped, however large it is. The exception: when the subscriptions of
+  a connection hold too much together, its pool may drop the only value of a buffer.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ import attrs
 
 from farcall._signals.audience import Address
 from farcall._signals.pool import BufferPool
-from farcall._usage.options import check_word
+from farcall._usage.options import check_word, validator
 
 OnLag: TypeAlias = Literal["raise", "drop_oldest", "latest"]
-"""What a subscriber wants when it is too slow: to be told, to be counted, the last value only."""
+"""The policy for a slow subscriber: raise at the gap, only count, or keep the last value alone."""
 
 MAX_ITEMS = 1024
-"""At 100 values a second this bridges ten seconds of a reader that does something else."""
+"""At 100 values a second this covers ten seconds in which the reader is busy elsewhere."""
 
 MAX_BYTES = 1024 * 1024
-"""What one subscription may cost in memory; eight such fill the budget of one connection."""
+"""The memory of one subscription; eight such fill the budget of one connection."""
 
 Missed: TypeAlias = int | None
-"""A number of values that did not come; None where nobody knows how many."""
+"""The number of values lost; None if it is unknown."""
 
 
 @attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
@@ -47,11 +47,11 @@ class Entry:
     key: bytes | None = None
     """The value's key as JSON, for signals that have one."""
     cursor: str = ""
-    """The place of the value in its signal, as an opaque text."""
+    """The position of the value in its signal, as an opaque text."""
     to: frozenset[Address] | None = None
-    """Whom it is for; None for everybody."""
+    """Its audience; None for all subscribers."""
     missed: Missed = 0
-    """How many values the sender dropped right before this one (a member of ``rpc.items``)."""
+    """How many values the sender dropped right before this one (from ``rpc.items``)."""
 
     size: int = attrs.field(init=False)
     """What it costs in buffers and credit: the bytes of the encoded value."""
@@ -62,35 +62,32 @@ class Entry:
 
 @attrs.frozen
 class Batch:
-    """Values that follow each other without a loss, and what was lost before the first."""
+    """Consecutive values, and how many were lost before the first."""
 
     entries: tuple[Entry, ...] = ()
     missed: Missed = 0
 
 
 def check_on_lag(on_lag: object) -> None:
-    """Check what was given as ``on_lag=``."""
     check_word("on_lag=", on_lag, get_args(OnLag))
-
-
-def _check_policy(_: object, __: object, value: object) -> None:
-    check_on_lag(value)
 
 
 # Validating on assignment would send every change of a counter through Python code.
 @attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
 class Buffer:
-    """Hold what one subscriber has not taken yet, at most so many items and bytes.
+    """The values that one subscriber has not taken yet, within bounds.
 
     Args:
         on_lag: The policy; ``latest`` keeps one value whatever `max_items` says.
-        wake: Called after each change that whoever takes may want to see; it must not block.
+        wake: Called after each change that concerns the reader; it must not block.
         max_items: How many values may wait.
         max_bytes: How many bytes of encoded values may wait; a larger value waits alone.
-        pool: Of the connection whose subscription it is; None for one in this process.
+        pool: The pool of its connection; None for a subscriber in this process.
     """
 
-    on_lag: OnLag = attrs.field(default="raise", kw_only=True, validator=_check_policy)
+    on_lag: OnLag = attrs.field(
+        default="raise", kw_only=True, validator=validator(check_word, words=get_args(OnLag))
+    )
     wake: Callable[[], object] = attrs.field(kw_only=True)
     max_items: int = attrs.field(default=MAX_ITEMS, kw_only=True)
     max_bytes: int = attrs.field(default=MAX_BYTES, kw_only=True)
@@ -98,13 +95,12 @@ class Buffer:
     size: int = attrs.field(default=0, init=False)
     """The bytes of all values that wait."""
     missed: Missed = attrs.field(default=0, init=False)
-    """How many values are missing in front of the next one."""
+    """How many values were lost right before the next one."""
     is_crowded: bool = attrs.field(default=False, init=False)
-    """Whether a value was dropped for what other subscriptions of the connection hold."""
+    """Whether a value was dropped because the subscriptions of the connection hold too much."""
     is_ended: bool = attrs.field(default=False, init=False)
-    """Whether nothing more will be pushed."""
     error: Exception | None = attrs.field(default=None, init=False)
-    """Why it ended, unless that is nobody's fault."""
+    """Why it ended; None for a regular end."""
     _entries: deque[Entry] = attrs.field(factory=deque[Entry], init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -118,7 +114,6 @@ class Buffer:
 
     @property
     def is_ready(self) -> bool:
-        """Whether there is a value to take."""
         return bool(self._entries)
 
     @property
@@ -127,12 +122,12 @@ class Buffer:
         return self._entries[0].size if self._entries else 0
 
     def push(self, entry: Entry) -> None:
-        """Add a value, dropping the oldest ones for which there is no room; never blocks."""
+        """Add a value, dropping the oldest ones if there is no room; never blocks."""
         if self.is_ended:
             return
         entries = self._entries
         if not entries and entry.missed != 0:
-            # It may have been crowded out of its last value.
+            # Its pool may have dropped its last value, and counted it.
             self.missed = _sum(self.missed, entry.missed)
         entries.append(entry)
         self.size += entry.size
@@ -144,7 +139,7 @@ class Buffer:
         self.wake()
 
     def pop_oldest(self) -> Entry:
-        """Take the oldest value, before which none is missing."""
+        """Take the oldest value; the caller has seen that `missed` is 0."""
         entry = self._entries.popleft()
         self.size -= entry.size
         if self._pool is not None:
@@ -154,23 +149,23 @@ class Buffer:
         return entry
 
     def shed(self) -> None:
-        """Drop the oldest value for the sake of others, and count it."""
+        """Drop and count the oldest value: the connection's buffers hold too much."""
         self.is_crowded = True
         self._drop()
         self.wake()
 
     def discard(self, is_unwanted: Callable[[Entry], bool]) -> None:
-        """Take values out as if they had never come: they do not count as missed."""
+        """Remove values as if they had never been pushed: they do not count as missed."""
         unwanted = [entry for entry in self._entries if is_unwanted(entry)]
         if unwanted:
             self._entries = deque(entry for entry in self._entries if not is_unwanted(entry))
             self._release(sum(entry.size for entry in unwanted), len(unwanted))
 
     def take(self, max_items: int = MAX_ITEMS, max_bytes: int = MAX_BYTES) -> Batch:
-        """Take the oldest values that fit, up to the next place where some are missing.
+        """Take the oldest values that fit, up to the next gap.
 
-        A value larger than `max_bytes` is left where it is: whether it may pass is decided by
-        who gives credit, who then takes one item of `next_size` bytes.
+        A value larger than `max_bytes` stays. If credit allows it to pass, the caller asks for one
+        item of `next_size` bytes.
         """
         if not self._fits(max_items, max_bytes):
             return Batch()
@@ -183,19 +178,19 @@ class Buffer:
         return Batch(tuple(taken), missed)
 
     def take_missed(self) -> Missed:
-        """Say how many values are missing in front of the next one, and forget it."""
+        """Reset `missed`, and return what it was."""
         missed, self.missed = self.missed, 0
         return missed
 
     def end(self, error: Exception | None = None) -> None:
-        """Refuse further values; those that wait can still be taken. The first end counts."""
+        """Ignore further values; those that wait can still be taken. Later calls have no effect."""
         if not self.is_ended:
             self.is_ended = True
             self.error = error
             self.wake()
 
     def close(self) -> None:
-        """Drop what waits and refuse further values: the subscriber has left."""
+        """Drop what waits and ignore further values: the subscriber has left."""
         self.is_ended = True
         self.error = None
         count = len(self._entries)

@@ -1,9 +1,9 @@
-"""What all subscriptions of one connection hold, and which of them loses when that is too much.
+"""The memory of all subscriptions of one connection.
 
 The laws:
 
-- Over the bound the buffer that holds most drops its oldest value, under its own policy.
-- The value that is being pushed stays, and may be larger than what was left.
+- Over the bound, the fullest buffer drops its oldest value, under its own policy.
+- The value being pushed stays, and may be larger than the room that is left.
 """
 
 from __future__ import annotations
@@ -13,28 +13,24 @@ from typing import Final, Protocol
 from farcall._quota import MemoryAccount
 
 VALUE_COST: Final = 256
-"""Bytes that a value in a buffer costs beside its text: a few small objects."""
+"""Bytes that a value in a buffer costs in addition to its text: a few small objects."""
 
 
 class Member(Protocol):
     """One buffer of a pool."""
 
     @property
-    def size(self) -> int:
-        """The bytes of all values that wait."""
-        ...
+    def size(self) -> int: ...
 
-    def shed(self) -> None:
-        """Drop the oldest value for the sake of the others."""
-        ...
+    def shed(self) -> None: ...
 
 
 class BufferPool:
-    """The buffers of one connection. A value that several of them hold counts for each.
+    """The buffers of one connection. A value in several of them counts several times.
 
     Args:
-        most: What all of them may hold, in bytes.
-        account: Of the connection.
+        most: How many bytes all of them may hold.
+        account: The memory account of the connection.
     """
 
     def __init__(self, most: int, account: MemoryAccount) -> None:
@@ -46,42 +42,36 @@ class BufferPool:
         """In bytes, of values and keys."""
 
     def join(self, member: Member) -> None:
-        """Count what a buffer holds."""
         self._members[member] = None
 
     def leave(self, member: Member) -> None:
-        """Forget a buffer that is empty now."""
         self._members.pop(member, None)
 
     def has_room_for_key(self, size: int) -> bool:
-        """Whether one more subscription may have a key of `size` bytes: keys are not dropped."""
+        """Say whether there is room for the key of one more subscription: keys are not dropped."""
         return self._keys + size <= self._most
 
     def hold_key(self, size: int) -> None:
         """Count the key of a subscription."""
         self._keys += size
-        self._hold(size, 0)
+        self.size += size
+        self._account.hold(size)
 
     def release_key(self, size: int) -> None:
-        """Count the key of a subscription no more."""
         self._keys -= size
         self.release(size, 0)
 
     def hold(self, member: Member, size: int) -> None:
-        """Count a value that `member` has just added, and drop others if that is too much."""
+        """Count a value that `member` has just added, and drop others if there is no room."""
         self.size += size
         self._account.hold(size + VALUE_COST)
         while self.size - size > self._most:
             fullest = max(self._members, key=lambda each: each.size - size * (each is member))
             if fullest.size == size * (fullest is member):
-                return  # there is nothing but keys, and the value that stays
+                return  # only keys and the value being pushed are left
             fullest.shed()
 
-    def _hold(self, size: int, count: int) -> None:
-        self.size += size
-        self._account.hold(size + count * VALUE_COST)
-
     def release(self, size: int, count: int = 1) -> None:
-        """Count some values no more."""
+        """Stop counting `count` values of `size` bytes in all."""
         self.size -= size
         self._account.release(size + count * VALUE_COST)

@@ -1,7 +1,7 @@
 """`Signal` as users see it: declared on a class, emitted and subscribed to on an object.
 
-The state of a signal belongs to one object, by identity: a table here holds what cannot be put on
-the object itself.
+The state of a signal belongs to one object. It is kept in a table, by identity, because an object
+with slots has no attribute for it.
 """
 
 from __future__ import annotations
@@ -25,40 +25,40 @@ V = TypeVar("V")
 
 
 @attrs.frozen(eq=False)
-class _Kept(Generic[V]):
+class _Item(Generic[V]):
     owner: weakref.ref[object]
     value: V
 
 
 class IdentityTable(Generic[V]):
-    """Keep a value for each object, found by identity, for as long as the object lives.
+    """A value for each object, looked up by identity and removed when the object dies.
 
-    Unlike `weakref.WeakKeyDictionary` it asks objects neither for a hash nor for equality: two
-    services that are equal are still two, and attrs classes with ``eq`` have no hash at all.
+    `weakref.WeakKeyDictionary` needs a hash and compares by equality. But two equal services are
+    still two, and attrs classes with ``eq`` have no hash.
     """
 
     def __init__(self) -> None:
-        self._kept: dict[int, _Kept[V]] = {}
+        self._items: dict[int, _Item[V]] = {}
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._items)
 
     def get(self, owner: object) -> V | None:
-        """Give what is kept for `owner`, or None."""
-        kept = self._kept.get(id(owner))
-        return None if kept is None else kept.value
+        """Return the value of `owner`, or None."""
+        item = self._items.get(id(owner))
+        return None if item is None else item.value
 
     def setdefault(self, owner: object, value: V) -> V:
-        """Keep `value` unless there is one already, and give the one that counts.
+        """Insert `value` unless `owner` has one, and return the value in the table.
 
         Raises:
-            TypeError: the class of `owner` has slots and none for weak references.
+            TypeError: The class of `owner` has slots, and none for weak references.
         """
-        number, table = id(owner), self._kept
+        number, items = id(owner), self._items
         # The callback runs before the memory of `owner`, and with it the id, can be used again.
-        reference = weakref.ref(owner, lambda _: table.pop(number, None))
-        # One atomic step: worker threads look up signals as well, to hand `emit` to Trio.
-        return table.setdefault(number, _Kept(reference, value)).value
+        reference = weakref.ref(owner, lambda _: items.pop(number, None))
+        # One atomic step: worker threads look up signals as well, to pass `emit` to Trio.
+        return items.setdefault(number, _Item(reference, value)).value
 
 
 T = TypeVar("T")
@@ -68,24 +68,24 @@ class Signal(Live, Generic[T]):
     """Declare an event of a service: ``ticked: Signal[Quote] = Signal(key="symbol")``.
 
     On the class it is itself; on a service object it gives the `BoundSignal` of that object.
-    Each object has subscribers of its own, by identity.
+    Each object has its own subscribers.
 
     Args:
         name: The whole name on the wire, in place of ``Service.member``.
-        key: A field of the values, by whose value subscribers may filter.
-        retain: Hand a new subscriber the last value; with `key`, the last of each key (of the
-            1,024 keys emitted last, at most 1 MiB).
-        broadcast: Send the values to plain peers that have not asked for them, too.
-        history: Not there yet; refused.
+        key: A field of the values; subscribers may filter by its value.
+        retain: Send a new subscriber the last value; with `key`, the last value of each key (of
+            the 1,024 keys emitted last, at most 1 MiB).
+        broadcast: Send the values to plain peers as well, without their asking.
+        history: Not available yet.
         protected: Whether subscribers must have logged in; False opens a signal of a protected
             class. By default the class decides.
-        roles: Of these subscribers must have one, which their login gave them.
+        roles: Subscribers must have one of these roles, given by their login.
         allow: ``allow(call, key)`` decides on each subscription, and again when another principal
-            takes over the connection: `farcall.CallContext`, and the key asked for; None stands
-            for every value there is. It must not block.
+            takes over the connection. It gets the `farcall.CallContext` and the key asked for;
+            None means every key. It must not block.
 
     Raises:
-        TypeError: an option is of another type. What else is wrong with it is an error of the
+        TypeError: An option has the wrong type. Other mistakes in the options are errors of the
             class that the signal stands in.
 
     >>> from farcall import service
@@ -148,15 +148,14 @@ class Signal(Live, Generic[T]):
         raise AttributeError(f"{self._label} is a signal: emit a value, do not assign one")
 
     def _configure(self, owner: type, codec: SignalCodec[T]) -> None:
-        """Say how values are encoded for the objects of `owner` and its subclasses.
+        """Set how values are encoded for the objects of `owner` and its subclasses.
 
-        ``@service`` calls it once the types are known. A signal can be inherited by several
-        services, and mean another type in each.
+        ``@service`` calls it once the types are known. Several services can inherit a signal, and
+        its type variables may stand for another type in each.
         """
         self._codecs[owner] = codec
 
     def _state_of(self, instance: object) -> SignalState[T]:
-        """Give what a server attaches remote subscriptions to."""
         return self.__get__(instance)._state
 
     def _bind(self, instance: object) -> BoundSignal[T]:
@@ -167,8 +166,9 @@ class Signal(Live, Generic[T]):
             return self._bound.setdefault(instance, BoundSignal(state))
         except TypeError as exc:
             raise TypeError(
-                f"{type(instance).__name__} has slots and none for weak references, by which"
-                f" {self._label} is kept: add weakref_slot=True, or '__weakref__' to __slots__"
+                f"{self._label} needs weak references to its object, and the slots of"
+                f" {type(instance).__name__} do not allow them: add weakref_slot=True, or"
+                " '__weakref__' to __slots__"
             ) from exc
 
 
@@ -186,34 +186,34 @@ class BoundSignal(Live, Openable, Generic[T]):
         return f"<signal {self._state.name}: {self._state.subscribers} subscribers>"
 
     def emit(self, value: T, *, to: Set[Address] | None = None) -> None:
-        """Hand `value` to everybody who has subscribed; never blocks.
+        """Send `value` to all subscribers; never blocks.
 
-        It is checked and encoded here, once, whoever listens. Each subscriber gets the value as it
-        is now, whatever becomes of the object; local ones share it where it is frozen.
+        The value is checked and encoded here, once. Each subscriber gets it as it is now, even if
+        the object changes later; local subscribers share the object itself if it is frozen.
 
         Args:
             value: Of the signal's type.
-            to: Whom it is for, of those who have subscribed: `farcall.user` and `farcall.room`
-                make what may be in it. None for all. Subscribers in this process hear everything.
-                What is for some is never retained.
+            to: The audience, a set of `farcall.user` and `farcall.room`; None for all subscribers.
+                Subscribers in this process get every value. A value with an audience is never
+                retained.
 
         Raises:
-            EncodeError: `value` is not of that type.
-            TypeError: `to` is no set of users and rooms, or the signal is a broadcast.
-            RuntimeError: this is another thread than that of the Trio run, or no Trio runs.
-                There call ``trio.from_thread.run_sync(service.signal.emit, value)``.
+            EncodeError: `value` is not of the signal's type.
+            TypeError: `to` is not a set of users and rooms, or the signal is a broadcast.
+            RuntimeError: This is not the thread of the Trio run. From another thread call
+                ``trio.from_thread.run_sync(service.signal.emit, value)``.
         """
         self._state.emit(value, to=to)
 
     def subscribe(
         self, *, key: KeyValue | None = None, on_lag: OnLag = "raise"
     ) -> AbstractAsyncContextManager[Subscription[T]]:
-        """Listen while an ``async with`` block runs.
+        """Subscribe while an ``async with`` block runs.
 
         Args:
             key: Only values with this key; None for all.
-            on_lag: What to do when more than 1,024 values or 1 MiB wait. All policies drop the
-                oldest first: ``"raise"`` tells by `SignalLagged`, ``"drop_oldest"`` counts in
+            on_lag: The policy when more than 1,024 values or 1 MiB wait. All policies drop the
+                oldest value first: ``"raise"`` raises `SignalLagged`, ``"drop_oldest"`` counts in
                 `Subscription.missed`, and so does ``"latest"``, which keeps one value only.
 
         Returns:
@@ -221,14 +221,14 @@ class BoundSignal(Live, Openable, Generic[T]):
 
         Raises:
             EncodeError: `key` is not of the type of the key's field.
-            TypeError: the signal has no key.
+            TypeError: The signal has no key.
 
         Cancellation:
-            The subscription ends at once; there is nobody to wait for.
+            The subscription ends at once.
         """
-        wanted = None if key is None else self._state.encode_key(key)
+        encoded = None if key is None else self._state.encode_key(key)
         buffer, subscription = open_subscription(self._state.read, on_lag=on_lag)
-        return Opening(_attached(self._state, wanted, buffer, subscription), self._advice)
+        return Opening(_attached(self._state, encoded, buffer, subscription), self._advice)
 
 
 @asynccontextmanager

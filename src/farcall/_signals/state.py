@@ -17,34 +17,37 @@ from farcall._contract.spec import Delivery
 from farcall._signals.audience import Address, Membership, read_audience
 from farcall._signals.buffer import MAX_BYTES, MAX_ITEMS, Buffer, Entry
 from farcall._signals.frozen import can_be_shared
+from farcall._usage.home import elsewhere
 from farcall._usage.options import check_flag, check_int, check_text, optional, validator
 from farcall.errors import InvalidResult
 
 
 @attrs.define(eq=False)
 class Retained:
-    """Keep the last value of each key, those of the keys emitted last.
+    """The last value of each key, oldest first.
 
-    A signal without keys is one with a single key. The bounds are those of a subscription's
-    buffer, so that all that is kept fits into the buffer of a new subscriber.
+    A signal without keys has a single key, None. The bounds are those of a subscription's buffer,
+    so all retained values fit into the buffer of a new subscriber.
     """
 
     max_items: int = MAX_ITEMS
     max_bytes: int = MAX_BYTES
     size: int = attrs.field(default=0, init=False)
-    """The bytes of all values that are kept."""
+    """The bytes of all values."""
     _entries: dict[bytes | None, Entry] = attrs.field(factory=dict[bytes | None, Entry], init=False)
 
-    def keep(self, entry: Entry) -> None:
-        """Put `entry` in the place of the last value of its key; the newest is always kept."""
+    def add(self, entry: Entry) -> None:
+        """Replace the last value of its key. The newest value stays, however large it is."""
         self._discard(entry.key)
         self._entries[entry.key] = entry
         self.size += entry.size
-        while self._is_over():
+        while len(self._entries) > self.max_items or (
+            self.size > self.max_bytes and len(self._entries) > 1
+        ):
             self._discard(next(iter(self._entries)))
 
-    def of(self, key: bytes | None) -> Sequence[Entry]:
-        """Give the last value of `key`, or for None those of all keys, oldest first."""
+    def get(self, key: bytes | None) -> Sequence[Entry]:
+        """Return the last value of `key`; for None, those of all keys, oldest first."""
         if key is None:
             return tuple(self._entries.values())
         entry = self._entries.get(key)
@@ -54,15 +57,11 @@ class Retained:
         if (entry := self._entries.pop(key, None)) is not None:
             self.size -= entry.size
 
-    def _is_over(self) -> bool:
-        kept = len(self._entries)
-        return kept > self.max_items or (self.size > self.max_bytes and kept > 1)
-
 
 T = TypeVar("T")
 
 KeyValue: TypeAlias = str | int | UUID | Enum
-"""What subscribers can filter by; which of these it is, is said by the type of the key's field."""
+"""What subscribers can filter by: one of these, as the type of the key's field says."""
 
 
 @attrs.frozen(eq=False)
@@ -73,31 +72,31 @@ class SignalKey:
     codec: Codec[Any]
 
     def of(self, value: object) -> bytes:
-        """Give the key of an emitted value."""
+        """Return the key of an emitted value."""
         if isinstance(value, dict):
             return self.codec.encode(cast("dict[str, object]", value)[self.field])
         return self.codec.encode(getattr(value, self.field))
 
     def encode(self, key: KeyValue) -> bytes:
-        """Give the key that a local subscriber asks for.
+        """Encode the key that a local subscriber asks for.
 
         Raises:
-            EncodeError: it is not of the field's type.
+            EncodeError: It is not of the field's type.
         """
         return self.codec.encode(key, at="key")
 
     def read(self, text: bytes | msgspec.Raw, at: str) -> bytes:
-        """Give the key that a remote subscriber asks for, in the form in which it is compared.
+        """Encode the key that a remote subscriber asks for in the form that is compared.
 
         Raises:
-            Faults: it is not of the field's type.
+            Faults: It is not of the field's type.
         """
         return self.codec.encode(self.codec.decode(text, unknown="refuse", at=at))
 
 
 @attrs.frozen(eq=False)
 class SignalCodec(Generic[T]):
-    """How the values of a signal are checked and encoded, and by which key they are told apart."""
+    """Checks and encodes the values of a signal, and finds their keys."""
 
     value: Codec[T]
     key: SignalKey | None = None
@@ -120,20 +119,19 @@ class SignalOptions(Delivery):
 
 
 Listeners: TypeAlias = dict[Buffer, Membership | None]
-"""Buffers, each with the addresses by which its subscriber is reached; None reaches it always."""
+"""Buffers, each with the addresses of its subscriber; None gets every value."""
 
 
 @attrs.define(eq=False)
 class SignalState(Generic[T]):
-    """Fan values out to the buffers of all subscriptions, local and remote alike.
+    """Fans values out to the buffers of all subscriptions, local and remote alike.
 
-    It lives in one Trio run at a time: nothing here is locked, so whoever emits or subscribes is
-    in the thread of that run.
+    It belongs to one Trio run at a time. There are no locks: emit and subscribe in its thread.
 
     Args:
         name: Such as ``Market.ticked``, for messages.
-        codec: None for a signal whose class was not decorated with ``@service``.
-        options: Of its declaration.
+        codec: None if the class of the signal is not decorated with ``@service``.
+        options: The options of its declaration.
     """
 
     name: str
@@ -142,51 +140,58 @@ class SignalState(Generic[T]):
     _subscribed: dict[bytes | None, Listeners] = attrs.field(
         factory=dict[bytes | None, "Listeners"], init=False
     )
-    """The buffers by key, in the order of subscribing; those that take every key under None."""
+    """The buffers by key, in the order of subscribing; those for every key stand under None."""
     _retained: Retained = attrs.field(factory=Retained, init=False)
     _epoch: str = attrs.field(factory=lambda: secrets.token_hex(4), init=False)
-    """Tells this state from that of another process, or of the same one restarted."""
+    """Distinguishes its cursors from those of another process, or of this one before a restart."""
     _emitted: int = attrs.field(default=0, init=False)
     _run: trio.lowlevel.TrioToken | None = attrs.field(default=None, init=False)
 
     @property
     def cursor(self) -> str:
-        """The place behind the value emitted last, as an opaque text."""
+        """The position after the value emitted last, as an opaque text."""
         return f"{self._epoch}.{self._emitted}"
 
     @property
     def subscribers(self) -> int:
-        """How many subscriptions there are."""
         return sum(len(buffers) for buffers in self._subscribed.values())
 
     def emit(self, value: T, *, to: Set[Address] | None = None) -> None:
-        """Check and encode `value`, then push it to everybody who listens; never blocks.
+        """Check and encode `value`, then push it to its subscribers; never blocks.
 
         Args:
             value: Of the signal's type.
-            to: Whom it is for; None for everybody. What is for some is never retained.
+            to: Its audience; None for all. A value with an audience is never retained.
 
         Raises:
             EncodeError: `value` is not of the signal's type.
-            RuntimeError: this is not the thread of the Trio run.
-            TypeError: the class was not decorated, `to` is no set of users and rooms, or the
+            RuntimeError: This is not the thread of the Trio run.
+            TypeError: The class was not decorated, `to` is not a set of users and rooms, or the
                 signal is a broadcast.
         """
         self._check_thread()
-        entry = self._enter(value, None if to is None else self._audience(to))
-        if self.options.retain and entry.to is None:
-            self._retained.keep(entry)
-        for buffer in self._reached(entry):
+        audience = None if to is None else read_audience(to)
+        if audience is not None and self.options.broadcast:
+            raise TypeError(f"{self.name} is a broadcast, sent to all peers: leave out to=")
+        codec = self._known_codec()
+        encoded = codec.value.encode(value)
+        key = None if codec.key is None else codec.key.of(value)
+        self._emitted += 1
+        entry = Entry(encoded, value, key, self.cursor, audience)
+        if self.options.retain and audience is None:
+            self._retained.add(entry)
+        for buffer in self._addressed(entry):
             buffer.push(entry)
 
     def read(self, entry: Entry) -> T:
-        """Give a subscriber in this process the value as it was when it was emitted.
+        """Return a value to a subscriber in this process as it was when it was emitted.
 
-        The emitter may have changed the object since then, and so may other subscribers: only
-        what nobody can change is shared. All others get what a remote subscriber gets.
+        The emitter or another subscriber may have changed the object since then, so only objects
+        that cannot change are shared. For others the subscriber gets a decoded copy, as a remote
+        one does.
 
         Raises:
-            InvalidResult: the value cannot be read again.
+            InvalidResult: The encoded value cannot be decoded.
         """
         if can_be_shared(entry.value):
             return cast("T", entry.value)
@@ -199,62 +204,57 @@ class SignalState(Generic[T]):
     def attach(
         self, buffer: Buffer, key: bytes | None = None, membership: Membership | None = None
     ) -> Callable[[], None]:
-        """Push values to `buffer` from now on, beginning with what is retained.
+        """Push values to `buffer` from now on, beginning with the retained ones.
 
         Args:
-            buffer: Of the subscription.
-            key: What `encode_key` or `read_key` gave; None for every value.
-            membership: By which addresses the subscriber is reached; None for one in this process,
-                which hears everything.
+            buffer: The buffer of the subscription.
+            key: As returned by `encode_key` or `read_key`; None for every value.
+            membership: The addresses of the subscriber; None for one in this process, which gets
+                every value.
 
         Returns:
-            What ends it again; calling that twice does no harm.
+            A function that ends it; it may be called several times.
 
         Raises:
-            RuntimeError: this is not the thread of the Trio run.
+            RuntimeError: This is not the thread of the Trio run.
         """
         self._check_thread()
         self._subscribed.setdefault(key, {})[buffer] = membership
-        for entry in self._retained.of(key):
+        for entry in self._retained.get(key):
             buffer.push(entry)
-        return lambda: self._detach(buffer, key)
+
+        def detach() -> None:
+            buffers = self._subscribed.get(key, {})
+            buffers.pop(buffer, None)
+            if not buffers:
+                self._subscribed.pop(key, None)
+
+        return detach
 
     def encode_key(self, key: KeyValue) -> bytes:
-        """Give the form of a local subscriber's key that `attach` takes.
+        """Encode the key of a local subscriber for `attach`.
 
         Raises:
-            EncodeError: it is not of the field's type.
-            TypeError: the signal has no key.
+            EncodeError: It is not of the field's type.
+            TypeError: The signal has no key.
         """
         return self._known_key().encode(key)
 
     def read_key(self, text: bytes | msgspec.Raw, at: str = "params.key") -> bytes:
-        """Give the form of a remote subscriber's key that `attach` takes.
+        """Encode the key of a remote subscriber for `attach`.
 
         Raises:
-            Faults: it is not of the field's type.
-            TypeError: the signal has no key.
+            Faults: It is not of the field's type.
+            TypeError: The signal has no key.
         """
         return self._known_key().read(text, at)
 
     def decode_key(self, key: bytes) -> KeyValue:
-        """Give the key that `encode_key` or `read_key` has put into the form for `attach`."""
+        """Decode a key that `encode_key` or `read_key` has encoded."""
         decoded: KeyValue = self._known_key().codec.decode(key, unknown="refuse", at="key")
         return decoded
 
-    def _audience(self, to: Set[Address]) -> frozenset[Address]:
-        if self.options.broadcast:
-            raise TypeError(f"{self.name} is a broadcast, which is for everybody: leave out to=")
-        return read_audience(to)
-
-    def _enter(self, value: T, to: frozenset[Address] | None) -> Entry:
-        codec = self._known_codec()
-        encoded = codec.value.encode(value)
-        key = None if codec.key is None else codec.key.of(value)
-        self._emitted += 1
-        return Entry(encoded, value, key, self.cursor, to)
-
-    def _reached(self, entry: Entry) -> Sequence[Buffer]:
+    def _addressed(self, entry: Entry) -> Sequence[Buffer]:
         # A copy: pushing wakes others, who may subscribe or leave meanwhile.
         by_key = None if entry.key is None else self._subscribed.get(entry.key)
         groups = [group for group in (self._subscribed.get(None), by_key) if group]
@@ -267,12 +267,6 @@ class SignalState(Generic[T]):
             if membership is None or membership.is_in(entry.to)
         ]
 
-    def _detach(self, buffer: Buffer, key: bytes | None) -> None:
-        buffers = self._subscribed.get(key, {})
-        buffers.pop(buffer, None)
-        if not buffers:
-            self._subscribed.pop(key, None)
-
     def _known_codec(self) -> SignalCodec[T]:
         if self.codec is None:
             raise TypeError(f"{self.name} has no type yet: decorate its class with @service")
@@ -284,17 +278,11 @@ class SignalState(Generic[T]):
         return key
 
     def _check_thread(self) -> None:
-        run = _current_run()
+        try:
+            run = trio.lowlevel.current_trio_token()
+        except RuntimeError:
+            run = None
         if run is None or (self._subscribed and run is not self._run):
-            raise RuntimeError(
-                f"{self.name} can be used in the thread of its Trio run only;"
-                " from another one call trio.from_thread.run_sync(service.signal.emit, value)"
-            )
+            instead = "trio.from_thread.run_sync(service.signal.emit, value)"
+            raise elsewhere(self.name, instead) from None
         self._run = run
-
-
-def _current_run() -> trio.lowlevel.TrioToken | None:
-    try:
-        return trio.lowlevel.current_trio_token()
-    except RuntimeError:
-        return None

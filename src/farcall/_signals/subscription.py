@@ -1,4 +1,4 @@
-"""What a subscriber iterates, fed by a `Buffer`, whoever fills that."""
+"""`Subscription`: the values of a `Buffer`, as an async iterator."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import trio
 
-from farcall._signals.buffer import MAX_BYTES, MAX_ITEMS, Buffer, Entry, Missed, OnLag
+from farcall._signals.buffer import MAX_BYTES, MAX_ITEMS, Buffer, Entry, OnLag
 from farcall._usage.live import Live
 from farcall.errors import SignalGap, SignalLagged
 
@@ -17,8 +17,8 @@ T = TypeVar("T")
 class Subscription(Live, Generic[T]):
     """Iterate over the values of a signal, as they come.
 
-    Made by ``async with service.signal.subscribe() as values``. When that block ends, iteration
-    stops at once and what still waited is dropped. Several tasks may iterate over one
+    Opened by ``async with service.signal.subscribe() as values``. When that block ends, iteration
+    stops at once, and values that still wait are dropped. Several tasks may iterate over one
     subscription; each value goes to one of them.
     """
 
@@ -49,10 +49,10 @@ class Subscription(Live, Generic[T]):
             The value, as it was when it was emitted; local subscribers share a frozen one.
 
         Raises:
-            SignalLagged: with ``on_lag="raise"``: the subscriber was too slow and values are
+            SignalLagged: With ``on_lag="raise"``: the subscriber was too slow, and values are
                 missing here. The subscription goes on with the next value.
-            SignalGap: the same, where nobody knows how many.
-            StopAsyncIteration: the subscription has ended.
+            SignalGap: The same, if the number of missing values is unknown.
+            StopAsyncIteration: The subscription has ended.
 
         Cancellation:
             Nothing is lost: a value is taken only by a call that returns it.
@@ -64,24 +64,19 @@ class Subscription(Live, Generic[T]):
             await self._changed.park()
         if buffer.missed == 0 and buffer._entries:
             return self._read(buffer.pop_oldest())
-        return self._next_nowait()
-
-    def _next_nowait(self) -> T:
-        self._count(self._buffer.take_missed())
-        if not self._buffer.is_ready:
-            self._failure = self._buffer.error
-            raise self._failure or StopAsyncIteration
-        (entry,) = self._buffer.take(1, self._buffer.next_size).entries
-        return self._read(entry)
-
-    def _count(self, missed: Missed) -> None:
+        missed = buffer.take_missed()
         self._missed += 1 if missed is None else missed
-        if self._buffer.on_lag == "raise" and missed != 0:
+        if buffer.on_lag == "raise" and missed != 0:
             raise SignalGap(None) if missed is None else SignalLagged(missed)
+        if not buffer.is_ready:
+            self._failure = buffer.error
+            raise self._failure or StopAsyncIteration
+        (entry,) = buffer.take(1, buffer.next_size).entries
+        return self._read(entry)
 
 
 def failure_of(subscription: Subscription[T]) -> Exception | None:
-    """Tell which error a subscription has ended with, once its reader was told."""
+    """Return the error with which a subscription has ended, once its reader has got it."""
     return subscription._failure
 
 
@@ -92,12 +87,12 @@ def open_subscription(
     max_items: int = MAX_ITEMS,
     max_bytes: int = MAX_BYTES,
 ) -> tuple[Buffer, Subscription[T]]:
-    """Make both ends of a subscription: what is fed, and what is iterated.
+    """Make both ends of a subscription: the buffer to push into, and the iterator.
 
     Args:
-        read: Turns an entry into the value, in the task that iterates and just when it takes the
-            entry. What it raises comes out of the iteration, which then goes on.
-        on_lag: What happens when the subscriber is too slow.
+        read: Turns an entry into the value, in the task that iterates, when it takes the entry.
+            An exception of it comes out of the iteration, which can then go on.
+        on_lag: The policy for a slow subscriber.
         max_items: How many values may wait.
         max_bytes: How many bytes of encoded values may wait.
     """

@@ -40,7 +40,7 @@ async def authenticate_for_a_minute(credentials: Credentials) -> Principal | Non
 
 
 def test_users_and_rooms_never_meet() -> None:
-    """Whatever their names are."""
+    """A user and a room of the same name are two addresses."""
     assert user("ada") == user("ada")
     assert len({user("ada"), room("ada"), user("bob")}) == 3
     membership = Membership()
@@ -54,7 +54,7 @@ def test_users_and_rooms_never_meet() -> None:
 
 @pytest.mark.parametrize("name", [7, None, user("ada")])
 def test_names_are_text(name: Any) -> None:
-    """A number would be someone else than its text."""
+    """The name of a user or a room must be a str: a number is not converted."""
     for make in (user, room):
         with pytest.raises(TypeError, match="name"):
             make(name)
@@ -62,7 +62,7 @@ def test_names_are_text(name: Any) -> None:
 
 @pytest.mark.parametrize("to", ["ada", {"ada"}, user("ada"), [user("ada")], {user("ada"), 7}])
 async def test_an_audience_is_a_set_of_users_and_rooms(to: Any) -> None:
-    """A bare text might mean either."""
+    """A bare str is refused: it could mean a user or a room."""
     with pytest.raises(TypeError, match=r"farcall\.user"):
         read_audience(to)
     with pytest.raises(TypeError, match=r"farcall\.user"):
@@ -70,7 +70,7 @@ async def test_an_audience_is_a_set_of_users_and_rooms(to: Any) -> None:
 
 
 async def test_a_broadcast_is_for_everybody() -> None:
-    """It cannot be for some."""
+    """Emitting a broadcast to an audience is an error."""
     chat = Chat()
     chat.closing.emit("at six")
     with pytest.raises(TypeError, match=r"Chat\.closing is a broadcast"):
@@ -80,7 +80,7 @@ async def test_a_broadcast_is_for_everybody() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dialect", ["farcall", "plain"])
 async def test_a_value_for_a_user(kind: Kind, dialect: Any) -> None:
-    """It reaches whoever has logged in under that name, and nobody who calls a room so."""
+    """A value for a user reaches connections logged in as that user, and no room of that name."""
     chat = Chat()
     options: dict[str, Any] = {"authenticate": authenticate, "dialect": dialect}
     async with open_client(kind, chat, **options) as session:
@@ -100,7 +100,7 @@ async def test_a_value_for_a_user(kind: Kind, dialect: Any) -> None:
 
 @pytest.mark.parametrize("dialect", ["farcall", "plain"])
 async def test_a_value_for_a_room(dialect: Any) -> None:
-    """It reaches those who have joined, until they leave; once, whatever else they are."""
+    """A value for a room reaches each member once, until it leaves."""
     chat = Chat()
     async with open_pair(chat, dialect=dialect) as (session, connection):
         async with session.subscribe("said") as said:
@@ -117,7 +117,7 @@ async def test_a_value_for_a_room(dialect: Any) -> None:
 
 
 async def test_a_principal_that_is_dropped_is_not_reached() -> None:
-    """Its rooms are the connection's, and stay."""
+    """After a logout a connection stays in its rooms, but is no longer reached as the user."""
     chat = Chat()
     async with open_pair(chat, authenticate=authenticate) as (session, connection):
         await session.call("rpc.login", "ada")
@@ -130,7 +130,7 @@ async def test_a_principal_that_is_dropped_is_not_reached() -> None:
 
 
 async def test_what_is_for_some_is_not_retained() -> None:
-    """Who comes later gets the last value that was for all."""
+    """A new subscriber gets the last value that was emitted without an audience."""
     chat = Chat()
     chat.kept.emit("for all")
     chat.kept.emit("for ada", to={user("ada")})
@@ -144,7 +144,7 @@ async def test_what_is_for_some_is_not_retained() -> None:
 
 
 async def test_subscribers_in_the_process_hear_everything() -> None:
-    """They are of the service's own side."""
+    """A subscriber in the process gets values for any audience."""
     chat = Chat()
     async with chat.said.subscribe() as said:
         chat.said.emit("to ada", to={user("ada")})
@@ -152,7 +152,7 @@ async def test_subscribers_in_the_process_hear_everything() -> None:
 
 
 async def test_a_room_has_a_name() -> None:
-    """Which is text."""
+    """Joining a room by a name that is not a str is an error."""
     async with open_pair(Chat()) as (_, connection):
         with pytest.raises(TypeError, match="name"):
             connection.join(7)  # type: ignore[arg-type]
@@ -195,7 +195,7 @@ async def hear(client: RawClient) -> tuple[list[str], Any]:
     ],
 )
 async def test_what_waits_for_somebody_else_is_dropped(change: Any, heard: list[str]) -> None:
-    """Whoever comes next on the connection neither hears nor misses it."""
+    """After a login as another user, waiting values for the previous one are dropped, uncounted."""
     chat = Chat()
     async with raw_client(chat, authenticate=authenticate) as client:
         await listen(client, chat)
@@ -207,7 +207,7 @@ async def test_what_waits_for_somebody_else_is_dropped(change: Any, heard: list[
 async def test_what_waits_for_a_principal_that_expires_is_dropped(
     autojump_clock: MockClock,
 ) -> None:
-    """Nobody has to say anything for that."""
+    """When a login expires, values that wait for its user are dropped."""
     chat = Chat()
     async with raw_client(chat, authenticate=authenticate_for_a_minute) as client:
         await listen(client, chat)
@@ -218,7 +218,7 @@ async def test_what_waits_for_a_principal_that_expires_is_dropped(
 
 
 async def test_events_that_wait_for_somebody_else_are_dropped(autojump_clock: MockClock) -> None:
-    """A plain peer that reads late gets none of them either."""
+    """Events that wait for the previous user of a plain peer are dropped as well."""
     chat = Chat()
     async with raw_client(chat, authenticate=authenticate) as client:
         for each in (request(1, "rpc.login", ["ada"]), request(2, "rpc.on", ["said"])):

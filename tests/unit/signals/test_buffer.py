@@ -97,7 +97,7 @@ def test_byte_bound(on_lag: OnLag) -> None:
 
 
 def test_large_value_waits_alone() -> None:
-    """A value larger than the whole buffer drops all others, and goes for the next one."""
+    """A value larger than the whole buffer drops all others, and is dropped by the next one."""
     buffer = make_buffer(max_bytes=100)
     push(buffer, 1, 2)
     push(buffer, 3, size=101)
@@ -117,7 +117,7 @@ def test_latest() -> None:
 
 
 def test_count_is_told_once() -> None:
-    """What was missing before a batch is not told again with the next one."""
+    """The count of missing values is reported once, with the batch that follows the gap."""
     buffer = make_buffer(max_items=2)
     push(buffer, 1, 2, 3)
 
@@ -187,7 +187,7 @@ def test_unknown_loss() -> None:
 
 
 def test_take_missed() -> None:
-    """The count can be taken before the value, and is not told again."""
+    """The count can be taken before the value, and is then 0."""
     buffer = make_buffer(max_items=1)
     push(buffer, 1, 2)
 
@@ -196,7 +196,7 @@ def test_take_missed() -> None:
 
 
 def test_push_wakes() -> None:
-    """Each push wakes whoever takes, once the value is there."""
+    """Each push wakes the reader, after the value was added."""
     seen: list[int] = []
     buffer = Buffer(wake=lambda: seen.append(len(buffer)), max_items=2)
     push(buffer, 1, 2, 3)
@@ -241,7 +241,7 @@ def test_first_end_counts() -> None:
 
 
 def test_discard() -> None:
-    """What is taken out was never for the subscriber, and is not missed."""
+    """Discarded values do not count as missed."""
     buffer = make_buffer()
     push(buffer, 1, 2, 3, 4)
     buffer.discard(lambda each: each.value in (2, 4))
@@ -251,7 +251,7 @@ def test_discard() -> None:
 
 
 def test_close() -> None:
-    """Closing drops what waits, with its count and error, and wakes whoever takes."""
+    """Closing drops what waits, with its count and error, and wakes the reader."""
     bell = Bell()
     buffer = make_buffer(max_items=1, wake=bell)
     push(buffer, 1, 2)
@@ -269,7 +269,7 @@ takes = st.tuples(st.just("take"), st.integers(0, 5), st.integers(0, 120))
 
 @given(steps=st.lists(pushes | takes), on_lag=st.sampled_from(POLICIES))
 def test_nothing_is_lost_in_silence(steps: list[tuple[str, int, int]], on_lag: OnLag) -> None:
-    """Whatever is pushed and taken: all values come in order, or are counted where they miss."""
+    """Pushed and taken in any order, values come in order, and lost ones are counted."""
     buffer = make_buffer(on_lag, max_items=4, max_bytes=100)
     emitted, told = 0, 0
     emptied = [("take", MAX_ITEMS, MAX_BYTES)] * len(steps)

@@ -52,7 +52,7 @@ class Named(NamedTuple):
     ],
 )
 def test_a_value_that_cannot_change(value: object) -> None:
-    """Scalars, and what is frozen through and through."""
+    """Scalars, and containers and records that are frozen at every level, can be shared."""
     assert can_be_shared(value)
 
 
@@ -64,5 +64,5 @@ def test_a_value_that_cannot_change(value: object) -> None:
     ],
 )
 def test_a_value_that_can_change(value: object) -> None:
-    """Or in which something can."""
+    """A value that can change, or that contains one, is not shared."""
     assert not can_be_shared(value)

@@ -22,7 +22,7 @@ class Slotted:
 
 
 def test_get() -> None:
-    """What was kept for an object is found again; for another object there is nothing."""
+    """An object finds its own value; another object that is equal finds none."""
     table: IdentityTable[str] = IdentityTable()
     owner, other = Equal(), Equal()
 
@@ -31,7 +31,7 @@ def test_get() -> None:
 
 
 def test_first_one_counts() -> None:
-    """When there is a value already, that one stays and is given."""
+    """If the object has a value already, that value stays and is returned."""
     table: IdentityTable[str] = IdentityTable()
     owner = Equal()
     table.setdefault(owner, "first")
@@ -66,6 +66,6 @@ def test_owner_in_a_cycle() -> None:
 
 
 def test_no_weak_references() -> None:
-    """An object that cannot be referred to weakly is refused."""
+    """An object without weak references is refused."""
     with pytest.raises(TypeError, match="weak reference"):
         IdentityTable[str]().setdefault(Slotted(), "value")

@@ -29,7 +29,7 @@ def sizes(buffer: Buffer) -> list[int]:
 
 
 def test_the_fullest_drops_its_oldest_value() -> None:
-    """Not the one that got the value for which there was no room."""
+    """When a pool is full, its fullest buffer drops a value, not the buffer that was pushed to."""
     connection = Connection(100)
     full, other = connection.buffer(), connection.buffer()
     push(full, 30, 40)
@@ -45,7 +45,7 @@ def test_the_fullest_drops_its_oldest_value() -> None:
 
 
 def test_a_value_that_comes_stays() -> None:
-    """It may be larger than the pool, and is not dropped for its own sake."""
+    """The value being pushed stays, even if it is larger than the pool."""
     connection = Connection(100)
     first, second, third = (connection.buffer() for _ in range(3))
     push(first, 60)
@@ -61,7 +61,7 @@ def test_a_value_that_comes_stays() -> None:
 
 
 def test_the_last_value_of_a_buffer_may_go() -> None:
-    """The loss is told before whatever comes next."""
+    """A pool may drop the last value of a buffer; the count stands before the next value."""
     connection = Connection(100)
     lost, other = connection.buffer("latest"), connection.buffer()
     push(lost, 90)
@@ -75,7 +75,7 @@ def test_the_last_value_of_a_buffer_may_go() -> None:
 
 
 def test_keys_are_not_dropped() -> None:
-    """They take room from the values, and there is no room for more of them than the bound."""
+    """Keys take room from the values, and are never dropped to make room."""
     connection = Connection(100)
     assert connection.pool.has_room_for_key(100)
     connection.pool.hold_key(100)
@@ -89,7 +89,7 @@ def test_keys_are_not_dropped() -> None:
 
 
 def test_all_of_it_is_counted_in_the_account() -> None:
-    """Until it is taken, dropped, discarded or left."""
+    """Values count in the account until they are taken, dropped, discarded or closed."""
     connection = Connection(1000)
     first, second = connection.buffer(), connection.buffer("latest")
     push(first, 10, 20, 30)
@@ -107,7 +107,7 @@ def test_all_of_it_is_counted_in_the_account() -> None:
 
 
 def test_a_buffer_that_was_left_loses_nothing() -> None:
-    """It is not looked at any more."""
+    """A closed buffer is no longer part of its pool."""
     connection = Connection(10)
     left, other = connection.buffer(), connection.buffer()
     left.close()

@@ -33,7 +33,7 @@ Market.opened._configure(Market, SignalCodec(codec_of(bool)))
 
 
 def test_options() -> None:
-    """Everything written at the declaration can be read by what decorates the class."""
+    """The options of a declaration are found in `Signal.options`."""
     given = Signal[int](
         name="tick",
         key="symbol",
@@ -59,7 +59,7 @@ def test_options() -> None:
 
 
 async def test_emit_and_subscribe() -> None:
-    """Subscribers in this process share a value that nobody can change."""
+    """Subscribers in this process share a frozen value."""
     market, quote = Market(), Quote("A", 1.0)
     async with market.ticked.subscribe() as ticks:
         market.ticked.emit(quote)
@@ -100,7 +100,7 @@ async def test_retained_value() -> None:
 
 
 async def test_lag() -> None:
-    """A local subscriber has 1,024 values of room, and is told of what it missed."""
+    """A local subscriber has room for 1,024 values; the next one raises `SignalLagged`."""
     market = Market()
     async with market.opened.subscribe() as states:
         for _ in range(1025):
@@ -123,7 +123,7 @@ async def test_latest() -> None:
 
 
 async def test_leaving() -> None:
-    """After the block iteration stops at once, and the service knows of no subscriber."""
+    """After the block, iteration stops at once and the signal has no subscriber."""
     market = Market()
     async with market.ticked.subscribe() as ticks:
         market.ticked.emit(Quote("A", 1.0))
@@ -143,7 +143,7 @@ async def test_leaving_by_an_error() -> None:
 
 
 async def test_entering_is_a_checkpoint() -> None:
-    """Entering lets others run, and can be cancelled; nothing is left then."""
+    """Entering is a checkpoint; cancelled there, it leaves no subscriber behind."""
     market = Market()
     with assert_checkpoints():
         async with market.ticked.subscribe():
@@ -157,7 +157,7 @@ async def test_entering_is_a_checkpoint() -> None:
 
 
 async def test_each_object_has_its_own() -> None:
-    """Subscribers of one service object hear nothing of another."""
+    """Subscribers of one service object get no values of another."""
     market, other = Market(), Market()
     async with market.opened.subscribe() as states:
         other.opened.emit(False)
@@ -167,7 +167,7 @@ async def test_each_object_has_its_own() -> None:
 
 
 async def test_equal_objects() -> None:
-    """Services that are equal, and have no hash, are still two."""
+    """Two services that are equal, or have no hash, have separate subscribers."""
 
     @attrs.define
     class Shop:
@@ -192,7 +192,7 @@ async def test_copy() -> None:
 
 
 def test_bound_once() -> None:
-    """The same object gives the same signal each time, so that a reference can be kept."""
+    """An object returns the same bound signal each time."""
     market = Market()
 
     assert market.ticked is market.ticked
@@ -216,18 +216,18 @@ def test_state_dies_with_the_object() -> None:
 
 
 def test_slots_without_weak_references() -> None:
-    """A class in which no state can be kept is refused by an error that names the fix."""
+    """The error for a class with slots and without weak references names the fix."""
 
     @dataclass(slots=True)
     class Shop:
         opened: ClassVar[Signal[bool]] = Signal()
 
-    with pytest.raises(TypeError, match=r"Shop has slots .* Shop.opened .* weakref_slot=True"):
+    with pytest.raises(TypeError, match=r"Shop.opened needs weak .* of Shop .* weakref_slot=True"):
         _ = Shop().opened
 
 
 async def test_undecorated() -> None:
-    """A signal of a class that is no service can be looked at, and not emitted."""
+    """A signal of a class that is not a service exists, but emitting raises."""
 
     class Shop:
         opened: Signal[bool] = Signal()
@@ -250,7 +250,7 @@ async def test_inherited() -> None:
 
 
 async def test_inherited_with_another_type() -> None:
-    """One declaration can mean another type in each class that inherits it."""
+    """An inherited signal can have another type in each service."""
 
     class Base:
         changed: Signal[Any] = Signal()
@@ -271,7 +271,7 @@ async def test_inherited_with_another_type() -> None:
 
 
 def test_assignment() -> None:
-    """Assigning to a signal is refused, as it would hide it."""
+    """Assigning to a signal raises."""
     market = Market()
 
     with pytest.raises(AttributeError, match=r"Market.ticked is a signal: emit a value"):

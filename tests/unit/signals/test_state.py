@@ -66,7 +66,7 @@ async def test_one_encoding() -> None:
 
 
 async def test_slow_subscriber_slows_nobody() -> None:
-    """One that never takes loses its own oldest values, and no other subscriber notices."""
+    """A subscriber that never takes loses its own oldest values; the others lose none."""
     state = make_state()
     slow, quick = attached(state), attached(state)
     for number in range(1030):
@@ -77,7 +77,7 @@ async def test_slow_subscriber_slows_nobody() -> None:
 
 
 async def test_nobody_listens() -> None:
-    """A wrong value is the emitter's error whether or not somebody listens."""
+    """A value of the wrong type raises in the emitter, with or without subscribers."""
     state = make_state()
 
     with pytest.raises(EncodeError, match="str"):
@@ -85,7 +85,7 @@ async def test_nobody_listens() -> None:
 
 
 async def test_wrong_value_changes_nothing() -> None:
-    """A value that cannot be encoded reaches nobody, is not retained, and has no place."""
+    """A value that cannot be encoded is neither sent nor retained, and takes no cursor."""
     state = make_state(retain=True)
     buffer, before = attached(state), state.cursor
     with pytest.raises(EncodeError):
@@ -118,14 +118,14 @@ async def test_key_of_a_dict() -> None:
 
 
 async def test_remote_key_is_compared_by_value() -> None:
-    """How a peer writes a key does not matter: the text is read, and written again."""
+    """A peer may write its key in any JSON form: it is decoded and encoded again."""
     state = make_state(key=True)
 
     assert state.read_key(b'  "\\u0041"') == state.encode_key("A")
 
 
 async def test_remote_key_of_wrong_type() -> None:
-    """A peer's key of another type is refused, with its place in the request."""
+    """A peer's key of another type is refused; the error names its path in the request."""
     with pytest.raises(Faults) as caught:
         make_state(key=True).read_key(b"3")
 
@@ -142,7 +142,7 @@ async def test_local_key_of_wrong_type() -> None:
     "ask", [lambda state: state.encode_key("A"), lambda state: state.read_key(b'"A"')]
 )
 async def test_no_key(ask: Callable[[SignalState[Quote]], bytes]) -> None:
-    """A signal declared without a key cannot be filtered, and the error says how it could."""
+    """A subscription with a key to a signal without one raises; the error names the fix."""
     with pytest.raises(TypeError, match=r"Market.ticked has no key: declare it with Signal\(key="):
         ask(make_state())
 
@@ -169,7 +169,7 @@ async def test_retained_by_key() -> None:
 
 
 async def test_not_retained() -> None:
-    """Without `retain` a new subscriber gets what is emitted from then on."""
+    """Without `retain` a new subscriber gets only values emitted later."""
     state = make_state()
     state.emit(Quote("A", 1.0))
 
@@ -177,7 +177,7 @@ async def test_not_retained() -> None:
 
 
 async def test_detach() -> None:
-    """After detaching nothing comes; detaching twice, or beside others, does no harm."""
+    """After detaching no value comes; detaching twice, or beside others, is harmless."""
     state = make_state()
     other = attached(state)
     detach = state.attach(buffer := make_buffer())
@@ -189,7 +189,7 @@ async def test_detach() -> None:
 
 
 async def test_keys_are_forgotten() -> None:
-    """A key that nobody waits for any more costs nothing."""
+    """A key without subscribers takes no memory."""
     state = make_state(key=True)
     detach = state.attach(make_buffer(), b'"A"')
     assert state.subscribers == 1
@@ -200,7 +200,7 @@ async def test_keys_are_forgotten() -> None:
 
 
 async def test_leaving_during_fan_out() -> None:
-    """A subscriber may leave, and make another one leave, while a value is handed round."""
+    """A subscriber may leave, and make another one leave, while a value is being pushed."""
     state = make_state()
     leave: list[Callable[[], None]] = []
 
@@ -215,7 +215,7 @@ async def test_leaving_during_fan_out() -> None:
 
 
 async def test_joining_during_fan_out() -> None:
-    """One who subscribes while a retained value is handed round gets it once."""
+    """A subscriber that comes while a retained value is being pushed gets it once."""
     state = make_state(retain=True)
     late = make_buffer()
     state.attach(make_buffer(lambda: state.attach(late)))
@@ -238,12 +238,12 @@ async def test_cursor() -> None:
 
 
 async def test_epoch() -> None:
-    """Cursors of two states differ, so that a restarted server is told apart."""
+    """The cursors of two states differ, so a restarted server is recognised."""
     assert make_state().cursor != make_state().cursor
 
 
 async def test_undecorated() -> None:
-    """A signal of a class that is no service has no type, and says what is missing."""
+    """Emitting into a signal of a class that is not a service raises; the error names @service."""
     state: SignalState[int] = SignalState("Market.ticked", None)
 
     with pytest.raises(TypeError, match="decorate its class with @service"):
@@ -254,7 +254,7 @@ THREAD = r"Market.ticked can be used in the thread .* trio.from_thread.run_sync\
 
 
 async def test_other_thread() -> None:
-    """Emitting in a worker thread is an error that says what to do; done so it works."""
+    """Emitting in a worker thread raises; the call that the error names works."""
     state = make_state()
     buffer, quote = attached(state), Quote("A", 1.0)
 
@@ -284,12 +284,12 @@ def _run_elsewhere(state: SignalState[Quote]) -> None:
 
 
 def test_no_run() -> None:
-    """Outside of Trio nothing can be emitted, even while nobody listens."""
+    """Emitting outside of Trio raises, even without subscribers."""
     with pytest.raises(RuntimeError, match=THREAD):
         make_state().emit(Quote("A", 1.0))
 
 
 def test_no_subscribing_without_a_run() -> None:
-    """Outside of Trio nobody can subscribe."""
+    """Subscribing outside of Trio raises."""
     with pytest.raises(RuntimeError, match=THREAD):
         make_state().attach(make_buffer())

@@ -31,7 +31,7 @@ async def rest_of(subscription: Subscription[int]) -> list[int]:
 
 
 async def test_values_that_wait() -> None:
-    """Values that were pushed before are given in their order."""
+    """Values that were pushed before come in their order."""
     buffer, subscription = open_counted()
     push(buffer, 1, 2, 3)
     buffer.end()
@@ -86,7 +86,7 @@ async def test_lag_is_counted(on_lag: OnLag, values: list[int]) -> None:
 
 
 async def test_lag_of_the_sender() -> None:
-    """What the sender dropped is raised at its place, between two values."""
+    """A loss at the sender is raised where it happened, between two values."""
     buffer, subscription = open_counted()
     push(buffer, 1)
     push(buffer, 9, missed=7)
@@ -119,7 +119,7 @@ async def test_unknown_loss_is_counted() -> None:
 
 
 async def test_error_at_the_end() -> None:
-    """What ended the subscription is raised after the values that came before, each time."""
+    """The error that ended a subscription is raised after its values, at each further call."""
     buffer, subscription = open_counted()
     push(buffer, 1)
     buffer.end(OSError("gone"))
@@ -131,7 +131,7 @@ async def test_error_at_the_end() -> None:
 
 
 async def test_end_while_waiting() -> None:
-    """A subscriber that waits hears of the end."""
+    """The end wakes a subscriber that waits."""
     buffer, subscription = open_counted()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_expect_end, subscription)
@@ -144,7 +144,7 @@ async def _expect_end(subscription: Subscription[int]) -> None:
 
 
 async def test_close() -> None:
-    """After a close iteration stops at once, whatever waited."""
+    """After a close iteration stops at once, even if values waited."""
     buffer, subscription = open_counted()
     push(buffer, 1, 2)
     buffer.close()
@@ -153,7 +153,7 @@ async def test_close() -> None:
 
 
 async def test_unreadable_value() -> None:
-    """What `read` raises comes out once, and the iteration goes on behind that value."""
+    """An exception of `read` is raised once; the iteration goes on after that value."""
 
     def invert(entry: Entry) -> float:
         return 1 / float(entry.value)
@@ -167,7 +167,7 @@ async def test_unreadable_value() -> None:
 
 
 async def test_two_tasks() -> None:
-    """Each value goes to one of the tasks that wait, and the others go on waiting."""
+    """Each value goes to one of the waiting tasks; the others go on waiting."""
     buffer, subscription = open_counted()
     seen: list[int] = []
 
