@@ -13,11 +13,11 @@ import trio
 import trio.testing
 
 import farcall
-from farcall._client.connect import ClientOptions, open_session
+from farcall._client.connect import open_session
+from farcall._client.options import ClientOptions
 from farcall._protocol.skipped import Skipped
 from farcall._server.host import Host
-from farcall._serving.dispatcher import ServeOptions
-from farcall._serving.login import Logins
+from farcall._server.options import HostOptions
 from farcall._transport.transport import CloseReason, Transport
 from farcall.testing import MemoryTransport, memory_pair, open_pair
 from tests.patience import PATIENCE
@@ -63,9 +63,8 @@ def make_host(
     interceptors: Sequence[farcall.Interceptor] = (),
 ) -> Host:
     """Make a server without sockets."""
-    logins = None if authenticate is None else Logins(authenticate, limits)
-    serving = ServeOptions(interceptors, logins=logins)
-    return Host(services, serving, limits=limits, heartbeat=farcall.Heartbeat())
+    options = HostOptions(authenticate=authenticate, limits=limits, interceptors=interceptors)
+    return Host(services, options)
 
 
 class RawPeer:

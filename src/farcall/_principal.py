@@ -96,7 +96,7 @@ Authenticate: TypeAlias = Callable[[Credentials], Awaitable[Principal | None]]
 """``async def f(credentials)`` returns the principal, or None if they match nobody."""
 
 
-def check_authenticate(authenticate: object, name: str = "authenticate=") -> None:
+def check_authenticate(name: str, authenticate: object) -> None:
     """Check that this may be asked who a peer is.
 
     Raises:

@@ -344,7 +344,7 @@ def first_of(*authenticates: Authenticate) -> Authenticate:
     if not authenticates:
         raise TypeError("first_of takes one or several to ask; write first_of(tokens, users)")
     for each in authenticates:
-        check_authenticate(each, "each argument of first_of")
+        check_authenticate("each argument of first_of", each)
 
     async def authenticate(credentials: Credentials) -> Principal | None:
         refusal: Unauthorized | None = None

@@ -99,7 +99,7 @@ class Ground:
 
 def _held_by(server: farcall.Server) -> tuple[int, int, int, Counter[str]]:
     statistics = server.statistics()
-    counts = census(server._host.links)
+    counts = census(server._acceptor.host.links)
     return statistics.connections, statistics.pending, statistics.calls, counts
 
 

@@ -3,100 +3,35 @@
 from __future__ import annotations
 
 import logging
-import math
-import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Any, Literal, TypeAlias, TypeVar, get_args, overload
+from typing import Any, TypeVar, Unpack, overload
 
-import attrs
 import trio
 
 from farcall._calling.calls import LinkCaller
-from farcall._calling.contracts import ContractCheck
 from farcall._calling.proxy import check_proxy, contract_of
 from farcall._client.login import ClientLogin
+from farcall._client.options import ClientOptions, ConnectKeywords
 from farcall._client.session import Session
 from farcall._connection.call import RemoteFailure
-from farcall._connection.heartbeat import Heartbeat, check_heartbeat
-from farcall._connection.link import CANCEL_GRACE, Link
-from farcall._declare import is_service
-from farcall._interceptors import Interceptor, check_interceptors
-from farcall._limits import DEFAULT_LIMITS, Limits, check_limits, message_limit
+from farcall._connection.link import Link
+from farcall._limits import message_limit
 from farcall._nursery import open_owned_nursery
 from farcall._protocol.framing import shown
 from farcall._protocol.protocol import Protocol
-from farcall._serving.dispatcher import Dispatcher, ServeOptions
-from farcall._serving.endpoints import Endpoints, contracts_of, greeting, warn_of_protected
+from farcall._serving.dispatcher import Dispatcher
+from farcall._serving.endpoints import contracts_of, greeting, warn_of_protected
 from farcall._transport.dial import Dialler
 from farcall._transport.transport import Transport
 from farcall._usage.home import check_trio
+from farcall._usage.keywords import check_keywords, takes
 from farcall._usage.opening import Opening
-from farcall._usage.options import check_seconds, check_several, check_word, validator, wrong_type
 from farcall.errors import ConnectFailed, ContractMismatch, FarcallError
 
 logger = logging.getLogger("farcall")
 
 ProxyT = TypeVar("ProxyT")
-
-Dialect: TypeAlias = Literal["farcall", "plain"]
-"""Whether to say hello; a server that knows no farcall at all is best not greeted."""
-
-DEFAULT_HEARTBEAT = Heartbeat()
-
-
-def _endpoints_of(serves: Sequence[object]) -> Endpoints:
-    """Read what a client serves.
-
-    Raises:
-        TypeError: it is no list.
-        DeclarationError: an object in it is no service, or two offer the same name.
-    """
-    takes = "a list of service objects"
-    if is_service(serves):
-        write = f"[{type(serves).__name__}()]"
-        raise wrong_type("serves=", takes, serves, write)
-    check_several("serves=", serves, takes, "[Callbacks()]")
-    return Endpoints.of(serves)
-
-
-def _checked_interceptors(interceptors: Sequence[Interceptor]) -> Sequence[Interceptor]:
-    check_interceptors("interceptors=", interceptors)
-    return tuple(interceptors)
-
-
-_NOTHING: Any = ()  # Any: as for `attrs.field`, whose type is that of the default
-
-
-@attrs.frozen
-class ClientOptions:
-    """What `connect` was asked for, apart from where to."""
-
-    dialect: Dialect = attrs.field(
-        default="farcall", validator=validator(check_word, words=get_args(Dialect))
-    )
-    contract: ContractCheck = attrs.field(
-        default="warn", validator=validator(check_word, words=get_args(ContractCheck))
-    )
-    serves: Endpoints = attrs.field(default=_NOTHING, converter=_endpoints_of)
-    interceptors: Sequence[Interceptor] = attrs.field(default=(), converter=_checked_interceptors)
-    max_call_seconds: float = attrs.field(default=math.inf, validator=validator(check_seconds))
-    cancel_grace: float = attrs.field(
-        default=CANCEL_GRACE, validator=validator(check_seconds, may_be_zero=True)
-    )
-    limits: Limits = attrs.field(default=DEFAULT_LIMITS, validator=validator(check_limits))
-    heartbeat: Heartbeat = attrs.field(
-        default=DEFAULT_HEARTBEAT, validator=validator(check_heartbeat)
-    )
-    login: object = None
-    """What `rpc.login` takes; None for no login."""
-
-    def __attrs_post_init__(self) -> None:
-        if self.dialect == "plain" and self.contract == "strict":
-            raise ValueError(
-                'contract="strict" compares contracts at the hello, which dialect="plain" leaves'
-                " out; write one of the two"
-            )
 
 
 @asynccontextmanager
@@ -104,9 +39,9 @@ async def open_session(
     transport: Transport, url: str, proxy: type[ProxyT] | None, options: ClientOptions
 ) -> AsyncIterator[Session | ProxyT]:
     """Make a session over an open transport, and end both with the block."""
-    endpoints = options.serves
+    endpoints = options.endpoints
     warn_of_protected([endpoints], "a client has no logins")
-    link = _make_link(transport, url, proxy, options, endpoints)
+    link = _make_link(transport, url, proxy, options)
     assert isinstance(link.handler, Dispatcher)
     caller = link.handler.caller
     async with open_owned_nursery() as nursery:
@@ -146,21 +81,16 @@ async def _closing(link: Link) -> AsyncIterator[None]:
 
 
 def _make_link(
-    transport: Transport,
-    url: str,
-    proxy: type[object] | None,
-    options: ClientOptions,
-    endpoints: Endpoints,
+    transport: Transport, url: str, proxy: type[object] | None, options: ClientOptions
 ) -> Link:
     wanted: Mapping[str, str] = {} if proxy is None else contract_of(proxy)
     limits = options.limits
-    contracts = contracts_of([*wanted.items(), *endpoints.contracts.items()])
+    contracts = contracts_of([*wanted.items(), *options.endpoints.contracts.items()])
     own = greeting(limits, message_limit(limits, is_client=True).size, contracts)
 
     def make_handler(link: Link) -> Dispatcher:
         caller = LinkCaller(link, options.interceptors, options.contract, url)
-        serving = ServeOptions(options.interceptors, options.max_call_seconds)
-        return Dispatcher(link, caller, endpoints, serving)
+        return Dispatcher(link, caller, options.endpoints, options)
 
     return Link(
         transport,
@@ -198,59 +128,19 @@ async def _greet(link: Link, url: str, options: ClientOptions) -> None:
 
 @overload
 def connect(
-    url: str,
-    /,
-    *,
-    dialect: Dialect = ...,
-    headers: Mapping[str, str] | None = ...,
-    ssl_context: ssl.SSLContext | None = ...,
-    login: object = ...,
-    contract: ContractCheck = ...,
-    serves: Sequence[object] = ...,
-    interceptors: Sequence[Interceptor] = ...,
-    max_call_seconds: float = ...,
-    cancel_grace: float = ...,
-    limits: Limits = ...,
-    heartbeat: Heartbeat = ...,
+    url: str, /, **keywords: Unpack[ConnectKeywords]
 ) -> AbstractAsyncContextManager[Session]: ...
 
 
 @overload
 def connect(
-    url: str,
-    proxy: type[ProxyT],
-    /,
-    *,
-    dialect: Dialect = ...,
-    headers: Mapping[str, str] | None = ...,
-    ssl_context: ssl.SSLContext | None = ...,
-    login: object = ...,
-    contract: ContractCheck = ...,
-    serves: Sequence[object] = ...,
-    interceptors: Sequence[Interceptor] = ...,
-    max_call_seconds: float = ...,
-    cancel_grace: float = ...,
-    limits: Limits = ...,
-    heartbeat: Heartbeat = ...,
+    url: str, proxy: type[ProxyT], /, **keywords: Unpack[ConnectKeywords]
 ) -> AbstractAsyncContextManager[ProxyT]: ...
 
 
+@takes(ConnectKeywords, ClientOptions)
 def connect(
-    url: str,
-    proxy: type[object] | None = None,
-    /,
-    *,
-    dialect: Dialect = "farcall",
-    headers: Mapping[str, str] | None = None,
-    ssl_context: ssl.SSLContext | None = None,
-    login: object = None,
-    contract: ContractCheck = "warn",
-    serves: Sequence[object] = (),
-    interceptors: Sequence[Interceptor] = (),
-    max_call_seconds: float = math.inf,
-    cancel_grace: float = CANCEL_GRACE,
-    limits: Limits = DEFAULT_LIMITS,
-    heartbeat: Heartbeat = DEFAULT_HEARTBEAT,
+    url: str, proxy: type[object] | None = None, /, **keywords: Unpack[ConnectKeywords]
 ) -> AbstractAsyncContextManager[Any]:
     """Connect to a server, for the length of an ``async with`` block.
 
@@ -313,20 +203,11 @@ def connect(
     >>> trio.run(main)
     2.5
     """
+    check_keywords(connect, keywords)
     if proxy is not None:
         check_proxy(proxy)
-    dialler = Dialler.of(url, headers, limits, ssl_context)
-    options = ClientOptions(
-        dialect,
-        contract,
-        serves,
-        interceptors,
-        max_call_seconds,
-        cancel_grace,
-        limits,
-        heartbeat,
-        login,
-    )
+    options = ClientOptions(**keywords)
+    dialler = Dialler.of(url, options.headers, options.limits, options.ssl_context)
     advice = "farcall.connect() makes a connection: write `async with farcall.connect(...) as ...:`"
     return Opening(_connect(dialler, proxy, options), advice)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, TypeAlias
 
 import attrs
@@ -18,8 +19,10 @@ import trio
 from farcall._limits import Limits
 from farcall._nursery import let_leave
 from farcall._principal import Principal
-from farcall._server.guard import ConnectionGuard
+from farcall._server.guard import ConnectionGuard, descriptor_limit
 from farcall._server.host import Host
+from farcall._server.options import ServerOptions
+from farcall._serving.login import identify
 from farcall._transport.http import (
     Answer,
     NotAllowed,
@@ -88,6 +91,23 @@ class Acceptor:
     admit: Admit = admit_everybody
     ssl_context: ssl.SSLContext | None = None
     hints: Hints = attrs.field(factory=Hints)
+
+    @classmethod
+    def of(cls, host: Host, options: ServerOptions) -> Acceptor:
+        """Make the one that these options of `farcall.serve` ask for.
+
+        Raises:
+            ValueError: one of the origins, host names or proxies is none.
+        """
+        return cls(
+            host,
+            options.limits,
+            ConnectionGuard.of(options.limits, descriptor_limit()),
+            gate=OriginPolicy.of(options.allowed_origins, options.allowed_hosts),
+            proxies=TrustedProxies.of(options.trusted_proxies),
+            admit=partial(identify, host.logins),
+            ssl_context=options.ssl_context,
+        )
 
     async def enter(self, stream: trio.SocketStream) -> None:
         """Serve one connection; nothing that it brings harms another one, or the server."""

@@ -17,24 +17,17 @@ import attrs
 import trio
 
 from farcall._calling.calls import LinkCaller
-from farcall._connection.heartbeat import Heartbeat, check_heartbeat
-from farcall._connection.link import CANCEL_GRACE, Link
+from farcall._connection.link import Link
 from farcall._declare import is_service
-from farcall._interceptors import Interceptor, check_interceptors
-from farcall._limits import Limits, check_limits, message_limit
+from farcall._limits import message_limit
 from farcall._nursery import open_owned_nursery
-from farcall._principal import Authenticate, check_authenticate
 from farcall._protocol.protocol import Protocol
-from farcall._serving.dispatcher import Dispatcher, ServeOptions
+from farcall._server.options import HostOptions
+from farcall._serving.dispatcher import Dispatcher
 from farcall._serving.endpoints import Endpoints, greeting, warn_of_protected
 from farcall._serving.login import Logins
 from farcall._transport.transport import Transport
-from farcall._usage.options import (
-    check_flag,
-    check_seconds,
-    wrong_type,
-    wrong_value,
-)
+from farcall._usage.options import wrong_type, wrong_value
 
 logger = logging.getLogger("farcall")
 
@@ -56,64 +49,27 @@ class ServerStatistics:
     """Handshakes under way."""
 
 
-def serving_of(
-    interceptors: Sequence[Interceptor],
-    max_call_seconds: float,
-    debug: bool,
-    authenticate: Authenticate | None,
-    limits: Limits,
-) -> ServeOptions:
-    """Say how calls are served, by the options of `farcall.serve`.
-
-    Raises:
-        TypeError: one of them is of another type.
-        ValueError: a time makes no sense.
-    """
-    check_interceptors("interceptors=", interceptors)
-    check_seconds("max_call_seconds=", max_call_seconds)
-    check_flag("debug=", debug)
-    check_limits("limits=", limits)
-    if authenticate is not None:
-        check_authenticate(authenticate)
-    logins = None if authenticate is None else Logins(authenticate, limits)
-    return ServeOptions(tuple(interceptors), max_call_seconds, debug, logins)
-
-
 class Host:
     """Serve services to links.
 
     Args:
         services: What to serve, and where.
-        serving: How calls are served.
-        limits: What a peer may cost; farcall peers are told what concerns them.
-        heartbeat: When a silent peer is pinged, and when it is given up.
-        cancel_grace: Seconds for which a cancelled call of a client waits for its answer.
+        options: How; farcall peers are told the limits that concern them.
 
     Raises:
         DeclarationError: an object is no service, or a name is offered twice at one path.
-        TypeError: an option is of another type.
+        TypeError: something served is of another type.
         ValueError: there is nothing to serve, or a path that no client can ask for.
     """
 
-    def __init__(
-        self,
-        services: Services,
-        serving: ServeOptions = ServeOptions(),  # noqa: B008 - frozen
-        *,
-        limits: Limits,
-        heartbeat: Heartbeat,
-        cancel_grace: float = CANCEL_GRACE,
-    ) -> None:
-        check_limits("limits=", limits)
-        check_heartbeat("heartbeat=", heartbeat)
-        check_seconds("cancel_grace=", cancel_grace, may_be_zero=True)
+    def __init__(self, services: Services, options: HostOptions) -> None:
         self.paths = _endpoints_by_path(services)
-        if serving.logins is None:
+        authenticate = options.authenticate
+        self.logins = None if authenticate is None else Logins(authenticate, options.limits)
+        """How peers log in; None where they cannot."""
+        if self.logins is None:
             warn_of_protected(self.paths.values(), "serve(authenticate=...) is missing")
-        self._serving = serving
-        self._cancel_grace = cancel_grace
-        self._limits = limits
-        self._heartbeat = heartbeat
+        self._options = options
         self._links: set[Link] = set()
         self._accepted = 0
         self._is_draining = False
@@ -162,20 +118,21 @@ class Host:
                 logger.debug("%s: closed by %s with %d", link.endpoint.peer, who, reason.code)
 
     def _make_link(self, transport: Transport, endpoints: Endpoints) -> Link:
-        limits = self._limits
+        options = self._options
+        limits = options.limits
         most = message_limit(limits, is_client=False).size
         own = greeting(limits, most, endpoints.contracts)
 
         def make_handler(link: Link) -> Dispatcher:
-            caller = LinkCaller(link, self._serving.interceptors, "warn", link.endpoint.peer)
-            return Dispatcher(link, caller, endpoints, self._serving)
+            caller = LinkCaller(link, options.interceptors, "warn", link.endpoint.peer)
+            return Dispatcher(link, caller, endpoints, options, self.logins)
 
         return Link(
             transport,
             Protocol(own, has_dialled=False, limits=limits),
             make_handler,
-            heartbeat=self._heartbeat,
-            cancel_grace=self._cancel_grace,
+            heartbeat=options.heartbeat,
+            cancel_grace=options.cancel_grace,
             limits=limits,
         )
 

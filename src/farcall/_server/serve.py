@@ -3,49 +3,22 @@
 from __future__ import annotations
 
 import logging
-import math
-import os
-import socket
-import ssl
-from collections.abc import Collection, Sequence
-from functools import partial
-from pathlib import Path
-from typing import cast
+from collections.abc import Sequence
+from typing import Unpack
 
 import attrs
 import trio
 
-from farcall._connection.heartbeat import Heartbeat
-from farcall._connection.link import CANCEL_GRACE
-from farcall._interceptors import Interceptor
-from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._nursery import open_owned_nursery
-from farcall._principal import Authenticate
 from farcall._server.acceptor import Acceptor
-from farcall._server.guard import ConnectionGuard, descriptor_limit
-from farcall._server.host import Host, ServerStatistics, Services, serving_of
-from farcall._serving.login import identify
-from farcall._transport.http import OriginPolicy, TrustedProxies
-from farcall._transport.listen import Listeners, Place, open_listeners
+from farcall._server.host import Host, ServerStatistics, Services
+from farcall._server.options import ServeKeywords, ServerOptions
+from farcall._transport.listen import Listeners, open_listeners
 from farcall._usage.home import Home, check_trio
+from farcall._usage.keywords import check_keywords, takes
 from farcall._usage.live import Live
-from farcall._usage.options import (
-    check_instance,
-    check_int,
-    check_path,
-    check_seconds,
-    check_several,
-    check_texts,
-    check_tls,
-    wrong_value,
-)
 
 logger = logging.getLogger("farcall")
-
-DRAIN_SECONDS = 10.0
-"""How long running calls may take after the server was asked to end; orchestrators kill at 30."""
-
-DEFAULT_HEARTBEAT = Heartbeat()
 
 
 class Server(Live):
@@ -54,12 +27,9 @@ class Server(Live):
     Made by `serve` alone.
     """
 
-    def __init__(
-        self, host: Host, capacity: ConnectionGuard, listeners: Listeners, *, is_secure: bool
-    ) -> None:
-        self._host = host
-        self._capacity = capacity
-        self.urls: Sequence[str] = listeners.urls(is_secure=is_secure)
+    def __init__(self, acceptor: Acceptor, listeners: Listeners) -> None:
+        self._acceptor = acceptor
+        self.urls: Sequence[str] = listeners.urls(is_secure=acceptor.ssl_context is not None)
         """Where a client on this machine reaches each address, without a path: inherited sockets
         first, then TCP, then the Unix socket. For a socket that listens at every address it is
         that of the machine itself, such as ``ws://127.0.0.1:8765``."""
@@ -89,7 +59,8 @@ class Server(Live):
 
     def statistics(self) -> ServerStatistics:
         """Take a snapshot."""
-        return attrs.evolve(self._host.statistics(), pending=self._capacity.pending)
+        acceptor = self._acceptor
+        return attrs.evolve(acceptor.host.statistics(), pending=acceptor.capacity.pending)
 
     def shutdown(self) -> None:
         """Begin the end: accept no more, drain, and let `serve` return. Never blocks.
@@ -127,26 +98,13 @@ class Server(Live):
         self._closed.set()
 
 
+@takes(ServeKeywords, ServerOptions)
 async def serve(
     services: Services,
     port: int | None = None,
     *,
-    host: str | Sequence[str] | None = "127.0.0.1",
-    unix: str | os.PathLike[str] | None = None,
-    sock: socket.socket | Sequence[socket.socket] = (),
-    ssl_context: ssl.SSLContext | None = None,
-    trusted_proxies: Collection[str] = (),
-    interceptors: Sequence[Interceptor] = (),
-    max_call_seconds: float = math.inf,
-    debug: bool = False,
-    cancel_grace: float = CANCEL_GRACE,
-    authenticate: Authenticate | None = None,
-    allowed_origins: Collection[str] = (),
-    allowed_hosts: Collection[str] = (),
-    limits: Limits = DEFAULT_LIMITS,
-    drain_seconds: float = DRAIN_SECONDS,
-    heartbeat: Heartbeat = DEFAULT_HEARTBEAT,
     task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
+    **keywords: Unpack[ServeKeywords],
 ) -> None:
     """Serve services over WebSocket until `Server.shutdown`: ``await nursery.start(serve, ...)``.
 
@@ -212,38 +170,27 @@ async def serve(
     5
     """
     check_trio("farcall.serve")
-    place = _place(port, host, unix, sock)
-    gate, proxies = _gate(allowed_origins, allowed_hosts), _proxies(trusted_proxies)
-    check_seconds("drain_seconds=", drain_seconds, may_be_zero=True, may_be_infinite=False)
-    if ssl_context is not None:
-        check_tls("ssl_context=", ssl_context, in_server=True)
-    serving = serving_of(interceptors, max_call_seconds, debug, authenticate, limits)
-    served = Host(
-        services,
-        serving,
-        limits=limits,
-        heartbeat=heartbeat,
-        cancel_grace=cancel_grace,
-    )
-    capacity = ConnectionGuard.of(limits, descriptor_limit())
-    admit = partial(identify, serving.logins)
-    door = Acceptor(served, limits, capacity, gate, proxies, admit, ssl_context)
+    check_keywords(serve, keywords)
+    options = ServerOptions(**keywords)
+    place = options.place(port)
+    host = Host(services, options)
+    acceptor = Acceptor.of(host, options)
     listeners = await open_listeners(place)
-    server = Server(served, capacity, listeners, is_secure=ssl_context is not None)
+    server = Server(acceptor, listeners)
     try:
         async with open_owned_nursery() as nursery:
-            served.start_background(nursery)
+            host.start_background(nursery)
             accepting = trio.CancelScope()
-            nursery.start_soon(_accept, accepting, door, listeners, nursery)
+            nursery.start_soon(_accept, accepting, acceptor, listeners, nursery)
             where = ", ".join(server.urls)
             if listeners.is_open_to_all:
                 where += " and every other address of this machine"
-            logger.info("listening at %s, serving %s", where, served.offer)
+            logger.info("listening at %s, serving %s", where, host.offer)
             task_status.started(server)
             await server.wait_shutdown()
             accepting.cancel()
-            logger.info("%s: shutting down, with %g s for calls", server.url, drain_seconds)
-            await served.drain(drain_seconds)
+            logger.info("%s: shutting down, with %g s for calls", server.url, options.drain_seconds)
+            await host.drain(options.drain_seconds)
             nursery.cancel_scope.cancel()
     finally:
         listeners.close()
@@ -252,63 +199,11 @@ async def serve(
 
 
 async def _accept(
-    scope: trio.CancelScope, door: Acceptor, listeners: Listeners, handlers: trio.Nursery
+    scope: trio.CancelScope, acceptor: Acceptor, listeners: Listeners, handlers: trio.Nursery
 ) -> None:
     try:
         with scope:
             # Trio's accept loop lives on when descriptors run out (EMFILE), and tries again.
-            await trio.serve_listeners(door.enter, listeners.sockets, handler_nursery=handlers)
+            await trio.serve_listeners(acceptor.enter, listeners.sockets, handler_nursery=handlers)
     finally:
         listeners.close()  # whoever connects during a drain is refused at once
-
-
-def _place(
-    port: int | None,
-    host: str | Sequence[str] | None,
-    unix: str | os.PathLike[str] | None,
-    sock: socket.socket | Sequence[socket.socket],
-) -> Place:
-    hosts, sockets = _hosts(host), _sockets(sock)
-    if port is not None:
-        check_int("port", port, least=0, most=65535)
-    if port is None and unix is None and not sockets:
-        raise ValueError("nowhere to listen: give a port, unix= or sock=")
-    path = None if unix is None else Path(check_path("unix=", unix, '"/run/shop.sock"'))
-    return Place(() if port is None else hosts, port or 0, path, sockets)
-
-
-def _hosts(host: object) -> Sequence[str | None]:
-    takes, write = "an address or name, a list of them, or None for every interface", '"127.0.0.1"'
-    if host is None:
-        return [None]
-    hosts = [host] if isinstance(host, str) else host
-    check_texts("host=", hosts, takes, write)
-    several = list(cast("Collection[str]", hosts))
-    if not several:
-        raise wrong_value("host=", "an address at least", host, "None for every interface")
-    for each in several:
-        if not each or not each.isprintable() or " " in each:
-            raise wrong_value("host=", "an address or a name", each, write)
-    return several
-
-
-def _sockets(sock: object) -> Sequence[socket.socket]:
-    takes, write = "a listening socket.socket, or a list of them", "socket.socket(fileno=3)"
-    if isinstance(sock, socket.socket):
-        return [sock]
-    check_several("sock=", sock, takes, write)
-    several = list(cast("Collection[object]", sock))
-    for each in several:
-        check_instance("each element of sock=", each, socket.socket, "a socket.socket", write)
-    return cast("list[socket.socket]", several)
-
-
-def _gate(origins: Collection[str], hosts: Collection[str]) -> OriginPolicy:
-    check_texts("allowed_origins=", origins, "a list of origins", '["https://example.com"]')
-    check_texts("allowed_hosts=", hosts, "a list of names", '["example.com"]')
-    return OriginPolicy.of(origins, hosts)
-
-
-def _proxies(trusted: Collection[str]) -> TrustedProxies:
-    check_texts("trusted_proxies=", trusted, "a list of addresses or networks", '["10.0.0.0/8"]')
-    return TrustedProxies.of(trusted)

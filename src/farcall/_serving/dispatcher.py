@@ -8,19 +8,16 @@ oldest one that waits.
 from __future__ import annotations
 
 import logging
-import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
-import attrs
 import msgspec
 import trio
 
 from farcall._calling.calls import LinkCaller
 from farcall._connection.link import Link
 from farcall._connection.responses import Request, shutting_down
-from farcall._interceptors import Interceptor
 from farcall._limits import MessageLimit, message_limit
 from farcall._protocol.framing import shown
 from farcall._protocol.messages import Error, Hello
@@ -29,6 +26,7 @@ from farcall._serving.calls import NO_DEADLINE, Deadline, Runner, ServedCall, Se
 from farcall._serving.endpoints import Endpoint, EndpointKind, Endpoints
 from farcall._serving.intercepted import ServedSubscriptions
 from farcall._serving.login import LoginHandler, Logins
+from farcall._serving.options import LinkOptions
 from farcall._serving.policy import SubscriptionPolicy
 from farcall._serving.publisher import Publisher
 from farcall._serving.steps import watchdog
@@ -50,18 +48,6 @@ RUNNERS: Final[Mapping[EndpointKind, type[Runner]]] = {
 Task: TypeAlias = Callable[[], Awaitable[None]]
 
 
-@attrs.frozen
-class ServeOptions:
-    """How calls are served."""
-
-    interceptors: Sequence[Interceptor] = ()
-    max_call_seconds: float = math.inf
-    debug: bool = False
-    """Whether notes and tracebacks of failures travel."""
-    logins: Logins | None = None
-    """How peers log in; None where they cannot."""
-
-
 class Dispatcher:
     """The `Handler` of a link: serve what its peer asks, and hand on what it tells.
 
@@ -71,11 +57,17 @@ class Dispatcher:
         link: The link.
         caller: Calls the peer; its subscriptions hear what a plain server emits.
         endpoints: What is served to the peer.
-        serving: How.
+        options: How.
+        logins: How the peer logs in; None where it cannot.
     """
 
     def __init__(
-        self, link: Link, caller: LinkCaller, endpoints: Endpoints, serving: ServeOptions
+        self,
+        link: Link,
+        caller: LinkCaller,
+        endpoints: Endpoints,
+        options: LinkOptions,
+        logins: Logins | None = None,
     ) -> None:
         self.caller = caller
         self._hear = caller.subscriber.on_event
@@ -86,18 +78,17 @@ class Dispatcher:
         self._connection = caller.connection
         self._endpoints = endpoints
         self._methods = endpoints.methods
-        self._serving = serving
+        self._options = options
+        self._logins = logins
         self._shared = ServedLink(
-            link, caller.connection, identity, tuple(serving.interceptors), serving.debug
+            link, caller.connection, identity, options.interceptors, options.debug
         )
         policy = SubscriptionPolicy(caller.connection, identity)
         self._publisher = Publisher(link, endpoints.signals, policy, self._subscriptions())
         identity.on_change = self._recheck
         identity.on_left = self._publisher.withdraw
         self._budget = CallQuota(link.limits)
-        self._desk = LoginHandler(
-            link, identity, serving.logins, serving.max_call_seconds, self._budget
-        )
+        self._desk = LoginHandler(link, identity, logins, options.max_call_seconds, self._budget)
         # Bounded as calls in flight and subscriptions are: each entry has its task already.
         self._waiting: deque[ServedCall | Task] = deque()
         self._in_flight: dict[ServedCall, None] = {}
@@ -131,7 +122,7 @@ class Dispatcher:
 
     def on_open(self) -> None:
         """Begin, on the side that was called up; the one that dialled waits for a hello."""
-        if self._serving.debug:
+        if self._options.debug:
             watchdog.open()
             self._close_watchdog = watchdog.close
         if not self._link.protocol.has_dialled:
@@ -218,7 +209,7 @@ class Dispatcher:
     def _limit_messages(self) -> None:
         """Take small messages alone from a peer that can do nothing yet but log in."""
         limit = MessageLimit(self._link.limits.message_before_login, "message_before_login")
-        has_to_log_in = self._serving.logins is not None and self._endpoints.need_a_login
+        has_to_log_in = self._logins is not None and self._endpoints.need_a_login
         is_nobody = self._identity.principal is None
         if has_to_log_in and is_nobody and limit.size < self._message_limit.size:
             self._has_little_to_say = True
@@ -235,7 +226,7 @@ class Dispatcher:
     # Built in
 
     def _list_methods(self, call: Request) -> None:
-        login = () if self._serving.logins is None else ("rpc.login",)
+        login = () if self._logins is None else ("rpc.login",)
         names = [*self._methods, *login, "__listMethods"]
         call.respond(msgspec.json.encode(names))
 
@@ -264,7 +255,7 @@ class Dispatcher:
             endpoint,
             call,
             self._identity.principal,
-            Deadline.of(call, self._serving.max_call_seconds),
+            Deadline.of(call, self._options.max_call_seconds),
             wants_answer,
         )
         # In the reader a call must not wait: for calls before it, interceptors, or for room.

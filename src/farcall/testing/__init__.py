@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Generic, NamedTuple, TypeVar, cast, overload
+from typing import Any, Generic, NamedTuple, TypeVar, Unpack, cast, overload
 
+import attrs
 import trio
 import trio.testing
 
-from farcall._calling.contracts import ContractCheck
 from farcall._calling.proxy import check_proxy
-from farcall._client.connect import ClientOptions, Dialect, open_session
+from farcall._client.connect import open_session
+from farcall._client.options import ClientOptions, SessionKeywords
 from farcall._client.session import Session
-from farcall._connection.heartbeat import Heartbeat
-from farcall._connection.link import CANCEL_GRACE
 from farcall._context import Connection
 from farcall._interceptors import Interceptor, check_interceptors
-from farcall._limits import DEFAULT_LIMITS, Limits
 from farcall._nursery import open_owned_nursery
-from farcall._principal import Authenticate
-from farcall._server.host import Host, Services, check_path, serving_of
+from farcall._server.host import Host, Services, check_path
+from farcall._server.options import HostKeywords, HostOptions
 from farcall._serving.dispatcher import Dispatcher
-from farcall._serving.login import Logins, identify
-from farcall._transport.dial import check_headers
+from farcall._serving.login import identify
 from farcall._transport.http import Rejection
 from farcall._transport.memory import MemoryTransport, memory_pair
 from farcall._transport.transport import Endpoint
 from farcall._usage.home import check_trio
+from farcall._usage.keywords import check_keywords, takes
 from farcall._usage.opening import Opening
-from farcall._usage.options import check_text
+from farcall._usage.options import check_text, validator
 from farcall.errors import ConnectFailed
 from farcall.testing._sweep import CancelledBy, CancelSweepError, SweepReport, cancel_sweep
 
@@ -57,70 +55,45 @@ class Pair(NamedTuple, Generic[ClientT]):
     """The server's end."""
 
 
+class PairKeywords(HostKeywords, SessionKeywords, total=False):
+    """What `open_pair` takes; `PairOptions` has the defaults."""
+
+    path: str
+    client_interceptors: Sequence[Interceptor]
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class PairOptions(HostOptions, ClientOptions):
+    """The options of both ends; of those that both sides have, the server's."""
+
+    path: str = attrs.field(default="/", validator=validator(check_text, write='"/"'))
+    client_interceptors: Sequence[Interceptor] = attrs.field(
+        default=(), validator=validator(check_interceptors)
+    )
+
+    @property
+    def client(self) -> ClientOptions:
+        """The options of the client."""
+        return attrs.evolve(
+            self, interceptors=self.client_interceptors, max_call_seconds=math.inf, debug=False
+        )
+
+
 @overload
 def open_pair(
-    services: Services,
-    /,
-    *,
-    path: str = ...,
-    headers: Mapping[str, str] | None = ...,
-    login: Any = ...,
-    authenticate: Authenticate | None = ...,
-    dialect: Dialect = ...,
-    contract: ContractCheck = ...,
-    serves: Sequence[object] = ...,
-    interceptors: Sequence[Interceptor] = ...,
-    client_interceptors: Sequence[Interceptor] = ...,
-    max_call_seconds: float = ...,
-    debug: bool = ...,
-    cancel_grace: float = ...,
-    limits: Limits = ...,
-    heartbeat: Heartbeat = ...,
+    services: Services, /, **keywords: Unpack[PairKeywords]
 ) -> AbstractAsyncContextManager[Pair[Session]]: ...
 
 
 @overload
 def open_pair(
-    services: Services,
-    proxy: type[ClientT],
-    /,
-    *,
-    path: str = ...,
-    headers: Mapping[str, str] | None = ...,
-    login: Any = ...,
-    authenticate: Authenticate | None = ...,
-    dialect: Dialect = ...,
-    contract: ContractCheck = ...,
-    serves: Sequence[object] = ...,
-    interceptors: Sequence[Interceptor] = ...,
-    client_interceptors: Sequence[Interceptor] = ...,
-    max_call_seconds: float = ...,
-    debug: bool = ...,
-    cancel_grace: float = ...,
-    limits: Limits = ...,
-    heartbeat: Heartbeat = ...,
+    services: Services, proxy: type[ClientT], /, **keywords: Unpack[PairKeywords]
 ) -> AbstractAsyncContextManager[Pair[ClientT]]: ...
 
 
+@takes(PairKeywords, PairOptions)
 def open_pair(
-    services: Services,
-    proxy: type[Any] | None = None,
-    /,
-    *,
-    path: str = "/",
-    headers: Mapping[str, str] | None = None,
-    login: Any = None,
-    authenticate: Authenticate | None = None,
-    dialect: Dialect = "farcall",
-    contract: ContractCheck = "warn",
-    serves: Sequence[object] = (),
-    interceptors: Sequence[Interceptor] = (),
-    client_interceptors: Sequence[Interceptor] = (),
-    max_call_seconds: float = math.inf,
-    debug: bool = False,
-    cancel_grace: float = CANCEL_GRACE,
-    limits: Limits = DEFAULT_LIMITS,
-    heartbeat: Heartbeat = Heartbeat(),  # noqa: B008 - frozen
+    services: Services, proxy: type[Any] | None = None, /, **keywords: Unpack[PairKeywords]
 ) -> AbstractAsyncContextManager[Pair[Any]]:
     """Serve services to one client in this process, over a link in memory.
 
@@ -169,46 +142,29 @@ def open_pair(
     >>> trio.run(main)
     5 memory
     """
+    check_keywords(open_pair, keywords)
     if proxy is not None:
         check_proxy(proxy)
-    check_text("path=", path, write='"/"')
-    if headers is not None:
-        check_headers(headers)
-    check_interceptors("client_interceptors=", client_interceptors)
-    serving = serving_of(interceptors, max_call_seconds, debug, authenticate, limits)
-    host = Host(services, serving, limits=limits, heartbeat=heartbeat, cancel_grace=cancel_grace)
-    options = ClientOptions(
-        dialect,
-        contract,
-        serves,
-        client_interceptors,
-        limits=limits,
-        cancel_grace=cancel_grace,
-        heartbeat=heartbeat,
-        login=login,
-    )
-    path, _, query = path.partition("?")
+    options = PairOptions(**keywords)
+    host = Host(services, options)
+    path, _, query = options.path.partition("?")
     check_path("path=", path)
-    fields = {name.lower(): value for name, value in (headers or {}).items()}
+    fields = {name.lower(): value for name, value in (options.headers or {}).items()}
     endpoint = Endpoint("memory", "memory", path, query, fields)
     advice = "open_pair() makes both ends of a link: write `async with open_pair(...) as (...):`"
-    return Opening(_open_pair(host, serving.logins, endpoint, proxy, options), advice)
+    return Opening(_open_pair(host, endpoint, proxy, options.client), advice)
 
 
 @asynccontextmanager
 async def _open_pair(
-    host: Host,
-    logins: Logins | None,
-    endpoint: Endpoint,
-    proxy: type[Any] | None,
-    options: ClientOptions,
+    host: Host, endpoint: Endpoint, proxy: type[Any] | None, options: ClientOptions
 ) -> AsyncIterator[Pair[Any]]:
     check_trio("farcall.testing.open_pair")
     path = endpoint.path
     if path not in host.paths:
         raise ConnectFailed("the server answered with HTTP status 404", status=404)
     try:
-        principal = await identify(logins, endpoint)
+        principal = await identify(host.logins, endpoint)
     except Rejection as refusal:
         problem = f"the server answered with HTTP status {refusal.status}"
         raise ConnectFailed(problem, status=refusal.status) from None

@@ -13,7 +13,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import farcall
 from farcall import Credentials, Principal, Unauthorized, current_call, method, service, stream
-from farcall._client.connect import ClientOptions, Dialect, open_session
+from farcall._client.connect import open_session
+from farcall._client.options import ClientOptions, Dialect
 from farcall.testing import memory_pair, open_pair
 from tests.ends import KINDS, Kind, make_host, open_client, raw_client, wait_until
 

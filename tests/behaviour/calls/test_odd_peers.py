@@ -14,7 +14,8 @@ from trio.testing import wait_all_tasks_blocked
 
 import farcall
 from farcall import Proxy, endpoint, service
-from farcall._client.connect import ClientOptions, open_session
+from farcall._client.connect import open_session
+from farcall._client.options import ClientOptions
 from farcall._transport.memory import memory_pair
 from tests.ends import RawPeer, raw_client, raw_server
 from tests.patience import PATIENCE

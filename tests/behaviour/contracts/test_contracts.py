@@ -17,7 +17,8 @@ from examples.market.service import Market
 from farcall import Proxy, RemoteSignal, current_call, endpoint, functions, method, service
 from farcall._calling import contracts
 from farcall._calling.proxy import needs_of
-from farcall._client.connect import ClientOptions, open_session
+from farcall._client.connect import open_session
+from farcall._client.options import ClientOptions
 from farcall._contract.digest import digest
 from farcall._contract.needs import unmet_needs
 from farcall._contract.spec import ServiceSpec

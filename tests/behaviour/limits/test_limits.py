@@ -176,7 +176,7 @@ async def test_limit_process_bytes_holds_for_incomplete_messages() -> None:
         async with raw_peer(server) as small, raw_peer(server) as large:
             await small.send(begun[:30_000])
             await large.send(begun)
-            links: Any = server._host.links
+            links: Any = server._acceptor.host.links
             await wait_until(lambda: sum(link.account.held for link in links) > 89_000)
             await large.send(end)
             await large.expect(result_of(60_000))
@@ -268,7 +268,7 @@ async def test_limit_connections() -> None:
 
 async def test_limit_descriptor_share(monkeypatch: pytest.MonkeyPatch) -> None:
     """Open connections take no more than their share of the descriptors of the process."""
-    monkeypatch.setattr("farcall._server.serve.descriptor_limit", lambda: 10)
+    monkeypatch.setattr("farcall._server.acceptor.descriptor_limit", lambda: 10)
     async with serving(Limits(descriptor_share=0.2)) as server:
         async with raw_peer(server), raw_peer(server):
             await check_full(server, "descriptor_share")

@@ -12,7 +12,8 @@ import trio
 
 import farcall
 from farcall import Limits, service
-from farcall._client.connect import ClientOptions, open_session
+from farcall._client.connect import open_session
+from farcall._client.options import ClientOptions
 from farcall._transport.transport import CloseReason, Transport
 from farcall.testing import MemoryTransport, memory_pair
 from tests.ends import KINDS, Kind, RawClient, RawPeer, make_host, wait_until
@@ -181,7 +182,7 @@ async def raw_peer(**limits: Any) -> AsyncIterator[tuple[Raw, farcall.Server]]:
 
 
 def held(server: farcall.Server) -> list[int]:
-    return [each.account.held for each in server._host.links]
+    return [each.account.held for each in server._acceptor.host.links]
 
 
 def told(message: dict[str, Any]) -> bytes:

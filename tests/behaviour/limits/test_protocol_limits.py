@@ -12,7 +12,8 @@ from trio.testing import MockClock
 
 import farcall
 from farcall import Limits, service
-from farcall._client.connect import ClientOptions, open_session
+from farcall._client.connect import open_session
+from farcall._client.options import ClientOptions
 from farcall.testing import memory_pair, open_pair
 from tests.ends import RawClient, RawPeer, raw_client
 

@@ -13,7 +13,8 @@ import trio
 
 from examples.files.content import CHUNK
 from examples.files.service import Files
-from farcall._client.connect import ClientOptions, open_session
+from farcall._client.connect import open_session
+from farcall._client.options import ClientOptions
 from farcall.testing import MemoryTransport, memory_pair
 from stubs.files import FilesProxy
 from tests.ends import make_host

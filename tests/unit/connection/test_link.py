@@ -16,8 +16,9 @@ from farcall._connection.handler import Handler
 from farcall._connection.link import Link
 from farcall._protocol.messages import Hello, PeerLimits, goaway
 from farcall._protocol.protocol import Protocol
-from farcall._serving.dispatcher import Dispatcher, ServeOptions
+from farcall._serving.dispatcher import Dispatcher
 from farcall._serving.endpoints import Endpoints
+from farcall._serving.options import LinkOptions
 from farcall._transport.memory import MemoryTransport
 from farcall.testing import memory_pair, open_pair
 from tests.ends import read_now
@@ -32,7 +33,7 @@ class Echo:
 
 def make_handler(link: Link) -> Handler:
     return Dispatcher(
-        link, LinkCaller(link, (), "warn", "a server"), Endpoints.of([]), ServeOptions()
+        link, LinkCaller(link, (), "warn", "a server"), Endpoints.of([]), LinkOptions()
     )
 
 

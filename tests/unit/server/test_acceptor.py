@@ -11,12 +11,12 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import farcall
 from farcall import service
 from farcall._limits import Limits
 from farcall._server.acceptor import Acceptor, Admit, _local_ip, admit_everybody
 from farcall._server.guard import ConnectionGuard
 from farcall._server.host import Host
+from farcall._server.options import HostOptions
 from farcall._transport.http import Rejection, TrustedProxies
 from farcall._transport.transport import Endpoint
 from farcall._transport.websocket import GuardedSocket
@@ -35,7 +35,7 @@ class Echo:
 
 
 def door(admit: Admit = admit_everybody, **limits: float) -> Acceptor:
-    host = Host(Echo(), limits=Limits(), heartbeat=farcall.Heartbeat())
+    host = Host(Echo(), HostOptions())
     return Acceptor(host, Limits(**limits), ConnectionGuard(10, 10), admit=admit)  # type: ignore[arg-type]
 
 

@@ -22,7 +22,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import farcall
 from farcall import Limits, current_call, service
-from farcall._client.connect import ClientOptions, open_session
+from farcall._client.connect import open_session
+from farcall._client.options import ClientOptions
 from farcall._transport.dial import Dialler
 from farcall._transport.websocket import GuardedSocket
 from farcall._transport.websocket.socket import dial_tls
