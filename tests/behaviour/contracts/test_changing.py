@@ -103,11 +103,11 @@ CASES: Mapping[str, tuple[Version, Version]] = {
         version("async def get(self, a: int) -> int:\n    return a", "await proxy.get(1)"),
         version("async def get(self, b: int) -> int:\n    return b", "await proxy.get(1)"),
     ),
-    "rename an argument, all being positional-only": (
+    "rename an argument, all positional-only": (
         version("async def get(self, a: int, /) -> int:\n    return a", "await proxy.get(1)"),
         version("async def get(self, b: int, /) -> int:\n    return b", "await proxy.get(1)"),
     ),
-    "put arguments into another order": (
+    "reorder arguments": (
         version(
             "async def get(self, a: int, b: str) -> int:\n    return a", "await proxy.get(1, '')"
         ),
@@ -115,7 +115,7 @@ CASES: Mapping[str, tuple[Version, Version]] = {
             "async def get(self, b: str, a: int) -> int:\n    return a", "await proxy.get('', 1)"
         ),
     ),
-    "put arguments into another order, all being positional-only": (
+    "reorder arguments, all positional-only": (
         version(
             "async def get(self, a: int, b: str, /) -> int:\n    return a", "await proxy.get(1, '')"
         ),
@@ -123,19 +123,19 @@ CASES: Mapping[str, tuple[Version, Version]] = {
             "async def get(self, b: str, a: int, /) -> int:\n    return a", "await proxy.get('', 1)"
         ),
     ),
-    "let an argument be of more types": (
+    "widen the type of an argument": (
         version(put("int"), "await proxy.put(1)"),
         version(put("int | None"), "await proxy.put(None)"),
     ),
-    "let an argument be of fewer types": (
+    "narrow the type of an argument": (
         version(put("int | None"), "await proxy.put(None)"),
         version(put("int"), "await proxy.put(1)"),
     ),
-    "let a result be of more types": (
+    "widen the type of a result": (
         version(get("int", "1"), GET),
         version(get("int | None", "None"), GET),
     ),
-    "let a result be of fewer types": (
+    "narrow the type of a result": (
         version(get("int | None", "None"), GET),
         version(get("int", "1"), GET),
     ),
@@ -163,7 +163,7 @@ CASES: Mapping[str, tuple[Version, Version]] = {
         version(put("R"), "await proxy.put(stub.R(1, 2))", record("a: int", "b: int")),
         version(put("R"), PUT, record("a: int")),
     ),
-    "give another name to a record": (
+    "rename a record": (
         version(get("R", "R(1)"), GET, record("a: int")),
         version(get("Q", "Q(1)"), GET, record("a: int").replace("R:", "Q:")),
     ),
@@ -185,7 +185,7 @@ CASES: Mapping[str, tuple[Version, Version]] = {
             + record("c: int").replace("R:", "P:"),
         ),
     ),
-    "make a call a stream, or a stream a call": (
+    "turn a method into a stream, or a stream into a method": (
         version(get("int", "1"), GET),
         version(
             "@stream\nasync def get(self) -> AsyncIterator[int]:\n    yield 1",
@@ -212,7 +212,7 @@ CASES: Mapping[str, tuple[Version, Version]] = {
             "await proxy.get()\nasync with proxy.ticked.subscribe(): pass",
         ),
     ),
-    "take the key from a signal": (
+    "remove the key of a signal": (
         version(
             "ticked: Signal[R] = Signal(key='a')",
             "async with proxy.ticked.subscribe(key=1): pass",
