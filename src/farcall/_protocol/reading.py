@@ -250,7 +250,7 @@ def _read_notification(state: ProtocolState, message: Message, is_odd: bool) -> 
             state.listener.on_stray(f"$/cancelRequest: {error}")
     elif method == "rpc.hello":
         raise _Invalid("a hello without an id")
-    elif method[:4] != "rpc." or method in PLAIN_METHODS:
+    elif method[:4] != "rpc." or (method in PLAIN_METHODS and not state.is_greeted):
         trace = _traceparent(message.traceparent) if state.is_greeted else None
         state.listener.on_notification(method, params, trace)
     elif not (state.is_greeted and read_notification(state, method, params)):

@@ -299,6 +299,14 @@ def test_a_plain_peer_says_nothing_about_streams(plain: ProtocolPair, method: st
     assert told == ("stray", f"a notification {method}")
 
 
+@pytest.mark.parametrize("method", ["rpc.on", "rpc.off"])
+def test_a_farcall_peer_cannot_subscribe_by_notification(pair: ProtocolPair, method: str) -> None:
+    """After a hello the names of rpc-websockets mean nothing, with or without an id."""
+    told = pair.server.say(f'"method":"{method}","params":["Market.ticked"]')
+
+    assert told == ("stray", f"a notification {method}")
+
+
 def test_a_farcall_peer_may_say_what_is_not_known_yet(pair: ProtocolPair) -> None:
     """A later version may notify of more; the name is cut in the log."""
     told = pair.server.say(f'"method":"rpc.{"x" * 10_000}"')
