@@ -1,4 +1,4 @@
-"""Where farcall may be used: in Trio, and in the thread of the run that something belongs to."""
+"""Checks that farcall is used in Trio, and in the thread of the run that an object belongs to."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from trio.lowlevel import in_trio_task
 
 
 def check_trio(what: str) -> None:
-    """Refuse to begin where no Trio runs.
+    """Check that Trio runs here.
 
     Raises:
-        RuntimeError: says what to write instead.
+        RuntimeError: It does not; the message says what to write instead.
     """
     if not in_trio_task():
         raise not_in_trio(what)
 
 
 def not_in_trio(what: str) -> RuntimeError:
-    """Make the error for something that was begun outside of Trio."""
+    """Make the error for something that was started outside of Trio."""
     if _is_asyncio():
         return RuntimeError(
             f"{what} runs in Trio, and this is asyncio: write trio.run(main)"
@@ -43,7 +43,7 @@ def _is_asyncio() -> bool:
 
 
 class Home:
-    """The thread of the Trio run in which something was made, and is used."""
+    """The thread of the Trio run that an object belongs to."""
 
     __slots__ = ("thread",)
 
@@ -51,14 +51,14 @@ class Home:
         self.thread = get_ident()
 
     def check(self, what: str, instead: str) -> None:
-        """Refuse what another thread asks for: it would corrupt the state of this run.
+        """Check that this is the thread: another one would corrupt the state of the run.
 
         Args:
-            what: Was called.
-            instead: What to write there.
+            what: The function that was called.
+            instead: What to call in another thread.
 
         Raises:
-            RuntimeError: this is another thread.
+            RuntimeError: This is another thread.
         """
         if get_ident() != self.thread:
             raise elsewhere(what, instead)

@@ -1,4 +1,4 @@
-"""What stands for something that lives in this process: a connection, a server, a subscription."""
+"""Handles of something that lives in this process: a connection, a server, a subscription."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ LiveT = TypeVar("LiveT", bound="Live")
 
 
 class Live:
-    """Derive handles from this: a copy of one is the handle itself, and none can be pickled.
+    """The base of handles: a copy is the handle itself, and pickling raises.
 
-    Records that hold a handle can then be copied as any others, and their copies share it.
+    So records that hold a handle can be copied, and their copies share it.
     """
 
     __slots__ = ()

@@ -1,4 +1,4 @@
-"""What ``async with`` opens: a connection, a stream, a subscription."""
+"""Context managers that explain their use: of connections, streams and subscriptions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Opening(AbstractAsyncContextManager[T_co]):
-    """A context manager that says how it is used where it is awaited or iterated over.
+    """A context manager that, awaited or iterated over, raises an error that says how to use it.
 
     Args:
-        manager: Opens and closes.
-        advice: What it is, and what to write.
+        manager: The context manager itself.
+        advice: The text of the error: what it is, and what to write.
     """
 
     __slots__ = ("_advice", "_manager")
@@ -35,7 +35,7 @@ class Opening(AbstractAsyncContextManager[T_co]):
     ) -> bool | None:
         return await self._manager.__aexit__(kind, exc, traceback)
 
-    # Type checkers find such a mistake because these are missing, so they are hidden from them.
+    # Type checkers report these mistakes because the methods are missing: hide them.
     if not TYPE_CHECKING:
 
         def _refuse(self, *_: object) -> NoReturn:
@@ -44,13 +44,13 @@ class Opening(AbstractAsyncContextManager[T_co]):
         __aiter__ = __iter__ = __await__ = __enter__ = _refuse
 
         def __exit__(self, *_: object) -> None:
-            """Be there: ``with`` looks for it before it enters."""
+            """Exist: ``with`` looks it up before it enters."""
 
 
 class Openable:
-    """What gives an `Opening` when it is asked for one, and says so where it is used as one.
+    """An object with a method that returns an `Opening`, often used as if it were one.
 
-    A subclass has `_advice`: what it is, and what to write.
+    A subclass has `_advice`, as `Opening` has.
     """
 
     __slots__ = ()
@@ -63,18 +63,18 @@ class Openable:
         __aiter__ = __iter__ = __await__ = __enter__ = __aenter__ = __call__ = _refuse
 
         def __exit__(self, *_: object) -> None:
-            """Be there: ``with`` looks for it before it enters."""
+            """Exist: ``with`` looks it up before it enters."""
 
         async def __aexit__(self, *_: object) -> None:
-            """Be there, likewise."""
+            """Exist, for ``async with``."""
 
 
 def advice_on_stream(name: str, call: str) -> str:
-    """Say how a stream is read."""
+    """Say how to read a stream."""
     return f"{name} is a stream: write `async with {call} as items:`, and iterate over items"
 
 
 def advice_on_signal(name: str) -> str:
-    """Say how a signal is listened to."""
+    """Say how to subscribe to a signal."""
     call = f"...{name.rpartition('.')[2]}.subscribe()"
     return f"{name} is a signal: write `async with {call} as values:`, and iterate over values"

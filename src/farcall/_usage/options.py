@@ -1,7 +1,7 @@
-"""Checks of what a user passes, so that a mistake is found where it is written.
+"""Checks of arguments that users pass, so that a mistake raises at the call that makes it.
 
-Each message names the parameter, says what it takes and what it got, and what to write instead.
-A bool is never a number here, nor a text a list: Python takes one for the other without a word.
+Each message names the parameter and says what it takes, what it got and what to write instead.
+A bool is not a number here, and a str is not a list of texts, although Python would accept both.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_SHOWN: Final = 60
 """Characters of a value in a message; a longer one is cut."""
 
 Check: TypeAlias = Callable[[str, object], None]
-"""Raises `TypeError` or `ValueError` for a value that the parameter of that name does not take."""
+"""Gets a parameter's name and value, and raises `TypeError` or `ValueError` for a wrong value."""
 
 Validator: TypeAlias = Callable[[object, "attrs.Attribute[Any]", object], None]
 """What attrs calls with an instance, a field and its value."""
@@ -36,7 +36,7 @@ def wrong_type(name: str, takes: str, got: object, write: str = "") -> TypeError
 
 
 def wrong_value(name: str, takes: str, got: object, write: str = "") -> ValueError:
-    """Make the error for a value of the right type that makes no sense."""
+    """Make the error for a wrong value of the right type."""
     return ValueError(_sentence(name, takes, shown(got), write))
 
 
@@ -45,9 +45,9 @@ def _sentence(name: str, takes: str, got: str, write: str) -> str:
 
 
 def shown(value: object) -> str:
-    """Say what a value is: itself where it is short and simple, or else its kind.
+    """Show a short and simple value itself, and any other one by its kind.
 
-    Containers and objects are not shown: they may hold secrets.
+    Containers and objects are not shown: they may contain secrets.
     """
     match value:
         case int() if abs(value) > sys.maxsize:
@@ -64,7 +64,7 @@ def shown(value: object) -> str:
 
 
 def kind_of(value: object) -> str:
-    """Name the type of a value, for one that may be a secret."""
+    """Name the type of a value that may be a secret."""
     if value is None:
         return "None"
     name = type(value).__name__
@@ -72,7 +72,7 @@ def kind_of(value: object) -> str:
 
 
 def validator(check: Callable[..., None], **how: Any) -> Validator:
-    """Make the validator of a field from the check of a keyword argument."""
+    """Turn the check of a keyword argument into the validator of a field."""
 
     def validate(_: object, field: attrs.Attribute[Any], value: object) -> None:
         check(f"{field.alias}=", value, **how)
@@ -81,7 +81,7 @@ def validator(check: Callable[..., None], **how: Any) -> Validator:
 
 
 def optional(check: Callable[..., None]) -> Callable[..., None]:
-    """Let a check take None as well."""
+    """Make a check accept None as well."""
 
     def check_unless_none(name: str, value: object, **how: Any) -> None:
         if value is not None:
@@ -94,7 +94,6 @@ def optional(check: Callable[..., None]) -> Callable[..., None]:
 
 
 def check_flag(name: str, value: object) -> None:
-    """Check for True or False."""
     if not isinstance(value, bool):
         raise wrong_type(name, "True or False", value)
 
@@ -120,7 +119,7 @@ def check_number(
     may_be_infinite: bool = True,
     write: str = "",
 ) -> None:
-    """Check for a float or an int above 0; never nan."""
+    """Check for a float or an int above 0, and not nan."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise wrong_type(name, takes, value, write)
     is_low = value < 0 if may_be_zero else value <= 0
@@ -135,7 +134,6 @@ check_seconds = partial(check_number, takes="a number of seconds")
 
 
 def check_text(name: str, value: object, *, write: str = "", may_be_empty: bool = False) -> None:
-    """Check for a str."""
     if not isinstance(value, str):
         raise wrong_type(name, "a str", value, write)
     if not value and not may_be_empty:
@@ -143,7 +141,7 @@ def check_text(name: str, value: object, *, write: str = "", may_be_empty: bool 
 
 
 def check_path(name: str, value: object, write: str) -> str:
-    """Check for the path of a file, as text or as an object that stands for one, and give it."""
+    """Check for the path of a file, a str or `os.PathLike`, and return it as a str."""
     if not isinstance(value, str | os.PathLike):
         raise wrong_type(name, "a path", value, write)
     path: object = os.fspath(cast("str | os.PathLike[str]", value))
@@ -157,7 +155,6 @@ def check_path(name: str, value: object, write: str) -> str:
 def check_instance(
     name: str, value: object, kind: type | tuple[type, ...], takes: str, write: str = ""
 ) -> None:
-    """Check for an object of a class."""
     if not isinstance(value, kind):
         if isinstance(value, type) and issubclass(value, kind):
             write = f"{value.__name__}(...)"
@@ -177,13 +174,13 @@ def check_word(name: str, value: object, words: Sequence[str]) -> None:
 
 
 def check_several(name: str, value: object, takes: str, write: str) -> None:
-    """Check for a list, a tuple or the like: not for a text, or for one element alone."""
+    """Check for a list, a tuple or another sequence, but a str or bytes."""
     if isinstance(value, str | bytes | bytearray) or not isinstance(value, Sequence):
         raise wrong_type(name, takes, value, write)
 
 
 def check_texts(name: str, value: object, takes: str, write: str, *, brackets: str = "[]") -> None:
-    """Check for several texts; one alone would be read letter by letter."""
+    """Check for a collection of str; a single str would be read letter by letter."""
     if not _is_several(value):
         one = repr(value).join(brackets)
         raise wrong_type(name, takes, value, one if isinstance(value, str) else write)
@@ -197,7 +194,7 @@ def _is_several(value: object) -> bool:
 
 
 def check_text_mapping(name: str, value: object, write: str) -> None:
-    """Check for a mapping from texts to texts, which may be secrets."""
+    """Check for a mapping from str to str; the values may be secrets."""
     if not isinstance(value, Mapping):
         raise TypeError(_sentence(name, "a mapping from str to str", kind_of(value), write))
     for key, each in cast("Mapping[object, object]", value).items():
@@ -211,7 +208,7 @@ def check_text_mapping(name: str, value: object, write: str) -> None:
 
 
 def check_tls(name: str, context: object, *, in_server: bool) -> None:
-    """Check for an `ssl.SSLContext` of the right side; with one of the other no handshake works."""
+    """Check for an `ssl.SSLContext` of the right side: with the other, no handshake succeeds."""
     purpose = "CLIENT_AUTH" if in_server else "SERVER_AUTH"
     write = f"ssl.create_default_context(ssl.Purpose.{purpose})"
     check_instance(name, context, ssl.SSLContext, "an ssl.SSLContext", write)
@@ -225,9 +222,9 @@ def check_tls(name: str, context: object, *, in_server: bool) -> None:
 
 
 def check_async(name: str, value: object, parameters: Sequence[str], write: str) -> None:
-    """Check for an async function of some parameters.
+    """Check for an async function with these parameters.
 
-    A callable that cannot be looked into, such as one written in C, is taken as it is.
+    A callable that `inspect` cannot look into, such as one written in C, passes.
     """
     takes = f"an async function of ({', '.join(parameters)})"
     if isinstance(value, type):
@@ -244,18 +241,18 @@ def check_async(name: str, value: object, parameters: Sequence[str], write: str)
 def check_arity(
     name: str, value: Callable[..., Any], parameters: Sequence[str], takes: str, write: str
 ) -> None:
-    """Check that a function can be called with some positional arguments."""
+    """Check that a function can be called with these positional arguments."""
     try:
         inspect.signature(value).bind(*parameters)
     except TypeError as error:
-        got = f"{shown(value)}, which cannot be called so ({error})"
+        got = f"{shown(value)}, which cannot be called like that ({error})"
         raise TypeError(_sentence(name, takes, got, write)) from None
-    except ValueError:  # some callables written in C do not tell
+    except ValueError:  # some callables written in C have no signature
         return
 
 
 def _is_plain(function: object) -> bool:
-    """Whether this is known to be a plain function, or an object that is called as one."""
+    """Say whether this is known to be a plain function, or an object whose call is one."""
     while isinstance(function, partial):
         function = function.func
     if inspect.iscoroutinefunction(function):
@@ -265,6 +262,6 @@ def _is_plain(function: object) -> bool:
         inner = inspect.getattr_static(type(function), "__call__", None)
     if not isinstance(inner, FunctionType) or inspect.iscoroutinefunction(inner):
         return False
-    # What a decorator has wrapped is called by it, in whatever way.
+    # A plain wrapper may return the awaitable of an async function that it wraps.
     wrapped = getattr(function, "__wrapped__", None)
     return wrapped is None or _is_plain(wrapped)

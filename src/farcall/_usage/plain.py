@@ -1,7 +1,7 @@
-"""Values as JSON would show them, for messages that people read.
+"""Values written like JSON, for messages that people read.
 
-Unlike the codec it knows no declared types and refuses nothing: a message about an error must not
-fail in turn. What a record hides from its repr is hidden here.
+Unlike the codec, it knows no declared types and accepts every value: a message about an error must
+not fail itself. Fields that a record hides from its repr are hidden here as well.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from typing import Any, TypeGuard
 import attrs
 
 MAX_SHOWN = 200
-"""Characters of one value in a message; the whole of it is in the data beside the message."""
+"""Characters of one value in a message; the whole value is in the data of the error."""
 
 _MAX_LEVELS = 16
-"""Deeper parts are cut: a value may contain itself."""
+"""Deeper levels are cut: a value may contain itself."""
 
 _BARE = re.compile(r"[\w.:@/+-]+")
-"""Texts that need no quotes to be told from what is around them."""
+"""Texts that can stand in a sentence without quotes."""
 
 
 def shown_fields(record: object) -> Iterator[tuple[str, str]]:
-    """Give the fields of an attrs object that its repr shows, each with its value as text."""
+    """Yield the fields of an attrs object that its repr shows, each with its value as text."""
     for field in attrs.fields(_class_of(record)):
         if field.repr:
             write = field.repr if callable(field.repr) else shown
@@ -36,17 +36,15 @@ def shown_fields(record: object) -> Iterator[tuple[str, str]]:
 
 
 def shown(value: object) -> str:
-    """Write a value as JSON, a simple text without its quotes."""
+    """Write a value as JSON; a simple text gets no quotes."""
     plain = _plain(value, _MAX_LEVELS)
-    if isinstance(plain, str) and _is_bare(plain):
-        text = plain
-    else:
-        text = json.dumps(plain, ensure_ascii=False)
+    is_bare = isinstance(plain, str) and _is_bare(plain)
+    text = plain if is_bare else json.dumps(plain, ensure_ascii=False)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 def _is_bare(text: str) -> bool:
-    """Say whether a text needs no quotes to be one, unlike ``"1"`` and ``"null"``."""
+    """Say whether a text is clear without quotes, unlike ``"1"`` and ``"null"``."""
     if _BARE.fullmatch(text) is None:
         return False
     try:
@@ -81,7 +79,7 @@ def _plain_container(value: Any, levels: int) -> Any:
 
 
 def _fields(value: Any) -> Sequence[str] | None:
-    """Name the fields that a record shows; None for what is no record."""
+    """List the fields that a record shows; None for another value."""
     cls = _class_of(value)
     if attrs.has(cls):
         return [field.name for field in attrs.fields(cls) if field.repr]

@@ -87,7 +87,7 @@ USES: list[Use] = [iterated, awaited, entered, looped]
 
 @pytest.mark.parametrize("use", USES)
 async def test_a_stream_is_read_in_a_block(use: Use) -> None:
-    """Here, through a proxy and through a session alike."""
+    """A stream that is awaited or iterated without `async with` raises, and the error says how."""
     async with open_pair(Market(), Market) as (market, _), open_pair(Market()) as (session, _):
         for opening, call in [
             (market.history("A"), r"proxy\.history\(\.\.\.\)"),
@@ -102,7 +102,7 @@ async def test_a_stream_is_read_in_a_block(use: Use) -> None:
 
 @pytest.mark.parametrize("use", USES)
 async def test_a_subscription_is_heard_in_a_block(use: Use) -> None:
-    """Here, through a proxy and through a session alike."""
+    """A subscription that is used without `async with` raises, and the error says how."""
     async with open_pair(Market(), Market) as (market, _), open_pair(Market()) as (session, _):
         for opening in (
             market.ticked.subscribe(),
@@ -118,7 +118,7 @@ async def test_a_subscription_is_heard_in_a_block(use: Use) -> None:
 
 @pytest.mark.parametrize("use", [*USES, async_entered, called])
 async def test_a_signal_is_subscribed_to(use: Use) -> None:
-    """It is nothing to iterate over, to await, to enter or to call."""
+    """A signal that is iterated, awaited, entered or called raises; the error says how."""
     async with open_pair(Market(), Market) as (by_class, connection):
         for signal in (
             by_class.ticked,
@@ -131,7 +131,7 @@ async def test_a_signal_is_subscribed_to(use: Use) -> None:
 
 @pytest.mark.parametrize("use", USES)
 async def test_a_connection_is_a_block(use: Use) -> None:
-    """It has no other way to end."""
+    """A connection that is used without `async with` raises; the error says how."""
     with pytest.raises(TypeError, match=r"write `async with farcall.connect\(\.\.\.\) as"):
         await use(farcall.connect("ws://127.0.0.1:1"))
     with pytest.raises(TypeError, match=r"write `async with open_pair\(\.\.\.\) as"):
@@ -142,7 +142,7 @@ async def test_a_connection_is_a_block(use: Use) -> None:
 
 
 async def test_a_name_that_is_nowhere_is_told_from_one_that_stays() -> None:
-    """With the endpoint that is nearest, where one is near."""
+    """An unknown name raises with the nearest endpoint; a local method raises as not remote."""
     async with open_pair(Market(), Market) as (market, _):
         with pytest.raises(AttributeError, match=r"^Market has no qoute; did you mean quote\?$"):
             market.qoute  # type: ignore[attr-defined]  # noqa: B018
@@ -179,14 +179,14 @@ async def _later(function: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize("make", OUTSIDE)
 def test_asyncio_is_told_to_be_trio(make: Callable[[], Any]) -> None:
-    """It names the line to change."""
+    """Under asyncio, the error says to write trio.run(main)."""
     with pytest.raises(RuntimeError, match=r"this is asyncio: write trio.run\(main\) in place of"):
         asyncio.run(make())
 
 
 @pytest.mark.parametrize("make", OUTSIDE)
 def test_nothing_runs_where_there_is_no_loop(make: Callable[[], Any]) -> None:
-    """As where a coroutine is driven by hand."""
+    """Without an event loop, the error says that no Trio runs."""
     with pytest.raises(RuntimeError, match=r"no Trio runs here: write trio\.run"):
         make().send(None)
 
@@ -203,7 +203,7 @@ async def in_thread(work: Callable[[], object]) -> Exception:
 
 
 async def test_a_call_in_another_thread_says_how() -> None:
-    """A Trio run of that thread would corrupt the connection, which goes on."""
+    """A call in another thread raises, says how to call, and leaves the connection usable."""
     async with open_pair(Market()) as (session, _):
         market = session.proxy(Market)
         for work in (
@@ -224,7 +224,7 @@ async def test_a_call_in_another_thread_says_how() -> None:
 
 
 async def test_a_call_in_another_thread_by_way_of_trio() -> None:
-    """What the message says works."""
+    """A call in another thread works by trio.from_thread.run, as the error says."""
     async with open_pair(Market(), Market) as (market, _):
         answer = await trio.to_thread.run_sync(trio.from_thread.run, market.quote, "A")
 
@@ -232,7 +232,7 @@ async def test_a_call_in_another_thread_by_way_of_trio() -> None:
 
 
 async def test_other_threads_may_not_change_a_connection() -> None:
-    """Nor end a server; each message says what to call."""
+    """Changing a connection or a server in another thread raises; each error says what to call."""
     async with trio.open_nursery() as nursery:
         server: farcall.Server = await nursery.start(farcall.serve, Market(), 0)
         async with open_pair(Market()) as (_, connection):
@@ -289,7 +289,7 @@ REASONS = {
 
 
 async def test_a_refusal_says_which_login_is_missing() -> None:
-    """To a farcall peer; its text is that of the error as well."""
+    """A farcall peer learns which login is missing, in the data and in the text of the error."""
     async with open_pair(Vault(), authenticate=everybody) as (session, _):
         for name, reason in REASONS.items():
             error = await refused(session, name)
@@ -304,7 +304,7 @@ async def test_a_refusal_says_which_login_is_missing() -> None:
 
 
 async def test_a_refusal_of_an_interceptor_is_its_own() -> None:
-    """What it says is the message."""
+    """When an interceptor refuses a call, its own message reaches the caller."""
 
     async def refuse(call: farcall.CallContext, proceed: farcall.Proceed) -> Any:
         raise Forbidden.because("only on weekdays")
@@ -317,7 +317,7 @@ async def test_a_refusal_of_an_interceptor_is_its_own() -> None:
 
 
 async def test_a_plain_peer_gets_what_rpc_websockets_says() -> None:
-    """Its clients compare the message."""
+    """A plain peer gets the message of rpc-websockets, which its clients compare."""
     async with open_pair(Vault(), authenticate=everybody, dialect="plain") as (session, _):
         error = await refused(session, "Vault.take")
 
@@ -325,7 +325,7 @@ async def test_a_plain_peer_gets_what_rpc_websockets_says() -> None:
 
 
 async def test_a_call_whose_login_has_ended_says_so() -> None:
-    """It waited for its turn, and nobody is logged in any more when it comes."""
+    """A call that waited for its turn is refused if the login ended meanwhile."""
 
     @service(name="", protected=True)
     class Queue:
@@ -397,7 +397,7 @@ async def test_the_log_says_that_an_error_is_not_declared(
 
 
 async def test_the_log_says_so_of_the_errors_in_a_group(caplog: pytest.LogCaptureFixture) -> None:
-    """Each is redacted on its own."""
+    """The log redacts each error of a group."""
     told = await log_of(ExceptionGroup("both", [SoldOut("A-1"), ValueError("b")]), caplog)
 
     assert told.endswith("): SoldOut is missing in raises=; write raises=[SoldOut]")
@@ -413,7 +413,7 @@ async def test_the_log_says_that_a_code_is_not_the_handlers(
 
 
 async def test_the_log_says_no_more_of_a_defect(caplog: pytest.LogCaptureFixture) -> None:
-    """There is nothing to declare."""
+    """The log of a defect does not suggest declaring it."""
     told = await log_of(KeyError("k"), caplog)
 
     assert told.endswith(")")

@@ -322,7 +322,7 @@ def interceptors(parameter: str) -> Sequence[Row]:
         *((parameter, value, T, "takes a list") for value in (intercept, None, "x", {intercept})),
         *((parameter, [value], T, takes) for value in (plain, 5, PlainCallable(), PlainCallable)),
         (parameter, [generates], T, takes),
-        (parameter, [without], T, "cannot be called so"),
+        (parameter, [without], T, "cannot be called like that"),
     ]
 
 
@@ -333,7 +333,7 @@ def authenticate(parameter: str) -> Sequence[Row]:
         (parameter, functools.partial(plain, 1), T, takes),
         (parameter, PlainCallable(), T, "which is a plain def"),
         (parameter, auth.StaticUsers, T, "write StaticUsers\\(...\\)"),
-        (parameter, without, T, "cannot be called so"),
+        (parameter, without, T, "cannot be called like that"),
     ]
 
 
@@ -920,7 +920,7 @@ def parameters_of(function: Callable[..., Any]) -> set[str]:
 
 @pytest.mark.parametrize("name", sorted(public_callables()))
 def test_every_parameter_is_in_the_table(name: str) -> None:
-    """A new parameter has its rows here, or a reason why it takes anything."""
+    """Every parameter of the public API has rows here, or a reason why it takes any value."""
     function = public_callables()[name]
     if isinstance(function, type) and issubclass(function, farcall.RpcError | ApplicationError):
         return  # its arguments are those of RpcError, or of a user's class
@@ -936,7 +936,7 @@ def test_every_parameter_is_in_the_table(name: str) -> None:
 
 @pytest.mark.parametrize("cls", [Inbox, Board])
 async def test_a_service_may_be_a_container_itself(cls: type[Any]) -> None:
-    """An object of a service class is served, and be its class a list or a dict."""
+    """An object of a service class is served, even if its class is a list or a dict."""
     for services in (cls(), [cls()], {"/": cls()}):
         async with open_pair(services) as (session, _):
             assert await session.call("Shop.price", "a") == 2.5
@@ -974,13 +974,13 @@ async def ask_twice(first: str, credentials: Credentials) -> Principal | None:
     ],
 )
 async def test_whatever_is_awaited_may_authenticate(authenticate: Any) -> None:
-    """An async function, a method, a callable object, a partial or a decorated one."""
+    """Every kind of async callable is accepted: function, method, object, partial, decorated."""
     async with open_pair(Shop(), authenticate=authenticate) as (session, _):
         assert await session.call("Shop.price", "a") == 2.5
 
 
 async def test_infinity_means_never() -> None:
-    """No heartbeat, no limit to a call, and all the time to answer a cancelled one."""
+    """Each number of seconds that may be infinite accepts inf."""
     heartbeat = Heartbeat(idle_seconds=math.inf, grace_seconds=math.inf, jitter=0)
     limits = Limits(stall_seconds=math.inf, pings_per_second=math.inf, incomplete_seconds=math.inf)
     options: dict[str, Any] = {"heartbeat": heartbeat, "limits": limits, "cancel_grace": math.inf}
@@ -990,7 +990,7 @@ async def test_infinity_means_never() -> None:
 
 
 def test_a_listening_socket_may_be_in_any_sequence() -> None:
-    """One alone needs no list."""
+    """A listening socket is accepted alone, in a list or in a tuple."""
     with socket.socket() as sock:
         for given in (sock, [sock], (sock,)):
             with pytest.raises(ValueError, match="cannot be served at"):
@@ -998,14 +998,14 @@ def test_a_listening_socket_may_be_in_any_sequence() -> None:
 
 
 async def test_a_name_for_an_argument_is_given_once() -> None:
-    """What stands in ``arguments=`` as well would hide one of the two."""
+    """A name given both by keyword and in ``arguments=`` is refused."""
     async with open_pair(functions(add, name="")) as (session, _):
         with pytest.raises(TypeError, match="the argument 'a' is there twice"):
             await session.call("add", a=1, arguments={"a": 2, "b": 3})
 
 
 async def test_a_secret_is_not_shown() -> None:
-    """Headers, tokens and passwords stay out of the messages about them."""
+    """Error messages never contain headers, tokens or passwords."""
     wrong: list[Callable[[], object]] = [
         lambda: connect(headers={"Authorization": "s3cret\n"}),
         lambda: connect(headers={"Authorization": b"s3cret"}),
@@ -1020,7 +1020,7 @@ async def test_a_secret_is_not_shown() -> None:
 
 
 async def test_a_path_that_is_not_served_is_refused_in_memory_as_well() -> None:
-    """As over a socket it is a 404."""
+    """An unknown path raises in memory as the 404 does over a socket."""
     with pytest.raises(farcall.ConnectFailed, match="404") as caught:
         async with open_pair({"/shop": Shop()}, path="/none"):
             pass
@@ -1032,7 +1032,7 @@ def _returns(manager: AbstractAsyncContextManager[object]) -> None:
 
 
 async def test_a_heartbeat_is_given_to_both() -> None:
-    """Right values are taken as they are."""
+    """Right values are accepted."""
     _returns(farcall.connect(URL, ShopProxy, heartbeat=Heartbeat(5, 2, 0), headers={"X-A": "é"}))
     _returns(farcall.connect("wss://127.0.0.1:1", Shop, ssl_context=CLIENT_TLS))
     with pytest.raises(ValueError, match="context of a client, not that of a server"):
