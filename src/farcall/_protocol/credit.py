@@ -1,4 +1,4 @@
-"""Flow control of one stream: how much may be on its way, in items and in bytes.
+"""Flow control of one stream: how much may be unconsumed, in items and in bytes.
 
 Theory of operation. The receiver opens a *window* with its request (``meta.credit``) and later
 names totals since the start of the stream (``rpc.credit``): what it has consumed, plus the window.
@@ -20,18 +20,18 @@ import attrs
 
 @attrs.frozen
 class Window:
-    """How much of one stream may be unconsumed."""
+    """How much of one stream may be unconsumed at once."""
 
     items: int = 32
     size: int = 256 * 1024
     """In bytes of encoded values."""
 
     def for_sender(self) -> SendCredit:
-        """Open the window at the side that produces."""
+        """Open the window on the sending side."""
         return SendCredit(self)
 
     def for_receiver(self) -> ReceiveCredit:
-        """Open the window at the side that consumes."""
+        """Open the window on the receiving side."""
         return ReceiveCredit(self)
 
 
@@ -41,7 +41,7 @@ DEFAULT_WINDOW = Window()
 
 @attrs.define
 class SendCredit:
-    """The sender's half."""
+    """How much the sender may still send."""
 
     window: Window
     granted_items: int = attrs.field(init=False)
@@ -76,12 +76,12 @@ class SendCredit:
         return self.items_left > 0 and (size <= self.bytes_left or self.is_idle)
 
     def spend(self, items: int, size: int) -> None:
-        """Count what is being sent."""
+        """Count items as sent."""
         self.sent_items += items
         self.sent_bytes += size
 
     def grant(self, items: int, size: int) -> bool:
-        """Take the receiver's totals, which may be old news, and tell whether they gave room."""
+        """Take the receiver's totals, which may be out of date; tell whether they gave room."""
         gained = items > self.granted_items or size > self.granted_bytes
         self.granted_items = max(self.granted_items, items)
         self.granted_bytes = max(self.granted_bytes, size)
@@ -90,7 +90,7 @@ class SendCredit:
 
 @attrs.define
 class ReceiveCredit:
-    """The receiver's half, which also checks that the sender keeps the laws."""
+    """How much the receiver has granted; checks that the sender keeps the laws."""
 
     window: Window
     granted_items: int = attrs.field(init=False)
@@ -105,9 +105,9 @@ class ReceiveCredit:
         self.granted_bytes = self.window.size
 
     def receive(self, sizes: Sequence[int]) -> bool:
-        """Count a batch of items that arrived, and tell whether the sender was allowed to.
+        """Count the items of a message, and tell whether the sender was allowed to send them.
 
-        An empty batch, which brings nothing but a cursor, always is.
+        A message without items, which brings only a cursor, always is.
         """
         was_idle = self.received_bytes + self.window.size <= self.granted_bytes
         is_single = len(sizes) == 1
@@ -118,10 +118,10 @@ class ReceiveCredit:
         return may_pass and self.received_items <= self.granted_items
 
     def use(self, size: int) -> tuple[int, int] | None:
-        """Count one item that the application has taken, and name the new totals if they are due.
+        """Count one item as consumed, and return the new totals if they are due.
 
-        They are due at half of a window, and when all that came is taken: the sender may have an
-        item that is larger than what is left, which can pass when nothing else is in flight.
+        They are due at half of a window, and when everything that came is consumed: the sender may
+        hold an item larger than the rest of the window, which may pass once nothing is in flight.
         """
         self.consumed_items += 1
         self.consumed_bytes += size

@@ -1,4 +1,4 @@
-"""Text: decode one message, split an array, find who is answered, join messages.
+"""Messages as text: decode one, split an array, join several, find the id in a broken one.
 
 A message is decoded first and alone; parameters, results and values stay text until the codec,
 which knows their types, reads them.
@@ -23,7 +23,7 @@ RequestId: TypeAlias = bytes
 
 NULL_ID: Final[RequestId] = b"null"
 LAST_COUNT: Final = 2**53
-"""Where JavaScript's integers end."""
+"""The end of JavaScript's integers."""
 Count = Annotated[int, Meta(ge=0, le=LAST_COUNT)]
 Positive = Annotated[int, Meta(ge=1, le=LAST_COUNT)]
 MOST_SHOWN: Final = 40
@@ -34,15 +34,15 @@ _HIDDEN = b"\xff\xff"
 """Stands for the beginning of an escape; nothing that is UTF-8 holds it."""
 _MEMBER = re.compile(rb'"(id|method|result|error)"[ \t\r\n]*:[ \t\r\n]*')
 _ID = re.compile(rb'-?[0-9][-+.0-9eE]*|"(?:[^"\\]|\\.){0,256}"', re.DOTALL)
-_MOST_LOOKED_AT = 4
-"""Members at either end of a broken text: its id stands first, or last."""
+_MAX_MEMBERS = 4
+"""Read at either end of a broken text: its id is near the beginning, or near the end."""
 
 
 class Message(msgspec.Struct, gc=False):
-    """One message: the members of a JSON-RPC object that mean something.
+    """One message: the members of a JSON-RPC object that have a meaning.
 
-    Those that are `object` are read whatever they hold, so that a message with a strange one is
-    refused for what it is, under its id.
+    An `object` member may hold any value, so that a message with a wrong one is refused under its
+    id.
     """
 
     jsonrpc: object = UNSET
@@ -58,7 +58,7 @@ class Message(msgspec.Struct, gc=False):
 
 
 class _RawMessage(msgspec.Struct):
-    """The same members, whatever they hold."""
+    """The same members, with any value."""
 
     jsonrpc: Raw | UnsetType = UNSET
     id: Raw | UnsetType = UNSET
@@ -77,23 +77,22 @@ _array = msgspec.json.Decoder(list[Raw])
 _anything = msgspec.json.Decoder(Any)
 _string = msgspec.json.Decoder(str)
 decode_message = msgspec.json.Decoder(Message).decode
-"""Decode one message; raises one of `DECODE_ERRORS`, whereupon `decode_odd` may know more."""
+"""Decode one message; raises one of `DECODE_ERRORS`, after which `decode_odd` may know more."""
 
 
 def read_text(raw: Raw) -> str:
-    """Read a string, under the rules of `decode`."""
+    """Read a string; see `decode` for what is raised."""
     return decode(_string, raw)
 
 
 def decode_odd(text: bytes) -> Message | None:
-    """Decode a message that `decode_message` did not take; None for JSON that is no object.
+    """Decode a message that `decode_message` did not take; None for JSON that is not an object.
 
-    It is the message of a peer that writes lone surrogates, as JavaScript does for half of an
-    emoji, or one whose method is a number beyond all bounds. Parameters, results and errors are
-    kept as they came, for whoever reads them to refuse.
+    Its peer writes lone surrogates, as JavaScript does for half of an emoji, or numbers that are
+    out of range. Parameters, results and errors stay as they came; their readers refuse them.
 
     Raises:
-        UnreadableText: it is no JSON.
+        UnreadableText: it is not JSON.
     """
     if text.lstrip(b" \t\r\n")[:1] != b"{":
         decode(_anything, text)
@@ -101,7 +100,7 @@ def decode_odd(text: bytes) -> Message | None:
     try:
         raw = decode(_raw_message, hide_surrogates(text))
     except UnreadableText:
-        decode(_anything, text)  # what is wrong, in words for the text as it came
+        decode(_anything, text)  # raises with positions in the text as it came
         raise
     return Message(
         jsonrpc=_odd(raw.jsonrpc),
@@ -118,12 +117,12 @@ def decode_odd(text: bytes) -> Message | None:
 
 
 def hide_surrogates(text: bytes) -> bytes:
-    """Write escapes of surrogates as what msgspec skips; the text keeps its length."""
+    """Replace escapes of surrogates by bytes that msgspec skips; the length stays."""
     return _SURROGATE.sub(rb"\1%b\2" % _HIDDEN, text) if b"\\u" in text else text
 
 
 def show_surrogates(text: bytes | Raw) -> bytes:
-    """Undo `hide_surrogates`, for a part of its text."""
+    """Undo `hide_surrogates` in a part of its text."""
     return bytes(text).replace(_HIDDEN, b"\\u")
 
 
@@ -145,14 +144,14 @@ def split(text: bytes) -> list[bytes]:
     """Split an array into its messages.
 
     Raises:
-        UnreadableText: it is no array, or one of too many.
+        UnreadableText: it is not an array, or has too many elements.
     """
     if text.count(b",") >= MAX_PARTS and has_too_many_parts(text):
         raise UnreadableText(f"more than {MAX_PARTS} messages in one frame (the limit bundle)")
     try:
         return [bytes(part) for part in _array.decode(text)]
     except DECODE_ERRORS as error:
-        try:  # one message with a lone surrogate does not condemn the others
+        try:  # the other messages can be read in spite of a lone surrogate in one
             parts = _array.decode(hide_surrogates(text))
         except DECODE_ERRORS:
             raise UnreadableText(str(error)) from error
@@ -164,20 +163,20 @@ def join(texts: Sequence[bytes]) -> bytes:
     return b"[%b]" % b",".join(texts)
 
 
-def find_answered(text: bytes) -> RequestId | None:
-    """Find the id in a text that is no JSON, or nests too deep, but must have been an answer.
+def find_response_id(text: bytes) -> RequestId | None:
+    """Find the id in a text that is not JSON, or nests too deep, but must be a response.
 
-    A server may write NaN, cut a text in half, or escape as no JSON does; its caller is not to
-    wait for ever. What stands at either end of the text is looked at, in linear time.
+    A server may write NaN, cut a text in half, or escape wrongly, and its caller must not wait for
+    ever. Only members near the ends of the text are read, in linear time.
     """
     if text.lstrip(b" \t\r\n")[:1] != b"{":
         return None
     members: dict[bytes, int] = {}
     at = depth = 0
     matches = _MEMBER.finditer(text)
-    for match in (*islice(matches, _MOST_LOOKED_AT), *deque(matches, _MOST_LOOKED_AT)):
+    for match in (*islice(matches, _MAX_MEMBERS), *deque(matches, _MAX_MEMBERS)):
         before = STRING.sub(b'"', text[at : match.start()]).rstrip(b" \t\r\n")
-        if before[-1:] not in (b"{", b","):  # it stands in a string
+        if before[-1:] not in (b"{", b","):  # it is in a string
             continue
         at = match.start()
         depth += sum(before.count(mark) for mark in b"{[") - sum(map(before.count, b"}]"))
@@ -189,11 +188,11 @@ def find_answered(text: bytes) -> RequestId | None:
 
 
 def canonical_id(id: RequestId, *, is_plain: bool) -> RequestId:
-    """Write an id as this side writes its own: a peer may have made 1.0 of 1, or escaped text.
+    """Write an id as this side writes its own: a peer may turn 1 into 1.0, or escape text.
 
     Args:
         id: As it came.
-        is_plain: Whether the peer may also have made "1" of 1.
+        is_plain: Whether the peer may also turn 1 into "1".
     """
     try:
         value = decode(_anything, id)
@@ -209,11 +208,11 @@ def canonical_id(id: RequestId, *, is_plain: bool) -> RequestId:
 
 
 def shown(text: str) -> str:
-    """Cut what a peer wrote down to what belongs into a log line, or a Close frame."""
+    """Shorten a text of a peer for a log line, or a Close frame."""
     start = text[:MOST_SHOWN]
     return start if start.isprintable() else ascii(start)
 
 
 def shown_id(id: RequestId) -> str:
-    """Cut an id likewise; one in a binary frame need not even be UTF-8."""
+    """Shorten an id likewise; one in a binary frame need not be UTF-8."""
     return shown(id.decode(errors="replace"))

@@ -1,8 +1,8 @@
 """What peers can say: each message as the struct that reads it, its writer and its hearer.
 
-What is read is read strictly, and unknown members are ignored. Parameters, results and values are
-text already: the codec knew their types. Member names are those of JSON-RPC 2.0, of
-rpc-websockets, and of the protocol specification.
+Known members are read strictly, unknown ones are ignored. Parameters, results and values stay JSON
+text: the codec knows their types. Member names are those of JSON-RPC 2.0, of rpc-websockets, and of
+the protocol specification.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from farcall.errors import ErrorCode
 
 LONGEST_TIMEOUT: Final = LAST_COUNT
 """In milliseconds."""
-MOST_KEPT: Final = 1024
-"""Contracts, or features, in a hello: it is kept as long as the connection. More services than
-that, at one path, nobody has."""
+MAX_NAMES: Final = 1024
+"""Contracts, or features, in a hello, which is retained for the life of the connection. No path
+serves more services."""
 VERSION: Final = 1
 """Of the protocol, in a hello."""
 TEXT_COST: Final = 128
-"""Bytes that a short text costs beside what it says, with its place in a table."""
+"""Bytes that a short text occupies beside its characters, with its entry in a table."""
 
 Name = Annotated[str, Meta(max_length=256)]
 """As long as the id of a request."""
-Digests = Annotated[str, Meta(max_length=MOST_KEPT * 65)]
+Digests = Annotated[str, Meta(max_length=MAX_NAMES * 65)]
 """One of 64 characters for each service that has the name, with spaces between."""
 
 ParamsT = TypeVar("ParamsT", bound=msgspec.Struct)
@@ -53,7 +53,7 @@ def read_params(decoder: msgspec.json.Decoder[ParamsT], text: bytes | None) -> P
     """Read parameters of a known shape.
 
     Raises:
-        UnreadableText: they have another one; names the member.
+        UnreadableText: they have another shape; names the member.
     """
     if text is None:
         raise UnreadableText("no params")
@@ -65,7 +65,7 @@ def named(method: str) -> bytes:
     """Write the member that names a method.
 
     Raises:
-        UnicodeEncodeError: the name holds a lone surrogate, which JSON has none of.
+        UnicodeEncodeError: the name holds a lone surrogate, which JSON cannot.
     """
     return b',"method":%b' % _encode(method)
 
@@ -84,7 +84,7 @@ _meta = msgspec.json.Decoder(RequestMeta)
 
 
 def read_meta(meta: Raw | UnsetType) -> RequestMeta:
-    """Read what a request says beside its parameters; under the rules of `read_params`."""
+    """Read the ``meta`` of a request; see `read_params` for what is raised."""
     return RequestMeta() if meta is UNSET else decode(_meta, meta)
 
 
@@ -97,7 +97,7 @@ def request(
         id: As JSON text.
         method: The wire name.
         params: JSON text, or None for no such member.
-        tail: What follows: a meta, as far as it is known by now.
+        tail: The rest: the meta, or as much of it as is known by now.
         traceparent: The caller's span, or None (W3C Trace Context, section 3.2).
     """
     if traceparent is not None:
@@ -112,33 +112,33 @@ END: Final = b"}"
 
 
 def credit_meta(items: int, size: int) -> bytes:
-    """Write the tail of a request that opens the window of a stream."""
+    """Write the tail of a request that opens a stream with this window."""
     return b',"meta":{"credit":[%d,%d]}}' % (items, size)
 
 
 def timeout_meta(milliseconds: int) -> bytes:
-    """Write the tail of a request whose caller waits for so long."""
+    """Write the tail of a request whose caller waits this long."""
     return b',"meta":{"timeout":%d}}' % min(max(milliseconds, 0), LONGEST_TIMEOUT)
 
 
 TIMEOUT_ROOM: Final = len(timeout_meta(LONGEST_TIMEOUT))
-"""The most that a timeout adds to a request, which is measured before the writer takes it."""
+"""The most that a timeout adds to a request, whose size is checked before the timeout is known."""
 
 
 def notification(method: str, params: bytes | None, traceparent: str | None) -> bytes:
-    """Write a request that wants no answer."""
+    """Write a notification: a request without a response."""
     params = b"" if params is None else b',"params":' + params
     trace = b"" if traceparent is None else b',"traceparent":' + _encode(traceparent)
     return b"%b%b%b%b}" % (_HEAD, named(method), params, trace)
 
 
 def event(name: str, value: bytes) -> bytes:
-    """Write an event for a plain peer, such that JSON-RPC and rpc-websockets clients read it."""
+    """Write an event for a plain peer, in a form that JSON-RPC and rpc-websockets clients read."""
     text = _encode(name)
     return b'%b,"method":%b,"notification":%b,"params":[%b]}' % (_HEAD, text, text, value)
 
 
-# Answers
+# Responses
 
 
 def response(id: RequestId, result: bytes) -> bytes:
@@ -146,8 +146,8 @@ def response(id: RequestId, result: bytes) -> bytes:
     return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (id, result)
 
 
-def count(seq: int) -> bytes:
-    """Write the member that tells how many items a stream had, so that none is lost unseen."""
+def seq_member(seq: int) -> bytes:
+    """Write the member that counts the items of a stream, so that a lost one is noticed."""
     return b',"seq":%d' % seq
 
 
@@ -169,7 +169,7 @@ MESSAGES: Mapping[ErrorCode, str] = {
     ErrorCode.BATCH_TOO_LARGE: "Batch too large",
     ErrorCode.CANCELLED: "Cancelled",
 }
-"""The wording of JSON-RPC 2.0 and of rpc-websockets, whose clients compare it."""
+"""As JSON-RPC 2.0 and rpc-websockets word them, whose clients compare the text."""
 
 
 @attrs.frozen
@@ -183,18 +183,19 @@ class Error:
 
     @classmethod
     def of(cls, code: ErrorCode, data: object = None) -> Error:
-        """Make one of the protocol's own errors, whose message belongs to its code."""
+        """Make one of the protocol's own errors, whose message follows from its code."""
         return cls(int(code), MESSAGES[code], None if data is None else _encode(data))
 
     def render(self) -> bytes:
-        """Write it. Python's messages may hold lone surrogates, JSON has none."""
+        """Write the error object."""
+        # A lone surrogate, which Python's texts may hold and JSON may not, becomes a "?".
         message = _encode(self.message.encode(errors="replace").decode())
         data = b"" if self.data is None else b',"data":' + self.data
         return b'{"code":%d,"message":%b%b}' % (self.code, message, data)
 
 
 def error_response(id: RequestId, error: Error) -> bytes:
-    """Write the error that a request ended with."""
+    """Write the error of a request."""
     return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (id, error.render())
 
 
@@ -206,14 +207,14 @@ _error_data = msgspec.json.Decoder(_ErrorData)
 
 
 def read_error(raw: Raw, *, is_plain: bool) -> Error:
-    """Read an error, or make one of whatever a JavaScript peer threw: it sends that as it is.
+    """Read an error, or make one of any other value: JavaScript peers send whatever was thrown.
 
     Args:
-        raw: JSON text; every part of it may be missing or strange.
+        raw: JSON text; each member may be missing, or of a wrong type.
         is_plain: Whether its texts may hold lone surrogates.
 
     Raises:
-        UnreadableText: it is no JSON.
+        UnreadableText: it is not JSON.
     """
     text = bytes(raw)
     try:
@@ -231,7 +232,7 @@ def read_error(raw: Raw, *, is_plain: bool) -> Error:
         code, message = members.get("code"), members.get("message")
         data = show_surrogates(decode(_error_data, hide_surrogates(text)).data)
     has_message = isinstance(message, str)
-    if data == b"null":  # which is what rpc-websockets writes for none
+    if data == b"null":  # rpc-websockets writes null for no data
         data = None if has_message else text
     return Error(
         code if type(code) is int else int(ErrorCode.EVENT_NOT_PROVIDED),
@@ -244,50 +245,50 @@ def read_error(raw: Raw, *, is_plain: bool) -> Error:
 
 
 class PeerLimits(msgspec.Struct, frozen=True):
-    """What a peer can take; announced in its hello."""
+    """The limits that a peer announces in its hello."""
 
     message: Positive | None = None
-    """The largest frame, in bytes; None where it does not say."""
+    """The largest frame, in bytes; None if not announced."""
     calls: Positive = 1024
     """How many calls may be in flight."""
     subscriptions: Count = 128
     bundle: Positive = 256
     """How many messages one bundle may hold."""
     call_bytes: Positive | None = None
-    """How large the parameters of all those calls may be together; None where it does not say."""
+    """How large the parameters of these calls may be together; None if not announced."""
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True):
-    """How farcall peers greet: the version they speak and what they hold."""
+    """The greeting of a farcall peer: its version, limits, features and contracts."""
 
     limits: PeerLimits = PeerLimits()
     v: Positive
-    features: Annotated[tuple[Name, ...], Meta(max_length=MOST_KEPT)] = ()
-    contracts: Annotated[Mapping[Name, Digests], Meta(max_length=MOST_KEPT)] = {}
+    features: Annotated[tuple[Name, ...], Meta(max_length=MAX_NAMES)] = ()
+    contracts: Annotated[Mapping[Name, Digests], Meta(max_length=MAX_NAMES)] = {}
     """The digest of each contract, by the name of its service."""
 
     @property
     def size(self) -> int:
-        """About what it costs to keep, in bytes."""
+        """About how many bytes it occupies."""
         texts = [*self.features, *self.contracts, *self.contracts.values()]
         return sum(map(len, texts)) + TEXT_COST * len(texts)
 
     def render(self) -> bytes:
         """Write the parameters of ``rpc.hello``, or its result."""
         limits = msgspec.structs.asdict(self.limits)
-        said = {name: value for name, value in limits.items() if value is not None}
-        return _encode(msgspec.structs.asdict(self) | {"limits": said})
+        announced = {name: value for name, value in limits.items() if value is not None}
+        return _encode(msgspec.structs.asdict(self) | {"limits": announced})
 
 
 _hello = msgspec.json.Decoder(Hello)
 
 
 def read_hello(text: bytes | None) -> Hello:
-    """Read a greeting, under the rules of `read_params`."""
+    """Read a greeting; see `read_params` for what is raised."""
     return read_params(_hello, text)
 
 
-# Streams: what a call says before it is answered
+# Control messages
 
 
 class Started(msgspec.Struct):
@@ -312,7 +313,7 @@ class Items(msgspec.Struct, kw_only=True):
     values: list[Raw]
     cursor: str | None = None
     missed: Count | None = 0
-    """How many were dropped before the first value; None when nobody knows."""
+    """How many were dropped before the first value; None if unknown."""
 
 
 def items(
@@ -332,8 +333,8 @@ def items(
 
 
 ITEM_OVERHEAD: Final = 8
-"""More than the second and each further item of a message adds to its own bytes: a comma, and in a
-binary frame the digits of its size. What is joined is small; an item of 10 MB has no company."""
+"""At least what each item after the first adds to its own bytes: a comma, and in a binary frame the
+digits of its size, which are few: only small items share a message."""
 
 
 def max_items_size(
@@ -344,23 +345,22 @@ def max_items_size(
     is_upload: bool = False,
     cursor: str | None = None,
 ) -> int:
-    """Give the bytes of values that fit into one message of items, reckoned once for a stream.
+    """Compute how many bytes of values fit into one message of items; once for each stream.
 
-    A message of items is made when the writer takes it, when it is too late to tell anybody that
-    it is too large. So whoever puts an item asks first whether it fits, whatever its number will
-    be.
+    A message of items is made when the writer takes it, which is too late to refuse one that is too
+    large. So the sender checks each item beforehand, for the largest sequence number.
 
     Args:
         limit: The largest message that the peer takes, in bytes.
         id: Of the call, or of the upload.
-        is_binary: Whether it is a binary frame.
+        is_binary: Whether the message is a binary frame.
         is_upload: Whether `id` is that of an upload.
-        cursor: None where the messages carry none; else one as long as any of them, and a count
-            of missed values may stand beside it.
+        cursor: None for messages without one; else a cursor of the greatest length, beside which
+            there may be a count of missed values.
 
     Returns:
-        The size of the largest item; of several, each takes `ITEM_OVERHEAD` more. It is negative
-        where a peer takes no items at all.
+        The size of the largest item; of several, each takes `ITEM_OVERHEAD` more. Negative if not
+        even an empty item fits.
     """
     if is_binary:
         digits = len(str(limit))
@@ -370,7 +370,7 @@ def max_items_size(
 
 
 class Credit(msgspec.Struct, kw_only=True):
-    """The parameters of ``rpc.credit``: what a receiver takes, in all since the stream began."""
+    """The parameters of ``rpc.credit``: how much a receiver takes, since the stream began."""
 
     id: Raw | UnsetType = UNSET
     upload: Raw | UnsetType = UNSET
@@ -384,7 +384,7 @@ def credit(id: RequestId, items: int, size: int, is_upload: bool = False) -> byt
 
 
 class UploadEnd(msgspec.Struct):
-    """The parameters of ``rpc.end``: nothing follows on an upload, or what made it fail."""
+    """The parameters of ``rpc.end``: an upload is complete, or has failed."""
 
     upload: Raw
     error: Raw | UnsetType = UNSET
@@ -393,14 +393,14 @@ class UploadEnd(msgspec.Struct):
 
 
 def upload_end(id: RequestId, error: Error | None = None, seq: int | None = None) -> bytes:
-    said = b"" if error is None else b',"error":' + error.render()
+    members = b"" if error is None else b',"error":' + error.render()
     if seq is not None:
-        said += count(seq)
-    return _notification(b"end", _UPLOAD + id + said)
+        members += seq_member(seq)
+    return _notification(b"end", _UPLOAD + id + members)
 
 
 class Cancel(msgspec.Struct):
-    """The parameters of ``rpc.cancel``: the caller wants its call to end; it is still answered."""
+    """The parameters of ``rpc.cancel``: a caller cancels its call, which still gets a response."""
 
     id: Raw
     reason: str = "caller"
@@ -411,7 +411,7 @@ def cancel(id: RequestId, reason: str) -> bytes:
 
 
 class Goaway(msgspec.Struct):
-    """The parameters of ``rpc.goaway``: a peer is about to close; calls under way may still end."""
+    """The parameters of ``rpc.goaway``: a peer is about to close; calls in flight may still end."""
 
     grace_ms: Count = 0
     reconnect_after_ms: Count = 0

@@ -1,7 +1,7 @@
-"""What farcall peers tell each other about calls in flight, each as a function in a table.
+"""Control messages of farcall peers, each with its reader in a table.
 
-All of it comes as notifications, which cannot be answered. What is late is ignored, for it may
-have crossed the end of its call on the way; what can never have been right ends the link.
+They are notifications, which get no response. A late one is ignored, for it may have crossed the
+end of its call on the way; one that can never have been right ends the link.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _goaway = msgspec.json.Decoder(Goaway)
 
 
 def read_notification(state: ProtocolState, method: str, params: bytes | None) -> bool:
-    """Do what a notification of a greeted peer says, and tell whether it is one of these.
+    """Obey a control message of a greeted peer, and tell whether it is a known one.
 
     Raises:
         Violation: it can never have been right.
@@ -52,10 +52,10 @@ def read_notification(state: ProtocolState, method: str, params: bytes | None) -
 
 
 def read_cancel(state: ProtocolState, params: bytes | None) -> None:
-    """Tell who serves a call that its caller wants it to end."""
+    """Cancel a call that is served here."""
     read = read_params(_cancel, params)
     call = state.incoming.get(bytes(read.id))
-    # The answer may have crossed the cancel on its way; then there is nothing left to do.
+    # The response may have crossed the cancel on its way; then nothing is left to do.
     if call is not None and call.owner is not None:
         call.owner.cancel(read.reason)
 
@@ -99,7 +99,7 @@ def _read_items(state: ProtocolState, params: bytes | None) -> None:
 
 
 def read_binary_items(state: ProtocolState, frame: bytes) -> None:
-    """Read a frame of items that are bytes; what is said of it holds as for ``rpc.items``."""
+    """Read a binary frame of items; the rules are those of ``rpc.items``."""
     try:
         read = read_binary(frame)
         if read.upload is not UNSET:
@@ -132,7 +132,7 @@ def _take_items(
 
 def _take_upload(state: ProtocolState, id: RequestId, seq: int, values: Sequence[Encoded]) -> None:
     upload = state.uploads.incoming.get(id)
-    if upload is None:  # its call has been answered while they were on their way
+    if upload is None:  # its call has ended while they were on their way
         return
     if seq != upload.seq:
         raise _gap(seq, upload.seq)

@@ -1,16 +1,16 @@
-"""The protocol of one connection as a machine: texts in, commands in; messages out, news out.
+"""The protocol of one connection as a state machine.
 
 Theory of operation. `Protocol` holds what both sides have agreed on, and two tables of calls in
 flight, one for each direction. It has no clock, no task and no queue. Each message takes one way:
-it is decoded once, looked up once, and told to whom it is for: an answer to the call that waits
-for it, a word about a call to who serves it, anything else to the `Listener`. Commands change the
-tables and give the text to send; whoever owns the link sends the texts in the right order, and
-lets `OutgoingCall.take` give the text of a request at the moment the writer takes it, for that is
-when it becomes *sent*.
+it is decoded once, looked up once, and passed on: a response to the call that waits for it, a
+control message about a call to its `Owner`, anything else to the `Listener`. Commands change the
+tables and return the text to send. The link sends the texts in the right order, and asks
+`OutgoingCall.take` for the text of a request when the writer takes it: that is when the request
+becomes *sent*.
 
-Both sides run the same code. What differs is who numbers calls how, and who answers a text that
-cannot be read: the side that accepted the connection does, as JSON-RPC has it; the side that
-dialled has nobody to tell. Nothing that a peer can send raises.
+Both sides run the same code, but for two things. They number their calls differently; and only the
+side that accepted the connection responds to a text that cannot be read, as JSON-RPC 2.0 has it: to
+the side that dialled such a text may have been a response. Nothing that a peer can send raises.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ from farcall.errors import CloseCode, EncodeError, ErrorCode
 
 
 class Protocol(ProtocolState):
-    """What is said on one connection; see `ProtocolState` for its arguments.
+    """The protocol of one connection; see `ProtocolState` for the arguments.
 
-    Whoever owns the link sets `listener` before the first frame is received.
+    The link sets `listener` before it receives the first frame.
     """
 
     def __init__(self, own: Hello, *, has_dialled: bool, limits: Limits = DEFAULT_LIMITS) -> None:
@@ -54,7 +54,7 @@ class Protocol(ProtocolState):
     # Reading
 
     def receive(self, text: bytes) -> None:
-        """Take one frame of text, which is valid UTF-8, tell what it means, and never raise.
+        """Take one frame of text, which is valid UTF-8; never raise.
 
         After a violation frames are ignored.
         """
@@ -62,7 +62,7 @@ class Protocol(ProtocolState):
         self._read(read_array if is_array else read_message, text)
 
     def receive_binary(self, data: bytes) -> None:
-        """Take one binary frame, under the rules of `receive`: items, or JSON that was sent so."""
+        """Take one binary frame likewise: items, or JSON text that was sent as binary."""
         if data[:1] == BINARY_MARK and self.has_feature(FEATURE):
             self._read(read_binary_items, data)
             return
@@ -74,14 +74,14 @@ class Protocol(ProtocolState):
             self.receive(data)
 
     def may_skip(self, start: bytes) -> bool:
-        """Tell whether `receive_skipped` may know a message over the limit that begins so."""
+        """Tell whether `receive_skipped` may recognize a message over the limit that begins so."""
         return not self.is_broken and is_worth_skipping(self, start)
 
     def receive_skipped(self, message: Skipped, problem: str) -> None:
-        """Take what is left of a message over the limit: its call ends, or the link.
+        """Take the ends of a message over the limit, which end its call, or else the link.
 
         Args:
-            message: Its ends.
+            message: Its beginning and its end.
             problem: Says which limit it was over.
         """
         if self.is_broken:
@@ -99,10 +99,10 @@ class Protocol(ProtocolState):
             self.break_off(fault)
         self.has_received = True
 
-    # Asking
+    # Calling
 
     def hello(self, call: OutgoingCall) -> None:
-        """Greet; the listener hears of the answer, and the call ends with null, or an error."""
+        """Greet; the listener hears of the response, and the call ends with null, or an error."""
         self.hello_call = call
         self.request(call, self.own.render())
 
@@ -114,11 +114,11 @@ class Protocol(ProtocolState):
         window: Window | None = None,
         traceparent: str | None = None,
     ) -> None:
-        """Make a call; it is in the table from now on, and sent when its message is taken.
+        """Make a call; it is in the table from now on, and sent when the writer takes its message.
 
         Args:
-            call: A new one. Its deadline is forgotten where it does not travel: a plain peer does
-                not know of it, and a stream may outlast it.
+            call: A new one. A deadline that does not travel is removed from it: a plain peer knows
+                no deadlines, and a stream may outlast its own.
             params: JSON text, or None for no such member.
             window: Given for a stream call.
             traceparent: The caller's span, if it has one.
@@ -153,7 +153,7 @@ class Protocol(ProtocolState):
         self.outgoing[id] = call
 
     def notify(self, method: str, params: bytes | None, *, traceparent: str | None = None) -> bytes:
-        """Make a notification, under the rules of `request`."""
+        """Make a notification; see `request` for the arguments and what is raised."""
         try:
             text = messages.notification(method, params, traceparent if self.is_greeted else None)
         except UnicodeEncodeError as error:
@@ -166,7 +166,7 @@ class Protocol(ProtocolState):
 
         Args:
             text: The message.
-            room: Bytes that it may grow by until it leaves.
+            room: Bytes by which it may grow until it is sent.
 
         Raises:
             EncodeError: names the limit that the message is over.
@@ -181,36 +181,36 @@ class Protocol(ProtocolState):
             raise EncodeError(f"the message nests deeper than {most} levels (the limit depth)")
 
     def withdraw(self, call: OutgoingCall) -> None:
-        """Forget a call whose message the writer has not taken."""
+        """Remove a call whose message the writer has not taken."""
         if call.stage.withdraw is None:
             no_step(call)
         self.end_outgoing(call)
 
     def cancel(self, call: OutgoingCall, reason: str) -> bytes | None:
-        """Ask the peer to end a call, once; None where it cannot be asked, or need not be."""
+        """Make the cancel of a call, once; None for a plain peer, or a call that has ended."""
         if call.is_cancelled or not self.is_greeted or call.stage.abandon is None:
             return None
         call.is_cancelled = True
         return messages.cancel(call.id, reason)
 
     def abandon(self, call: OutgoingCall) -> None:
-        """Stop waiting for a call; its id counts as in flight until it is answered."""
+        """Stop waiting for a call; its id counts as in flight until its response comes."""
         call.stage = call.stage.abandon or no_step(call)
 
     def consume(self, call: OutgoingCall, size: int) -> bytes | None:
-        """Count an item as used, and give the credit that is due now, if any."""
+        """Count an item as used, and return the credit that is due now, if any."""
         if call.credit is None or call.stage.abandon is None:
             return None
         totals = call.credit.use(size)
         return None if totals is None else messages.credit(call.id, *totals)
 
-    # Answering
+    # Responding
 
     def respond(self, call: IncomingCall, result: bytes) -> bytes | None:
-        """End a call of the peer with its result, or with -32008 where that is too large.
+        """End a call of the peer with its result, or with -32008 if that is too large.
 
         Returns:
-            What to send: None while a batch waits for its other answers.
+            What to send; None while a batch waits for its other responses.
         """
         return self._end(call, messages.response(call.id, result))
 
@@ -221,7 +221,7 @@ class Protocol(ProtocolState):
     def _end(self, call: IncomingCall, text: bytes) -> bytes | None:
         tail = b""
         if call.credit is not None and call.stage is STARTED:
-            tail = messages.count(call.seq)
+            tail = messages.seq_member(call.seq)
         call.stage = call.stage.end or no_step(call)
         if self.incoming.pop(call.id, None) is not None and call.method == SUBSCRIBE:
             self.incoming_subscriptions -= 1
@@ -236,7 +236,7 @@ class Protocol(ProtocolState):
             text = _too_large(call, exceeded("depth", self.limits.depth))
         if tail:
             text = b"%b%b}" % (text[:-1], tail)
-        return text if batch is None else self.fill(batch, call.place, text)
+        return text if batch is None else self.fill(batch, call.index, text)
 
     def start(self, call: IncomingCall, value: bytes) -> bytes:
         """Tell the peer that its stream call, or its remote task, has begun."""
@@ -244,7 +244,7 @@ class Protocol(ProtocolState):
         return messages.started(call.id, value)
 
     def send_credit(self, call: IncomingCall) -> SendCredit:
-        """Give the credit of a stream call, which says what `items` may send."""
+        """Return the credit of a stream call, which limits what `items` may send."""
         if call.credit is None:
             call.credit = DEFAULT_WINDOW.for_sender()
         return call.credit
@@ -258,17 +258,17 @@ class Protocol(ProtocolState):
         missed: int | None = 0,
         is_binary: bool = False,
     ) -> bytes:
-        """Send the next values of a stream.
+        """Make the message with the next values of a stream.
 
-        The writer calls this, and nothing may fail in its step: check with `send_credit` that
-        there is room, and with `max_items_size` that the values fit.
+        The writer calls this in a step in which nothing may fail: check before with `send_credit`
+        that there is room, and with `max_items_size` that the values fit.
 
         Args:
             call: The stream.
             values: As JSON texts.
             cursor: Where the last of them stands in its signal.
-            missed: How many were dropped before the first; None when nobody knows.
-            is_binary: Whether the values are bytes as they are; both sides have the feature.
+            missed: How many were dropped before the first; None if unknown.
+            is_binary: Whether the values are plain bytes; both sides have the feature.
         """
         call.stage = call.stage.items or no_step(call)
         seq = call.seq
@@ -281,7 +281,7 @@ class Protocol(ProtocolState):
     def upload_items(
         self, upload: OutgoingUpload, values: Sequence[bytes], *, is_binary: bool = False
     ) -> bytes:
-        """Send the next values of an upload; under the rules of `items`."""
+        """Make the message with the next values of an upload; see `items`."""
         seq = upload.seq
         upload.seq += len(values)
         upload.credit.spend(len(values), sum(map(len, values)))
@@ -291,7 +291,7 @@ class Protocol(ProtocolState):
     # The end
 
     def cut(self) -> list[OutgoingCall]:
-        """Forget everything in flight because the link has ended, and give the open calls."""
+        """Remove everything in flight because the link has ended, and return the open calls."""
         self.is_broken = True
         calls = list(self.outgoing.values())
         self.outgoing.clear()

@@ -1,8 +1,8 @@
-"""One message, told to whom it is for: requests, answers, batches and bundles, and faults.
+"""Reading frames: requests, responses, batches, bundles and faults.
 
-The order of the checks is that of JSON-RPC 2.0: can it be read (-32700), is it a message
-(-32600), is there such a method (-32601). A message that is none is answered by the side that
-accepted the connection; the side that dialled has nobody to tell.
+The order of the checks is that of JSON-RPC 2.0: can the text be read (-32700), is it a message
+(-32600), is there such a method (-32601). Only the side that accepted the connection responds to an
+invalid message; to the side that dialled it may have been a response.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from farcall._protocol.framing import (
     RequestId,
     decode_message,
     decode_odd,
-    find_answered,
+    find_response_id,
     read_text,
     shown,
     shown_id,
@@ -39,7 +39,7 @@ from farcall._protocol.notifications import read_cancel, read_notification
 from farcall._protocol.state import (
     ABANDONED,
     SUBSCRIBE,
-    BatchAnswers,
+    Batch,
     IncomingCall,
     OutgoingCall,
     ProtocolState,
@@ -48,14 +48,12 @@ from farcall._protocol.state import (
 from farcall.errors import CloseCode, ErrorCode
 
 MAX_TRACEPARENT_BYTES = 256
-"""Those of today have 55; a later version may be longer (W3C Trace Context, section 3.2.4)."""
+"""A span of version 00 has 55; later versions may have more (W3C Trace Context, section 3.2.4)."""
 PLAIN_METHODS = frozenset({"rpc.on", "rpc.off", "rpc.login", "rpc.discover"})
 GREETED_METHODS = frozenset({"rpc.subscribe", "rpc.login", "rpc.discover"})
-"""The only names under ``rpc.`` that may be called, by dialect; the rest are not found."""
-
-
+"""The names under ``rpc.`` that may be called, by dialect; the others are not found."""
 UNREAD_CODES = frozenset({ErrorCode.PARSE_ERROR, ErrorCode.INVALID_REQUEST})
-"""What a server answers that could not read a request, and so does not know its id."""
+"""The errors of a server that could not read a request, and so does not know its id."""
 
 
 class _Invalid(Exception):
@@ -95,10 +93,10 @@ def _read_bundle(state: ProtocolState, texts: Sequence[bytes]) -> None:
         problem = f"{len(texts)} messages in a bundle of at most {most} (the limit bundle)"
         raise Violation(problem, CloseCode.POLICY)
     if not all(text.lstrip()[:1] == b"{" for text in texts):
-        raise Violation("a bundle holds something that is no object")
+        raise Violation("a bundle with an element that is not an object")
     for text in texts:
         read_message(state, text)
-        if state.is_broken:  # by who was told of the message
+        if state.is_broken:  # the receiver of the message has closed the link
             return
 
 
@@ -112,7 +110,7 @@ def _read_batch(state: ProtocolState, texts: Sequence[bytes]) -> None:
         _refuse(state, f"a batch of {len(texts)} messages", error)
         return
     state.has_received = True  # a hello in a batch is not the first message
-    batch = BatchAnswers()
+    batch = Batch()
     for text in texts:
         read_message(state, text, batch)
         if state.is_broken:
@@ -123,8 +121,8 @@ def _read_batch(state: ProtocolState, texts: Sequence[bytes]) -> None:
         state.listener.on_reply(reply)
 
 
-def read_message(state: ProtocolState, text: bytes, batch: BatchAnswers | None = None) -> None:
-    """Read one message, and tell whom it is for.
+def read_message(state: ProtocolState, text: bytes, batch: Batch | None = None) -> None:
+    """Read one message, and pass it to its receiver.
 
     Raises:
         Violation: the peer breaks the protocol.
@@ -142,10 +140,10 @@ def read_message(state: ProtocolState, text: bytes, batch: BatchAnswers | None =
             return
         message, is_odd = odd, True
     try:
-        # An answer may repeat the method that it answers, as those of Ogmios do.
+        # A response may repeat the method of its request, as those of Ogmios do.
         has_outcome = message.result is not UNSET or message.error is not UNSET
-        if has_outcome or (message.method is UNSET and _is_due(state, message)):
-            _read_answer(state, message, is_odd)
+        if has_outcome or (message.method is UNSET and _is_due(state, message.id)):
+            _read_response(state, message, is_odd)
         elif message.id is not UNSET:
             _read_request(state, message, message.id, batch)
         elif state.has_dialled and message.notification is not UNSET:
@@ -156,7 +154,7 @@ def read_message(state: ProtocolState, text: bytes, batch: BatchAnswers | None =
         _refuse_message(state, fault, batch)
 
 
-def _read_odd(state: ProtocolState, text: bytes, batch: BatchAnswers | None) -> Message | None:
+def _read_odd(state: ProtocolState, text: bytes, batch: Batch | None) -> Message | None:
     try:
         message = decode_odd(text)
     except UnreadableText as problem:
@@ -170,10 +168,8 @@ def _read_odd(state: ProtocolState, text: bytes, batch: BatchAnswers | None) -> 
 # Requests and notifications
 
 
-def _read_request(
-    state: ProtocolState, message: Message, raw_id: Raw, batch: BatchAnswers | None
-) -> None:
-    # A view of 3 bytes would keep the whole frame alive.
+def _read_request(state: ProtocolState, message: Message, raw_id: Raw, batch: Batch | None) -> None:
+    # A copy: a view of 3 bytes would keep the whole frame in memory.
     id = bytes(raw_id)
     if len(id) > state.limits.request_id:
         most = state.limits.request_id
@@ -183,14 +179,14 @@ def _read_request(
     method = _method(message, id)
     call = state.make_call(id, method, _params(message, id))
     if state.is_greeted and (message.meta is not UNSET or message.traceparent is not UNSET):
-        _add_meta(call, message)  # to a plain peer `meta` means nothing, or something of its own
+        _add_meta(call, message)  # from a plain peer `meta` may mean anything
     if method[:4] == "rpc." and _read_reserved(state, call, batch):
         return
     if id in state.incoming:
         raise _Invalid(f"id {id.decode()} is in flight already")
     if batch is not None:
-        call.batch, call.place = batch, batch.reserve()
-    if id != NULL_ID:  # one with a null id cannot be addressed
+        call.batch, call.index = batch, batch.reserve()
+    if id != NULL_ID:  # a call with a null id cannot be cancelled, nor get credit
         state.incoming[id] = call
         if method == SUBSCRIBE:
             state.incoming_subscriptions += 1
@@ -208,25 +204,25 @@ def _add_meta(call: IncomingCall, message: Message) -> None:
     call.traceparent = _traceparent(message.traceparent)
 
 
-def _read_reserved(state: ProtocolState, call: IncomingCall, batch: BatchAnswers | None) -> bool:
-    """Answer a call of a reserved name, unless it is one that the listener knows."""
+def _read_reserved(state: ProtocolState, call: IncomingCall, batch: Batch | None) -> bool:
+    """Respond to a call of a reserved name, unless the listener serves it."""
     if call.method == "rpc.hello":
         _read_hello(state, call, batch)
         return True
     if call.method in (GREETED_METHODS if state.is_greeted else PLAIN_METHODS):
         return False
-    _answer_error(state, call.id, Error.of(ErrorCode.METHOD_NOT_FOUND), batch)
+    _respond_error(state, call.id, Error.of(ErrorCode.METHOD_NOT_FOUND), batch)
     return True
 
 
-def _read_hello(state: ProtocolState, call: IncomingCall, batch: BatchAnswers | None) -> None:
+def _read_hello(state: ProtocolState, call: IncomingCall, batch: Batch | None) -> None:
     if state.has_received or state.has_dialled:
         raise _Invalid("a hello that is not the first message", call.id)
     try:
         hello = read_hello(call.params)
     except UnreadableText as error:
         data = {"errors": [{"path": "params", "message": str(error)}]}
-        _answer_error(state, call.id, Error.of(ErrorCode.INVALID_PARAMS, data), batch)
+        _respond_error(state, call.id, Error.of(ErrorCode.INVALID_PARAMS, data), batch)
         return
     state.greet(hello)
     own = msgspec.structs.replace(state.own, v=min(state.own.v, hello.v))
@@ -243,7 +239,7 @@ def _read_event(state: ProtocolState, message: Message, is_odd: bool) -> None:
 def _read_notification(state: ProtocolState, message: Message, is_odd: bool) -> None:
     method = _method(message, NULL_ID)
     params = _loose(state, _params(message, NULL_ID), is_odd)
-    if method == "$/cancelRequest":  # which peers know from the Language Server Protocol
+    if method == "$/cancelRequest":  # known from the Language Server Protocol
         try:
             read_cancel(state, params)
         except UnreadableText as error:
@@ -267,7 +263,7 @@ def _method(message: Message, id: RequestId) -> str:
 
 
 def _params(message: Message, id: RequestId) -> bytes | None:
-    """Copy the params. A null is what rpc-websockets clients send for none at all."""
+    """Copy the params. rpc-websockets clients send null for none."""
     if message.params is UNSET:
         return None
     params = bytes(message.params)
@@ -279,14 +275,14 @@ def _params(message: Message, id: RequestId) -> bytes | None:
 
 
 def _loose(state: ProtocolState, params: bytes | None, is_odd: bool) -> bytes | None:
-    """Let what a plain server tells hold lone surrogates; what a client asks may not."""
+    """Allow lone surrogates in a notification of a plain server; a client may not send them."""
     if params is None or not is_odd or state.is_greeted or not state.has_dialled:
         return params
     return LooseText(params)
 
 
 def _traceparent(raw: Raw | UnsetType) -> str | None:
-    """Read the caller's span; one that cannot be right is as good as none (W3C, section 3.2.2)."""
+    """Read the caller's span; an invalid one is ignored (W3C Trace Context, section 3.2.2)."""
     if raw is UNSET or len(bytes(raw)) > MAX_TRACEPARENT_BYTES:
         return None
     try:
@@ -295,18 +291,17 @@ def _traceparent(raw: Raw | UnsetType) -> str | None:
         return None
 
 
-# Answers
+# Responses
 
 
-def _is_due(state: ProtocolState, message: Message) -> bool:
-    """Tell whether a message with neither result nor error is the answer to a call."""
-    return message.id is not UNSET and state.answered(bytes(message.id)) is not None
+def _is_due(state: ProtocolState, id: Raw | UnsetType) -> bool:
+    return id is not UNSET and state.call_awaiting(bytes(id)) is not None
 
 
-def _read_answer(state: ProtocolState, message: Message, is_odd: bool) -> None:
-    call = None if message.id is UNSET else state.answered(bytes(message.id))
+def _read_response(state: ProtocolState, message: Message, is_odd: bool) -> None:
+    call = None if message.id is UNSET else state.call_awaiting(bytes(message.id))
     if call is None:
-        _read_stray_answer(state, message)
+        _read_stray_response(state, message)
         return
     if message.seq is not UNSET and call.credit is not None:
         _check_count(call, message.seq)
@@ -315,35 +310,31 @@ def _read_answer(state: ProtocolState, message: Message, is_odd: bool) -> None:
     if not is_awaited:
         return
     if message.error is not UNSET and bytes(message.error) != b"null":
-        _end_with_error(call, message.error, is_plain=not state.is_greeted)
+        try:
+            error = read_error(message.error, is_plain=not state.is_greeted)
+        except UnreadableText as problem:
+            call.on_unreadable(str(problem))
+        else:
+            call.on_error(error)
     elif message.result is UNSET and state.is_greeted:
         call.on_unreadable("neither a result nor an error")
     else:  # a JavaScript server leaves `undefined` out
         result = b"null" if message.result is UNSET else bytes(message.result)
         if call is state.hello_call:
-            _read_hello_answer(state, call, result)
+            _read_hello_response(state, call, result)
         else:
             call.on_result(LooseText(result) if is_odd and not state.is_greeted else result)
 
 
 def _check_count(call: OutgoingCall, seq: Raw) -> None:
-    """Check that all items of a stream have come; a peer that does not count them is believed."""
-    said = bytes(seq)
-    if said != b"%d" % call.seq:
-        problem = f"the answer to id {shown_id(call.id)} counts {shown_id(said)} items"
+    """Check that all items of a stream have come, if the peer counts them."""
+    counted = bytes(seq)
+    if counted != b"%d" % call.seq:
+        problem = f"the response to id {shown_id(call.id)} counts {shown_id(counted)} items"
         raise Violation(f"{problem} where {call.seq} came")
 
 
-def _end_with_error(call: OutgoingCall, raw: Raw, *, is_plain: bool) -> None:
-    try:
-        error = read_error(raw, is_plain=is_plain)
-    except UnreadableText as problem:
-        call.on_unreadable(str(problem))
-    else:
-        call.on_error(error)
-
-
-def _read_hello_answer(state: ProtocolState, call: OutgoingCall, result: bytes) -> None:
+def _read_hello_response(state: ProtocolState, call: OutgoingCall, result: bytes) -> None:
     try:
         hello = read_hello(result)
     except UnreadableText as error:
@@ -351,20 +342,20 @@ def _read_hello_answer(state: ProtocolState, call: OutgoingCall, result: bytes) 
         return
     # "The answer carries the lower of the two versions, which then holds" (section Hello).
     if hello.v > state.own.v:
-        call.on_unreadable(f"version {hello.v}, where {state.own.v} is spoken")
+        call.on_unreadable(f"version {hello.v}, where this side speaks {state.own.v}")
         return
     state.greet(hello)
     state.listener.on_hello(hello, None)
     call.on_result(b"null")
 
 
-def _read_stray_answer(state: ProtocolState, message: Message) -> None:
+def _read_stray_response(state: ProtocolState, message: Message) -> None:
     id = NULL_ID if message.id is UNSET else bytes(message.id)
-    problem = f"an answer to id {shown_id(id)}, which is not in flight"
+    problem = f"a response to id {shown_id(id)}, which is not in flight"
     if id == NULL_ID:
         # "id ... If there was an error in detecting the id in the Request object, it MUST be
-        # Null" (JSON-RPC 2.0, section 5): some call of ours will never be answered.
-        problem = "an answer without an id"
+        # Null" (JSON-RPC 2.0, section 5): some call of this side will get no response.
+        problem = "a response without an id"
     if state.is_greeted:
         raise Violation(problem)
     if id != NULL_ID or message.error is UNSET or not _read_unclaimed(state, message.error):
@@ -372,7 +363,7 @@ def _read_stray_answer(state: ProtocolState, message: Message) -> None:
 
 
 def _read_unclaimed(state: ProtocolState, raw: Raw) -> bool:
-    """Find the call that an error without an id is for, and tell whether it was an error."""
+    """End the call that an error without an id is for; tell whether it can be read."""
     try:
         error = read_error(raw, is_plain=True)
     except UnreadableText:
@@ -380,7 +371,7 @@ def _read_unclaimed(state: ProtocolState, raw: Raw) -> bool:
     if bytes(raw) == b"null":
         return False
     sent = [call for call in state.outgoing.values() if call.was_sent]
-    # A server may answer a notification so too, but it takes that for a method it does not know.
+    # Some servers send one for a notification, too, whose method they do not know.
     if len(sent) == 1 and (sent[0] is state.hello_call or error.code in UNREAD_CODES):
         is_awaited = sent[0].stage is not ABANDONED
         state.end_outgoing(sent[0])
@@ -395,16 +386,16 @@ def _read_unclaimed(state: ProtocolState, raw: Raw) -> bool:
 
 
 def refuse_text(
-    state: ProtocolState, text: bytes, problem: str, batch: BatchAnswers | None = None
+    state: ProtocolState, text: bytes, problem: str, batch: Batch | None = None
 ) -> None:
-    """Take a text that cannot be read: the answer to a call ends that, anything else is refused.
+    """Refuse a text that cannot be read; if it is the response to a call, end that call.
 
     Raises:
-        Violation: the peer is a farcall server; it might have meant an answer.
+        Violation: the peer is a farcall server; the text may have been a response.
     """
-    id = find_answered(text) if state.outgoing else None
+    id = find_response_id(text) if state.outgoing else None
     if id is not None:
-        call = state.answered(id)
+        call = state.call_awaiting(id)
         if call is not None:
             end_unreadable(state, call, problem)
             return
@@ -413,18 +404,16 @@ def refuse_text(
 
 
 def end_unreadable(state: ProtocolState, call: OutgoingCall, problem: str) -> None:
-    """End a call whose answer has come and cannot be read."""
+    """End a call whose response cannot be read."""
     is_awaited = call.stage is not ABANDONED
     state.end_outgoing(call)
     if is_awaited:
         call.on_unreadable(problem)
     else:
-        state.listener.on_stray(f"an answer that cannot be read: {problem}")
+        state.listener.on_stray(f"a response that cannot be read: {problem}")
 
 
-def _refuse_message(
-    state: ProtocolState, fault: _Invalid, batch: BatchAnswers | None = None
-) -> None:
+def _refuse_message(state: ProtocolState, fault: _Invalid, batch: Batch | None = None) -> None:
     error = Error.of(ErrorCode.INVALID_REQUEST, fault.problem)
     _refuse(state, f"an invalid message: {fault.problem}", error, fault.id, batch)
 
@@ -434,24 +423,22 @@ def _refuse(
     problem: str,
     error: Error,
     id: RequestId = NULL_ID,
-    batch: BatchAnswers | None = None,
+    batch: Batch | None = None,
 ) -> None:
-    """Answer what means nothing, on the side that has somebody to tell.
+    """Respond with an error, on the side that accepted the connection.
 
-    A greeted server might have meant an answer, and its caller must not wait for ever; others are
-    known to say strange things and go on.
+    From a greeted server the message may have been a response, whose caller must not wait for ever.
+    A plain server may send anything and go on.
     """
     if not state.has_dialled:
-        _answer_error(state, id, error, batch)
+        _respond_error(state, id, error, batch)
     elif state.is_greeted:
         raise Violation(problem)
     else:
         state.listener.on_stray(problem)
 
 
-def _answer_error(
-    state: ProtocolState, id: RequestId, error: Error, batch: BatchAnswers | None
-) -> None:
+def _respond_error(state: ProtocolState, id: RequestId, error: Error, batch: Batch | None) -> None:
     text = error_response(id, error)
     if batch is None:
         state.listener.on_reply(text)

@@ -1,11 +1,10 @@
-"""A message over the limit, of which only the beginning and the end are kept: whose it is.
+"""Finding the id of a message over the limit, of which only both ends are in memory.
 
 Theory of operation. A caller must not wait for ever because its message was too large, and clients
-write the id first or last. So the top level of the object is read from its first byte on as far as
-that is here, and from its last byte backwards. Either way strings and brackets are told apart from
-the edge on, where everything is known; so what stands in a string, or further in, is never taken
-for a member of the message. A text that is no JSON at all may be answered under a wrong id, which
-harms the peer that sent it and no other.
+write the id first or last. So the top level of the object is read from its first byte forwards, and
+from its last byte backwards, as far as the text is here. Either scan starts outside of every string
+and bracket, so it never takes a text in a string, or a nested member, for a member of the message.
+A text that is not JSON may get a response under a wrong id, which harms only its sender.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ from farcall._protocol.state import ProtocolState
 from farcall.errors import ErrorCode
 
 END_BYTES: Final = 4096
-"""What is kept of either end: an id of 256 bytes, with a method, and some members beside them."""
+"""In memory of either end: an id of 256 bytes, a method, and some members beside them."""
 SKIPPED_TIMES: Final = 16
-"""How many times as large as the limit a message may be that is skipped: 16 MiB in a server, what
-farcall's own client takes. Each byte that is skipped costs the time of one that is read."""
+"""How many times the limit a skipped message may have: 16 MiB in a server, as farcall's own client
+takes. Each byte that is skipped costs the time of one that is read."""
 
 _SPACE: Final = b" \t\r\n"
 _NOT_HERE: Final = b""
-"""Stands for a value that is an array, an object, or not all here."""
+"""Stands for a value that is an array, an object, or not complete."""
 _FORWARD = re.compile(
     rb'[ \t\r\n]*+("[^"\\]*+(?:\\.[^"\\]*+)*+"|[^][{},:" \t\r\n]++|[][{},:])', re.DOTALL
 )
@@ -49,17 +48,17 @@ _anything = msgspec.json.Decoder(object)
 
 @attrs.define
 class Skipped:
-    """What is kept of a message over the limit."""
+    """The ends of a message over the limit."""
 
     limit: MessageLimit
     head: bytes
     tail: bytes
     size: int
-    """Of the message as far as it has come, in bytes."""
+    """Of the message so far, in bytes."""
 
     @classmethod
     def of(cls, data: bytes | bytearray, limit: MessageLimit) -> Skipped:
-        """Keep the ends of what has come so far."""
+        """Keep the ends of the bytes that have come so far."""
         return cls(limit, bytes(data[:END_BYTES]), bytes(data[-END_BYTES:]), len(data))
 
     def add(self, piece: bytes | bytearray) -> None:
@@ -71,12 +70,12 @@ class Skipped:
 
     @property
     def held(self) -> int:
-        """What is in memory of it, in bytes."""
+        """Bytes in memory."""
         return len(self.head) + len(self.tail)
 
 
 def is_worth_skipping(state: ProtocolState, start: bytes) -> bool:
-    """Tell whether a message over the limit that begins so may turn out to be a call or an answer.
+    """Tell whether a message over the limit that begins so may be a call, or a response.
 
     A farcall peer knows the limit, and a batch has no id.
     """
@@ -84,18 +83,19 @@ def is_worth_skipping(state: ProtocolState, start: bytes) -> bool:
 
 
 def read_skipped(state: ProtocolState, message: Skipped, problem: str) -> bool:
-    """End the call that a message over the limit is, or answers; tell whether there is one."""
+    """End the call that a message over the limit makes, or responds to; tell if there is one."""
     members = find_members(message)
     id = members.get("id", b"")
     if not 0 < len(id) <= state.limits.request_id or not _is_id(id):
         return False
     has_outcome = "result" in members or "error" in members
     if has_outcome or "method" not in members:
-        call = state.answered(id)
+        call = state.call_awaiting(id)
         if call is not None:
             end_unreadable(state, call, problem)
             return True
-    is_hello = members.get("method") == b'"rpc.hello"'  # a farcall peer, which reads close codes
+    # A farcall peer that greets is told by the close code.
+    is_hello = members.get("method") == b'"rpc.hello"'
     if has_outcome or is_hello or state.has_dialled or id in state.incoming:
         return False
     data = {"limit": message.limit.name, "bytes": message.limit.size}
@@ -105,16 +105,16 @@ def read_skipped(state: ProtocolState, message: Skipped, problem: str) -> bool:
 
 
 def find_members(message: Skipped) -> dict[str, bytes]:
-    """Find the members of the object that are here, with the text of each value that is.
+    """Find the members of the object, with the text of each value that is complete.
 
-    Of two equal members the last one that is here counts.
+    Of two members of one name the last counts.
     """
     found: dict[str, bytes] = {}
     if message.head.lstrip(_SPACE)[:1] != b"{" or message.tail.rstrip(_SPACE)[-1:] != b"}":
         return found
     at_start = list(_members(_tokens(_FORWARD, message.head), b"{[", b"}]"))
     for member, _ in at_start:
-        _note(found, member)
+        _add(found, member)
     if message.size <= len(message.head):
         return found
     if any(is_over for _, is_over in at_start):  # an object ends with its last byte
@@ -123,22 +123,22 @@ def find_members(message: Skipped) -> dict[str, bytes]:
     if not any(is_over for _, is_over in at_end):  # and begins with its first one
         for member, _ in reversed(at_end):
             if len(member) == 3:
-                _note(found, [token[::-1] for token in reversed(member)])
+                _add(found, [token[::-1] for token in reversed(member)])
     return found
 
 
-def _note(found: dict[str, bytes], member: list[bytes]) -> None:
-    """Note a member, also one whose value is not all here."""
+def _add(found: dict[str, bytes], member: list[bytes]) -> None:
+    """Add a member, also one whose value is not complete."""
     match member:
         case [name, b":", *value]:
-            with suppress(UnreadableText):  # no name, or none of ours
+            with suppress(UnreadableText):  # not a name
                 found[read_text(Raw(name))] = value[0] if len(value) == 1 else _NOT_HERE
         case _:
             pass
 
 
 def _tokens(pattern: re.Pattern[bytes], text: bytes) -> Iterator[bytes]:
-    """Give the tokens of a text, up to what is none, or not all here."""
+    """Yield the tokens of a text, up to one that is invalid or incomplete."""
     match = pattern.match(text)
     while match is not None:
         yield match[1]
@@ -148,10 +148,10 @@ def _tokens(pattern: re.Pattern[bytes], text: bytes) -> Iterator[bytes]:
 def _members(
     tokens: Iterable[bytes], opening: bytes, closing: bytes
 ) -> Iterator[tuple[list[bytes], bool]]:
-    """Give the tokens of each member at the top level, and whether the object is over with it.
+    """Yield the tokens of each member at the top level, and whether the object ends with it.
 
-    A value that is nested is one token, `_NOT_HERE`. Of the last member, where the tokens end
-    before the object does, there is what is known of it for certain.
+    A nested value is one token, `_NOT_HERE`. If the tokens end before the object does, the last
+    member has at most its name and its colon, which are certain.
     """
     depth = 0
     member: list[bytes] = []
@@ -169,7 +169,7 @@ def _members(
 
 
 def _is_id(text: bytes) -> bool:
-    """Tell whether a text may be the id of a call: a string or a number, as JSON has them."""
+    """Tell whether a text may be the id of a call: a JSON string or number."""
     try:
         value = decode(_anything, text)
     except UnreadableText:

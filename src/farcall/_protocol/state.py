@@ -1,12 +1,12 @@
-"""What both sides have agreed on, and the life of every id; the one object that each call is.
+"""What both sides have agreed on, and the life of every id: one object for each call.
 
 The laws:
 
 - An id settles exactly once; nothing of it is accepted or sent after that.
 - *Taken by the writer* is the line between a call that may be withdrawn and one whose outcome
   only the peer knows.
-- A call that its caller has abandoned stays in the table until it is answered: only then is the
-  peer known to have no work left for it, and the id counts as in flight.
+- A call that its caller has abandoned stays in the table, and its id in flight, until its response
+  comes: only then is the peer known to have ended it.
 
 ::
 
@@ -42,11 +42,11 @@ NEVER: Final = math.inf
 
 
 class LocalProtocolError(Exception):
-    """This side asked for what the state of an id does not allow; a defect of the caller."""
+    """This side took a step that the state of a call does not allow; a defect of the caller."""
 
 
 class Violation(Exception):
-    """The peer breaks the protocol; the link is to close with this code."""
+    """The peer breaks the protocol; the link closes with this code."""
 
     def __init__(self, problem: str, code: CloseCode = CloseCode.PROTOCOL_ERROR) -> None:
         super().__init__(problem)
@@ -54,7 +54,7 @@ class Violation(Exception):
 
 
 class Stage:
-    """Where a call stands, and what each step leads to from here; None where there is no step.
+    """Where a call stands, and the stage that each step leads to; None if a step is not allowed.
 
     The stages below are the table of transitions: ``call.stage = call.stage.end`` takes a step.
     """
@@ -93,15 +93,15 @@ class OutgoingCall(Waiter, msgspec.Struct, eq=False):
     id: RequestId = b""
     stage: Stage = QUEUED
     text: bytes = b""
-    """The message; it lacks its tail where a deadline is to be told."""
+    """The message; without its tail if a deadline travels."""
     deadline: float = NEVER
-    """When the caller stops to wait, on the clock that `take` is told."""
+    """When the caller stops waiting, on the clock of `take`."""
     size: int = 0
-    """What the peer keeps of it, in bytes: its parameters; none of a subscription's."""
+    """Bytes of its parameters, which the peer holds while it serves it; 0 for a subscription."""
     credit: ReceiveCredit | None = None
     """Set for a stream call."""
     may_start: bool = False
-    """Whether its caller expects it to tell of a start: a stream, or a remote task."""
+    """Whether ``rpc.started`` may come: for a stream, or a remote task."""
     is_cancelled: bool = False
     """Whether the peer was asked to end it."""
     seq: int = 0
@@ -113,7 +113,7 @@ class OutgoingCall(Waiter, msgspec.Struct, eq=False):
         return self.stage is not QUEUED
 
     def take(self, now: float) -> bytes:
-        """Give the message, at the moment when the writer takes it; empty for none."""
+        """Return the message, in the step in which the writer takes it; empty if there is none."""
         if self.stage is not QUEUED:  # withdrawn
             return b""
         if self.deadline == NEVER:
@@ -130,26 +130,26 @@ class OutgoingCall(Waiter, msgspec.Struct, eq=False):
         """The caller's time was up before the writer took the message."""
 
 
-class BatchAnswers(msgspec.Struct, eq=False):
-    """The answers to one batch, in the order of its requests, until all are there."""
+class Batch(msgspec.Struct, eq=False):
+    """The responses to one batch, in the order of its requests, until all are there."""
 
-    answers: list[bytes] = []
+    responses: list[bytes] = []
     missing: int = 0
     size: int = 0
-    """In bytes, of the answers that are there; the reply to the batch is one message."""
+    """In bytes, of the responses so far; the reply to the batch is one message."""
     is_read: bool = False
-    """Whether every message of the batch has been looked at."""
+    """Whether every message of the batch has been read."""
 
     def reserve(self) -> int:
-        """Keep a place for the answer to the next request."""
-        self.answers.append(b"")
+        """Add an index for the response to the next request."""
+        self.responses.append(b"")
         self.missing += 1
-        return len(self.answers) - 1
+        return len(self.responses) - 1
 
     @property
     def is_complete(self) -> bool:
-        """Whether there is a reply to send: no answer is missing, and there are any."""
-        return self.is_read and bool(self.answers) and not self.missing
+        """Whether there is a reply to send: responses, of which none is missing."""
+        return self.is_read and bool(self.responses) and not self.missing
 
 
 class IncomingCall(msgspec.Struct, eq=False):
@@ -160,29 +160,29 @@ class IncomingCall(msgspec.Struct, eq=False):
     params: bytes | None = None
     stage: Stage = OPEN
     timeout: int | None = None
-    """Milliseconds for which the caller will wait; None for as long as it takes."""
+    """Milliseconds for which the caller waits; None for ever."""
     traceparent: str | None = None
     credit: SendCredit | None = None
     """Set where the peer opened a window for a stream."""
     owner: Owner | None = None
-    batch: BatchAnswers | None = None
-    place: int = 0
-    """Where its answer goes in the batch."""
+    batch: Batch | None = None
+    index: int = 0
+    """Of its response in the batch."""
     seq: int = 0
     """How many items have crossed."""
 
 
 # Uploads: the streams that a caller sends along with the arguments of a call. An upload has an id
 # of its own, which its call names in an argument as ``{"$stream":"u1"}``. It begins with its call
-# and ends with ``rpc.end``, or with the answer to the call, whichever is first: what comes after
-# that answer was on its way, and is dropped.
+# and ends with ``rpc.end`` or with the response to the call, whichever is first: items that come
+# after the response were on their way, and are dropped.
 
 
 class UploadSender(Protocol):
-    """Has the values of an upload of this side; its methods neither block nor raise."""
+    """Holds the values of an upload of this side; its methods neither block nor raise."""
 
     def on_credit(self) -> None:
-        """There is more room for them."""
+        """The peer takes more of them."""
 
     def close(self) -> None:
         """The link has ended."""
@@ -195,7 +195,7 @@ class UploadReader(Protocol):
         """Values have come."""
 
     def on_end(self, error: Error | None, /) -> None:
-        """No more will come, for that reason if there is one."""
+        """No more will come; `error` says why, if the upload failed."""
 
     def end(self, error: Exception, /) -> None:
         """The link has ended."""
@@ -203,7 +203,7 @@ class UploadReader(Protocol):
 
 @attrs.define(eq=False)
 class OutgoingUpload:
-    """What this side sends."""
+    """An upload of this side."""
 
     id: RequestId
     """As JSON text."""
@@ -214,7 +214,7 @@ class OutgoingUpload:
 
 @attrs.define(eq=False)
 class IncomingUpload:
-    """What the peer sends."""
+    """An upload of the peer."""
 
     id: RequestId
     credit: ReceiveCredit
@@ -227,20 +227,20 @@ class Uploads:
     """The uploads of one connection that are open, in both directions."""
 
     window: Window = DEFAULT_WINDOW
-    """What each of them begins with; nobody has to be told."""
+    """With which each begins; both sides know it."""
     outgoing: dict[RequestId, OutgoingUpload] = attrs.field(factory=dict[RequestId, OutgoingUpload])
     incoming: dict[RequestId, IncomingUpload] = attrs.field(factory=dict[RequestId, IncomingUpload])
     _count: int = 0
 
     def send(self) -> OutgoingUpload:
-        """Open one to the peer."""
+        """Open an upload to the peer."""
         self._count += 1
         upload = OutgoingUpload(b'"u%d"' % self._count, self.window.for_sender())
         self.outgoing[upload.id] = upload
         return upload
 
     def receive(self, id: RequestId) -> IncomingUpload | None:
-        """Take one of the peer's; None where that id is open already."""
+        """Open an upload of the peer; None if its id is open already."""
         if id in self.incoming:
             return None
         upload = IncomingUpload(id, self.window.for_receiver())
@@ -248,57 +248,57 @@ class Uploads:
         return upload
 
     def consume(self, upload: IncomingUpload, size: int) -> bytes | None:
-        """Count an item as used, and give the credit that is due now, if any."""
+        """Count an item as used, and return the credit that is due now, if any."""
         if self.incoming.get(upload.id) is not upload:
             return None
         totals = upload.credit.use(size)
         return None if totals is None else credit_text(upload.id, *totals, is_upload=True)
 
     def end_outgoing(self, upload: OutgoingUpload) -> bool:
-        """Forget one of this side, and tell whether it was open."""
+        """End an upload of this side, and tell whether it was open."""
         return self.outgoing.pop(upload.id, None) is not None
 
     def end_incoming(self, upload: IncomingUpload) -> None:
-        """Forget one of the peer's; what still comes on it is dropped."""
+        """End an upload of the peer; items that still come are dropped."""
         if self.incoming.get(upload.id) is upload:
             del self.incoming[upload.id]
 
     def clear(self) -> None:
-        """Forget all, because the link has ended."""
+        """Remove all, because the link has ended."""
         self.outgoing.clear()
         self.incoming.clear()
 
 
 class Listener(LinkListener, Protocol):
-    """Hears what is no answer to a call; its methods neither block nor raise.
+    """Hears everything but responses to calls; its methods neither block nor raise.
 
     They are called while a frame is read, and do not call `receive`. The state has changed before
-    they are called, so that they may give commands.
+    they are called, so they may give commands.
     """
 
     def on_reply(self, text: bytes, /) -> None:
-        """The protocol answers by itself; send it."""
+        """Send a response that the protocol has made by itself."""
 
     def on_hello(self, hello: Hello, answer: bytes | None, /) -> None:
-        """The peer is farcall; send the answer, where it greeted first, in a frame of its own."""
+        """The peer is farcall; if it greeted, send `answer`, in a frame of its own."""
 
     def on_request(self, call: IncomingCall, /) -> None:
         """The peer calls; end the call once, by `Protocol.respond` or `Protocol.fail`."""
 
     def on_notification(self, method: str, params: bytes | None, trace: str | None, /) -> None:
-        """The peer calls and expects no answer."""
+        """The peer calls and expects no response."""
 
     def on_event(self, name: str, params: bytes | None, /) -> None:
         """A plain peer emits an event."""
 
     def on_unclaimed(self, error: Error, /) -> None:
-        """A plain peer refused something, and did not say what; a caller may wait for ever."""
+        """A plain peer sent an error without an id; a caller may wait for ever."""
 
     def on_stray(self, problem: str, /) -> None:
-        """The peer said something that belongs to nothing; count it, and log it if you like."""
+        """A message belongs to no call and no signal; count it."""
 
     def on_violation(self, code: int, problem: str, /) -> None:
-        """The peer broke the protocol; close with this code. Nothing after it is read."""
+        """The peer broke the protocol; close with this code. Nothing more is read."""
 
 
 class ProtocolState:
@@ -307,7 +307,7 @@ class ProtocolState:
     Args:
         own: The greeting of this side.
         has_dialled: Whether this side made the connection.
-        limits: What this side takes, and gives, beside what its greeting says.
+        limits: Of this side, beside those in its greeting.
     """
 
     listener: Listener
@@ -321,29 +321,29 @@ class ProtocolState:
         self.is_greeted = False
         """Whether both sides have said hello: the dialect is farcall's."""
         self.make_call: Callable[[RequestId, str, bytes | None], IncomingCall] = IncomingCall
-        """Makes the calls of the peer; a link has its own kind, which can be answered."""
+        """Makes the calls of the peer; a link has its own class, with methods to respond."""
         self.hello_call: OutgoingCall | None = None
-        """The call that carries our hello, if we greeted."""
+        """The call that carries the hello of this side, if it greets."""
         self.message_limit = limits.message_out
         """The largest message that the peer takes, in bytes."""
         self.message_limit_name = "message_out"
-        """Which limit that is: one of this side, or one of the peer."""
+        """The name of that limit, of this side or of the peer."""
         self.shallow = 2 * limits.depth
-        """Bytes that a text needs to be too deep: each level takes two."""
+        """A text of so few bytes cannot be too deep: each level takes two."""
         self.checks_depth = limits.depth < MAX_DEPTH
-        """Whether what leaves is looked at; by default the codec has done so, value by value."""
+        """Whether messages are checked as they are made; by default the codec checks each value."""
         self.outgoing: dict[RequestId, OutgoingCall] = {}
         self.outgoing_size = self.outgoing_subscriptions = 0
         self.incoming: dict[RequestId, IncomingCall] = {}
         self.incoming_subscriptions = 0
-        """Subscriptions do not count as calls that are served."""
+        """Among `incoming`; they do not count against the limit of calls."""
         self.uploads = Uploads()
         self.batched = 0
-        """The bytes of answers that wait for the other answers to their batch."""
+        """The bytes of responses that wait for the others of their batch."""
         self.has_received = False
-        """Whether the peer has said anything; a hello must come first."""
+        """Whether a message has come; a hello must be the first."""
         self.is_broken = False
-        """Whether nothing is read any more."""
+        """Whether frames are ignored from now on."""
 
     def has_feature(self, name: str) -> bool:
         """Tell whether both sides have named a feature in their hello."""
@@ -356,46 +356,46 @@ class ProtocolState:
             self.message_limit = hello.limits.message
         self.message_limit_name = "message"
 
-    def answered(self, id: RequestId) -> OutgoingCall | None:
-        """Look up the call that an answer is for; the peer cannot answer what was not sent."""
+    def call_awaiting(self, id: RequestId) -> OutgoingCall | None:
+        """Find the call that a response is for: one that was sent."""
         call = self.outgoing.get(id)
         if call is None:
             call = self.outgoing.get(canonical_id(id, is_plain=not self.is_greeted))
         return None if call is None or call.stage is QUEUED else call
 
     def end_outgoing(self, call: OutgoingCall) -> None:
-        """Settle a call of this side, and forget its id."""
+        """Settle a call of this side, and free its id."""
         call.stage = ENDED
         del self.outgoing[call.id]
         self.outgoing_size -= call.size
         if call.method == SUBSCRIBE:
             self.outgoing_subscriptions -= 1
 
-    def fill(self, batch: BatchAnswers, place: int, answer: bytes) -> bytes | None:
-        """Put an answer into its place, and give the reply to the batch if that was the last."""
-        batch.answers[place] = answer
+    def fill(self, batch: Batch, index: int, response: bytes) -> bytes | None:
+        """Add a response to its batch, and return the reply to the batch if it was the last."""
+        batch.responses[index] = response
         batch.missing -= 1
-        batch.size += len(answer) + 1
-        self.batched += len(answer) + 1
+        batch.size += len(response) + 1
+        self.batched += len(response) + 1
         return self.reply(batch)
 
-    def reply(self, batch: BatchAnswers) -> bytes | None:
-        """Give the reply to a batch once all answers are there, where there are any."""
+    def reply(self, batch: Batch) -> bytes | None:
+        """Return the reply to a batch, if it is complete."""
         if not batch.is_complete:
             return None
         self.batched -= batch.size
-        return join(batch.answers)
+        return join(batch.responses)
 
     def break_off(self, fault: Violation) -> None:
-        """Read nothing any more, and have the link closed."""
+        """Ignore all further frames, and have the link closed."""
         self.is_broken = True
         self.listener.on_violation(int(fault.code), str(fault))
 
 
 def no_step(call: OutgoingCall | IncomingCall) -> NoReturn:
-    """Refuse what the stage of a call does not allow.
+    """Refuse a step that the stage of a call does not allow.
 
-    It stands where there is no next stage: ``call.stage = call.stage.end or no_step(call)``.
+    Used as in ``call.stage = call.stage.end or no_step(call)``.
 
     Raises:
         LocalProtocolError: always.

@@ -222,7 +222,7 @@ def test_an_answer_without_an_id_ends_a_farcall_link(pair: ProtocolPair, members
     """Some call will never be answered, and nobody knows which; the lost link ends it."""
     told = pair.client.receive(f'{{"jsonrpc":"2.0",{members}"error":{{"code":-32700}}}}')
 
-    assert told == [("violation", 1002, "an answer without an id")]
+    assert told == [("violation", 1002, "a response without an id")]
 
 
 def unclaimed(pair: ProtocolPair, code: int) -> list[Told]:
@@ -238,7 +238,7 @@ def test_a_result_without_an_id_is_counted(plain: ProtocolPair, members: str, ou
     plain.client.call()
 
     assert plain.client.receive(f'{{"jsonrpc":"2.0",{members}{outcome}}}') == [
-        ("stray", "an answer without an id")
+        ("stray", "a response without an id")
     ]
     assert len(plain.client.protocol.outgoing) == 1
 

@@ -17,7 +17,7 @@ from farcall._protocol.framing import (
     canonical_id,
     decode_message,
     decode_odd,
-    find_answered,
+    find_response_id,
     join,
     read_text,
     shown,
@@ -205,7 +205,7 @@ def test_no_text_raises_anything_else(text: bytes) -> None:
         split(text)
     with contextlib.suppress(UnreadableText):
         decode_odd(text)
-    find_answered(text)
+    find_response_id(text)
     canonical_id(text, is_plain=True)
 
 
@@ -259,7 +259,7 @@ def test_a_name_is_unescaped() -> None:
 )
 def test_an_answer_that_is_no_json_tells_whom_it_answers(text: bytes, id: bytes | None) -> None:
     """NaN, stray bytes or escapes, too many levels or a missing end do not hide the id."""
-    assert find_answered(text) == id
+    assert find_response_id(text) == id
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_whom_a_text_answers_is_found_in_linear_time(text: bytes) -> None:
     """A hostile text costs no more than its length."""
     start = time.process_time()
 
-    find_answered(text)
+    find_response_id(text)
 
     # Measured: 0.1 s at most.
     assert time.process_time() - start < 2

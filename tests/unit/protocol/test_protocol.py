@@ -471,7 +471,7 @@ def test_the_answer_to_a_stream_counts_its_items(pair: ProtocolPair) -> None:
     assert text == b'{"jsonrpc":"2.0","id":2,"result":null,"seq":3}'
     assert pair.to_client() == [
         ("items", outgoing, [b"1", b"2"], None, 0),
-        ("violation", 1002, "the answer to id 2 counts 3 items where 2 came"),
+        ("violation", 1002, "the response to id 2 counts 3 items where 2 came"),
     ]
     assert lost
 

@@ -10,7 +10,7 @@ from farcall._protocol.state import (
     OPEN,
     QUEUED,
     STARTED,
-    BatchAnswers,
+    Batch,
     IncomingCall,
     LocalProtocolError,
     OutgoingCall,
@@ -153,7 +153,7 @@ def make_state() -> ProtocolState:
 
 def test_the_answers_to_a_batch_are_given_in_the_order_of_its_requests() -> None:
     """The last answer completes the reply, whichever request it is for."""
-    state, batch = make_state(), BatchAnswers()
+    state, batch = make_state(), Batch()
     first, second = batch.reserve(), batch.reserve()
     batch.is_read = True
     assert state.fill(batch, second, b"2") is None
@@ -166,7 +166,7 @@ def test_the_answers_to_a_batch_are_given_in_the_order_of_its_requests() -> None
 
 def test_a_batch_is_not_complete_before_it_is_read() -> None:
     """The answers of the protocol come while the batch is read; more requests may follow."""
-    state, batch = make_state(), BatchAnswers()
+    state, batch = make_state(), Batch()
 
     assert state.fill(batch, batch.reserve(), b"1") is None
 
@@ -176,7 +176,7 @@ def test_a_batch_is_not_complete_before_it_is_read() -> None:
 
 def test_a_batch_of_notifications_has_no_reply() -> None:
     """Where nothing is to be answered, nothing is sent."""
-    assert make_state().reply(BatchAnswers(is_read=True)) is None
+    assert make_state().reply(Batch(is_read=True)) is None
 
 
 # What both sides agreed on
