@@ -104,13 +104,14 @@ async def open_download(
 
     Cancellation:
         Left for whatever reason, the peer is asked to end the stream, and its answer awaited for
-        `Requests.cancel_grace` at most.
+        `cancel_grace` at most.
     """
     if not link.is_greeted:
         async with _whole(link, download, sent.params) as items:
             yield items
         return
-    inbox = Inbox[Any](download.reader(link), link.account)
+    credit = DEFAULT_WINDOW.for_receiver()
+    inbox = Inbox[Any](download.reader(link), link.account, credit)
 
     def end(error: Exception | None) -> None:
         inbox.end(download.error(error))
@@ -119,7 +120,7 @@ async def open_download(
     stream = link.calls.open_stream(
         download.name,
         sent.params,
-        window=DEFAULT_WINDOW,
+        credit=credit,
         on_values=lambda values, _cursor, _missed: inbox.push(values),
         on_end=end,
         uploads=sent.queues,
@@ -128,8 +129,6 @@ async def open_download(
     try:
         with download.failing():
             async with stream as pending:
-                assert pending.credit is not None
-                inbox.open(pending.credit, pending.grant)
                 _check_stream(pending, download.name)
                 try:
                     yield inbox

@@ -108,7 +108,7 @@ class Subscriber:
         self, name: str, codec: Codec[T], key: object, on_lag: OnLag, trace: str | None
     ) -> AsyncIterator[Subscription[T]]:
         def read(entry: Entry) -> T:
-            call.use(entry.size)
+            credit.use(entry.size)
             return decoded(codec, entry.encoded, name=name, at="value")
 
         def end(error: Exception | None) -> None:
@@ -123,16 +123,17 @@ class Subscriber:
             read, on_lag=on_lag, max_items=UNBOUNDED, max_bytes=UNBOUNDED
         )
         window = Window(items=1) if on_lag == "latest" else DEFAULT_WINDOW
+        credit = window.for_receiver()
         stream = self._link.calls.open_stream(
             "rpc.subscribe",
             _params(name, key, on_lag),
-            window=window,
+            credit=credit,
             on_values=_pusher(buffer),
             on_end=end,
             traceparent=trace,
         )
         try:
-            async with stream as call:
+            async with stream:
                 try:
                     yield subscription
                 finally:

@@ -13,7 +13,6 @@ from trio.lowlevel import Abort, checkpoint, checkpoint_if_cancelled, current_ta
 
 from farcall._connection.streams import Outbox
 from farcall._protocol.binary import Encoded
-from farcall._protocol.credit import Window
 from farcall._protocol.messages import MESSAGES, Error
 from farcall._protocol.state import OutgoingCall
 from farcall.errors import ConnectionLost, ErrorCode, InvalidResult
@@ -63,9 +62,6 @@ class CallTable(Interface):
     def withdraw(self, call: Call, /) -> None:
         """Take back a call that the writer has not sent."""
 
-    def grant(self, call: Call, items: int, size: int, /) -> None:
-        """Tell the peer how much of a stream it may send in all."""
-
 
 class Call(OutgoingCall, kw_only=True, eq=False):
     """A call of this side: its entry in the table, its message, and the task that waits for it."""
@@ -73,8 +69,6 @@ class Call(OutgoingCall, kw_only=True, eq=False):
     calls: CallTable
     params: bytes | None = None
     """While it stands in line; the message holds them afterwards."""
-    window: Window | None = None
-    """The first credit for the peer, if it is a stream call."""
     traceparent: str | None = None
     until: float = math.inf
     """When the caller stops waiting, whether or not the peer was told."""
@@ -158,17 +152,6 @@ class Call(OutgoingCall, kw_only=True, eq=False):
     def _abort(self, _: object) -> Abort:
         self.waiter = None
         return Abort.SUCCEEDED
-
-    def use(self, size: int) -> None:
-        """Count a value as read, which may give the peer room for more."""
-        assert self.credit is not None
-        totals = self.credit.use(size)
-        if totals is not None:
-            self.grant(*totals)
-
-    def grant(self, items: int, size: int) -> None:
-        """Tell the peer how much it may send in all."""
-        self.calls.grant(self, items, size)
 
     async def wait_settled(self) -> None:
         """Wait until there is an outcome, whatever it is."""

@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from functools import partial
 from threading import get_ident
 from typing import Protocol as Interface
 
@@ -29,8 +30,9 @@ from farcall._connection.lanes import Lanes
 from farcall._connection.state import Lifecycle
 from farcall._connection.streams import Outbox
 from farcall._limits import exceeded
-from farcall._protocol.credit import Window
-from farcall._protocol.messages import MESSAGES, Hello, credit
+from farcall._protocol.credit import ReceiveCredit
+from farcall._protocol.messages import MESSAGES, Hello
+from farcall._protocol.messages import credit as credit_message
 from farcall._protocol.protocol import Protocol
 from farcall._protocol.state import ABANDONED, ENDED, QUEUED, SUBSCRIBE, OutgoingCall
 from farcall._usage.home import elsewhere, not_in_trio
@@ -203,7 +205,7 @@ class Calls:
         method: str,
         params: bytes | None,
         *,
-        window: Window,
+        credit: ReceiveCredit,
         on_values: OnItems,
         on_end: OnEnd,
         uploads: Sequence[Outbox] = (),
@@ -214,7 +216,7 @@ class Calls:
         The arguments that are not named here are those of `call`, and so is what it raises.
 
         Args:
-            window: The first credit for the peer.
+            credit: How much of it the peer may send; from now on it grants more by itself.
             on_values: Takes the values that come.
             on_end: Told once when no more will come, with the error if there is one.
 
@@ -237,11 +239,12 @@ class Calls:
             # The deadline does not travel, for the block may outlast it in a shield.
             until=trio.current_effective_deadline(),
             params=params,
-            window=window,
+            credit=credit,
             traceparent=traceparent,
             on_values=on_values,
             on_end=on_end,
         )
+        credit.grant = partial(self._grant, call)
         self._make(call, uploads)
         try:
             await call.wait_started()
@@ -250,10 +253,9 @@ class Calls:
             await self._cancel(call, _reason(call.until))
             self._leave(call)
 
-    def grant(self, call: Call, items: int, size: int) -> None:
-        """Tell the peer how much of a stream it may send in all."""
+    def _grant(self, call: Call, items: int, size: int) -> None:
         if call.stage.abandon is not None:  # else it has ended
-            self._lanes.put_credit(call.id, credit(call.id, items, size))
+            self._lanes.put_credit(call.id, credit_message(call.id, items, size))
 
     def _check_subscriptions(self) -> None:
         """Refuse, as the peer would, more subscriptions than it has said that it serves."""
@@ -306,7 +308,7 @@ class Calls:
 
     def _send(self, call: Call) -> None:
         params, call.params = call.params, None
-        self._protocol.request(call, params, window=call.window, traceparent=call.traceparent)
+        self._protocol.request(call, params, traceparent=call.traceparent)
         self._lanes.put_call(call)
 
     def advance(self) -> None:

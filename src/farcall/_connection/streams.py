@@ -193,13 +193,18 @@ class Inbox(AsyncIterator[T_co]):
     Args:
         read: Makes the value of what has come; what it raises is raised to the reader.
         account: Where the bytes that have not been read are counted.
+        credit: How much the sender may send; None where all values come at once.
     """
 
-    def __init__(self, read: Callable[[Encoded], T_co], account: MemoryAccount) -> None:
+    def __init__(
+        self,
+        read: Callable[[Encoded], T_co],
+        account: MemoryAccount,
+        credit: ReceiveCredit | None = None,
+    ) -> None:
         self._read = read
         self._account = account
-        self._credit: ReceiveCredit | None = None
-        self._grant: Callable[[int, int], object] = _grant_nothing
+        self._credit = credit
         self._values: deque[Encoded] = deque()
         self._arrived = trio.Event()
         self._error: Exception | None = None
@@ -207,15 +212,6 @@ class Inbox(AsyncIterator[T_co]):
         self._is_closed = False
         self.failure: Exception | None = None
         """The error that it ended with, once its reader was told."""
-
-    def open(self, credit: ReceiveCredit, grant: Callable[[int, int], object]) -> None:
-        """Count what is read from now on, and grant more.
-
-        Args:
-            credit: How much the sender may send.
-            grant: Tells it new totals, of items and of bytes.
-        """
-        self._credit, self._grant = credit, grant
 
     def push(self, values: Sequence[Encoded]) -> None:
         """Add values that have arrived. Never blocks: credit has made room for them."""
@@ -250,9 +246,7 @@ class Inbox(AsyncIterator[T_co]):
             self._account.release(size)
             # The sender of a stream that has ended needs no credit, and knows the id no more.
             if self._credit is not None and not self._has_ended:
-                totals = self._credit.use(size)
-                if totals is not None:
-                    self._grant(*totals)
+                self._credit.use(size)
             return self._read(value)
         if self._is_closed:
             raise trio.ClosedResourceError("the stream was left")
@@ -260,7 +254,3 @@ class Inbox(AsyncIterator[T_co]):
             self.failure = self._error
             raise self._error
         raise StopAsyncIteration
-
-
-def _grant_nothing(_items: int, _size: int) -> None:
-    """All values are here already."""

@@ -68,15 +68,15 @@ class UploadInbox(Inbox[T]):
         read: Callable[[Encoded], T],
         raised: Callable[[RemoteFailure], Exception],
     ) -> None:
-        super().__init__(read, account)
+        super().__init__(read, account, upload.credit)
         self._protocol = protocol
         self._upload = upload
         self._lanes = lanes
         self._raised = raised
-        self.open(upload.credit, self._tell_credit)
+        upload.credit.grant = self._grant
         upload.owner = self
 
-    def _tell_credit(self, items: int, size: int) -> None:
+    def _grant(self, items: int, size: int) -> None:
         id = self._upload.id
         self._lanes.put_credit(id, credit(id, items, size, is_upload=True), is_upload=True)
 

@@ -13,7 +13,7 @@ Totals, unlike increments, can be merged and repeated without harm. The laws:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 
@@ -88,11 +88,17 @@ class SendCredit:
         return gained
 
 
+def _tell_nobody(_items: int, _size: int) -> None:
+    """Stand in for what tells the sender, until there is one."""
+
+
 @attrs.define
 class ReceiveCredit:
     """How much the receiver has granted; checks that the sender keeps the laws."""
 
     window: Window
+    grant: Callable[[int, int], object] = attrs.field(default=_tell_nobody, eq=False, repr=False)
+    """Called with new totals, of items and of bytes, when they are due: tells the sender."""
     granted_items: int = attrs.field(init=False)
     granted_bytes: int = attrs.field(init=False)
     received_items: int = 0
@@ -117,8 +123,8 @@ class ReceiveCredit:
         may_pass = fits or not sizes or (is_single and was_idle)
         return may_pass and self.received_items <= self.granted_items
 
-    def use(self, size: int) -> tuple[int, int] | None:
-        """Count one item as consumed, and return the new totals if they are due.
+    def use(self, size: int) -> None:
+        """Count one item as consumed, and grant new totals if they are due.
 
         They are due at half of a window, and when everything that came is consumed: the sender may
         hold an item larger than the rest of the window, which may pass once nothing is in flight.
@@ -132,6 +138,6 @@ class ReceiveCredit:
             and 2 * (items - self.granted_items) < self.window.items
             and 2 * (total - self.granted_bytes) < self.window.size
         ):
-            return None
+            return
         self.granted_items, self.granted_bytes = items, total
-        return items, total
+        self.grant(items, total)

@@ -22,7 +22,7 @@ from farcall._json import is_too_deep
 from farcall._limits import DEFAULT_LIMITS, Limits, exceeded
 from farcall._protocol import messages
 from farcall._protocol.binary import BINARY_MARK, FEATURE, binary_items
-from farcall._protocol.credit import DEFAULT_WINDOW, SendCredit, Window
+from farcall._protocol.credit import DEFAULT_WINDOW, SendCredit
 from farcall._protocol.messages import Error, Hello
 from farcall._protocol.notifications import read_binary_items
 from farcall._protocol.reading import read_array, read_message, refuse_text
@@ -111,16 +111,14 @@ class Protocol(ProtocolState):
         call: OutgoingCall,
         params: bytes | None,
         *,
-        window: Window | None = None,
         traceparent: str | None = None,
     ) -> None:
         """Make a call; it is in the table from now on, and sent when the writer takes its message.
 
         Args:
-            call: A new one. A deadline that does not travel is removed from it: a plain peer knows
-                no deadlines, and a stream may outlast its own.
+            call: A new one, with credit if it is a stream call. A deadline that does not travel is
+                removed from it: a plain peer knows no deadlines, and a stream may outlast its own.
             params: JSON text, or None for no such member.
-            window: Given for a stream call.
             traceparent: The caller's span, if it has one.
 
         Raises:
@@ -131,8 +129,8 @@ class Protocol(ProtocolState):
         tail, room = messages.END, 0
         if not self.is_greeted:  # a plain peer gets JSON-RPC 2.0 and nothing else
             call.deadline, traceparent = NEVER, None
-        elif window is not None:
-            call.deadline = NEVER
+        elif call.credit is not None:
+            call.deadline, window = NEVER, call.credit.window
             tail = messages.credit_meta(window.items, window.size)
         elif call.deadline < NEVER:
             tail, room = b"", messages.TIMEOUT_ROOM
@@ -143,8 +141,8 @@ class Protocol(ProtocolState):
         if self.checks_depth or len(text) + room > self.message_limit:
             self.check_size(text, room)
         call.id, call.text = id, text
-        if window is not None:
-            call.credit, call.may_start = window.for_receiver(), True
+        if call.credit is not None:
+            call.may_start = True
         if call.method == SUBSCRIBE:
             self.outgoing_subscriptions += 1
         elif params is not None:
@@ -196,13 +194,6 @@ class Protocol(ProtocolState):
     def abandon(self, call: OutgoingCall) -> None:
         """Stop waiting for a call; its id counts as in flight until its response comes."""
         call.stage = call.stage.abandon or no_step(call)
-
-    def consume(self, call: OutgoingCall, size: int) -> bytes | None:
-        """Count an item as used, and return the credit that is due now, if any."""
-        if call.credit is None or call.stage.abandon is None:
-            return None
-        totals = call.credit.use(size)
-        return None if totals is None else messages.credit(call.id, *totals)
 
     # Responding
 

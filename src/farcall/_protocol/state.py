@@ -32,7 +32,6 @@ from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW, ReceiveCredit, SendCredit, Window
 from farcall._protocol.framing import RequestId, canonical_id, join
 from farcall._protocol.messages import Error, Hello, LinkListener, Owner, Waiter, timeout_meta
-from farcall._protocol.messages import credit as credit_text
 from farcall.errors import CloseCode
 
 SUBSCRIBE: Final = "rpc.subscribe"
@@ -99,7 +98,7 @@ class OutgoingCall(Waiter, msgspec.Struct, eq=False):
     size: int = 0
     """Bytes of its parameters, which the peer holds while it serves it; 0 for a subscription."""
     credit: ReceiveCredit | None = None
-    """Set for a stream call."""
+    """Of the reader of a stream call; None for any other call."""
     may_start: bool = False
     """Whether ``rpc.started`` may come: for a stream, or a remote task."""
     is_cancelled: bool = False
@@ -246,13 +245,6 @@ class Uploads:
         upload = IncomingUpload(id, self.window.for_receiver())
         self.incoming[id] = upload
         return upload
-
-    def consume(self, upload: IncomingUpload, size: int) -> bytes | None:
-        """Count an item as used, and return the credit that is due now, if any."""
-        if self.incoming.get(upload.id) is not upload:
-            return None
-        totals = upload.credit.use(size)
-        return None if totals is None else credit_text(upload.id, *totals, is_upload=True)
 
     def end_outgoing(self, upload: OutgoingUpload) -> bool:
         """End an upload of this side, and tell whether it was open."""

@@ -160,10 +160,10 @@ class In:
     def __init__(self, window: Window | None = None) -> None:
         self.grants: list[tuple[int, int]] = []
         self.account = make_account()
-        self.box = Inbox(lambda value: int(bytes(value)), self.account)
         self.credit = None if window is None else window.for_receiver()
         if self.credit is not None:
-            self.box.open(self.credit, self._grant)
+            self.credit.grant = self._grant
+        self.box = Inbox(lambda value: int(bytes(value)), self.account, self.credit)
 
     def receive(self, *values: bytes) -> None:
         """Let values come in one message."""

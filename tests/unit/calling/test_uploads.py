@@ -12,7 +12,7 @@ import trio
 from trio.testing import MockClock
 
 from farcall import EncodeError, Limits, RpcError, service, stream
-from farcall._client.connect import Dialect
+from farcall._client.options import Dialect
 from farcall.testing import open_pair
 
 T = TypeVar("T")

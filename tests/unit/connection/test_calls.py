@@ -475,7 +475,11 @@ class Stream:
     async def _run(self, method: str) -> None:
         try:
             async with self.side.calls.open_stream(
-                method, None, window=Window(), on_values=self._on_values, on_end=self.ends.append
+                method,
+                None,
+                credit=Window().for_receiver(),
+                on_values=self._on_values,
+                on_end=self.ends.append,
             ):
                 self.has_started = True
                 await self.left.wait()

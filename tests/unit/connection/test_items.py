@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock
 
 from farcall import InvalidResult, Json, Session, service, stream
-from farcall._client.connect import Dialect
+from farcall._client.options import Dialect
 from farcall._codec import codec_of
 from farcall._connection.items import ItemCodec
 from farcall._protocol.binary import Blob

@@ -41,6 +41,16 @@ def make_hello(
     return Hello(v=v, limits=limits, features=features, contracts={"Market": "8f1c0a"})
 
 
+def use(stream: OutgoingCall | IncomingUpload, size: int) -> bytes | None:
+    """Read an item, and give the message with the credit that is due now, if any."""
+    granted: list[tuple[int, int]] = []
+    assert stream.credit is not None
+    stream.credit.grant = lambda items, size: granted.append((items, size))
+    stream.credit.use(size)
+    is_upload = isinstance(stream, IncomingUpload)
+    return messages.credit(stream.id, *granted[0], is_upload=is_upload) if granted else None
+
+
 class Call(OutgoingCall, eq=False):
     """A call that records what it is told."""
 
@@ -158,8 +168,9 @@ class Peer:
         traceparent: str | None = None,
     ) -> Call:
         """Make a call, whose message waits for the writer."""
-        call = Call(method, deadline=deadline, may_start=may_start, hear=self.hear)
-        self.protocol.request(call, params, window=window, traceparent=traceparent)
+        credit = None if window is None else window.for_receiver()
+        call = Call(method, deadline=deadline, credit=credit, may_start=may_start, hear=self.hear)
+        self.protocol.request(call, params, traceparent=traceparent)
         return call
 
     def call(

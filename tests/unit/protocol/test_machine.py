@@ -31,7 +31,7 @@ from farcall._protocol.state import (
     Stage,
 )
 from farcall.errors import ErrorCode
-from tests.unit.protocol.pair import Call, Owner, Peer, Told, make_hello
+from tests.unit.protocol.pair import Call, Owner, Peer, Told, make_hello, use
 
 
 @attrs.define(eq=False)
@@ -304,8 +304,9 @@ class TwoPeers(RuleBasedStateMachine):
     def consume_one(self, side: Side, story: Story) -> None:
         size = len(story.received[story.consumed])
         story.consumed += 1
-        credit = side.protocol.consume(story.outgoing, size)
-        side.control.extend([] if credit is None else [credit])
+        if story.outgoing.stage.abandon is not None:  # else it has ended
+            credit = use(story.outgoing, size)
+            side.control.extend([] if credit is None else [credit])
 
     # What handlers do
 

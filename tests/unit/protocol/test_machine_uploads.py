@@ -13,7 +13,7 @@ from farcall._protocol.binary import FEATURE, FEATURES
 from farcall._protocol.credit import Window
 from farcall._protocol.messages import Error, upload_end
 from farcall._protocol.state import ENDED, IncomingCall, IncomingUpload, OutgoingUpload
-from tests.unit.protocol.pair import Reader, Sender, Told
+from tests.unit.protocol.pair import Reader, Sender, Told, use
 from tests.unit.protocol.test_machine import (
     SIZES,
     WINDOWS,
@@ -143,7 +143,7 @@ class TwoPeersWithUploads(TwoPeers):
         assert story.incoming is not None
         size = len(story.received[story.consumed])
         story.consumed += 1
-        credit = side.protocol.uploads.consume(story.incoming, size)
+        credit = use(story.incoming, size)
         side.control.extend([] if credit is None else [credit])
 
     def consume_all(self) -> None:

@@ -22,7 +22,7 @@ from farcall._protocol.messages import (
 from farcall._protocol.protocol import Protocol
 from farcall._protocol.state import ENDED, IncomingCall, LocalProtocolError
 from farcall.errors import EncodeError, ErrorCode
-from tests.unit.protocol.pair import MESSAGE_LIMIT, ProtocolPair, make_hello
+from tests.unit.protocol.pair import MESSAGE_LIMIT, ProtocolPair, make_hello, use
 
 DEFAULT_MESSAGE_OUT = DEFAULT_LIMITS.message_out
 CANCELLED = Error.of(ErrorCode.CANCELLED)
@@ -613,7 +613,7 @@ def test_consuming_gives_credit(pair: ProtocolPair) -> None:
     pair.to_client()
     assert pair.server.protocol.send_credit(incoming).items_left == 0
 
-    given = pair.client.protocol.consume(outgoing, 1)
+    given = use(outgoing, 1)
     pair.client.send(given)
     pair.to_server()
 
@@ -627,33 +627,8 @@ def test_no_credit_is_given_before_it_is_due(pair: ProtocolPair) -> None:
     pair.server.items(incoming, b"1", b"1", b"1", b"1")
     pair.to_client()
 
-    assert pair.client.protocol.consume(outgoing, 1) is None
-    assert pair.client.protocol.consume(outgoing, 1) is not None
-
-
-def test_no_credit_is_given_for_a_stream_that_has_ended(pair: ProtocolPair) -> None:
-    """Values that are still in the buffer may be taken after the end; nobody needs to know."""
-    outgoing, incoming = pair.stream()
-    pair.server.items(incoming, b"1")
-    pair.server.respond(incoming)
-    pair.to_client()
-
-    assert pair.client.protocol.consume(outgoing, 1) is None
-
-
-def test_no_credit_is_given_for_an_abandoned_stream(pair: ProtocolPair) -> None:
-    """A stream that nobody reads runs dry."""
-    outgoing, _ = pair.stream(Window(1, 1))
-    pair.client.protocol.abandon(outgoing)
-
-    assert pair.client.protocol.consume(outgoing, 1) is None
-
-
-def test_a_call_without_a_window_has_no_credit(pair: ProtocolPair) -> None:
-    """Only streams are flow-controlled."""
-    outgoing, _ = pair.call()
-
-    assert pair.client.protocol.consume(outgoing, 1) is None
+    assert use(outgoing, 1) is None
+    assert use(outgoing, 1) is not None
 
 
 def test_a_stream_can_be_cancelled_before_it_starts(pair: ProtocolPair) -> None:

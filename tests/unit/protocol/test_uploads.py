@@ -8,7 +8,7 @@ import pytest
 
 from farcall._protocol.credit import Window
 from farcall._protocol.messages import Error, credit, items, upload_end
-from tests.unit.protocol.pair import ProtocolPair
+from tests.unit.protocol.pair import ProtocolPair, use
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,7 @@ def test_credit_of_an_upload_lets_its_sender_go_on(pair: ProtocolPair) -> None:
     pair.to_server()
     assert outgoing.credit.items_left == 0
 
-    uploads = pair.server.protocol.uploads
-    given = [uploads.consume(incoming, 1) for _ in range(window.items // 2)]
+    given = [use(incoming, 1) for _ in range(window.items // 2)]
 
     assert given[:-1] == [None] * (window.items // 2 - 1)
     pair.server.send(given[-1])
@@ -119,14 +118,6 @@ def test_credit_of_an_upload_lets_its_sender_go_on(pair: ProtocolPair) -> None:
     assert outgoing.credit.items_left == window.items // 2
     pair.server.send(given[-1])
     assert pair.to_client() == []
-
-
-def test_nothing_is_granted_to_an_upload_that_has_ended(pair: ProtocolPair) -> None:
-    """Reading what has come goes on all the same."""
-    _, incoming = pair.upload()
-    pair.server.protocol.uploads.end_incoming(incoming)
-
-    assert pair.server.protocol.uploads.consume(incoming, 2**20) is None
 
 
 def test_credit_for_an_upload_that_has_ended_is_dropped(pair: ProtocolPair) -> None:

@@ -25,7 +25,7 @@ from farcall import (
     service,
     stream,
 )
-from farcall._client.connect import Dialect
+from farcall._client.options import Dialect
 from farcall.errors import ErrorCode
 from farcall.testing import open_pair
 
