@@ -1,12 +1,11 @@
-"""What carries values over the wire: strict both ways, and every fault has its path.
+"""Values to JSON and back: strict both ways, and each fault with its path.
 
-`codec_of`, `Arguments` and `ErrorCodec` are what others use. Below them a cattrs converter with
-strict hooks says what a type accepts. It is asked for a type as the contract describes it
-(`farcall._contract.describe`), not for an annotation, so that what a contract says is what the
-codec accepts.
+Other packages use `codec_of`, `Arguments` and `ErrorCodec`. Below them stands a cattrs converter
+with strict hooks. Its keys are the types of the contract (`farcall._contract.describe`) rather than
+annotations, so the codec accepts exactly what the contract says.
 
-Values are converted by the functions that cattrs writes for speed; where one fails, the conversion
-is made again by functions that tell what is wrong, and where.
+Functions that cattrs generates for speed convert the values. Where one fails, the conversion runs
+again with functions that report what is wrong, and where.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Any JSON value, as it is: `Any`, `object`, `farcall.Json`, and the numbers and texts in them."""
+"""Any JSON value (`Any`, `object`, `farcall.Json`), and checks of the numbers and texts in it."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from farcall._codec.faults import mismatch, refused
 from farcall._codec.shape import Plain, is_sequence, is_table
 
 MAX_DIGITS = 4299
-"""Of an int. CPython converts no text of more than 4,300 characters, the sign being one, because
-that takes quadratic time."""
+"""Digits of an int. CPython converts texts of up to 4,300 characters, of which the sign is one;
+converting takes quadratic time."""
 
 _TOO_LARGE = 10**MAX_DIGITS
 
 
 def check_digits(value: int) -> int:
-    """Give `value` if its text can be read back."""
+    """Return an int whose text can be read back."""
     if -_TOO_LARGE < value < _TOO_LARGE:
         return value
     raise mismatch(f"expected int of at most {MAX_DIGITS} digits")
 
 
 def finite(value: float) -> float:
-    """Give `value` if it is a number; msgspec would write ``null`` for the others."""
+    """Return a float that JSON has; msgspec would write NaN and infinities as ``null``."""
     if math.isfinite(value):
         return value
     raise mismatch("expected finite float")
 
 
 def check_text(value: str) -> str:
-    """Give the plain `str` in `value` if it is made of characters."""
+    """Return a `str`, and no subclass, that UTF-8 can hold."""
     try:
         value.encode()
     except UnicodeEncodeError as error:
@@ -51,7 +51,7 @@ _may_be_surrogates = ContextVar("farcall surrogates", default=False)
 
 @contextmanager
 def allowed_surrogates() -> Iterator[None]:
-    """Let `check_text` take lone surrogates: a plain peer has sent them, and gets them back."""
+    """Let `check_text` take lone surrogates: a plain peer sends them, and gets them back."""
     token = _may_be_surrogates.set(True)
     try:
         yield
@@ -76,15 +76,15 @@ _LONGEST = b"0" * (MAX_DIGITS + 1)
 def copied(value: object, kinds: tuple[type, ...] = (list, dict)) -> Any:
     """Copy a container of plain JSON by writing and reading it, which msgspec does in C.
 
-    msgspec also writes what JSON cannot say: NaN as null, a set as an array, the keys 1 and "1"
-    alike. What is read back differs from such a value, and also from a tuple.
+    msgspec also writes values that are not JSON: NaN as null, a set as an array, the keys 1 and
+    "1" alike. The copy of such a value differs from it, and so does that of a tuple.
 
     Args:
-        value: Anything.
-        kinds: What is copied; most else is quicker to look at.
+        value: Any value.
+        kinds: Containers to copy; other values are quicker to look at.
 
     Returns:
-        A list or dict that shares nothing with `value`; None where `value` is none of `kinds` or no
+        A list or dict that shares nothing with `value`. None if `value` is none of `kinds` or not
         plain JSON, or may hold a number that is too long to read.
     """
     if not isinstance(value, kinds):
@@ -93,7 +93,7 @@ def copied(value: object, kinds: tuple[type, ...] = (list, dict)) -> Any:
         text = _encode(value)
         data = _decode(text)
         is_same = data == value
-    except Exception:  # noqa: BLE001  # whatever it is, going through the parts tells it properly
+    except Exception:  # noqa: BLE001  # `_write_parts` finds what is wrong, and where
         return None
     return data if is_same and _LONGEST not in text.translate(_ALL_ZEROS) else None
 
@@ -125,12 +125,4 @@ def _write_key(key: Any) -> str:
     raise refused("str as a key", key)
 
 
-def _read(data: Any, _: object = None) -> Any:
-    return data
-
-
-def _fits(_: object) -> bool:
-    return True
-
-
-ANYTHING = Plain("JSON", _read, _write, _fits)
+ANYTHING = Plain("JSON", lambda data, _=None: data, _write, lambda _: True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
 import msgspec
@@ -13,12 +13,14 @@ from farcall._codec.faults import Mismatch, item, member, mismatch, refused
 from farcall._codec.shape import Shape, is_array, is_object
 
 MAX_ALIKE = 16
-"""Different values of one set, or keys of one table, that have the same hash. Python tries them one
-after the other, and a peer can choose numbers, and what holds numbers, that all have the same. Of
-what honest data holds, two or three do: of all 64-bit integers no more than nine."""
+"""Different values of one set, or keys of one table, that have the same hash. Python compares each
+with all others, and a peer can choose numbers that all have the same. In honest data two or three
+have: of all 64-bit integers no more than nine."""
 
-Copy: TypeAlias = Callable[[object], Any]
-"""Copies a whole container of any JSON values; gives None for what holds anything else."""
+C = TypeVar("C")
+
+Copy: TypeAlias = Callable[[object], C | None]
+"""Copies a container of JSON values at once; returns None if anything in it is no JSON."""
 
 
 def _as_it_is(part: Any) -> Any:
@@ -32,14 +34,14 @@ _ARRAYS: Mapping[str, tuple[type, Callable[[list[Any]], Any]]] = {
     "frozenset": (frozenset, frozenset),
     "sequence": (Sequence, _as_it_is),
 }
-"""What a value must be, and how it is made of the list that was read."""
+"""The class that a value must have, and what makes one of the list that was read."""
 
 
 def convert(convert_item: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-    """Apply a function to each item; its fault is told with the index."""
+    """Apply a function to each item; a fault gets the index of its item."""
     converted: list[Any] = []
     try:
-        # `extend` keeps what it has when the iterator fails, which tells the index for nothing.
+        # When the iterator fails, `extend` keeps the items before: the index costs nothing.
         converted.extend(map(convert_item, items))
     except Mismatch as fault:
         raise fault.within(item(len(converted))) from None
@@ -54,16 +56,16 @@ def _convert_each(each: Sequence[Callable[[Any], Any]], items: Sequence[Any]) ->
 
 
 def in_order(items: list[Any]) -> list[Any]:
-    """Sort what stands for the items of a set, so that equal sets have equal texts."""
+    """Sort the JSON data of the items of a set, so that equal sets have equal texts."""
     return sorted(items, key=msgspec.json.encode)
 
 
 def check_hashes(items: Sequence[Any]) -> None:
-    """Refuse items of which a set or a table would take a time that grows with their square.
+    """Refuse items whose hashes make a set or a table take quadratic time.
 
     Raises:
         Mismatch: too many different ones have the same hash.
-        TypeError: one has none.
+        TypeError: one has no hash.
     """
     if len(items) - len(set(map(hash, items))) < MAX_ALIKE:
         return
@@ -79,7 +81,7 @@ def check_hashes(items: Sequence[Any]) -> None:
 def convert_table(
     key: Callable[[Any], Any], value: Callable[[Any], Any], table: Mapping[Any, Any]
 ) -> dict[Any, Any]:
-    """Apply a function to each key and one to each value; a fault is told with the key."""
+    """Apply a function to each key and one to each value; a fault gets its key."""
     converted: dict[Any, Any] = {}
     for name, each in table.items():
         try:
@@ -107,11 +109,11 @@ class Array:
     item: Shape
     has_guessable_hash: bool = False
     """Whether a peer can choose different items that have the same hash."""
-    copy: Copy | None = None
-    """Given where the items are any JSON values."""
+    copy: Copy[list[Any]] | None = None
+    """Set where the items are any JSON values."""
 
     def read(self, data: Any, _: object = None) -> Any:
-        """Read every item; a set takes doubles and has them once."""
+        """Read every item; a set may come with doubles."""
         if not is_array(data):
             raise mismatch(f"expected {self.label}")
         items = convert(self.item.read, data)
@@ -123,17 +125,16 @@ class Array:
             raise mismatch(f"expected {self.label} of items that have a hash") from error
 
     def write(self, value: Any) -> list[Any]:
-        """Write every item; those of a set in the order of their texts, so always the same."""
+        """Write every item; those of a set are sorted by their texts."""
         if not self.fits(value):
             raise refused(self.label, value)
         if self.copy is not None and (copied := self.copy(value)) is not None:
-            whole: list[Any] = copied
-            return whole
+            return copied
         written = convert(self.item.write, value)
         return in_order(written) if isinstance(value, set | frozenset) else written
 
     def fits(self, value: object) -> bool:
-        """Tell whether it is such a container; a str is no sequence of texts here."""
+        """Tell whether it is such a container; a str is not taken for a sequence of texts."""
         return isinstance(value, _ARRAYS[self.label][0]) and not isinstance(value, str | bytes)
 
 
@@ -145,13 +146,11 @@ class Tuple:
     label: str = "tuple"
 
     def read(self, data: Any, _: object = None) -> Any:
-        """Read as many items as there are types."""
         if not is_array(data) or len(data) != len(self.items):
             raise mismatch(f"expected list of {len(self.items)} items")
         return tuple(_convert_each([shape.read for shape in self.items], data))
 
     def write(self, value: Any) -> list[Any]:
-        """Write as many items as there are types."""
         if not self.fits(value):
             raise refused("tuple", value)
         if len(value) != len(self.items):
@@ -159,7 +158,6 @@ class Tuple:
         return _convert_each([shape.write for shape in self.items], value)
 
     def fits(self, value: object) -> bool:
-        """Tell whether it is a tuple."""
         return isinstance(value, tuple)
 
 
@@ -172,11 +170,11 @@ class Table:
     value: Shape
     has_guessable_hash: bool = False
     """Whether a peer can choose different keys that have the same hash."""
-    copy: Copy | None = None
-    """Given where keys are texts, and values any JSON."""
+    copy: Copy[dict[Any, Any]] | None = None
+    """Set where keys are texts, and values any JSON."""
 
     def read(self, data: Any, _: object = None) -> dict[Any, Any]:
-        """Read keys and values; of keys that mean the same the last one counts."""
+        """Read keys and values; of two texts for one key the last counts."""
         if not is_object(data):
             raise mismatch(f"expected {self.label}")
         if self.has_guessable_hash:
@@ -187,14 +185,11 @@ class Table:
         return convert_table(self.key.read, self.value.read, data)
 
     def write(self, value: Any) -> dict[Any, Any]:
-        """Write keys and values, in the order they have."""
         if not self.fits(value):
             raise refused(self.label, value)
         if self.copy is not None and (copied := self.copy(value)) is not None:
-            whole: dict[Any, Any] = copied
-            return whole
+            return copied
         return convert_table(self.key.write, self.value.write, value)
 
     def fits(self, value: object) -> bool:
-        """Tell whether it is a table."""
         return isinstance(value, dict if self.label == "dict" else Mapping)

@@ -1,4 +1,4 @@
-"""Declared errors: they cross as themselves, with their fields."""
+"""Declared errors, which cross with their class and fields."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from farcall.errors import ApplicationError, is_of_protocol
 class ErrorCodec:
     """Carries the declared errors of one method over the wire.
 
-    Only these classes are ever made: none is looked up by a name that a peer sends.
+    It makes exceptions of these classes alone, whatever names a peer sends.
 
     Args:
-        classes: What the method declares that it raises.
+        classes: The errors that the method declares.
 
     Raises:
-        UnsupportedType: a field of one cannot cross the wire.
+        UnsupportedType: a field of an error cannot cross the wire.
     """
 
     def __init__(self, classes: Iterable[type[ApplicationError]]) -> None:
@@ -33,33 +33,34 @@ class ErrorCodec:
         self._by_name = {cls.__name__: codec for cls, codec in self._codecs.items()}
 
     def knows(self, exc: BaseException) -> bool:
-        """Tell whether an exception is of a declared class, or of a subclass of one."""
+        """Tell whether an exception is an instance of a declared class."""
         return isinstance(exc, tuple(self._codecs))
 
     def encode(self, exc: ApplicationError) -> tuple[int, str, bytes]:
-        """Write an exception that is known.
+        """Write an exception that this codec knows.
+
+        An instance of a subclass crosses as its nearest declared class.
 
         Returns:
-            The code, the message and the data of the JSON-RPC error. An instance of a subclass
-            crosses as the declared class that is nearest to it.
+            The code, the message and the data of the JSON-RPC error.
 
         Raises:
             EncodeError: a field is not of its type.
         """
-        cls = self._declared_class(exc)
+        declared = (each for each in self._codecs if isinstance(exc, each))
+        cls = max(declared, key=lambda each: len(each.__mro__))
         name = cls.__name__
         fields = self._codecs[cls].writing
         writing = FastThenDetailed(lambda is_detailed: _named(name, fields.way(is_detailed)))
         data = encoded(writing, exc, name)
-        # A lone surrogate in a field's text was refused above; one in `__str__` is spelled out.
+        # A field cannot hold a lone surrogate; the text of `__str__` can, and gets an escape.
         message = str(self._as(cls, exc)).encode(errors="backslashreplace").decode()
         return int(cls.code), message, data
 
     def decode(self, code: int, message: str, data: bytes | Raw | None) -> ApplicationError | None:
-        """Make the exception again; None for what is not one of the declared.
+        """Make the exception; None if the error is not a declared one with its fields.
 
-        What names a declared class and does not hold its fields is none of them either: the
-        caller then sees the error as the peer sent it.
+        The caller then sees the error as the peer sent it.
         """
         if data is None or is_of_protocol(code, is_plain=False):
             return None
@@ -68,15 +69,12 @@ class ErrorCodec:
         except Faults:
             return None
         if exc is not None:
-            _remember(exc, message)
+            # Not by assignment, which a frozen class refuses.
+            object.__setattr__(exc, "_remote_message", message)
         return exc
 
-    def _declared_class(self, exc: ApplicationError) -> type[ApplicationError]:
-        fitting = [cls for cls in self._codecs if isinstance(exc, cls)]
-        return max(fitting, key=lambda cls: len(cls.__mro__))
-
     def _as(self, cls: type[ApplicationError], exc: ApplicationError) -> ApplicationError:
-        """Give an exception without what a subclass adds: that is not declared, so not told."""
+        """Make an exception of a declared class, without what its subclass adds to the message."""
         if type(exc) is cls:
             return exc
         codec = self._codecs[cls]
@@ -97,8 +95,3 @@ class ErrorCodec:
 
 def _named(name: str, write: Write) -> Write:
     return lambda exc: {"code": name, "fields": write(exc)}
-
-
-def _remember(exc: ApplicationError, message: str) -> None:
-    # Not by assignment, which a frozen class refuses.
-    object.__setattr__(exc, "_remote_message", message)

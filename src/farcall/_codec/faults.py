@@ -1,4 +1,4 @@
-"""What is wrong with a value, and where in it."""
+"""Faults of a value, each with its path."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 MAX_FAULTS = 16
-"""Reported for one value. More help nobody, and a peer decides how many there are."""
+"""Faults that one report names. A peer decides how many a value has."""
 
 MAX_NAME = 64
-"""Characters of a key that a path repeats; the key may be the peer's."""
+"""Characters of a key in a path; the key may be the peer's."""
 
 
 @attrs.frozen
@@ -26,15 +26,14 @@ class Fault:
         return f"{self.message} @ {self.path}"
 
     def within(self, path: str) -> Fault:
-        """Put a path in front."""
         return Fault(path + self.path, self.message)
 
 
 class Faults(Exception):
-    """Say that a text is not of the type it should be.
+    """A text is not of the expected type.
 
     Args:
-        errors: What is wrong, at most `MAX_FAULTS`, of each list or table the first.
+        errors: At most `MAX_FAULTS` are kept. A list or a table has one fault, its first.
     """
 
     def __init__(self, errors: Iterable[Fault]) -> None:
@@ -43,7 +42,6 @@ class Faults(Exception):
 
     @staticmethod
     def one(path: str, message: str) -> Faults:
-        """Make it of one fault."""
         return Faults([Fault(path, message)])
 
     def __str__(self) -> str:
@@ -51,30 +49,28 @@ class Faults(Exception):
 
 
 class Mismatch(Exception):
-    """Say that a value is not of a type, to whoever knows where the value stands."""
+    """A value is not of a type. Each container around it adds its part of the path."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         super().__init__()
         self.faults: list[Fault] = list(faults)
 
     def within(self, path: str) -> Mismatch:
-        """Tell where the value stands in the one around it."""
+        """Put a path in front of each fault."""
         self.faults = [fault.within(path) for fault in self.faults[:MAX_FAULTS]]
         return self
 
 
 def mismatch(message: str, path: str = "") -> Mismatch:
-    """Make the `Mismatch` of one fault."""
     return Mismatch([Fault(path, message)])
 
 
 def refused(expected: str, value: object) -> Mismatch:
-    """Make the `Mismatch` of a Python value: what it should be, and what it is."""
+    """Name the expected type, and the class of the Python value that is not of it."""
     return mismatch(f"expected {expected}, got {type(value).__name__}")
 
 
 def item(index: int) -> str:
-    """Name an item of an array."""
     return f"[{index}]"
 
 

@@ -1,7 +1,7 @@
-"""What cattrs writes: one function for each record, with the hooks of its fields in it.
+"""Functions that cattrs generates: one for each record, with the hooks of its fields in it.
 
-The functions here are its generators, given fields as the contract has them rather than a class
-to read. What they make takes for granted that it is given an object, or an instance of the class.
+Its generators get the fields from the contract instead of reading a class. The functions they make
+expect an object, or an instance of the class, and do not check that.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from cattrs.gen import typeddicts
 from farcall._codec.shape import OMIT, Read, Write
 
 Structure: TypeAlias = Callable[[Any, Any], Any]
-"""A hook that reads, of cattrs' own form: the second argument is the type."""
+"""A hook that reads as cattrs calls it: the second argument is the type."""
 
-# Their types are not told in full.
+# Their annotations are incomplete.
 _attribute: Any = attrs.Attribute
 _generators: Any = gen
 _table_generators: Any = typeddicts
@@ -35,7 +35,7 @@ class Field:
     attribute: str
     """Where a Python record keeps it."""
     type: object
-    """What the converter knows its hooks by."""
+    """The key of its hooks in the converter."""
     is_required: bool
 
 
@@ -44,33 +44,29 @@ def converter_of(
 ) -> BaseConverter:
     """Make a converter with strict hooks.
 
-    It knows types by what stands for them, and that is never a class: for some classes cattrs
-    has hooks of its own, which come first and are not strict.
+    Its keys stand for types and are never classes: for some classes cattrs has hooks of its own,
+    which come first and are not strict.
 
     Args:
-        read: Gives the hook that reads, for whatever stands for a type.
-        write: Gives the hook that writes.
-        is_detailed: Whether the functions written with it tell every fault.
+        read: Returns the hook that reads, for the key of a type.
+        write: Returns the hook that writes.
+        is_detailed: Whether the generated functions report every fault.
     """
     converter = BaseConverter(detailed_validation=is_detailed)
-    converter.register_structure_hook_factory(_is_type, read)
-    converter.register_unstructure_hook_factory(_is_type, write)
+    converter.register_structure_hook_factory(lambda _: True, read)
+    converter.register_unstructure_hook_factory(lambda _: True, write)
     return converter
-
-
-def _is_type(_: object) -> bool:
-    return True
 
 
 def structure_class(
     cls: type, fields: Sequence[Field], converter: BaseConverter, *, refuses_unknown: bool
 ) -> Read:
-    """Write the function that reads an object and calls a class with its members."""
+    """Generate the function that reads an object and calls a class with its members."""
     structure: Read = _generators.make_dict_structure_fn_from_attrs(
         _arguments(cls, fields),
         _with_name(cls),
         converter,
-        # These go into the name of the function, no further.
+        # These go into the name of the function alone.
         {variable.__name__: Any for variable in getattr(cls, "__parameters__", ())},
         _cattrs_forbid_extra_keys=refuses_unknown,
         _cattrs_use_alias=True,
@@ -79,10 +75,10 @@ def structure_class(
 
 
 def unstructure_class(cls: type, fields: Sequence[Field], converter: BaseConverter) -> Write:
-    """Write the function that makes an object of an instance.
+    """Generate the function that makes an object of an instance.
 
-    It leaves out what is `OMIT` by default, as a stub has it; where `OMIT` stands for any other
-    default no hook takes it, and it fails.
+    It leaves out a field that is `OMIT` if that is its default, as in a stub. It fails for `OMIT`
+    in any other field, which no hook takes.
     """
     unstructure: Write = _generators.make_dict_unstructure_fn_from_attrs(
         _attributes(cls, fields),
@@ -97,7 +93,7 @@ def unstructure_class(cls: type, fields: Sequence[Field], converter: BaseConvert
 def structure_table(
     fields: Sequence[Field], converter: BaseConverter, *, refuses_unknown: bool
 ) -> Structure:
-    """Write the function that copies an object and reads the members in it."""
+    """Generate the function that copies an object and reads the members in it."""
     structure: Structure = _table_generators.make_dict_structure_fn(
         _table_class(fields, converter),
         converter,
@@ -107,7 +103,7 @@ def structure_table(
 
 
 def unstructure_table(fields: Sequence[Field], converter: BaseConverter) -> Write:
-    """Write the function that copies a dict and writes the members in it; it fails on `OMIT`."""
+    """Generate the function that copies a dict and writes its members; it fails on `OMIT`."""
     unstructure: Write = _table_generators.make_dict_unstructure_fn(
         _table_class(fields, converter), converter
     )
@@ -115,7 +111,7 @@ def unstructure_table(fields: Sequence[Field], converter: BaseConverter) -> Writ
 
 
 def _with_name(cls: type) -> Callable[..., Any]:
-    """Give a class, or what calls it, with a name that a function may have."""
+    """Return a class, or a function that calls it, whose name a function can have."""
     if cls.__name__.isidentifier():
         return cls
 
@@ -131,7 +127,7 @@ def _arguments(cls: type, fields: Sequence[Field]) -> list[Any]:
         _attribute_of(
             field,
             field.name,
-            # A default tells cattrs that it may be absent, no more.
+            # To cattrs a default says only that the member may be absent.
             attrs.NOTHING if field.is_required else None,
             by_name=field.name not in by_position,
         )
@@ -140,9 +136,9 @@ def _arguments(cls: type, fields: Sequence[Field]) -> list[Any]:
 
 
 def _by_position(cls: type, fields: Sequence[Field]) -> set[str]:
-    """Tell what may be given by position, which is faster.
+    """Name the fields to pass by position, which is faster.
 
-    A constructor written by hand may have an order of its own.
+    A constructor written by hand may have another order.
     """
     positions = [
         each.name
@@ -167,7 +163,7 @@ def _attributes(cls: type, fields: Sequence[Field]) -> list[Any]:
 
 
 def _parameters(cls: type, fields: Sequence[Field]) -> Mapping[str, Parameter]:
-    # An error without fields may take anything; what it takes is then no matter.
+    # An error without fields may have any constructor.
     return signature(cls).parameters if fields else {}
 
 
@@ -188,7 +184,7 @@ def _attribute_of(field: Field, name: str, default: object, *, by_name: bool = F
 
 
 def _table_class(fields: Sequence[Field], converter: BaseConverter) -> Any:
-    """Make a `TypedDict` of which cattrs reads the keys, and the hook of each."""
+    """Make a `TypedDict` from which cattrs reads the keys and the hook of each."""
     return _typeddict("Table", {field.name: _item(field, converter) for field in fields})
 
 

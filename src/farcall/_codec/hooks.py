@@ -1,8 +1,7 @@
-"""The hooks of a type, made from what the contract says about it.
+"""The shapes of types, made from the contract.
 
-cattrs would dispatch on annotations. Ours dispatches on the contract's description of a type
-instead, so that what a contract says and what the codec accepts cannot differ, and with hooks
-that are strict.
+cattrs dispatches on annotations. These hooks dispatch on the contract's description of a type, so
+the codec accepts exactly what the contract says, and they are strict.
 """
 
 from __future__ import annotations
@@ -54,18 +53,18 @@ _CLASS_OF_FORM: Mapping[JsonForm, type] = {
 
 @attrs.frozen
 class Hooks:
-    """Makes the hooks of the types of one set of definitions."""
+    """Makes the shapes of the types of one set of definitions."""
 
     definitions: Definitions
     refuses_unknown: bool
-    """Whether records refuse fields that they do not know."""
+    """Whether records refuse unknown fields."""
     is_detailed: bool
-    """Whether records tell the path of each fault."""
+    """Whether records add their part to the path of a fault."""
     _records: dict[Ref, Record] = attrs.field(factory=dict[Ref, Record], init=False)
 
     @cached_property
     def converter(self) -> BaseConverter:
-        """What cattrs asks for the hooks of a type."""
+        """A converter that knows each type by its `TypeSpec`."""
         return converter_of(
             lambda spec: self.shape(spec).read,
             lambda spec: self.shape(spec).write,
@@ -105,9 +104,9 @@ class Hooks:
         return Table(kind, key_shape, shape, self._has_guessable_hash(key), copy)
 
     def _has_guessable_hash(self, spec: TypeSpec) -> bool:
-        """Say whether a peer can choose different values of a type that have the same hash.
+        """Tell whether a peer can choose different values of a type that have the same hash.
 
-        Python mixes a secret into the hashes of texts and bytes, and into no others.
+        Python mixes a secret into the hashes of texts and bytes alone.
         """
         match target(spec, self.definitions):
             case Scalar("str" | "bytes" | "bool" | "none") | LiteralOf():
@@ -149,13 +148,13 @@ class Hooks:
         return self._records[ref]
 
     def _later(self, ref: Ref, cls: type) -> Record:
-        """Stand for a record that is being made, where it contains itself."""
+        """Stand for a record in its own fields while it is made."""
         records = self._records
         return Record(
             ref.name,
             cls,
             lambda data, _=None: records[ref].read(data),
-            lambda value: records[ref].write(value),  # noqa: PLW0108  # not now, but when called
+            lambda value: records[ref].write(value),  # noqa: PLW0108  # looked up when called
         )
 
     def _define(self, record: RecordSpec, cls: type, arguments: tuple[TypeSpec, ...]) -> Record:

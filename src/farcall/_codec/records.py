@@ -1,7 +1,7 @@
 """Objects with fields: records, errors, and the arguments of a call.
 
-cattrs writes what reads and writes them. Here stands what it leaves open: that an object is one,
-that an instance is of its class, and what is wrong, with the path of each fault.
+Functions that cattrs generates read and write them. This module checks that JSON data is an object
+and that an instance is of its class, and reports faults with their paths.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from farcall._codec.shape import OMIT, Read, Write, class_of
 from farcall._contract.records import attribute_names
 
 MAX_MESSAGE = 200
-"""Characters of a validator's message that reach the peer; it may repeat the value."""
+"""Characters of a validator's message that reach the peer; it may contain the value."""
 
 
 @attrs.frozen(eq=False)
 class Record:
-    """The shape of a class whose instances are objects in JSON; of a TypedDict that is `dict`."""
+    """The shape of a record, which is an object in JSON; the class of a TypedDict is `dict`."""
 
     label: str
     cls: type
@@ -42,7 +42,6 @@ class Record:
     write: Write
 
     def fits(self, value: object) -> bool:
-        """Tell whether it is an instance."""
         return isinstance(value, self.cls)
 
 
@@ -52,28 +51,26 @@ class Fields:
 
     fields: Sequence[Field]
     converter: BaseConverter
-    """It has the hooks of their types."""
+    """Has the hooks of their types."""
     refuses_unknown: bool
     noun: str = "field"
     place: Callable[[str], str] = member
-    """Tells where in the object a member stands."""
+    """Writes the path of a member in the object."""
 
     @property
     def names(self) -> frozenset[str]:
-        """The names of all members."""
         return frozenset(field.name for field in self.fields)
 
     @property
     def is_detailed(self) -> bool:
-        """Whether what is made of them tells the path of each fault."""
+        """Whether functions made of them report every fault, with its path."""
         return self.converter.detailed_validation
 
     @property
     def names_unknown(self) -> bool:
-        """Whether cattrs looks for unknown members.
+        """Whether cattrs looks for unknown members, of which it makes a set.
 
-        It makes a set of all members for that. Where only their presence counts, `_of_known` sees
-        it in half the time.
+        `_guarded` takes half the time if only their presence counts.
         """
         return self.is_detailed and self.refuses_unknown
 
@@ -81,20 +78,30 @@ class Fields:
 def class_record(label: str, cls: type, fields: Fields) -> Record:
     """Make the shape of a class that is called with its fields.
 
-    An instance of a subclass crosses as the class that was declared.
+    An instance of a subclass crosses as the declared class.
     """
+    if fields.is_detailed:
+        write = _one_by_one(fields, getattr)
+    else:
+        write = unstructure_class(cls, fields.fields, fields.converter)
     return Record(
         label,
         cls,
         _class_reader(label, cls, fields),
-        _checked(label, cls, _class_writer(cls, fields)),
+        _checked(label, cls, write),
     )
 
 
 def table_record(label: str, fields: Fields) -> Record:
-    """Make the shape of a `TypedDict`: to Python a dict like any other."""
-    write = _checked(label, dict, _known_written(fields, members_writer(fields)))
-    return Record(label, dict, members_reader(label, fields), write)
+    """Make the shape of a `TypedDict`, whose values are plain dicts."""
+    names, write = fields.names, members_writer(fields)
+
+    def write_known(table: dict[Any, Any]) -> Any:
+        if names.issuperset(table):
+            return write(table)
+        raise Mismatch(_unknown(fields, table))
+
+    return Record(label, dict, members_reader(label, fields), _checked(label, dict, write_known))
 
 
 def members_reader(label: str, fields: Fields) -> Read:
@@ -110,7 +117,7 @@ def members_reader(label: str, fields: Fields) -> Read:
 def members_writer(fields: Fields) -> Write:
     """Make the function that writes the members of a dict that has no others."""
     if fields.is_detailed:
-        return _one_by_one(fields, _item_of)
+        return _one_by_one(fields, dict[str, Any].get)
     return unstructure_table(fields.fields, fields.converter)
 
 
@@ -120,44 +127,31 @@ def _class_reader(label: str, cls: type, fields: Fields) -> Read:
     )
     is_bare = not fields.is_detailed and not fields.refuses_unknown
     if is_bare and any(field.is_required for field in fields.fields):
-        return structure  # it looks for a key, so what is no object fails by itself
+        return structure  # it looks for a key, so it fails for other data than an object
     return _guarded(label, fields, structure)
 
 
-def _class_writer(cls: type, fields: Fields) -> Write:
-    if fields.is_detailed:
-        return _one_by_one(fields, getattr)
-    return unstructure_class(cls, fields.fields, fields.converter)
-
-
 def _guarded(label: str, fields: Fields, structure: Structure) -> Read:
+    """Check that data is an object before `structure` takes it for one."""
+    names = fields.names
     if fields.is_detailed:
-        return _of_object(label, _told(label, fields, structure))
-    if fields.refuses_unknown:
-        return _of_known(label, fields.names, structure)
-    return _of_object(label, structure)
+        structure = _with_faults(label, fields, structure)
 
-
-def _of_object(label: str, structure: Structure) -> Read:
     def read(data: Any, _: object = None) -> Any:
         if type(data) is dict:
             return structure(data, None)
         raise mismatch(f"expected {label}")
 
-    return read
-
-
-def _of_known(label: str, names: frozenset[str], structure: Structure) -> Read:
-    def read(data: Any, _: object = None) -> Any:
+    def read_known(data: Any, _: object = None) -> Any:
         if type(data) is dict and names.issuperset(data):  # pyright: ignore[reportUnknownArgumentType]
             return structure(data, None)
         raise mismatch(f"expected {label}")
 
-    return read
+    return read_known if fields.refuses_unknown and not fields.is_detailed else read
 
 
 def _of_known_parts(names: frozenset[str], structure: Structure) -> Structure:
-    # cattrs copies a table with whatever else is in it.
+    # cattrs copies the unknown members of a table as well.
     def read(data: dict[str, Any], _: object) -> Any:
         if not names.issuperset(data):
             data = {name: part for name, part in data.items() if name in names}
@@ -166,8 +160,8 @@ def _of_known_parts(names: frozenset[str], structure: Structure) -> Structure:
     return read
 
 
-def _told(label: str, fields: Fields, structure: Structure) -> Structure:
-    """Make faults of what cattrs found wrong."""
+def _with_faults(label: str, fields: Fields, structure: Structure) -> Structure:
+    """Turn the errors of cattrs into faults."""
 
     def read(data: dict[str, Any], _: object) -> Any:
         try:
@@ -187,7 +181,7 @@ def _faults(
         faults += _member_faults(fields.place, note.name, data, exc)
     if fields.refuses_unknown:
         faults += _unknown(fields, data)
-    # The constructor was called only if nothing of that was wrong.
+    # cattrs calls the constructor only if it found no fault before.
     return faults or [Fault(_refused_place(exc, label), _refusal(exc, label)) for exc in of_all]
 
 
@@ -202,21 +196,21 @@ def _member_faults(
 
 
 def _unknown(fields: Fields, data: Iterable[Any]) -> list[Fault]:
-    """Name members that are none of these, as many as are reported."""
+    """Report unknown members, at most `MAX_FAULTS`."""
     known = fields.names
     names = islice((name for name in data if name not in known), MAX_FAULTS)
     return [Fault(member(str(name)), f"unknown {fields.noun}") for name in names]
 
 
 _CHECK = re.compile(r"__attr_(?:validator|converter)_(\w+)\(")
-"""How the constructors that attrs writes call the validator and the converter of a field."""
+"""The call of a field's validator or converter in a constructor that attrs generates."""
 
 
 def _refused_place(error: Exception, label: str) -> str:
     """Find the field whose validator or converter refused its value; empty for a whole record.
 
-    The exception is whatever the user's function raised, so only its traceback tells: it leads
-    through a line of the constructor, one for each field.
+    The exception is the one that the user's function raised, so the field is known from the
+    traceback alone: the constructor has a line for each field.
     """
     for frame, number in walk_tb(error.__traceback__):
         file, cls = frame.f_code.co_filename, class_of(frame.f_locals.get("self"))
@@ -228,7 +222,7 @@ def _refused_place(error: Exception, label: str) -> str:
 
 
 def _refusal(error: Exception, label: str) -> str:
-    """Say why a constructor refused; only ValueError is meant for who gave the values."""
+    """Tell the peer why a constructor refused; of exceptions only ValueError is meant for it."""
     if isinstance(error, ValueError) and error.args and isinstance(error.args[0], str):
         return error.args[0][:MAX_MESSAGE]
     return f"refused by {label}"
@@ -243,21 +237,10 @@ def _checked(label: str, cls: type, write: Write) -> Write:
     return write_instance
 
 
-def _known_written(fields: Fields, write: Write) -> Write:
-    names = fields.names
-
-    def write_known(table: dict[Any, Any]) -> Any:
-        if names.issuperset(table):
-            return write(table)
-        raise Mismatch(_unknown(fields, table))
-
-    return write_known
-
-
 def _one_by_one(fields: Fields, get: Callable[[Any, str, Any], Any]) -> Write:
-    """Write each member by itself, which tells whose fault it is, and leaves out each `OMIT`.
+    """Write each member by itself, which gives faults a path, and leave out each `OMIT`.
 
-    cattrs writes no function that would.
+    cattrs generates no such function.
     """
     writers = [
         (each, fields.converter.get_unstructure_hook(each.type, cache_result=False))
@@ -278,8 +261,3 @@ def _one_by_one(fields: Fields, get: Callable[[Any, str, Any], Any]) -> Write:
         return written
 
     return write
-
-
-def _item_of(table: Mapping[str, Any], name: str, default: Any) -> Any:
-    """Take a member of a table as `getattr` takes one of an object."""
-    return table.get(name, default)

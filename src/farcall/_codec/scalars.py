@@ -1,4 +1,4 @@
-"""Numbers, texts and times: strict both ways, and what is written is read back exactly."""
+"""The shapes of scalar types: strict both ways, and exact: a value that is written is read back."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _DECIMAL = r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,9})?"
 
 MAX_EXPONENT = 6144
-"""The range of IEEE 754 decimal128. A handler that rounds ``1E+999999999`` would otherwise make
-a number of a billion digits."""
+"""The range of IEEE 754 decimal128. A handler that rounds ``1E+999999999`` makes a number of a
+billion digits."""
 
 MAX_SPLIT_SECONDS = 2**32
-"""Below it a float tells microseconds; above, a number that JavaScript could read does not."""
+"""A float that JavaScript can read has microseconds below it, and not above."""
 
 _MICROSECOND = timedelta(microseconds=1)
 
 
 def _matching(pattern: str, parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Narrow a parser of the standard library, which takes more than the standard."""
+    """Narrow a parser of the standard library, which takes more than ISO 8601 and the like."""
     compiled = re.compile(pattern)
 
     def parse_strictly(text: str) -> Any:
@@ -126,7 +126,7 @@ def _write_str(value: Any) -> str:
 
 def _parse_base64(text: str) -> bytes:
     value = b64decode(text)
-    # Python skips characters that do not belong there, and unused bits of the last one.
+    # Python ignores other characters, and the unused bits of the last one.
     if _base64(value) != text:
         raise ValueError(text)
     return value
@@ -139,7 +139,7 @@ def _base64(value: bytes) -> str:
 def _iso_text(value: datetime | time) -> str:
     offset = value.utcoffset()
     if offset is not None and offset % timedelta(minutes=1):
-        raise ValueError("its UTC offset is no whole number of minutes")
+        raise ValueError("its UTC offset must be whole minutes")
     return value.isoformat()
 
 
@@ -176,11 +176,11 @@ def _write_timedelta(value: Any) -> float:
         return seconds
     if abs(seconds) < MAX_SPLIT_SECONDS:
         return value.total_seconds()
-    raise mismatch("expected timedelta in whole seconds, as it is longer than 136 years")
+    raise mismatch("expected timedelta in whole seconds: it is longer than 136 years")
 
 
 def _is_date(value: object) -> bool:
-    # A datetime is a date to Python, and would lose its time.
+    # A datetime is a date as well, and would lose its time.
     return isinstance(value, date) and not isinstance(value, datetime)
 
 

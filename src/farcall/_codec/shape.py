@@ -1,4 +1,4 @@
-"""The seam of the codec: what can carry the values of one type, and `OMIT`, which is left out."""
+"""Shapes, each of which reads and writes the values of one type; and `OMIT`."""
 
 from __future__ import annotations
 
@@ -11,22 +11,19 @@ _TEXTS = (str, bytes, bytearray, memoryview)
 
 
 class Read(Protocol):
-    """A hook that reads; cattrs gives it the type as well, which ours know already."""
+    """A hook that reads; cattrs passes the type as well, and ours ignore it."""
 
-    def __call__(self, data: Any, _: Any = None, /) -> Any:
-        """Make the Python value."""
-        ...
+    def __call__(self, data: Any, _: Any = None, /) -> Any: ...
 
 
 Write: TypeAlias = Callable[[Any], Any]
-"""A hook that writes."""
 
 
 class Shape(Protocol):
-    """One type, between its Python values and what stands for them in JSON.
+    """Converts values of one type to JSON data and back.
 
-    What JSON holds is None, bool, int, float, str, list and dict, as msgspec reads and writes
-    them: never a subclass.
+    JSON data is None, bool, int, float, str, list and dict, as msgspec reads and writes them:
+    never a subclass.
     """
 
     @property
@@ -35,15 +32,15 @@ class Shape(Protocol):
         ...
 
     def read(self, data: Any, _: Any = None, /) -> Any:
-        """Make the Python value.
+        """Make a Python value of JSON data.
 
         Raises:
-            Mismatch: `data` is not what stands for a value of the type.
+            Mismatch: `data` stands for no value of the type.
         """
         ...
 
     def write(self, value: Any, /) -> Any:
-        """Make what stands for a value; it shares no list or dict with it.
+        """Make JSON data of a value. The two share no list and no dict.
 
         Raises:
             Mismatch: `value` is not of the type.
@@ -51,32 +48,29 @@ class Shape(Protocol):
         ...
 
     def fits(self, value: object, /) -> bool:
-        """Tell by a look at its outside whether a value is meant for this member of a union."""
+        """Tell whether a union writes a value by this shape; looks at its outside alone."""
         ...
 
 
 def class_of(data: object) -> type[object]:
-    """Give the class of what was read, which is its form."""
+    """Give the class of JSON data, which tells its form."""
     return type(data)
 
 
 def is_array(data: Any) -> TypeGuard[list[Any]]:
-    """Tell whether what was read is an array."""
     return type(data) is list
 
 
 def is_object(data: Any) -> TypeGuard[dict[str, Any]]:
-    """Tell whether what was read is an object."""
     return type(data) is dict
 
 
 def is_table(value: object) -> TypeGuard[Mapping[Any, Any]]:
-    """Tell whether a Python value is a table."""
     return isinstance(value, Mapping)
 
 
 def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
-    """Tell whether a Python value is a sequence; texts are none here."""
+    """Tell whether a Python value is a sequence other than a text or bytes."""
     return isinstance(value, Sequence) and not isinstance(value, _TEXTS)
 
 
@@ -91,7 +85,6 @@ class Plain:
 
 
 def instance_of(cls: type) -> Callable[[object], bool]:
-    """Make the test whether a value is of a class, or of one below it."""
     return lambda value: isinstance(value, cls)
 
 
@@ -101,9 +94,9 @@ class _Omit:
         return "farcall.OMIT"
 
     def __reduce__(self) -> str:
-        return "OMIT"  # copies and pickles are the one object
+        return "OMIT"  # so a copy and a pickle are this object
 
 
 OMIT: Final[Any] = _Omit()
-"""An argument, or a field of a record, with this value is not sent; the other side's default
-applies. Stubs write it for defaults that have no literal."""
+"""The value of an argument or a field that is not sent: the other side's default applies. Stubs
+have it in place of a default that source cannot hold."""

@@ -1,4 +1,4 @@
-"""Between JSON text and values: a fast pass, and a detailed one that tells faults by place."""
+"""JSON text to values and back: a fast pass, and a detailed one that reports faults by path."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Convert: TypeAlias = Callable[[Any], T]
 
 
 class FastThenDetailed(Generic[T]):
-    """A conversion, quick where all is well.
+    """A conversion that is quick for right data.
 
     Args:
-        make: Makes the function, given whether it is to tell places. Where it is not, it may fail
-            with any exception at all.
+        make: Makes the function, given whether it reports paths. One that does not may fail with
+            any exception.
     """
 
     def __init__(self, make: Callable[[bool], Convert[T]]) -> None:
@@ -36,29 +36,26 @@ class FastThenDetailed(Generic[T]):
         self.quick: Convert[T] = make(False)
 
     def way(self, is_detailed: bool) -> Convert[T]:
-        """Give one of the two, for use inside of another conversion."""
+        """Return one of the two, for use inside another conversion."""
         return self.detailed if is_detailed else self.quick
 
     @cached_property
     def detailed(self) -> Convert[T]:
-        """The function that tells places, made when something fails for the first time.
-
-        It fails with `Mismatch`.
-        """
+        """The function that reports paths, made at the first failure. It fails with `Mismatch`."""
         return self._make(True)
 
 
 ENVELOPE_DEPTH = 4
-"""What may stand around a value: a bundle, a message, its params, the values of one stream."""
+"""Levels around a value: a bundle, a message, its params, the values of one stream."""
 
 MAX_VALUE_DEPTH = MAX_DEPTH - ENVELOPE_DEPTH
-"""Nesting of what is written, so that no message is deeper than peers read."""
+"""Levels of a value that is written, so that peers can read the message."""
 
 MAX_DETAILED = 16 * 1024
-"""Bytes of a text that is read again to tell what is wrong with it. That takes several times as
-long as reading it, and a peer decides how much is wrong."""
+"""Bytes of a text that is read again to find its faults. That takes several times as long as the
+first reading, and a peer decides how many faults there are."""
 
-_NOT_SEARCHED = f"the place is told where there are at most {MAX_DETAILED} bytes"
+_NO_PATH = f"the path is reported for texts of at most {MAX_DETAILED} bytes"
 _TOO_DEEP = f"nested deeper than {MAX_VALUE_DEPTH} levels"
 
 
@@ -67,7 +64,7 @@ _encoder = msgspec.json.Encoder()
 
 
 class TooDeep(EncodeError):
-    """The value is of its type, and no message can hold it: a limit, rather than a mistake."""
+    """The value is of its type, and too deep for a message: a limit, rather than a mistake."""
 
 
 def decoded(reading: FastThenDetailed[T], text: bytes | Raw, at: str) -> T:
@@ -76,7 +73,7 @@ def decoded(reading: FastThenDetailed[T], text: bytes | Raw, at: str) -> T:
     How deep the text nests was checked once, where its frame was read.
 
     Raises:
-        Faults: it is no JSON, or `reading` does not take what it holds.
+        Faults: the text is not JSON, or `reading` refuses its data.
     """
     try:
         data = decode(_anything, text)
@@ -84,16 +81,16 @@ def decoded(reading: FastThenDetailed[T], text: bytes | Raw, at: str) -> T:
         data = _with_surrogates(text, error, at)
     try:
         return reading.quick(data)
-    except BaseException as error:  # whatever it is, the detailed pass tells it properly
+    except BaseException as error:  # the detailed pass reports it
         if ends_program(error):
             raise
         if memoryview(text).nbytes > MAX_DETAILED:
-            raise Faults.one(at, f"{_reason(error)}; {_NOT_SEARCHED}") from error
+            raise Faults.one(at, f"{_reason(error)}; {_NO_PATH}") from error
     return _read_in_detail(reading, data, at)
 
 
 def _with_surrogates(text: bytes | Raw, error: UnreadableText, at: str) -> Any:
-    """Decode a text with lone surrogates, of a plain peer; of others tell where they are."""
+    """Decode lone surrogates of a plain peer; report them as a fault of any other."""
     is_loose = isinstance(text, LooseText)
     not_json = Faults.one(at, f"not JSON: {error}")
     if not is_loose and memoryview(text).nbytes > MAX_DETAILED:
@@ -109,7 +106,7 @@ def _with_surrogates(text: bytes | Raw, error: UnreadableText, at: str) -> Any:
 
 
 def _find_surrogate(data: Any) -> str | None:
-    """Give the place of the first text that is none; None where there is no such."""
+    """Return the path of the first text with a lone surrogate."""
     if isinstance(data, str):
         return None if _is_text(data) else ""
     parts: Iterable[tuple[str, Any]] = ()
@@ -134,7 +131,7 @@ def _is_text(text: str) -> bool:
 
 
 def _reason(error: BaseException) -> str:
-    """Say what the quick pass failed at, which knows of some faults what they are."""
+    """Say why the quick pass failed, which names some faults without their path."""
     if isinstance(error, Mismatch):
         return f"{error.faults[0].message} somewhere inside"
     return "not of its type"
@@ -148,8 +145,7 @@ def _read_in_detail(reading: FastThenDetailed[T], data: Any, at: str) -> T:
     except RecursionError as error:
         raise Faults.one(at, "nested too deep") from error
     except BaseException as error:
-        # cattrs makes faults of each Exception that a constructor raises. What is none is as much
-        # about the value, unless it ends the program.
+        # cattrs collects each Exception that a constructor raises, and no other BaseException.
         if isinstance(error, Exception) or ends_program(error):
             raise
         raise Faults.one(at, "refused") from error
@@ -158,16 +154,16 @@ def _read_in_detail(reading: FastThenDetailed[T], data: Any, at: str) -> T:
 def encoded(
     writing: FastThenDetailed[Any], value: Any, at: str, *, is_plain: bool = False
 ) -> bytes:
-    """Make of a value what stands for it, and write that as JSON.
+    """Make JSON data of a value, and write it as text.
 
     Args:
-        writing: Makes it.
+        writing: Makes the data.
         value: The value.
-        at: What it is called in errors.
-        is_plain: Whether it is for a plain peer, which may get lone surrogates as it sends them.
+        at: The name of the value in errors.
+        is_plain: Whether a plain peer gets the text, which may then hold lone surrogates.
 
     Raises:
-        EncodeError: `writing` does not take the value, or the text would nest too deep.
+        EncodeError: `writing` refuses the value, or the text would nest too deep.
     """
     try:
         data = _written(writing, value)
@@ -176,7 +172,7 @@ def encoded(
         if is_plain and error.faults[0].message == NO_SURROGATES:
             return _encoded_loosely(writing, value, at)
         raise EncodeError(str(error.faults[0].within(at))) from None
-    except RecursionError:  # most likely it contains itself, and that is a mistake
+    except RecursionError:  # most likely it contains itself
         raise EncodeError(f"{_TOO_DEEP} @ {at}") from None
     if is_too_deep(text, MAX_VALUE_DEPTH):
         raise TooDeep(f"{_TOO_DEEP} @ {at}")
@@ -184,7 +180,7 @@ def encoded(
 
 
 def _encoded_loosely(writing: FastThenDetailed[Any], value: Any, at: str) -> bytes:
-    """Write a value whose texts may hold lone surrogates, each as an escape."""
+    """Write a value with lone surrogates, each as an escape."""
     try:
         with allowed_surrogates():
             data = writing.detailed(value)
@@ -199,5 +195,5 @@ def _encoded_loosely(writing: FastThenDetailed[Any], value: Any, at: str) -> byt
 def _written(writing: FastThenDetailed[Any], value: Any) -> Any:
     try:
         return writing.quick(value)
-    except Exception:  # noqa: BLE001  # whatever it is, the detailed pass tells it properly
+    except Exception:  # noqa: BLE001  # the detailed pass reports it
         return writing.detailed(value)

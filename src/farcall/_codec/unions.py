@@ -1,4 +1,4 @@
-"""Unions, literals and enums: which member a value, or its JSON form, belongs to."""
+"""Unions, literals and enums: the member to which a value or JSON data belongs."""
 
 from __future__ import annotations
 
@@ -18,51 +18,45 @@ from farcall._contract.unions import TAG, Constant, RecordChoice
 
 
 class Readable(Protocol):
-    """What can read; a shape can, too."""
+    """The half of a shape that reads."""
 
-    def read(self, data: Any, _: Any = None, /) -> Any:
-        """Make the Python value, or raise `Mismatch`."""
-        ...
+    def read(self, data: Any, _: Any = None, /) -> Any: ...
 
 
 @attrs.frozen
 class Union:
-    """Members that JSON tells apart by its form."""
+    """Members that JSON data tells apart by its class."""
 
     label: str
     members: Sequence[Shape]
     """The most specific first."""
     by_class: Mapping[type, Readable]
-    """By the class of what msgspec reads, and so by form."""
+    """By the class of the JSON data."""
 
     def read(self, data: Any, _: object = None) -> Any:
-        """Read as the one member that has this form."""
         shape = self.by_class.get(class_of(data))
         if shape is None:
             raise mismatch(f"expected {self.label}")
         return shape.read(data)
 
     def write(self, value: Any) -> Any:
-        """Write as the first member that it fits."""
         for shape in self.members:
             if shape.fits(value):
                 return shape.write(value)
         raise refused(self.label, value)
 
     def fits(self, value: object) -> bool:
-        """Tell whether it fits any member."""
         return any(shape.fits(value) for shape in self.members)
 
 
 @attrs.frozen
 class Values:
-    """Members that have the same form in JSON, but only some values of it, and not the same."""
+    """Members whose JSON data has one class, each with values of its own."""
 
     label: str
     members: Sequence[Shape]
 
     def read(self, data: Any, _: object = None) -> Any:
-        """Read as the one member that has this value."""
         for shape in self.members:
             with suppress(Mismatch):
                 return shape.read(data)
@@ -78,26 +72,33 @@ class Records:
     choice: RecordChoice
 
     def read(self, data: Any, _: object = None) -> Any:
-        """Read as the record that is named, or that has a field no other has."""
+        """Read as the record that the tag names, or that alone has one of the fields."""
         if not is_object(data):
             raise mismatch(f"expected {self.label}")
         shape = self.members[self._named(data)]
-        return shape.read(_without_tag(data) if self.choice.adds_tag else data)
+        if self.choice.adds_tag:
+            data = {name: value for name, value in data.items() if name != TAG}
+        return shape.read(data)
 
     def write(self, value: Any) -> dict[str, Any]:
-        """Write the record with its name in front."""
+        """Write a record, with its name in front where the union adds it."""
         shape = self._meant_by(value)
-        written = shape.write(value)
+        written: dict[str, Any] = shape.write(value)
         return {TAG: shape.label, **written} if self.choice.adds_tag else written
 
     def fits(self, value: object) -> bool:
-        """Tell whether it is one of the records."""
         return any(shape.fits(value) for shape in self.members)
 
     def _named(self, data: Mapping[str, Any]) -> int:
+        """Tell the place of the record that the members of an object name."""
         choice = self.choice
         if choice.tags and TAG in data:
-            return self._tagged(data[TAG])
+            # A TypedDict that is to be written holds the member of an enum.
+            tag = data[TAG].value if isinstance(data[TAG], Enum) else data[TAG]
+            if isinstance(tag, str) and tag in choice.tags:
+                return choice.tags[tag]
+            names = " | ".join(map(json.dumps, choice.tags))
+            raise mismatch(f"expected {names}", member(TAG))
         for name, i in choice.unique.items():
             if name in data:
                 return i
@@ -106,14 +107,6 @@ class Records:
         if choice.tags:
             raise mismatch("missing", member(TAG))
         raise mismatch(f"expected {self.label}")
-
-    def _tagged(self, tag: object) -> int:
-        # A TypedDict that is being written holds the member of an enum, not its value.
-        text = tag.value if isinstance(tag, Enum) else tag
-        if isinstance(text, str) and text in self.choice.tags:
-            return self.choice.tags[text]
-        names = " | ".join(json.dumps(name) for name in self.choice.tags)
-        raise mismatch(f"expected {names}", member(TAG))
 
     def _meant_by(self, value: Any) -> Record:
         fitting = [shape for shape in self.members if shape.fits(value)]
@@ -125,29 +118,28 @@ class Records:
 
 
 def specificity(shape: Shape) -> int:
-    """Order members so that the first which a value fits is the one it belongs to.
+    """Rank members: a value belongs to the highest that it fits.
 
-    A class goes before its bases, a `NamedTuple` before tuple, int before float.
+    A class ranks above its bases, a `NamedTuple` above tuple, int above float.
     """
-    if isinstance(shape, Record | Records):
-        return len(shape.cls.__mro__) if isinstance(shape, Record) else 1
+    if isinstance(shape, Record):
+        return len(shape.cls.__mro__)
+    if isinstance(shape, Records):
+        return 1
     return -1 if shape is SCALAR_SHAPES["float"] else 0
 
 
-def _without_tag(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in data.items() if name != TAG}
-
-
 MAX_NAMED = 8
-"""Values that a message lists; an enum may have hundreds."""
+"""Values that a message lists; an enum can have hundreds."""
 
 
 def constants(pairs: Iterable[tuple[Any, Constant]], name: str | None = None) -> Plain:
-    """Make the shape of a set of values.
+    """Make the shape of a literal or an enum.
 
     Args:
-        pairs: Each value with what stands for it in JSON.
-        name: What they are called where a Python value is refused; they are listed by default.
+        pairs: Each value with its JSON data.
+        name: The expected type in the message that refuses a Python value; by default the message
+            lists the values.
     """
     pairs = list(pairs)
     values: dict[tuple[type, object], Any] = {
@@ -170,7 +162,7 @@ def constants(pairs: Iterable[tuple[Any, Constant]], name: str | None = None) ->
         try:
             return texts[type(value), value]
         except (KeyError, TypeError):
-            if type(value) in kinds:  # its type alone would not tell what is wrong
+            if type(value) in kinds:  # the type is right, and the value is not
                 raise mismatch(f"expected {expected}, got another {type(value).__name__}") from None
             raise refused(expected, value) from None
 

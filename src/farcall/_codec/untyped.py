@@ -18,15 +18,15 @@ _PLAIN = (type(None), bool, int, float, str)
 
 
 def encode_untyped(value: object, *, at: str = "value", is_plain: bool = False) -> bytes:
-    """Write a value without a declared type: JSON, and whatever its own class can tell.
+    """Write a value without a declared type: JSON, or a value whose class is a type that crosses.
 
     Args:
         value: The value.
-        at: What it is called in errors.
+        at: The name of the value in errors.
         is_plain: Whether a plain peer gets it; see `encoded`.
 
     Raises:
-        EncodeError: it, or a part of it, is neither.
+        EncodeError: the value, or a part of it, is neither.
     """
     return encoded(_WRITING, value, at, is_plain=is_plain)
 
@@ -35,7 +35,7 @@ def decode_json(text: bytes | Raw, *, at: str = "value") -> Json:
     """Read any JSON value.
 
     Raises:
-        Faults: the text is no JSON.
+        Faults: the text is not JSON.
     """
     value: Json = decoded(_READING, text, at)
     return value
@@ -66,7 +66,7 @@ def _writer(is_detailed: bool) -> Write:
 
 
 def _is_array(value: object) -> TypeGuard[list[Any] | tuple[Any, ...]]:
-    # A NamedTuple is a tuple as well; it crosses as an object of its fields.
+    # A NamedTuple is a tuple as well, and crosses as an object of its fields.
     return isinstance(value, list) or type(value) is tuple
 
 

@@ -169,8 +169,8 @@ def test_large_text_is_not_searched() -> None:
         with pytest.raises(Faults) as caught:
             codec.decode(text, unknown="refuse", at="a")
         assert str(caught.value) == (
-            "expected int somewhere inside; the place is told where there are at most 16384"
-            " bytes @ a"
+            "expected int somewhere inside; the path is reported for texts of at most 16384 bytes"
+            " @ a"
         )
 
     assert codec.decode(padded(1, MAX_DETAILED + 1), unknown="refuse", at="a").size == 1
