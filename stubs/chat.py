@@ -15,7 +15,7 @@ __all__ = ["ChatProxy", "EmptyMessage", "Message"]
 
 @attrs.frozen
 class Message:
-    """What somebody said in a room."""
+    """A message in a room."""
 
     room: str
     author: str
@@ -25,33 +25,33 @@ class Message:
 
 @attrs.define
 class EmptyMessage(farcall.ApplicationError):
-    """Nothing was said."""
+    """The message has no text."""
 
     room: str
 
 
 class ChatProxy(farcall.Proxy, service="Chat", contract="45b269ecebdeb6903ef3b1b6dc6c1b9a"):
-    """Rooms to talk in; a room is there as soon as somebody speaks in it."""
+    """A chat with rooms. The first message to a room creates it."""
 
     said: farcall.RemoteSignal[Message, str] = farcall.RemoteSignal("Chat.said")
-    """Each message, as it is said."""
+    """Every new message."""
 
     @farcall.endpoint("Chat.rooms")
     async def rooms(self) -> list[str]:
-        """List the rooms in which something was said."""
+        """List the rooms that have messages."""
         raise NotImplementedError
 
     @farcall.endpoint("Chat.recent")
     async def recent(self, room: str, most: int = 10) -> list[Message]:
-        """Give what was said last in a room, oldest first.
+        """Return the last messages of a room, oldest first.
 
         Args:
-            room: Its name.
-            most: How many messages; at most 50 are kept.
+            room: The name of the room.
+            most: How many messages to return; the server keeps 50.
         """
         raise NotImplementedError
 
     @farcall.endpoint("Chat.say", raises=[EmptyMessage])
     async def say(self, room: str, author: str, text: str) -> Message:
-        """Say something to all who listen to a room."""
+        """Send a message to everyone who listens to a room."""
         raise NotImplementedError

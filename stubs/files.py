@@ -29,7 +29,7 @@ __all__ = [
 
 @attrs.frozen
 class Checksum:
-    """The SHA-256, in small hexadecimal digits, of the first `size` bytes of a file."""
+    """The SHA-256 of the first `size` bytes of a file, in lower-case hexadecimal."""
 
     size: int
     sha256: str
@@ -37,7 +37,7 @@ class Checksum:
 
 @attrs.frozen
 class Entry:
-    """A file of `size` bytes, or a folder, and its path from the folder that is served."""
+    """A file or folder. The path is relative to the folder that is served."""
 
     path: str
     size: int
@@ -47,42 +47,42 @@ class Entry:
 
 @attrs.define
 class BeingWritten(farcall.ApplicationError):
-    """Another copy to the same path is under way."""
+    """Another copy to the same path is running."""
 
     path: str
 
 
 @attrs.define
 class ChecksumMismatch(farcall.ApplicationError):
-    """What came is not of the size, or not of the checksum, that was announced."""
+    """The bytes received do not have the announced size or checksum."""
 
     path: str
 
 
 @attrs.define
 class IsFolder(farcall.ApplicationError):
-    """A file was asked for, and the path is that of a folder."""
+    """The path is a folder, not a file."""
 
     path: str
 
 
 @attrs.define
 class NotFolder(farcall.ApplicationError):
-    """A folder was asked for, and the path is that of a file."""
+    """The path is a file, not a folder."""
 
     path: str
 
 
 @attrs.define
 class NotFound(farcall.ApplicationError):
-    """There is no such file, or no such folder."""
+    """The file or folder does not exist."""
 
     path: str
 
 
 @attrs.define
 class OffsetOutOfRange(farcall.ApplicationError):
-    """The offset is negative, or behind the end of what is there."""
+    """The offset is negative, or beyond the end of the file or part."""
 
     path: str
     offset: int
@@ -91,24 +91,24 @@ class OffsetOutOfRange(farcall.ApplicationError):
 
 @attrs.define
 class PathRefused(farcall.ApplicationError):
-    """The path leads out of the folder, or is no name for a file in it."""
+    """The path leads out of the folder, or cannot be the name of a file."""
 
     path: str
 
 
 @attrs.define
 class StorageFailed(farcall.ApplicationError):
-    """The system of the server refuses: no space left, say, or no permission."""
+    """The server cannot read or write: for example no space left, or no permission."""
 
     path: str
     reason: str
 
 
 class FilesProxy(farcall.Proxy, service="Files", contract="e6b6c821afce480b17e0f03fc0a1eca7"):
-    """The files of one folder. Paths are relative to it, with ``/`` between their parts.
+    """The files of one folder. Paths are relative to the folder and use ``/``.
 
-    None leads out of it, and a link that does is refused. A file that is written has its name when
-    all of it is there and its checksum is right; until then it cannot be seen.
+    Paths and links that lead out of the folder are refused. A new file appears when it is complete
+    and its checksum is correct.
     """
 
     @farcall.stream_endpoint(
@@ -116,7 +116,7 @@ class FilesProxy(farcall.Proxy, service="Files", contract="e6b6c821afce480b17e0f
         raises=[PathRefused, NotFound, NotFolder, StorageFailed],
     )
     def entries(self, folder: str = "") -> AbstractAsyncContextManager[AsyncIterator[Entry]]:
-        """List what is in a folder, by name; however much it is, no message is too large for it."""
+        """List a folder by name. As a stream, the list can be of any length."""
         raise NotImplementedError
 
     @farcall.endpoint(
@@ -124,14 +124,14 @@ class FilesProxy(farcall.Proxy, service="Files", contract="e6b6c821afce480b17e0f
         raises=[PathRefused, NotFound, IsFolder, OffsetOutOfRange, StorageFailed],
     )
     async def checksum(self, path: str, size: int | None = None) -> Checksum:
-        """Tell the checksum of a file.
+        """Return the checksum of a file.
 
         Args:
-            path: Of the file.
-            size: How many bytes, from the beginning; None for all.
+            path: The path of the file.
+            size: How many bytes to read, from the start; None for all.
 
         Raises:
-            OffsetOutOfRange: there are not so many.
+            OffsetOutOfRange: the file is shorter than `size`.
         """
         raise NotImplementedError
 
@@ -146,21 +146,21 @@ class FilesProxy(farcall.Proxy, service="Files", contract="e6b6c821afce480b17e0f
         offset: int = 0,
         stop: int | None = None,
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Give the bytes of a file.
+        """Yield the bytes of a file.
 
         Args:
-            path: Of the file.
-            offset: Where to begin.
-            stop: Where to end; None for the end of the file.
+            path: The path of the file.
+            offset: Where to start.
+            stop: Where to stop; None for the end of the file.
 
         Raises:
-            OffsetOutOfRange: the file is shorter than one of them, or they are the wrong way round.
+            OffsetOutOfRange: the file is too short, or `stop` is before `offset`.
         """
         raise NotImplementedError
 
     @farcall.endpoint("Files.kept", raises=[PathRefused, NotFound, IsFolder, StorageFailed])
     async def kept(self, path: str) -> Checksum | None:
-        """Tell what a copy to a path that was interrupted has left; None for nothing."""
+        """Return the checksum of the part that an interrupted copy has left, or None."""
         raise NotImplementedError
 
     @farcall.endpoint(
@@ -185,22 +185,22 @@ class FilesProxy(farcall.Proxy, service="Files", contract="e6b6c821afce480b17e0f
         offset: int = 0,
         keep_part: bool = False,
     ) -> Entry:
-        """Write a file, or replace one, in one step at the end.
+        """Write or replace a file. It changes in one step, when all bytes have arrived.
 
         Args:
-            path: Of the file; its folder must be there.
-            chunks: Its bytes, from `offset` on.
-            size: How many bytes the whole file has.
-            sha256: The SHA-256 of the whole file, in small hexadecimal digits.
-            offset: Go on behind so many bytes of what an interrupted copy has left, see `kept`.
-            keep_part: Keep what came, out of sight, if this copy is interrupted; the next one to
-                the same path goes on with it, or overwrites it. Without it nothing is left.
+            path: The path of the file; its folder must exist.
+            chunks: The bytes of the file, from `offset` on.
+            size: The size of the whole file.
+            sha256: The SHA-256 of the whole file, in lower-case hexadecimal.
+            offset: How many bytes of the part of an interrupted copy to reuse; see `kept`.
+            keep_part: Keep the part if this copy is interrupted. The next copy to the same path
+                can continue it, or overwrites it.
 
         Returns:
-            The file as it is now.
+            The new file.
 
         Raises:
-            NotFound: there is no such folder to put it in.
-            OffsetOutOfRange: there is not so much to go on from.
+            NotFound: the folder does not exist.
+            OffsetOutOfRange: the part is shorter than `offset`.
         """
         raise NotImplementedError

@@ -16,7 +16,7 @@ __all__ = ["Holding", "MarketProxy", "Quote", "UnknownSymbol"]
 
 @attrs.frozen
 class Holding:
-    """Some of a symbol."""
+    """A number of shares of a symbol."""
 
     symbol: str
     quantity: int
@@ -24,7 +24,7 @@ class Holding:
 
 @attrs.frozen
 class Quote:
-    """What a symbol costs."""
+    """The price of a symbol."""
 
     symbol: str
     price: float
@@ -32,35 +32,35 @@ class Quote:
 
 @attrs.define
 class UnknownSymbol(farcall.ApplicationError):
-    """The exchange does not list it."""
+    """The exchange does not list this symbol."""
 
     symbol: str
 
 
 class MarketProxy(farcall.Proxy, service="Market", contract="e85df3e59248209121577a0b7b382beb"):
-    """Quotes of a pretend exchange."""
+    """Quotes of a made-up stock exchange."""
 
     ticked: farcall.RemoteSignal[Quote, str] = farcall.RemoteSignal("Market.ticked")
-    """Each change of a price."""
+    """Every price change."""
 
     @farcall.endpoint("Market.symbols")
     async def symbols(self) -> list[str]:
-        """List what is traded."""
+        """List the symbols that are traded."""
         raise NotImplementedError
 
     @farcall.endpoint("Market.quote", raises=[UnknownSymbol])
     async def quote(self, symbol: str) -> Quote:
-        """Tell what a symbol costs now."""
+        """Return the current price of a symbol."""
         raise NotImplementedError
 
     @farcall.endpoint("Market.buy", raises=[UnknownSymbol])
     async def buy(self, symbol: str, quantity: int, *, limit: float | None = None) -> str:
-        """Buy, unless the price is over the limit.
+        """Buy shares, unless the price is above the limit.
 
         Args:
             symbol: What to buy.
-            quantity: How many.
-            limit: The highest price to pay; None for any.
+            quantity: How many shares.
+            limit: The highest price to pay; None for no limit.
 
         Returns:
             A sentence about the deal.
@@ -69,10 +69,10 @@ class MarketProxy(farcall.Proxy, service="Market", contract="e85df3e592482091215
 
     @farcall.endpoint("Market.worth", raises=[UnknownSymbol])
     async def worth(self, holdings: AsyncIterable[Holding]) -> float:
-        """Add up what some holdings would cost now."""
+        """Return the total price of some holdings."""
         raise NotImplementedError
 
     @farcall.stream_endpoint("Market.history", raises=[UnknownSymbol])
     def history(self, symbol: str) -> AbstractAsyncContextManager[AsyncIterator[Quote]]:
-        """Tell what a symbol has cost, the oldest price first, up to now."""
+        """Yield the past prices of a symbol and then the current one, oldest first."""
         raise NotImplementedError

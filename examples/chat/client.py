@@ -1,7 +1,7 @@
-"""Two people in one room, and one in another, each over a connection of their own.
+"""A client of the chat: two listeners in two rooms, and a third person who writes to both.
 
-Start ``farcall serve examples.chat.service:Chat`` in one terminal, and in another one
-``python -m examples.chat.client``.
+Run ``farcall serve examples.chat.service:Chat`` in one terminal and
+``python -m examples.chat.client`` in another.
 """
 
 from __future__ import annotations

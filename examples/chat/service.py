@@ -1,4 +1,4 @@
-"""Rooms to talk in: one signal, keyed by room, so that each subscriber hears one room."""
+"""A chat with rooms: one signal, keyed by room, so that a subscriber can listen to one room."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEPT = 50
 
 @attrs.frozen
 class Message:
-    """What somebody said in a room."""
+    """A message in a room."""
 
     room: str
     author: str
@@ -24,38 +24,38 @@ class Message:
 
 @attrs.define
 class EmptyMessage(ApplicationError):
-    """Nothing was said."""
+    """The message has no text."""
 
     room: str
 
 
 @service
 class Chat:
-    """Rooms to talk in; a room is there as soon as somebody speaks in it."""
+    """A chat with rooms. The first message to a room creates it."""
 
     said: Signal[Message] = Signal(key="room")
-    """Each message, as it is said."""
+    """Every new message."""
 
     def __init__(self) -> None:
         self._rooms: defaultdict[str, deque[Message]] = defaultdict(lambda: deque(maxlen=KEPT))
 
     async def rooms(self) -> list[str]:
-        """List the rooms in which something was said."""
+        """List the rooms that have messages."""
         return sorted(self._rooms)
 
     async def recent(self, room: str, most: int = 10) -> list[Message]:
-        """Give what was said last in a room, oldest first.
+        """Return the last messages of a room, oldest first.
 
         Args:
-            room: Its name.
-            most: How many messages; at most 50 are kept.
+            room: The name of the room.
+            most: How many messages to return; the server keeps 50.
         """
         kept = list(self._rooms.get(room, ()))
         return kept[-most:] if most > 0 else []
 
     @method(raises=[EmptyMessage])
     async def say(self, room: str, author: str, text: str) -> Message:
-        """Say something to all who listen to a room."""
+        """Send a message to everyone who listens to a room."""
         if not text.strip():
             raise EmptyMessage(room)
         message = Message(room, author, text, datetime.now(UTC))

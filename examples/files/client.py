@@ -1,15 +1,15 @@
 """List and copy files: the command line of the service.
 
-Start ``FILES_FOLDER=some/folder farcall serve examples.files.service:Files`` in one terminal, and
-in another one::
+Run ``FILES_FOLDER=some/folder farcall serve examples.files.service:Files`` in one terminal, and in
+another::
 
     python -m examples.files.client ws://127.0.0.1:8765 ls
     python -m examples.files.client ws://127.0.0.1:8765 put big.iso
     python -m examples.files.client ws://127.0.0.1:8765 get --resume big.iso copy.iso
 
-With ``--resume`` a copy that is interrupted leaves ``.name.part`` beside where it should have got,
-and the next one goes on with that. Its status is 0, or 1 for what one line on the error stream
-says, 2 for words that make no command, and 128 and its number for a signal.
+With ``--resume``, an interrupted copy keeps ``.name.part`` next to its target, and the next copy
+continues from there. The exit status is 0 for success, 1 for an error (with one line on standard
+error), 2 for a wrong command line, and 128 + n after signal n.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ FAILED = 1
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one command, and give its status."""
+    """Run one command, and return its exit status."""
     return trio.run(_until_signal, parse(words))
 
 
 def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the words of a command; those of the process, if left out.
+    """Parse a command line, by default that of the process.
 
     Raises:
-        SystemExit: they make none.
+        SystemExit: the command line is wrong.
     """
     parser = argparse.ArgumentParser("files", description="List and copy files.")
     parser.add_argument("url", help="of the service, such as ws://127.0.0.1:8765")
@@ -67,7 +67,9 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     put.add_argument("remote", nargs="?", default="")
     put.set_defaults(run=_put)
     for command in (get, put):
-        command.add_argument("--resume", action="store_true", help="go on, or let the next one do")
+        command.add_argument(
+            "--resume", action="store_true", help="continue an interrupted copy, or allow it later"
+        )
     return parser.parse_args(words)
 
 
@@ -83,11 +85,11 @@ async def _until_signal(options: argparse.Namespace) -> int:
 
 async def _obey(signals: AsyncIterator[int], statuses: list[int], scope: trio.CancelScope) -> None:
     statuses.append(128 + await anext(signals))
-    scope.cancel()  # the copy ends as after an error, and leaves as little
+    scope.cancel()  # the copy cleans up, as after an error
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Run a command, and give its status; what goes wrong is one line on the error stream."""
+    """Run a command, and return its exit status. Errors are one line on standard error."""
     try:
         async with farcall.connect(options.url, FilesProxy) as files:
             await options.run(files, options)
@@ -128,21 +130,21 @@ async def _put(files: FilesProxy, options: argparse.Namespace) -> None:
 def _reason(error: Exception) -> str:
     match error:
         case PathRefused(path=path):
-            return f"{path}: refused, it is no path in the folder that is served"
+            return f"{path}: refused, not a path in the folder that is served"
         case NotFound(path=path):
-            return f"{path}: no such file or folder there"
+            return f"{path}: no such file or folder on the server"
         case IsFolder(path=path):
-            return f"{path}: is a folder there"
+            return f"{path}: a folder on the server, not a file"
         case NotFolder(path=path):
-            return f"{path}: is no folder there"
+            return f"{path}: not a folder on the server"
         case ChecksumMismatch(path=path):
             return f"{path}: changed while it was copied, or was damaged; nothing was written"
         case WrongContent():
             return f"{error}: changed while it was copied, or was damaged; nothing was written"
         case BeingWritten(path=name) | PartInUse(args=(name,)):
-            return f"{name}: another copy to it is under way"
+            return f"{name}: another copy to it is running"
         case StorageFailed(path=path, reason=reason):
-            return f"{path}: {reason} (there)"
+            return f"{path}: {reason} (on the server)"
         case OSError(strerror=str(reason), filename=str(name)):
             return f"{name}: {reason}"
         case _:

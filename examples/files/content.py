@@ -1,4 +1,4 @@
-"""The bytes of a file, chunk by chunk, and their checksum. Both ends of a copy use it."""
+"""Read a file in chunks, and compute its checksum. Client and server use this module."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ import attrs
 import trio
 
 CHUNK: Final = 64 * 1024
-"""Bytes in one item of a stream.
+"""Bytes in one stream item.
 
-Four of them fill the window of a stream, so that one is read and another one written while others
-are on their way; and each is large enough that its way to a worker thread costs little beside it.
+Four chunks fill the window of a stream, so the sender can read and the receiver can write while
+others are in flight. A chunk is large enough that the switch to a worker thread costs little.
 """
 
 
 @attrs.frozen
 class Checksum:
-    """The SHA-256, in small hexadecimal digits, of the first `size` bytes of a file."""
+    """The SHA-256 of the first `size` bytes of a file, in lower-case hexadecimal."""
 
     size: int
     sha256: str
 
 
 class Digest(Protocol):
-    """A hash under way, as `hashlib` makes it."""
+    """A hash object, as `hashlib` makes it."""
 
     def update(self, data: bytes, /) -> None:
-        """Hash more bytes."""
+        """Add bytes."""
         ...
 
     def hexdigest(self) -> str:
-        """Give the hash of all bytes so far."""
+        """Return the hash of all bytes so far."""
         ...
 
 
 def checksum_of(path: Path, size: int | None = None) -> Checksum:
-    """Read the first `size` bytes of a file, or all; to be run in a worker thread of Trio.
+    """Hash the first `size` bytes of a file, or all of it. Run this in a Trio worker thread.
 
     Returns:
-        The checksum, of fewer bytes where the file has no more.
+        The checksum; its size is smaller than `size` if the file is.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
 
     Cancellation:
-        It stops at the next chunk.
+        Stops at the next chunk.
     """
     with path.open("rb", buffering=0) as file:
         digest, count = hashed(file, size)
@@ -56,7 +56,7 @@ def checksum_of(path: Path, size: int | None = None) -> Checksum:
 
 
 def hashed(file: BinaryIO, size: int | None = None) -> tuple[Digest, int]:
-    """Hash up to `size` bytes from where a file stands; see `checksum_of`."""
+    """Hash up to `size` bytes from the current position of a file; see `checksum_of`."""
     digest, count = hashlib.sha256(), 0
     while chunk := file.read(_next(count, size)):
         trio.from_thread.check_cancelled()
@@ -68,13 +68,13 @@ def hashed(file: BinaryIO, size: int | None = None) -> tuple[Digest, int]:
 async def chunks_of(
     path: Path, start: int = 0, stop: int | None = None
 ) -> AsyncGenerator[bytes, None]:
-    """Read a file, but for what is before `start` or from `stop` on.
+    """Yield the bytes of a file from `start` up to `stop`, in chunks.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
 
     Cancellation:
-        The file is closed.
+        Closes the file.
     """
     async with await trio.open_file(path, "rb", buffering=0) as file:
         await file.seek(start)

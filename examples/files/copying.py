@@ -1,4 +1,4 @@
-"""Copy files to and from a `Files` service: all of a file gets there, or nothing that shows."""
+"""Copy files to and from a `Files` service. A copy is complete, or it does not appear at all."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from examples.files.partfile import Part, open_part
 from stubs.files import Entry, FilesProxy
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Called with the bytes copied and those of the whole file, at first and after each chunk."""
+"""Called with the bytes copied and the size of the file, at the start and after each chunk."""
 
 
 def unseen(_done: int, _total: int) -> None:
-    """Show nobody the progress."""
+    """Report no progress."""
 
 
 async def download(
@@ -29,27 +29,27 @@ async def download(
     resume: bool = False,
     progress: Progress = unseen,
 ) -> Checksum:
-    """Copy a file of the service to this machine.
+    """Copy a file from the service to this machine.
 
     Args:
         files: The service.
-        remote: The path of the file there.
-        local: What it will be here; its folder must be there. A file of this name is replaced.
-        resume: Go on with what an earlier copy has kept, if the file there begins with that, and
-            keep what came, out of sight, if this one is interrupted. Without it nothing is left.
-        progress: Told how far it is.
+        remote: The path of the file on the service.
+        local: The path on this machine. Its folder must exist; an existing file is replaced.
+        resume: Continue an interrupted copy, if its part matches the file; and keep the part of
+            this copy if it is interrupted. Otherwise the part is removed.
+        progress: Called with the progress.
 
     Returns:
-        What was copied.
+        The size and checksum of the file.
 
     Raises:
-        WrongContent: the file changed while it was copied, or was damaged on its way.
-        PartInUse: another copy to the same place is under way.
-        OSError: this machine refuses.
+        WrongContent: the file changed while it was copied, or was damaged in transit.
+        PartInUse: another copy to the same path is running.
+        OSError: the file cannot be written on this machine.
         FarcallError: the service refuses, or the connection ended.
 
     Cancellation:
-        What came is removed, or kept.
+        The part is removed, or kept with `resume`.
     """
     there = await files.checksum(remote)
     async with open_part(local, keep=resume) as part:
@@ -72,26 +72,26 @@ async def upload(
     resume: bool = False,
     progress: Progress = unseen,
 ) -> Entry:
-    """Copy a file of this machine to the service.
+    """Copy a file from this machine to the service.
 
     Args:
         files: The service.
-        local: The file here.
-        remote: What it will be there; its folder must be there. A file of this name is replaced.
-        resume: As for `download`; the service keeps what came.
-        progress: Told how far it is, by what was handed to the connection.
+        local: The path of the file on this machine.
+        remote: The path on the service. Its folder must exist; an existing file is replaced.
+        resume: As for `download`; the service keeps the part.
+        progress: Called with the bytes handed to the connection so far.
 
     Returns:
-        The file as it is there.
+        The file on the service.
 
     Raises:
         OSError: the file cannot be read.
-        ChecksumMismatch: it changed while it was copied, or was damaged on its way.
-        BeingWritten: another copy to the same place is under way.
-        FarcallError: the service refuses otherwise, or the connection ended.
+        ChecksumMismatch: the file changed while it was copied, or was damaged in transit.
+        BeingWritten: another copy to the same path is running.
+        FarcallError: the service refuses for another reason, or the connection ended.
 
     Cancellation:
-        The service has removed what came, or has kept it.
+        The service removes the part, or keeps it with `resume`.
     """
     here = await trio.to_thread.run_sync(checksum_of, local)
     offset = await _kept(files, remote, local) if resume else 0
@@ -106,7 +106,7 @@ async def upload(
 
 
 async def _common(files: FilesProxy, remote: str, part: Part, size: int) -> int:
-    """Tell how much of a part is the beginning of the file there: all, or else nothing."""
+    """Return the size of a local part if it is the beginning of the remote file, else 0."""
     if not 0 < part.size <= size:
         return 0
     there = await files.checksum(remote, part.size)
@@ -114,7 +114,7 @@ async def _common(files: FilesProxy, remote: str, part: Part, size: int) -> int:
 
 
 async def _kept(files: FilesProxy, remote: str, local: Path) -> int:
-    """Tell how much the service has kept of the file here: all that it has, or else nothing."""
+    """Return the size of the remote part if it is the beginning of the local file, else 0."""
     there = await files.kept(remote)
     if there is None:
         return 0

@@ -1,4 +1,4 @@
-"""What the service refuses, and why; each crosses the wire as itself."""
+"""The errors that the service declares."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from farcall import ApplicationError
 
 @attrs.define
 class PathRefused(ApplicationError):
-    """The path leads out of the folder, or is no name for a file in it."""
+    """The path leads out of the folder, or cannot be the name of a file."""
 
     path: str
 
 
 @attrs.define
 class NotFound(ApplicationError):
-    """There is no such file, or no such folder."""
+    """The file or folder does not exist."""
 
     path: str
 
 
 @attrs.define
 class IsFolder(ApplicationError):
-    """A file was asked for, and the path is that of a folder."""
+    """The path is a folder, not a file."""
 
     path: str
 
 
 @attrs.define
 class NotFolder(ApplicationError):
-    """A folder was asked for, and the path is that of a file."""
+    """The path is a file, not a folder."""
 
     path: str
 
 
 @attrs.define
 class OffsetOutOfRange(ApplicationError):
-    """The offset is negative, or behind the end of what is there."""
+    """The offset is negative, or beyond the end of the file or part."""
 
     path: str
     offset: int
@@ -46,21 +46,21 @@ class OffsetOutOfRange(ApplicationError):
 
 @attrs.define
 class ChecksumMismatch(ApplicationError):
-    """What came is not of the size, or not of the checksum, that was announced."""
+    """The bytes received do not have the announced size or checksum."""
 
     path: str
 
 
 @attrs.define
 class BeingWritten(ApplicationError):
-    """Another copy to the same path is under way."""
+    """Another copy to the same path is running."""
 
     path: str
 
 
 @attrs.define
 class StorageFailed(ApplicationError):
-    """The system of the server refuses: no space left, say, or no permission."""
+    """The server cannot read or write: for example no space left, or no permission."""
 
     path: str
     reason: str

@@ -1,7 +1,7 @@
-"""Where a path of a peer's leads: to a place inside of one folder, or nowhere.
+"""Resolve the paths of peers; no path may lead out of the folder.
 
-Links are followed first, and what counts is where they lead. A peer cannot make links; whoever
-else writes to the folder, and changes one between the look at it and the use of it, is trusted.
+Links are resolved before the check. A peer cannot create links. Local programs that write to the
+folder are trusted: they could change a link between the check and its use.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from examples.files.partfile import is_part
 
 @attrs.frozen
 class Entry:
-    """A file of `size` bytes, or a folder, and its path from the folder that is served."""
+    """A file or folder. The path is relative to the folder that is served."""
 
     path: str
     size: int
@@ -28,25 +28,25 @@ class Entry:
 
 
 class Folder:
-    """A folder, of which nothing outside can be reached.
+    """A folder that is served; nothing outside of it can be reached.
 
     Args:
-        root: Its path.
+        root: The path of the folder.
 
     Raises:
-        OSError: it is not there, or no folder.
+        OSError: it does not exist, or is not a folder.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve(strict=True)
         if not self.root.is_dir():
-            raise NotADirectoryError(f"{root} is no folder")
+            raise NotADirectoryError(f"{root} is not a folder")
 
     def entries(self, path: str) -> list[Entry]:
-        """List a folder by name, without what may not be reached and what is in the making.
+        """List a folder by name, without parts and without paths that are refused.
 
         Raises:
-            PathRefused, NotFolder, OSError: that is no folder here.
+            PathRefused, NotFolder, OSError: the path is not a folder here.
         """
         place = self._place(path)
         try:
@@ -57,24 +57,24 @@ class Folder:
         return [entry for name in names if (entry := self._entry(str(base / name)))]
 
     def file(self, path: str) -> Path:
-        """Find a file to read.
+        """Return the local path of a file to read.
 
         Raises:
-            PathRefused, IsFolder, OSError: that is no file here.
+            PathRefused, IsFolder, OSError: the path is not a file here.
         """
         place = self._place(path)
         mode = place.stat().st_mode
         if stat.S_ISDIR(mode):
             raise IsFolder(path)
-        if not stat.S_ISREG(mode):  # whoever opens a pipe waits for its other end
+        if not stat.S_ISREG(mode):  # opening a pipe would block
             raise PathRefused(path)
         return place
 
     def target(self, path: str) -> Path:
-        """Find the place of a file to write, which need not be there yet.
+        """Return the local path of a file to write, which may not exist yet.
 
         Raises:
-            PathRefused, IsFolder, OSError: no file can be here.
+            PathRefused, IsFolder, OSError: the path cannot be a file here.
         """
         try:
             return self.file(path)
@@ -82,10 +82,10 @@ class Folder:
             return self._place(path)
 
     def entry(self, path: str) -> Entry:
-        """Look at a file or a folder.
+        """Describe a file or folder.
 
         Raises:
-            PathRefused, OSError: that is neither.
+            PathRefused, OSError: the path is neither.
         """
         found = self._place(path).stat()
         is_folder = stat.S_ISDIR(found.st_mode)
@@ -96,7 +96,7 @@ class Folder:
 
     def _entry(self, path: str) -> Entry | None:
         try:
-            path.encode()  # a name that is no UTF-8 cannot be told
+            path.encode()  # a name that is not valid UTF-8 cannot be sent
             return self.entry(path)
         except (PathRefused, OSError, UnicodeEncodeError):
             return None
@@ -107,7 +107,7 @@ class Folder:
             raise PathRefused(path)
         try:
             place = Path(os.path.realpath(self.root / parts))
-        except ValueError:  # it cannot be encoded as a name of this file system
+        except ValueError:  # the file system cannot encode this name
             raise PathRefused(path) from None
         if not place.is_relative_to(self.root):
             raise PathRefused(path)

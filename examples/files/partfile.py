@@ -1,12 +1,12 @@
-"""A file in the making: it gets its name when all of it is there, and not before.
+"""An incomplete file, called a part: it gets its final name when it is complete and correct.
 
-Until then it is called ``.name.part`` and stands beside where it will be, on the same file system,
-so that one step gives it its name. Whoever looks sees the old file, or the new one, and nothing in
-between. A copy that is interrupted takes its part away, unless it is asked to keep it for a later
-one to go on with. That one, or any other copy to the same place, ends it: under its name, or not.
+Until then it is called ``.name.part``. It is in the same folder as the final file, so a single
+rename completes it, and readers see either the old file or the new one. An interrupted copy removes
+its part, unless it keeps it for a later copy to continue. The next copy to the same path uses up
+the part: it continues it or overwrites it.
 
-A part is locked while it is written, against other tasks and other processes, by ``flock``, which
-goes with the process even where that is killed. Both ends of a copy use it, on POSIX.
+While a part is written, ``flock`` locks it against other tasks and processes. The lock ends with
+the process, even if it is killed. Client and server use this module; it needs POSIX.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ SUFFIX: Final = ".part"
 
 
 class PartInUse(Exception):
-    """Another copy writes this part now."""
+    """Another copy is writing this part."""
 
 
 class WrongContent(Exception):
-    """What was written is not of the size or the checksum that it should be of."""
+    """The bytes written do not have the expected size or checksum."""
 
 
 def part_of(target: Path) -> Path:
-    """Tell where a file is while it is written."""
+    """Return the path of the part of a file."""
     return target.with_name(f"{PREFIX}{target.name}{SUFFIX}")
 
 
 def is_part(name: str) -> bool:
-    """Tell whether a file of this name is one in the making."""
+    """Tell whether this is the name of a part."""
     return name.startswith(PREFIX) and name.endswith(SUFFIX)
 
 
 @asynccontextmanager
 async def open_part(target: Path, *, keep: bool) -> AsyncGenerator[Part, None]:
-    """Open the part of a file, for the length of an ``async with`` block.
+    """Open the part of a file for an ``async with`` block.
 
     Args:
-        target: What it will be.
-        keep: Whether it stays, for a later copy, when the block ends before `Part.commit`.
+        target: The final path of the file.
+        keep: Whether to keep the part for a later copy if the block ends before `Part.commit`.
 
     Raises:
-        PartInUse: another copy has it.
-        OSError: it cannot be made, or the target is a folder.
+        PartInUse: another copy is writing it.
+        OSError: the part cannot be created, or the target is a folder.
 
     Cancellation:
         The part is removed or kept, as after an error.
@@ -66,7 +66,7 @@ async def open_part(target: Path, *, keep: bool) -> AsyncGenerator[Part, None]:
     try:
         yield part
     finally:
-        with trio.CancelScope(shield=True):  # or a cancelled copy would leave it
+        with trio.CancelScope(shield=True):  # a cancelled copy must still clean up
             await trio.to_thread.run_sync(part.close)
 
 
@@ -82,62 +82,62 @@ class Part:
             self._descriptor = _open_locked(self._path)
         except BlockingIOError:
             raise PartInUse(target.name) from None
-        self._keep = True  # what an earlier copy has kept, until this one begins
+        self._keep = True  # the part of an earlier copy, until this one begins
         self._keeps_own = keep
         self._is_done = False
         self._digest: Digest = hashlib.sha256()
         self._expected = 0
         self.size = os.fstat(self._descriptor).st_size
-        """Bytes that it has."""
+        """The size of the part so far."""
 
     async def checksum(self) -> Checksum:
-        """Read what an earlier copy has kept.
+        """Hash what an earlier copy has kept.
 
         Raises:
-            OSError: it cannot be read.
+            OSError: the part cannot be read.
 
-        Cancellation: the reading stops.
+        Cancellation: stops reading.
         """
         return await trio.to_thread.run_sync(checksum_of, self._path)
 
     async def begin(self, offset: int, size: int) -> None:
-        """Keep the first `offset` bytes, which must be there, and go on behind them.
+        """Keep the first `offset` bytes, and continue after them.
 
         Args:
-            offset: 0 to begin anew.
-            size: Bytes that it will have in the end.
+            offset: At most the size of the part; 0 to start over.
+            size: The final size.
 
         Raises:
-            OSError: it cannot be read or cut.
+            OSError: the part cannot be read or truncated.
 
-        Cancellation: the reading stops.
+        Cancellation: stops reading.
         """
         await trio.to_thread.run_sync(self._begin, offset, size)
 
     async def write(self, chunk: bytes) -> None:
-        """Add to its end.
+        """Append a chunk.
 
         Raises:
-            WrongContent: it would be larger than it should be.
-            OSError: it cannot be written.
+            WrongContent: the part would be larger than the final size.
+            OSError: the part cannot be written.
 
-        Cancellation: the chunk is written before.
+        Cancellation: the chunk is written first.
         """
         await trio.to_thread.run_sync(self._write, chunk)
 
     async def commit(self, sha256: str) -> None:
-        """Give it its name, in place of a file that has it now, if it is what it should be.
+        """Check the part and rename it to the target, which replaces an existing file.
 
         Raises:
-            WrongContent: it is not; nobody will go on with it.
-            OSError: the system refuses.
+            WrongContent: size or checksum are wrong; the part will be removed.
+            OSError: the part cannot be renamed.
 
-        Cancellation: it has its name before.
+        Cancellation: the rename is completed first.
         """
         await trio.to_thread.run_sync(self._commit, sha256)
 
     def close(self) -> None:
-        """Remove it, unless it has its name or is kept, and let others have it."""
+        """Unlock the part, and remove it unless it is complete or kept."""
         try:
             if not self._is_done and not (self._keep and self.size):
                 self._path.unlink(missing_ok=True)
@@ -175,7 +175,7 @@ class Part:
 
 
 def _open_locked(path: Path) -> int:
-    # Its last owner may name or remove it between our opening it and our locking it.
+    # Another copy may rename or remove the file after we open it and before we lock it.
     while (descriptor := _open_and_lock(path)) is None:
         pass
     return descriptor
@@ -183,7 +183,7 @@ def _open_locked(path: Path) -> int:
 
 def _open_and_lock(path: Path) -> int | None:
     with ExitStack() as stack:
-        # A link of this name is nobody's part.
+        # Do not follow a link with this name: it is not a part.
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(path, flags, 0o666)
         stack.callback(os.close, descriptor)
@@ -202,7 +202,7 @@ def _is_at(path: Path, descriptor: int) -> bool:
 
 
 def _sync_folder(path: Path) -> None:
-    """Have the new name outlive a loss of power, too."""
+    """Make the new name survive a power failure."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

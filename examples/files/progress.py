@@ -1,4 +1,4 @@
-"""Show how far a copy is: a bar on a terminal, a line for each tenth elsewhere."""
+"""Show the progress of a copy: a bar on a terminal, otherwise a line for every 10 %."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from rich.progress import (
 from examples.files import copying
 
 BETWEEN_DRAWINGS = 0.1
-"""Seconds: often enough to look smooth, and little beside the copy."""
+"""Seconds. Often enough to look smooth, and cheap compared to the copy."""
 
 
 @contextmanager
 def shown(name: str, console: Console) -> Generator[copying.Progress, None, None]:
-    """Give what shows the progress of one copy, for the length of a ``with`` block.
+    """Show the progress of one copy during a ``with`` block.
 
     Args:
-        name: Of the file.
-        console: Where to; whether it is a terminal decides.
+        name: The name of the file.
+        console: Where to show it. A terminal gets a bar.
     """
     if not console.is_terminal:
         yield _Lines(name, console)
@@ -46,7 +46,7 @@ def shown(name: str, console: Console) -> Generator[copying.Progress, None, None
 
 
 class _Bar:
-    """Drawn by what moves it, where rich would use a thread."""
+    """Redraws itself on each call, so rich needs no thread."""
 
     def __init__(self, name: str, bar: Progress) -> None:
         self._bar = bar

@@ -1,7 +1,7 @@
-"""The files of one folder, to be listed and copied: streams of bytes both ways.
+"""List and copy the files of a folder, with streams and uploads of bytes.
 
-``FILES_FOLDER=some/folder farcall serve examples.files.service:Files`` serves one. Whoever may
-connect may read and overwrite every file in it.
+Run ``FILES_FOLDER=some/folder farcall serve examples.files.service:Files``. Anyone who can connect
+can read and overwrite every file in the folder.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from examples.files.partfile import PartInUse, WrongContent, open_part, part_of
 from farcall import method, service, stream
 
 FOLDER = "FILES_FOLDER"
-"""The variable of the environment that names the folder."""
+"""The environment variable with the path of the folder."""
 
 
 @service
 class Files:
-    """The files of one folder. Paths are relative to it, with ``/`` between their parts.
+    """The files of one folder. Paths are relative to the folder and use ``/``.
 
-    None leads out of it, and a link that does is refused. A file that is written has its name when
-    all of it is there and its checksum is right; until then it cannot be seen.
+    Paths and links that lead out of the folder are refused. A new file appears when it is complete
+    and its checksum is correct.
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
         chosen = os.environ.get(FOLDER, "") if folder is None else os.fspath(folder)
-        if not chosen:  # an empty path would be the working directory
+        if not chosen:  # an empty path would mean the working directory
             raise ValueError(
                 f"{FOLDER} does not say which folder to serve; write {FOLDER}=some/folder"
             )
@@ -50,40 +50,40 @@ class Files:
 
     @stream(raises=[PathRefused, NotFound, NotFolder, StorageFailed])
     async def entries(self, folder: str = "") -> AsyncIterator[Entry]:
-        """List what is in a folder, by name; however much it is, no message is too large for it."""
-        with _told(folder):
+        """List a folder by name. As a stream, the list can be of any length."""
+        with _declared_errors(folder):
             for entry in await trio.to_thread.run_sync(self._folder.entries, folder):
                 yield entry
 
     @method(thread=True, raises=[PathRefused, NotFound, IsFolder, OffsetOutOfRange, StorageFailed])
     def checksum(self, path: str, size: int | None = None) -> Checksum:
-        """Tell the checksum of a file.
+        """Return the checksum of a file.
 
         Args:
-            path: Of the file.
-            size: How many bytes, from the beginning; None for all.
+            path: The path of the file.
+            size: How many bytes to read, from the start; None for all.
 
         Raises:
-            OffsetOutOfRange: there are not so many.
+            OffsetOutOfRange: the file is shorter than `size`.
         """
-        with _told(path):
+        with _declared_errors(path):
             return checksum_of(self._to_read(path, 0, size), size)
 
     @stream(raises=[PathRefused, NotFound, IsFolder, OffsetOutOfRange, StorageFailed])
     async def read(
         self, path: str, *, offset: int = 0, stop: int | None = None
     ) -> AsyncIterator[bytes]:
-        """Give the bytes of a file.
+        """Yield the bytes of a file.
 
         Args:
-            path: Of the file.
-            offset: Where to begin.
-            stop: Where to end; None for the end of the file.
+            path: The path of the file.
+            offset: Where to start.
+            stop: Where to stop; None for the end of the file.
 
         Raises:
-            OffsetOutOfRange: the file is shorter than one of them, or they are the wrong way round.
+            OffsetOutOfRange: the file is too short, or `stop` is before `offset`.
         """
-        with _told(path):
+        with _declared_errors(path):
             place = await trio.to_thread.run_sync(self._to_read, path, offset, stop)
             async with aclosing(chunks_of(place, offset, stop)) as chunks:
                 async for chunk in chunks:
@@ -91,8 +91,8 @@ class Files:
 
     @method(thread=True, raises=[PathRefused, NotFound, IsFolder, StorageFailed])
     def kept(self, path: str) -> Checksum | None:
-        """Tell what a copy to a path that was interrupted has left; None for nothing."""
-        with _told(path):
+        """Return the checksum of the part that an interrupted copy has left, or None."""
+        with _declared_errors(path):
             part = part_of(self._folder.target(path))
             try:
                 return checksum_of(part)
@@ -120,25 +120,25 @@ class Files:
         offset: int = 0,
         keep_part: bool = False,
     ) -> Entry:
-        """Write a file, or replace one, in one step at the end.
+        """Write or replace a file. It changes in one step, when all bytes have arrived.
 
         Args:
-            path: Of the file; its folder must be there.
-            chunks: Its bytes, from `offset` on.
-            size: How many bytes the whole file has.
-            sha256: The SHA-256 of the whole file, in small hexadecimal digits.
-            offset: Go on behind so many bytes of what an interrupted copy has left, see `kept`.
-            keep_part: Keep what came, out of sight, if this copy is interrupted; the next one to
-                the same path goes on with it, or overwrites it. Without it nothing is left.
+            path: The path of the file; its folder must exist.
+            chunks: The bytes of the file, from `offset` on.
+            size: The size of the whole file.
+            sha256: The SHA-256 of the whole file, in lower-case hexadecimal.
+            offset: How many bytes of the part of an interrupted copy to reuse; see `kept`.
+            keep_part: Keep the part if this copy is interrupted. The next copy to the same path
+                can continue it, or overwrites it.
 
         Returns:
-            The file as it is now.
+            The new file.
 
         Raises:
-            NotFound: there is no such folder to put it in.
-            OffsetOutOfRange: there is not so much to go on from.
+            NotFound: the folder does not exist.
+            OffsetOutOfRange: the part is shorter than `offset`.
         """
-        with _told(path):
+        with _declared_errors(path):
             target = await trio.to_thread.run_sync(self._folder.target, path)
             async with open_part(target, keep=keep_part) as part:
                 _check(path, offset, part.size)
@@ -163,8 +163,8 @@ def _check(path: str, offset: int, size: int) -> None:
 
 
 @contextmanager
-def _told(path: str) -> Generator[None, None, None]:
-    """Tell what went wrong with a path as the errors that are declared."""
+def _declared_errors(path: str) -> Generator[None, None, None]:
+    """Turn exceptions of the file system into declared errors."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError):

@@ -1,7 +1,7 @@
-"""A client of aria2, which downloads files and speaks JSON-RPC over WebSocket.
+"""A client of aria2, a download manager that speaks JSON-RPC over WebSocket.
 
-Start ``aria2c --enable-rpc`` in one terminal, and in another one
-``python -m examples.foreign.aria2 https://example.org/file``.
+Run ``aria2c --enable-rpc`` in one terminal and
+``python -m examples.foreign.aria2 https://example.org/file`` in another.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import farcall
 
 @attrs.frozen
 class Status:
-    """How far a download is; aria2 writes its numbers as text."""
+    """The progress of a download; aria2 sends numbers as strings."""
 
     gid: str
     status: str
@@ -28,38 +28,38 @@ class Status:
 class Aria2Proxy(farcall.Proxy):
     """The methods of aria2 that this program calls.
 
-    aria2 takes arguments by position, so every parameter stands before the slash.
+    aria2 expects arguments as an array, so all parameters stand before the slash.
     """
 
     @farcall.endpoint("aria2.addUri")
     async def add_uri(
         self, secret: str, uris: list[str], options: dict[str, str] = farcall.OMIT, /
     ) -> str:
-        """Begin to download, and give the id of the download."""
+        """Start a download, and return its id."""
         raise NotImplementedError
 
     @farcall.endpoint("aria2.tellStatus")
     async def tell_status(self, secret: str, gid: str, keys: list[str] = farcall.OMIT, /) -> Status:
-        """Tell how far a download is."""
+        """Return the progress of a download."""
         raise NotImplementedError
 
 
 @attrs.frozen
 class Event:
-    """What aria2 says about a download."""
+    """The parameter of a notification of aria2."""
 
     gid: str
 
 
 @farcall.service(name="aria2")
 class Notifications:
-    """What aria2 calls at its clients; the names of the methods are aria2's own."""
+    """The notifications of aria2; it chose the names of these methods."""
 
     def __init__(self) -> None:
         self._ended = dict[str, trio.Event]()
 
     async def onDownloadComplete(self, event: Event, /) -> None:  # noqa: N802
-        """Note that a download has ended well."""
+        """Note that a download is complete."""
         self._end_of(event.gid).set()
 
     async def onDownloadError(self, event: Event, /) -> None:  # noqa: N802
@@ -68,7 +68,7 @@ class Notifications:
 
     @farcall.local
     async def wait_ended(self, gid: str) -> None:
-        """Wait until a download has ended, which it may have done already."""
+        """Wait until a download has ended; return at once if it already has."""
         await self._end_of(gid).wait()
 
     def _end_of(self, gid: str) -> trio.Event:
@@ -76,7 +76,7 @@ class Notifications:
 
 
 async def download(uri: str, url: str = "ws://127.0.0.1:6800/jsonrpc", secret: str = "") -> Status:
-    """Let aria2 download a file, and wait until that has ended."""
+    """Let aria2 download a file, and wait until the download has ended."""
     token = f"token:{secret}"
     notifications = Notifications()
     async with farcall.connect(url, Aria2Proxy, serves=[notifications]) as aria2:

@@ -1,7 +1,7 @@
-"""A client of an Ethereum node: calls, and new blocks as they come.
+"""A client of an Ethereum node: make calls, and follow new blocks.
 
-Start ``anvil`` or another node in one terminal, and in another one
-``python -m examples.foreign.ethereum ws://127.0.0.1:8545``.
+Run ``anvil`` or another node in one terminal and
+``python -m examples.foreign.ethereum ws://127.0.0.1:8545`` in another.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import farcall
 
 @attrs.frozen
 class Header:
-    """A block without its transactions; the node sends more fields, which are ignored."""
+    """A block without its transactions; other fields that the node sends are ignored."""
 
     number: str
     hash: str
@@ -27,31 +27,31 @@ class Header:
 
 @attrs.frozen
 class Notice:
-    """What a node sends to subscribers."""
+    """A notification of a subscription."""
 
     subscription: str
     result: Header
 
 
 class NodeProxy(farcall.Proxy):
-    """The methods of a node that this program calls, all of them by position."""
+    """The methods of a node that this program calls; arguments are sent as arrays."""
 
     headers: farcall.RemoteSignal[Notice] = farcall.RemoteSignal("eth_subscription")
-    """What comes after `subscribe`."""
+    """The notifications that `subscribe` asks for."""
 
     @farcall.endpoint("eth_blockNumber")
     async def block_number(self) -> str:
-        """Give the number of the last block, in hexadecimal digits."""
+        """Return the number of the last block, in hexadecimal."""
         raise NotImplementedError
 
     @farcall.endpoint("eth_getBlockByNumber")
     async def block(self, number: str, full: bool = False, /) -> Header | None:
-        """Give a block; None where there is no such block yet."""
+        """Return a block, or None if it does not exist yet."""
         raise NotImplementedError
 
     @farcall.endpoint("eth_subscribe")
     async def subscribe(self, kind: str, /) -> str:
-        """Ask for notifications, and give the id that each of them carries."""
+        """Ask for notifications, and return the subscription id that each of them contains."""
         raise NotImplementedError
 
     @farcall.endpoint("eth_unsubscribe")
@@ -61,8 +61,8 @@ class NodeProxy(farcall.Proxy):
 
 
 async def follow(node: NodeProxy, on_header: Callable[[Header], None]) -> None:
-    """Call a function with the header of each new block, until cancelled."""
-    # Listen before you ask: the first notification may follow the answer at once.
+    """Call `on_header` for each new block, until cancelled."""
+    # Listen before subscribing: the first notification may follow the response at once.
     async with node.headers.listen() as notices:
         subscription = await node.subscribe("newHeads")
         try:
@@ -70,7 +70,7 @@ async def follow(node: NodeProxy, on_header: Callable[[Header], None]) -> None:
                 if notice.subscription == subscription:
                     on_header(notice.result)
         finally:
-            # A lost or cancelled connection has ended its subscriptions already.
+            # If the connection is lost, the subscription has ended already.
             with trio.move_on_after(1, shield=True), suppress(farcall.ConnectionLost):
                 await node.unsubscribe(subscription)
 

@@ -1,7 +1,7 @@
-"""A client of the market, through its generated stub.
+"""A client of the market that uses its generated stub.
 
-Start ``farcall serve examples.market.service:Market`` in one terminal, and in another one
-``python -m examples.market.client``.
+Run ``farcall serve examples.market.service:Market`` in one terminal and
+``python -m examples.market.client`` in another.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Quotes of a pretend exchange: methods, a declared error, a stream, and a signal with a key."""
+"""Quotes of a made-up stock exchange.
+
+It shows methods, a declared error, a stream, an upload, and a signal with a key.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from farcall import ApplicationError, Signal, background, method, service, strea
 
 @attrs.frozen
 class Quote:
-    """What a symbol costs."""
+    """The price of a symbol."""
 
     symbol: str
     price: float
@@ -22,7 +25,7 @@ class Quote:
 
 @attrs.frozen
 class Holding:
-    """Some of a symbol."""
+    """A number of shares of a symbol."""
 
     symbol: str
     quantity: int
@@ -30,17 +33,17 @@ class Holding:
 
 @attrs.define
 class UnknownSymbol(ApplicationError):
-    """The exchange does not list it."""
+    """The exchange does not list this symbol."""
 
     symbol: str
 
 
 @service
 class Market:
-    """Quotes of a pretend exchange."""
+    """Quotes of a made-up stock exchange."""
 
     ticked: Signal[Quote] = Signal(key="symbol", retain=True)
-    """Each change of a price."""
+    """Every price change."""
 
     def __init__(self, interval: float = 0.1) -> None:
         self._interval = interval
@@ -48,22 +51,22 @@ class Market:
         self._past = defaultdict[str, deque[float]](lambda: deque(maxlen=1000))
 
     async def symbols(self) -> list[str]:
-        """List what is traded."""
+        """List the symbols that are traded."""
         return sorted(self._prices)
 
     @method(raises=[UnknownSymbol])
     async def quote(self, symbol: str) -> Quote:
-        """Tell what a symbol costs now."""
+        """Return the current price of a symbol."""
         return Quote(symbol, self._price(symbol))
 
     @method(raises=[UnknownSymbol])
     async def buy(self, symbol: str, quantity: int, *, limit: float | None = None) -> str:
-        """Buy, unless the price is over the limit.
+        """Buy shares, unless the price is above the limit.
 
         Args:
             symbol: What to buy.
-            quantity: How many.
-            limit: The highest price to pay; None for any.
+            quantity: How many shares.
+            limit: The highest price to pay; None for no limit.
 
         Returns:
             A sentence about the deal.
@@ -75,19 +78,19 @@ class Market:
 
     @method(raises=[UnknownSymbol])
     async def worth(self, holdings: AsyncIterable[Holding]) -> float:
-        """Add up what some holdings would cost now."""
+        """Return the total price of some holdings."""
         return sum([each.quantity * self._price(each.symbol) async for each in holdings])
 
     @stream(raises=[UnknownSymbol])
     async def history(self, symbol: str) -> AsyncIterator[Quote]:
-        """Tell what a symbol has cost, the oldest price first, up to now."""
+        """Yield the past prices of a symbol and then the current one, oldest first."""
         now = self._price(symbol)
         for price in [*self._past[symbol], now]:
             yield Quote(symbol, price)
 
     @background
     async def tick(self) -> None:
-        """Let prices wander."""
+        """Change the prices at random."""
         while True:
             for symbol, price in self._prices.items():
                 self._past[symbol].append(price)

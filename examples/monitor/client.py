@@ -1,7 +1,7 @@
-"""A client of the monitor, through its generated stub.
+"""A client of the monitor that uses its generated stub.
 
-Start ``farcall serve examples.monitor.service:Monitor`` in one terminal, and in another one
-``python -m examples.monitor.client``.
+Run ``farcall serve examples.monitor.service:Monitor`` in one terminal and
+``python -m examples.monitor.client`` in another.
 """
 
 from __future__ import annotations

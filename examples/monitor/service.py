@@ -1,4 +1,4 @@
-"""The monitor of `farcall demo`, to be served by itself."""
+"""The monitor of `farcall demo`, to serve on its own."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def test_files_are_listed_and_copied_by_commands(tmp_path: Path) -> None:
     assert ls.stdout.split()[::3] == [str(SEVERAL), "big"]
     assert (there / "big").read_bytes() == (here / "copy").read_bytes() == data
     assert (missing.returncode, missing.stdout) == (1, "")
-    assert missing.stderr == "files: none: no such file or folder there\n"
+    assert missing.stderr == "files: none: no such file or folder on the server\n"
 
 
 @pytest.mark.parametrize("resume", [False, True])
@@ -166,26 +166,26 @@ async def status(*command: str) -> int:
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
-        (["ls", ".."], "..: refused, it is no path in the folder that is served"),
-        (["ls", "none"], "none: no such file or folder there"),
-        (["ls", "a"], "a: is no folder there"),
-        (["get", "../a"], "../a: refused, it is no path in the folder that is served"),
+        (["ls", ".."], "..: refused, not a path in the folder that is served"),
+        (["ls", "none"], "none: no such file or folder on the server"),
+        (["ls", "a"], "a: not a folder on the server"),
+        (["get", "../a"], "../a: refused, not a path in the folder that is served"),
         (
             ["get", "/etc/passwd"],
-            "/etc/passwd: refused, it is no path in the folder that is served",
+            "/etc/passwd: refused, not a path in the folder that is served",
         ),
-        (["get", "folder"], "folder: is a folder there"),
+        (["get", "folder"], "folder: a folder on the server, not a file"),
         (["get", "a", "none/a"], "none/.a.part: No such file or directory"),
-        (["get", "a", "busy"], "busy: another copy to it is under way"),
+        (["get", "a", "busy"], "busy: another copy to it is running"),
         (["put", "none"], "none: No such file or directory"),
         (["put", "folder"], "folder: Is a directory"),
-        (["put", "mine", "folder"], "folder: is a folder there"),
-        (["put", "mine", "none/"], "none/mine: no such file or folder there"),
+        (["put", "mine", "folder"], "folder: a folder on the server, not a file"),
+        (["put", "mine", "none/"], "none/mine: no such file or folder on the server"),
         (
             ["put", "mine", "../mine"],
-            "../mine: refused, it is no path in the folder that is served",
+            "../mine: refused, not a path in the folder that is served",
         ),
-        (["put", "mine", "n" * 254], "n" * 254 + ": File name too long (there)"),
+        (["put", "mine", "n" * 254], "n" * 254 + ": File name too long (on the server)"),
     ],
 )
 async def test_what_fails_is_one_line(
