@@ -21,6 +21,11 @@ class ThreadLine:
 
     _line: trio.Lock = attrs.field(factory=trio.Lock, init=False)
 
+    def __len__(self) -> int:
+        """Count the calls that wait for a thread."""
+        line = self._line.statistics()
+        return line.locked + line.tasks_waiting
+
     async def acquire_on_behalf_of(self, borrower: object) -> None:
         """Take a thread, if need be after those who came before. Cancelled, it has taken none."""
         limiter = trio.to_thread.current_default_thread_limiter()

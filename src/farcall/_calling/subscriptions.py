@@ -71,6 +71,10 @@ class Subscriber:
         self._contracts = contracts
         self._channels: dict[str, _Channel] = {}
 
+    def __len__(self) -> int:
+        """Count the events that are listened to."""
+        return len(self._channels)
+
     def subscribe(
         self, name: str, codec: Codec[T], *, key: object, on_lag: OnLag, trace: str | None
     ) -> AbstractAsyncContextManager[Subscription[T]]:

@@ -123,6 +123,12 @@ class ServedLink:
         finally:
             self.waiting -= 1
 
+    def census(self) -> Iterator[tuple[str, int]]:
+        """Count the calls that have, or wait for, a thread or their turn."""
+        yield "calls in line for a thread", len(self.threads)
+        orders = [lock.statistics() for lock in self.orders.values()]
+        yield "turns of ordered methods", sum(each.locked + each.tasks_waiting for each in orders)
+
     def order_of(self, endpoint: Endpoint) -> trio.Lock | None:
         """Give the lock that calls of an ``ordered`` method hold in turn."""
         method = endpoint.method

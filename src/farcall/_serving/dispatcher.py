@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 import msgspec
@@ -24,13 +24,15 @@ from farcall._protocol.messages import Error, Hello
 from farcall._quota import CallQuota
 from farcall._serving.calls import NO_DEADLINE, Deadline, Runner, ServedCall, ServedLink
 from farcall._serving.endpoints import Endpoint, EndpointKind, Endpoints
-from farcall._serving.intercepted import ServedSubscriptions
+from farcall._serving.intercepted import InterceptedSubscriptions
 from farcall._serving.login import LoginHandler, Logins
 from farcall._serving.options import LinkOptions
+from farcall._serving.plain_events import Events
 from farcall._serving.policy import SubscriptionPolicy
-from farcall._serving.publisher import Publisher
+from farcall._serving.signals import ServedSignals
 from farcall._serving.steps import watchdog
 from farcall._serving.streams import StreamRunner
+from farcall._serving.subscriptions import Subscriptions
 from farcall._serving.tasks import TaskRunner
 from farcall.errors import ErrorCode
 
@@ -76,19 +78,28 @@ class Dispatcher:
         self._responses = link.responses
         self._identity = identity = caller.identity
         self._connection = caller.connection
-        self._endpoints = endpoints
+        self.endpoints = endpoints
         self._methods = endpoints.methods
         self._options = options
         self._logins = logins
         self._shared = ServedLink(
             link, caller.connection, identity, options.interceptors, options.debug
         )
+        self._intercepted = InterceptedSubscriptions(
+            caller.connection, options.interceptors, self._start_task, options.debug
+        )
         policy = SubscriptionPolicy(caller.connection, identity)
-        self._publisher = Publisher(link, endpoints.signals, policy, self._subscriptions())
+        signals = ServedSignals(link, endpoints.signals, policy, self._intercepted)
+        self._subscriptions = Subscriptions(signals)
+        """Of a farcall peer."""
+        self._events = Events(signals)
+        """Of a plain peer."""
         identity.on_change = self._recheck
-        identity.on_left = self._publisher.withdraw
+        identity.on_left = self._withdraw
         self._budget = CallQuota(link.limits)
-        self._desk = LoginHandler(link, identity, logins, options.max_call_seconds, self._budget)
+        self._login_handler = LoginHandler(
+            link, identity, logins, options.max_call_seconds, self._budget, self._start_task
+        )
         # Bounded as calls in flight and subscriptions are: each entry has its task already.
         self._waiting: deque[ServedCall | Task] = deque()
         self._in_flight: dict[ServedCall, None] = {}
@@ -96,29 +107,33 @@ class Dispatcher:
         """Whether the limit is `message_before_login`."""
         self._close_watchdog: Callable[[], None] | None = None
         self._builtin: Mapping[str, Callable[[Request], None]] = {
-            "rpc.on": self._publisher.events.on,
-            "rpc.off": self._publisher.events.off,
-            "rpc.subscribe": self._publisher.subscriptions.subscribe,
-            "rpc.login": self._desk.on_request,
+            "rpc.on": self._events.on,
+            "rpc.off": self._events.off,
+            "rpc.subscribe": self._subscriptions.subscribe,
+            "rpc.login": self._login_handler.on_request,
             "rpc.discover": self._describe,
             "__listMethods": self._list_methods,
         }
 
-    def _subscriptions(self) -> ServedSubscriptions | None:
-        """Make what runs interceptors around subscriptions, which need no task without any."""
-        shared = self._shared
-        if not shared.interceptors:
-            return None
-        return ServedSubscriptions(
-            shared.connection, shared.interceptors, self._start_task, shared.debug
-        )
+    def census(self) -> Iterator[tuple[str, int]]:
+        """Count what is held for the peer, by its kind; in the end nothing of it may be left."""
+        yield "handlers", len(self._in_flight)
+        yield "calls that wait for their task", len(self._waiting)
+        yield "calls in the budget", self._budget.calls
+        yield "bytes of parameters in the budget", self._budget.size
+        yield "logins", len(self._login_handler)
+        yield "subscriptions served", len(self._subscriptions)
+        yield "interceptors of subscriptions", len(self._intercepted)
+        yield "events served", len(self._events)
+        yield from self._shared.census()
+        yield "events listened to", len(self.caller.subscriber)
 
     # What the link tells
 
     @property
     def is_busy(self) -> bool:
         """Whether calls are in flight; subscriptions that are not to end do not count."""
-        return bool(self._in_flight) or self._desk.is_busy or self._publisher.is_busy
+        return bool(self._in_flight or self._login_handler or self._intercepted.has_ending)
 
     def on_open(self) -> None:
         """Begin, on the side that was called up; the one that dialled waits for a hello."""
@@ -128,11 +143,11 @@ class Dispatcher:
         if not self._link.protocol.has_dialled:
             self._identity.begin()
             self._limit_messages()
-            self._publisher.events.on_open()
+            self._events.on_open()
 
     def on_hello(self, _hello: Hello) -> None:
         """The peer is farcall: it subscribes for itself."""
-        self._publisher.events.on_hello()
+        self._events.on_hello()
 
     def on_request(self, call: Request) -> None:
         """Start to serve a call, or answer it at once."""
@@ -162,8 +177,11 @@ class Dispatcher:
         is_heard = self._hear(method, params)
         endpoint = self._methods.get(method)
         if endpoint is None:
-            if not is_heard:
-                self._notify_builtin(method, params)
+            if method in ("rpc.on", "rpc.off") and not is_heard:
+                self._events.on_notification(method, params)
+            elif not is_heard:
+                peer = self._connection.peer
+                logger.debug("%s: no method %s for a notification", peer, shown(method))
         elif not self._identity.may(endpoint.method.spec.access):
             logger.debug("%s: %s is not for this peer", self._connection.peer, method)
         elif not self._link.takes_calls:
@@ -180,18 +198,20 @@ class Dispatcher:
 
     def on_draining(self) -> None:
         """End the subscriptions, which would never end by themselves."""
-        self._publisher.subscriptions.cancel_all()
+        self._subscriptions.cancel_all()
 
     def on_grace_over(self) -> None:
         """Cancel the calls that take longer than a drain."""
-        self._desk.cancel_all()
+        self._login_handler.cancel_all()
         self._cancel_all("shutdown")
 
     def on_closed(self) -> None:
         """Cancel the calls, whose callers cannot be answered any more, and leave every signal."""
         reason = "shutdown" if self._lifecycle.ends_here else "disconnect"
         self._cancel_all(reason)
-        self._publisher.close(reason)
+        self._intercepted.cancel_all(reason)
+        self._events.close()
+        self._subscriptions.close()
         self.caller.subscriber.on_closed()
         if self._close_watchdog is not None:
             self._close_watchdog()
@@ -202,14 +222,21 @@ class Dispatcher:
         if self._has_little_to_say and self._identity.principal is not None:
             self._has_little_to_say = False
             self._link.limit_messages(self._message_limit)
-        self._publisher.recheck()
+        self._withdraw()
+        self._subscriptions.recheck()
+        self._events.recheck()
         for served in self._in_flight:
             served.recheck()
+
+    def _withdraw(self) -> None:
+        """Drop values that wait, and were for who the peer is no more."""
+        self._subscriptions.withdraw()
+        self._events.withdraw()
 
     def _limit_messages(self) -> None:
         """Take small messages alone from a peer that can do nothing yet but log in."""
         limit = MessageLimit(self._link.limits.message_before_login, "message_before_login")
-        has_to_log_in = self._logins is not None and self._endpoints.need_a_login
+        has_to_log_in = self._logins is not None and self.endpoints.need_a_login
         is_nobody = self._identity.principal is None
         if has_to_log_in and is_nobody and limit.size < self._message_limit.size:
             self._has_little_to_say = True
@@ -232,14 +259,7 @@ class Dispatcher:
 
     def _describe(self, call: Request) -> None:
         """Tell the contracts, which are no secret: also of what this peer may not use."""
-        call.respond(self._endpoints.description)
-
-    def _notify_builtin(self, method: str, params: bytes | None) -> None:
-        if method in ("rpc.on", "rpc.off"):
-            self._publisher.events.on_notification(method, params)
-        else:
-            peer = self._connection.peer
-            logger.debug("%s: no method %s for a notification", peer, shown(method))
+        call.respond(self.endpoints.description)
 
     # Handlers
 
@@ -264,7 +284,10 @@ class Dispatcher:
             self._answer(served, served.run_inline())
             return
         if endpoint.kind != "call":
-            self._prepare(served, RUNNERS[endpoint.kind])
+            if endpoint.kind == "stream" and call.wants_items:
+                # Its scope ends a stream, and nothing else: it may well go on for ever.
+                served.deadline = NO_DEADLINE
+            served.runner = RUNNERS[endpoint.kind](served)
         if endpoint.method.uploads:
             fault = served.accept_uploads()
             if fault is not None:
@@ -277,13 +300,6 @@ class Dispatcher:
         self._in_flight[served] = None
         self._waiting.append(served)
         self._link.start_soon(self._run_oldest)
-
-    def _prepare(self, served: ServedCall, runner: type[Runner]) -> None:
-        """Make what runs a stream, or a remote task."""
-        if runner is StreamRunner and served.call.wants_items:
-            # Its scope ends a stream, and nothing else: it may well go on for ever.
-            served.deadline = NO_DEADLINE
-        served.runner = runner(served)
 
     def _refuse(self, call: Request, limit: str, wants_answer: bool) -> None:
         """Send a call away for which there is no room; the reader does not wait for any."""

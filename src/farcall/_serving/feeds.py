@@ -14,7 +14,7 @@ from farcall._connection.link import Link
 from farcall._connection.responses import Request, cancelled
 from farcall._protocol.messages import ITEM_OVERHEAD, Error, Owner, event, max_items_size
 from farcall._serving.endpoints import SignalEndpoint
-from farcall._serving.intercepted import ServedSubscription
+from farcall._serving.intercepted import InterceptedSubscription
 from farcall._signals import Buffer, BufferPool, Entry, OnLag, SignalState
 from farcall._signals.audience import Membership
 from farcall.errors import CloseCode, EncodeError, ErrorCode
@@ -63,7 +63,7 @@ class SignalFeed(Owner):
         self._first: bytes | None = None
         self._last: bytes | None = None
         self._detach: Callable[[], None] = _nothing
-        self.served: ServedSubscription | None = None
+        self.intercepted: InterceptedSubscription | None = None
         """The interceptors around it, which have to end before it does."""
         self.buffer = Buffer(on_lag=on_lag, wake=self._wake, pool=pool)
 
@@ -87,18 +87,18 @@ class SignalFeed(Owner):
     def cancel(self, reason: str) -> None:
         """Drop what waits, and end the call because its subscriber leaves."""
         self.detach()
-        if self.served is None:
+        if self.intercepted is None:
             self.answer(cancelled(reason))
         else:
-            self.served.cancel(reason)
+            self.intercepted.cancel(reason)
 
     def end(self, error: Error) -> None:
         """Drop what waits, and end the call by an error after what has been taken."""
         self.detach()
-        if self.served is None:
+        if self.intercepted is None:
             self.answer(error)
         else:
-            self.served.fail(error)
+            self.intercepted.fail(error)
 
     def answer(self, error: Error) -> None:
         """Tell the end, to a peer that is still there."""

@@ -27,7 +27,7 @@ from farcall.errors import RpcError
 logger = logging.getLogger("farcall")
 
 
-class ServedSubscription:
+class InterceptedSubscription:
     """A subscription of the peer, from the first interceptor to its end.
 
     Args:
@@ -116,12 +116,12 @@ Start: TypeAlias = Callable[[Callable[[], Awaitable[None]]], None]
 
 
 @attrs.define(eq=False)
-class ServedSubscriptions:
+class InterceptedSubscriptions:
     """The subscriptions of one link that have interceptors around them.
 
     Args:
         connection: The link, as interceptors see it.
-        interceptors: The first one outermost.
+        interceptors: The first one outermost; without any nothing is to be opened here.
         start: Starts a task of the link.
         debug: Whether notes and tracebacks of failures travel.
     """
@@ -130,9 +130,14 @@ class ServedSubscriptions:
     _interceptors: Sequence[Interceptor]
     _start: Start
     _debug: bool = False
-    _running: dict[ServedSubscription, None] = attrs.field(
-        factory=dict[ServedSubscription, None], init=False
+    _running: dict[InterceptedSubscription, None] = attrs.field(
+        factory=dict[InterceptedSubscription, None], init=False
     )
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there are any interceptors."""
+        return bool(self._interceptors)
 
     @property
     def has_ending(self) -> bool:
@@ -151,8 +156,8 @@ class ServedSubscriptions:
         answer: Callable[[Error], object],
         *,
         trace: str | None = None,
-    ) -> ServedSubscription:
-        """Start the interceptors of one more; see `ServedSubscription` for the arguments."""
+    ) -> InterceptedSubscription:
+        """Start the interceptors of one more; see `InterceptedSubscription` for the arguments."""
         name = source.spec.wire_name
         context = CallContext(
             self._connection,
@@ -163,18 +168,18 @@ class ServedSubscriptions:
             trace=trace,
             read=read,
         )
-        served = ServedSubscription(context, source, begin, answer, debug=self._debug)
+        served = InterceptedSubscription(context, source, begin, answer, debug=self._debug)
         self._running[served] = None
         self._start(lambda: self._run(served))
         return served
 
-    async def _run(self, served: ServedSubscription) -> None:
+    async def _run(self, served: InterceptedSubscription) -> None:
         try:
             await served.run(self._interceptors)
         finally:
             del self._running[served]
 
     def cancel_all(self, reason: str) -> None:
-        """Cancel them all."""
+        """Cancel the interceptors of every subscription."""
         for served in self._running:
             served.cancel(reason)

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import deque
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 import attrs
 import trio
@@ -29,6 +29,7 @@ from farcall._protocol.messages import Error, Owner
 from farcall._quota import CallQuota
 from farcall._serving.calls import Deadline
 from farcall._serving.failed_logins import FailedLogins, Origin, origin_of
+from farcall._serving.intercepted import Start
 from farcall._transport.http import Rejection
 from farcall._transport.transport import Endpoint
 from farcall.errors import CloseCode, ErrorCode, Unauthorized
@@ -127,6 +128,7 @@ class LoginHandler:
         logins: How peers log in; None where they cannot.
         longest: Seconds that one may take.
         budget: Where logins count, as the calls that they are.
+        start: Starts a task of the link.
     """
 
     def __init__(
@@ -136,22 +138,22 @@ class LoginHandler:
         logins: Logins | None,
         longest: float,
         budget: CallQuota,
+        start: Start,
     ) -> None:
         self._link = link
         self._identity = identity
         self._logins = logins
         self._longest = longest
         self._budget = budget
+        self._start = start
         self._origin = origin_of(link.endpoint.peer)
         self._failed = 0
-        self._attempts: dict[Request, _Attempt] = {}
-        self._waiting: deque[_Attempt] = deque()
+        self._attempts: set[_Attempt] = set()
         self._turn = trio.Lock()
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether a login is unanswered."""
-        return bool(self._attempts)
+    def __len__(self) -> int:
+        """Count the logins that are not answered yet."""
+        return len(self._attempts)
 
     def on_request(self, call: Request) -> None:
         """Begin a login, or refuse it at once."""
@@ -177,27 +179,25 @@ class LoginHandler:
 
     def cancel_all(self) -> None:
         """End every login."""
-        for attempt in self._attempts.values():
+        for attempt in self._attempts:
             attempt.cancel("shutdown")
 
     def _begin(self, call: Request, params: bytes, logins: Logins) -> None:
         deadline = Deadline.of(call, self._longest)
         attempt = _Attempt(call, params, deadline, trio.CancelScope(deadline=deadline.at))
-        self._attempts[call] = call.owner = attempt
+        call.owner = attempt
+        self._attempts.add(attempt)
         self._budget.take(len(params))
-        self._waiting.append(attempt)
-        self._link.start_soon(self._serve_oldest, logins)
+        self._start(partial(self._serve, attempt, logins))
 
-    async def _serve_oldest(self, logins: Logins) -> None:
-        # Trio does not start tasks in order; the oldest login is to have the next turn.
-        attempt = self._waiting.popleft()
+    async def _serve(self, attempt: _Attempt, logins: Logins) -> None:
         outcome: bytes | Error | None = None
         try:
             with attempt.scope:
                 async with self._turn, logins.turn(_logins, self._failures(logins)):
                     outcome = await self._try(attempt, logins)
         finally:
-            del self._attempts[attempt.call]
+            self._attempts.remove(attempt)
             self._budget.give_back(len(attempt.params))
         self._answer(attempt, outcome)
 

@@ -13,15 +13,14 @@ from typing import TypeAlias
 import attrs
 import msgspec
 
-from farcall._connection.link import Link
 from farcall._connection.responses import Request
 from farcall._context import ArgumentsByName
 from farcall._protocol.messages import Error
 from farcall._serving.endpoints import SignalEndpoint
 from farcall._serving.feeds import EventFeed
-from farcall._serving.intercepted import ServedSubscription, ServedSubscriptions
-from farcall._serving.policy import SubscriptionPolicy, refuse, too_many
-from farcall._signals import BufferPool
+from farcall._serving.intercepted import InterceptedSubscription, InterceptedSubscriptions
+from farcall._serving.policy import refuse, too_many
+from farcall._serving.signals import ServedSignals
 from farcall.errors import ErrorCode
 
 Done: TypeAlias = Callable[[Error | None], object]
@@ -29,17 +28,17 @@ Done: TypeAlias = Callable[[Error | None], object]
 
 
 @attrs.define(eq=False)
-class Opening:
+class AwaitedEvents:
     """What one ``rpc.on`` waits for."""
 
     _done: Done
-    members: dict[str, ServedSubscription] = attrs.field(
-        factory=dict[str, ServedSubscription], init=False
+    members: dict[str, InterceptedSubscription] = attrs.field(
+        factory=dict[str, InterceptedSubscription], init=False
     )
     _waiting: set[str] = attrs.field(factory=set[str], init=False)
     _is_done: bool = attrs.field(default=False, init=False)
 
-    def add(self, name: str, served: ServedSubscription) -> None:
+    def add(self, name: str, served: InterceptedSubscription) -> None:
         """Wait for one more event."""
         self.members[name] = served
         self._waiting.add(name)
@@ -62,7 +61,7 @@ class Opening:
             self._done(error)
 
 
-class ServedEvents:
+class InterceptedEvents:
     """The events of one plain peer that have interceptors around them.
 
     Args:
@@ -70,23 +69,25 @@ class ServedEvents:
         leave: Takes the name of an event that is over though its subscriber has not left it.
     """
 
-    def __init__(self, subscriptions: ServedSubscriptions, leave: Callable[[str], object]) -> None:
+    def __init__(
+        self, subscriptions: InterceptedSubscriptions, leave: Callable[[str], object]
+    ) -> None:
         self._subscriptions = subscriptions
         self._leave = leave
-        self._current: dict[str, ServedSubscription] = {}
+        self._current: dict[str, InterceptedSubscription] = {}
 
     def __len__(self) -> int:
         """Count the interceptors at work, also those of events that were left."""
         return len(self._subscriptions)
 
-    def open(self, sources: Mapping[str, SignalEndpoint], done: Done) -> Opening:
+    def open(self, sources: Mapping[str, SignalEndpoint], done: Done) -> AwaitedEvents:
         """Run the interceptors of some events, and tell when all of them have proceeded."""
-        opening = Opening(done)
+        opening = AwaitedEvents(done)
         for name, source in sources.items():
             self._open(name, source, opening)
         return opening
 
-    def _open(self, name: str, source: SignalEndpoint, opening: Opening) -> None:
+    def _open(self, name: str, source: SignalEndpoint, opening: AwaitedEvents) -> None:
         served = self._subscriptions.open(
             source,
             _arguments,
@@ -96,7 +97,7 @@ class ServedEvents:
         self._current[name] = served
         opening.add(name, served)
 
-    def _on_end(self, name: str, opening: Opening, error: Error) -> None:
+    def _on_end(self, name: str, opening: AwaitedEvents, error: Error) -> None:
         if not self.is_current(name, opening):
             opening.settle(name)
             return
@@ -106,7 +107,7 @@ class ServedEvents:
                 if self.is_current(other, opening):
                     self._leave(other)
 
-    def is_current(self, name: str, opening: Opening) -> bool:
+    def is_current(self, name: str, opening: AwaitedEvents) -> bool:
         """Whether an event is still the one that this ``rpc.on`` asked for."""
         return self._current.get(name) is opening.members[name]
 
@@ -137,28 +138,26 @@ class Events:
     """The events of one plain peer.
 
     Args:
-        link: The link.
-        signals: What can be subscribed to, by wire name.
-        policy: Decides which subscriptions are allowed.
-        pool: What all subscriptions of the link hold.
-        served: Runs the interceptors around each subscription; None where there are none.
+        signals: What it may subscribe to.
     """
 
-    def __init__(
-        self,
-        link: Link,
-        signals: Mapping[str, SignalEndpoint],
-        policy: SubscriptionPolicy,
-        pool: BufferPool,
-        served: ServedSubscriptions | None,
-    ) -> None:
-        self._link = link
-        self._signals = signals
-        self._policy = policy
-        self._pool = pool
-        self._served = None if served is None else ServedEvents(served, self._leave)
+    def __init__(self, signals: ServedSignals) -> None:
+        self._signals = signals.endpoints
+        self._link = signals.link
+        self._policy = signals.policy
+        self._pool = signals.pool
+        # None where there are no interceptors: then an event begins at once.
+        self._intercepted = (
+            InterceptedEvents(signals.intercepted, self._leave)
+            if signals.intercepted.is_needed
+            else None
+        )
         self._feeds: dict[str, EventFeed | None] = {}
         """By name; None while the answer that begins it waits."""
+
+    def __len__(self) -> int:
+        """Count the events that the peer has asked for."""
+        return sum(not self._signals[name].spec.broadcast for name in self._feeds)
 
     def on_open(self) -> None:
         """Send broadcasts to a peer that has not said yet what it is."""
@@ -227,7 +226,7 @@ class Events:
             names: Of the events; no answer has promised them yet.
             done: Takes the error of the first one that was refused, or None, and what begins them.
         """
-        events = self._served
+        events = self._intercepted
         if events is None or not names:
             done(None, lambda: self._begin(names))
             return
@@ -263,9 +262,9 @@ class Events:
         """
         wanted = self._feeds.keys() | (set(names) & self._signals.keys())
         taken = sum(not self._signals[name].spec.broadcast for name in wanted)
-        if self._served is not None:
+        if self._intercepted is not None:
             # The interceptors of an event that was left may take their time to end.
-            taken = max(taken, len(self._served) + len(wanted - self._feeds.keys()))
+            taken = max(taken, len(self._intercepted) + len(wanted - self._feeds.keys()))
         return too_many(self._link) if taken > self._link.limits.subscriptions else None
 
     def _try_on(self, name: str, fresh: list[str]) -> str:
@@ -301,8 +300,8 @@ class Events:
         if feed is not None:
             feed.detach()
             feed.buffer.close()
-        if self._served is not None:
-            self._served.cancel(name, "caller")
+        if self._intercepted is not None:
+            self._intercepted.cancel(name, "caller")
 
     def close(self) -> None:
         """Leave every signal."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import msgspec
 from msgspec import Raw, UnsetType
 
 from farcall._codec import Faults
-from farcall._connection.link import Link
 from farcall._connection.responses import Request, shutting_down
 from farcall._context import ArgumentsByName
 from farcall._limits import exceeded
@@ -16,9 +13,9 @@ from farcall._protocol.framing import shown
 from farcall._protocol.messages import Error
 from farcall._serving.endpoints import SignalEndpoint
 from farcall._serving.feeds import SignalFeed
-from farcall._serving.intercepted import ServedSubscriptions
-from farcall._serving.policy import SubscriptionPolicy, refuse, too_many
-from farcall._signals import BufferPool, OnLag
+from farcall._serving.policy import refuse, too_many
+from farcall._serving.signals import ServedSignals
+from farcall._signals import OnLag
 from farcall.errors import ErrorCode
 
 MOST_CURSOR = 64
@@ -41,26 +38,14 @@ class Subscriptions:
     """The subscriptions of one farcall peer.
 
     Args:
-        link: The link.
-        signals: What can be subscribed to, by wire name.
-        policy: Decides which subscriptions are allowed.
-        pool: What all subscriptions of the link hold.
-        served: Runs the interceptors around each subscription; None where there are none.
+        signals: What it may subscribe to.
     """
 
-    def __init__(
-        self,
-        link: Link,
-        signals: Mapping[str, SignalEndpoint],
-        policy: SubscriptionPolicy,
-        pool: BufferPool,
-        served: ServedSubscriptions | None,
-    ) -> None:
-        self._link = link
+    def __init__(self, signals: ServedSignals) -> None:
         self._signals = signals
-        self._policy = policy
-        self._pool = pool
-        self._served = served
+        self._link = signals.link
+        self._policy = signals.policy
+        self._pool = signals.pool
         self._feeds: dict[Request, SignalFeed] = {}
         self._places = 0
         """Taken by feeds; one that has ended keeps its place until its end has left."""
@@ -79,7 +64,7 @@ class Subscriptions:
         except msgspec.MsgspecError as error:
             refuse(call, "params", str(error))
             return
-        source = self._signals.get(params.signal)
+        source = self._signals.endpoints.get(params.signal)
         if source is None:
             call.fail(Error.of(ErrorCode.METHOD_NOT_FOUND, shown(params.signal)))
         elif not self._policy.may(source):
@@ -112,12 +97,13 @@ class Subscriptions:
         self._places += 1
         self._feeds[call] = call.owner = feed
         feed.filter_by(key)
-        since = _since(params)
-        if self._served is None:
+        # As much of a cursor as tells that it is none of ours: it may be kept.
+        since = None if params.since is None else params.since[:MOST_CURSOR]
+        intercepted, on_lag = self._signals.intercepted, params.on_lag
+        if not intercepted.is_needed:
             feed.attach(since)
             return
-        on_lag = params.on_lag
-        feed.served = self._served.open(
+        feed.intercepted = intercepted.open(
             source,
             lambda: _arguments(source, key, on_lag),
             begin=lambda: feed.attach(since),
@@ -162,11 +148,6 @@ class Subscriptions:
         for feed in self._feeds.values():
             feed.detach()
         self._feeds.clear()
-
-
-def _since(params: SubscribeParams) -> str | None:
-    """Give the cursor, or as much of it as tells that it is none of ours: it may be kept."""
-    return None if params.since is None else params.since[:MOST_CURSOR]
 
 
 def _arguments(source: SignalEndpoint, key: bytes | None, on_lag: OnLag) -> ArgumentsByName:

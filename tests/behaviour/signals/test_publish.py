@@ -228,7 +228,7 @@ async def test_nothing_is_kept_of_a_subscription_that_its_server_ended() -> None
 
         (link,) = client.host.links
         assert isinstance(link.handler, Dispatcher)
-        assert not link.handler._publisher.subscriptions._feeds
+        assert not link.handler._subscriptions
 
 
 async def test_a_server_that_drains_takes_no_subscriptions(autojump_clock: MockClock) -> None:
