@@ -1,4 +1,4 @@
-"""Who may use a member: what its declaration says, and what its class says for the rest."""
+"""Access to a member: what its own declaration says, and its class where that says nothing."""
 
 from __future__ import annotations
 
@@ -15,34 +15,35 @@ from farcall._declare.sites import Site
 
 @attrs.frozen
 class DeclaredAccess:
-    """What the parentheses of a member say about who may use it."""
+    """The options ``protected=`` and ``roles=`` of a member."""
 
     protected: bool | None = None
-    """None where they say nothing, so that the class decides."""
+    """None if not given: the class decides."""
     roles: frozenset[str] = frozenset()
 
     @property
-    def is_said(self) -> bool:
-        """Whether they say anything."""
+    def is_given(self) -> bool:
         return self.protected is not None or bool(self.roles)
 
     def within(self, *, protected: bool) -> Access:
-        """Give the access to the member of a class that is protected, or is not."""
+        """Return the access to the member, in a class that is protected or not."""
         if self.roles:
             return Access(protected=True, roles=self.roles)
         return Access(protected=protected if self.protected is None else self.protected)
 
 
-UNSAID = DeclaredAccess()
+NOT_GIVEN = DeclaredAccess()
 
 
 def read_access(site: Site, protected: bool | None, roles: object) -> DeclaredAccess:
-    """Check what was written as ``protected=`` and ``roles=``.
+    """Check ``protected=`` and ``roles=``.
 
     Raises:
-        DeclarationError: the roles are no set of names, or the member is opened and has roles.
+        DeclarationError: The roles are not a set of names, or the member is open and has roles.
     """
-    if not _is_set_of_names(roles):
+    if not isinstance(roles, Set) or not all(
+        isinstance(role, str) and role for role in cast("Set[object]", roles)
+    ):
         fix = f"Write roles={{{roles!r}}}" if isinstance(roles, str) else 'Write roles={"trader"}'
         raise site.error(Rule.BAD_ROLES, "roles= takes a set of names, and this is none", fix)
     names = frozenset(cast("Set[str]", roles))
@@ -56,10 +57,10 @@ def read_access(site: Site, protected: bool | None, roles: object) -> DeclaredAc
 
 
 def check_allow(site: Site, allow: object) -> None:
-    """Refuse an ``allow=`` that could not decide on a subscription.
+    """Check ``allow=``.
 
     Raises:
-        DeclarationError: it is no plain function of the call and the key.
+        DeclarationError: It is not a plain function of the call and the key.
     """
     problem = _problem_of_allow(allow)
     if problem is not None:
@@ -68,10 +69,10 @@ def check_allow(site: Site, allow: object) -> None:
 
 
 def check_broadcast(site: Site, access: Access, allow: object) -> None:
-    """Refuse a signal that is sent to everybody who is connected, and not for everybody.
+    """Check that a broadcast, which is sent to all peers, has no rule about its subscribers.
 
     Raises:
-        DeclarationError: it is one.
+        DeclarationError: It has one.
     """
     if access.protected or allow is not None:
         raise site.error(
@@ -79,12 +80,6 @@ def check_broadcast(site: Site, access: Access, allow: object) -> None:
             "broadcast=True sends it to everybody, and protected=, roles= or allow= to some",
             "Leave out one of the two; in a protected class, protected=False opens the signal",
         )
-
-
-def _is_set_of_names(roles: object) -> bool:
-    return isinstance(roles, Set) and all(
-        isinstance(role, str) and role for role in cast("Set[object]", roles)
-    )
 
 
 def _problem_of_allow(allow: object) -> str | None:
@@ -96,6 +91,6 @@ def _problem_of_allow(allow: object) -> str | None:
         inspect.signature(allow).bind("call", "key")
     except TypeError:
         return "cannot be called with a call and a key"
-    except ValueError:  # some functions written in C do not tell
+    except ValueError:  # some functions written in C have no signature
         return None
     return None

@@ -1,7 +1,7 @@
-"""The names of type aliases, which Python forgets: ``Symbol: TypeAlias = str`` is `str`.
+"""The names of type aliases, which do not exist at run time: ``Symbol: TypeAlias = str`` is `str`.
 
-They are found in the source of annotations, and in that of the modules that define them. Where
-there is no source, or a name in it means nothing any more, the type has no alias.
+They are found in the source: in that of the annotations, and in the modules that define them.
+Without a source, or if a name in it is no longer defined, the type has no alias.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import copy
 import inspect
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib.util import resolve_name
 from types import ModuleType
@@ -25,60 +25,53 @@ from farcall._declare.sites import function_node, parsed, source_of
 
 
 def hints_of(cls: type[Any]) -> Mapping[str, Any]:
-    """Read the annotations of a record class, in which aliases have an `AliasName`."""
+    """Resolve the annotations of a record class, with an `AliasName` at each alias."""
     hints = resolve_hints(cls)
     for base in reversed(cls.__mro__):
         source = source_of(base)
         names = vars(sys.modules[base.__module__])
-        for name, written in _fields_in(source.definition) if source else ():
-            if name in hints:
-                hints[name] = _marked(written, names, hints[name])
+        for each in source.definition.body if source else ():
+            match each:
+                case ast.AnnAssign(target=ast.Name(id=name), annotation=written) if name in hints:
+                    hints[name] = _evaluated(written, names, hints[name])
+                case _:
+                    pass
     return hints
 
 
 def annotations_of(function: Callable[..., Any]) -> Mapping[str, Any]:
-    """Read the annotations of a function likewise; ``return`` is that of its result."""
+    """Resolve the annotations of a function likewise; that of its result is called ``return``."""
     node = function_node(function)
     if node is None:
         return {}
     parts = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
     written = {each.arg: each.annotation for each in parts} | {"return": node.returns}
     names: dict[str, Any] = getattr(function, "__globals__", {})
-    return {name: _marked(each, names, None) for name, each in written.items() if each is not None}
+    return {name: _evaluated(each, names) for name, each in written.items() if each is not None}
 
 
 def annotation_of_attribute(cls: type[Any], attribute: str) -> Any:
-    """Read what a class body says of the type of an attribute: ``x: T`` or ``x = T()``."""
+    """Resolve the type of an attribute in a class body: ``x: T`` or ``x = T()``."""
     source = source_of(cls)
     for each in source.definition.body if source else ():
         match each:
-            case ast.AnnAssign(target=ast.Name(id=name), annotation=written) if name == attribute:
-                return _marked(written, vars(sys.modules[cls.__module__]), None)
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=written)) if (
-                name == attribute
-            ):
-                return _marked(written, vars(sys.modules[cls.__module__]), None)
+            case (
+                ast.AnnAssign(target=ast.Name(id=name), annotation=written)
+                | ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=written))
+            ) if name == attribute:
+                return _evaluated(written, vars(sys.modules[cls.__module__]))
             case _:
                 pass
     return None
 
 
-def _fields_in(definition: ast.ClassDef) -> Iterator[tuple[str, ast.expr]]:
-    for each in definition.body:
-        match each:
-            case ast.AnnAssign(target=ast.Name(id=name), annotation=written):
-                yield name, written
-            case _:
-                pass
-
-
-def _marked(written: ast.expr, names: Mapping[str, Any], otherwise: Any) -> Any:
-    """Evaluate an annotation with a note at each alias; `otherwise` is for one that cannot be."""
-    marks = _Marks(names)
+def _evaluated(written: ast.expr, names: Mapping[str, Any], otherwise: Any = None) -> Any:
+    """Evaluate an annotation, with a note at each alias; return `otherwise` if that fails."""
+    marks = _Marker(names)
     try:
         if isinstance(written, ast.Constant) and isinstance(written.value, str):
             written = ast.parse(written.value, mode="eval").body
-        # The source of a module is kept for others who read in it.
+        # `parsed` caches the tree of a module, so change a copy.
         expression = ast.Expression(marks.visit(copy.deepcopy(written)))
         ast.fix_missing_locations(expression)
         return eval(compile(expression, "<annotation>", "eval"), dict(names), marks.found)
@@ -87,14 +80,13 @@ def _marked(written: ast.expr, names: Mapping[str, Any], otherwise: Any) -> Any:
 
 
 @attrs.define
-class _Marks(ast.NodeTransformer):
-    """Puts other names for those of aliases, and keeps what they stand for."""
+class _Marker(ast.NodeTransformer):
+    """Replaces the names of aliases by names of annotated types, collected in `found`."""
 
     names: Mapping[str, Any]
     found: dict[str, Any] = attrs.field(factory=dict[str, Any])
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        """Replace a name of the module itself."""
         return self._replaced(node, self.names.get("__name__"), node.id)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
@@ -104,7 +96,7 @@ class _Marks(ast.NodeTransformer):
         return self._replaced(node, name, node.attr)
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        """Leave texts as they are: most are values of a `Literal`."""
+        """Leave texts alone: most are values of a `Literal`."""
         return node
 
     def _replaced(self, node: ast.expr, module: str | None, name: str) -> ast.expr:
@@ -123,47 +115,36 @@ class _Alias:
 
 
 def _alias(module: ModuleType | None, name: str) -> _Alias | None:
-    """Look up an alias, also where it was imported from another module."""
-    if module is None or _is_foreign(module):
+    """Look up an alias in a module, or in the one from which that imports it."""
+    if module is None:
         return None
-    found = _bindings(module).get(name)
+    package = module.__name__.partition(".")[0]
+    if package in sys.stdlib_module_names or package == "farcall":
+        return None  # not an alias of the service's author
+    try:
+        found = _definitions(inspect.getsource(module)).get(name)
+    except (OSError, TypeError):
+        return None
     if isinstance(found, ast.ImportFrom):
         imported = next(each for each in found.names if name in (each.asname, each.name))
-        return _alias(_module_of(found, module), imported.name)
+        path = "." * found.level + (found.module or "")
+        origin = sys.modules.get(resolve_name(path, module.__package__ or ""))
+        return _alias(origin, imported.name)
     if found is None:
         return None
-    target = _marked(found, vars(module), None)
-    # What the source says is what is there, unless a program has put something else there.
+    target = _evaluated(found, vars(module))
     return _Alias(name, target) if _is_type(target) else None
 
 
-def _is_foreign(module: ModuleType) -> bool:
-    """Say whether the aliases of a module are not those of the service's author."""
-    package = module.__name__.partition(".")[0]
-    return package in sys.stdlib_module_names or package == "farcall"
-
-
 def _is_type(value: Any) -> bool:
-    """Say whether a value is a type, but for generic ones, whose arguments are to come."""
+    """Say whether a value is a type; a generic one does not count without its arguments."""
     is_type = isinstance(value, type | types.UnionType) or get_origin(value) is not None
     return (is_type or value is None or value is Any) and not getattr(value, "__parameters__", ())
 
 
-def _module_of(statement: ast.ImportFrom, module: ModuleType) -> ModuleType | None:
-    relative = "." * statement.level + (statement.module or "")
-    return sys.modules.get(resolve_name(relative, module.__package__ or ""))
-
-
-def _bindings(module: ModuleType) -> Mapping[str, ast.expr | ast.ImportFrom]:
-    try:
-        return _read(inspect.getsource(module))
-    except (OSError, TypeError):
-        return {}
-
-
 @lru_cache(maxsize=64)
-def _read(source: str) -> Mapping[str, ast.expr | ast.ImportFrom]:
-    """Give what stands for each alias that the source of a module defines, or imports."""
+def _definitions(source: str) -> Mapping[str, ast.expr | ast.ImportFrom]:
+    """Find the aliases that a module defines or imports."""
     tree = parsed(source)
     found: dict[str, ast.expr | ast.ImportFrom] = {}
     for statement in tree.body if tree else ():
@@ -184,13 +165,13 @@ def _read(source: str) -> Mapping[str, ast.expr | ast.ImportFrom]:
 
 
 def _since_312(statement: Any) -> Mapping[str, ast.expr]:
-    """Read ``type X = ...``, which Python 3.11 has no class for."""
+    """Read ``type X = ...``, for which the `ast` of Python 3.11 has no class."""
     is_alias = type(statement).__name__ == "TypeAlias"
     return {statement.name.id: statement.value} if is_alias else {}
 
 
 def _target(value: ast.expr) -> ast.expr | None:
-    """Give the type that an assignment may make an alias of."""
+    """Return the expression of which an assignment may make an alias."""
     match value:
         case ast.Name() | ast.Attribute() | ast.Subscript() | ast.BinOp():
             return value

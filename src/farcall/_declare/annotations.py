@@ -1,4 +1,4 @@
-"""Annotations as written, turned into the types they name, those of stream and upload items too."""
+"""Annotations, resolved to types, and the item types of streams and uploads."""
 
 from __future__ import annotations
 
@@ -19,29 +19,32 @@ from farcall._declare.sites import Site, site_of_attribute
 
 @attrs.frozen
 class Scope:
-    """Where the names in the annotations of one class are looked up.
+    """The names that annotations of one class may use in addition to those of its module.
 
-    Under ``from __future__ import annotations`` they are looked up late, when the class is
-    there: in its module, as Python does, and beyond that in the function around the class and in
-    the class itself, where their names stood when they were written.
+    Under ``from __future__ import annotations`` names are resolved after the class is made. Python
+    then looks in the module; the author may have meant a name of the function around the class, or
+    of the class itself.
     """
 
     nearby: Mapping[str, object]
 
     @staticmethod
     def inside(owner: type[Any], around: Mapping[str, object]) -> Scope:
-        """Look in the class as well; a *method* called ``list`` does not hide the type."""
-        inside = {name: each for name, each in vars(owner).items() if isinstance(each, type)}
-        return Scope({**around, **inside})
+        """Add the types in a class. Its other members do not count: a method may be called list."""
+        types = {name: each for name, each in vars(owner).items() if isinstance(each, type)}
+        return Scope({**around, **types})
 
     def resolve(self, annotation: object, owner: object, site: Site, what: str) -> Any:
         """Turn an annotation of `owner` (a function or class) into a type.
 
         Raises:
-            DeclarationError: a name in it is not defined, or it is no Python expression.
+            DeclarationError: A name in it is not defined, or it is not a Python expression.
         """
         holder = type("Holder", (), {"__annotations__": {"it": annotation}})
-        names = _names_of_module(owner)
+        if isinstance(owner, type):
+            names: dict[str, Any] = dict(vars(sys.modules[owner.__module__]))
+        else:
+            names = getattr(unwrap(owner) if callable(owner) else owner, "__globals__", {})
         try:
             return typing.get_type_hints(holder, names, self.nearby, include_extras=True)["it"]
         except NameError as exc:
@@ -59,10 +62,10 @@ class Scope:
 
 
 def resolved_hints(cls: type[Any]) -> dict[str, Any]:
-    """Resolve the annotations of a class and its bases, as those of a stub.
+    """Resolve the annotations of a class, such as a stub, and its bases.
 
     Raises:
-        DeclarationError: a name in one is not defined.
+        DeclarationError: A name in one is not defined.
     """
     return {
         attribute: Scope.inside(base, {}).resolve(
@@ -74,48 +77,41 @@ def resolved_hints(cls: type[Any]) -> dict[str, Any]:
 
 
 def names_around(depth: int) -> Mapping[str, object]:
-    """Collect the local names of the function `depth` frames above; none for a module."""
+    """Return the local names of the function `depth` frames above; none for a module."""
     frame = sys._getframe(depth + 1)
     return {} if frame.f_locals is frame.f_globals else dict(frame.f_locals)
 
 
 def without_class_var(annotation: object) -> object:
-    """Give ``T`` for ``ClassVar[T]`` and ``Final[T]``."""
+    """Return ``T`` for ``ClassVar[T]`` and ``Final[T]``."""
     while get_origin(annotation) in (ClassVar, Final):
         (annotation,) = get_args(annotation)
     return annotation
 
 
-def _names_of_module(owner: object) -> dict[str, Any]:
-    if isinstance(owner, type):
-        return dict(vars(sys.modules[owner.__module__]))
-    inner = unwrap(owner) if callable(owner) else owner
-    return getattr(inner, "__globals__", {})
-
-
 UPLOADS: Final = (AsyncIterable, AsyncIterator)
-"""As what a parameter may be annotated: callers pass anything to iterate over, so nothing that
-does more can be asked for."""
+"""The annotations of an upload. Callers pass any async iterable, so a handler cannot ask for more,
+such as a generator."""
 
 _STREAMS: Final = (*UPLOADS, AsyncGenerator)
 
 
 def is_iterator(annotation: Any, kinds: Collection[type] = _STREAMS) -> bool:
-    """Say whether an annotation means items that come one after the other."""
+    """Say whether an annotation stands for items that come one by one."""
     plain, _ = unwrapped(annotation)
     return (get_origin(plain) or plain) in kinds
 
 
 def item_type(annotation: Any) -> Any:
-    """Give ``T`` for ``AsyncIterator[T]`` and its kin, and for a context manager that gives one.
+    """Return ``T`` for ``AsyncIterator[T]`` and the like.
 
-    The latter is how a stub writes a stream.
+    A context manager around one, by which a stub writes a stream, counts as well.
 
     Returns:
-        The type, or None where the annotation names none.
+        The type, or None if the annotation names none.
 
     Raises:
-        UnsupportedType: a note limits how many items there may be.
+        UnsupportedType: An `Annotated` note limits the number of items.
     """
     plain, notes = unwrapped(annotation)
     check_notes(notes)
@@ -124,5 +120,5 @@ def item_type(annotation: Any) -> Any:
     parts = get_args(plain)
     if not parts or not is_iterator(plain):
         return None
-    # ``AsyncIterator[None]`` keeps None as it is written.
+    # `get_args` does not turn the None of ``AsyncIterator[None]`` into its type.
     return type(None) if parts[0] is None else parts[0]

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeGuard, TypeVar, cast, overload
 
 import attrs
 
-from farcall._declare.access import UNSAID, DeclaredAccess, read_access
+from farcall._declare.access import NOT_GIVEN, DeclaredAccess, read_access
 from farcall._declare.rules import Rule
 from farcall._declare.sites import Site, site_of_function, site_of_object
 from farcall._usage.options import check_flag, optional
@@ -37,7 +37,7 @@ class Marks:
     oneway: bool = False
     in_thread: bool = False
     ordered: bool = False
-    access: DeclaredAccess = UNSAID
+    access: DeclaredAccess = NOT_GIVEN
 
 
 def marks_of(member: object) -> Marks | None:

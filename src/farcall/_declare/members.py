@@ -122,7 +122,7 @@ class _Body:
         if not found:
             return Marks()
         # A second @method for another option does not open what needs a login.
-        said = (marks.access for marks in found if marks.access.is_said)
+        said = (marks.access for marks in found if marks.access.is_given)
         return attrs.evolve(found[0], access=next(said, found[0].access))
 
     def _is_endpoint(self, attribute: str, value: object) -> bool:

@@ -1,4 +1,4 @@
-"""All mistakes of a class in one error, so that its author does not meet them one by one."""
+"""All mistakes of a class in one error, so its author sees them at once."""
 
 from __future__ import annotations
 
@@ -17,25 +17,24 @@ R = TypeVar("R")
 
 @attrs.define
 class Mistakes:
-    """What was found wrong so far; reading goes on after each, with what is right."""
+    """The mistakes found so far. After each one, reading goes on with the rest of the class."""
 
     _found: list[DeclarationError] = attrs.field(factory=list[DeclarationError], init=False)
 
     @property
     def count(self) -> int:
-        """How many there are."""
         return len(self._found)
 
     @contextmanager
     def noted(self) -> Iterator[None]:
-        """Note the mistake that ends a block, and go on after it."""
+        """Catch and keep the mistake that ends the block."""
         try:
             yield
         except DeclarationError as error:
             self._found += [error, *error.others]
 
     def each(self, make: Callable[[T], R], parts: Iterable[T]) -> list[R]:
-        """Make something of each part; give what was made of those without a mistake."""
+        """Apply `make` to each part; return the results of those without a mistake."""
         made: list[R] = []
         for part in parts:
             with self.noted():
@@ -43,30 +42,30 @@ class Mistakes:
         return made
 
     def check(self) -> None:
-        """Raise what was noted, in the order of the source.
+        """Raise the mistakes, each once and in the order of the source.
 
         Raises:
-            DeclarationError: there is something.
+            DeclarationError: There are some.
         """
         found: dict[tuple[str, ...], DeclarationError] = {}
         for each in self._found:
             found.setdefault(_identity(each), each)
-        if errors := sorted(found.values(), key=_place):
-            for each in errors:
+        if found:
+            first, *rest = sorted(found.values(), key=_line)
+            for each in rest:
                 each.others = ()
-            first = errors[0]
-            first.others = tuple(errors[1:])
+            first.others = tuple(rest)
             raise first
 
 
 def _identity(error: DeclarationError) -> tuple[str, ...]:
-    """Tell mistakes apart; one inside of a record is the same wherever that is used."""
+    """Distinguish mistakes. One inside of a record is the same at each use of the record."""
     cause = error.__cause__
     if isinstance(cause, UnsupportedType) and cause.path:
         return cause.path, cause.problem
     return error.number, error.where, error.member, error.problem
 
 
-def _place(error: DeclarationError) -> tuple[str, int]:
+def _line(error: DeclarationError) -> tuple[str, int]:
     file, _, line = error.where.rpartition(":")
     return file, int(line) if line.isdigit() else 0

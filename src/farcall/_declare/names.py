@@ -1,8 +1,9 @@
-"""Names on the wire: which are reserved, and that none is taken twice."""
+"""Names on the wire: none is reserved, and no two members share one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from farcall._contract.identifiers import has_lone_surrogate, is_python_name, python_name
 from farcall._declare.mistakes import Mistakes
@@ -14,87 +15,90 @@ _RESERVED_PREFIXES = ("rpc.", "$/")
 character are reserved for rpc-internal methods"; ``$/`` is what language servers use likewise."""
 
 MAX_SERVICE_NAME = 256
-"""Characters of the name of a service. A hello names the services of its side, and peers refuse one
-with longer names; both ends would then speak the plain dialect."""
+"""Characters of the name of a service. A hello lists the services of its side. Peers refuse a hello
+with a longer name, and both ends would then speak the plain dialect."""
 
 _RESERVED = frozenset({"__listMethods"})
 """An internal method of rpc-websockets."""
 
 
 def checked_service_name(name: object, site: Site, mistakes: Mistakes) -> str:
-    """Refuse a service name that no member could have a wire name with.
+    """Check that the name of a service can begin the names of its members.
 
     Args:
-        name: Of the service.
-        site: Where it is.
-        mistakes: Takes a name that is reserved, too long, or no text without spaces.
+        name: The name.
+        site: The place of the service.
+        mistakes: Notes a name that is reserved, too long, or not a text without spaces.
 
     Returns:
-        The name; where it is wrong another one, so that the names of members are told apart from
-        it.
+        The name. If it is wrong, another one, so that the names of members can be checked as well.
     """
+    if name == "":
+        return ""
     before = mistakes.count
     with mistakes.noted():
-        _check_service_name(name, site)
+        _check(name, site)
+        _check(f"{name}.", site)
+        if len(str(name)) > MAX_SERVICE_NAME:
+            raise site.error(
+                Rule.BAD_NAME,
+                f"its name has {len(str(name))} characters, and peers are greeted with it",
+                f"Choose one of at most {MAX_SERVICE_NAME}",
+            )
     return str(name) if mistakes.count == before else "Service"
 
 
-def _check_service_name(name: object, site: Site) -> None:
-    if name == "":
-        return
-    _check(name, site)
-    _check(f"{name}.", site)
-    if len(str(name)) > MAX_SERVICE_NAME:
-        raise site.error(
-            Rule.BAD_NAME,
-            f"its name has {len(str(name))} characters, and peers are greeted with it",
-            f"Choose one of at most {MAX_SERVICE_NAME}",
-        )
+class Named(Protocol):
+    """A member of a service that gets a name on the wire."""
+
+    @property
+    def chosen_name(self) -> str | None:
+        """The whole name that its declaration asks for; None for the usual one."""
+        ...
+
+    @property
+    def site(self) -> Site: ...
 
 
-def wire_names(
-    service: str,
-    chosen: Mapping[str, str | None],
-    sites: Mapping[str, Site],
-    mistakes: Mistakes,
-) -> dict[str, str]:
+def wire_names(service: str, members: Mapping[str, Named], mistakes: Mistakes) -> dict[str, str]:
     """Give each member its name on the wire: the one chosen for it, or ``Service.member``.
 
     Args:
         service: The name of the service; empty for bare names.
-        chosen: By attribute, the whole name that its declaration asks for, or None.
-        sites: By attribute, where it is declared.
-        mistakes: Takes names that are reserved, and those that two members have.
+        members: By attribute.
+        mistakes: Notes reserved names, and names of two members.
 
     Returns:
-        By attribute, without the members whose names are wrong.
+        The names by attribute, without the members whose names are wrong.
     """
     taken = dict[str, str]()
 
     def take(attribute: str) -> None:
-        site, choice = sites[attribute], chosen[attribute]
-        name = _member_name(service, attribute) if choice is None else choice
-        _check(name, site)
+        member = members[attribute]
+        name = member.chosen_name
+        if name is None:
+            name = f"{service}.{attribute}" if service else attribute
+        _check(name, member.site)
         if name in taken:
-            raise site.error(
+            raise member.site.error(
                 Rule.TAKEN_NAME,
                 f"{taken[name]} is called {name!r} on the wire already",
                 "Give one of them another name",
             )
         taken[name] = attribute
 
-    mistakes.each(take, chosen)
+    mistakes.each(take, members)
     return {attribute: name for name, attribute in taken.items()}
 
 
 def check_python_name(name: str, site: Site, what: str, keeps: str = "") -> None:
-    """Refuse a name that the source of a stub could not hold.
+    """Check that a name can stand in the source of a stub.
 
     Args:
-        name: Of a class, a member or a parameter.
-        site: Where it is.
-        what: What has the name.
-        keeps: What keeps the name on the wire nevertheless.
+        name: The name of a class, a member or a parameter.
+        site: Its place.
+        what: The kind of thing that has the name, for the message.
+        keeps: The option that keeps the name on the wire under another Python name.
 
     Raises:
         DeclarationError: Python code cannot use the name.
@@ -106,10 +110,6 @@ def check_python_name(name: str, site: Site, what: str, keeps: str = "") -> None
             f"Python code cannot use {name!r} as the name of {what}",
             f"{other}; {keeps} keeps the name on the wire" if keeps else other,
         )
-
-
-def _member_name(service: str, attribute: str) -> str:
-    return f"{service}.{attribute}" if service else attribute
 
 
 def _check(name: object, site: Site) -> None:

@@ -160,12 +160,7 @@ def _assembled(
     protected: bool,
 ) -> Service:
     on_wire = {key: each for key, each in members.items() if not _is_background(each)}
-    names = wire_names(
-        name,
-        {key: each.chosen_name for key, each in on_wire.items()},
-        {key: each.site for key, each in on_wire.items()},
-        mistakes,
-    )
+    names = wire_names(name, on_wire, mistakes)
     definitions = Definitions()
 
     def put_together(key: str) -> Method | SignalEntry:

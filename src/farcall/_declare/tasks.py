@@ -1,4 +1,4 @@
-"""The ``task_status`` parameter, which makes a method a remote task."""
+"""The parameter ``task_status``, which makes a method a remote task."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from farcall._declare.rules import Rule
 from farcall._declare.sites import Site
 
 STATUS = "task_status"
-"""The name by which `trio.Nursery.start` passes it."""
+"""The name under which `trio.Nursery.start` passes it."""
 
 _SPELLING = f"`*, {STATUS}: trio.TaskStatus[None]`"
 
 
 @attrs.frozen(eq=False)
 class StatusParameter:
-    """The parameter by which a remote task tells that it has started."""
+    """The parameter ``task_status`` of a remote task."""
 
     value: Any
-    """The type of what it tells."""
+    """The type of the value passed to ``started()``."""
 
 
 def is_status(declared: Parameter, annotation: object) -> bool:
-    """Say whether a parameter is meant as one; not every spelling will do."""
+    """Say whether a parameter is meant as ``task_status``; `read_status` checks it."""
     return declared.name == STATUS or _is_task_status(annotation)
 
 
 def read_status(
     declared: Parameter, annotation: object, site: Site, marks: Marks, *, is_async: bool
 ) -> StatusParameter:
-    """Read the parameter.
+    """Read the parameter ``task_status``.
 
     Args:
-        declared: As it is written.
+        declared: The parameter.
         annotation: Its type.
-        site: Of the function.
-        marks: What its decorator said.
-        is_async: Whether the function is.
+        site: The place of the function.
+        marks: The options of the function.
+        is_async: Whether the function is async.
 
     Raises:
-        DeclarationError: Trio could not pass it, or no caller could be told.
+        DeclarationError: Trio could not pass the parameter, or the method cannot be a remote task.
     """
     fault = _fault(declared, annotation, marks, is_async=is_async)
     if fault is not None:
@@ -56,7 +56,7 @@ def read_status(
 def _fault(
     declared: Parameter, annotation: object, marks: Marks, *, is_async: bool
 ) -> tuple[str, str] | None:
-    """Give what is wrong, and what to write instead."""
+    """Return what is wrong and what to write instead; None if all is right."""
     if declared.name != STATUS:
         return (
             f"trio.Nursery.start passes it as {STATUS}, and it is called {declared.name}",

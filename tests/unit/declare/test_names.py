@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
 from farcall import DeclarationError, functions
 from farcall._declare.mistakes import Mistakes
 from farcall._declare.names import checked_service_name, wire_names
 from farcall._declare.rules import Rule
-from farcall._declare.sites import site_of_object
+from farcall._declare.sites import Site, site_of_object
 from farcall.testing import open_pair
 
 SITE = site_of_object(pytest)
 
 
+@attrs.frozen
+class Member:
+    chosen_name: Any
+    site: Site = SITE
+
+
 def names(service: str, **chosen: Any) -> dict[str, str]:
     mistakes = Mistakes()
-    found = wire_names(service, chosen, dict.fromkeys(chosen, SITE), mistakes)
+    members = {attribute: Member(name) for attribute, name in chosen.items()}
+    found = wire_names(service, members, mistakes)
     mistakes.check()
     return found
 
