@@ -124,7 +124,7 @@ class MemoryAccount:
     def __attrs_post_init__(self) -> None:
         self._all.accounts[self] = None
 
-    def hold(self, size: int) -> None:
+    def charge(self, size: int) -> None:
         """Count bytes that wait from now on."""
         if self._is_closed:
             return
@@ -133,14 +133,14 @@ class MemoryAccount:
         while self._all.held > self._most:
             self._all.pick_victim(trio.current_time()).evict()
 
-    def hold_incomplete(self, size: int) -> None:
+    def charge_incomplete(self, size: int) -> None:
         """Count what is here of a message whose end has not come; 0 when it has."""
         now, came = trio.current_time(), size - self.incomplete
         is_new = not self.incomplete
         self._on_time = now if is_new else min(now, self._on_time + max(0, came) / SLOW_BYTES)
         before, self.incomplete = self.incomplete, size
         self.release(before)
-        self.hold(size)
+        self.charge(size)
 
     def wasted(self, now: float) -> float:
         """Tell what a message without progress has held, in bytes times seconds."""
@@ -148,9 +148,9 @@ class MemoryAccount:
         return self.incomplete * lag if self.incomplete and lag >= SLOW_SECONDS else 0.0
 
     @contextmanager
-    def holding(self, size: int) -> Iterator[None]:
+    def charged(self, size: int) -> Iterator[None]:
         """Count bytes that wait for the length of the block."""
-        self.hold(size)
+        self.charge(size)
         try:
             yield
         finally:

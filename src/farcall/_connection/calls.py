@@ -85,7 +85,7 @@ class Calls:
         self._protocol = protocol
         self._lanes = lanes
         self._queue = lanes.calls
-        self._queue.on_room = self.advance
+        self._queue.on_writable = self.advance
         self.cancel_grace = cancel_grace
         self.most: float = math.inf
         """How many calls the peer takes at once; infinite while it has not said."""
@@ -180,7 +180,7 @@ class Calls:
         if get_ident() != self._thread:
             raise _elsewhere(method)
         await checkpoint()
-        await self._queue.wait_room()
+        await self._queue.wait_writable()
         self._lifecycle.check_open()
         self._lanes.put_call(self._protocol.notify(method, params, traceparent=traceparent))
 
@@ -228,7 +228,7 @@ class Calls:
         await checkpoint_if_cancelled()
         if method == SUBSCRIBE:
             # It has no place in the line, for it never ends.
-            await self._queue.wait_room()
+            await self._queue.wait_writable()
             # A task that is woken first and cancelled then does not hear of the latter by itself.
             await checkpoint_if_cancelled()
             self._check_subscriptions()
@@ -283,7 +283,7 @@ class Calls:
         self._calls_back += call.is_call_back
 
     def _may_send(self, call: Call) -> bool:
-        return self._queue.has_room and self._excess(call) is None
+        return self._queue.is_writable and self._excess(call) is None
 
     def _excess(self, call: Call) -> str | None:
         """Name the limit of the peer that a call would be over."""

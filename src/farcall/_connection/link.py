@@ -360,7 +360,7 @@ class Link:
 
     def on_incomplete(self, size: int) -> None:
         """Count what is here of a message whose end has not come."""
-        self.account.hold_incomplete(size)
+        self.account.charge_incomplete(size)
 
     def on_pong(self, payload: bytes) -> None:
         """Take the answer to a ping."""
@@ -420,7 +420,7 @@ class Link:
         limits = hello.limits
         self.lanes.bundle = min(limits.bundle, self.protocol.own.limits.bundle)
         self.lanes.bundle_bytes = min(self.lanes.bundle_bytes, self.protocol.message_limit)
-        self.account.hold(hello.size)  # until the link ends
+        self.account.charge(hello.size)  # until the link ends
         self.calls.on_hello(hello)
         self.handler.on_hello(hello)
 

@@ -220,15 +220,15 @@ class Responses:
         """Whether answers wait for the other answers to their batch."""
         return self._batched > 0
 
-    async def wait_room(self, size: int) -> None:
+    async def wait_writable(self, size: int) -> None:
         """Wait until the outcome of a call may be put into the send queue.
 
         Args:
             size: Of the outcome, in bytes; it is held meanwhile.
         """
-        if not self.queue.has_room:
-            with self.account.holding(size):
-                await self.queue.wait_room()
+        if not self.queue.is_writable:
+            with self.account.charged(size):
+                await self.queue.wait_writable()
 
     def put(self, message: bytes | Promise | None) -> None:
         """Queue an answer that the protocol has made; None where it goes into one for a batch."""
@@ -236,7 +236,7 @@ class Responses:
             self._waiting_drain.set()
         if message is not None:
             self.lanes.put_response(message)
-        if self.protocol.batched != self._batched or not self.queue.has_room:
+        if self.protocol.batched != self._batched or not self.queue.is_writable:
             self._check_room()
 
     def check_batches(self) -> None:
@@ -248,7 +248,7 @@ class Responses:
         """Cut off a peer that has the reader answer it without end, and does not read."""
         batched = self.protocol.batched
         if batched != self._batched:
-            self.account.hold(batched - self._batched)
+            self.account.charge(batched - self._batched)
             self._batched = batched
         # What the peer takes of one message; it may say any number.
         spare = min(self.protocol.message_limit, self._limits.message_out)

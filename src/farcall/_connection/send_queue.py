@@ -70,9 +70,9 @@ class SendQueue:
         self.size = 0
         """In bytes, of the texts that wait."""
         # An attribute, for it is asked at each call.
-        self.has_room = True
+        self.is_writable = True
         """Whether a task may put something in; what it puts may be larger than what is left."""
-        self.on_room: Callable[[], object] = lambda: None
+        self.on_writable: Callable[[], object] = lambda: None
         """Called when there is room again, before the tasks that wait for it."""
 
     def __len__(self) -> int:
@@ -88,9 +88,9 @@ class SendQueue:
             return "queued_messages"
         return "queued_bytes" if self.size > self._limits.queued_bytes + spare else None
 
-    async def wait_room(self) -> None:
+    async def wait_writable(self) -> None:
         """Wait until there is room; what follows without a checkpoint may use it."""
-        while not self.has_room:
+        while not self.is_writable:
             await self._waiting.park()
 
     def put(self, message: Message) -> None:
@@ -102,8 +102,8 @@ class SendQueue:
         self.size += size
         limits = self._limits
         if self.size >= limits.queued_bytes or len(self._entries) >= limits.queued_messages:
-            self.has_room = False
-        self._account.hold(size + MESSAGE_COST)
+            self.is_writable = False
+        self._account.charge(size + MESSAGE_COST)
 
     @property
     def first(self) -> Message | None:
@@ -128,7 +128,7 @@ class SendQueue:
         """Count what has been taken, and let those go on who wait for room."""
         taken, self._taken = self._taken, 0
         self._account.release(taken)
-        self._look_for_room()
+        self._note_writable()
 
     def withdraw(self, message: Message) -> None:
         """Take a message out again; one that is not there any more was dropped by `close`."""
@@ -149,15 +149,15 @@ class SendQueue:
     def _note_gone(self, size: int, count: int) -> None:
         self.size -= size
         self._account.release(size + count * MESSAGE_COST)
-        self._look_for_room()
+        self._note_writable()
 
-    def _look_for_room(self) -> None:
-        if self.has_room:
+    def _note_writable(self) -> None:
+        if self.is_writable:
             return
         limits, count = self._limits, len(self._entries)
         is_small = self.size < limits.queued_bytes and count < limits.queued_messages
         if is_small or self._is_closed:
-            self.has_room = True
-            self.on_room()
+            self.is_writable = True
+            self.on_writable()
             # As many as there are places; a task that finds the bytes used up waits again.
             self._waiting.unpark(count=max(1, limits.queued_messages - count))

@@ -62,7 +62,7 @@ class Outbox:
         self._make_last: Callable[[], bytes | None] | None = None
         self._values: deque[bytes] = deque()
         self._size = 0
-        self._has_room = trio.Event()
+        self._writable = trio.Event()
         self._ended = trio.Event()
         self.is_held = False
         """Whether nothing may leave yet."""
@@ -92,11 +92,11 @@ class Outbox:
         size = len(value)
         self._values.append(value)
         self._size += size
-        self._account.hold(size + ITEM_COST)
+        self._account.charge(size + ITEM_COST)
         self._lanes.put_stream(self)
         while not self._may_put() and not self.is_closed:
-            self._has_room = trio.Event()
-            await self._has_room.wait()
+            self._writable = trio.Event()
+            await self._writable.wait()
 
     def end(self, make: Callable[[], bytes | None]) -> None:
         """Send a message after the values that wait; it is made when it is its turn."""
@@ -115,7 +115,7 @@ class Outbox:
             self._account.release(self._size + len(self._values) * ITEM_COST)
             self._values.clear()
             self._size = 0
-        self._has_room.set()
+        self._writable.set()
 
     def _may_put(self) -> bool:
         """Whether another value could be sent at once: what waits is within the credit."""
@@ -132,7 +132,7 @@ class Outbox:
     def on_credit(self) -> None:
         """Go on: the reader has room for more."""
         if self._may_put():
-            self._has_room.set()
+            self._writable.set()
         self.wake()
 
     def wake(self) -> None:
@@ -183,7 +183,7 @@ class Outbox:
         self._size -= size
         self._account.release(size + len(taken) * ITEM_COST)
         if was_full:
-            self._has_room.set()
+            self._writable.set()
         return taken
 
 
@@ -217,7 +217,7 @@ class Inbox(AsyncIterator[T_co]):
         """Add values that have arrived. Never blocks: credit has made room for them."""
         if not self._is_closed:
             self._values.extend(values)
-            self._account.hold(sum(map(len, values)))
+            self._account.charge(sum(map(len, values)))
             self._arrived.set()
 
     def end(self, error: Exception | None = None) -> None:

@@ -120,7 +120,7 @@ class Writer:
         self._is_dirty = self.is_sending = True
         self._rest_size = size
         self._rest_due.set()
-        self._account.hold(size)  # which may hang up, so it comes last
+        self._account.charge(size)  # which may hang up, so it comes last
 
     async def run(self) -> None:
         """Wait for what needs waiting, again and again, until the link breaks."""

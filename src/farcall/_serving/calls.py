@@ -111,7 +111,7 @@ class ServedLink:
     def __attrs_post_init__(self) -> None:
         self.queue = self.link.responses.queue
 
-    async def wait_room(self) -> None:
+    async def wait_writable(self) -> None:
         """Wait until the peer has read enough for another handler to begin, in order.
 
         Handlers that began all the same would have results that wait outside of the queue.
@@ -119,7 +119,7 @@ class ServedLink:
         self.waiting += 1
         try:
             async with in_turn(self._begin):
-                await self.queue.wait_room()
+                await self.queue.wait_writable()
         finally:
             self.waiting -= 1
 
@@ -286,8 +286,8 @@ class ServedCall(Owner, msgspec.Struct, eq=False):
                 return self._cancelled()
             with scope:
                 shared = self.shared
-                if shared.waiting or not shared.queue.has_room:
-                    await shared.wait_room()
+                if shared.waiting or not shared.queue.is_writable:
+                    await shared.wait_writable()
                     self._check_principal()
                 encode = self.encode if self.runner is None else self.runner.encode
                 if shared.interceptors or self.endpoint.method.ordered:

@@ -280,7 +280,7 @@ class Dispatcher:
         )
         # In the reader a call must not wait: for calls before it, interceptors, or for room.
         has_to_wait = self._waiting or self._shared.interceptors
-        if endpoint.is_inline and not has_to_wait and self._responses.queue.has_room:
+        if endpoint.is_inline and not has_to_wait and self._responses.queue.is_writable:
             self._answer(served, served.run_inline())
             return
         if endpoint.kind != "call":
@@ -321,8 +321,8 @@ class Dispatcher:
             return
         try:
             outcome = await oldest.run()
-            if oldest.outbox is not None or not self._responses.queue.has_room:
-                await self._wait_room(oldest, outcome)
+            if oldest.outbox is not None or not self._responses.queue.is_writable:
+                await self._wait_writable(oldest, outcome)
         finally:
             # Free before the answer is queued: a caller that hears it may send the next call.
             self._budget.give_back(oldest.size)
@@ -330,10 +330,10 @@ class Dispatcher:
         if oldest.outbox is None or self._link.is_closed:
             self._answer(oldest, outcome)
 
-    async def _wait_room(self, served: ServedCall, outcome: bytes | Error) -> None:
+    async def _wait_writable(self, served: ServedCall, outcome: bytes | Error) -> None:
         """Wait until the answer may be queued; that to a stream, until it has been taken."""
         if served.outbox is None:
-            await self._responses.wait_room(len(outcome) if isinstance(outcome, bytes) else 0)
+            await self._responses.wait_writable(len(outcome) if isinstance(outcome, bytes) else 0)
         else:
             served.outbox.end(lambda: served.end_message(outcome))
             await served.outbox.wait_ended()

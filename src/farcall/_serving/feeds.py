@@ -70,7 +70,7 @@ class SignalFeed(Owner):
     def filter_by(self, key: bytes | None) -> None:
         """Bring the values with this key alone."""
         self.key = key
-        self._pool.hold_key(len(key or b""))
+        self._pool.charge_key(len(key or b""))
 
     def attach(self, since: str | None) -> None:
         """Begin: the answer carries the place in the signal from which on values come."""

@@ -100,7 +100,7 @@ class StreamRunner(Runner):
         size = len(collected)
         # One text, for the objects that hold many small ones are larger than they are.
         collected += b"," + text if size else text
-        self._served.shared.link.account.hold(len(collected) - size)
+        self._served.shared.link.account.charge(len(collected) - size)
         excess = len(collected) - self._call.message_limit
         if excess > 0:
             raise self._served.too_large(self._call.excess(excess))

@@ -135,7 +135,7 @@ class Buffer:
             while self._is_over():
                 self._drop()
         if self._pool is not None:
-            self._pool.hold(self, entry.size)
+            self._pool.charge(self, entry.size)
         self.wake()
 
     def pop_oldest(self) -> Entry:

@@ -51,20 +51,20 @@ class BufferPool:
         """Say whether there is room for the key of one more subscription: keys are not dropped."""
         return self._keys + size <= self._most
 
-    def hold_key(self, size: int) -> None:
+    def charge_key(self, size: int) -> None:
         """Count the key of a subscription."""
         self._keys += size
         self.size += size
-        self._account.hold(size)
+        self._account.charge(size)
 
     def release_key(self, size: int) -> None:
         self._keys -= size
         self.release(size, 0)
 
-    def hold(self, member: Member, size: int) -> None:
+    def charge(self, member: Member, size: int) -> None:
         """Count a value that `member` has just added, and drop others if there is no room."""
         self.size += size
-        self._account.hold(size + VALUE_COST)
+        self._account.charge(size + VALUE_COST)
         while self.size - size > self._most:
             fullest = max(self._members, key=lambda each: each.size - size * (each is member))
             if fullest.size == size * (fullest is member):

@@ -131,7 +131,7 @@ class _Pipe:
     _readers: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
     _writers: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
 
-    def has_room(self) -> bool:
+    def is_writable(self) -> bool:
         return self._held <= self.window
 
     async def wait_taken(self) -> None:
@@ -297,7 +297,7 @@ class MemoryTransport(Live):
         if self._reason is not None:
             return False
         for item in items:
-            if self._waiting or not self._outbound.has_room():
+            if self._waiting or not self._outbound.is_writable():
                 self._waiting.append(item)
             else:
                 self._outbound.put(item)
@@ -311,7 +311,7 @@ class MemoryTransport(Live):
                 self._outbound.put(self._waiting.popleft())
 
     async def _wait_writable(self) -> None:
-        while not (self._ended or self._outbound.has_room()):
+        while not (self._ended or self._outbound.is_writable()):
             with trio.move_on_after(self._limits.stall_seconds) as patience:
                 await self._outbound.wait_taken()
             if patience.cancelled_caught:

@@ -49,7 +49,7 @@ def test_what_is_not_to_be_sent_any_more_is_empty() -> None:
 
     assert (queue.pop(0), queue.pop(0), queue.size) == (b"", b"x", 0)
     queue.note_taken()
-    assert queue.has_room
+    assert queue.is_writable
 
 
 def test_the_account_is_told_once_for_all_that_is_taken() -> None:
@@ -79,7 +79,7 @@ def test_room_by_messages_and_by_bytes() -> None:
         (by_one, 500),
     ]:
         queue.put(response(size))
-        rooms.append(queue.has_room)
+        rooms.append(queue.is_writable)
 
     assert rooms == [True, False, True, False, False]
 
@@ -104,7 +104,7 @@ def test_what_is_withdrawn_takes_no_room() -> None:
     queue.withdraw(second)
     queue.withdraw(second)
 
-    assert (queue.size, len(queue), queue.has_room) == (5, 1, True)
+    assert (queue.size, len(queue), queue.is_writable) == (5, 1, True)
     assert queue.pop(0) is first.text
 
 
@@ -115,7 +115,7 @@ def test_a_closed_queue_takes_nothing() -> None:
     queue.close()
     queue.put(response(5))
 
-    assert (queue.pop(0), queue.size, queue.has_room) == (None, 0, True)
+    assert (queue.pop(0), queue.size, queue.is_writable) == (None, 0, True)
 
 
 def test_a_promise_is_kept_when_it_is_taken() -> None:
@@ -135,7 +135,7 @@ def test_room_is_told_before_the_tasks_that_wait_for_it() -> None:
     """Calls in line came before them."""
     rooms: list[bool] = []
     queue = make_queue(1)
-    queue.on_room = lambda: rooms.append(queue.has_room)
+    queue.on_writable = lambda: rooms.append(queue.is_writable)
     queue.put(response(1))
     queue.pop(0)
     assert rooms == []
@@ -144,12 +144,12 @@ def test_room_is_told_before_the_tasks_that_wait_for_it() -> None:
     assert rooms == [True]
 
 
-async def test_those_who_wait_get_the_room_that_there_is(nursery: trio.Nursery) -> None:
+async def test_waiting_tasks_go_on_as_there_is_room(nursery: trio.Nursery) -> None:
     """One message taken lets one in; the rest go on waiting, and none is forgotten."""
     queue, came = make_queue(2), list[int]()
 
     async def put(number: int) -> None:
-        await queue.wait_room()
+        await queue.wait_writable()
         queue.put(response(1))
         came.append(number)
 

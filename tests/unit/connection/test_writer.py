@@ -30,7 +30,7 @@ class Sink:
     """A transport that takes what it gets while it has room."""
 
     endpoint = Endpoint("here", "there")
-    has_room: bool = True
+    is_writable: bool = True
     sent: list[list[bytes]] = attrs.field(factory=list[list[bytes]])
     closed: list[tuple[int, str]] = attrs.field(factory=list[tuple[int, str]])
     is_broken: bool = False
@@ -40,7 +40,7 @@ class Sink:
     def send_now(self, frames: Sequence[bytes]) -> bool:
         self.sent.append(list(frames))
         self.on_send()
-        return self.has_room and not self.is_broken
+        return self.is_writable and not self.is_broken
 
     def ping_now(self, payload: bytes) -> bool:
         return self.send_now([b"ping " + payload])
@@ -51,7 +51,7 @@ class Sink:
         await self._room.wait()
 
     def make_room(self) -> None:
-        self.has_room = True
+        self.is_writable = True
         self._room.set()
 
     async def aclose(self, code: int, reason: str) -> None:
@@ -186,7 +186,7 @@ async def test_what_a_transport_tells_while_it_is_given_something() -> None:
 async def test_nothing_is_taken_before_the_rest_has_left() -> None:
     """The transport is given nothing more until it has taken all."""
     async with open_desk() as desk:
-        desk.sink.has_room = False
+        desk.sink.is_writable = False
         desk.lanes.put_call(b"1")
         desk.writer.wake_through()
         assert desk.writer.is_sending
@@ -205,7 +205,7 @@ async def test_nothing_is_taken_before_the_rest_has_left() -> None:
 async def test_what_is_being_sent_is_counted() -> None:
     """Its bytes count as held until they have left, and no longer."""
     async with open_desk() as desk:
-        desk.sink.has_room = False
+        desk.sink.is_writable = False
         desk.lanes.put_call(b"x" * 1000)
         desk.writer.wake_through()
         assert desk.process.held == 1000
@@ -218,7 +218,7 @@ async def test_what_is_being_sent_is_counted() -> None:
 async def test_what_was_put_before_the_task_runs() -> None:
     """It leaves, and be it that the transport does not take it at once."""
     desk = Desk()
-    desk.sink.has_room = False
+    desk.sink.is_writable = False
     desk.lanes.put_call(b"1")
     desk.writer.wake_through()
     desk.lanes.put_call(b"2")
@@ -261,7 +261,7 @@ async def test_a_pong_that_found_no_room() -> None:
         await wait_all_tasks_blocked()
         assert desk.sent == [[b"1"]]
 
-        desk.sink.has_room = False
+        desk.sink.is_writable = False
         desk.lanes.put_call(b"2")
         desk.writer.wake_through()
         desk.writer.note_rest()
@@ -285,7 +285,7 @@ async def test_pings_go_first() -> None:
 async def test_a_ping_waits_for_what_is_being_sent() -> None:
     """A large message on a slow line is no part of a round trip."""
     async with open_desk() as desk:
-        desk.sink.has_room = False
+        desk.sink.is_writable = False
         desk.lanes.put_call(b"1")
         desk.writer.wake_through()
         desk.lanes.put_ping(b"1")
@@ -311,7 +311,7 @@ async def test_lanes_that_are_closed_as_messages_are_taken() -> None:
 async def test_waiting_until_all_has_left() -> None:
     """It waits for what is being sent and for what was put meanwhile."""
     async with open_desk() as desk, trio.open_nursery() as nursery:
-        desk.sink.has_room = False
+        desk.sink.is_writable = False
         desk.lanes.put_call(b"1")
         desk.writer.wake_through()
         desk.lanes.put_call(b"2")
@@ -335,7 +335,7 @@ async def test_waiting_where_nothing_is_to_be_sent() -> None:
 async def test_a_link_that_ends_lets_go_who_waits() -> None:
     """Nothing will leave through it any more."""
     async with open_desk() as desk, trio.open_nursery() as nursery:
-        desk.sink.has_room = False
+        desk.sink.is_writable = False
         desk.lanes.put_call(b"1")
         nursery.start_soon(desk.writer.flush)
         await wait_all_tasks_blocked()

@@ -78,7 +78,7 @@ def test_keys_are_not_dropped() -> None:
     """Keys take room from the values, and are never dropped to make room."""
     connection = Connection(100)
     assert connection.pool.has_room_for_key(100)
-    connection.pool.hold_key(100)
+    connection.pool.charge_key(100)
     assert not connection.pool.has_room_for_key(1)
 
     buffer = connection.buffer()

@@ -114,7 +114,7 @@ async def test_a_count_that_is_not_given_back_is_found(
         link: Any = pair.connection._link
         match what:
             case "bytes held":
-                link.account.hold(7)
+                link.account.charge(7)
             case _:
                 link.handler._budget.take(7)
         await pair.client.buy("a")
