@@ -1,7 +1,7 @@
 """Calling over one link: interceptors, codec, link, and back.
 
-``await nursery.start(proxy.method, ...)`` passes Trio's own status object to the proxy. It stays
-here; the handler is given another one, and its value crosses in ``rpc.started``.
+``await nursery.start(proxy.method, ...)`` passes a status object of Trio to the proxy. It stays on
+this side; the handler gets another one, whose value comes back in ``rpc.started``.
 """
 
 from __future__ import annotations
@@ -39,38 +39,17 @@ from farcall._usage.home import not_in_trio
 from farcall._usage.opening import Opening, advice_on_signal, advice_on_stream
 from farcall.errors import EncodeError
 
-
-def without_status(
-    method: Method, kwargs: Mapping[str, Any]
-) -> tuple[Mapping[str, object], OnStarted | None]:
-    """Take the caller's status out of the arguments of a call.
-
-    Returns:
-        The arguments that cross, and what to do with the value of ``rpc.started``; None for a
-        method that is no remote task.
-    """
-    codec = method.started
-    if codec is None:
-        return kwargs, None
-    status: trio.TaskStatus[Any] = kwargs.get(STATUS, trio.TASK_STATUS_IGNORED)
-
-    def on_started(text: bytes) -> None:
-        status.started(decoded(codec, text, name=method.spec.wire_name, at="started"))
-
-    return {name: value for name, value in kwargs.items() if name != STATUS}, on_started
-
-
 T = TypeVar("T")
 ProxyT = TypeVar("ProxyT")
 
 
 class LinkCaller:
-    """Make calls of the peer of one link; what proxies and sessions call through.
+    """Makes the calls of proxies and sessions over one link.
 
     Args:
         link: The link.
         interceptors: Around each call, the first one outermost.
-        check: What to do about a stub of which calls can fail.
+        check: What to do about a stub whose calls can fail.
         name: Of the peer, for the log.
     """
 
@@ -125,12 +104,10 @@ class LinkCaller:
     async def _call_around(
         self, method: Method, args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> Any:
-        """Make a call with something around it: interceptors, uploads, or the status of a task."""
-        kwargs, on_started = without_status(method, kwargs)
+        """Make a call with interceptors, uploads or the status of a task around it."""
         context = self._context(method.spec.wire_name, lambda: _bind(method, args, kwargs))
         once = Once(context.kind, context.method)
-        if on_started is not None:
-            on_started = _started_once(on_started, once)
+        kwargs, on_started = _without_status(method, kwargs, once)
 
         async def core() -> Any:
             once.check()
@@ -194,13 +171,13 @@ class LinkCaller:
 
         async def core() -> T:
             params = untyped_params(name, args, kwargs, self._is_plain)
-            text = await self._ask(context, SentUploads(params), on_started=_overhear)
+            text = await self._ask(context, SentUploads(params), on_started=_ignore_start)
             return decoded(returns, text, name=name, at="result")
 
         return await self._intercepted(context, core)
 
     async def notify(self, name: str, args: Sequence[object], kwargs: Mapping[str, object]) -> None:
-        """Call a method and want no answer."""
+        """Send a notification for which there is no stub."""
         context = self._context(name, lambda: _by_name(args, kwargs))
 
         async def core() -> None:
@@ -223,7 +200,7 @@ class LinkCaller:
     def listen(
         self, name: str, codec: Codec[T], *, on_lag: OnLag
     ) -> AbstractAsyncContextManager[Subscription[T]]:
-        """Take the notifications of a name; interceptors see a subscription, as they see others."""
+        """Listen to the notifications of a name; to interceptors it is a subscription."""
         context = self._context(name, lambda: {"key": None, "on_lag": on_lag}, "subscription")
 
         def begin() -> AbstractAsyncContextManager[Subscription[T]]:
@@ -250,12 +227,7 @@ class LinkCaller:
         except RuntimeError:
             raise not_in_trio(name) from None
         return CallContext(
-            self.connection,
-            name,
-            kind,
-            deadline=deadline,
-            trace=_trace(),
-            read=read,
+            self.connection, name, kind, deadline=deadline, trace=_trace(), read=read
         )
 
     async def _intercepted(self, context: CallContext, core: Callable[[], Awaitable[T]]) -> T:
@@ -289,10 +261,9 @@ class LinkCaller:
     async def _error_of(
         self, failure: RemoteFailure, method: Method | None, name: str
     ) -> Exception:
-        """Make the exception of an error, such that a deadline looks as it does in local code."""
-        # Without a deadline the peer had none to speak of.
+        """Make the exception for an error; the caller's own deadline cancels, as in local code."""
         if failure.is_own_deadline and failure.deadline < math.inf:
-            # Both clocks measure the same; the caller's own scope is to say so.
+            # The peer's clock was first; the scope of the caller is about to be cancelled.
             await trio.sleep_until(failure.deadline)
         return self.contracts.error_of(failure, method, name=name)
 
@@ -326,18 +297,29 @@ def _inbox_failure(inbox: Inbox[Any]) -> Exception | None:
     return inbox.failure
 
 
-def _started_once(on_started: OnStarted, once: Once) -> OnStarted:
-    """Let a remote task that has started not be started again: its nursery has it already."""
+def _without_status(
+    method: Method, kwargs: Mapping[str, Any], once: Once
+) -> tuple[Mapping[str, object], OnStarted | None]:
+    """Take the caller's status out of the arguments of a remote task.
 
-    def tell(value: bytes) -> None:
-        once.is_done = True
-        on_started(value)
+    Returns:
+        The arguments that cross, and what takes the value of ``rpc.started``; None for a method
+        that is not a remote task.
+    """
+    codec = method.started
+    if codec is None:
+        return kwargs, None
+    status: trio.TaskStatus[Any] = kwargs.get(STATUS, trio.TASK_STATUS_IGNORED)
 
-    return tell
+    def on_started(text: bytes) -> None:
+        once.is_done = True  # the task is in its nursery, and cannot start again
+        status.started(decoded(codec, text, name=method.spec.wire_name, at="started"))
+
+    return {name: value for name, value in kwargs.items() if name != STATUS}, on_started
 
 
-def _overhear(_value: bytes) -> None:
-    """Let a remote task start that was called without a stub: only its result was asked for."""
+def _ignore_start(_value: bytes) -> None:
+    """Let a remote task start that was called without a stub, by `Session.call`."""
 
 
 def untyped_params(
@@ -350,11 +332,13 @@ def untyped_params(
         EncodeError: one cannot cross the wire.
     """
     if args and kwargs:
-        raise TypeError(f"{name}: JSON-RPC has arguments by position or by name, not both")
+        raise TypeError(
+            f"{name}: JSON-RPC takes arguments by position or by name; write all of them one way"
+        )
     if args:
         return encode_untyped(list(args), is_plain=is_plain)
     return encode_untyped(dict(kwargs), is_plain=is_plain) if kwargs else None
 
 
 def _by_name(args: Sequence[object], kwargs: Mapping[str, object]) -> ArgumentsByName:
-    return {**{str(place): value for place, value in enumerate(args)}, **kwargs}
+    return {**{str(index): value for index, value in enumerate(args)}, **kwargs}

@@ -1,8 +1,8 @@
-"""Proxies: classes whose methods are calls of a peer, and the contracts they were made for.
+"""Proxies: classes whose methods call a peer, and the contracts they were made for.
 
 A generated stub derives from `Proxy` and declares its members with `endpoint`, `stream_endpoint`
-and `RemoteSignal`; what they mean on the wire is read from their annotations when one is first
-used. A `ClassProxy` stands for a service class itself, for code that holds both sides.
+and `RemoteSignal`; the annotations of a member are read when it is first used. A `ClassProxy`
+stands for a service class itself, where both sides share the code.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ ProxyT = TypeVar("ProxyT")
 
 
 class Caller(Protocol):
-    """What carries the calls of a proxy over a link."""
+    """Carries the calls of a proxy over a link."""
 
     async def call_method(
         self, method: Method, args: tuple[object, ...], kwargs: Mapping[str, object]
@@ -94,15 +94,15 @@ class Caller(Protocol):
     def listen(
         self, name: str, codec: Codec[T], *, on_lag: OnLag
     ) -> AbstractAsyncContextManager[Subscription[T]]:
-        """Take the notifications of a name, and ask the peer for nothing."""
+        """Listen to the notifications of a name, and send nothing."""
         ...
 
 
 def check_proxy(proxy: object, name: str = "proxy") -> None:
-    """Check for a class to make a proxy from.
+    """Check that this is a class to make a proxy from.
 
     Raises:
-        TypeError: it is no class, or the base of all stubs.
+        TypeError: it is not a class, or it is the base of all stubs.
         DeclarationError: it is neither a stub nor a service class.
         NotSupported: it is a service class that has plain ``def`` endpoints.
     """
@@ -111,20 +111,20 @@ def check_proxy(proxy: object, name: str = "proxy") -> None:
         write = type(proxy).__name__ if is_service(proxy) else ""
         raise wrong_type(name, takes, proxy, write)
     if proxy is Proxy:
-        raise wrong_type(name, takes, Proxy, "the class that `farcall stubs` has made")
+        raise wrong_type(name, takes, Proxy, "the class that `farcall stubs` generates")
     if not issubclass(proxy, Proxy):
         class_proxy(service_of(cast("object", proxy)))
 
 
 class Proxy(Live):
-    """Derive generated stubs from this: a typed client of one service.
+    """Call one service through typed methods: the base of generated stubs.
 
-    Made by ``connect(url, MarketProxy)`` or `Session.proxy`. Each of its methods is awaited, sends
-    the arguments that were passed, and raises the errors it declares, or an `RpcError`,
+    ``connect(url, MarketProxy)`` and `Session.proxy` make one. Each of its methods is awaited,
+    sends the arguments that were passed, and raises the errors it declares, or an `RpcError`,
     `ConnectionLost`, `EncodeError` or `InvalidResult`.
 
     Args:
-        caller: What carries its calls.
+        caller: Carries its calls.
     """
 
     # No endpoint has a name that begins with an underscore.
@@ -150,7 +150,7 @@ class Proxy(Live):
 
 @attrs.frozen
 class _Endpoint:
-    """What is declared of a method of a stub."""
+    """The declaration of a method of a stub."""
 
     function: Callable[..., object]
     wire_name: str
@@ -159,7 +159,7 @@ class _Endpoint:
     is_stream: bool = False
 
     def read(self, definitions: Definitions | None = None) -> Method:
-        """Read its signature; the types that it names are put into `definitions`."""
+        """Read the signature; add the types that it names to `definitions`."""
         return method_of(
             self.function,
             self.wire_name,
@@ -171,20 +171,20 @@ class _Endpoint:
 
 
 _endpoints: WeakKeyDictionary[Callable[..., object], _Endpoint] = WeakKeyDictionary()
-"""What stubs declare, by the function that calls it."""
+"""The methods that stubs declare, by the function that calls each."""
 
 
 def endpoint(
     wire_name: str, *, raises: Sequence[type[ApplicationError]] = (), oneway: bool = False
 ) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Coroutine[Any, Any, T]]]:
-    """Declare a method of a stub; its signature says what crosses.
+    """Declare a method of a stub; its signature gives the types on the wire.
 
-    To type checkers it returns a coroutine, so that they see where one is not awaited.
+    To type checkers it returns a coroutine, so that they notice a missing ``await``.
 
     Args:
         wire_name: Such as ``Market.quote``.
         raises: The errors that arrive as themselves.
-        oneway: Whether it is sent as a notification, so that nothing comes back.
+        oneway: Whether it is sent as a notification, which gets no response.
     """
     check_text("wire_name", wire_name, write='@endpoint("Market.quote")')
     check_flag("oneway=", oneway)
@@ -215,7 +215,7 @@ def stream_endpoint(
     [Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]]],
     Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]],
 ]:
-    """Declare a stream of a stub; its signature says what crosses.
+    """Declare a stream of a stub; its signature gives the types on the wire.
 
     Args:
         wire_name: Such as ``Market.history``.
@@ -246,7 +246,7 @@ def stream_endpoint(
 
 
 class BoundRemoteSignal(Live, Openable, Generic[T, K]):
-    """A signal of a peer, on one proxy; `K` is the type of its key, None where it has none."""
+    """A signal of a peer, on one proxy; `K` is the type of its key, None for no key."""
 
     def __init__(
         self, caller: Caller, wire_name: str, codec: Codec[T], key: Codec[Any] | None
@@ -266,61 +266,59 @@ class BoundRemoteSignal(Live, Openable, Generic[T, K]):
     def subscribe(
         self, *, key: K | None = None, on_lag: OnLag = "raise"
     ) -> AbstractAsyncContextManager[Subscription[T]]:
-        """Listen while an ``async with`` block runs.
+        """Subscribe for as long as an ``async with`` block runs.
 
         Args:
             key: Only values with this key; None for all.
-            on_lag: What to do when more values wait than are kept (1,024, or 1 MiB). All policies
-                drop the oldest first: ``"raise"`` tells by `SignalLagged`, ``"drop_oldest"``
-                counts in `Subscription.missed`, and so does ``"latest"``, which keeps one value.
+            on_lag: What to do when more values wait than the buffer takes (1,024, or 1 MiB). Each
+                policy drops the oldest first: ``"raise"`` raises `SignalLagged`, ``"drop_oldest"``
+                counts them in `Subscription.missed`, and so does ``"latest"``, whose buffer takes
+                one value.
 
         Returns:
-            A context manager. Entered, it has waited for the peer's word that values will come;
-            left, it has told the peer to stop, and has waited for the answer, 0.5 s at most.
+            A context manager. It enters the block when the peer has confirmed the subscription.
+            After the block it ends the subscription and waits for the response, 0.5 s at most.
 
         Raises:
-            RpcError: the peer refuses; `MethodNotFound` where it has no such signal.
-            ConnectionLost: the link has ended. Iterating raises it as well, when it ends later.
+            RpcError: the peer refuses; `MethodNotFound` if it has no such signal.
+            ConnectionLost: the link has ended, also while iterating.
             EncodeError: `key` is not of the type of the key.
             TypeError: the signal has no key.
 
         Cancellation:
-            The peer is told to stop, and its answer awaited for at most 0.5 s.
+            The peer is asked to end the subscription, and its response awaited for at most 0.5 s.
         """
         check_on_lag(on_lag)
         if key is not None:
-            self._check_key(key)
+            if self._key is None:
+                raise TypeError(f"{self._wire_name} has no key to filter by: leave out key=")
+            self._key.encode(key, at="key")
         return self._caller.subscribe_signal(self._wire_name, self._codec, key=key, on_lag=on_lag)
 
     def listen(self, *, on_lag: OnLag = "raise") -> AbstractAsyncContextManager[Subscription[T]]:
-        """Take the notifications of this name that the peer sends by itself; ask it for nothing.
+        """Listen to the notifications of this name that the peer sends unasked; send nothing.
 
-        For stubs written by hand for a server that sends its events unasked, or after a call of
-        its own. A farcall server emits only to those who `subscribe`.
+        For a hand-written stub of a server that sends its events to every client, or after some
+        other call. A farcall server emits only to subscribers: use `subscribe` there.
 
         Args:
             on_lag: As for `subscribe`.
 
         Returns:
-            A context manager that gives the `Subscription`; nothing is sent as it begins and ends.
+            A context manager that gives the `Subscription`; nothing is sent when it begins or ends.
 
         Raises:
-            ConnectionLost: the link has ended. Iterating raises it as well, when it ends later.
+            ConnectionLost: the link has ended, also while iterating.
         """
         check_on_lag(on_lag)
         return self._caller.listen(self._wire_name, self._codec, on_lag=on_lag)
-
-    def _check_key(self, key: object) -> None:
-        if self._key is None:
-            raise TypeError(f"{self._wire_name} has no key to filter by: leave out key=")
-        self._key.encode(key, at="key")
 
 
 class RemoteSignal(Live, Generic[T, K]):
     """Declare a signal of a stub, with the types of its values and of its key.
 
     ``opened: RemoteSignal[bool] = RemoteSignal("Market.opened")`` has no key,
-    ``ticked: RemoteSignal[Quote, str] = RemoteSignal("Market.ticked")`` has one that is a text.
+    ``ticked: RemoteSignal[Quote, str] = RemoteSignal("Market.ticked")`` has a text as its key.
 
     Args:
         wire_name: Such as ``Market.ticked``.
@@ -335,7 +333,7 @@ class RemoteSignal(Live, Generic[T, K]):
     if not TYPE_CHECKING:
 
         def __class_getitem__(cls, types: object) -> object:
-            # What the default of K says to type checkers; Python has had those since 3.13.
+            # The default of K, which type checkers know; Python has those from 3.13 on.
             both = types if isinstance(types, tuple) else (types, None)
             return super().__class_getitem__(both)
 
@@ -362,7 +360,7 @@ class RemoteSignal(Live, Generic[T, K]):
         return BoundRemoteSignal(instance._caller, self._wire_name, *self._codecs)
 
     def _contract_in(self, owner: type[Proxy]) -> ServiceSpec:
-        """Give its contract, which does not tell the name of its key.
+        """Make its contract, which has the type of its key, and not the name.
 
         Raises:
             DeclarationError: its type names something that is not defined.
@@ -380,10 +378,10 @@ class RemoteSignal(Live, Generic[T, K]):
 
 
 def contracts_of_members(proxy: type[Proxy]) -> Iterator[ServiceSpec]:
-    """Give the contract of each member of a stub by itself.
+    """Yield the contract of each member of a stub by itself.
 
-    Two members of a stub that somebody has written may mean different types by one name. A member
-    that cannot be read is left out: it says so when it is used.
+    Two members of a hand-written stub may mean different types by one name. A member that cannot be
+    read is left out here, and raises when it is used.
     """
     members = {name: each for cls in reversed(proxy.__mro__) for name, each in vars(cls).items()}
     for member in members.values():
@@ -409,17 +407,16 @@ def _contract_of(
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:
-    """Suggest the endpoint that was meant."""
     public = [each for each in names if not each.startswith("_")]
     found = difflib.get_close_matches(name, public, n=1)
     return f"; did you mean {found[0]}?" if found else ""
 
 
 class ClassProxy(Live):
-    """Stand for a service class on the calling side; only its endpoints are there.
+    """Stand for a service class on the calling side, with its endpoints alone.
 
     Args:
-        caller: What carries its calls.
+        caller: Carries its calls.
     """
 
     _service_class: ClassVar[type[object]] = object
@@ -433,28 +430,24 @@ class ClassProxy(Live):
     def __getattr__(self, name: str) -> NoReturn:
         cls = self._service_class
         if hasattr(cls, name):
-            problem = f"{cls.__name__}.{name} is no endpoint: it stays on the server"
+            problem = f"{cls.__name__}.{name} is not an endpoint: it stays on the server"
         else:
             problem = f"{cls.__name__} has no {name}{_nearest(name, vars(type(self)))}"
         raise AttributeError(problem, name=name, obj=self)
 
 
 _class_proxies: WeakKeyDictionary[Service, type[ClassProxy]] = WeakKeyDictionary()
-"""Those that were made so far: a server that calls back may ask for one in each call."""
+"""One for each service: a server that calls back may ask for one in each call."""
 
 
 def class_proxy(service: Service) -> type[ClassProxy]:
-    """Give the class of the proxies of a service; to `help` it looks as the service class does.
+    """Return the class of the proxies of a service, made once; in `help` it looks like the service.
 
     Raises:
-        NotSupported: an endpoint is a plain ``def``, whose type would promise an answer at once.
+        NotSupported: an endpoint is a plain ``def``, whose type promises a result without a wait.
     """
-    if service not in _class_proxies:
-        _class_proxies[service] = _made_proxy(service)
-    return _class_proxies[service]
-
-
-def _made_proxy(service: Service) -> type[ClassProxy]:
+    if service in _class_proxies:
+        return _class_proxies[service]
     cls = service.cls
     body: dict[str, object] = {
         "_service_class": cls,
@@ -464,53 +457,44 @@ def _made_proxy(service: Service) -> type[ClassProxy]:
     }
     for method in service.methods.values():
         if not method.is_async:
-            raise NotSupported(_plain_def(service, method))
-        call = _opener_of(method) if method.is_stream else _caller_of(method)
-        body[method.attribute] = _shown_as(cls, method.attribute, call)
+            raise NotSupported(
+                f"{cls.__name__}.{method.attribute} is a plain def, but a call over the wire must"
+                " be awaited: connect with a generated stub, or make it async def"
+            )
+        body[method.attribute] = _shown_as(cls, method.attribute, _member_of(method))
     for name, entry in service.signals.items():
         signal = body[entry.attribute] = RemoteSignal[Any, Any](name)
         key = None if entry.codecs.key is None else entry.codecs.key.codec
         signal._codecs = entry.codec, key
-    return type(cls.__name__, (ClassProxy,), body)
+    made = _class_proxies[service] = type(cls.__name__, (ClassProxy,), body)
+    return made
 
 
-def _caller_of(method: Method) -> Callable[..., Coroutine[Any, Any, Any]]:
-    async def call(self: ClassProxy, /, *args: object, **kwargs: object) -> Any:
+def _member_of(method: Method) -> Callable[..., object]:
+    async def call(self: ClassProxy, /, *args: object, **kwargs: object) -> object:
         return await self._caller.call_method(method, args, kwargs)
 
-    return call
-
-
-def _opener_of(method: Method) -> Callable[..., AbstractAsyncContextManager[AsyncIterator[Any]]]:
     def open_(
         self: ClassProxy, /, *args: object, **kwargs: object
     ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
         return self._caller.open_stream(method, args, kwargs)
 
-    return open_
+    return open_ if method.is_stream else call
 
 
 def _shown_as(
     cls: type[object], attribute: str, call: Callable[..., object]
 ) -> Callable[..., object]:
-    """Give a call name, docstring and signature of the method it stands for."""
+    """Copy name, docstring and signature of the method that a call stands for."""
     function = getattr(cls, attribute)
     signature = inspect.signature(function)
     if isinstance(inspect.getattr_static(cls, attribute), staticmethod):
         receiver = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-        # The first parameter of a method is not shown.
+        # `help` leaves out the first parameter of a method.
         signature = signature.replace(parameters=[receiver, *signature.parameters.values()])
     shown: Any = functools.update_wrapper(call, function, updated=())
     shown.__signature__ = signature
     return call
-
-
-def _plain_def(service: Service, method: Method) -> str:
-    name = f"{service.cls.__name__}.{method.attribute}"
-    return (
-        f"{name} is a plain def, but a call over the wire must be awaited: connect with a"
-        f" generated stub, or make it async def"
-    )
 
 
 def proxy_over(caller: Caller, proxy: type[ProxyT]) -> ProxyT:
@@ -527,7 +511,7 @@ def proxy_over(caller: Caller, proxy: type[ProxyT]) -> ProxyT:
 
 
 def contract_of(proxy: type[object]) -> Mapping[str, str]:
-    """Tell the contract of a stub or a service class, as a hello names it."""
+    """Return the contract of a stub or a service class, as in a hello: its name and digest."""
     if issubclass(proxy, Proxy):
         return {proxy._service_name: proxy._contract_digest}
     service = service_of(proxy)
@@ -535,7 +519,7 @@ def contract_of(proxy: type[object]) -> Mapping[str, str]:
 
 
 def needs_of(proxy: type[object]) -> Iterator[ServiceSpec]:
-    """Give what a stub or a service class needs of a server, as one contract or several."""
+    """Yield what a stub or a service class needs of a server, as one contract or several."""
     if issubclass(proxy, Proxy):
         yield from contracts_of_members(proxy)
     else:

@@ -186,7 +186,7 @@ class Other:
 async def test_a_proxy_typed_by_the_class_has_its_endpoints_only() -> None:
     """What stays on the server is no attribute of the proxy."""
     async with open_pair(Other(), Other) as (proxy, _):
-        with pytest.raises(AttributeError, match=r"Other\.answer is no endpoint"):
+        with pytest.raises(AttributeError, match=r"Other\.answer is not an endpoint"):
             proxy.answer()
 
 

@@ -148,7 +148,7 @@ async def test_a_name_that_is_nowhere_is_told_from_one_that_stays() -> None:
             market.qoute  # type: ignore[attr-defined]  # noqa: B018
         with pytest.raises(AttributeError, match=r"^Market has no zzz$"):
             market.zzz  # type: ignore[attr-defined]  # noqa: B018
-        with pytest.raises(AttributeError, match=r"Market\.refill is no endpoint: it stays"):
+        with pytest.raises(AttributeError, match=r"Market\.refill is not an endpoint: it stays"):
             await market.refill()
         assert not hasattr(market, "__len__")
 
