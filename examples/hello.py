@@ -1,7 +1,3 @@
-"""A service and its client in one file: the example of README."""
-
-from __future__ import annotations
-
 import attrs
 import trio
 
