@@ -1,4 +1,4 @@
-"""Computing with types: arguments for type variables, unions, and the named types in a type."""
+"""Computations on types: their parts, arguments for type variables, unions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from farcall._contract.spec import (
 
 
 def substitute(spec: TypeSpec, variables: Mapping[str, TypeSpec]) -> TypeSpec:
-    """Put a type for each type variable in `spec`."""
+    """Replace each type variable in a type."""
 
     def inside(part: TypeSpec) -> TypeSpec:
         return substitute(part, variables)
@@ -48,9 +48,9 @@ def substitute(spec: TypeSpec, variables: Mapping[str, TypeSpec]) -> TypeSpec:
 
 
 def union_of(members: Iterable[TypeSpec]) -> TypeSpec:
-    """Join types into one: nested unions are opened, doubles dropped, a single one is itself.
+    """Join types: flatten nested unions, and drop doubles. A union of one type is that type.
 
-    JSON without or with null is the same.
+    JSON includes null, so a union of the two is JSON.
     """
     found: dict[TypeSpec, None] = {}
     written: list[TypeSpec] = []
@@ -70,7 +70,7 @@ def union_of(members: Iterable[TypeSpec]) -> TypeSpec:
 
 
 def fields_of(record: RecordSpec, arguments: tuple[TypeSpec, ...] = ()) -> tuple[FieldSpec, ...]:
-    """Give the fields of a record with its arguments in place of its type variables."""
+    """Return the fields of a record, its type variables replaced by the arguments."""
     variables = dict(zip(record.parameters, arguments, strict=True))
     return tuple(
         attrs.evolve(field, type=substitute(field.type, variables)) for field in record.fields
@@ -78,33 +78,35 @@ def fields_of(record: RecordSpec, arguments: tuple[TypeSpec, ...] = ()) -> tuple
 
 
 def target(spec: TypeSpec, definitions: Mapping[str, Definition]) -> TypeSpec:
-    """See through new types to what crosses the wire."""
+    """Return the type that a new type stands for, through any number of them."""
     while isinstance(spec, Ref) and isinstance(named := definitions[spec.name], NewTypeSpec):
         spec = named.target
     return spec
 
 
-def walk(spec: TypeSpec) -> Iterator[TypeSpec]:
-    """Give a type and all that it is made of."""
-    yield spec
-    parts: Iterable[TypeSpec]
+def parts_of(spec: TypeSpec) -> tuple[TypeSpec, ...]:
+    """Return the types that stand directly in a type; of a `Ref`, its arguments."""
     match spec:
-        case Ref(_, parts) | TupleOf(parts):
-            pass
-        case ArrayOf(item=item):
-            parts = (item,)
-        case UnionOf(members):
-            parts = spec.written or members
-        case MapOf(key=key, value=value):
-            parts = (key, value)
+        case Ref(_, parts) | TupleOf(parts) | UnionOf(parts):
+            return parts
+        case ArrayOf(_, item):
+            return (item,)
+        case MapOf(_, key, value):
+            return (key, value)
         case _:
-            return
-    for part in parts:
+            return ()
+
+
+def walk(spec: TypeSpec) -> Iterator[TypeSpec]:
+    """Yield a type and all types in it, as it is written."""
+    yield spec
+    written = spec.written if isinstance(spec, UnionOf) else ()
+    for part in written or parts_of(spec):
         yield from walk(part)
 
 
 def named_in(spec: TypeSpec) -> Iterator[str]:
-    """Name the definitions that a type is made of."""
+    """Yield the names of the definitions in a type."""
     for each in walk(spec):
         match each:
             case Ref(name):
@@ -116,19 +118,20 @@ def named_in(spec: TypeSpec) -> Iterator[str]:
 
 
 def reachable(types: Iterable[TypeSpec], definitions: Mapping[str, Definition]) -> frozenset[str]:
-    """Collect the names in `types`, and those in what these name."""
+    """Collect the names of the definitions in `types`, and in these definitions in turn."""
     found = set[str]()
     waiting = [name for each in types for name in named_in(each)]
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            inside = _parts(definitions[name]) if name in definitions else ()
+            inside: Iterable[TypeSpec] = ()
+            match definitions.get(name):
+                case RecordSpec(fields=fields):
+                    inside = (field.type for field in fields)
+                case NewTypeSpec(target=inner):
+                    inside = (inner,)
+                case _:
+                    pass
             waiting.extend(other for each in inside for other in named_in(each))
     return frozenset(found)
-
-
-def _parts(definition: Definition) -> Iterable[TypeSpec]:
-    if isinstance(definition, RecordSpec):
-        return [field.type for field in definition.fields]
-    return [definition.target] if isinstance(definition, NewTypeSpec) else []

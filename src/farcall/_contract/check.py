@@ -1,14 +1,14 @@
-"""What can be said about a type only when every name in it is known.
+"""Checks of a type that need the definition of every name in it.
 
-Records may be generic and recursive, so this walks what is reached from a type, with the
-arguments in place of the variables.
+Records can be generic and recursive, so this walks all types that are reached from one, with
+arguments in place of type variables.
 """
 
 from __future__ import annotations
 
 import attrs
 
-from farcall._contract.algebra import fields_of, target
+from farcall._contract.algebra import fields_of, parts_of, target
 from farcall._contract.definitions import Definitions
 from farcall._contract.labels import label
 from farcall._contract.spec import (
@@ -28,16 +28,16 @@ from farcall._contract.traits import hashed_fields
 from farcall._contract.unions import check_constants, choose, json_forms
 
 MAX_NESTING = 8
-"""How deep the arguments of a generic may nest. ``Box[Box[T]]`` in the fields of ``Box[T]``
-would nest for ever; nobody writes more than three levels by hand."""
+"""Levels of arguments of a generic. People write at most three; ``Box[Box[T]]`` in the fields of
+``Box[T]`` would nest for ever."""
 
 
 def check(spec: TypeSpec, definitions: Definitions) -> None:
-    """Check everything that is reached from a type.
+    """Check all types that are reached from one.
 
     Raises:
-        UnsupportedType: a union whose members cannot be told apart, keys that are no text,
-            items of a set that have no hash, or a generic that grows without end.
+        UnsupportedType: the members of a union look the same in JSON, keys are not text, items of
+            a set have no hash, or a generic grows without end.
     """
     walk = _Walk(definitions)
     walk.visit(spec, "")
@@ -50,7 +50,7 @@ class _Walk:
     visited: set[Ref] = attrs.field(factory=set[Ref])
     faults: list[UnsupportedType] = attrs.field(factory=list[UnsupportedType])
     taken_as_hashable: frozenset[Ref] = frozenset()
-    """Records whose fields are being looked at, further out: they may contain themselves."""
+    """Records whose fields are being checked further out: they can contain themselves."""
 
     def visit(self, spec: TypeSpec, path: str) -> None:
         try:
@@ -58,8 +58,13 @@ class _Walk:
         except UnsupportedType as fault:
             fault.path = path
             self.faults.append(fault)
-        else:
-            self._visit_parts(spec, path)
+            return
+        if not isinstance(spec, Ref):
+            for part in parts_of(spec):
+                self.visit(part, path)
+        elif spec not in self.visited:
+            self.visited.add(spec)
+            self._visit_named(spec, path)
 
     def _check(self, spec: TypeSpec) -> None:
         match spec:
@@ -67,28 +72,15 @@ class _Walk:
                 choose(spec, self.definitions)
             case LiteralOf():
                 check_constants(spec, self.definitions)
-            case MapOf(kind, key):
-                self._check_key(kind, key)
+            case MapOf(kind, key) if set(json_forms(key, self.definitions)) != {"string"}:
+                raise UnsupportedType(
+                    f"the keys of a {kind} are text in JSON, {label(key)} is not",
+                    f"use {kind}[str, ...], or a list of pairs",
+                )
             case ArrayOf("set" | "frozenset" as kind, item) if not self._is_hashable(item):
                 raise UnsupportedType(
                     f"{label(item)} has no hash, so no {kind} can hold it", "use a list"
                 )
-            case _:
-                pass
-
-    def _visit_parts(self, spec: TypeSpec, path: str) -> None:
-        match spec:
-            case Ref() if spec not in self.visited:
-                self.visited.add(spec)
-                self._visit_named(spec, path)
-            case ArrayOf(_, item):
-                self.visit(item, path)
-            case TupleOf(parts) | UnionOf(parts):
-                for part in parts:
-                    self.visit(part, path)
-            case MapOf(_, key, value):
-                self.visit(key, path)
-                self.visit(value, path)
             case _:
                 pass
 
@@ -103,13 +95,6 @@ class _Walk:
                 self.visit(field.type, f"{ref.name}.{field.name}")
         elif (plain := target(ref, self.definitions)) != ref:
             self.visit(plain, path)
-
-    def _check_key(self, kind: str, key: TypeSpec) -> None:
-        if set(json_forms(key, self.definitions)) != {"string"}:
-            raise UnsupportedType(
-                f"the keys of a {kind} are text in JSON, {label(key)} is not",
-                f"use {kind}[str, ...], or a list of pairs",
-            )
 
     def _is_hashable(self, spec: TypeSpec) -> bool:
         match target(spec, self.definitions):
@@ -129,7 +114,7 @@ class _Walk:
         if cls.__hash__ is None or not isinstance(definition, RecordSpec):
             return cls.__hash__ is not None
         if ref in self.taken_as_hashable or _nesting(ref) > MAX_NESTING:
-            return True  # if it grows without end, that is told when its fields are visited
+            return True  # visiting its fields reports one that grows without end
         inside = attrs.evolve(self, taken_as_hashable=self.taken_as_hashable | {ref})
         hashed = hashed_fields(cls)
         fields = fields_of(definition, ref.arguments)
@@ -137,12 +122,4 @@ class _Walk:
 
 
 def _nesting(spec: TypeSpec) -> int:
-    match spec:
-        case Ref(_, parts) | TupleOf(parts) | UnionOf(parts):
-            return 1 + max(map(_nesting, parts), default=0)
-        case ArrayOf(_, item):
-            return 1 + _nesting(item)
-        case MapOf(_, key, value):
-            return 1 + max(_nesting(key), _nesting(value))
-        case _:
-            return 0
+    return max((1 + _nesting(part) for part in parts_of(spec)), default=0)

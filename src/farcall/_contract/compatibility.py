@@ -1,4 +1,4 @@
-"""Whether whatever one side writes, the other can read: two types, each in its own contract.
+"""Compatibility of two types, each in its own contract: can one side read what the other writes?
 
 The question has a direction. Arguments go from an old caller to a new server; results and values
 of signals go from the new server to the old caller.
@@ -38,26 +38,25 @@ _BOOLS = frozenset({("bool", True), ("bool", False)})
 
 @attrs.frozen
 class Fit:
-    """Compares what a writer may write with what a reader accepts.
+    """Compares the types of a writer with those of a reader.
 
-    A record that goes by one name on both sides fits: its fields are compared where it is
-    defined, once, which is also what ends the recursion of recursive types.
+    Records of the same name fit: `diff` compares their fields once, where they are defined. So
+    recursive types end, too.
     """
 
     writer: Mapping[str, Definition]
     reader: Mapping[str, Definition]
     reader_is_strict: bool
-    """Whether the reader refuses fields that it does not know, as a server does."""
+    """Whether the reader refuses unknown fields, as a server does."""
     _assumed: frozenset[tuple[str, str]] = frozenset()
-    """Pairs of records, one renamed to the other, that are being compared further out."""
+    """Pairs of a record and its renamed one that are being compared further out."""
 
     @staticmethod
     def of(writer: ServiceSpec, reader: ServiceSpec, *, reader_is_strict: bool) -> Fit:
-        """Compare two contracts."""
         return Fit(definitions_of(writer), definitions_of(reader), reader_is_strict)
 
     def fits(self, written: TypeSpec, read: TypeSpec) -> bool:
-        """Say whether every value of type `written` can be read as `read`."""
+        """Tell whether every value of type `written` can be read as `read`."""
         sources = tuple(_members(written, self.writer))
         targets = tuple(_members(read, self.reader))
         return self._tags_fit(sources, targets) and all(
@@ -67,7 +66,7 @@ class Fit:
         )
 
     def broken_fields(self, written: RecordSpec, read: RecordSpec) -> frozenset[str]:
-        """Name the fields because of which a record that is written cannot be read."""
+        """Name the fields that keep the reader from reading a record."""
         before = {field.name: field for field in written.fields}
         after = {field.name: field for field in read.fields}
         missing = {name for name in after.keys() - before.keys() if not after[name].default}
@@ -81,11 +80,11 @@ class Fit:
         return frozenset(missing | unknown | unfit)
 
     def _may_be_absent(self, record: RecordSpec, field: FieldSpec) -> bool:
-        """Say whether a writer leaves a field out: a server writes all but those of a dict."""
+        """Tell whether a writer leaves out a field; a server does so in a dict alone."""
         return field.default is not None and (self.reader_is_strict or record.kind == "typeddict")
 
     def _tags_fit(self, sources: Iterable[TypeSpec], targets: Iterable[TypeSpec]) -> bool:
-        """Check the ``type`` that records of a union carry, and others do not."""
+        """Check the ``type`` member, which records of a union have and other records lack."""
         written = list(_records(sources, self.writer))
         read = list(_records(targets, self.reader))
         if len(read) < 2:
@@ -97,7 +96,9 @@ class Fit:
         if target == Scalar("json"):
             return True
         constants = _constants(source, self.writer)
-        if constants is not None and not _is_same_name(source, target):
+        if constants is not None and not (
+            isinstance(source, Ref) and isinstance(target, Ref) and source.name == target.name
+        ):
             return self._constants_fit(constants, target)
         match source, target:
             case Scalar(name), Scalar(other):
@@ -134,7 +135,7 @@ class Fit:
         return source.name == target.name or self._is_renamed(source, target)
 
     def _is_renamed(self, source: Ref, target: Ref) -> bool:
-        """Compare records of two names field by field, taking for granted what is asked now."""
+        """Compare records of two names by their fields; inside these the pair counts as fitting."""
         pair = (source.name, target.name)
         if pair in self._assumed:
             return True
@@ -146,12 +147,12 @@ class Fit:
 
 
 def definitions_of(spec: ServiceSpec) -> Mapping[str, Definition]:
-    """Look up the named types of a contract."""
+    """Return the named types of a contract by name."""
     return {each.name: each for each in spec.definitions}
 
 
 def _members(spec: TypeSpec, definitions: Mapping[str, Definition]) -> Iterator[TypeSpec]:
-    """Give the members of a union, or the one type; new types stand for their targets."""
+    """Yield the members of a union, or the one type; targets in place of new types."""
     if isinstance(spec, UnionOf):
         for member in spec.members:
             yield from _members(member, definitions)
@@ -162,7 +163,7 @@ def _members(spec: TypeSpec, definitions: Mapping[str, Definition]) -> Iterator[
 
 
 def _singly(spec: TypeSpec) -> Iterator[TypeSpec]:
-    """Take a Literal apart: its values may be read by different members of a union."""
+    """Split a Literal: different members of a union can read its values."""
     if isinstance(spec, LiteralOf):
         yield from (LiteralOf((value,)) for value in spec.values)
     else:
@@ -179,20 +180,16 @@ def _records(
 
 
 def _is_told_apart(written: RecordSpec, read: Iterable[RecordSpec]) -> bool:
-    """Say whether a record without ``type`` has a required field that no other record has."""
+    """Tell whether a record without ``type`` has a required field that no other record has."""
     required = {field.name for field in written.fields if not field.default}
     others = (each for each in read if each.name != written.name)
     return bool(required.difference(*({field.name for field in each.fields} for each in others)))
 
 
-def _is_same_name(source: TypeSpec, target: TypeSpec) -> bool:
-    return isinstance(source, Ref) and isinstance(target, Ref) and source.name == target.name
-
-
 def _constants(
     spec: TypeSpec, definitions: Mapping[str, Definition]
 ) -> frozenset[_Constant] | None:
-    """List the values of a type that has only a few, as they stand in JSON."""
+    """Return the values of a type that has only a few, as they are in JSON."""
     match spec:
         case Scalar("none"):
             return frozenset({("none", None)})
@@ -202,7 +199,9 @@ def _constants(
             return frozenset(_constant(value, definitions) for value in values)
         case Ref(name):
             found = definitions.get(name)
-            return _values(found) if isinstance(found, EnumSpec) else None
+            if not isinstance(found, EnumSpec):
+                return None
+            return frozenset(_constant(value, {}) for _, value in found.members)
         case _:
             return None
 
@@ -213,7 +212,3 @@ def _constant(value: object, definitions: Mapping[str, Definition]) -> _Constant
         members = dict(enum.members) if isinstance(enum, EnumSpec) else {}
         return _constant(members.get(value.name, value.name), {})
     return ("none" if value is None else type(value).__name__, value)
-
-
-def _values(enum: EnumSpec) -> frozenset[_Constant]:
-    return frozenset(_constant(value, {}) for _, value in enum.members)

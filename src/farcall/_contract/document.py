@@ -72,16 +72,16 @@ def parse_document(text: bytes | str) -> tuple[ServiceSpec, ...]:
     try:
         document: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadDocument("", f"the text is no JSON ({error})") from None
+        raise BadDocument("", f"the text is not JSON ({error})") from None
     return read_document(document)
 
 
 def _check_version(version: object) -> None:
     if type(version) is not int or version < 1:
-        raise BadDocument("v", "expected the version of the document, a number from 1 on")
+        raise BadDocument("v", "expected the version of the document, an integer from 1")
     if version > VERSION:
         raise BadDocument(
-            "v", f"the document is of version {version}, and this farcall reads {VERSION}"
+            "v", f"the document has version {version}, and this farcall reads {VERSION}"
         )
 
 
@@ -90,5 +90,5 @@ def _read_service(form: Any, path: str) -> ServiceSpec:
     check_contract(spec, path)
     stated = form.get(DIGEST)
     if stated is not None and stated != digest(spec):
-        raise BadDocument(f"{path}.{DIGEST}", "the contract has another digest than is stated")
+        raise BadDocument(f"{path}.{DIGEST}", "this is not the digest of the contract")
     return spec

@@ -195,7 +195,7 @@ def _items(_: str, parts: list[Any], path: str, levels: int) -> TypeSpec:
 
 def _union(_: str, parts: list[Any], path: str, levels: int) -> TypeSpec:
     if not parts:
-        raise BadDocument(path, "expected a union of something")
+        raise BadDocument(path, "expected a union of at least one type")
     written = _types(parts, path, levels)
     if not any(isinstance(part, UnionOf) and part.alias is not None for part in written):
         return UnionOf(written)
@@ -224,7 +224,7 @@ def _parameter(_: str, parts: list[Any], path: str, _levels: int) -> TypeSpec:
 
 def _literal(_: str, parts: list[Any], path: str, _levels: int) -> TypeSpec:
     if not parts:
-        raise BadDocument(path, "expected a literal of something")
+        raise BadDocument(path, "expected a literal of at least one value")
     places = enumerate(parts, start=1)
     return LiteralOf(tuple(_literal_value(part, f"{path}[{place}]") for place, part in places))
 

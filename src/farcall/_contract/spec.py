@@ -1,9 +1,9 @@
-"""A service as frozen data: names, kinds, types. Nothing here knows a Python class.
+"""A service as frozen data, without Python classes.
 
-The same data is made from a decorated class, is hashed and compared at hello, is what the stub
-generator renders, and what a description of the service is written from. Types are a small
-closed algebra (`TypeSpec`); whatever has a name (records, enums, new types) stands in it as a
-`Ref` and is defined once, in `ServiceSpec.definitions`, which is what makes recursion possible.
+It is made from a decorated class. Its hash is compared at hello, the stub generator renders it, and
+the description of a service is written from it. Types are a small closed algebra (`TypeSpec`). A
+named type (a record, an enum, a new type) stands in it as a `Ref`, and is defined once, in
+`ServiceSpec.definitions`; so types can be recursive.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from farcall._contract.scalars import ScalarName
 @attrs.frozen
 class _Type:
     alias: str | None = attrs.field(default=None, eq=False, kw_only=True)
-    """The name of the type alias by which it is written. Not part of the contract."""
+    """The type alias that source has for it. Not part of the contract."""
 
 
 @attrs.frozen
 class Scalar(_Type):
-    """A type that has no parts; ``json`` is any JSON value."""
+    """A type without parts; ``json`` is any JSON value."""
 
     name: ScalarName
 
 
 @attrs.frozen
 class EnumMember:
-    """A member of an enum inside of a `LiteralOf`."""
+    """A member of an enum in a `LiteralOf`."""
 
     enum: str
     name: str
@@ -46,10 +46,10 @@ def _with_types(values: tuple[LiteralValue, ...]) -> tuple[tuple[type, LiteralVa
 
 @attrs.frozen
 class LiteralOf(_Type):
-    """One of some values, told apart by type and value."""
+    """One of a few values."""
 
     values: tuple[LiteralValue, ...] = attrs.field(eq=_with_types)
-    """Compared with their types, for ``Literal[1]`` is not ``Literal[True]``."""
+    """Compared with their types: ``Literal[1]`` differs from ``Literal[True]``."""
 
 
 @attrs.frozen
@@ -69,7 +69,7 @@ class TupleOf(_Type):
 
 @attrs.frozen
 class MapOf(_Type):
-    """A JSON object used as a table; the keys are text-like."""
+    """A JSON object used as a table; the keys are text in JSON."""
 
     kind: Literal["dict", "mapping"]
     key: TypeSpec
@@ -78,11 +78,11 @@ class MapOf(_Type):
 
 @attrs.frozen
 class UnionOf(_Type):
-    """One of several types whose JSON forms can be told apart, in the order declared."""
+    """One of several types that differ in JSON, in the declared order."""
 
     members: tuple[TypeSpec, ...]
     written: tuple[TypeSpec, ...] = attrs.field(default=(), eq=False, kw_only=True)
-    """The members with those unions whole that have an alias; empty where there are none."""
+    """The members, a union with an alias being one of them; empty if none is such a union."""
 
 
 @attrs.frozen
@@ -105,13 +105,13 @@ TypeSpec: TypeAlias = Scalar | LiteralOf | ArrayOf | TupleOf | MapOf | UnionOf |
 
 @attrs.frozen
 class Default:
-    """What a field or an argument is when it is left out."""
+    """The value of a field or an argument that is left out."""
 
     source: str | None
     """A Python literal such as ``1``, ``(1, 2)``, ``Color.RED``, ``uuid.UUID("...")`` or
-    ``Point(x=1)``, or None where the value has none (a stub writes ``farcall.OMIT``). A field whose
-    default is made anew for each record by `list`, `dict`, `set` or a record class has ``[]``,
-    ``{}``, ``set()`` or ``Config()``."""
+    ``Point(x=1)``; None for a value without one, for which a stub has ``farcall.OMIT``. A field
+    with a factory (`list`, `dict`, `set` or a record class) has ``[]``, ``{}``, ``set()`` or
+    ``Config()``."""
 
 
 @attrs.frozen
@@ -123,7 +123,7 @@ class FieldUse:
     order: bool = True
     """False for a field that is compared by ``==`` and not by ``<``."""
     hash: bool | None = None
-    """None where the hash is of the fields that are compared, or there is none."""
+    """None if the hash is of the compared fields, or the record has no hash."""
 
 
 @attrs.frozen
@@ -131,13 +131,13 @@ class FieldSpec:
     """One field of a record."""
 
     name: str
-    """The name on the wire, which is also the name of the argument of the constructor."""
+    """The name on the wire, and of the argument of the constructor."""
     type: TypeSpec
     default: Default | None = None
-    """None for a field that must be there."""
+    """None for a required field."""
     keyword_only: bool = False
     attribute: str | None = None
-    """Where a record keeps it, if that was given another name than the argument."""
+    """The attribute of a record that holds it, if its name differs from that of the argument."""
     use: FieldUse = FieldUse()
 
 
@@ -155,18 +155,18 @@ class RecordSpec:
     """The JSON-RPC code of an error; None for every other kind."""
     doc: str | None = None
     base: str | None = None
-    """The declared error from which an error derives, so that ``except`` finds both. Not part of
-    the contract: an error crosses under its own name, with all of its fields."""
+    """The declared base class of an error, so that ``except`` catches both. Not part of the
+    contract: an error crosses under its own name, with all of its fields."""
     ordered: bool = False
-    """Whether ``<`` compares two of them."""
+    """Whether ``<`` compares two records."""
     slots: bool | None = None
-    """Whether it has them, where that is not what its decorator does by itself."""
+    """Whether it has slots; None for the default of its decorator."""
     repr: bool = True
     """Whether its repr shows fields."""
     eq: bool = True
-    """Whether ``==`` compares fields, and not identities."""
+    """Whether ``==`` compares fields rather than identities."""
     unsafe_hash: bool = False
-    """Whether it has a hash of its fields although they may change."""
+    """Whether it has a hash of fields that can change."""
 
 
 @attrs.frozen
@@ -179,15 +179,15 @@ class EnumSpec:
     members: tuple[tuple[str, int | str], ...]
     doc: str | None = None
     aliases: tuple[tuple[str, str], ...] = ()
-    """Second names, each with that of its member. Not part of the contract: values cross."""
+    """Other names, each with the name of its member. Not part of the contract: values cross."""
     mixed: bool = False
-    """Whether it is written as ``class E(str, Enum)``, whose members show as ``E.A`` and not as
+    """Whether it is written as ``class E(str, Enum)``, whose members show as ``E.A`` rather than as
     their values. Not part of the contract."""
 
 
 @attrs.frozen
 class NewTypeSpec:
-    """A `typing.NewType`; it crosses as what it stands for."""
+    """A `typing.NewType`, which crosses as its target."""
 
     name: str
     target: TypeSpec
@@ -197,7 +197,7 @@ Definition: TypeAlias = RecordSpec | EnumSpec | NewTypeSpec
 
 
 Role: TypeAlias = Literal["positional", "either", "keyword"]
-"""How an argument may be given: by position alone, either way, or by its name alone."""
+"""How an argument is passed: by position alone, either way, or by name alone."""
 
 
 @attrs.frozen
@@ -208,23 +208,23 @@ class ArgumentSpec:
     type: TypeSpec
     role: Role
     default: Default | None = None
-    """None for an argument that must be given."""
+    """None for a required argument."""
     upload: bool = False
-    """Whether it is a stream of values, of which `type` is one."""
+    """Whether it is a stream of values of the type."""
 
 
 @attrs.frozen
 class Access:
-    """Who may use a member. Not part of the contract: it may change under a caller's feet."""
+    """The login and the roles that a member needs. Not part of the contract."""
 
     protected: bool = False
-    """Whether a login is needed."""
+    """Whether the caller must be logged in."""
     roles: frozenset[str] = frozenset()
-    """One of these is needed, where there are any."""
+    """The caller must have one of these roles; empty for any caller."""
 
 
 OPEN = Access()
-"""For everybody."""
+"""For every caller."""
 
 
 @attrs.frozen
@@ -237,18 +237,18 @@ class MethodSpec:
     """The name on the wire, such as ``Market.quote``."""
     arguments: tuple[ArgumentSpec, ...]
     result: TypeSpec
-    """What is returned; of a stream, the type of one item."""
+    """The type of the result; of an item, if the method is a stream."""
     raises: tuple[str, ...] = ()
     """The names of the declared errors, each defined in `ServiceSpec.definitions`."""
     oneway: bool = False
     started: TypeSpec | None = None
-    """What a remote task tells when it has started; None for a method that is none."""
+    """The type of the value with which a remote task starts; None for other methods."""
     inline: bool = False
-    """Whether it is a plain ``def``. Not part of the contract: a caller cannot tell."""
+    """Whether it is a plain ``def``. Not part of the contract: callers cannot tell."""
     access: Access = OPEN
     doc: str | None = None
     stream: bool = False
-    """Whether it answers with items, one after the other."""
+    """Whether it answers with items instead of one result."""
 
 
 @attrs.frozen(kw_only=True)
@@ -273,7 +273,7 @@ class SignalSpec(Delivery):
     wire_name: str
     value: TypeSpec
     key: str | None = None
-    """The field by which subscribers may filter."""
+    """The field by which subscribers can filter."""
     key_type: TypeSpec | None = None
     access: Access = OPEN
     doc: str | None = None
@@ -295,20 +295,20 @@ class ServiceSpec:
 
 
 Kind: TypeAlias = Literal["type", "private", "constraint", "name"]
-"""Why: the type has no form in JSON, it has a private field, it limits its values, or Python code
-cannot use the name of a field."""
+"""The rule that a type breaks: it must have a form in JSON, have no private field, set no limits to
+its values, and have fields whose names Python code can use."""
 
 
 class UnsupportedType(Exception):
-    """Say that values of a type cannot cross the wire.
+    """Values of a type cannot cross the wire.
 
-    Whoever declares something turns it into a numbered error that names the place.
+    `farcall._declare` turns it into a numbered error that names the declaration.
 
     Args:
-        problem: Why not, such as ``"a list needs the type of its items"``.
+        problem: Why not, such as ``"list does not say what it holds"``.
         fix: What to write instead.
-        path: Where inside of the type, such as ``"Order.items"``; empty for the type itself.
-        kind: Which rule it breaks.
+        path: The part of the type, such as ``"Order.items"``; empty for the type itself.
+        kind: The rule that it breaks.
     """
 
     def __init__(self, problem: str, fix: str, path: str = "", *, kind: Kind = "type") -> None:
@@ -318,7 +318,7 @@ class UnsupportedType(Exception):
         self.path = path
         self.kind: Kind = kind
         self.others: tuple[UnsupportedType, ...] = ()
-        """What else is wrong with the same type."""
+        """Further faults of the same type."""
 
     def __str__(self) -> str:
         place = f"{self.path}: " if self.path else ""
@@ -326,10 +326,10 @@ class UnsupportedType(Exception):
 
 
 def check_faults(faults: Iterable[UnsupportedType]) -> None:
-    """Raise everything that was found wrong with a type, as one error.
+    """Raise the first fault of a type, with the others in `UnsupportedType.others`.
 
     Raises:
-        UnsupportedType: there is something; it holds the others.
+        UnsupportedType: there is a fault.
     """
     every = [each for fault in faults for each in (fault, *fault.others)]
     if every:

@@ -1,7 +1,7 @@
-"""Whether a contract that a stranger wrote means something, and can become Python code.
+"""Checks of a contract that came as a document, before it becomes Python code.
 
-What is made of a class has passed the rules of declaration. A document has not, and a stub is
-written from its names: each is checked before anything else is done with them.
+The contract of a class has passed the rules of declaration. A document can hold anything, and a
+stub is written from its names.
 """
 
 from __future__ import annotations
@@ -12,19 +12,18 @@ from typing import Final
 
 import attrs
 
+from farcall._contract.algebra import named_in, parts_of
 from farcall._contract.form_reading import MAX_NAME, BadDocument
 from farcall._contract.identifiers import is_attribute_name
 from farcall._contract.source_checks import is_default_source
 from farcall._contract.spec import (
     ArgumentSpec,
-    ArrayOf,
     Default,
     Definition,
     EnumMember,
     EnumSpec,
     FieldSpec,
     LiteralOf,
-    MapOf,
     MethodSpec,
     NewTypeSpec,
     Parameter,
@@ -32,9 +31,7 @@ from farcall._contract.spec import (
     Ref,
     ServiceSpec,
     SignalSpec,
-    TupleOf,
     TypeSpec,
-    UnionOf,
 )
 from farcall.errors import FARCALL_CODES, PROTOCOL_CODES, ApplicationError, ErrorCode
 
@@ -42,11 +39,11 @@ _ROLES: Final = ("positional", "either", "keyword")
 
 
 def check_contract(spec: ServiceSpec, path: str) -> None:
-    """Check everything that is said of a service.
+    """Check all parts of a contract.
 
     Raises:
-        BadDocument: a name is none, or is there twice; a type is not defined; a default is no
-            literal; or a definition contains itself other than in a record.
+        BadDocument: a name cannot be used or is there twice, a type is not defined, a default is
+            not a literal, or a new type contains itself.
     """
     definitions = {each.name: each for each in spec.definitions}
     checks = _Checks(definitions, path)
@@ -64,7 +61,7 @@ class _Checks:
     definitions: Mapping[str, Definition]
     path: str
     parameters: tuple[str, ...] = ()
-    """The type variables of the record that is checked."""
+    """The type variables of the record in hand."""
 
     def at(self, part: str) -> _Checks:
         return attrs.evolve(self, path=f"{self.path}.{part}")
@@ -94,12 +91,12 @@ class _Checks:
         for name in spec.raises:
             self.error("raises", name)
         if spec.stream and (spec.oneway or spec.started is not None):
-            raise self.bad("stream", "a stream is neither one-way nor started")
+            raise self.bad("stream", "a stream cannot be one-way, nor a remote task")
 
     def member(self, spec: MethodSpec | SignalSpec) -> None:
         self.identifier("name", spec.name)
         if spec.name.startswith("_"):
-            raise self.bad("name", "a name with a leading underscore is no member's")
+            raise self.bad("name", "the name of a member cannot begin with an underscore")
         self.text("wire_name", spec.wire_name)
         for role in spec.access.roles:
             self.text("access.roles", role)
@@ -109,13 +106,13 @@ class _Checks:
         self.type("type", spec.type)
         self.default(spec.default)
         if spec.upload and spec.default is not None:
-            raise self.bad("default", "an upload has none")
+            raise self.bad("default", "an upload has no default")
 
     def order(self, arguments: Iterable[ArgumentSpec]) -> None:
         """Check that Python would take a function with these parameters."""
         roles = [_ROLES.index(each.role) for each in arguments]
         if roles != sorted(roles):
-            raise self.bad("arguments", "expected positional ones first and keywords last")
+            raise self.bad("arguments", "expected positional ones first, keyword ones last")
         self.defaults_last(
             "arguments", [each.default for each in arguments if each.role != "keyword"]
         )
@@ -124,7 +121,7 @@ class _Checks:
         self.member(spec)
         self.type("value", spec.value)
         if (spec.key is None) != (spec.key_type is None):
-            raise self.bad("key_type", "expected it together with key")
+            raise self.bad("key_type", "expected together with key")
         if spec.key is not None and spec.key_type is not None:
             self.text("key", spec.key)
             self.type("key_type", spec.key_type)
@@ -162,7 +159,7 @@ class _Checks:
         else:
             self.identifier("name", spec.name)
             if spec.name in _taken_names(record):
-                raise self.bad("name", f"{spec.name} means something else in such a record")
+                raise self.bad("name", f"{spec.name} has another meaning in such a record")
         if spec.attribute is not None:
             self.identifier("attribute", spec.attribute)
         self.type("type", spec.type)
@@ -170,9 +167,9 @@ class _Checks:
 
     def code(self, spec: RecordSpec) -> None:
         if (spec.kind == "error") != (spec.code is not None):
-            raise self.bad("code", "expected it of errors, and of nothing else")
+            raise self.bad("code", "expected for errors, and for no other record")
         if spec.code in {ErrorCode.GROUP, *PROTOCOL_CODES, *FARCALL_CODES}:
-            raise self.bad("code", "the code has another meaning")
+            raise self.bad("code", "the code is reserved")
 
     def enum(self, spec: EnumSpec) -> None:
         names = [name for name, _ in spec.members]
@@ -183,7 +180,7 @@ class _Checks:
             self.text("members", name)
         kind = {"IntEnum": (int,), "StrEnum": (str,), "Enum": (int, str)}[spec.base]
         if not spec.members or any(type(value) not in kind for _, value in spec.members):
-            raise self.bad("members", f"expected some, with values that {spec.base} has")
+            raise self.bad("members", f"expected at least one, with values that {spec.base} has")
         if any(target not in names for _, target in spec.aliases):
             raise self.bad("aliases", "expected names of members")
 
@@ -206,7 +203,7 @@ class _Checks:
         has_default = False
         for default in defaults:
             if default is None and has_default:
-                raise self.bad(part, "what has no default stands after what has one")
+                raise self.bad(part, "one without a default stands after one with a default")
             has_default = has_default or default is not None
 
     def default(self, default: Default | None) -> None:
@@ -218,33 +215,24 @@ class _Checks:
     def error(self, part: str, name: str) -> None:
         found = self.definitions.get(name)
         if not isinstance(found, RecordSpec) or found.kind != "error" or found.parameters:
-            raise self.bad(part, f"{name!r} is no error that is defined")
+            raise self.bad(part, f"{name!r} is not a declared error")
 
     def type(self, part: str, spec: TypeSpec) -> None:
         for problem in self.problems(spec):
             raise self.bad(part, problem)
 
     def problems(self, spec: TypeSpec) -> Iterator[str]:
-        """Tell what is wrong with the names in a type."""
+        """Report names in a type that are not defined, or used in a wrong way."""
         match spec:
-            case Ref(name, parts):
-                yield from self.reference_problems(name, len(parts))
-            case Parameter(name):
-                parts = ()
-                if name not in self.parameters:
-                    yield f"{name!r} is no type variable of this record"
+            case Ref(name, arguments):
+                yield from self.reference_problems(name, len(arguments))
+            case Parameter(name) if name not in self.parameters:
+                yield f"{name!r} is not a type variable of this record"
             case LiteralOf(values):
-                parts = ()
                 yield from self.value_problems(values)
-            case ArrayOf(item=item):
-                parts = (item,)
-            case MapOf(key=key, value=value):
-                parts = (key, value)
-            case TupleOf(parts) | UnionOf(parts):
-                pass
             case _:
-                parts = ()
-        for part in parts:
+                pass
+        for part in parts_of(spec):
             yield from self.problems(part)
 
     def reference_problems(self, name: str, count: int) -> Iterator[str]:
@@ -252,7 +240,7 @@ class _Checks:
         if found is None:
             yield f"{name!r} is not defined"
         elif count != len(found.parameters if isinstance(found, RecordSpec) else ()):
-            yield f"{name} has another number of type variables"
+            yield f"{name} takes another number of arguments"
 
     def value_problems(self, values: Iterable[object]) -> Iterator[str]:
         for value in values:
@@ -260,19 +248,18 @@ class _Checks:
                 enum = self.definitions.get(value.enum)
                 names = dict(enum.members) if isinstance(enum, EnumSpec) else {}
                 if value.name not in names or not is_attribute_name(value.name):
-                    yield f"{value.enum}.{value.name} is no member that is defined"
+                    yield f"{value.enum}.{value.name} is not a member of a defined enum"
 
     def ends(self, spec: NewTypeSpec) -> None:
-        """Check that a new type does not stand for itself; through a record it may."""
+        """Check that a new type does not contain itself, other than in a record."""
         waiting, seen = [spec.target], {spec.name}
         while waiting:
-            for name in _new_types_in(waiting.pop(), self.definitions):
+            for name in named_in(waiting.pop()):
                 if name == spec.name:
                     raise self.bad("target", f"{name} contains itself")
-                if name not in seen:
+                found = self.definitions.get(name)
+                if isinstance(found, NewTypeSpec) and name not in seen:
                     seen.add(name)
-                    found = self.definitions[name]
-                    assert isinstance(found, NewTypeSpec)
                     waiting.append(found.target)
 
     def bases_end(self, spec: RecordSpec) -> None:
@@ -286,24 +273,7 @@ class _Checks:
 
 
 def _taken_names(record: RecordSpec) -> frozenset[str]:
-    """Name what a field of a record cannot be called."""
+    """Name the attributes that a field of a record would hide."""
     if record.kind == "error":
         return frozenset(dir(ApplicationError)) | {"self"}
     return frozenset({"self"}) if record.kind == "attrs" else frozenset()
-
-
-def _new_types_in(spec: TypeSpec, definitions: Mapping[str, Definition]) -> Iterator[str]:
-    match spec:
-        case Ref(name, parts):
-            if isinstance(definitions.get(name), NewTypeSpec):
-                yield name
-        case ArrayOf(item=item):
-            parts = (item,)
-        case MapOf(key=key, value=value):
-            parts = (key, value)
-        case TupleOf(parts) | UnionOf(parts):
-            pass
-        case _:
-            return
-    for part in parts:
-        yield from _new_types_in(part, definitions)
