@@ -1,16 +1,16 @@
-"""From Python's annotations to the algebra of `spec`, or to the reason why not.
+"""Python's annotations as the types of `spec`, or the reason why one cannot cross the wire.
 
-What crosses the wire:
+These types cross:
 
 - the scalar types in `scalars`;
 - enums whose values are int or str, and `Literal`;
 - list, tuple, set, frozenset, `Sequence`; dict and `Mapping` with keys that are text in JSON;
 - records: attrs classes, dataclasses, `TypedDict`, `NamedTuple`, declared errors. Each is a JSON
-  object of its fields, `NamedTuple` too: an object says what its parts are, and may grow;
+  object of its fields, `NamedTuple` too: an object names its parts, and can grow;
 - `NewType`, generic and recursive records; `Annotated`, `Final` and `ReadOnly` of a type are that
   type, but notes that limit its values are refused;
-- optionals and unions whose members can be told apart in JSON (of ``int | float`` the text 1 is
-  an int, 1.5 a float);
+- optionals, and unions whose members differ in JSON (of ``int | float`` the text 1 is an int, 1.5 a
+  float);
 - `Any`, `object` and `farcall.Json`: any JSON value.
 """
 
@@ -108,7 +108,7 @@ _FIXES: Mapping[Any, str] = {
 
 
 def describe(annotation: object, definitions: Definitions) -> TypeSpec:
-    """Describe a resolved annotation, adding every type it names to `definitions`.
+    """Describe a resolved annotation, and add every type that it names to `definitions`.
 
     Raises:
         UnsupportedType: its values cannot cross the wire.
@@ -126,7 +126,7 @@ def describe(annotation: object, definitions: Definitions) -> TypeSpec:
 
 @attrs.frozen
 class _Scope:
-    """Where an annotation stands: the type variables it may use, and the place for messages."""
+    """The place of an annotation: the type variables that it can use, and the path for messages."""
 
     definitions: Definitions
     variables: Mapping[Any, TypeSpec] = attrs.field(factory=dict[Any, TypeSpec])
@@ -143,7 +143,10 @@ class _Scope:
         if annotation is None:
             return Scalar("none")
         if isinstance(annotation, type):
-            return self._plain(annotation)
+            if annotation in _CONTAINERS:
+                raise self._bare(annotation)
+            scalar = _SCALARS.get(annotation)
+            return self._named(annotation) if scalar is None else Scalar(scalar)
         if isinstance(annotation, TypeVar):
             return self._variable(annotation)
         if isinstance(annotation, NewType):
@@ -151,16 +154,8 @@ class _Scope:
         if get_origin(annotation) is Literal:
             return LiteralOf(tuple(map(self._literal, get_args(annotation))))
         if get_origin(annotation) in (Union, types.UnionType):
-            return self._union(get_args(annotation))
+            return union_of(map(self.describe, get_args(annotation)))
         return self._collection(annotation) or self._named(annotation)
-
-    def _plain(self, cls: type) -> TypeSpec:
-        if cls in _CONTAINERS:
-            raise self._bare(cls)
-        return Scalar(_SCALARS[cls]) if cls in _SCALARS else self._named(cls)
-
-    def _union(self, arguments: Sequence[Any]) -> TypeSpec:
-        return union_of(map(self.describe, arguments))
 
     def _variable(self, variable: TypeVar) -> TypeSpec:
         if variable in self.variables:
@@ -201,7 +196,7 @@ class _Scope:
     def _check_text(self, text: str) -> None:
         if has_lone_surrogate(text):
             raise self._unsupported(
-                f"{text!r} holds half of a surrogate pair, which JSON in UTF-8 cannot hold",
+                f"{text!r} has a lone surrogate, which UTF-8 cannot hold",
                 "use another text",
             )
 
@@ -215,9 +210,6 @@ class _Scope:
             return ArrayOf(_ARRAYS[origin], self.describe(arguments[0]))
         if origin in _MAPS:
             return MapOf(_MAPS[origin], *map(self.describe, arguments))
-        return self._tuple(arguments)
-
-    def _tuple(self, arguments: Sequence[Any]) -> TypeSpec:
         if len(arguments) == 2 and arguments[1] is Ellipsis:
             return ArrayOf("tuple", self.describe(arguments[0]))
         return TupleOf(tuple(map(self.describe, arguments)))
@@ -239,15 +231,15 @@ class _Scope:
                 raise self._unsupported(
                     f"{cls.__name__} {problem}", "use an Enum whose values are int or str"
                 )
-            members = tuple((member.name, self._value(member)) for member in cls)
+            named = cls.__members__.items()
             self.definitions.define(
                 EnumSpec(
                     cls.__name__,
                     _base(cls),
-                    members,
-                    doc_of(cls),
-                    tuple(_aliases(cls)),
-                    _is_mixed(cls),
+                    members=tuple((member.name, self._value(member)) for member in cls),
+                    doc=doc_of(cls),
+                    aliases=tuple((n, member.name) for n, member in named if n != member.name),
+                    mixed=issubclass(cls, int | str) and not issubclass(cls, ReprEnum),
                 )
             )
         return Ref(cls.__name__)
@@ -294,7 +286,7 @@ class _Scope:
         )
 
     def _with_bases(self, cls: type) -> Mapping[Any, TypeSpec]:
-        """Add what the variables of generic bases stand for."""
+        """Return the type variables, with those of generic bases."""
         variables = dict(self.variables)
         for variable, argument in _base_arguments(cls):
             scope = attrs.evolve(self, variables=variables)
@@ -344,7 +336,7 @@ class _Scope:
         return int(cls.code)
 
     def _claim(self, name: str, cls: object) -> bool:
-        """Say whether a name is new; it must not stand for something else already."""
+        """Tell whether a name is new. It must not stand for another type."""
         known = self.definitions.claim(name, cls)
         if known is cls:
             return False
@@ -370,7 +362,7 @@ class _Scope:
             return self._unsupported(f"{name} alone names no type", f"write {name}[...] with it")
         named, fix = get_origin(annotation) or annotation, "use an attrs class of such types"
         return self._unsupported(
-            f"{inspect.formatannotation(annotation)} is no type that crosses the wire",
+            f"{inspect.formatannotation(annotation)} cannot cross the wire",
             _FIXES.get(named, fix) if isinstance(named, abc.Hashable) else fix,
         )
 
@@ -397,15 +389,6 @@ def _base(cls: type[Enum]) -> Literal["Enum", "IntEnum", "StrEnum"]:
     if issubclass(cls, int):
         return "IntEnum"
     return "StrEnum" if issubclass(cls, str) else "Enum"
-
-
-def _is_mixed(cls: type[Enum]) -> bool:
-    return issubclass(cls, int | str) and not issubclass(cls, ReprEnum)
-
-
-def _aliases(cls: type[Enum]) -> Iterator[tuple[str, str]]:
-    members = cls.__members__.items()
-    return ((name, member.name) for name, member in members if name != member.name)
 
 
 def _home(cls: Any) -> str:

@@ -117,7 +117,7 @@ def _check(name: object, site: Site) -> None:
         fix = "Write some text without spaces"
         raise site.error(Rule.BAD_NAME, f"{name!r} is no name for the wire", fix)
     if has_lone_surrogate(name):
-        problem = f"{name!r} holds half of a surrogate pair, which JSON in UTF-8 cannot hold"
+        problem = f"{name!r} has a lone surrogate, which UTF-8 cannot hold"
         raise site.error(Rule.BAD_NAME, problem, "Choose another name")
     if name in _RESERVED or name.startswith(_RESERVED_PREFIXES):
         fix = "Choose another name"

@@ -316,7 +316,7 @@ async def test_the_state_of_a_session_can_be_seen() -> None:
 @pytest.mark.parametrize(
     ("returns", "problem"),
     [
-        (complex, "returns=complex: complex is no type that crosses the wire; use an attrs class"),
+        (complex, "returns=complex: complex cannot cross the wire; use an attrs class"),
         (trio.Event, "returns=trio.Event: Event: the name 'Task' in its annotations"),
         (list, r"returns=list: list does not say what it holds; write list\[Any\]"),
     ],

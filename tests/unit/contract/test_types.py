@@ -413,38 +413,37 @@ OtherQuote = attrs.make_class("Quote", {"a": attrs.field(type=int)})
         (tuple, "tuple does not say what it holds; write tuple[Any, ...] if it may be anything"),
         (
             Callable[[int], str],
-            "Callable[[int], str] is no type that crosses the wire;"
-            " use an attrs class of such types",
+            "Callable[[int], str] cannot cross the wire; use an attrs class of such types",
         ),
-        (any, "<built-in function any> is no type that crosses the wire; use Any"),
+        (any, "<built-in function any> cannot cross the wire; use Any"),
         (datetime, "datetime is a module; name a class in it"),
         (Literal[1.5], "1.5 cannot stand in a Literal; use None, bool, int, str, bytes or Enum"),
-        (complex, "complex is no type that crosses the wire; use an attrs class of such types"),
-        (bytearray, "bytearray is no type that crosses the wire; use bytes"),
+        (complex, "complex cannot cross the wire; use an attrs class of such types"),
+        (bytearray, "bytearray cannot cross the wire; use bytes"),
         (
             Iterable[int],
-            "collections.abc.Iterable[int] is no type that crosses the wire; use list[...]",
+            "collections.abc.Iterable[int] cannot cross the wire; use list[...]",
         ),
         (
             collections.deque[int],
-            "collections.deque[int] is no type that crosses the wire; use list[...]",
+            "collections.deque[int] cannot cross the wire; use list[...]",
         ),
         (
             collections.OrderedDict[str, int],
-            "collections.OrderedDict[str, int] is no type that crosses the wire; use dict[...]",
+            "collections.OrderedDict[str, int] cannot cross the wire; use dict[...]",
         ),
         (
             AsyncIterator[int],
-            "collections.abc.AsyncIterator[int] is no type that crosses the wire;"
+            "collections.abc.AsyncIterator[int] cannot cross the wire;"
             " annotate a parameter with AsyncIterable[...] alone, or use list[...]",
         ),
-        ("Quote", "'Quote' is no type that crosses the wire; use an attrs class of such types"),
+        ("Quote", "'Quote' cannot cross the wire; use an attrs class of such types"),
         (
             list["Quote"],
-            "'Quote' is no type that crosses the wire; use an attrs class of such types",
+            "'Quote' cannot cross the wire; use an attrs class of such types",
         ),
-        (3, "3 is no type that crosses the wire; use an attrs class of such types"),
-        ({}, "{} is no type that crosses the wire; use an attrs class of such types"),
+        (3, "3 cannot cross the wire; use an attrs class of such types"),
+        ({}, "{} cannot cross the wire; use an attrs class of such types"),
         (T, "the type variable T stands for nothing here; write the type itself"),
         (Tree, "Tree is generic; write Tree[...] with types for T"),
         (Pair, "Pair is generic; write Pair[...] with types for T, U"),
@@ -477,7 +476,7 @@ OtherQuote = attrs.make_class("Quote", {"a": attrs.field(type=int)})
         ),
         (
             Outer,
-            "Holder.callback: Callable[[int], str] is no type that crosses the wire;"
+            "Holder.callback: Callable[[int], str] cannot cross the wire;"
             " use an attrs class of such types",
         ),
         (

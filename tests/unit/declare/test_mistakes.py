@@ -136,7 +136,7 @@ def test_each_mistake_has_a_line() -> None:
         *(each.where for each in error.others),
     ]
     assert "at Quote._secret: its name begins with an underscore" in str(error)
-    assert "at Quote.at: slice is no type" in str(error)
+    assert "at Quote.at: slice cannot cross" in str(error)
 
 
 def test_a_record_is_told_once() -> None:
