@@ -9,24 +9,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from typing import Protocol, cast
+from typing import Protocol
 
 import attrs
 import trio
 
 from farcall._usage.options import (
     check_instance,
-    check_number,
     check_seconds,
+    check_share,
     validator,
-    wrong_value,
 )
-
-
-def _check_jitter(name: str, value: object) -> None:
-    check_number(name, value, takes="a share", may_be_zero=True)
-    if cast("float", value) >= 1:
-        raise wrong_value(name, "a share below 1", value, "0.1 for 10 percent")
 
 
 @attrs.frozen
@@ -48,7 +41,10 @@ class Heartbeat:
     shortest-tempered proxies drop an idle connection."""
     grace_seconds: float = attrs.field(default=20.0, validator=validator(check_seconds))
     """After the ping, so long again until the link is ended."""
-    jitter: float = attrs.field(default=0.1, validator=validator(_check_jitter))
+    jitter: float = attrs.field(
+        default=0.1,
+        validator=validator(check_share, may_be_zero=True, write="0.1 for 10 percent"),
+    )
     """Spread, so that many connections made at once do not ping at once."""
 
 

@@ -130,6 +130,14 @@ def check_number(
         raise wrong_value(name, f"{takes}{least}{finite}", value, write)
 
 
+def check_share(
+    name: str, value: object, *, may_be_zero: bool = False, write: str = "0.8 for 80 percent"
+) -> None:
+    check_number(name, value, takes="a share", may_be_zero=may_be_zero, write=write)
+    if isinstance(value, int | float) and value >= 1:
+        raise wrong_value(name, "a share below 1", value, write)
+
+
 check_seconds = partial(check_number, takes="a number of seconds")
 
 
