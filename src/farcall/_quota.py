@@ -1,7 +1,7 @@
-"""What peers cost, counted: for each connection, and for all connections together.
+"""Counts of what peers cost: for each connection, and for all connections together.
 
-"All" are those of one Trio run, which in most processes is one: counts that several threads share
-would need a lock on the path of every call.
+The shared counts are those of one Trio run, and most processes have one: counts that several
+threads share would need a lock on the path of every call.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from trio.lowlevel import RunVar
 from farcall._limits import KIB, Limits
 
 SLOW_SECONDS: Final = 0.5
-"""For which a message may lag behind before it may go: a segment that was lost comes again."""
+"""How long an incomplete message may lag before it counts as slow: a lost segment comes again."""
 SLOW_BYTES: Final = 16 * KIB
-"""A second, of a message that makes progress: 1 MiB so comes just within `incomplete_seconds`."""
+"""Bytes a second at which a message makes progress: 1 MiB then takes `incomplete_seconds`."""
 
 
 # Validating on assignment would send every change of a counter through Python code: none here.
@@ -30,11 +30,12 @@ class ProcessQuota:
     calls: int = 0
     call_bytes: int = 0
     held: int = 0
+    """Bytes charged to all accounts."""
     accounts: dict[MemoryAccount, None] = attrs.field(factory=dict["MemoryAccount", None])
 
     def pick_victim(self, now: float) -> MemoryAccount:
-        """Choose the connection that has to end when all hold more than they may."""
-        most = max(self.accounts, key=_held)
+        """Choose the account whose connection ends when all together are over the limit."""
+        most = max(self.accounts, key=lambda account: account.held)
         wasted = {account: account.wasted(now) for account in self.accounts}
         slow = [account for account, waste in wasted.items() if waste]
         if sum(account.incomplete for account in slow) < most.held:
@@ -45,7 +46,7 @@ class ProcessQuota:
 _process: RunVar[ProcessQuota] = RunVar("farcall process")
 
 
-def _of_process() -> ProcessQuota:
+def _current_process() -> ProcessQuota:
     try:
         return _process.get()
     except LookupError:
@@ -55,20 +56,16 @@ def _of_process() -> ProcessQuota:
 
 @attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
 class CallQuota:
-    """The calls of one peer that are in flight here, and what their parameters hold."""
+    """The calls of one peer in flight, and the size of their parameters."""
 
     _limits: Limits
-    _all: ProcessQuota = attrs.field(factory=_of_process, init=False)
+    _all: ProcessQuota = attrs.field(factory=_current_process, init=False)
     calls: int = attrs.field(default=0, init=False)
     size: int = attrs.field(default=0, init=False)
-    """In bytes, of the parameters of all of them."""
+    """Bytes of their parameters."""
 
     def excess(self, size: int) -> str | None:
-        """Name the limit that one more call would be over; None where there is room for it.
-
-        Args:
-            size: Of its parameters, in bytes.
-        """
+        """Return the limit that another call with `size` bytes of parameters would exceed."""
         limits, shared = self._limits, self._all
         if self.calls >= limits.calls:
             return "calls"
@@ -81,13 +78,13 @@ class CallQuota:
         return None
 
     def take(self, size: int) -> None:
-        """Count a call that begins; `excess` has found room for it."""
+        """Count a call that begins, after `excess` has returned None for it."""
         self.calls += 1
         self.size += size
         self._all.calls += 1
         self._all.call_bytes += size
 
-    def give_back(self, size: int) -> None:
+    def release(self, size: int) -> None:
         """Count a call that has ended."""
         self.calls -= 1
         self.size -= size
@@ -97,35 +94,35 @@ class CallQuota:
 
 @attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
 class MemoryAccount:
-    """The memory that one connection has waiting: for its peer to read it, or to send the rest.
+    """The memory that one connection holds: for its peer to read, or until the peer sends the rest.
 
-    When all connections hold more than they may, the one that holds most has to end: a good peer
-    takes what is sent to it, and holds little for long. Incomplete messages whose rest does not
-    come count as one holder: many small ones would else have each good peer closed whose message is
-    larger. Of them goes the one that has held most for longest.
+    When all connections together hold too much, the one that holds most ends: a good peer reads
+    what is sent to it, so it holds little for long. Incomplete messages that make no progress count
+    as one holder, or many small ones would end every good peer with a larger message. Among them
+    the one that has held most for longest ends.
 
     Args:
-        most: What all connections may hold, in bytes.
-        evict: Called, at most once, when this one has to end. The account is closed by then.
+        most: How many bytes all connections may hold.
+        evict: Called, at most once, when this connection has to end; the account is closed then.
         all: The counts of all connections; by default those of this Trio run.
     """
 
     _most: int
     _evict: Callable[[], object]
-    _all: ProcessQuota = attrs.field(factory=_of_process)
+    _all: ProcessQuota = attrs.field(factory=_current_process)
     _is_closed: bool = attrs.field(default=False, init=False)
     held: int = attrs.field(default=0, init=False)
-    """In bytes."""
+    """Bytes."""
     incomplete: int = attrs.field(default=0, init=False)
-    """In bytes, of a message whose end has not come."""
-    _on_time: float = attrs.field(default=0.0, init=False)
-    """Until when that message has made progress, on Trio's clock."""
+    """Bytes of a message whose end has not come."""
+    _progress_until: float = attrs.field(default=0.0, init=False)
+    """How far, on Trio's clock, its bytes reach at `SLOW_BYTES` a second; it lags by the rest."""
 
     def __attrs_post_init__(self) -> None:
         self._all.accounts[self] = None
 
     def charge(self, size: int) -> None:
-        """Count bytes that wait from now on."""
+        """Count bytes held from now on; this may evict a connection, this one too."""
         if self._is_closed:
             return
         self.held += size
@@ -134,22 +131,24 @@ class MemoryAccount:
             self._all.pick_victim(trio.current_time()).evict()
 
     def charge_incomplete(self, size: int) -> None:
-        """Count what is here of a message whose end has not come; 0 when it has."""
-        now, came = trio.current_time(), size - self.incomplete
+        """Count the bytes so far of a message whose end has not come; 0 when it has."""
+        now, received = trio.current_time(), size - self.incomplete
         is_new = not self.incomplete
-        self._on_time = now if is_new else min(now, self._on_time + max(0, came) / SLOW_BYTES)
+        self._progress_until = (
+            now if is_new else min(now, self._progress_until + max(0, received) / SLOW_BYTES)
+        )
         before, self.incomplete = self.incomplete, size
         self.release(before)
         self.charge(size)
 
     def wasted(self, now: float) -> float:
-        """Tell what a message without progress has held, in bytes times seconds."""
-        lag = now - self._on_time
+        """Return what a slow message has cost so far, in byte seconds; 0 if it is not slow."""
+        lag = now - self._progress_until
         return self.incomplete * lag if self.incomplete and lag >= SLOW_SECONDS else 0.0
 
     @contextmanager
     def charged(self, size: int) -> Iterator[None]:
-        """Count bytes that wait for the length of the block."""
+        """Count bytes held during the block."""
         self.charge(size)
         try:
             yield
@@ -157,24 +156,20 @@ class MemoryAccount:
             self.release(size)
 
     def release(self, size: int) -> None:
-        """Count bytes that wait no more."""
+        """Count bytes held no more."""
         if not self._is_closed:
             self.held -= size
             self._all.held -= size
 
     def evict(self) -> None:
-        """End the connection whose account this is."""
+        """Close the account, and end its connection."""
         self.close()
         self._evict()
 
     def close(self) -> None:
-        """Give back everything; nothing is counted any more."""
+        """Release everything, and count nothing from now on."""
         if not self._is_closed:
             self._is_closed = True
             self._all.held -= self.held
             self.held = self.incomplete = 0
             del self._all.accounts[self]
-
-
-def _held(account: MemoryAccount) -> int:
-    return account.held

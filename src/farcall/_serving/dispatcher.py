@@ -325,7 +325,7 @@ class Dispatcher:
                 await self._wait_writable(oldest, outcome)
         finally:
             # Free before the answer is queued: a caller that hears it may send the next call.
-            self._budget.give_back(oldest.size)
+            self._budget.release(oldest.size)
             del self._in_flight[oldest]
         if oldest.outbox is None or self._link.is_closed:
             self._answer(oldest, outcome)

@@ -198,7 +198,7 @@ class LoginHandler:
                     outcome = await self._try(attempt, logins)
         finally:
             self._attempts.remove(attempt)
-            self._budget.give_back(len(attempt.params))
+            self._budget.release(len(attempt.params))
         self._answer(attempt, outcome)
 
     def _failures(self, logins: Logins) -> int:
