@@ -1,15 +1,15 @@
-"""Whether the stubs that are used over one link were made for what its peer offers.
+"""Comparing the stubs that are used over one link with the contracts of its peer.
 
-The hello tells a digest for each contract. Where that of a stub is another one, the peer is asked
-by ``rpc.discover`` what it offers, once for each set of digests, and the two are compared: most
-changes to a service fail no caller.
+The hello has a digest of each contract. If a stub has another digest, the peer is asked for its
+contracts by ``rpc.discover``, once for each set of digests, and the two are compared: most changes
+of a service break no caller.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal, TypeAlias
 
 import attrs
@@ -33,33 +33,33 @@ from farcall.errors import ContractMismatch, ErrorCode, FarcallError, RpcError
 logger = logging.getLogger("farcall")
 
 ContractCheck: TypeAlias = Literal["warn", "strict"]
-"""What to do about a stub of which calls can fail, because it was made for another contract."""
+"""What to do about a stub whose calls can fail, because it was made for another contract."""
 
-MAX_KEPT: Final = 64
-"""Contracts that are kept for other links to servers that have them."""
+MAX_CACHED: Final = 64
+"""Contracts that are cached for other links to servers that have them."""
 
-MAX_KEPT_BYTES: Final = 256 * 1024
-"""Of the document of a contract that is kept: a peer chooses how large one is."""
+MAX_CACHED_BYTES: Final = 256 * 1024
+"""Of the document of a contract that is cached: a peer chooses its size."""
 
 MAX_BYTES: Final = 512 * 1024
-"""Of a description: reading one holds everything else up, for seconds where it is larger. That is
+"""Of the document of a contract: parsing one blocks all tasks, for seconds if it is larger. It is
 enough for a thousand methods."""
 
 MAX_NAMED: Final = 10
 """Members that one message names."""
 
-MAX_SAID: Final = 500
-"""Characters of what a peer says of one member."""
+MAX_TEXT: Final = 500
+"""Characters of a peer's text about one member."""
 
 _CONTRACT_CODES = frozenset({ErrorCode.METHOD_NOT_FOUND, ErrorCode.INVALID_PARAMS})
-"""The errors of a call that does not fit the contract of the peer."""
+"""The errors of a call that does not match the contract of the peer."""
 
 Offer: TypeAlias = Sequence[ServiceSpec]
-"""What a peer offers."""
+"""The contracts of a peer."""
 
 
 class _Document(msgspec.Struct):
-    """A description of services; the members around the contracts are for other readers."""
+    """An OpenRPC document; farcall reads the member with the contracts alone."""
 
     contracts: Raw = msgspec.field(name="x-farcall")
 
@@ -69,7 +69,7 @@ _document = msgspec.json.Decoder(_Document)
 
 @attrs.define
 class KnownContracts:
-    """Contracts by digest, which is computed here: no peer can give one a wrong name."""
+    """Contracts by digest. Digests are computed here, so no peer can give one a wrong digest."""
 
     _specs: OrderedDict[str, ServiceSpec] = attrs.field(
         factory=OrderedDict[str, ServiceSpec], init=False
@@ -78,15 +78,15 @@ class KnownContracts:
     def __len__(self) -> int:
         return len(self._specs)
 
-    def keep(self, specs: Iterable[ServiceSpec]) -> None:
-        """Keep some, and forget those that were asked for longest ago where there are too many."""
+    def add(self, specs: Iterable[ServiceSpec]) -> None:
+        """Add contracts, and remove the least recently used beyond `MAX_CACHED`."""
         for spec in specs:
             self._specs[digest(spec)] = spec
-        while len(self._specs) > MAX_KEPT:
+        while len(self._specs) > MAX_CACHED:
             self._specs.popitem(last=False)
 
     def find(self, digests: Iterable[str]) -> Offer:
-        """Give those that have these digests, as far as they are known."""
+        """Return those with these digests, as far as they are known."""
         found: list[ServiceSpec] = []
         for each in digests:
             if each in self._specs:
@@ -96,16 +96,16 @@ class KnownContracts:
 
 
 KNOWN: Final = KnownContracts()
-"""Those that peers of this process have told."""
+"""Contracts of all peers of this process."""
 
 
 @attrs.define(eq=False)
 class Contracts:
-    """What the peer of one link offers, against the stubs that are used here.
+    """The contracts of the peer of one link, and how the stubs used here compare.
 
     Args:
         link: To the peer.
-        check: What to do about a stub of which calls can fail.
+        check: What to do about a stub whose calls can fail.
         name: Of the peer, for the log.
     """
 
@@ -114,26 +114,26 @@ class Contracts:
     _name: str
     _offer: Offer | None = attrs.field(default=None, init=False)
     _problem: str | None = attrs.field(default=None, init=False)
-    """Why the peer could not tell what it offers."""
+    """Why the contracts of the peer could not be read."""
     _lock: trio.Lock = attrs.field(factory=trio.Lock, init=False)
     _judged: dict[type[object], str | None] = attrs.field(
         factory=dict[type[object], str | None], init=False
     )
-    """What is wrong with each stub that has another contract; None where no call of it fails."""
+    """The problem of each stub with another contract; None if no call of it fails."""
     _members: dict[str, str] = attrs.field(factory=dict[str, str], init=False)
-    """What to say when a member of these stubs fails."""
+    """The hint for an error of each member of these stubs."""
 
     # Comparing
 
     async def prepare(
         self, proxy: type[object] | None, seconds: float, *, has_others: bool = False
     ) -> None:
-        """Ask the peer what it offers, where a comparison will need that.
+        """Ask the peer for its contracts, if a comparison needs them.
 
         Args:
-            proxy: What is about to be used; None where that is not known yet.
-            seconds: For which to wait. Without an answer in time the peer cannot tell.
-            has_others: Whether other stubs may be used later, which cannot wait for an answer.
+            proxy: The stub that is about to be used; None if not known yet.
+            seconds: How long to wait; after that the contracts count as unknown.
+            has_others: Whether other stubs may be used later, in places that cannot wait.
         """
         differs = proxy is not None and self._differs(proxy) and self._known(proxy) is None
         is_needed = self._check == "strict" and (proxy is None or has_others)
@@ -142,15 +142,15 @@ class Contracts:
         with trio.move_on_after(seconds) as scope:
             await self._ask()
         if scope.cancelled_caught and self._offer is None:
-            self._problem = f"no answer to rpc.discover in {seconds:g} s"
+            self._problem = f"no response to rpc.discover in {seconds:g} s"
 
     def compare(self, proxy: type[object]) -> None:
-        """Warn, or refuse, where calls of a stub can fail.
+        """Warn, or raise, if calls of a stub can fail.
 
-        A peer that has not been asked yet is asked in a task, which then warns.
+        If the peer has not been asked yet, a task asks it, and then warns.
 
         Raises:
-            ContractMismatch: the check is strict, and calls can fail, or nobody can tell.
+            ContractMismatch: the check is strict, and calls can fail, or that is unknown.
         """
         if not self._differs(proxy):
             return
@@ -168,9 +168,9 @@ class Contracts:
             self._judge(proxy)
 
     def _differs(self, proxy: type[object]) -> bool:
-        """Say whether a stub has another contract than those of the peer, as far as it tells.
+        """Tell whether the digest of a stub is not among those of the peer.
 
-        A proxy written by hand, without a digest, promises no contract.
+        A hand-written proxy has no digest, and no contract. Nor has a plain peer.
         """
         hello = self._link.protocol.peer
         ((name, own),) = contract_of(proxy).items()
@@ -189,13 +189,13 @@ class Contracts:
             assert hello is not None
             theirs = "has another contract" if service in hello.contracts else "does not offer it"
             problem: str | None = (
-                f"{stub} does not match this server, which {theirs}, and what the server offers"
+                f"{stub} does not match this server, which {theirs}, and the contract of the server"
                 f" is not known ({self._problem or 'it was not asked'}); calls may fail"
             )
         else:
             unmet = [each for spec in needs for each in _unmet(spec, offer)]
             self._members |= {
-                each.member: f"{stub} was made for another contract: {_spelled_out(each)}"
+                each.member: f"{stub} was made for another contract: {_one_line(each)}"
                 for each in unmet
             }
             problem = _problem_of(stub, service, names, unmet)
@@ -211,46 +211,46 @@ class Contracts:
     # Asking
 
     def _known(self, proxy: type[object]) -> Offer | None:
-        """Give what the peer offers of a stub, where it has told that here or over another link."""
+        """Return the contracts that a stub needs, if the peer has sent them over any link."""
         hello = self._link.protocol.peer
         if self._offer is not None or hello is None:
             return self._offer
         ((service, _),) = contract_of(proxy).items()
         offer = KNOWN.find(hello.contracts.get(service, "").split())
         offered = {name for spec in offer for name in _names(spec)}
-        # What is missing there may be part of another service.
+        # A member that is missing there may be part of another service.
         has_all = all(name in offered for spec in needs_of(proxy) for name in _names(spec))
         return offer if offer and has_all else None
 
     async def _ask(self) -> None:
-        """Ask what the peer offers, unless it has told, or has said that it cannot."""
+        """Ask the peer for its contracts, once."""
         async with self._lock:
             if self._offer is not None or self._problem is not None:
                 return
             try:
                 text = await self._link.calls.call("rpc.discover", None)
                 if len(text) > MAX_BYTES:
-                    raise BadDocument("", f"it has {len(text)} bytes, and {MAX_BYTES} are read")
+                    raise BadDocument("", f"it has {len(text)} bytes; at most {MAX_BYTES} are read")
                 contracts = _document.decode(text).contracts
                 self._offer = parse_document(bytes(contracts))
             except RemoteFailure as failure:
                 self._problem = shown(str(error_of(failure, name="rpc.discover")))
             except (FarcallError, BadDocument, msgspec.MsgspecError, RecursionError) as error:
-                self._problem = _spelled_out(f"rpc.discover: {error}")
+                self._problem = _one_line(f"rpc.discover: {error}")
             else:
-                if len(text) <= MAX_KEPT_BYTES:
-                    KNOWN.keep(self._offer)
+                if len(text) <= MAX_CACHED_BYTES:
+                    KNOWN.add(self._offer)
 
     # Failing
 
     def error_of(
         self, failure: RemoteFailure, method: Method | None = None, *, name: str
     ) -> Exception:
-        """Make the exception for an error of the peer, which tells of another contract.
+        """Make the exception for an error of the peer, with a hint if the contracts differ.
 
         Args:
             failure: As it came.
-            method: The caller's contract; without it nothing is declared.
+            method: The method of the stub, whose errors arrive as themselves; None without a stub.
             name: Of the call, or the signal.
         """
         is_plain = not self._link.protocol.is_greeted
@@ -261,15 +261,12 @@ class Contracts:
 
 
 def _unmet(spec: ServiceSpec, offer: Offer) -> tuple[Unmet, ...]:
-    """Compare with that service of a peer which has the names: they are unique on one path."""
+    """Compare with the service of the peer that has most of the names, unique on one path."""
     names = set(_names(spec))
-    candidates: Mapping[int, int] = {
-        place: len(names.intersection(_names(each))) for place, each in enumerate(offer)
-    }
-    best = max(candidates, key=lambda place: candidates[place], default=None)
-    server = ServiceSpec(spec.name, "", (), (), ()) if best is None else offer[best]
+    nothing = ServiceSpec(spec.name, "", (), (), ())
+    server = max(offer, key=lambda each: len(names.intersection(_names(each))), default=nothing)
     keys = {each.wire_name: each.key for each in server.signals}
-    # A stub knows the type of a key, and not its name.
+    # A stub has the type of a key, and not its name.
     signals = tuple(
         each
         if each.key_type is None or each.key is not None
@@ -287,7 +284,7 @@ def _names(spec: ServiceSpec) -> Iterator[str]:
 def _problem_of(
     stub: str, service: str, names: Sequence[str], unmet: Sequence[Unmet]
 ) -> str | None:
-    """Say which members can fail; None where there are none."""
+    """Say which members can fail; None if none can."""
     if not unmet:
         return None
     is_gone = all(
@@ -299,14 +296,14 @@ def _problem_of(
     )
     if is_gone and len(unmet) == len(names):
         return f"{stub} does not match this server, which does not offer {service or 'its members'}"
-    named = "; ".join(map(_spelled_out, unmet[:MAX_NAMED]))
+    named = "; ".join(map(_one_line, unmet[:MAX_NAMED]))
     rest = len(unmet) - MAX_NAMED
     more = f"; and {rest} more" if rest > 0 else ""
     return f"{stub} does not match this server's contract, so calls can fail: {named}{more}"
 
 
-def _spelled_out(said: object) -> str:
-    """Write what a peer said in one line: a name in it may be any text."""
-    text = str(said)
-    cut = text if len(text) <= MAX_SAID else f"{text[:MAX_SAID]}..."
+def _one_line(found: object) -> str:
+    """Write a text of a peer in one line; a name in it may hold any character."""
+    text = str(found)
+    cut = text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}..."
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in cut)

@@ -1,4 +1,4 @@
-"""The caller's half of a stream call: a context manager whose block reads the items."""
+"""Calling a stream: a context manager whose block reads the items."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from msgspec import Raw
 from farcall._calling.contracts import Contracts
 from farcall._calling.uploads import SentUploads, open_uploads
 from farcall._codec import Codec
-from farcall._connection.call import Call, RemoteFailure
+from farcall._connection.call import RemoteFailure
 from farcall._connection.items import item_codec
 from farcall._connection.link import Link
 from farcall._connection.streams import Inbox
@@ -26,7 +26,7 @@ from farcall.errors import InvalidResult, RpcError
 
 @attrs.frozen
 class Download:
-    """A stream of the peer, before it is called."""
+    """A stream of the peer that is to be called."""
 
     name: str
     """The wire name."""
@@ -34,10 +34,10 @@ class Download:
     contracts: Contracts
     """What the peer offers, for errors."""
     method: Method | None = None
-    """The declared one, whose errors arrive as themselves."""
+    """The declared method, whose errors arrive as themselves; None without a stub."""
 
     def reader(self, link: Link) -> Callable[[Encoded], Any]:
-        """Make what reads an item."""
+        """Return the function that decodes an item."""
         item = item_codec(link.protocol, self.codec)
 
         def read(value: Encoded) -> Any:
@@ -46,17 +46,17 @@ class Download:
         return read
 
     def error(self, error: Exception | None) -> Exception | None:
-        """Make the exception to raise for what the stream ended with."""
+        """Return the exception to raise for the error that the stream ended with."""
         if isinstance(error, RemoteFailure):
             found = self.contracts.error_of(error, self.method, name=self.name)
             if isinstance(found, RpcError):
-                found.may_have_run = True  # it was open
+                found.may_have_run = True  # the stream had started
             return found
         return error
 
     @contextmanager
     def failing(self) -> Iterator[None]:
-        """Raise what the peer answers to the calls of a block as `error` has it."""
+        """Raise the errors of the peer to the calls of a block as the method declares them."""
         try:
             yield
         except RemoteFailure as failure:
@@ -92,18 +92,18 @@ async def open_download(
 
     Args:
         link: To the peer.
-        download: What is called.
+        download: The stream.
         sent: Its arguments, and uploads among them, which end with the stream.
         trace: The caller's span, if it has one.
 
     Raises:
-        ApplicationError: one of those the method declares, also while iterating.
+        ApplicationError: one that the method declares, also while iterating.
         RpcError: any other error of the peer, also while iterating.
-        InvalidResult: it is no stream, or, while iterating, an item is not of its type.
+        InvalidResult: it is not a stream, or, while iterating, an item is not of its type.
         ConnectionLost: the link has ended, also while iterating.
 
     Cancellation:
-        Left for whatever reason, the peer is asked to end the stream, and its answer awaited for
+        However the block ends, the peer is asked to end the stream, and its response awaited for
         `cancel_grace` at most.
     """
     if not link.is_greeted:
@@ -129,37 +129,30 @@ async def open_download(
     try:
         with download.failing():
             async with stream as pending:
-                _check_stream(pending, download.name)
+                if pending.unstarted not in (None, b"null"):
+                    problem = "expected a stream, got a result; call it as a method"
+                    raise InvalidResult(f"{download.name}: {problem}")
                 try:
                     yield inbox
                 finally:
                     inbox.close()
     finally:
-        inbox.close()  # it may have got items before anybody was to read them
-
-
-def _check_stream(pending: Call, name: str) -> None:
-    """Refuse the result of a method that is no stream, rather than drop it."""
-    if pending.unstarted not in (None, b"null"):
-        raise InvalidResult(f"{name}: a result, and no stream; call it")
+        inbox.close()  # items may have come although the block has not begun
 
 
 @asynccontextmanager
 async def _whole(link: Link, download: Download, params: bytes | None) -> AsyncIterator[Inbox[Any]]:
-    """Ask a plain peer, which answers with an array of all items."""
+    """Call a stream of a plain peer, which responds with an array of all items."""
     with download.failing():
         text = await link.calls.call(download.name, params)
+    try:
+        parts = [bytes(part) for part in msgspec.json.decode(text, type=list[Raw])]
+    except msgspec.MsgspecError:
+        raise InvalidResult(f"{download.name}: expected an array of items @ result") from None
     inbox = Inbox[Any](download.reader(link), link.account)
-    inbox.push(_parts(text, download.name))
+    inbox.push(parts)
     inbox.end()
     try:
         yield inbox
     finally:
         inbox.close()
-
-
-def _parts(text: bytes, name: str) -> list[bytes]:
-    try:
-        return [bytes(part) for part in msgspec.json.decode(text, type=list[Raw])]
-    except msgspec.MsgspecError:
-        raise InvalidResult(f"{name}: expected an array of items @ result") from None

@@ -1,9 +1,9 @@
 """Subscribing over a link: the peer's values into a `Subscription`.
 
-To a farcall server each subscription is a stream call of its own, and its credit bounds what
-waits here. A plain server sends every event once, whoever listens: its events are counted on one
-``rpc.on`` for each name, and buffered here under the policy of each subscriber. A server that
-knows no ``rpc.on`` may send them all the same, often after a call of its own.
+At a farcall server each subscription is a stream call of its own, and its credit bounds what waits
+here. A plain server sends each event once: all subscribers of a name share one ``rpc.on``, and each
+has a buffer here with a policy of its own. A server without ``rpc.on`` may still send events, often
+after some other call.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ logger = logging.getLogger("farcall")
 T = TypeVar("T")
 
 UNBOUNDED = 2**62
-"""For a buffer whose bound is the credit that its stream was given."""
+"""For a buffer that is bounded by the credit of its stream."""
 
-_IN_FORCE = ("ok", "socket has already been subscribed to event")
-"""What ``rpc.on`` answers for an event that will come."""
+_CONFIRMATIONS = ("ok", "socket has already been subscribed to event")
+"""The responses of ``rpc.on`` for an event that will come."""
 
 _REFUSALS = frozenset(
     {
@@ -55,15 +55,15 @@ _REFUSALS = frozenset(
         ErrorCode.TOO_MANY_SUBSCRIPTIONS,
     }
 )
-"""The errors that refuse the event itself; any other one only says that there is no ``rpc.on``."""
+"""The errors that refuse the event; any other one means that there is no ``rpc.on``."""
 
 
 class Subscriber:
-    """The subscriptions that this side has over one link.
+    """The subscriptions of this side over one link.
 
     Args:
         link: The link.
-        contracts: What its peer offers, for errors.
+        contracts: What the peer offers, for errors.
     """
 
     def __init__(self, link: Link, contracts: Contracts) -> None:
@@ -82,17 +82,11 @@ class Subscriber:
         if self._link.is_greeted:
             return self._subscribe_stream(name, codec, key, on_lag, trace)
         if key is not None:
-            raise NotSupported(f"the peer speaks the plain dialect, which has no key for {name}")
+            raise NotSupported(f"{name}: the peer speaks the plain dialect, which has no keys")
         return self._subscribe_event(name, codec, on_lag)
 
-    def listen(
-        self, name: str, codec: Codec[T], *, on_lag: OnLag
-    ) -> AbstractAsyncContextManager[Subscription[T]]:
-        """Take the notifications of a name, and ask the peer for nothing."""
-        return self._listen(name, codec, on_lag)
-
     def on_event(self, name: str, params: bytes | None) -> bool:
-        """Hand a notification to all who listen, and tell whether there are any."""
+        """Pass a notification to all listeners, and tell whether there are any."""
         channel = self._channels.get(name)
         if channel is None:
             return False
@@ -101,9 +95,9 @@ class Subscriber:
         return True
 
     def on_closed(self) -> None:
-        """End what listens to notifications; streams end with their calls."""
+        """End all listeners to notifications; streams end with their calls."""
         for channel in self._channels.values():
-            channel.is_on = False
+            channel.is_subscribed = False
             for buffer in channel.buffers:
                 buffer.end(self._link.lost(sent=True))
 
@@ -149,21 +143,22 @@ class Subscriber:
     async def _subscribe_event(
         self, name: str, codec: Codec[T], on_lag: OnLag
     ) -> AsyncIterator[Subscription[T]]:
-        async with self._listen(name, codec, on_lag) as subscription:
+        async with self.listen(name, codec, on_lag=on_lag) as subscription:
             channel = self._channels[name]
             channel.subscribers += 1
             try:
-                await self._switch_on(name, channel)
+                await self._request_event(name, channel)
                 yield subscription
             finally:
                 channel.subscribers -= 1
                 if not channel.subscribers:
-                    await self._switch_off(name, channel)
+                    await self._end_event(name, channel)
 
     @asynccontextmanager
-    async def _listen(
-        self, name: str, codec: Codec[T], on_lag: OnLag
+    async def listen(
+        self, name: str, codec: Codec[T], *, on_lag: OnLag
     ) -> AsyncIterator[Subscription[T]]:
+        """Listen to the notifications of a name, and send nothing."""
         await trio.lowlevel.checkpoint()
         if self._link.is_closed:
             raise self._link.lost(sent=False)
@@ -182,76 +177,84 @@ class Subscriber:
             if not channel.buffers:
                 del self._channels[name]
 
-    async def _switch_on(self, name: str, channel: _Channel) -> None:
-        # A lock, not an event: should the first subscriber be cancelled, the next one asks again.
-        async with channel.lock:
-            if not channel.is_on:
-                # Until the answer is there: it may be in force for a subscriber that is cancelled.
-                channel.has_to_be_put_off = True
-                answer = await self._ask_for(name)
-                channel.has_to_be_put_off = answer is True
-                if isinstance(answer, Exception):
-                    raise answer
-                channel.is_on = True
+    async def _request_event(self, name: str, channel: _Channel) -> None:
+        """Ask a plain server for an event, unless another subscriber has.
 
-    async def _ask_for(self, name: str) -> bool | Exception:
-        """Ask a plain server for an event.
+        Raises:
+            Exception: with which the server refuses the event.
+        """
+        # A lock, not an event: if the first subscriber is cancelled, the next one asks again.
+        async with channel.lock:
+            if not channel.is_subscribed:
+                # Until the response comes: the request may succeed after its task is cancelled.
+                channel.must_unsubscribe = True
+                outcome = await self._call_rpc_on(name)
+                channel.must_unsubscribe = outcome is True
+                if isinstance(outcome, Exception):
+                    raise outcome
+                channel.is_subscribed = True
+
+    async def _call_rpc_on(self, name: str) -> bool | Exception:
+        """Call ``rpc.on``.
 
         Returns:
-            Whether the server is to be told to stop, or the error with which it refuses the event.
+            Whether ``rpc.off`` is due at the end, or the error with which the server refuses.
         """
         try:
             text = await self._link.calls.call("rpc.on", msgspec.json.encode([name]))
         except RemoteFailure as failure:
             error = self._contracts.error_of(failure, name=name)
-            # With an id it is the failure of a farcall server, which knows ``rpc.on``.
+            # An error with an id is from a farcall server, which has ``rpc.on``.
             has_failed = isinstance(error, InternalError) and error.id is not None
             if failure.code in _REFUSALS or has_failed:
                 return error
             logger.info(
-                "rpc.on for %s failed (%s, %d): listening to its notifications all the same",
+                "rpc.on for %s failed (%s, %d); listening to its notifications nevertheless",
                 shown(name),
                 shown(failure.message),
                 failure.code,
             )
             return False
-        except InvalidResult:  # such as neither a result nor an error: no refusal
+        except InvalidResult:  # such as neither a result nor an error, which refuses nothing
             return False
-        word = _word_for(name, text)
-        if isinstance(word, str) and word not in _IN_FORCE:
+        try:
+            word = msgspec.json.decode(text, type=dict[str, object]).get(name)
+        except msgspec.MsgspecError:
+            word = None
+        if isinstance(word, str) and word not in _CONFIRMATIONS:
             code = int(ErrorCode.METHOD_NOT_FOUND)
             return MethodNotFound(code, f"the server has no event {name!r}")
         return True
 
-    async def _switch_off(self, name: str, channel: _Channel) -> None:
-        has_to_be_put_off = channel.has_to_be_put_off
-        # Before the server is told: a subscriber that comes meanwhile asks anew.
-        channel.is_on = channel.has_to_be_put_off = False
-        if not has_to_be_put_off:
+    async def _end_event(self, name: str, channel: _Channel) -> None:
+        if not channel.must_unsubscribe:
+            channel.is_subscribed = False
             return
+        # Before the request: a subscriber that comes during it asks again.
+        channel.is_subscribed = channel.must_unsubscribe = False
         grace = trio.CancelScope(
             shield=True, deadline=trio.current_time() + self._link.cancel_grace
         )
-        with grace, suppress(RemoteFailure, FarcallError):  # nobody is left who would care
+        with grace, suppress(RemoteFailure, FarcallError):  # nobody waits for the outcome
             await self._link.calls.call("rpc.off", msgspec.json.encode([name]))
 
 
 @attrs.define(eq=False)
 class _Channel:
-    """Who listens here to the notifications of one name."""
+    """The listeners to the notifications of one name."""
 
     buffers: dict[Buffer, None] = attrs.field(factory=dict[Buffer, None])
     subscribers: int = 0
-    """Those of them for whom the server is asked."""
+    """How many of them have subscribed, rather than just listen."""
     lock: trio.Lock = attrs.field(factory=trio.Lock)
-    is_on: bool = False
+    is_subscribed: bool = False
     """Whether the server was asked, and has not refused."""
-    has_to_be_put_off: bool = False
-    """Whether ``rpc.on`` is in force, or may be because its answer was not awaited."""
+    must_unsubscribe: bool = False
+    """Whether ``rpc.on`` has succeeded, or may have."""
 
 
 def _params(name: str, key: object, on_lag: OnLag) -> bytes:
-    params: dict[str, Any] = {"signal": name, "on_lag": on_lag}
+    params: dict[str, object] = {"signal": name, "on_lag": on_lag}
     if key is not None:
         params["key"] = Raw(encode_untyped(key))
     return msgspec.json.encode(params)
@@ -267,28 +270,15 @@ def _pusher(buffer: Buffer) -> OnItems:
 
 
 def _decode_event(codec: Codec[T], params: bytes, name: str) -> T:
-    """Read what an event carries: its one parameter, null for none, else all of them."""
-    parts = _positional(params)
-    if parts is None:
-        return decoded(codec, params if params != b"{}" else b"null", name=name, at="value")
-    if len(parts) < 2:
-        return decoded(codec, parts[0] if parts else b"null", name=name, at="value")
-    value: Any = decoded(codec, params, name=name, at="value")
-    # Without a type several parameters are a tuple, which tells them from one that is a list.
-    several: Any = tuple(value) if codec is codec_of(Any) else value
-    return cast("T", several)
-
-
-def _positional(params: bytes) -> list[bytes] | None:
+    """Read the value of an event: its one parameter, null for none, else all of them."""
     try:
         parts = split(params)
-    except UnreadableText:
-        return None
-    return list(map(type(params), parts))
-
-
-def _word_for(name: str, text: bytes) -> object:
-    try:
-        return msgspec.json.decode(text, type=dict[str, Any]).get(name)
-    except msgspec.MsgspecError:
-        return None
+    except UnreadableText:  # named parameters
+        return decoded(codec, params if params != b"{}" else b"null", name=name, at="value")
+    if len(parts) < 2:
+        value = type(params)(parts[0]) if parts else b"null"
+        return decoded(codec, value, name=name, at="value")
+    several: Any = decoded(codec, params, name=name, at="value")
+    if codec is codec_of(Any):  # a tuple differs from one parameter that is a list
+        several = tuple(several)
+    return cast("T", several)

@@ -1,7 +1,7 @@
-"""The caller's half of uploads: async iterables among the arguments of a call.
+"""Sending uploads: async iterables among the arguments of a call.
 
-To a farcall peer each is a stream of its own, whose values a task sends while the call runs; a
-plain peer gets an array, once all of it is there.
+To a farcall peer each is a stream of its own, whose values a task sends while the call runs. A
+plain peer gets an array, after the last value.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from farcall.errors import EncodeError, ErrorCode, RpcError
 
 @attrs.frozen
 class SentUploads:
-    """What the call that takes uploads along needs of them."""
+    """The arguments of a call, with the uploads among them."""
 
     params: bytes | None
-    """The arguments of the call as JSON text."""
+    """All arguments as JSON text, which names the uploads."""
     queues: Sequence[UploadOutbox] = ()
-    """What waits until the call has left."""
+    """The uploads, whose values wait until the call is sent."""
     leave: Callable[[], None] = lambda: None
-    """Leaves the iterables, because the call has ended; its block may well go on."""
+    """Stops the iterables, because the call has ended; its block may go on."""
 
 
 class _CallEndedError(Exception):
@@ -41,7 +41,7 @@ class _CallEndedError(Exception):
 
 @attrs.frozen(eq=False)
 class Sending:
-    """An upload that is under way."""
+    """One upload: the task that sends its values."""
 
     outbox: UploadOutbox
     item: ItemCodec[Any]
@@ -49,23 +49,23 @@ class Sending:
     _scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
 
     async def run(self, source: AsyncIterable[object], fail: Callable[[Exception], None]) -> None:
-        """Send all values of `source` and its end, or tell `fail` what it raised.
+        """Send all values of `source` and its end, or pass to `fail` what it raised.
 
-        Cancelled, it leaves the upload open, whose call is about to end.
+        Cancelled, it leaves the upload open, for its call is about to end.
         """
         with self._scope:
             try:
                 await self._send_all(source)
             except _CallEndedError:
                 return
-            except Exception as exc:  # noqa: BLE001 - it is raised where the call was made
+            except Exception as exc:  # noqa: BLE001 - the call raises it
                 if isinstance(exc, EncodeError):
                     exc.may_have_run = True  # its call has been sent
                 self.outbox.close()
                 self.outbox.finish(_why(exc))
                 try:
-                    # `fail` cancels the call, and a cancel overtakes: the handler is to know why
-                    # first. Left already, this does not wait.
+                    # `fail` cancels the call, and a cancel overtakes the items; the handler must
+                    # first learn why. If the upload has ended already, this does not wait.
                     await self.outbox.wait_ended()
                 finally:
                     fail(exc)
@@ -75,56 +75,54 @@ class Sending:
         async for value in values:
             try:
                 await self._put(value, count)
-            except BaseException as exc:  # noqa: BLE001 - whatever it is, it leaves the generator
+            except BaseException as exc:  # noqa: BLE001 - it is raised in the generator
                 await _leave(values, exc, self._scope)
                 return
             count += 1
         self.outbox.finish()
 
-    async def _put(self, value: object, place: int) -> None:
+    async def _put(self, value: object, index: int) -> None:
         """Send a value.
 
         Raises:
             EncodeError: it is not of its type, or too large.
-            _CallEndedError: nobody takes another one.
+            _CallEndedError: the call has ended.
         """
-        text = self.item.encode(value, f"{self.path}[{place}]")
+        at = f"{self.path}[{index}]"
+        text = self.item.encode(value, at)
         if len(text) > self.outbox.room:
-            raise self._too_large(len(text), place)
+            problem = f"the item has {len(text)} bytes; the peer takes {self.outbox.room}"
+            raise EncodeError(f"{problem} in one message (its limit message) @ {at}")
         await self.outbox.put(text)
         if self.outbox.is_closed:
             raise _CallEndedError
 
-    def _too_large(self, size: int, place: int) -> EncodeError:
-        problem = f"the item has {size} bytes; the peer takes {self.outbox.room} in one message"
-        return EncodeError(f"{problem} (its limit message) @ {self.path}[{place}]")
-
     def leave(self) -> None:
-        """Leave the iterable and drop what waits: the call has ended, and its uploads with it."""
+        """Stop the iterable and drop the values that wait, because the call has ended."""
         self._scope.cancel()
         self.outbox.leave()
 
 
 def can_repeat(method: Method, bound: Mapping[str, object]) -> bool:
-    """Tell whether the uploads of a call could be sent again: an iterator gives what is left."""
+    """Tell whether the uploads of a call can be sent again; an iterator gives its values once."""
     return not any(isinstance(bound.get(name), AsyncIterator) for name in method.uploads)
 
 
 @attrs.define(eq=False)
 class Sources:
-    """The iterables of one call, each in a task, and what they raise."""
+    """The iterables of one call, each in a task, and their failure."""
 
     _nursery: trio.Nursery
     sendings: Mapping[str, Sending]
     """By the parameter that names each."""
     _is_left: bool = attrs.field(default=False, init=False)
     failure: Exception | None = attrs.field(default=None, init=False)
-    """What the first one raised that did."""
+    """Of the first iterable that raised."""
     has_ended_call: bool = attrs.field(default=False, init=False)
-    """Whether the call ended because of that, rather than before."""
+    """Whether that ended the call, rather than coming after its end."""
 
     def begin(self, given: Mapping[str, AsyncIterable[object]]) -> None:
-        """Begin to iterate."""
+        """Start to iterate."""
         for name, sending in self.sendings.items():
             self._nursery.start_soon(sending.run, given[name], self._fail)
 
@@ -135,9 +133,9 @@ class Sources:
             self._nursery.cancel_scope.cancel()
 
     def leave(self) -> None:
-        """Leave the iterables: the call has ended.
+        """Stop the iterables, because the call has ended.
 
-        What they raise now is raised behind its block, which may well go on.
+        What they raise from now on is raised after its block, which may go on.
         """
         self._is_left = True
         for sending in self.sendings.values():
@@ -152,15 +150,15 @@ async def open_uploads(
 
     Args:
         link: To the peer.
-        method: What is called.
+        method: The method.
         bound: Its arguments by name.
 
     Raises:
-        EncodeError: an argument is no async iterable, or a value of one not of its type.
-        Exception: what an iterable raised, as it is, whatever became of the call then.
+        EncodeError: an argument is not an async iterable, or a value is not of its type.
+        Exception: what an iterable raised, as it is, whatever the outcome of the call.
 
     Cancellation:
-        The iterables are left; async generators among them are closed.
+        The iterables are stopped, and async generators among them closed.
     """
     given = {name: _checked(name, bound[name]) for name in method.uploads if name in bound}
     others = {name: value for name, value in bound.items() if name not in given}
@@ -182,7 +180,7 @@ async def open_uploads(
 
 @asynccontextmanager
 async def _open_sources(sendings: Mapping[str, Sending]) -> AsyncIterator[Sources]:
-    """Open what iterables run in, whose failure counts more than its consequences.
+    """Open the nursery of the iterables; raise their failure rather than its consequences.
 
     The handler of a call whose upload fails is likely to fail as well; the caller gets the cause.
     """
@@ -196,7 +194,7 @@ async def _open_sources(sendings: Mapping[str, Sending]) -> AsyncIterator[Source
             raise
         if sources.has_ended_call:
             raise sources.failure from None
-        raise sources.failure  # noqa: B904 - the one beside the other, as after any ``finally``
+        raise sources.failure  # noqa: B904 - beside the other error, as from a ``finally``
     if sources.failure is not None:
         raise sources.failure
 
@@ -218,10 +216,10 @@ def _is_iterable(source: object) -> TypeGuard[AsyncIterable[object]]:
 
 
 async def _array(link: Link, method: Method, name: str, source: AsyncIterable[object]) -> bytes:
-    """Write all values as one array, which is to fit into one message with the call.
+    """Write all values as one array, which must fit into one message.
 
     Raises:
-        EncodeError: one of them is not of its type, or they have got too large.
+        EncodeError: a value is not of its type, or the array is too large.
     """
     codec, values = method.uploads[name], aiter(source)
     text, count = bytearray(b"["), 0
@@ -247,14 +245,14 @@ def _check_array(link: Link, size: int, count: int, name: str) -> None:
 async def _leave(
     values: AsyncIterator[object], exc: BaseException, scope: trio.CancelScope
 ) -> None:
-    """End a generator that is left; other iterators may be used again by their owner."""
+    """Close the iterator if it is a generator; others may be used again by their owner."""
     if not inspect.isasyncgen(values):
         raise exc
     await leave_generator(values, exc, scope)
 
 
 def _why(exc: Exception) -> Error:
-    """Say to the peer why nothing follows, and no more of what happened here than it needs."""
+    """Make the error that tells the peer why the upload failed, with no more than it needs."""
     if isinstance(exc, RpcError):
         return Error(exc.code, exc.message)
     return Error(ErrorCode.APPLICATION, f"the caller's iterable raised {type(exc).__name__}")

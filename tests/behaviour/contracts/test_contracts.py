@@ -345,7 +345,9 @@ async def test_what_a_server_offers_may_be_unknown(
     assert await refusal(answer) is None
 
     (warning,) = warnings(caplog)
-    assert "has another contract, and what the server offers is not known (rpc.discover" in warning
+    assert (
+        "has another contract, and the contract of the server is not known (rpc.discover" in warning
+    )
 
 
 @pytest.mark.parametrize("answer", UNKNOWN.values(), ids=UNKNOWN)
@@ -364,7 +366,7 @@ async def test_a_description_that_is_too_long_is_not_read(caplog: pytest.LogCapt
     services = {"v": 1, "services": [], "padding": " " * 2**19}
     assert await refusal(result({"x-farcall": services})) is None
 
-    assert "and 524288 are read" in warnings(caplog)[0]
+    assert "at most 524288 are read" in warnings(caplog)[0]
 
 
 async def test_a_server_writes_no_lines_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
@@ -398,7 +400,7 @@ async def test_a_server_that_does_not_answer_is_waited_for_as_at_the_hello(
     error = await refusal(None, contract="strict")
 
     assert isinstance(error, farcall.ContractMismatch)
-    assert "no answer to rpc.discover in 5 s" in str(error)
+    assert "no response to rpc.discover in 5 s" in str(error)
 
 
 async def test_a_refused_hello_is_a_mismatch_where_that_is_asked_for() -> None:
@@ -429,12 +431,12 @@ def test_strict_needs_the_hello() -> None:
 def test_no_more_contracts_are_kept_than_have_room() -> None:
     """Those that were asked for last stay."""
     known = contracts.KnownContracts()
-    specs = [ServiceSpec(f"S{n}", "S", (), (), ()) for n in range(contracts.MAX_KEPT + 1)]
-    known.keep(specs[:-1])
+    specs = [ServiceSpec(f"S{n}", "S", (), (), ()) for n in range(contracts.MAX_CACHED + 1)]
+    known.add(specs[:-1])
     assert list(known.find([digest(specs[0])])) == [specs[0]]
-    known.keep(specs[-1:])
+    known.add(specs[-1:])
 
-    assert len(known) == contracts.MAX_KEPT
+    assert len(known) == contracts.MAX_CACHED
     assert list(known.find([digest(specs[0])])) == [specs[0]]
     assert list(known.find([digest(specs[1])])) == []
 

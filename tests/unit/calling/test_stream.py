@@ -40,7 +40,7 @@ async def test_a_result_is_no_stream(name: str, autojump_clock: MockClock) -> No
     """It is not dropped in silence: the method has run, and has nothing to iterate over."""
     plain = Plain()
     async with open_pair(plain) as (session, _):
-        with pytest.raises(InvalidResult, match=rf"Plain\.{name}: a result, and no stream"):
+        with pytest.raises(InvalidResult, match=rf"Plain\.{name}: expected a stream, got a result"):
             async with session.stream(f"Plain.{name}"):
                 raise AssertionError
 
