@@ -1,9 +1,9 @@
 """One call of the peer while it is served: its scope, its deadline, its one outcome.
 
-Theory of operation. The dispatcher makes a `ServedCall` for each call. It is what the protocol
-tells of cancellation and credit (the call's owner), and what code in the handler finds in the
-context variable. A plain call decodes, runs the handler and encodes, and needs nothing else; a
-stream and a remote task put their `Runner` in place of that step.
+Theory of operation. The dispatcher makes a `ServedCall` for each call. It is the owner of the call,
+which the protocol notifies of cancellation and credit, and what code in the handler finds in the
+context variable. A plain call decodes, runs the handler and encodes; a stream and a remote task
+replace these steps by their `Runner`.
 """
 
 from __future__ import annotations
@@ -49,22 +49,27 @@ from farcall.errors import (
     is_of_protocol,
 )
 
+logger = logging.getLogger("farcall")
+
+T = TypeVar("T")
+
 
 @attrs.frozen
 class Deadline:
-    """A point in time, on Trio's clock."""
+    """When a call ends by itself."""
 
     at: float
+    """On Trio's clock."""
     by: str
-    """``caller`` or ``server``: who set it."""
+    """The side that set it: ``caller`` or ``server``."""
 
     @classmethod
     def of(cls, call: Request, longest: float) -> Deadline:
-        """Take the earlier one of what the caller said and what the server allows.
+        """Take the earlier of the caller's timeout and the server's limit.
 
         Args:
-            call: The caller's call.
-            longest: What the server allows, in seconds.
+            call: Has the timeout.
+            longest: The limit of the server, in seconds.
         """
         timeout = call.timeout
         if timeout is None and longest == math.inf:
@@ -77,31 +82,26 @@ class Deadline:
 
 NO_DEADLINE: Final = Deadline(math.inf, "server")
 
-
-T = TypeVar("T")
-
-_LOGIN_ENDED = "the login under which it was called has ended"
-logger = logging.getLogger("farcall")
+_LOGIN_ENDED: Final = "the login under which it was called has ended"
 
 _slow_methods: set[str] = set()
-"""Those already logged; as many as there are inline methods."""
+"""The inline methods that the log has already."""
 
 
 @attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
 class ServedLink:
-    """What all calls that come over one link share while they are served."""
+    """What all calls of one link share while they are served."""
 
     link: Link
     connection: Connection
-    """The same, as handlers see it."""
+    """The link as handlers see it."""
     identity: Identity
-    """Who its peer is."""
     interceptors: Sequence[Interceptor] = ()
     debug: bool = False
     """Whether notes and tracebacks of failures travel."""
     threads: ThreadLine = attrs.field(factory=ThreadLine, init=False)
     orders: dict[str, trio.Lock] = attrs.field(factory=dict[str, trio.Lock], init=False)
-    """By the wire name of each ``ordered`` method that was called."""
+    """One for each ``ordered`` method that was called, by its wire name."""
     queue: SendQueue = attrs.field(init=False)
     """Where responses wait for the writer."""
     _begin: trio.Lock = attrs.field(factory=trio.Lock, init=False)
@@ -112,9 +112,9 @@ class ServedLink:
         self.queue = self.link.responses.queue
 
     async def wait_writable(self) -> None:
-        """Wait until the peer has read enough for another handler to begin, in order.
+        """Wait, in order, until the queue has room for the result of another handler.
 
-        Handlers that began all the same would have results that wait outside of the queue.
+        Results of handlers that began without room would be held outside of the queue.
         """
         self.waiting += 1
         try:
@@ -124,13 +124,12 @@ class ServedLink:
             self.waiting -= 1
 
     def census(self) -> Iterator[tuple[str, int]]:
-        """Count the calls that have, or wait for, a thread or their turn."""
+        """Count the calls in line for a thread, or for their turn."""
         yield "calls in line for a thread", len(self.threads)
         orders = [lock.statistics() for lock in self.orders.values()]
         yield "turns of ordered methods", sum(each.locked + each.tasks_waiting for each in orders)
 
     def order_of(self, endpoint: Endpoint) -> trio.Lock | None:
-        """Give the lock that calls of an ``ordered`` method hold in turn."""
         method = endpoint.method
         if not method.ordered:
             return None
@@ -138,7 +137,7 @@ class ServedLink:
 
 
 class Runner:
-    """What a stream, or a remote task, does where a plain call runs its handler and no more.
+    """The steps of a call in which a stream, or a remote task, differs from a plain call.
 
     Args:
         served: The call.
@@ -151,25 +150,24 @@ class Runner:
         self._once = Once(self.kind, served.endpoint.method.spec.wire_name)
 
     async def handle(self) -> object:
-        """Run the handler; see `ServedCall.handle`."""
         raise NotImplementedError
 
     def encode(self, value: object) -> bytes:
-        """Write the result, of which interceptors may have made another one."""
+        """Encode the result, which interceptors may have replaced."""
         return self._served.encode(value)
 
     def failure(self, exc: BaseException) -> BaseException:
-        """Give what the call is to fail with, for what was raised."""
+        """Return the exception that the call fails with, for the one that was raised."""
         return exc
 
     def on_cancel(self) -> None:
-        """The call has been cancelled."""
+        """Called after the call was cancelled."""
 
     def on_credit(self) -> None:
-        """The peer has room for more."""
+        """Called when the peer takes more items."""
 
     def end(self) -> None:
-        """The handler has ended."""
+        """Called after the handler has ended."""
 
 
 class ServedCall(Owner, msgspec.Struct, eq=False):
@@ -180,37 +178,37 @@ class ServedCall(Owner, msgspec.Struct, eq=False):
     call: Request
     """Its entry in the protocol's table."""
     principal: Principal | None
-    """Who the peer had logged in as when the call came."""
+    """The peer's when the call came."""
     deadline: Deadline
     wants_answer: bool = True
     """False for a notification."""
     size: int = 0
-    """In bytes, of its parameters; counted in the budget while it runs in a task."""
+    """Bytes of its parameters; counted in the quota while it runs in a task."""
     scope: trio.CancelScope | None = None
     """Around its handler; None where that is a plain ``def`` that runs in the reader."""
     runner: Runner | None = None
     """None for a plain call."""
     uploads: ReceivedUploads | None = None
     outbox: Outbox | None = None
-    """What has to leave before the answer: the items of a stream."""
+    """The items of a stream, which are sent before the response."""
     is_over: bool = False
-    """Whether its handler has ended: whoever made the call waits for nothing more."""
+    """Whether its handler has ended."""
     is_cancelled: bool = False
-    """Whether by somebody, rather than by its deadline."""
+    """Whether it was cancelled, other than by its deadline."""
     is_revoked: bool = False
-    """Whether it was cancelled because its principal has gone."""
+    """Whether it was cancelled because its login has ended."""
     refusal: RpcError | None = None
-    """What this side, and not the handler, has raised with a code of the protocol."""
+    """An error with a code of the protocol that farcall raised, rather than the handler."""
     _context: CallContext | None = None
-    _given: dict[str, Any] | None = None
+    _arguments: dict[str, Any] | None = None
+    """By name, once an interceptor, or an upload, has needed them so."""
     once: Once | None = None
-    """For the uploads of a plain call, of which nothing comes again."""
+    """For a plain call with uploads, whose items cannot be read again."""
 
-    # What code that runs in the handler asks of it
+    # For code that runs in the handler
 
     @property
     def context(self) -> CallContext:
-        """What is known of the call, made when somebody asks."""
         if self._context is None:
             self._context = CallContext(
                 self.shared.connection,
@@ -220,28 +218,26 @@ class ServedCall(Owner, msgspec.Struct, eq=False):
                 principal=self.principal,
                 deadline=self.deadline.at,
                 trace=self.call.traceparent,
-                read=self._arguments,
+                read=self._read_arguments,
             )
         return self._context
 
     @property
     def calls(self) -> Calls:
-        """The calls back to the peer."""
         return self.shared.link.calls
 
     @property
     def trace(self) -> str | None:
-        """The span that calls it makes belong to; interceptors may have set another one."""
+        """The span of the calls that it makes; interceptors may have replaced it."""
         return self.call.traceparent if self._context is None else self._context.trace
 
     @property
     def cancel_reason(self) -> str | None:
-        """Why it was cancelled, if it was."""
         if self._context is None and not self.is_cancelled and self.deadline is NO_DEADLINE:
             return None
         return self.context.cancel_reason
 
-    # Told by the protocol
+    # From the protocol
 
     def cancel(self, reason: str) -> None:
         """Cancel the handler; a second time changes nothing."""
@@ -255,13 +251,12 @@ class ServedCall(Owner, msgspec.Struct, eq=False):
             self.runner.on_cancel()
 
     def recheck(self) -> None:
-        """End a stream whose principal has gone; other calls have begun, and go on to their end."""
+        """Cancel a stream whose login has ended; any other call runs to its end."""
         if self.endpoint.kind == "stream" and not self._is_permitted:
             self.is_revoked = True
             self.cancel("logout")
 
     def on_credit(self) -> None:
-        """Send what a stream holds back."""
         if self.runner is not None:
             self.runner.on_credit()
 
@@ -274,15 +269,15 @@ class ServedCall(Owner, msgspec.Struct, eq=False):
     # Run
 
     async def run(self) -> bytes | Error:
-        """Run the handler in a task, and say how the call has ended; raises nothing.
+        """Run the handler in a task and return the outcome of the call.
 
-        A handler that was cancelled and returns or raises all the same has the last word.
+        If a cancelled handler returns or raises something else, that is the outcome.
         """
         scope = self.scope
         assert scope is not None
         handling.set(self)
         try:
-            if scope.cancel_called:  # its caller left before it began, so it must not begin
+            if scope.cancel_called:  # before it began, so it must not begin
                 return self._cancelled()
             with scope:
                 shared = self.shared
@@ -304,7 +299,6 @@ class ServedCall(Owner, msgspec.Struct, eq=False):
         return self._cancelled()
 
     async def _surrounded(self) -> object:
-        """Run the handler in its turn, and with interceptors around it."""
         shared = self.shared
         order = shared.order_of(self.endpoint)
         async with in_turn(order) if order else nullcontext():
@@ -314,7 +308,7 @@ class ServedCall(Owner, msgspec.Struct, eq=False):
             return await self.handle()
 
     def run_inline(self) -> bytes | Error:
-        """Run a plain ``def`` here and now; see `run`."""
+        """Run a plain ``def`` in the reader's task, in a context of its own."""
         deadline = self.deadline
         if deadline is not NO_DEADLINE and deadline.at <= trio.current_time():
             return self._cancelled()
@@ -330,13 +324,13 @@ class ServedCall(Owner, msgspec.Struct, eq=False):
             self.is_over = True
 
     def _failed(self, exc: BaseException) -> Error:
-        """Make the answer of a call that has failed; what is not about the call goes on."""
+        """Make the response to a call that has failed; raise what is no answer to it."""
         method, shared = self.endpoint.method, self.shared
         if self.runner is not None:
             exc = self.runner.failure(exc)
         if shared.connection.state is ConnectionState.CLOSED:
-            # What the handler waited for from its caller ends in this: a peer that leaves must
-            # not be able to write tracebacks into the log. There is nobody to be answered.
+            # A handler that waits for its caller gets `ConnectionLost` when the caller leaves. A
+            # peer must not be able to fill the log with tracebacks, and no response can be sent.
             rest = without(exc, ConnectionLost)
             if rest is None:
                 return Error.of(ErrorCode.CANCELLED)
@@ -358,14 +352,14 @@ class ServedCall(Owner, msgspec.Struct, eq=False):
         return cancelled(self.cancel_reason)
 
     def end_message(self, outcome: bytes | Error) -> bytes | None:
-        """Make the answer to a stream, when the last of its items has left."""
+        """Make the response to a stream, after its last item was sent."""
         if self.outbox is not None and self.outbox.has_dropped:
-            # It was cancelled. What it came to holds for a reader who has seen all items.
+            # It was cancelled. Its own outcome is true only of a stream whose items all arrived.
             outcome = self._why_cancelled()
         return self.call.end_message(outcome)
 
     async def handle(self) -> object:
-        """Run the handler itself, at the heart of the interceptors."""
+        """Run the handler itself, inside of the interceptors."""
         method = self.endpoint.method
         if self.runner is not None:
             return await self.runner.handle()
@@ -388,7 +382,7 @@ class ServedCall(Owner, msgspec.Struct, eq=False):
     def timed(
         self, handler: Coroutine[Any, Any, T], source: object = None
     ) -> Coroutine[Any, Any, T]:
-        """Await the handler; with ``debug=True`` its steps are timed, see `steps`."""
+        """Time the steps of the handler if ``debug=True``; see `steps`."""
         if not self.shared.debug:
             return handler
         return timed(handler, self.endpoint.method.spec.wire_name, source)
@@ -398,10 +392,10 @@ class ServedCall(Owner, msgspec.Struct, eq=False):
         return self.endpoint.function(*args, **kwargs)
 
     def _check_principal(self) -> None:
-        """Refuse a call whose principal has gone while it waited for its turn.
+        """Refuse a call whose login has ended while it waited for its turn.
 
         Raises:
-            Forbidden: it has.
+            RpcError: with the code of `Forbidden`.
         """
         if not self._is_permitted:
             code = ErrorCode.METHOD_FORBIDDEN
@@ -428,22 +422,21 @@ class ServedCall(Owner, msgspec.Struct, eq=False):
 
     @property
     def _is_plain(self) -> bool:
-        """Whether the caller has not said hello."""
         return not self.shared.link.protocol.is_greeted
 
     @contextmanager
     def guard(self) -> Iterator[None]:
-        """Keep the handler that runs in the block from saying what only the protocol may say."""
+        """Hide errors with a code of the protocol that the handler raises in the block."""
         try:
             yield
         except RpcError as exc:
             raise self._guarded(exc) from None
 
     def _guarded(self, exc: RpcError) -> RpcError:
-        """Hide an error of a handler that has a code of the protocol.
+        """Replace an error of a handler that has a code of the protocol.
 
-        Such a code means something about *this* call. Raised by a handler it is about another
-        one, which the handler made; told as it is, a caller would repeat what has run.
+        The caller would read such a code as one about *this* call, and might repeat what has run.
+        A handler that raises it got it from another call, which it made itself.
         """
         is_of_call = is_of_protocol(exc.code, is_plain=self._is_plain)
         if is_of_call and exc is not self.refusal:
@@ -453,43 +446,42 @@ class ServedCall(Owner, msgspec.Struct, eq=False):
     # Arguments and result
 
     def decode(self) -> tuple[list[Any], dict[str, Any]]:
-        """Read the arguments, by position and by name, as the handler takes them.
+        """Decode the arguments, by position and by name, as the handler takes them.
 
         Raises:
-            InvalidArguments: they are not what the contract says.
+            InvalidArguments: they do not fit the contract.
         """
         arguments = self.endpoint.method.arguments
-        if self._given is not None:
-            return arguments.split(self._given)
+        if self._arguments is not None:
+            return arguments.split(self._arguments)
         try:
             return arguments.decode(self.call.params)
         except Faults as faults:
             raise self._refuse(faults) from None
 
-    def _arguments(self) -> dict[str, Any]:
-        if self._given is None:
+    def _read_arguments(self) -> dict[str, Any]:
+        if self._arguments is None:
             try:
-                self._given = self.endpoint.method.arguments.read(self.call.params)
+                self._arguments = self.endpoint.method.arguments.read(self.call.params)
             except Faults as faults:
                 raise self._refuse(faults) from None
-        return self._given
+        return self._arguments
 
     def _refuse(self, faults: Faults) -> InvalidArguments:
-        """Make the exception for what the caller did wrong; kept, to be told from others."""
         self.refusal = refusal = invalid_arguments(faults)
         return refusal
 
     def accept_uploads(self) -> Error | None:
-        """Take what the caller sends as streams: it may come before the handler has started.
+        """Open the uploads of the caller, whose items may come before the handler has started.
 
         Returns:
-            The answer to a call whose arguments are wrong.
+            The response, if the arguments are wrong.
         """
         self.uploads = uploads = ReceivedUploads(self.shared.link, self._refuse)
         if self.runner is None:
             self.once = Once("call", self.endpoint.method.spec.wire_name)
         try:
-            given = self._arguments()
+            given = self._read_arguments()
             for name, codec in self.endpoint.method.uploads.items():
                 if name in given:
                     given[name] = uploads.accept(name, given[name], codec)
@@ -501,7 +493,7 @@ class ServedCall(Owner, msgspec.Struct, eq=False):
         return None
 
     def encode(self, value: object) -> bytes:
-        """Write what the handler returned.
+        """Encode what the handler returned.
 
         Raises:
             EncodeError: it is not of its type.
@@ -513,7 +505,7 @@ class ServedCall(Owner, msgspec.Struct, eq=False):
             raise self.too_large(exceeded("depth", MAX_DEPTH)) from None
 
     def too_large(self, limit: Mapping[str, str | int]) -> ReplyTooLarge:
-        """Make the exception for what is over a limit of the messages to the caller."""
+        """Make the exception for a response that is over a limit of its message."""
         code = ErrorCode.REPLY_TOO_LARGE
         self.refusal = refusal = ReplyTooLarge(code, MESSAGES[code], limit)
         return refusal
@@ -524,7 +516,7 @@ def _note_slow(name: str, seconds: float) -> None:
         _slow_methods.add(name)
         logger.warning(
             "%s is a plain def and took %.0f ms, in which nothing else could run;"
-            " make it async, or quicker (logged once)",
+            " make it async or faster (logged once)",
             name,
             seconds * 1000,
         )

@@ -1,8 +1,8 @@
-"""What the peer of one connection asks: find the endpoint, start it, send its answer.
+"""The requests of one link's peer: find the endpoint, run it, send the response.
 
 Calls start in the order in which they were sent. Trio does not start tasks in the order in which
-they were spawned, so each request goes into a queue, and each task, when it first runs, takes the
-oldest one that waits.
+they were spawned, so each call goes into a queue, and each task takes the oldest call when it first
+runs.
 """
 
 from __future__ import annotations
@@ -39,27 +39,27 @@ from farcall.errors import ErrorCode
 logger = logging.getLogger("farcall")
 
 RETRY_MS: Final = 100
-"""After which a refused call may be tried again: a few calls of usual length have ended by then."""
+"""After which a refused call may be repeated: time for a few calls of usual length."""
 
 RUNNERS: Final[Mapping[EndpointKind, type[Runner]]] = {
     "stream": StreamRunner,
     "task": TaskRunner,
 }
-"""What serves each kind of endpoint; a plain call needs nothing beside its `ServedCall`."""
+"""By kind of endpoint; a plain call needs none."""
 
 Task: TypeAlias = Callable[[], Awaitable[None]]
 
 
 class Dispatcher:
-    """The `Handler` of a link: serve what its peer asks, and hand on what it tells.
+    """The `Handler` of a link: serves the requests of its peer.
 
-    Both ends of a link have one; what is served decides which of them has anything to do.
+    Both ends of a link have one; a client without ``serves=`` has no endpoints.
 
     Args:
         link: The link.
-        caller: Calls the peer; its subscriptions hear what a plain server emits.
-        endpoints: What is served to the peer.
-        options: How.
+        caller: Calls the peer, and subscribes to the events of a plain one.
+        endpoints: The methods and signals for the peer.
+        options: Of the link.
         logins: How the peer logs in; None where it cannot.
     """
 
@@ -72,7 +72,7 @@ class Dispatcher:
         logins: Logins | None = None,
     ) -> None:
         self.caller = caller
-        self._hear = caller.subscriber.on_event
+        self._emit = caller.subscriber.on_event
         self._link = link
         self._lifecycle = link.lifecycle
         self._responses = link.responses
@@ -96,15 +96,15 @@ class Dispatcher:
         """Of a plain peer."""
         identity.on_change = self._recheck
         identity.on_left = self._withdraw
-        self._budget = CallQuota(link.limits)
+        self._quota = CallQuota(link.limits)
         self._login_handler = LoginHandler(
-            link, identity, logins, options.max_call_seconds, self._budget, self._start_task
+            link, identity, logins, options.max_call_seconds, self._quota, self._start_task
         )
-        # Bounded as calls in flight and subscriptions are: each entry has its task already.
+        # Bounded like calls in flight and subscriptions: each entry has its task already.
         self._waiting: deque[ServedCall | Task] = deque()
         self._in_flight: dict[ServedCall, None] = {}
-        self._has_little_to_say = False
-        """Whether the limit is `message_before_login`."""
+        self._has_login_limit = False
+        """Whether `message_before_login` limits the messages of the peer."""
         self._close_watchdog: Callable[[], None] | None = None
         self._builtin: Mapping[str, Callable[[Request], None]] = {
             "rpc.on": self._events.on,
@@ -116,11 +116,11 @@ class Dispatcher:
         }
 
     def census(self) -> Iterator[tuple[str, int]]:
-        """Count what is held for the peer, by its kind; in the end nothing of it may be left."""
+        """Count what is held for the peer, by kind; see `farcall.testing`."""
         yield "handlers", len(self._in_flight)
         yield "calls that wait for their task", len(self._waiting)
-        yield "calls in the budget", self._budget.calls
-        yield "bytes of parameters in the budget", self._budget.size
+        yield "calls in the budget", self._quota.calls
+        yield "bytes of parameters in the budget", self._quota.size
         yield "logins", len(self._login_handler)
         yield "subscriptions served", len(self._subscriptions)
         yield "interceptors of subscriptions", len(self._intercepted)
@@ -128,15 +128,15 @@ class Dispatcher:
         yield from self._shared.census()
         yield "events listened to", len(self.caller.subscriber)
 
-    # What the link tells
+    # From the link
 
     @property
     def is_busy(self) -> bool:
-        """Whether calls are in flight; subscriptions that are not to end do not count."""
+        """Whether calls are in flight; of subscriptions only those count that are ending."""
         return bool(self._in_flight or self._login_handler or self._intercepted.has_ending)
 
     def on_open(self) -> None:
-        """Begin, on the side that was called up; the one that dialled waits for a hello."""
+        """Begin to serve; a client's events begin with a hello of its own."""
         if self._options.debug:
             watchdog.open()
             self._close_watchdog = watchdog.close
@@ -146,11 +146,10 @@ class Dispatcher:
             self._events.on_open()
 
     def on_hello(self, _hello: Hello) -> None:
-        """The peer is farcall: it subscribes for itself."""
         self._events.on_hello()
 
     def on_request(self, call: Request) -> None:
-        """Start to serve a call, or answer it at once."""
+        """Start to serve a call, or answer it."""
         endpoint = self._methods.get(call.method)
         if endpoint is None:
             builtin = self._builtin.get(call.method)
@@ -161,7 +160,7 @@ class Dispatcher:
         elif endpoint.is_protected and not self._identity.may(endpoint.method.spec.access):
             access = endpoint.method.spec.access
             call.fail(self._identity.refusal(access, ErrorCode.METHOD_FORBIDDEN))
-        # `takes_calls` begins with the first half, which nearly every call needs no call for.
+        # The first half of `takes_calls`, which decides nearly every call, costs no call so.
         elif (
             self._lifecycle.is_usable and not self._lifecycle.is_leaving
         ) or self._link.takes_calls:
@@ -170,43 +169,47 @@ class Dispatcher:
             call.fail(shutting_down())
 
     def on_notification(self, method: str, params: bytes | None, trace: str | None) -> None:
-        """Serve a one-way call, whose failures are only logged: it gets no response.
+        """Serve a notification. Failures are only logged: notifications get no response.
 
-        Many plain servers send their events so: those who listen to the name get it as well.
+        Many plain servers send their events as notifications, so subscribers get it as well.
         """
-        is_heard = self._hear(method, params)
+        is_subscribed = self._emit(method, params)
         endpoint = self._methods.get(method)
         if endpoint is None:
-            if method in ("rpc.on", "rpc.off") and not is_heard:
+            if method in ("rpc.on", "rpc.off") and not is_subscribed:
                 self._events.on_notification(method, params)
-            elif not is_heard:
+            elif not is_subscribed:
                 peer = self._connection.peer
                 logger.debug("%s: no method %s for a notification", peer, shown(method))
         elif not self._identity.may(endpoint.method.spec.access):
-            logger.debug("%s: %s is not for this peer", self._connection.peer, method)
+            logger.debug("%s: no access to %s, a notification", self._connection.peer, method)
         elif not self._link.takes_calls:
-            logger.debug("%s: %s comes too late", self._connection.peer, method)
+            logger.debug(
+                "%s: dropped %s, a notification while draining", self._connection.peer, method
+            )
         elif endpoint.kind == "stream":
-            logger.debug("%s: a stream as a notification", self._connection.peer)
+            logger.debug(
+                "%s: dropped %s, a stream as a notification", self._connection.peer, method
+            )
         else:
             call = self._responses.notification(method, params, trace)
             self._start(endpoint, call, wants_answer=False)
 
     def on_event(self, name: str, params: bytes | None) -> None:
-        """Hand an event of a plain server to its subscribers."""
-        self._hear(name, params)
+        """Give an event of a plain server to its subscribers."""
+        self._emit(name, params)
 
     def on_draining(self) -> None:
-        """End the subscriptions, which would never end by themselves."""
+        """End the subscriptions, which go on until they are cancelled."""
         self._subscriptions.cancel_all()
 
     def on_grace_over(self) -> None:
-        """Cancel the calls that take longer than a drain."""
+        """Cancel the calls that take longer than the drain."""
         self._login_handler.cancel_all()
         self._cancel_all("shutdown")
 
     def on_closed(self) -> None:
-        """Cancel the calls, whose callers cannot be answered any more, and leave every signal."""
+        """Cancel the calls, which can get no response, and end the subscriptions."""
         reason = "shutdown" if self._lifecycle.ends_here else "disconnect"
         self._cancel_all(reason)
         self._intercepted.cancel_all(reason)
@@ -218,9 +221,9 @@ class Dispatcher:
             self._close_watchdog = None
 
     def _recheck(self) -> None:
-        """End what is not for who the peer is now."""
-        if self._has_little_to_say and self._identity.principal is not None:
-            self._has_little_to_say = False
+        """End streams and subscriptions that the peer's present login does not allow."""
+        if self._has_login_limit and self._identity.principal is not None:
+            self._has_login_limit = False
             self._link.limit_messages(self._message_limit)
         self._withdraw()
         self._subscriptions.recheck()
@@ -229,17 +232,17 @@ class Dispatcher:
             served.recheck()
 
     def _withdraw(self) -> None:
-        """Drop values that wait, and were for who the peer is no more."""
+        """Drop values that wait for addresses which the peer no longer has."""
         self._subscriptions.withdraw()
         self._events.withdraw()
 
     def _limit_messages(self) -> None:
-        """Take small messages alone from a peer that can do nothing yet but log in."""
+        """Take only small messages from a peer that can do nothing but log in."""
         limit = MessageLimit(self._link.limits.message_before_login, "message_before_login")
         has_to_log_in = self._logins is not None and self.endpoints.need_a_login
-        is_nobody = self._identity.principal is None
-        if has_to_log_in and is_nobody and limit.size < self._message_limit.size:
-            self._has_little_to_say = True
+        is_anonymous = self._identity.principal is None
+        if has_to_log_in and is_anonymous and limit.size < self._message_limit.size:
+            self._has_login_limit = True
             self._link.limit_messages(limit)
 
     @property
@@ -258,15 +261,15 @@ class Dispatcher:
         call.respond(msgspec.json.encode(names))
 
     def _describe(self, call: Request) -> None:
-        """Tell the contracts, which are no secret: also of what this peer may not use."""
+        """Send the description, which has no secrets: also of members with restricted access."""
         call.respond(self.endpoints.description)
 
     # Handlers
 
     def _start(self, endpoint: Endpoint, call: Request, *, wants_answer: bool = True) -> None:
-        """Run a plain ``def`` here and now, or a handler in a task."""
+        """Run a plain ``def`` here, or any other handler in a task."""
         size = 0 if call.params is None else len(call.params)
-        limit = self._budget.excess(size)
+        limit = self._quota.excess(size)
         if limit is not None:
             self._refuse(call, limit, wants_answer)
             return
@@ -278,14 +281,14 @@ class Dispatcher:
             Deadline.of(call, self._options.max_call_seconds),
             wants_answer,
         )
-        # In the reader a call must not wait: for calls before it, interceptors, or for room.
+        # The reader must not wait: for earlier calls, for interceptors, or for room.
         has_to_wait = self._waiting or self._shared.interceptors
         if endpoint.is_inline and not has_to_wait and self._responses.queue.is_writable:
             self._answer(served, served.run_inline())
             return
         if endpoint.kind != "call":
             if endpoint.kind == "stream" and call.wants_items:
-                # Its scope ends a stream, and nothing else: it may well go on for ever.
+                # A stream may go on for ever: it has no deadline, and its caller's scope ends it.
                 served.deadline = NO_DEADLINE
             served.runner = RUNNERS[endpoint.kind](served)
         if endpoint.method.uploads:
@@ -296,13 +299,13 @@ class Dispatcher:
         served.size = size
         served.scope = trio.CancelScope(deadline=served.deadline.at)
         call.owner = served
-        self._budget.take(size)
+        self._quota.take(size)
         self._in_flight[served] = None
         self._waiting.append(served)
         self._link.start_soon(self._run_oldest)
 
     def _refuse(self, call: Request, limit: str, wants_answer: bool) -> None:
-        """Send a call away for which there is no room; the reader does not wait for any."""
+        """Refuse a call that is over a limit; the reader does not wait for room."""
         if wants_answer:
             data = {"limit": limit, "retry_after_ms": RETRY_MS}
             call.fail(Error.of(ErrorCode.BUSY, data))
@@ -310,7 +313,6 @@ class Dispatcher:
             self._link.drops.add(limit)
 
     def _start_task(self, task: Task) -> None:
-        """Start a task of the link in the order in which the peer has asked for it."""
         self._waiting.append(task)
         self._link.start_soon(self._run_oldest)
 
@@ -324,14 +326,14 @@ class Dispatcher:
             if oldest.outbox is not None or not self._responses.queue.is_writable:
                 await self._wait_writable(oldest, outcome)
         finally:
-            # Free before the answer is queued: a caller that hears it may send the next call.
-            self._budget.release(oldest.size)
+            # Before the response: its caller may send the next call when it arrives.
+            self._quota.release(oldest.size)
             del self._in_flight[oldest]
         if oldest.outbox is None or self._link.is_closed:
             self._answer(oldest, outcome)
 
     async def _wait_writable(self, served: ServedCall, outcome: bytes | Error) -> None:
-        """Wait until the answer may be queued; that to a stream, until it has been taken."""
+        """Wait until the response may be queued; for a stream, until it was sent."""
         if served.outbox is None:
             await self._responses.wait_writable(len(outcome) if isinstance(outcome, bytes) else 0)
         else:

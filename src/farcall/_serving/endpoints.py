@@ -1,4 +1,4 @@
-"""What is served at one path: methods and signals by wire name, each with its object."""
+"""What is served at one path: methods and signals by wire name, with their service objects."""
 
 from __future__ import annotations
 
@@ -30,26 +30,23 @@ from farcall._signals import SignalState
 logger = logging.getLogger("farcall")
 
 MAX_NAMED: Final = 5
-"""Members that one line of the log names."""
+"""Members in one line of the log."""
 
 
 EndpointKind: TypeAlias = Literal["call", "stream", "task"]
-"""How calls of a method are served; the dispatcher has the class for each."""
+"""How calls of a method are served; see `RUNNERS` of the dispatcher."""
 
 
 @attrs.define(eq=False)
 class Endpoint:
-    """A method of a service object.
-
-    What is asked of it at each call is found out once.
-    """
+    """A method of a service object, with what each call of it needs."""
 
     method: Method
     target: Any
     """The service object."""
     kind: EndpointKind = attrs.field(init=False)
     is_inline: bool = attrs.field(init=False)
-    """Whether calls may run in the reader: a plain ``def`` that need not wait for its turn."""
+    """Whether calls may run in the reader: a plain ``def`` that is not ``ordered``."""
     is_protected: bool = attrs.field(init=False)
     """Whether it needs a login."""
     function: Callable[..., Any] = attrs.field(init=False)
@@ -66,7 +63,7 @@ class Endpoint:
 
     @property
     def generator(self) -> Callable[..., AsyncGenerator[Any, None]]:
-        """The generator function behind the method of a stream, bound to its object."""
+        """The generator function that the method of a stream wraps, bound to its object."""
         function: Any = self.function
         owner = getattr(function, "__self__", None)
         generator: Callable[..., AsyncGenerator[Any, None]] = function.__wrapped__
@@ -82,12 +79,12 @@ class SignalEndpoint:
     allow: Callable[[Any, Any], bool] | None = None
     """Decides on each subscription, given the call and the key."""
     errors: ErrorCodec = attrs.field(factory=lambda: ErrorCodec(()))
-    """Those that it declares: none."""
+    """A signal declares none."""
 
 
 @attrs.frozen
 class Endpoints:
-    """Everything that one path offers."""
+    """Everything that is served at one path."""
 
     methods: Mapping[str, Endpoint]
     signals: Mapping[str, SignalEndpoint]
@@ -97,7 +94,7 @@ class Endpoints:
     """Bound ``@background`` methods."""
     services: tuple[Service, ...] = ()
     need_a_login: bool = attrs.field(init=False)
-    """Whether there is anything, and nothing of it can be used without a login."""
+    """Whether there are members, and each needs a login."""
 
     def __attrs_post_init__(self) -> None:
         is_needed = 0 < len(self.members) == len(self.protected)
@@ -105,7 +102,7 @@ class Endpoints:
 
     @cached_property
     def description(self) -> bytes:
-        """What ``rpc.discover`` answers, made when it is first asked for."""
+        """The result of ``rpc.discover``."""
         return msgspec.json.encode(description_of(map(documented, self.services)))
 
     @property
@@ -115,7 +112,7 @@ class Endpoints:
 
     @property
     def protected(self) -> tuple[str, ...]:
-        """Name what needs a login."""
+        """The wire names of the members that need a login."""
         specs: list[MethodSpec | SignalSpec] = [
             *(each.method.spec for each in self.methods.values()),
             *(each.spec for each in self.signals.values()),
@@ -143,9 +140,9 @@ class Endpoints:
 
 
 def contracts_of(digests: Iterable[tuple[str, str]]) -> Mapping[str, str]:
-    """Name contracts as a hello does: by service, with a space between those of one name.
+    """Map each name of a service to its digests, separated by spaces, as a hello has them.
 
-    Services with bare names share the empty one, and both ends may know one that they serve.
+    Services without a name share the empty one, and both ends may serve one of the same name.
     """
     contracts: dict[str, str] = {}
     for name, digest in digests:
@@ -158,9 +155,9 @@ def greeting(limits: Limits, message: int, contracts: Mapping[str, str]) -> Hell
     """Make the hello of one side.
 
     Args:
-        limits: Of it.
+        limits: Of this side.
         message: The largest message that it takes, in bytes.
-        contracts: The digests of what it serves or calls; see `contracts_of`.
+        contracts: The digests of the services that it serves or calls; see `contracts_of`.
     """
     announced = PeerLimits(
         message=message,
@@ -173,22 +170,22 @@ def greeting(limits: Limits, message: int, contracts: Mapping[str, str]) -> Hell
 
 
 def warn_of_protected(paths: Iterable[Endpoints], why: str) -> None:
-    """Log in one line which members cannot be used, because there are no logins.
+    """Log one line that names the members which need a login, where there are none.
 
     Args:
-        paths: What is served.
-        why: There are no logins.
+        paths: The members of each path.
+        why: The reason why there are no logins.
     """
     served = list(paths)
     names = list(dict.fromkeys(name for each in served for name in each.protected))
     if names:
         members = {name for each in served for name in each.members}
-        text = "%d of %d members need a login, and nobody can log in: %s (%s)"
+        text = "%d of %d members need a login, and no peer can log in: %s (%s)"
         logger.warning(text, len(names), len(members), why, some_of(names))
 
 
 def some_of(names: Sequence[str]) -> str:
-    """Name the first few, and count the rest."""
+    """List the first few, and count the rest."""
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     return ", ".join(names[:MAX_NAMED]) + more
 

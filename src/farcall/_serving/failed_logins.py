@@ -1,8 +1,7 @@
-"""How many logins have failed lately: of each address, and in all.
+"""Counts of failed logins in the last minute: of each address, and in all.
 
-An address is what guessing is cheap for: whoever is sent away can come again on another connection.
-When many addresses guess together, those that have failed already are sent away, so that everybody
-else still has a try.
+A limit of each connection alone would not stop guesses, because a peer can connect again. When many
+addresses guess together, those that have failed are refused, and all others may still log in.
 """
 
 from __future__ import annotations
@@ -24,19 +23,18 @@ IPV6_PREFIX: Final = 64
 """Bits of an IPv6 address that are one network's (RFC 4291, section 2.5.4): a host has as many
 addresses as it likes within those."""
 
-MOST_ORIGINS: Final = 10_000
-"""Addresses that are remembered, at about 300 bytes each. Over it the one that has not failed for
-the longest time is forgotten."""
+MAX_ORIGINS: Final = 10_000
+"""Addresses that are counted, at about 300 bytes each; the one that failed least recently goes."""
 
 
 def origin_of(peer: str) -> Origin | None:
-    """Give the address of a peer, or its IPv6 network.
+    """Return the address of a peer, or its IPv6 network.
 
     Args:
-        peer: ``host:port``, an address alone, or what stands for a peer that has none.
+        peer: ``host:port``, an address alone, or another name for a peer without an address.
 
     Returns:
-        None for a peer on this machine. A proxy may be there, through which everybody comes.
+        None for a peer on this machine: it may be a proxy for many peers.
     """
     address = _address(peer) or _address(peer.rpartition(":")[0].strip("[]"))
     if isinstance(address, IPv6Address):
@@ -57,18 +55,18 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 
 @attrs.frozen
 class Excess:
-    """What an attempt is refused for."""
+    """The limit that another attempt would exceed."""
 
     limit: str
     most: int
     seconds: float
-    """After which there may be another one."""
+    """After which a peer may try again."""
 
 
-# Validating on assignment would send every change of a counter through Python code: none here.
+# Without validation on assignment, which costs Python calls for each change of the counter.
 @attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
 class _Minute:
-    """A count that begins again when a minute is over."""
+    """A count that starts again after a minute."""
 
     _began: float
     _failures: int = 0
@@ -86,11 +84,7 @@ class _Minute:
 
 
 class FailedLogins:
-    """The attempts that have failed in the last minute.
-
-    Args:
-        limits: How many those may be.
-    """
+    """The attempts that failed in the last minute."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -98,27 +92,26 @@ class FailedLogins:
         self._of_origins: OrderedDict[Origin, _Minute] = OrderedDict()
 
     def add(self, origin: Origin | None, now: float) -> None:
-        """Count an attempt that has failed."""
         self._all.add(now)
         if origin is None:
             return
-        # At the end: they are in the order of their last failures.
+        # At the end, for the dictionary is in the order of the last failures.
         minute = self._of_origins[origin] = self._of_origins.pop(origin, _Minute(now))
         minute.add(now)
-        if len(self._of_origins) > MOST_ORIGINS:
+        if len(self._of_origins) > MAX_ORIGINS:
             self._of_origins.popitem(last=False)
 
     def count(self, origin: Origin | None, now: float) -> int:
-        """Tell how many attempts from an address have failed; 0 for a peer without one."""
+        """Return how many attempts of an address failed; 0 for a peer without an address."""
         minute = None if origin is None else self._of_origins.get(origin)
         return 0 if minute is None else minute.count(now)
 
     def excess(self, origin: Origin | None, failures: int, now: float) -> Excess | None:
-        """Find the limit that another attempt would be over.
+        """Return the limit that another attempt would exceed, if any.
 
         Args:
             origin: The address of the peer, if it has one.
-            failures: How many attempts of its connection have failed.
+            failures: How many attempts of its connection failed.
             now: The time.
         """
         limits, count = self._limits, self.count(origin, now)

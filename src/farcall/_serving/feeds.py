@@ -1,6 +1,6 @@
-"""What one subscription has to send: its values wait in a buffer, and the writer pulls from it.
+"""What one subscription has to send: its values wait in a buffer, from which the writer takes them.
 
-What a slow peer loses is decided there and nowhere else.
+The buffer alone decides which values a slow peer loses.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from farcall._connection.responses import Request, cancelled
 from farcall._protocol.messages import ITEM_OVERHEAD, Error, Owner, event, max_items_size
 from farcall._serving.endpoints import SignalEndpoint
 from farcall._serving.intercepted import InterceptedSubscription
-from farcall._signals import Buffer, BufferPool, Entry, OnLag, SignalState
+from farcall._signals import Buffer, BufferPool, OnLag, SignalState
 from farcall._signals.audience import Membership
 from farcall.errors import CloseCode, EncodeError, ErrorCode
 
@@ -27,14 +27,14 @@ class SignalFeed(Owner):
     """The queue of one subscription of a farcall peer: started, items within credit, end.
 
     Args:
-        link: Where it goes.
+        link: Of the subscriber.
         call: The stream call.
         source: The signal.
-        membership: By which addresses the subscriber is reached.
-        pool: What all subscriptions of the link hold.
-        on_lag: What the subscriber wants when it is too slow.
-        forget: Called when the subscription has ended, for whichever reason but that of the link.
-        note_left: Called when the writer has taken its end as well, so that nothing of it waits.
+        membership: The addresses of the subscriber.
+        pool: The memory of all subscriptions of the link.
+        on_lag: The subscriber's choice for when it is too slow.
+        on_end: Called when the subscription has ended before its link.
+        on_sent: Called when the writer has taken the last message.
     """
 
     def __init__(
@@ -46,46 +46,45 @@ class SignalFeed(Owner):
         pool: BufferPool,
         *,
         on_lag: OnLag,
-        forget: Callable[[Request], object],
-        note_left: Callable[[], object],
+        on_end: Callable[[Request], object],
+        on_sent: Callable[[], object],
     ) -> None:
         self._link = link
         self._call = call
         self.source = source
         self.key: bytes | None = None
-        """What it is filtered by; counted until the subscription has ended."""
+        """Filters its values; counted in the pool until the subscription has ended."""
         self._membership = membership
-        # Now, and not when there is something to send: the subscriber may say more before that.
+        # At once, for more credit may come before there is a value to send.
         self._credit = call.send_credit
         self._pool = pool
-        self._forget = forget
-        self._note_left = note_left
+        self._on_end = on_end
+        self._on_sent = on_sent
         self._first: bytes | None = None
         self._last: bytes | None = None
         self._detach: Callable[[], None] = _nothing
         self.intercepted: InterceptedSubscription | None = None
-        """The interceptors around it, which have to end before it does."""
+        """The interceptors around it, which end before it does."""
         self.buffer = Buffer(on_lag=on_lag, wake=self._wake, pool=pool)
 
     def filter_by(self, key: bytes | None) -> None:
-        """Bring the values with this key alone."""
         self.key = key
         self._pool.charge_key(len(key or b""))
 
     def attach(self, since: str | None) -> None:
-        """Begin: the answer carries the place in the signal from which on values come."""
+        """Begin: the first message has the cursor after which values come."""
         cursor = self.source.state.cursor
         resumed = since == cursor
         missed = 0 if since is None or resumed else None
         value = {"cursor": cursor, "resumed": resumed, "missed": missed}
         self._first = self._call.start_message(msgspec.json.encode(value))
         self._detach = self.source.state.attach(self.buffer, self.key, self._membership)
-        if self._link.lanes.is_closed:  # what is retained was too much for the process
+        if self._link.lanes.is_closed:  # the retained values were over a limit of the process
             self.detach()
         self._wake()
 
     def cancel(self, reason: str) -> None:
-        """Drop what waits, and end the call because its subscriber leaves."""
+        """Drop the values that wait, and end the call as cancelled."""
         self.detach()
         if self.intercepted is None:
             self.answer(cancelled(reason))
@@ -93,7 +92,7 @@ class SignalFeed(Owner):
             self.intercepted.cancel(reason)
 
     def end(self, error: Error) -> None:
-        """Drop what waits, and end the call by an error after what has been taken."""
+        """Drop the values that wait, and end the call by an error."""
         self.detach()
         if self.intercepted is None:
             self.answer(error)
@@ -101,31 +100,27 @@ class SignalFeed(Owner):
             self.intercepted.fail(error)
 
     def answer(self, error: Error) -> None:
-        """Tell the end, to a peer that is still there."""
+        """End the call, unless its link has ended."""
         if self._link.is_closed:
             return
         self.detach()
-        self._forget(self._call)
-        self._forget_key()
+        self._on_end(self._call)
+        self._pool.release_key(len(self.key or b""))
+        self.key = None
         self._last = self._call.end_message(error)
         self._wake()
 
     def detach(self) -> None:
-        """Leave the signal."""
         self._detach()
         self.buffer.close()
 
     def withdraw(self) -> None:
-        """Drop values that were for who the peer is no more."""
+        """Drop values that wait for addresses which the peer no longer has."""
         self.buffer.discard(lambda entry: not self._membership.reaches(entry.to))
-
-    def _forget_key(self) -> None:
-        self._pool.release_key(len(self.key or b""))
-        self.key = None
 
     @property
     def ahead(self) -> int:
-        """How many messages, at most, leave before a response: a value has been emitted before."""
+        """How many messages go before a response: at most the values emitted before it."""
         return len(self.buffer)
 
     def pop(self) -> bytes | None:
@@ -135,7 +130,7 @@ class SignalFeed(Owner):
             return first
         if self._last is not None:
             last, self._last = self._last, None
-            self._note_left()
+            self._on_sent()
             return last
         return self._pop_items()
 
@@ -143,26 +138,23 @@ class SignalFeed(Owner):
         credit, buffer = self._credit, self.buffer
         if not buffer.is_ready:
             return None
-        # Room for what stands around the values; nothing that waits has a longer cursor.
+        # Less what stands around the values; no value that waits has a longer cursor.
         cursor = self.source.state.cursor
         room = self._call.message_limit - len(self._call.id) - len(cursor) - AROUND
         size = buffer.next_size
         if size > room:
-            return self._refuse_value()
+            self.end(Error.of(ErrorCode.REPLY_TOO_LARGE, self._call.excess(0)))
+            return self.pop()
         if not credit.allows(size):
             return None
         if len(buffer) > 1:
-            # The first value is allowed, so it may pass even where it is larger than the credit.
+            # The first value is allowed, even where it is larger than the credit.
             more = min(credit.items_left, len(buffer)) - 1
             size = max(size, min(credit.bytes_left, room - more * ITEM_OVERHEAD))
         batch = buffer.take(credit.items_left, size)
         values = [entry.encoded for entry in batch.entries]
         cursor = batch.entries[-1].cursor
         return self._call.items_message(values, cursor, batch.missed)
-
-    def _refuse_value(self) -> bytes | None:
-        self.end(Error.of(ErrorCode.REPLY_TOO_LARGE, self._call.excess(0)))
-        return self.pop()
 
     def _wake(self) -> None:
         self._call.put_stream(self)
@@ -171,7 +163,7 @@ class SignalFeed(Owner):
 
 
 class EventFeed:
-    """The queue of one event for a plain peer, which cannot be told that it missed something."""
+    """The queue of one event for a plain peer; if it misses a value its link ends."""
 
     def __init__(
         self,
@@ -185,21 +177,21 @@ class EventFeed:
         self._name = name
         self._membership = membership
         self.buffer = Buffer(on_lag="raise", wake=self._wake, pool=pool)
-        self.detach: Callable[[], None] = _nothing  # what is retained may be too much at once
+        # `attach` may detach it, because the retained values are over a limit.
+        self.detach: Callable[[], None] = _nothing
         self.detach = state.attach(self.buffer, None, membership)
 
     @property
     def ahead(self) -> int:
-        """How many messages, at most, leave before a response; as for a `SignalFeed`."""
+        """As for a `SignalFeed`."""
         return len(self.buffer)
 
     def pop(self) -> bytes | None:
         """Give the next event."""
         entries = self.buffer.take(1, self.buffer.next_size).entries
-        return self._event(entries[0]) if entries else None
-
-    def _event(self, entry: Entry) -> bytes | None:
-        text = event(self._name, entry.encoded)
+        if not entries:
+            return None
+        text = event(self._name, entries[0].encoded)
         try:
             self._link.protocol.check_size(text)
         except EncodeError as error:
@@ -208,7 +200,7 @@ class EventFeed:
         return text
 
     def withdraw(self) -> None:
-        """Drop values that were for who the peer is no more."""
+        """Drop values that wait for addresses which the peer no longer has."""
         self.buffer.discard(lambda entry: not self._membership.reaches(entry.to))
 
     def _hang_up(self, code: CloseCode, problem: str) -> None:
@@ -225,4 +217,4 @@ class EventFeed:
 
 
 def _nothing() -> None:
-    """Detach nothing: the subscription has not begun."""
+    """Detach a feed that is not attached."""

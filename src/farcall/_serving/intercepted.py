@@ -1,8 +1,7 @@
-"""A subscription of the peer while interceptors stand around it: a task, and its one end.
+"""Subscriptions of the peer with interceptors around them: a task for each, and its outcome.
 
-Without interceptors a subscription needs no task: its values wait in a buffer, and the writer
-pulls from it. With them a task runs for as long as the subscription lasts, for that is how long
-`Proceed` does.
+Without interceptors a subscription needs no task: its values wait in a buffer, and the writer takes
+them. Interceptors need one for as long as the subscription lasts, because so long `proceed()` runs.
 """
 
 from __future__ import annotations
@@ -31,10 +30,10 @@ class InterceptedSubscription:
     """A subscription of the peer, from the first interceptor to its end.
 
     Args:
-        context: What the interceptors are given.
+        context: For the interceptors.
         source: The signal.
-        begin: Called when the interceptors have let it pass.
-        answer: Called at the end, unless the link has ended first, with how it ended.
+        begin: Called when all interceptors have proceeded.
+        answer: Called with the outcome at the end, unless the link has ended first.
         debug: Whether notes and tracebacks of a failure travel.
     """
 
@@ -59,11 +58,10 @@ class InterceptedSubscription:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether it is to end."""
         return self._scope.cancel_called
 
     def cancel(self, reason: str) -> None:
-        """Cancel the interceptors, because the subscriber leaves; twice changes nothing."""
+        """Cancel the interceptors; a second time changes nothing."""
         if not self._scope.cancel_called:
             context = self._context
             peer = context.connection.peer
@@ -72,35 +70,35 @@ class InterceptedSubscription:
             self._scope.cancel()
 
     def fail(self, error: Error) -> None:
-        """End it by an error, which the interceptors get from `Proceed`."""
+        """End it by an error, which `proceed()` raises in the interceptors."""
         data = None if error.data is None else msgspec.json.decode(error.data)
         self._failure = RpcError.of(error.code, error.message, data)
         self._failed.set()
 
     async def run(self, interceptors: Sequence[Interceptor]) -> None:
-        """Run the interceptors, and answer when the last of them has ended; raises nothing."""
-        self._answer(await self._follow(interceptors))
+        """Run the interceptors and answer when the last of them has ended."""
+        self._answer(await self._outcome(interceptors))
 
-    async def _follow(self, interceptors: Sequence[Interceptor]) -> Error:
-        if self._scope.cancel_called:  # its subscriber left before its turn came
+    async def _outcome(self, interceptors: Sequence[Interceptor]) -> Error:
+        if self._scope.cancel_called:  # before its turn came
             return cancelled(self._context.cancel_reason)
         try:
             with handled(self._context), self._scope:
                 await intercepted(interceptors, self._context, self._core)
                 self._once.check_done()
-        except BaseException as exc:  # noqa: BLE001 - whatever an interceptor raises is answered
-            return self._refusal(exc)
+        except BaseException as exc:  # noqa: BLE001 - the error for any exception is the answer
+            return self._error_of(exc)
         return cancelled(self._context.cancel_reason)
 
-    def _refusal(self, exc: BaseException) -> Error:
-        """Make the answer to what was refused; what is not about the subscription goes on."""
+    def _error_of(self, exc: BaseException) -> Error:
+        """Make the answer for an exception; raise what is no answer to a subscription."""
         remains = unanswered(exc, self._source)
         if remains is not None:
             raise remains
         return describe(exc, self._source, debug=self._debug)
 
     async def _core(self) -> None:
-        """Let the subscription begin, at the heart of the interceptors, and wait for its end."""
+        """Begin the subscription, inside of the interceptors, and wait for its end."""
         await trio.lowlevel.checkpoint_if_cancelled()
         self._once.check()
         self._once.is_done = True
@@ -112,7 +110,7 @@ class InterceptedSubscription:
 
 
 Start: TypeAlias = Callable[[Callable[[], Awaitable[None]]], None]
-"""Starts a task of the link, in the order in which its calls start."""
+"""Starts a task of the link, in order with the tasks of its calls."""
 
 
 @attrs.define(eq=False)
@@ -141,11 +139,11 @@ class InterceptedSubscriptions:
 
     @property
     def has_ending(self) -> bool:
-        """Whether some were cancelled and are still at work."""
+        """Whether interceptors that were cancelled are still running."""
         return any(served.is_cancelled for served in self._running)
 
     def __len__(self) -> int:
-        """Count those whose interceptors have not ended yet, though their subscribers may have."""
+        """Count those whose interceptors still run, also for subscribers that have left."""
         return len(self._running)
 
     def open(
@@ -157,7 +155,7 @@ class InterceptedSubscriptions:
         *,
         trace: str | None = None,
     ) -> InterceptedSubscription:
-        """Start the interceptors of one more; see `InterceptedSubscription` for the arguments."""
+        """Start the interceptors of a subscription; see `InterceptedSubscription`."""
         name = source.spec.wire_name
         context = CallContext(
             self._connection,

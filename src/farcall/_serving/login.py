@@ -1,10 +1,10 @@
-"""Asking who a peer is: in its handshake, and for each ``rpc.login``.
+"""Authentication of peers: in the handshake, and by each ``rpc.login``.
 
-A login may take long, for a good hash of a password does, so it has a task of its own. It runs
-alone on its connection, beside few others in the process, and few of them may fail. What it answers
-is true or false and nothing else: why a login was refused is told to the log alone.
+A login has a task of its own, because a good hash of a password takes long. A connection has one at
+a time, the process has few, and few may fail. The response is true or false; only the log has the
+reason of a refusal.
 
-Handshakes have a line of their own, so that logins do not keep new connections out.
+Handshakes wait in another line than logins, which therefore keep no new connection out.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from farcall._principal import Authenticate, Principal, authenticated, read_cred
 from farcall._protocol.messages import Error, Owner
 from farcall._quota import CallQuota
 from farcall._serving.calls import Deadline
-from farcall._serving.failed_logins import FailedLogins, Origin, origin_of
+from farcall._serving.failed_logins import FailedLogins, origin_of
 from farcall._serving.intercepted import Start
 from farcall._transport.http import Rejection
 from farcall._transport.transport import Endpoint
@@ -39,7 +39,7 @@ logger = logging.getLogger("farcall")
 
 @attrs.frozen
 class Logins:
-    """How peers log in, and how often they may try."""
+    """How the peers of one server log in, and the logins that have failed."""
 
     authenticate: Authenticate
     limits: Limits
@@ -53,34 +53,38 @@ class Logins:
     def turn(
         self, line: trio.lowlevel.RunVar[RankedLimiter], failures: int
     ) -> AbstractAsyncContextManager[None]:
-        """Wait until `authenticate` may be asked; those with fewer failures come first."""
+        """Wait until `authenticate` may be called; peers with fewer failures come first."""
         try:
-            turnstile = line.get()
+            limiter = line.get()
         except LookupError:
-            line.set(turnstile := RankedLimiter())
-        return turnstile.one_of(self.limits.logins, failures)
+            line.set(limiter := RankedLimiter())
+        return limiter.one_of(self.limits.logins, failures)
 
 
 _logins: trio.lowlevel.RunVar[RankedLimiter] = trio.lowlevel.RunVar("farcall logins")
-"""Logins of this process for which ``authenticate`` is asked, whatever server they belong to."""
+"""The logins of all servers of this process."""
 
 _handshakes: trio.lowlevel.RunVar[RankedLimiter] = trio.lowlevel.RunVar("farcall handshakes")
-"""The same for handshakes."""
+"""The handshakes of all servers of this process."""
 
 
 async def identify(logins: Logins | None, endpoint: Endpoint) -> Principal | None:
-    """Tell who asks for a connection, of which nothing is known but its handshake.
+    """Authenticate a peer by its handshake.
 
     Raises:
-        Rejection: it may not have one, with 401, or has failed too often, with 429.
-        Exception: whatever ``authenticate`` raises besides.
+        Rejection: 401, its credentials are refused; 429, too many were.
+        Exception: any other exception of ``authenticate``.
     """
     if logins is None:
         return None
     credentials = read_credentials(endpoint.headers, endpoint.query)
     origin, failed = origin_of(endpoint.peer), logins.failed_handshakes
     async with logins.turn(_handshakes, failed.count(origin, trio.current_time())):
-        _check_failures(failed, origin, endpoint.peer)
+        excess = failed.excess(origin, 0, trio.current_time())
+        if excess is not None:
+            logger.debug("%s: refused a handshake (the limit %s)", endpoint.peer, excess.limit)
+            problem = f"too many handshakes failed; try again later (the limit {excess.limit})"
+            raise Rejection(429, problem, {"Retry-After": str(math.ceil(excess.seconds))})
         try:
             return await authenticated(logins.authenticate, credentials)
         except Unauthorized as exc:
@@ -88,15 +92,7 @@ async def identify(logins: Logins | None, endpoint: Endpoint) -> Principal | Non
             logger.info("%s: refused a handshake: %s", endpoint.peer, exc)
             # RFC 9110, section 15.5.2: a 401 names a scheme.
             headers = {"WWW-Authenticate": "Bearer"}
-            raise Rejection(401, "who connects here must say who it is", headers) from None
-
-
-def _check_failures(failed: FailedLogins, origin: Origin | None, peer: str) -> None:
-    excess = failed.excess(origin, 0, trio.current_time())
-    if excess is not None:
-        logger.debug("%s: refused a handshake (the limit %s)", peer, excess.limit)
-        problem = f"too many handshakes were refused; try again later (the limit {excess.limit})"
-        raise Rejection(429, problem, {"Retry-After": str(math.ceil(excess.seconds))})
+            raise Rejection(401, "this server requires valid credentials", headers) from None
 
 
 @attrs.define(eq=False)
@@ -106,14 +102,13 @@ class _Attempt(Owner):
     deadline: Deadline
     scope: trio.CancelScope
     reason: str | None = None
-    """Why it was cancelled, if it was."""
 
     def cancel(self, reason: str) -> None:
         self.reason = self.reason or reason
         self.scope.cancel()
 
     def unanswered(self) -> Error:
-        """Say why there is no outcome: its caller left, or its time ran out."""
+        """Make the response to a login that was cancelled, or ran out of time."""
         if trio.current_time() < self.deadline.at:
             return cancelled(self.reason)
         return Error.of(ErrorCode.DEADLINE_EXCEEDED, {"by": self.deadline.by})
@@ -124,10 +119,10 @@ class LoginHandler:
 
     Args:
         link: The connection.
-        identity: What a login changes.
+        identity: Its peer's, which a login changes.
         logins: How peers log in; None where they cannot.
-        longest: Seconds that one may take.
-        budget: Where logins count, as the calls that they are.
+        longest: The limit of a login, in seconds.
+        quota: Logins count as calls.
         start: Starts a task of the link.
     """
 
@@ -137,14 +132,14 @@ class LoginHandler:
         identity: Identity,
         logins: Logins | None,
         longest: float,
-        budget: CallQuota,
+        quota: CallQuota,
         start: Start,
     ) -> None:
         self._link = link
         self._identity = identity
         self._logins = logins
         self._longest = longest
-        self._budget = budget
+        self._quota = quota
         self._start = start
         self._origin = origin_of(link.endpoint.peer)
         self._failed = 0
@@ -152,11 +147,11 @@ class LoginHandler:
         self._turn = trio.Lock()
 
     def __len__(self) -> int:
-        """Count the logins that are not answered yet."""
+        """Count the logins without a response."""
         return len(self._attempts)
 
     def on_request(self, call: Request) -> None:
-        """Begin a login, or refuse it at once."""
+        """Begin a login, or refuse it."""
         if call.params is None:
             call.fail(Error.of(ErrorCode.PARAMS_NOT_FOUND))
         elif self._logins is None:
@@ -167,18 +162,17 @@ class LoginHandler:
             data = {"limit": "login_bytes", "bytes": self._logins.limits.login_bytes}
             call.fail(Error.of(ErrorCode.INVALID_REQUEST, data))
         elif len(self._attempts) >= self._logins.limits.failed_logins:
-            # If these fail the next one ends the connection, so nobody in earnest has more.
+            # If all of these fail, the connection ends: more at once are of no use.
             most = self._logins.limits.failed_logins
             call.fail(Error.of(ErrorCode.BUSY, exceeded("failed_logins", most)))
         elif (excess := self._excess(self._logins)) is not None:
             call.fail(excess)
-        elif (limit := self._budget.excess(len(call.params))) is not None:
+        elif (limit := self._quota.excess(len(call.params))) is not None:
             call.fail(Error.of(ErrorCode.BUSY, {"limit": limit}))
         else:
             self._begin(call, call.params, self._logins)
 
     def cancel_all(self) -> None:
-        """End every login."""
         for attempt in self._attempts:
             attempt.cancel("shutdown")
 
@@ -187,7 +181,7 @@ class LoginHandler:
         attempt = _Attempt(call, params, deadline, trio.CancelScope(deadline=deadline.at))
         call.owner = attempt
         self._attempts.add(attempt)
-        self._budget.take(len(params))
+        self._quota.take(len(params))
         self._start(partial(self._serve, attempt, logins))
 
     async def _serve(self, attempt: _Attempt, logins: Logins) -> None:
@@ -198,15 +192,22 @@ class LoginHandler:
                     outcome = await self._try(attempt, logins)
         finally:
             self._attempts.remove(attempt)
-            self._budget.release(len(attempt.params))
-        self._answer(attempt, outcome)
+            self._quota.release(len(attempt.params))
+        if self._link.close_reason is not None:
+            self._link.responses.note_ended()
+        elif outcome is None:
+            attempt.call.fail(attempt.unanswered())
+        elif isinstance(outcome, Error):
+            attempt.call.fail(outcome)
+        else:
+            attempt.call.respond(outcome)
 
     def _failures(self, logins: Logins) -> int:
-        """Tell how often this peer has failed, and whoever shares its address lately."""
+        """Count the failures of this connection, and the recent ones of its address."""
         return self._failed + logins.failed_logins.count(self._origin, trio.current_time())
 
     def _excess(self, logins: Logins) -> Error | None:
-        """Say why the peer has to wait, where too many logins have failed."""
+        """Make the error for a peer that must wait because too many logins have failed."""
         now = trio.current_time()
         excess = logins.failed_logins.excess(self._origin, self._failed, now)
         if excess is None:
@@ -217,20 +218,20 @@ class LoginHandler:
         return Error.of(ErrorCode.BUSY, data)
 
     async def _try(self, attempt: _Attempt, logins: Logins) -> bytes | Error | None:
-        """Perform a login; None where the connection ends instead."""
-        # Others have failed since it came: it has waited for its turn.
+        """Perform a login; return None if the connection ends instead."""
+        # It has waited for its turn, and others may have failed since.
         if (excess := self._excess(logins)) is not None:
             return excess
         most = logins.limits.failed_logins
         if self._failed >= most:
-            problem = f"{most} logins have failed (the limit failed_logins)"
+            problem = f"{most} logins failed (the limit failed_logins)"
             self._link.hang_up(CloseCode.POLICY, problem)
             return None
         principal: Principal | None = None
         try:
             principal = await self._identify(attempt, logins.authenticate)
         finally:
-            # Cancelled as well: whoever cancels a login must not win another try by that.
+            # Also when it was cancelled, or a peer could guess without end by cancelling.
             if principal is None:
                 self._failed += 1
                 logins.failed_logins.add(self._origin, trio.current_time())
@@ -251,16 +252,6 @@ class LoginHandler:
             return None
         except BaseException as exc:
             let_leave(exc)
-            # To tell a peer that its login failed in a strange way would tell it something.
+            # The peer gets the same response: a different one would tell it something.
             logger.exception("%s: authenticate failed in a login", endpoint.peer)
             return None
-
-    def _answer(self, attempt: _Attempt, outcome: bytes | Error | None) -> None:
-        if self._link.close_reason is not None:
-            self._link.responses.note_ended()
-        elif outcome is None:
-            attempt.call.fail(attempt.unanswered())
-        elif isinstance(outcome, Error):
-            attempt.call.fail(outcome)
-        else:
-            attempt.call.respond(outcome)

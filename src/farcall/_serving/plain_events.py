@@ -1,7 +1,7 @@
-"""The events of a plain peer, which names them with ``rpc.on`` and takes what comes.
+"""The events of a plain peer, which subscribes to them by name with ``rpc.on``.
 
-One ``rpc.on`` may name several events and has one answer. With interceptors it is answered when
-those of all its events have proceeded; if one refuses, none of the events is on.
+One ``rpc.on`` may name several events and has one response. With interceptors it is sent when those
+of all events have proceeded; if one refuses, the peer is subscribed to none of them.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from farcall._protocol.messages import Error
 from farcall._serving.endpoints import SignalEndpoint
 from farcall._serving.feeds import EventFeed
 from farcall._serving.intercepted import InterceptedSubscription, InterceptedSubscriptions
-from farcall._serving.policy import refuse, too_many
+from farcall._serving.policy import fail_params, too_many
 from farcall._serving.signals import ServedSignals
 from farcall.errors import ErrorCode
 
 Done: TypeAlias = Callable[[Error | None], object]
-"""Takes the error of the first event that was refused, or None when all may begin."""
+"""Called with the error of the first event that was refused, or None when all may begin."""
 
 
 @attrs.define(eq=False)
 class AwaitedEvents:
-    """What one ``rpc.on`` waits for."""
+    """The events of one ``rpc.on`` whose interceptors have not all proceeded yet."""
 
     _done: Done
     members: dict[str, InterceptedSubscription] = attrs.field(
@@ -44,13 +44,13 @@ class AwaitedEvents:
         self._waiting.add(name)
 
     def settle(self, name: str) -> None:
-        """Note that an event need not be waited for: it may begin, or was left meanwhile."""
+        """Wait no longer for an event: it may begin, or the peer has unsubscribed."""
         self._waiting.discard(name)
         if not self._waiting:
             self._finish(None)
 
     def refuse(self, error: Error) -> bool:
-        """End it by an error; tell whether it had been waiting still."""
+        """End it by an error; return whether it was still waiting."""
         was_waiting = not self._is_done
         self._finish(error)
         return was_waiting
@@ -62,11 +62,11 @@ class AwaitedEvents:
 
 
 class InterceptedEvents:
-    """The events of one plain peer that have interceptors around them.
+    """The interceptors around the events of one plain peer.
 
     Args:
         subscriptions: Runs the interceptors.
-        leave: Takes the name of an event that is over though its subscriber has not left it.
+        leave: Unsubscribes the peer from an event that its interceptors have ended.
     """
 
     def __init__(
@@ -77,11 +77,11 @@ class InterceptedEvents:
         self._current: dict[str, InterceptedSubscription] = {}
 
     def __len__(self) -> int:
-        """Count the interceptors at work, also those of events that were left."""
+        """Count the events whose interceptors still run, subscribed to or not."""
         return len(self._subscriptions)
 
     def open(self, sources: Mapping[str, SignalEndpoint], done: Done) -> AwaitedEvents:
-        """Run the interceptors of some events, and tell when all of them have proceeded."""
+        """Run the interceptors of some events; call `done` when all have proceeded."""
         opening = AwaitedEvents(done)
         for name, source in sources.items():
             self._open(name, source, opening)
@@ -108,18 +108,18 @@ class InterceptedEvents:
                     self._leave(other)
 
     def is_current(self, name: str, opening: AwaitedEvents) -> bool:
-        """Whether an event is still the one that this ``rpc.on`` asked for."""
+        """Whether the peer is still subscribed to an event by this ``rpc.on``."""
         return self._current.get(name) is opening.members[name]
 
     def cancel(self, name: str, reason: str) -> None:
-        """Cancel the interceptors of an event that is left."""
+        """Cancel the interceptors of an event."""
         served = self._current.pop(name, None)
         if served is not None:
             served.cancel(reason)
 
 
 def _arguments() -> ArgumentsByName:
-    """Give what a farcall peer would have said for the same."""
+    """Make the arguments of a farcall peer that subscribes to the same."""
     return {"key": None, "on_lag": "raise"}
 
 
@@ -129,7 +129,7 @@ SUBSCRIBED = "ok"
 NO_SUCH_EVENT = "provided event invalid"
 TWICE = "socket has already been subscribed to event"
 NOT_SUBSCRIBED = "not subscribed"
-"""The answers of rpc-websockets, which its clients compare."""
+"""The answers of rpc-websockets, which its clients compare with these texts."""
 
 _names = msgspec.json.Decoder(list[str])
 
@@ -138,7 +138,7 @@ class Events:
     """The events of one plain peer.
 
     Args:
-        signals: What it may subscribe to.
+        signals: The signals of the link.
     """
 
     def __init__(self, signals: ServedSignals) -> None:
@@ -146,27 +146,27 @@ class Events:
         self._link = signals.link
         self._policy = signals.policy
         self._pool = signals.pool
-        # None where there are no interceptors: then an event begins at once.
+        # None without interceptors, when an event begins at once.
         self._intercepted = (
             InterceptedEvents(signals.intercepted, self._leave)
             if signals.intercepted.is_needed
             else None
         )
         self._feeds: dict[str, EventFeed | None] = {}
-        """By name; None while the answer that begins it waits."""
+        """By name; None until the response that begins the event was sent."""
 
     def __len__(self) -> int:
         """Count the events that the peer has asked for."""
         return sum(not self._signals[name].spec.broadcast for name in self._feeds)
 
     def on_open(self) -> None:
-        """Send broadcasts to a peer that has not said yet what it is."""
+        """Send broadcasts to a peer that has not said hello yet."""
         for name, source in self._signals.items():
             if source.spec.broadcast:
                 self._listen(name)
 
     def on_hello(self) -> None:
-        """Leave the broadcasts: the peer subscribes to what it wants."""
+        """End the broadcasts: a farcall peer subscribes for itself."""
         self.close()
 
     def on(self, call: Request) -> None:
@@ -199,7 +199,7 @@ class Events:
             call.respond(msgspec.json.encode(answers))
 
     def on_notification(self, method: str, params: bytes | None) -> None:
-        """Do what ``rpc.on`` or ``rpc.off`` asks for, of a peer that wants no answer."""
+        """Serve ``rpc.on`` or ``rpc.off`` without a response."""
         try:
             names = _names.decode(params or b"[]")
         except msgspec.MsgspecError:
@@ -220,11 +220,12 @@ class Events:
     def _open(
         self, names: list[str], done: Callable[[Error | None, Callable[[], None]], object]
     ) -> None:
-        """Ask the interceptors, if there are any, whether events may begin.
+        """Run the interceptors, if there are any, of events that were subscribed to.
 
         Args:
-            names: Of the events; no answer has promised them yet.
-            done: Takes the error of the first one that was refused, or None, and what begins them.
+            names: Of the events.
+            done: Called with the error of the first event that was refused, or None, and the
+                function that begins the events.
         """
         events = self._intercepted
         if events is None or not names:
@@ -247,7 +248,7 @@ class Events:
         try:
             return _names.decode(call.params)
         except msgspec.MsgspecError as error:
-            refuse(call, "params", str(error))
+            fail_params(call, "params", str(error))
             return None
 
     def _refusal(self, name: str) -> Error | None:
@@ -258,12 +259,12 @@ class Events:
     def _excess(self, names: list[str]) -> Error | None:
         """Return an error if these names would exceed the subscription limit.
 
-        Broadcasts take none: a plain peer gets them whether it asks or not.
+        Broadcasts do not count: a plain peer gets them without a subscription.
         """
         wanted = self._feeds.keys() | (set(names) & self._signals.keys())
         taken = sum(not self._signals[name].spec.broadcast for name in wanted)
         if self._intercepted is not None:
-            # The interceptors of an event that was left may take their time to end.
+            # Interceptors may go on for a while after the peer has unsubscribed.
             taken = max(taken, len(self._intercepted) + len(wanted - self._feeds.keys()))
         return too_many(self._link) if taken > self._link.limits.subscriptions else None
 
@@ -286,7 +287,7 @@ class Events:
 
     def _begin(self, names: list[str]) -> None:
         for name in names:
-            # It may have been left meanwhile, or been left and asked for again, and be on already.
+            # The peer may have unsubscribed since, or unsubscribed and subscribed again.
             is_awaited = name in self._feeds and self._feeds[name] is None
             if is_awaited and not self._link.is_closed:
                 self._listen(name)
@@ -304,19 +305,20 @@ class Events:
             self._intercepted.cancel(name, "caller")
 
     def close(self) -> None:
-        """Leave every signal."""
         for name in list(self._feeds):
             self._leave(name)
 
     def withdraw(self) -> None:
-        """Drop values that were for who the peer is no more."""
+        """Drop values that wait for addresses which the peer no longer has."""
         for feed in self._feeds.values():
             if feed is not None:
                 feed.withdraw()
 
     def recheck(self) -> None:
-        """End those that are not for who the peer is now."""
+        """End the events that the peer's present login does not allow."""
         for name in list(self._feeds):
             if self._policy.refusal(self._signals[name]) is not None:
-                logger.info("%s: hears no more of %s", self._link.endpoint.peer, name)
+                logger.info(
+                    "%s: no longer subscribed to %s, by its login", self._link.endpoint.peer, name
+                )
                 self._leave(name)

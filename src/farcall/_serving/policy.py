@@ -1,4 +1,4 @@
-"""Who may subscribe to what: asked at each subscription, and again when the peer logs in or out."""
+"""Which subscriptions are allowed: decided for each, and again when the peer logs in or out."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from farcall._limits import exceeded
 from farcall._nursery import ends_program
 from farcall._protocol.messages import Error
 from farcall._serving.endpoints import SignalEndpoint
+from farcall._usage.options import kind_of
 from farcall.errors import ErrorCode
 
 logger = logging.getLogger("farcall")
@@ -23,34 +24,30 @@ class SubscriptionPolicy:
     """Decide on the subscriptions of one connection.
 
     Args:
-        connection: As what decides sees it.
-        identity: Who its peer is.
+        connection: The connection, as ``allow=`` of a signal sees it.
+        identity: Its peer's.
     """
 
     def __init__(self, connection: Connection, identity: Identity) -> None:
         self._connection = connection
         self._identity = identity
         self.membership = identity.membership
-        """By which addresses the subscriber is reached."""
+        """The addresses of the subscriber."""
 
     def may(self, source: SignalEndpoint) -> bool:
-        """Say whether the peer has logged in as the signal asks for."""
+        """Return whether the peer has the login that the signal requires."""
         return self._identity.may(source.spec.access)
 
     def forbidden(self, source: SignalEndpoint) -> Error:
-        """Say which login the peer lacks."""
+        """Make the error that names the login that the peer lacks."""
         return self._identity.refusal(source.spec.access, ErrorCode.EVENT_FORBIDDEN)
 
-    def _not_allowed(self) -> Error:
-        reason = "the service does not allow this subscription"
-        return self._identity.forbidden(ErrorCode.EVENT_FORBIDDEN, reason)
-
     def refusal(self, source: SignalEndpoint, key: bytes | None = None) -> Error | None:
-        """Say why a subscription may not be, or None where it may.
+        """Return the error for a subscription that is not allowed, or None.
 
         Args:
             source: The signal.
-            key: What it is filtered by, as JSON; None for everything.
+            key: Filters its values, as JSON; None for all values.
         """
         if not self.may(source):
             return self.forbidden(source)
@@ -58,11 +55,16 @@ class SubscriptionPolicy:
             return None
         try:
             is_allowed = self._ask(source, None if key is None else source.state.decode_key(key))
-        except BaseException as exc:  # whatever it raises refuses the subscription
+        except BaseException as exc:  # any exception of the user's refuses the subscription
             if ends_program(exc):
                 raise
-            return self._failed(source, exc)
-        return None if is_allowed else self._not_allowed()
+            id = secrets.token_hex(8)
+            logger.error("allow= of %s failed (id %s)", source.spec.wire_name, id, exc_info=exc)
+            return Error.of(ErrorCode.INTERNAL_ERROR, {"id": id})
+        if is_allowed:
+            return None
+        reason = "the service does not allow this subscription"
+        return self._identity.forbidden(ErrorCode.EVENT_FORBIDDEN, reason)
 
     def _ask(self, source: SignalEndpoint, key: Any) -> bool:
         assert source.allow is not None
@@ -75,28 +77,23 @@ class SubscriptionPolicy:
             read=lambda: {"key": key},
         )
         answer = cast("object", source.allow(call, key))
-        # Anything else that is true might be a coroutine, which nobody has run.
+        # Another true value may be the coroutine of an async function that nothing has run.
         if not isinstance(answer, bool):
-            raise TypeError(f"allow= answers True or False, and gave a {type(answer).__name__}")
+            raise TypeError(f"allow= returns True or False, not {kind_of(answer)}")
         return answer
 
-    def _failed(self, source: SignalEndpoint, exc: BaseException) -> Error:
-        id = secrets.token_hex(8)
-        logger.error("allow= of %s failed (id %s)", source.spec.wire_name, id, exc_info=exc)
-        return Error.of(ErrorCode.INTERNAL_ERROR, {"id": id})
+
+MAX_MESSAGE: Final = 200
+"""Characters of a message, which may quote a name that the peer chose."""
 
 
-MOST_WORDS: Final = 200
-"""Characters; what is wrong with a name may quote it, and the name is the peer's."""
-
-
-def refuse(call: Request, path: str, message: str) -> None:
-    """Answer a call whose parameters are wrong, and say where."""
-    data = {"errors": [{"path": path, "message": message[:MOST_WORDS]}]}
+def fail_params(call: Request, path: str, message: str) -> None:
+    """Answer a call whose parameters are wrong, with the path of the mistake."""
+    data = {"errors": [{"path": path, "message": message[:MAX_MESSAGE]}]}
     call.fail(Error.of(ErrorCode.INVALID_PARAMS, data))
 
 
 def too_many(link: Link) -> Error:
-    """Make the error for one subscription more than a peer may have."""
+    """Make the error for a subscription that is over the limit."""
     data = exceeded("subscriptions", link.limits.subscriptions)
     return Error.of(ErrorCode.TOO_MANY_SUBSCRIPTIONS, data)

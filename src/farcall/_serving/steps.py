@@ -1,11 +1,10 @@
-"""How long handlers hold up everything else: with ``debug=True`` each step of them is timed.
+"""Slow steps of handlers, found by timing each of them under ``debug=True``.
 
-A step is what a handler does between two waits. One that takes long, for it computes or blocks,
-stops every other task of the process, and no deadline can end it. A task of Trio cannot be watched
-from outside without slowing down all tasks of the user, so a handler's coroutine is driven here,
-which costs a few microseconds for each wait: too much for every server.
-
-its first step directly, for most handlers have no other, and the rest by an awaitable in between.
+A step is the code between two waits. One that computes or blocks for long stops every other task of
+the process, and no deadline can end it. Instruments of Trio would slow down all tasks of the user,
+so a handler's coroutine is driven here: its first step directly, because most handlers have no
+other, and the rest by an awaitable in between. That costs a few microseconds for each wait, too
+much for every server.
 """
 
 from __future__ import annotations
@@ -24,19 +23,19 @@ T = TypeVar("T")
 logger = logging.getLogger("farcall")
 
 SLOW_SECONDS: Final = 0.05
-"""A step that takes longer holds up everybody; long enough not to blame a busy CPU."""
+"""Over this a step is slow; long enough that a busy CPU rarely causes it."""
 
 _slow: Counter[str] = Counter()
-"""How many slow steps of each method there were, up to the one that was logged."""
+"""The slow steps of each method, until the log has one."""
 
 
 async def timed(handler: Coroutine[Any, Any, T], name: str, source: object) -> T:
-    """Await a handler, and warn at the second slow step of a method: one may be a busy machine.
+    """Await a handler, and warn at the second slow step of its method: a busy CPU may cause one.
 
     Args:
-        handler: To run.
+        handler: The coroutine.
         name: Of the method.
-        source: Whose line is told; by default that of `handler`.
+        source: The coroutine or generator whose line is logged; by default `handler`.
     """
     if not isinstance(handler, CoroutineType):
         return await handler
@@ -58,7 +57,7 @@ async def timed(handler: Coroutine[Any, Any, T], name: str, source: object) -> T
 class _Steps(Awaitable[T]):
     """The steps of a handler after its first, each timed.
 
-    A task of Trio shows its stack by following ``cr_await``; so a handler that hangs can be found.
+    Trio shows the stack of a task by following ``cr_await``, so handlers remain visible there.
     """
 
     def __init__(
@@ -88,7 +87,7 @@ class _Steps(Awaitable[T]):
         return self.send(None)
 
     def send(self, value: object) -> object:
-        if self._waits_for is not None:  # for what the first step has come to wait for
+        if self._waits_for is not None:  # the first step's
             (first,), self._waits_for = self._waits_for, None
             return first
         return self._take(self._handler.send, value)
@@ -119,8 +118,8 @@ def _note_slow(name: str, seconds: float, source: object) -> None:
         return
     stack = f"\n{watchdog.stack}" if watchdog.stack else ""
     logger.warning(
-        "%s held up everything else for %.0f ms, for the second time, before %s; do such work in a"
-        " thread, by trio.to_thread.run_sync, or wait now and then (logged once)%s",
+        "%s blocked all other tasks for %.0f ms, for the second time, before %s; do such work in a"
+        " thread with trio.to_thread.run_sync, or await between its parts (logged once)%s",
         name,
         seconds * 1000,
         _place(source),
@@ -129,7 +128,7 @@ def _note_slow(name: str, seconds: float, source: object) -> None:
 
 
 def _place(source: object) -> str:
-    """Say where a handler waits now."""
+    """Name the line at which a handler waits."""
     frame: FrameType | None = None
     if isinstance(source, CoroutineType):
         frame = source.cr_frame
@@ -141,9 +140,9 @@ def _place(source: object) -> str:
 
 
 class Watchdog:
-    """A thread that looks at the stack of a handler in the middle of a slow step.
+    """A thread that takes the stack of a handler during a slow step.
 
-    It runs as long as a link of a server with ``debug=True`` is open.
+    It runs while a link of a server with ``debug=True`` is open.
     """
 
     def __init__(self) -> None:
@@ -156,7 +155,6 @@ class Watchdog:
         self._thread: threading.Thread | None = None
 
     def open(self) -> None:
-        """Watch from now on."""
         self._users += 1
         if self._thread is None:
             self._is_over = threading.Event()
@@ -165,7 +163,7 @@ class Watchdog:
             watch.start()
 
     def close(self) -> None:
-        """Undo one `open`; the last one ends the thread, which is quick to do so."""
+        """Undo one `open`; the last one ends the thread, and waits for it."""
         self._users -= 1
         if self._users == 0 and self._thread is not None:
             self._is_over.set()
@@ -173,12 +171,11 @@ class Watchdog:
             self._thread = None
 
     def begin(self) -> None:
-        """Watch a step of the current thread."""
+        """Begin a step of the current thread."""
         self.stack, self._thread_of_step = "", threading.get_ident()
         self._began = perf_counter()
 
     def end(self) -> None:
-        """Watch no more, until the next step."""
         self._began = None
 
     def _run(self) -> None:
@@ -190,4 +187,3 @@ class Watchdog:
 
 
 watchdog = Watchdog()
-"""Of this process."""

@@ -1,4 +1,4 @@
-"""A stream of the peer while it is served: its generator, driven as fast as the peer reads."""
+"""A stream of the peer while it is served: its generator runs as fast as the peer reads."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from farcall._serving.calls import Runner, ServedCall
 
 
 class StreamRunner(Runner):
-    """Drives the generator of a stream.
+    """Runs the generator of a stream.
 
-    A caller that wants items gets them one by one, any other one gets one array of all of them.
+    A caller that asked for items gets them one by one, any other caller one array of all items.
     """
 
     kind: ClassVar[CallKind] = "stream"
@@ -31,29 +31,26 @@ class StreamRunner(Runner):
         if not served.call.wants_items:
             self._item = attrs.evolve(self._item, is_binary=False)
         self._room: float = math.inf
-        """The size of the largest item that may be sent."""
+        """The largest size of an item."""
         self._collected: bytearray | None = None
 
     def on_cancel(self) -> None:
-        """Send nothing of what the generator has given, for nobody will read it."""
+        """Drop the items that wait, for no caller reads them."""
         outbox = self._served.outbox
         if outbox is not None:
             outbox.close()
             outbox.wake()
 
     def on_credit(self) -> None:
-        """Go on: the peer has room for more."""
         if self._served.outbox is not None:
             self._served.outbox.on_credit()
 
     def end(self) -> None:
-        """Forget what was collected."""
         if self._collected is not None:
             self._served.shared.link.account.release(len(self._collected))
             self._collected = None
 
     async def handle(self) -> None:
-        """Run the generator to its end."""
         served = self._served
         self._once.check()
         args, kwargs = served.decode()
@@ -72,7 +69,7 @@ class StreamRunner(Runner):
         async for value in generator:
             try:
                 await put(self._write(value))
-            except BaseException as exc:  # noqa: BLE001 - whatever it is, it leaves the generator
+            except BaseException as exc:  # noqa: BLE001 - raised inside of the generator
                 await leave_generator(generator, exc, scope)
                 return
 
@@ -86,7 +83,7 @@ class StreamRunner(Runner):
         return text
 
     def _begin(self) -> Callable[[bytes], Awaitable[None]]:
-        """Start the stream, and give what takes its items."""
+        """Start the stream, and return the function that sends an item."""
         if not self._call.wants_items:
             self._collected = bytearray()
             return self._collect
@@ -98,17 +95,17 @@ class StreamRunner(Runner):
         collected = self._collected
         assert collected is not None
         size = len(collected)
-        # One text, for the objects that hold many small ones are larger than they are.
+        # One text, because an object for each of many small items would be larger than the item.
         collected += b"," + text if size else text
         self._served.shared.link.account.charge(len(collected) - size)
         excess = len(collected) - self._call.message_limit
         if excess > 0:
             raise self._served.too_large(self._call.excess(excess))
-        # After all that: a link that was cut off for what it holds gets no further.
+        # Last, so that a link that `hold` has ended gets no further.
         await trio.lowlevel.checkpoint()
 
     def encode(self, value: object) -> bytes:
-        """Write what ends the stream, in place of what interceptors returned."""
+        """Encode the result, which is not what interceptors returned."""
         del value
         self._once.check_done()
         return b"null" if self._collected is None else b"".join((b"[", self._collected, b"]"))

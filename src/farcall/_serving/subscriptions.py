@@ -1,6 +1,8 @@
-"""The subscriptions of a farcall peer: each is a stream call, which gives credit."""
+"""The subscriptions of a farcall peer: each is a stream call, with credit."""
 
 from __future__ import annotations
+
+from typing import Final
 
 import msgspec
 from msgspec import Raw, UnsetType
@@ -13,13 +15,13 @@ from farcall._protocol.framing import shown
 from farcall._protocol.messages import Error
 from farcall._serving.endpoints import SignalEndpoint
 from farcall._serving.feeds import SignalFeed
-from farcall._serving.policy import refuse, too_many
+from farcall._serving.policy import fail_params, too_many
 from farcall._serving.signals import ServedSignals
 from farcall._signals import OnLag
 from farcall.errors import ErrorCode
 
-MOST_CURSOR = 64
-"""Characters: more than a cursor of ours ever has."""
+MAX_CURSOR: Final = 64
+"""Characters that are retained of a peer's cursor; those that farcall makes are shorter."""
 
 
 class SubscribeParams(msgspec.Struct, forbid_unknown_fields=True):
@@ -38,7 +40,7 @@ class Subscriptions:
     """The subscriptions of one farcall peer.
 
     Args:
-        signals: What it may subscribe to.
+        signals: The signals of the link.
     """
 
     def __init__(self, signals: ServedSignals) -> None:
@@ -47,8 +49,8 @@ class Subscriptions:
         self._policy = signals.policy
         self._pool = signals.pool
         self._feeds: dict[Request, SignalFeed] = {}
-        self._places = 0
-        """Taken by feeds; one that has ended keeps its place until its end has left."""
+        self._open = 0
+        """Counts a feed until its end has been sent: longer than `_feeds` has it."""
 
     def __len__(self) -> int:
         return len(self._feeds)
@@ -58,18 +60,19 @@ class Subscriptions:
         if not self._link.lifecycle.is_staying:
             call.fail(shutting_down())
             return
-        text, call.params = call.params, None  # a subscription lasts, and so would they
+        # A subscription lasts, and its parameters would be held as long.
+        text, call.params = call.params, None
         try:
             params = _params.decode(text or b"{}")
         except msgspec.MsgspecError as error:
-            refuse(call, "params", str(error))
+            fail_params(call, "params", str(error))
             return
         source = self._signals.endpoints.get(params.signal)
         if source is None:
             call.fail(Error.of(ErrorCode.METHOD_NOT_FOUND, shown(params.signal)))
         elif not self._policy.may(source):
             call.fail(self._policy.forbidden(source))
-        elif self._places >= self._link.limits.subscriptions:
+        elif self._open >= self._link.limits.subscriptions:
             call.fail(too_many(self._link))
         else:
             self._subscribe(call, source, params)
@@ -78,7 +81,7 @@ class Subscriptions:
         try:
             key = _key(source, params.key)
         except Faults as faults:
-            refuse(call, faults.errors[0].path, faults.errors[0].message)
+            fail_params(call, faults.errors[0].path, faults.errors[0].message)
             return
         refusal = self._policy.refusal(source, key) or self._excess(key)
         if refusal is not None:
@@ -91,14 +94,14 @@ class Subscriptions:
             self._policy.membership,
             self._pool,
             on_lag=params.on_lag,
-            forget=self._feeds.pop,
-            note_left=self._note_left,
+            on_end=self._feeds.pop,
+            on_sent=self._on_sent,
         )
-        self._places += 1
+        self._open += 1
         self._feeds[call] = call.owner = feed
         feed.filter_by(key)
-        # As much of a cursor as tells that it is none of ours: it may be kept.
-        since = None if params.since is None else params.since[:MOST_CURSOR]
+        # A longer one is not of ours, nor is what is left of it.
+        since = None if params.since is None else params.since[:MAX_CURSOR]
         intercepted, on_lag = self._signals.intercepted, params.on_lag
         if not intercepted.is_needed:
             feed.attach(since)
@@ -117,41 +120,40 @@ class Subscriptions:
         data = exceeded("subscription_bytes", self._link.limits.subscription_bytes)
         return Error.of(ErrorCode.TOO_MANY_SUBSCRIPTIONS, data)
 
-    def _note_left(self) -> None:
-        self._places -= 1
+    def _on_sent(self) -> None:
+        self._open -= 1
 
     def cancel(self, call: Request, reason: str) -> None:
-        """End a subscription because its subscriber leaves; other calls are not touched."""
+        """End the subscription of a call, if it is one."""
         feed = self._feeds.get(call)
         if feed is not None:
             feed.cancel(reason)
 
     def cancel_all(self) -> None:
-        """End every subscription of a farcall peer."""
         for call in list(self._feeds):
             self.cancel(call, "shutdown")
 
     def recheck(self) -> None:
-        """End those that are not for who the peer is now."""
+        """End the subscriptions that the peer's present login does not allow."""
         for feed in list(self._feeds.values()):
             refusal = self._policy.refusal(feed.source, feed.key)
             if refusal is not None:
                 feed.end(refusal)
 
     def withdraw(self) -> None:
-        """Drop values that were for who the peer is no more."""
+        """Drop values that wait for addresses which the peer no longer has."""
         for feed in self._feeds.values():
             feed.withdraw()
 
     def close(self) -> None:
-        """Leave every signal, because the link has ended."""
+        """Detach every feed, after the link has ended."""
         for feed in self._feeds.values():
             feed.detach()
         self._feeds.clear()
 
 
 def _arguments(source: SignalEndpoint, key: bytes | None, on_lag: OnLag) -> ArgumentsByName:
-    """Give what interceptors see of a subscription: what the other side named."""
+    """Make the arguments that interceptors see."""
     decoded = None if key is None else source.state.decode_key(key)
     return {"key": decoded, "on_lag": on_lag}
 

@@ -1,4 +1,4 @@
-"""A remote task of the peer while it is served: it tells when it has started, and runs on."""
+"""A remote task of the peer while it is served: it reports that it has started, and runs on."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from farcall._serving.calls import NO_DEADLINE, Runner
 
 
 class TaskRunner(Runner):
-    """Runs a method that is declared as a remote task."""
+    """Runs a method with ``task_status``."""
 
     async def handle(self) -> object:
-        """Run the handler with a status that tells the caller of its start."""
         served = self._served
         self._once.check()
         self._once.is_done = served.uploads is not None
@@ -33,10 +32,10 @@ class TaskRunner(Runner):
             status.end()
 
     def _on_started(self, value: bytes) -> None:
-        """Tell the caller; from now on the task runs until it ends, or its caller's nursery does.
+        """Report the start; from now on the task runs until it ends, or its caller's nursery does.
 
-        A task that is to end already says nothing, as one of Trio's does: its caller's start has
-        failed, and only its end is waited for.
+        A task that was cancelled reports nothing, as in Trio: its caller's ``start`` has failed and
+        only waits for its end.
         """
         served = self._served
         scope = served.scope
@@ -50,43 +49,43 @@ class TaskRunner(Runner):
         scope.deadline = served.context.deadline = NO_DEADLINE.at
 
     def failure(self, exc: BaseException) -> BaseException:
-        """Answer a start that was too large as such a result: its caller chose limit and id."""
-        # It may come in a group, of the handler's nursery.
+        """Answer a start value that was too large like such a result."""
+        # The handler's nursery may have put it into a group.
         if without(exc, StartEncodeError) is not None:
             return exc
         return self._served.too_large(self._served.call.excess(0))
 
 
 class ServedStatus(trio.TaskStatus[Any]):
-    """What a handler calls `started` on.
+    """The ``task_status`` of a handler.
 
     Args:
         codec: Of the value.
-        tell: Takes the text of the value; raises `EncodeError` where it cannot cross.
+        report: Sends the encoded value; raises `EncodeError` if it is too large.
     """
 
-    def __init__(self, codec: Codec[Any], tell: Callable[[bytes], None]) -> None:
+    def __init__(self, codec: Codec[Any], report: Callable[[bytes], None]) -> None:
         self._codec = codec
-        self._tell = tell
+        self._report = report
         self._is_started = self._is_ended = False
 
     def started(self, value: Any = None) -> None:
-        """Tell the caller that the task has begun.
+        """Report to the caller that the task has started.
 
         Args:
-            value: What ``nursery.start`` returns there.
+            value: Returned by ``nursery.start`` of the caller.
 
         Raises:
-            EncodeError: the value is not of its type, or cannot cross the wire.
+            EncodeError: the value is not of its type, or is too large.
             RuntimeError: it was called before, or the task has ended.
         """
         if self._is_started:
             raise RuntimeError("called 'started' twice on the same task status")
         if self._is_ended:
             raise RuntimeError("called 'started' after the remote task had ended")
-        self._tell(self._codec.encode(value, at="started"))
+        self._report(self._codec.encode(value, at="started"))
         self._is_started = True
 
     def end(self) -> None:
-        """Note that the task has ended; whoever still has this object can do nothing with it."""
+        """Note that the task has ended: `started` then raises."""
         self._is_ended = True

@@ -1,4 +1,4 @@
-"""The handler's half of uploads: what it iterates over while its caller sends."""
+"""The uploads of a call: the handler iterates over items while its caller sends them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ReceivedUploads:
     """The uploads of one call.
 
     Args:
-        link: Where they come from.
+        link: The caller's.
         refuse: Makes the exception for an item that is not of its type.
     """
 
@@ -35,15 +35,15 @@ class ReceivedUploads:
         self._leave: list[Callable[[], None]] = []
 
     def accept(self, name: str, given: Any, codec: Codec[Any]) -> AsyncIterator[Any]:
-        """Make what the handler iterates over.
+        """Make the iterable for the handler.
 
         Args:
-            name: The parameter.
-            given: What stands in its place: ``{"$stream": "u1"}``, or an array of a plain peer.
+            name: Of the parameter.
+            given: Its argument: ``{"$stream": "u1"}``, or an array of a plain peer.
             codec: Of the items.
 
         Raises:
-            Faults: it is neither, or that upload is open already.
+            Faults: the argument is neither, or an upload of that name is open.
         """
         path = f"params.{name}"
         uploads, read = self._link.uploads, self._reader(path, codec)
@@ -58,7 +58,7 @@ class ReceivedUploads:
         return inbox
 
     def end(self) -> None:
-        """Forget them: what still comes is dropped."""
+        """End them: items that still come are dropped."""
         for leave in self._leave:
             leave()
 
@@ -66,17 +66,16 @@ class ReceivedUploads:
         match given:
             case {"$stream": str(name)} if len(cast("dict[str, Any]", given)) == 1:
                 if self._link.is_greeted:
-                    return self._checked(path, msgspec.json.encode(name))
+                    id = msgspec.json.encode(name)
+                    # Limited like the id of a request: it is held, and echoed with each credit.
+                    most = self._link.limits.request_id
+                    if len(id) > most:
+                        problem = f"an id of more than {most} bytes (the limit request_id)"
+                        raise Faults.one(path, problem)
+                    return id
             case _:
                 pass
         raise Faults.one(path, "expected a stream, or an array of its items")
-
-    def _checked(self, path: str, id: bytes) -> bytes:
-        """Refuse a long name as a long id of a request: it is kept, and echoed with each credit."""
-        most = self._link.limits.request_id
-        if len(id) > most:
-            raise Faults.one(path, f"an id of more than {most} bytes (the limit request_id)")
-        return id
 
     def _reader(self, path: str, codec: Codec[T]) -> Callable[[Encoded], T]:
         item = self._link.uploads.item_codec(codec)
@@ -91,10 +90,9 @@ class ReceivedUploads:
 
 
 def _raised(failure: RemoteFailure) -> Exception:
-    """Make what the handler gets of a caller's own failure.
+    """Make the exception that the handler gets for a failure of the caller's iterable.
 
-    A code that the protocol reserves is its word about a call, and nothing that a caller could say
-    of its upload: a handler that lets such an error pass would seem to have a defect.
+    A code of the protocol is replaced: a handler that raised it would seem to be at fault.
     """
     found = error_of(failure)
     if isinstance(found, RpcError) and not is_of_protocol(found.code, is_plain=False):

@@ -585,7 +585,7 @@ def test_what_nobody_can_use_is_warned_of(caplog: pytest.LogCaptureFixture) -> N
 
     (told,) = [each.getMessage() for each in caplog.records]
     assert told == (
-        "6 of 8 members need a login, and nobody can log in: serve(authenticate=...) is missing"
+        "6 of 8 members need a login, and no peer can log in: serve(authenticate=...) is missing"
         " (look, glance, take, note, wait and 1 more)"
     )
 
@@ -604,7 +604,7 @@ async def test_a_client_warns_as_well(caplog: pytest.LogCaptureFixture) -> None:
     async with open_pair(Open(), serves=[Open()]):
         assert not caplog.records
     async with open_pair(Open(), serves=[Closed()]) as (_, connection):
-        told = "1 of 1 members need a login, and nobody can log in: a client has no logins (look)"
+        told = "1 of 1 members need a login, and no peer can log in: a client has no logins (look)"
         assert told in caplog.text
         with pytest.raises(farcall.Forbidden):
             await connection.proxy(Closed).look()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from farcall import Limits
-from farcall._serving.failed_logins import MOST_ORIGINS, FailedLogins, origin_of
+from farcall._serving.failed_logins import MAX_ORIGINS, FailedLogins, origin_of
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_connection_that_has_failed_is_told_from_others() -> None:
 def test_memory_is_bounded() -> None:
     """The address that has not failed for the longest time is forgotten first."""
     counts = FailedLogins(Limits())
-    for number in range(MOST_ORIGINS):
+    for number in range(MAX_ORIGINS):
         failed(f"10.0.{number // 256}.{number % 256}", 1, 0, counts)
     failed("10.0.0.0", 1, 1, counts)
     failed("192.0.2.1", 1, 2, counts)

@@ -97,7 +97,7 @@ async def test_a_handler_that_blocks_in_its_only_step(caplog: pytest.LogCaptureF
             await busy.at_its_end()
 
     (line,) = warnings_in(caplog)
-    assert line.startswith("Busy.at_its_end held up everything else for ")
+    assert line.startswith("Busy.at_its_end blocked all other tasks for ")
     assert "for the second time, before its end; do such work in a thread" in line
 
 
@@ -120,7 +120,7 @@ async def test_a_handler_that_blocks_while_it_is_cancelled(
                 await busy.failing()
 
     (line,) = warnings_in(caplog)
-    assert "Busy.failing held up everything else" in line
+    assert "Busy.failing blocked all other tasks" in line
 
 
 async def test_a_stream_and_a_remote_task(caplog: pytest.LogCaptureFixture) -> None:
@@ -131,9 +131,9 @@ async def test_a_stream_and_a_remote_task(caplog: pytest.LogCaptureFixture) -> N
         await nursery.start(busy.started)
 
     first, second = warnings_in(caplog)
-    assert first.startswith("Busy.count held up")
+    assert first.startswith("Busy.count blocked")
     assert __file__ in first
-    assert second.startswith("Busy.started held up")
+    assert second.startswith("Busy.started blocked")
 
 
 async def test_nothing_is_timed_without_debug(caplog: pytest.LogCaptureFixture) -> None:

@@ -116,7 +116,7 @@ async def test_a_count_that_is_not_given_back_is_found(
             case "bytes held":
                 link.account.charge(7)
             case _:
-                link.handler._budget.take(7)
+                link.handler._quota.take(7)
         await pair.client.buy("a")
 
     with pytest.raises(CancelSweepError, match=f"server: {what}"):
