@@ -1,10 +1,9 @@
-"""One function as it is written, its types resolved: what any endpoint begins with."""
+"""A function, parsed: its options, its parameters and its result, with their types resolved."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from inspect import Parameter as Declared
 from typing import Any, Final
 
 import attrs
@@ -20,47 +19,47 @@ from farcall._declare.tasks import STATUS, StatusParameter, is_status, read_stat
 from farcall.errors import DeclarationError
 
 _ROLES: Final[dict[Any, Role]] = {
-    Declared.POSITIONAL_ONLY: "positional",
-    Declared.POSITIONAL_OR_KEYWORD: "either",
-    Declared.KEYWORD_ONLY: "keyword",
+    inspect.Parameter.POSITIONAL_ONLY: "positional",
+    inspect.Parameter.POSITIONAL_OR_KEYWORD: "either",
+    inspect.Parameter.KEYWORD_ONLY: "keyword",
 }
+_POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 @attrs.frozen(eq=False)
-class ReadParameter:
+class ParsedParameter:
     """One parameter of a function."""
 
     name: str
     role: Role
     annotation: Any
-    """Its type; of an upload, that of one item."""
-    default: object = Declared.empty
+    """Its type; for an upload, that of one item."""
+    default: object = inspect.Parameter.empty
     is_upload: bool = False
 
     @property
     def has_default(self) -> bool:
-        """Say whether it may be left out."""
-        return self.default is not Declared.empty
+        return self.default is not inspect.Parameter.empty
 
 
 @attrs.frozen(eq=False)
 class ParsedFunction:
-    """A function before it is an endpoint of some service.
+    """A function before it becomes an endpoint of a service.
 
-    Types are resolved where the function is written, once; a subclass makes its own endpoints
-    out of what its bases have read.
+    Its types are resolved once, in the class that defines it; subclasses make their own endpoints
+    from it.
     """
 
     attribute: str
     site: Site
     marks: Marks
-    parameters: tuple[ReadParameter, ...]
+    parameters: tuple[ParsedParameter, ...]
     result: Any
-    """What is returned; of a stream, one item."""
+    """The type that it returns; for a stream, that of one item."""
     is_async: bool
     doc: str | None
     status: StatusParameter | None = None
-    """Set for a remote task; not one of the parameters, for callers pass nothing by it."""
+    """Set for a remote task. It is not among the parameters: callers pass no argument for it."""
 
     @property
     def chosen_name(self) -> str | None:
@@ -69,7 +68,6 @@ class ParsedFunction:
 
     @property
     def is_stream(self) -> bool:
-        """Whether it answers with items, one after the other."""
         return self.marks.kind == "stream"
 
 
@@ -82,28 +80,28 @@ def read_function(
     *,
     has_self: bool = True,
 ) -> ParsedFunction:
-    """Read a function that is to be an endpoint, or to run in the background.
+    """Parse a function that is to be an endpoint or a background task.
 
     Args:
-        function: What is called in the end.
+        function: The function.
         attribute: The name of the member.
-        marks: What its decorator said.
-        scope: Where the names in its annotations are looked up.
-        mistakes: Takes what is wrong with its parameters and its result.
+        marks: The options of its decorator.
+        scope: Resolves the names in its annotations.
+        mistakes: Notes what is wrong with its parameters and its result.
         has_self: Whether the first parameter is ``self``.
 
     Returns:
-        What is right of it, which is all of it where no mistake was noted.
+        The function, without the parameters that have mistakes.
 
     Raises:
-        DeclarationError: the function cannot be that at all.
+        DeclarationError: The function is a generator, which no endpoint can be.
     """
     reader = _Reader(function, scope, site_of_function(function), mistakes)
     return reader.read(attribute, marks, has_self=has_self)
 
 
 def is_async(function: Callable[..., Any]) -> bool:
-    """Say whether a call is to be awaited; a plain wrapper around an async function counts."""
+    """Say whether calls are awaited; a plain wrapper around an async function counts as async."""
     return any(map(inspect.iscoroutinefunction, (function, inspect.unwrap(function))))
 
 
@@ -125,26 +123,32 @@ class _Reader:
         if not is_stream:
             self._refuse_generator()
         signature = inspect.signature(self.function)
-        declared: Sequence[Declared] = list(signature.parameters.values())
+        declared: Sequence[inspect.Parameter] = list(signature.parameters.values())
         if has_self:
             with self.mistakes.noted():
                 declared = self._without_self(declared)
-        parameters = self.mistakes.each(self._annotated, declared)
-        statuses = [pair for pair in parameters if is_status(*pair)]
-        others = [pair for pair in parameters if pair not in statuses]
-        results = self.mistakes.each(
-            lambda annotation: self._result(annotation, is_stream), [signature.return_annotation]
+        annotated = self.mistakes.each(self._annotated, declared)
+        result = None
+        with self.mistakes.noted():
+            result = self._result(signature.return_annotation, is_stream)
+        is_async_ = is_async(self.function)
+        statuses = self.mistakes.each(
+            lambda pair: read_status(*pair, self.site, marks, is_async=is_async_),
+            [pair for pair in annotated if is_status(*pair)],
         )
-        found = self.mistakes.each(lambda pair: self._status(*pair, marks), statuses)
+        parameters = self.mistakes.each(
+            lambda pair: self._parameter(*pair),
+            [pair for pair in annotated if not is_status(*pair)],
+        )
         return ParsedFunction(
-            attribute,
-            self.site,
-            marks,
-            tuple(self.mistakes.each(lambda pair: self._parameter(*pair), others)),
-            results[0] if results else None,
-            is_stream or is_async(self.function),
-            inspect.cleandoc(self.function.__doc__) if self.function.__doc__ else None,
-            found[0] if found else None,
+            attribute=attribute,
+            site=self.site,
+            marks=marks,
+            parameters=tuple(parameters),
+            result=result,
+            is_async=is_stream or is_async_,
+            doc=inspect.cleandoc(self.function.__doc__) if self.function.__doc__ else None,
+            status=statuses[0] if statuses else None,
         )
 
     def _refuse_generator(self) -> None:
@@ -158,32 +162,40 @@ class _Reader:
     def _generator(self, problem: str, fix: str) -> DeclarationError:
         return self.site.error(Rule.GENERATOR, f"{problem}, and an endpoint returns once", fix)
 
-    def _without_self(self, declared: Sequence[Declared]) -> Sequence[Declared]:
-        if not declared or not _is_self(declared[0]):
+    def _without_self(self, declared: Sequence[inspect.Parameter]) -> Sequence[inspect.Parameter]:
+        match declared:
+            case [inspect.Parameter(name=name, kind=kind), *others] if kind in _POSITIONAL and (
+                name == "self" or name.startswith("_")
+            ):
+                return others
+            case _:
+                raise self.site.error(
+                    Rule.NO_SELF,
+                    "its first parameter is not self",
+                    "Put self first; a function without it goes into farcall.functions(...)",
+                )
+
+    def _annotated(self, declared: inspect.Parameter) -> tuple[inspect.Parameter, Any]:
+        check_python_name(declared.name, self.site, "a parameter")
+        if declared.kind not in _ROLES:
+            is_list = declared.kind is inspect.Parameter.VAR_POSITIONAL
+            stars, collection = ("*", "list[str]") if is_list else ("**", "dict[str, str]")
             raise self.site.error(
-                Rule.NO_SELF,
-                "its first parameter is not self",
-                "Put self first; a function without it goes into farcall.functions(...)",
+                Rule.VARIADIC,
+                f"{stars}{declared.name} takes any number of arguments, which no contract can list",
+                f"Take one list or dict instead, as in `{declared.name}: {collection}`",
             )
-        return declared[1:]
-
-    def _status(self, declared: Declared, annotation: Any, marks: Marks) -> StatusParameter:
-        is_async_ = is_async(self.function)
-        return read_status(declared, annotation, self.site, marks, is_async=is_async_)
-
-    def _annotated(self, declared: Declared) -> tuple[Declared, Any]:
-        self._check_kind(declared)
         what = f"parameter {declared.name!r}"
         example = "trio.TaskStatus[None]" if declared.name == STATUS else "str"
         resolved = self._resolved(declared.annotation, what, f"`{declared.name}: {example}`")
         return declared, resolved
 
-    def _parameter(self, declared: Declared, annotation: Any) -> ReadParameter:
+    def _parameter(self, declared: inspect.Parameter, annotation: Any) -> ParsedParameter:
         if is_iterator(annotation, UPLOADS):
             return self._upload(declared, annotation)
-        return ReadParameter(declared.name, _ROLES[declared.kind], annotation, declared.default)
+        return ParsedParameter(declared.name, _ROLES[declared.kind], annotation, declared.default)
 
-    def _upload(self, declared: Declared, annotation: Any) -> ReadParameter:
+    def _upload(self, declared: inspect.Parameter, annotation: Any) -> ParsedParameter:
         item = self._item_type(annotation, f"the upload {declared.name!r}")
         if item is None:
             raise self.site.error(
@@ -191,22 +203,13 @@ class _Reader:
                 f"nothing says which items the upload {declared.name!r} has",
                 f"Write `{declared.name}: AsyncIterable[str]`, with their type",
             )
-        if declared.default is not Declared.empty:
+        if declared.default is not inspect.Parameter.empty:
             raise self.site.error(
                 Rule.UPLOAD_DEFAULT,
                 f"the upload {declared.name!r} has a default, and callers always send one",
                 "Leave the default out; callers without items pass an iterable that has none",
             )
-        return ReadParameter(declared.name, _ROLES[declared.kind], item, is_upload=True)
-
-    def _check_kind(self, declared: Declared) -> None:
-        check_python_name(declared.name, self.site, "a parameter")
-        if declared.kind not in _ROLES:
-            raise self.site.error(
-                Rule.VARIADIC,
-                f"{_starred(declared)} takes any number of arguments, which no contract can list",
-                f"Take one list or dict instead, as in `{declared.name}: {_collection(declared)}`",
-            )
+        return ParsedParameter(declared.name, _ROLES[declared.kind], item, is_upload=True)
 
     def _result(self, annotation: object, is_stream: bool) -> Any:
         if is_stream:
@@ -240,16 +243,3 @@ class _Reader:
             fix = f"Annotate it, as in {example}"
             raise self.site.error(Rule.MISSING_ANNOTATION, problem, fix)
         return self.scope.resolve(annotation, self.function, self.site, what)
-
-
-def _is_self(declared: Declared) -> bool:
-    has_position = declared.kind in (Declared.POSITIONAL_ONLY, Declared.POSITIONAL_OR_KEYWORD)
-    return has_position and (declared.name == "self" or declared.name.startswith("_"))
-
-
-def _starred(declared: Declared) -> str:
-    return ("*" if declared.kind is Declared.VAR_POSITIONAL else "**") + declared.name
-
-
-def _collection(declared: Declared) -> str:
-    return "list[str]" if declared.kind is Declared.VAR_POSITIONAL else "dict[str, str]"

@@ -1,7 +1,7 @@
-"""What a decorator says about one member: `@method`, `@local`, `@background`.
+"""The decorators of members: `@method`, `@local`, `@background`.
 
-A decorator only leaves a mark on its function and hands it back; the class decorator reads the
-marks. What a mark says that is wrong in itself is refused right here, where the line is known.
+A decorator puts its options on the function, as `Marks`, and returns the function. The class
+decorator reads them. Options that are wrong in themselves raise here, where the line is known.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Set
 from functools import cached_property, singledispatchmethod
 from inspect import iscoroutinefunction, unwrap
 from types import FunctionType
-from typing import Any, Literal, TypeGuard, TypeVar, cast, overload
+from typing import Any, Literal, TypeVar, cast, overload
 
 import attrs
 
@@ -22,14 +22,14 @@ from farcall.errors import ApplicationError
 
 F = TypeVar("F", bound=Callable[..., Any])
 M = TypeVar("M")
-"""A member that need not be callable by itself, such as a `functools.singledispatchmethod`."""
+"""A member that may not be callable itself, such as a `functools.singledispatchmethod`."""
 
 _ATTRIBUTE = "__farcall_marks__"
 
 
 @attrs.frozen
 class Marks:
-    """What the decorator of a member said."""
+    """The decorator of a member, and its options."""
 
     kind: Literal["method", "stream", "local", "background"] = "method"
     name: str | None = None
@@ -41,13 +41,13 @@ class Marks:
 
 
 def marks_of(member: object) -> Marks | None:
-    """Read what a decorator left on a member, or None where there was none."""
+    """Return the marks of a member; None if it has no decorator."""
     found = getattr(function_within(member), _ATTRIBUTE, None)
     return found if isinstance(found, Marks) else None
 
 
 def function_within(member: object) -> object:
-    """Give the function inside of a `staticmethod`, a property and the like."""
+    """Return the function inside of a `staticmethod`, a property and the like."""
     match member:
         case property(fget=inner) | cached_property(func=inner) | singledispatchmethod(func=inner):
             return inner
@@ -82,28 +82,28 @@ def method(
     ordered: bool = False,
     idempotent: bool = False,
 ) -> Any:
-    """Give an endpoint options; a public method of a service is one without this, too.
+    """Set options of an endpoint. Public methods of a service are endpoints without it, too.
 
     Args:
-        function: The method, where the decorator is used without parentheses.
+        function: The method, if the decorator is used without parentheses.
         name: The whole name on the wire, in place of ``Service.member``.
         raises: The errors that cross the wire as themselves, with their fields.
-        oneway: Whether callers send a notification and get no answer.
+        oneway: Whether callers send a notification and get no response.
         protected: Whether callers must have logged in; False opens a method of a protected class.
             By default the class decides.
-        roles: Of these callers must have one, which their login gave them.
-        thread: Whether a plain ``def`` runs in a worker thread; it cannot be cancelled there,
-            but may ask by ``trio.from_thread.check_cancelled``.
-        ordered: Whether its calls of one connection run one at a time, in the order in which they
-            were sent; others start in that order and run together.
-        idempotent: Not there yet; refused.
+        roles: Callers must have one of these roles, given by their login.
+        thread: Whether a plain ``def`` runs in a worker thread. It is not cancelled there, but can
+            call ``trio.from_thread.check_cancelled``.
+        ordered: Whether the calls of one connection run one at a time, in the order in which they
+            were sent. Calls of other methods start in that order, and run concurrently.
+        idempotent: Not available yet.
 
     Returns:
         The function itself, or a decorator that returns it.
 
     Raises:
-        DeclarationError: an option is wrong, or not there yet.
-        TypeError: an option that is True or False is something else.
+        DeclarationError: An option is wrong, or not available yet.
+        TypeError: A flag is neither True nor False.
 
     >>> import attrs
     >>> from farcall import service
@@ -131,9 +131,16 @@ def method(
                 "thread=True is for a plain def, and this is async",
                 "Leave out thread=True, or make it a plain def",
             )
-        errors, access = errors_listed(site, raises), read_access(site, protected, roles)
-        marks = Marks("method", name, errors, oneway, thread, ordered, access)
-        return leave(function, site, marks)
+        marks = Marks(
+            "method",
+            name,
+            errors_listed(site, raises),
+            oneway=oneway,
+            in_thread=thread,
+            ordered=ordered,
+            access=read_access(site, protected, roles),
+        )
+        return attach_marks(function, site, marks)
 
     return mark if function is None else mark(function)
 
@@ -142,14 +149,14 @@ def local(function: M, /) -> M:
     """Keep a public method off the wire.
 
     Args:
-        function: The method. A static or class method, or a `functools.singledispatchmethod`, may
-            be marked as well.
+        function: The method. It may be a static or class method, or a
+            `functools.singledispatchmethod`.
 
     Returns:
-        The same.
+        The method itself.
 
     Raises:
-        DeclarationError: it is no function, or marked otherwise already.
+        DeclarationError: It is not a function, or has another decorator of farcall.
 
     >>> from farcall import service
     >>> @service
@@ -159,21 +166,21 @@ def local(function: M, /) -> M:
     ...     @local
     ...     async def refill(self) -> None: ...
     """
-    return leave(function, site_to_mark(function, "@local"), Marks("local"))
+    return attach_marks(function, site_to_mark(function, "@local"), Marks("local"))
 
 
 def background(function: F, /) -> F:
     """Run an async method without parameters in the server's nursery while its service is served.
 
     Args:
-        function: The method. What it raises ends the server, and comes out of `serve`; it may
-            return early.
+        function: The method. An exception that it raises ends the server, and comes out of
+            `serve`; it may return early.
 
     Returns:
-        The same.
+        The method itself.
 
     Raises:
-        DeclarationError: it is no function, or marked otherwise already.
+        DeclarationError: It is not a function, or has another decorator of farcall.
 
     Cancellation:
         The method is cancelled when its server ends.
@@ -198,7 +205,7 @@ def background(function: F, /) -> F:
     >>> trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
     60
     """
-    return leave(function, site_to_mark(function, "@background"), Marks("background"))
+    return attach_marks(function, site_to_mark(function, "@background"), Marks("background"))
 
 
 _LATER = {
@@ -211,20 +218,19 @@ _LATER = {
 
 
 def not_yet(site: Site, rule: Rule) -> Exception:
-    """Make the error for a part of farcall that is planned but not there.
+    """Make the error for an option that is planned but not available.
 
-    Such a part is refused rather than accepted without effect: a method that was declared
-    idempotent must not stay without its second try.
+    It is not accepted without effect: the author of an idempotent method relies on the retry.
     """
     what, instead = _LATER[rule]
     return site.error(rule, f"{what} is not part of this version of farcall", instead)
 
 
 def site_to_mark(function: object, decorator: str) -> Site:
-    """Point to what a decorator is to mark.
+    """Return the place of the function that a decorator got.
 
     Raises:
-        DeclarationError: it is no function.
+        DeclarationError: It is not a function.
     """
     inner = function_within(function)
     if isinstance(inner, FunctionType):
@@ -238,10 +244,10 @@ def site_to_mark(function: object, decorator: str) -> Site:
 
 
 def check_unmarked(function: object, site: Site, kind: str) -> None:
-    """Refuse a second decorator.
+    """Check that a function has no other decorator of farcall.
 
     Raises:
-        DeclarationError: there is a mark already.
+        DeclarationError: It has one.
     """
     present = marks_of(function)
     if present is not None:
@@ -252,11 +258,11 @@ def check_unmarked(function: object, site: Site, kind: str) -> None:
         )
 
 
-def leave(function: M, site: Site, marks: Marks) -> M:
-    """Leave marks on a function, and give it back.
+def attach_marks(function: M, site: Site, marks: Marks) -> M:
+    """Put marks on a function, and return it.
 
     Raises:
-        DeclarationError: there are some already.
+        DeclarationError: It has some already.
     """
     check_unmarked(function, site, marks.kind)
     setattr(function_within(function), _ATTRIBUTE, marks)
@@ -264,31 +270,26 @@ def leave(function: M, site: Site, marks: Marks) -> M:
 
 
 def errors_listed(site: Site, raises: object) -> tuple[type[ApplicationError], ...]:
-    """Check what ``raises=`` was given.
+    """Check ``raises=``.
 
     Raises:
-        DeclarationError: it is no list of classes derived from `ApplicationError`.
+        DeclarationError: It is not a list of classes derived from `ApplicationError`.
     """
     if isinstance(raises, type) or not isinstance(raises, Iterable):
         name = getattr(raises, "__name__", repr(raises))
         raise site.error(
             Rule.BAD_ERROR, "raises= takes a list of classes", f"Write raises=[{name}]"
         )
-    listed = (_application_error(site, each) for each in cast("Iterable[object]", raises))
-    return tuple(dict.fromkeys(listed))
-
-
-def _is_derived(listed: object) -> TypeGuard[type[ApplicationError]]:
-    is_class = isinstance(listed, type) and issubclass(listed, ApplicationError)
-    return is_class and listed is not ApplicationError
-
-
-def _application_error(site: Site, listed: object) -> type[ApplicationError]:
-    if _is_derived(listed):
-        return listed
-    name = getattr(listed, "__name__", repr(listed))
-    raise site.error(
-        Rule.BAD_ERROR,
-        f"raises= lists {name}, which is no class derived from ApplicationError",
-        "Derive an attrs class from farcall.ApplicationError and raise that",
-    )
+    errors: dict[type[ApplicationError], None] = {}
+    for each in cast("Iterable[object]", raises):
+        name = getattr(each, "__name__", repr(each))
+        is_base = each is ApplicationError
+        if isinstance(each, type) and issubclass(each, ApplicationError) and not is_base:
+            errors[each] = None
+        else:
+            raise site.error(
+                Rule.BAD_ERROR,
+                f"raises= lists {name}, which is no class derived from ApplicationError",
+                "Derive an attrs class from farcall.ApplicationError and raise that",
+            )
+    return tuple(errors)

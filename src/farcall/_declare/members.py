@@ -1,10 +1,10 @@
-"""The body of a decorated class: what of it goes on the wire, and what is a mistake."""
+"""The body of a decorated class: its endpoints, signals and background tasks."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property
 from types import FunctionType, MemberDescriptorType
 from typing import Any, NewType, TypeAlias, get_origin
@@ -26,12 +26,12 @@ Member: TypeAlias = ParsedFunction | SignalReading
 
 
 def read_body(cls: type[Any], scope: Scope, mistakes: Mistakes) -> dict[str, Member]:
-    """Read the endpoints, signals and background tasks that are written in a class.
+    """Read the endpoints, signals and background tasks in the body of a class.
 
     Args:
         cls: The class.
-        scope: Where the names in its annotations are looked up.
-        mistakes: Takes what looks like one of these and cannot be one.
+        scope: Resolves the names in its annotations.
+        mistakes: Notes members that look like one of these but cannot be one.
     """
     body = _Body(cls, scope, mistakes)
     body.check_signals()
@@ -40,10 +40,10 @@ def read_body(cls: type[Any], scope: Scope, mistakes: Mistakes) -> dict[str, Mem
 
 
 def check_background(reading: ParsedFunction) -> None:
-    """Refuse a background task that nobody could start, or whose result nobody would see.
+    """Check that a background task can run without arguments and a result.
 
     Raises:
-        DeclarationError: it is a plain ``def``, has parameters or a result.
+        DeclarationError: It is a plain ``def``, or has parameters or a result.
     """
     takes_something = reading.parameters or reading.status is not None
     if not reading.is_async or takes_something or reading.result not in (None, type(None)):
@@ -61,7 +61,7 @@ class _Body:
     mistakes: Mistakes
 
     def read(self, attribute: str, value: object) -> Member | None:
-        marks = self._marks(attribute)
+        marks = self._marks_in_force(attribute)
         if attribute.startswith("_") and marks.kind != "background":
             self._check_private(attribute, value)
             return None
@@ -76,16 +76,21 @@ class _Body:
         return self._read_function(attribute, value, marks)
 
     def check_signals(self) -> None:
-        """Refuse signals that are fields of each object, and those that were never made."""
-        names = self._annotated_signals() + _signals_among(dict(_fields_of(self.cls)))
-        self.mistakes.each(self._check_signal, dict.fromkeys(names + self._uncalled()))
+        """Check that no signal is a field of each object, or lacks its value."""
+        annotations = inspect.get_annotations(self.cls).items()
+        found = self.mistakes.each(lambda each: (each[0], self._is_signal(*each)), annotations)
+        names = [name for name, is_signal in found if is_signal]
+        names += [name for name, value in _fields_of(self.cls) if isinstance(value, Signal)]
+        names += [name for name, value in vars(self.cls).items() if _bare(value) is Signal]
+        self.mistakes.each(self._check_signal, dict.fromkeys(names))
 
     def _check_signal(self, attribute: str) -> None:
         site = site_of_attribute(self.cls, attribute)
         if attribute in dict(_fields_of(self.cls)):
+            maker = "attrs" if attrs.has(self.cls) else "dataclass"
             raise site.error(
                 Rule.SIGNAL_IS_FIELD,
-                f"{_maker_of_fields(self.cls)} makes a field of this signal",
+                f"{maker} makes a field of this signal",
                 f"Write `{attribute}: ClassVar[Signal[...]] = Signal()`",
             )
         if not isinstance(vars(self.cls).get(attribute), Signal):
@@ -95,50 +100,47 @@ class _Body:
                 f"Write `{attribute}: Signal[float] = Signal()`, with the type of its values",
             )
 
-    def _annotated_signals(self) -> list[str]:
-        annotations = inspect.get_annotations(self.cls).items()
-        found = self.mistakes.each(lambda each: (each[0], self._is_signal(*each)), annotations)
-        return [name for name, is_signal in found if is_signal]
-
-    def _uncalled(self) -> list[str]:
-        return [name for name, value in vars(self.cls).items() if _bare(value) is Signal]
-
     def _is_signal(self, attribute: str, written: object) -> bool:
-        # Other annotations may name what only type checkers see, and are none of our business.
+        # Do not resolve other annotations: they may use names that only type checkers see.
         if "Signal" not in str(written):
             return False
         site = site_of_attribute(self.cls, attribute)
         annotation = self.scope.resolve(written, self.cls, site, "the signal")
         return _bare(without_class_var(annotation)) is Signal
 
-    def _marks(self, attribute: str) -> Marks:
-        """Give the marks of a member, or else those of what it overrides.
+    def _marks_in_force(self, attribute: str) -> Marks:
+        """Return the marks of a member, or else those of the member that it overrides.
 
-        What was kept off the wire, or promised to callers, stays so until somebody says otherwise.
+        A method that is local, or has options, stays so until an override has its own decorator.
         """
         bodies = [vars(base) for base in self.cls.__mro__]
         written = (marks_of(body[attribute]) for body in bodies if attribute in body)
         found = [marks for marks in written if marks is not None]
         if not found:
             return Marks()
-        # A second @method for another option does not open what needs a login.
-        said = (marks.access for marks in found if marks.access.is_given)
-        return attrs.evolve(found[0], access=next(said, found[0].access))
+        # An override with @method for another option still needs the login of the base.
+        given = (marks.access for marks in found if marks.access.is_given)
+        return attrs.evolve(found[0], access=next(given, found[0].access))
 
     def _is_endpoint(self, attribute: str, value: object) -> bool:
-        """Say whether a public member is meant to be called, and so has to be an endpoint."""
+        """Say whether a public member is meant to be called, and so must be an endpoint."""
         if attribute in dict(_fields_of(self.cls)) or isinstance(value, type | NewType):
             return False
-        is_alias = get_origin(value) is not None
-        return _is_method_like(value) or (callable(value) and not is_alias)
+        if callable(value) and get_origin(value) is None:
+            return True
+        # A descriptor may give a method, as `singledispatchmethod` does.
+        return hasattr(type(value), "__get__") and not isinstance(value, _VALUES)
 
     def _read_function(self, attribute: str, value: object, marks: Marks) -> ParsedFunction:
-        if not isinstance(value, FunctionType) or _is_lambda(value):
-            kind = "lambda" if _is_lambda(value) else type(value).__name__
+        is_lambda = isinstance(value, FunctionType) and not value.__name__.isidentifier()
+        if not isinstance(value, FunctionType) or is_lambda:
+            kind = "lambda" if is_lambda else type(value).__name__
+            is_function = isinstance(function_within(value), FunctionType)
+            way = "with @local" if is_function else "with an underscore before its name"
             raise site_of_attribute(self.cls, attribute).error(
                 Rule.NO_FUNCTION,
                 f"a public {kind} cannot be an endpoint",
-                f"Write a method in its place, or keep it off the wire {_way_off(value)}",
+                f"Write a method in its place, or keep it off the wire {way}",
             )
         if value.__name__ != attribute and takes_anything(value):
             raise site_of_attribute(self.cls, attribute).error(
@@ -167,26 +169,12 @@ class _Body:
             )
 
 
-def _way_off(value: object) -> str:
-    is_function = isinstance(function_within(value), FunctionType)
-    return "with @local" if is_function else "with an underscore before its name"
-
-
-def _is_lambda(value: object) -> bool:
-    return isinstance(value, FunctionType) and not value.__name__.isidentifier()
-
-
-_ATTRIBUTES = (property, cached_property, MemberDescriptorType)
-"""Descriptors that stand for a value: nobody expects to call these over the wire."""
-
-
-def _is_method_like(value: object) -> bool:
-    """Say whether a value is a descriptor, which may give a method: `singledispatchmethod`, say."""
-    return hasattr(type(value), "__get__") and not isinstance(value, _ATTRIBUTES)
+_VALUES = (property, cached_property, MemberDescriptorType)
+"""Descriptors that give a value, and so are not meant as endpoints."""
 
 
 def _fields_of(cls: type[Any]) -> Iterator[tuple[str, object]]:
-    """Give the fields of attrs classes and dataclasses, with their defaults."""
+    """Yield the fields of attrs classes and dataclasses, with their defaults."""
     if attrs.has(cls):
         yield from ((field.name, field.default) for field in attrs.fields(cls))
     elif dataclasses.is_dataclass(cls):
@@ -194,13 +182,5 @@ def _fields_of(cls: type[Any]) -> Iterator[tuple[str, object]]:
 
 
 def _bare(alias: object) -> object:
-    """Give ``Signal`` for ``Signal[float]``."""
+    """Return ``Signal`` for ``Signal[float]``."""
     return get_origin(alias) or alias
-
-
-def _signals_among(fields: Mapping[str, object]) -> list[str]:
-    return [name for name, default in fields.items() if isinstance(default, Signal)]
-
-
-def _maker_of_fields(cls: type[Any]) -> str:
-    return "attrs" if attrs.has(cls) else "dataclass"

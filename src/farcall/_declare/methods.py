@@ -1,4 +1,4 @@
-"""An endpoint: what was read of a function, with its contract and its codecs."""
+"""Endpoints: a parsed function with its contract and its codecs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from farcall._contract.spec import (
     UnsupportedType,
 )
 from farcall._declare.annotations import Scope
-from farcall._declare.functions import ParsedFunction, ReadParameter, read_function
+from farcall._declare.functions import ParsedFunction, ParsedParameter, read_function
 from farcall._declare.marks import Marks
 from farcall._declare.mistakes import Mistakes
 from farcall._declare.names import check_python_name
@@ -31,42 +31,42 @@ from farcall.errors import ApplicationError, EncodeError
 
 @attrs.frozen(eq=False)
 class Method:
-    """An endpoint: its contract, and what carries its values over the wire."""
+    """An endpoint: its contract, its codecs, and how to call it."""
 
     spec: MethodSpec
     attribute: str
-    """What to call is ``getattr(instance, attribute)``."""
+    """The handler is ``getattr(instance, attribute)``."""
     arguments: Arguments
     result: Codec[Any]
     errors: ErrorCodec
     is_async: bool
-    """Whether the call is to be awaited; a plain ``def`` runs inline, or in a thread."""
+    """Whether calls are awaited; a plain ``def`` runs inline, or in a thread."""
     in_thread: bool = False
     ordered: bool = False
     """Whether the calls of one connection run one at a time."""
     is_stream: bool = False
-    """Whether it is an async generator, whose items `result` carries one by one."""
+    """Whether it is an async generator; then `result` is the codec of one item."""
     uploads: Mapping[str, Codec[Any]] = attrs.field(factory=dict[str, Codec[Any]])
-    """The codecs of the items of those parameters that are async iterables."""
+    """By parameter that is an async iterable, the codec of one item."""
     started: Codec[Any] | None = None
-    """Carries what a remote task tells when it has started; None for a method that is none."""
+    """The codec of the value passed to ``task_status.started()``; None if it is no remote task."""
 
 
 def endpoint_of(
     reading: ParsedFunction, wire_name: str, definitions: Definitions, *, protected: bool = False
 ) -> Method:
-    """Make the endpoint that goes by `wire_name`, and define the types that it names.
+    """Make an endpoint, and define the types that it names.
 
     Args:
-        reading: What was read of the function.
+        reading: The parsed function.
         wire_name: Its whole name.
-        definitions: Of the service.
-        protected: Whether it is where its own declaration does not say.
+        definitions: Of the service; takes the types.
+        protected: Whether its class is protected.
 
     Raises:
-        DeclarationError: a type in it cannot cross the wire, or its options contradict it.
+        DeclarationError: A type in it cannot cross the wire, or its options contradict it.
     """
-    is_stream = reading.is_stream
+    parameters = reading.parameters
     spec = attrs.evolve(
         _described(reading, definitions),
         wire_name=wire_name,
@@ -74,26 +74,29 @@ def endpoint_of(
     )
     if spec.oneway:
         _check_oneway(spec, reading.site)
+    # Among the arguments, an upload is a reference to its stream, of any JSON form.
+    arguments = (
+        attrs.evolve(each, annotation=Json) if each.is_upload else each for each in parameters
+    )
     return Method(
-        spec,
-        reading.attribute,
-        Arguments(map(_carried, reading.parameters)),
-        codec_of(reading.result),
-        ErrorCodec(reading.marks.raises),
-        reading.is_async,
-        reading.marks.in_thread,
-        reading.marks.ordered,
-        is_stream,
-        {each.name: codec_of(each.annotation) for each in reading.parameters if each.is_upload},
+        spec=spec,
+        attribute=reading.attribute,
+        arguments=Arguments(arguments),
+        result=codec_of(reading.result),
+        errors=ErrorCodec(reading.marks.raises),
+        is_async=reading.is_async,
+        in_thread=reading.marks.in_thread,
+        ordered=reading.marks.ordered,
+        is_stream=reading.is_stream,
+        uploads={each.name: codec_of(each.annotation) for each in parameters if each.is_upload},
         started=None if reading.status is None else codec_of(reading.status.value),
     )
 
 
 def _described(reading: ParsedFunction, definitions: Definitions) -> MethodSpec:
-    """Describe a function, and tell all that is wrong with its types at once."""
-    mistakes, site, is_stream = Mistakes(), reading.site, reading.is_stream
-    what = "an item" if is_stream else "the result"
-    types = [(reading.result, what)]
+    """Describe a function; the error lists all that is wrong with its types."""
+    mistakes, site = Mistakes(), reading.site
+    types = [(reading.result, "an item" if reading.is_stream else "the result")]
     if reading.status is not None:
         types.append((reading.status.value, "the value of task_status"))
     arguments = mistakes.each(lambda each: _argument(each, site, definitions), reading.parameters)
@@ -111,7 +114,7 @@ def _described(reading: ParsedFunction, definitions: Definitions) -> MethodSpec:
         started=None if reading.status is None else described_[1],
         inline=not reading.is_async,
         doc=reading.doc,
-        stream=is_stream,
+        stream=reading.is_stream,
     )
 
 
@@ -124,36 +127,35 @@ def method_of(
     stream: bool = False,
     definitions: Definitions | None = None,
 ) -> Method:
-    """Read one method of a stub, by the rules by which that of the service was read.
+    """Read a method of a stub, by the rules for the methods of a service.
 
-    The types that it names are put into `definitions`.
+    `definitions` takes the types that it names.
 
     Raises:
-        DeclarationError: the function could not be an endpoint.
+        DeclarationError: The function cannot be an endpoint.
     """
     marks = Marks("stream" if stream else "method", raises=tuple(raises), oneway=oneway)
     mistakes = Mistakes()
     reading = read_function(function, function.__name__, marks, Scope({}), mistakes)
     mistakes.check()
+    # In a class Python renames a parameter ``__x``; a plain function of a service keeps it.
     owner = function.__qualname__.split(".")[-2:][0]
+    prefix = f"_{owner.lstrip('_')}__"
     parameters = tuple(
-        attrs.evolve(each, name=_as_written(each.name, owner)) for each in reading.parameters
+        attrs.evolve(each, name=f"__{each.name.removeprefix(prefix)}")
+        if each.name.startswith(prefix)
+        else each
+        for each in reading.parameters
     )
     known = Definitions() if definitions is None else definitions
     return endpoint_of(attrs.evolve(reading, parameters=parameters), wire_name, known)
 
 
-def _as_written(name: str, owner: str) -> str:
-    """Take off what Python puts before ``__x`` in a class: a function of a service has none."""
-    prefix = f"_{owner.lstrip('_')}__"
-    return f"__{name.removeprefix(prefix)}" if name.startswith(prefix) else name
-
-
 def described(annotation: Any, definitions: Definitions, site: Site, what: str) -> TypeSpec:
-    """Turn an annotation into its part of the contract.
+    """Describe the type of an annotation for the contract.
 
     Raises:
-        DeclarationError: it cannot cross the wire.
+        DeclarationError: Its values cannot cross the wire.
     """
     try:
         spec = describe(annotation, definitions)
@@ -171,12 +173,7 @@ def _check_names(definitions: Definitions, site: Site) -> None:
                 check_python_name(variable, site, f"a type variable of {name}")
 
 
-def _carried(parameter: ReadParameter) -> ReadParameter:
-    """Let an upload stand among the arguments as whatever refers to it there."""
-    return attrs.evolve(parameter, annotation=Json) if parameter.is_upload else parameter
-
-
-def _argument(parameter: ReadParameter, site: Site, definitions: Definitions) -> ArgumentSpec:
+def _argument(parameter: ParsedParameter, site: Site, definitions: Definitions) -> ArgumentSpec:
     part = "an item of " if parameter.is_upload else ""
     what = f"{part}parameter {parameter.name!r}"
     type_ = described(parameter.annotation, definitions, site, what)
@@ -190,7 +187,7 @@ def _argument(parameter: ReadParameter, site: Site, definitions: Definitions) ->
     return ArgumentSpec(parameter.name, type_, parameter.role, default)
 
 
-def _check_default(parameter: ReadParameter, site: Site) -> None:
+def _check_default(parameter: ParsedParameter, site: Site) -> None:
     try:
         codec_of(parameter.annotation).encode(parameter.default)
     except EncodeError as exc:
@@ -210,7 +207,7 @@ def _error(cls: type[ApplicationError], site: Site, definitions: Definitions) ->
     return cls.__name__
 
 
-def _check_upload(parameter: ReadParameter, reading: ParsedFunction) -> None:
+def _check_upload(parameter: ParsedParameter, reading: ParsedFunction) -> None:
     if parameter.is_upload and not (reading.is_async or reading.is_stream):
         raise reading.site.error(
             Rule.UPLOAD_TO_DEF,

@@ -1,4 +1,4 @@
-"""A `Signal` on a service class: its type found, its contract made."""
+"""A `Signal` of a service class: its type, its contract and its codecs."""
 
 from __future__ import annotations
 
@@ -26,23 +26,22 @@ _KEY_SCALARS = ("str", "int", "uuid")
 
 @attrs.frozen(eq=False)
 class SignalEntry:
-    """An event of a service: its contract, and the descriptor that keeps its subscribers."""
+    """A signal of a service: its contract, its codecs, and its descriptor."""
 
     spec: SignalSpec
     attribute: str
     signal: Any
-    """A `Signal`, which type checkers would take for a descriptor of this class if it said so."""
+    """A `Signal`; annotated so, type checkers would take it for a descriptor of this class."""
     codecs: SignalCodec[Any]
 
     @property
     def codec(self) -> Codec[Any]:
-        """Encode and decode the values."""
         return self.codecs.value
 
 
 @attrs.frozen(eq=False)
 class SignalReading:
-    """A signal before it is an event of some service; a subclass uses what its bases have read."""
+    """A signal before it becomes an event of a service; subclasses use that of their bases."""
 
     attribute: str
     site: Site
@@ -60,10 +59,10 @@ class SignalReading:
 
 
 def read_signal(cls: type[Any], attribute: str, signal: Any, scope: Scope) -> SignalReading:
-    """Find the type of a signal's values, in its annotation or in ``Signal[T]()``.
+    """Check the options of a signal, and find its type in the annotation or in ``Signal[T]()``.
 
     Raises:
-        DeclarationError: there is none, or an option is not there yet.
+        DeclarationError: It has no type, or an option is wrong or not available yet.
     """
     site, options = site_of_attribute(cls, attribute), signal.options
     if options.history:
@@ -77,23 +76,29 @@ def read_signal(cls: type[Any], attribute: str, signal: Any, scope: Scope) -> Si
         if written is None
         else without_class_var(scope.resolve(written, cls, site, "the signal"))
     )
-    return SignalReading(attribute, site, signal, options, _value_type(annotation, site), access)
+    if get_origin(annotation) is not Signal:
+        raise site.error(
+            Rule.SIGNAL_WITHOUT_TYPE,
+            "nothing says which values the signal has",
+            f"Write `{attribute}: Signal[float] = Signal()`, with their type",
+        )
+    return SignalReading(attribute, site, signal, options, get_args(annotation)[0], access)
 
 
 def event_of(
     reading: SignalReading, wire_name: str, definitions: Definitions, *, protected: bool = False
 ) -> SignalEntry:
-    """Make the event that goes by `wire_name`, and define the types that it names.
+    """Make an event, and define the types that it names.
 
     Args:
-        reading: What was read of the signal.
+        reading: The signal.
         wire_name: Its whole name.
-        definitions: Of the service.
-        protected: Whether it is where its own declaration does not say.
+        definitions: Of the service; takes the types.
+        protected: Whether its class is protected.
 
     Raises:
-        DeclarationError: its values cannot cross the wire, its key is no key, or it is for
-            everybody and for some.
+        DeclarationError: Its values cannot cross the wire, its key is not a field for a key, or it
+            is a broadcast with a rule about its subscribers.
     """
     options, access = reading.options, reading.access.within(protected=protected)
     if options.broadcast:
@@ -114,16 +119,6 @@ def event_of(
     return SignalEntry(spec, reading.attribute, reading.signal, codecs)
 
 
-def _value_type(annotation: object, site: Site) -> Any:
-    if get_origin(annotation) is Signal:
-        return get_args(annotation)[0]
-    raise site.error(
-        Rule.SIGNAL_WITHOUT_TYPE,
-        "nothing says which values the signal has",
-        f"Write `{site.member.rpartition('.')[2]}: Signal[float] = Signal()`, with their type",
-    )
-
-
 def _key_type(field: Field, site: Site, definitions: Definitions) -> TypeSpec:
     spec = described(field.annotation, definitions, site, f"key={field.name!r}")
     if _is_key(target(spec, definitions), definitions):
@@ -136,7 +131,7 @@ def _key_type(field: Field, site: Site, definitions: Definitions) -> TypeSpec:
 
 
 def _is_key(spec: TypeSpec, definitions: Definitions) -> bool:
-    """Say whether values of a type can be compared by their JSON texts."""
+    """Say whether equal values of a type have equal JSON texts, by which keys are compared."""
     match spec:
         case Scalar(name):
             return name in _KEY_SCALARS
@@ -148,26 +143,22 @@ def _is_key(spec: TypeSpec, definitions: Definitions) -> bool:
             return False
 
 
-def _check_there(field: Field, site: Site) -> None:
-    """Refuse a key that a value may not have: a field of a TypedDict that may be missing."""
+def _key_field(reading: SignalReading, key: str) -> Field:
+    cls = get_origin(reading.value) or reading.value
+    fields = read_fields(cls) if isinstance(cls, type) and kind_of(cls) else ()
+    field = next((field for field in fields if field.name == key), None)
+    if field is None:
+        names = ", ".join(field.name for field in fields)
+        raise reading.site.error(
+            Rule.BAD_KEY,
+            f"key={key!r} names no field of the values",
+            f"Name one of {names}" if names else "Let the values be records, or leave out the key",
+        )
+    # A TypedDict may lack a field without having a default for it.
     if not field.is_required and field.default is attrs.NOTHING:
-        raise site.error(
+        raise reading.site.error(
             Rule.BAD_KEY,
             f"the field {field.name!r} may be missing",
             "Name a required field, or leave out the key",
         )
-
-
-def _key_field(reading: SignalReading, key: str) -> Field:
-    cls = get_origin(reading.value) or reading.value
-    fields = read_fields(cls) if isinstance(cls, type) and kind_of(cls) else ()
-    found = [field for field in fields if field.name == key]
-    if found:
-        _check_there(found[0], reading.site)
-        return found[0]
-    names = ", ".join(field.name for field in fields)
-    raise reading.site.error(
-        Rule.BAD_KEY,
-        f"key={key!r} names no field of the values",
-        f"Name one of {names}" if names else "Let the values be records, or leave out the key",
-    )
+    return field

@@ -18,9 +18,9 @@ import trio
 from farcall._declare.access import read_access
 from farcall._declare.marks import (
     Marks,
+    attach_marks,
     check_unmarked,
     errors_listed,
-    leave,
     marks_of,
     site_to_mark,
 )
@@ -136,7 +136,7 @@ def stream(
         _check_options(options, site)
         errors, access = errors_listed(site, raises), read_access(site, protected, roles)
         marks = Marks("stream", name, errors, access=access)
-        return leave(scoped(function), site, marks)
+        return attach_marks(scoped(function), site, marks)
 
     return mark if function is None else mark(function)
 
