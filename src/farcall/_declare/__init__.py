@@ -1,10 +1,9 @@
-"""Declaring services: `@service`, `@method` and the rest, and what they make of a class.
+"""Declarations: `@service` and the other decorators, and how they turn a class into a contract.
 
-A class goes one way through these files: `marks` and `streams` (what decorators say about a
-member), `members` (its body), `reading` (each function, its types resolved), `methods` and
-`signals` (contract and codecs), `service` (put together under one name). `kept` looks at classes
-that override members without being read. `rules` numbers what can be wrong, `sites` and `source`
-find where.
+The way of a class: `marks` and `streams` (the decorators of members), `members` (its body),
+`functions` (each function, parsed), `methods` and `signals` (contract and codecs), `service` (all
+of them under one name). `overrides` checks undecorated subclasses. `rules` numbers the mistakes,
+`sites` finds their lines.
 """
 
 from __future__ import annotations

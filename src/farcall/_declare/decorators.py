@@ -1,7 +1,7 @@
-"""`@service` and `functions`: a class, or some functions, made into a service.
+"""`@service` and `functions`: make a class, or some functions, a service.
 
-Types are resolved and rules checked when the class is made, so a wrong declaration is an error of
-the import and not of some later call.
+Types are resolved and rules checked when the class is made, so a wrong declaration is an error at
+import and not at a later call.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from farcall._declare.marks import Marks, marks_of
 from farcall._declare.members import Member, read_body
 from farcall._declare.mistakes import Mistakes
 from farcall._declare.names import check_python_name, checked_service_name
-from farcall._declare.overrides import check_kept
+from farcall._declare.overrides import check_overrides
 from farcall._declare.rules import Rule
 from farcall._declare.service import Service, assemble, attach, declared_on
 from farcall._declare.sites import Site, site_of_caller, site_of_class, site_of_object
 from farcall._declare.streams import check_stream
 from farcall._usage.options import check_flag, optional
-from farcall.errors import DeclarationError
 
 C = TypeVar("C", bound=type[Any])
 
@@ -37,20 +36,20 @@ def service(*, name: str | None = None, protected: bool | None = None) -> Callab
 def service(cls: Any = None, /, *, name: str | None = None, protected: bool | None = None) -> Any:
     """Make a class a service: its public methods are endpoints, its signals are events.
 
-    It goes on top of all other class decorators.
+    Put it on top of all other class decorators.
 
     Args:
-        cls: The class, where the decorator is used without parentheses.
-        name: What stands before the members' names on the wire, in place of the class's name;
-            empty for bare names.
-        protected: Whether members need a login where they do not say so themselves. By default
-            it is so if it is for a decorated base.
+        cls: The class, if the decorator is used without parentheses.
+        name: The name of the service, with which the names of its members begin on the wire. By
+            default that of the class; empty for bare names.
+        protected: Whether members need a login unless they say otherwise. By default they do if
+            those of a decorated base do.
 
     Returns:
         The class itself, or a decorator that returns it.
 
     Raises:
-        DeclarationError: a member breaks a rule; it says where, and what to write instead.
+        DeclarationError: A member breaks a rule; the error says where, and what to write instead.
 
     >>> import trio
     >>> from farcall.testing import open_pair
@@ -69,7 +68,13 @@ def service(cls: Any = None, /, *, name: str | None = None, protected: bool | No
 
     def declare(cls: object) -> object:
         if not isinstance(cls, type):
-            raise _no_class(cls)
+            named = f"Write @service(name={cls!r})"
+            decorated = "Decorate the class, or pass functions to farcall.functions(...)"
+            raise site_of_object(cls).error(
+                Rule.NO_CLASS,
+                "@service is for classes, and this is none",
+                named if isinstance(cls, str) else decorated,
+            )
         _declare(cls, name, protected, around)
         return cls
 
@@ -80,14 +85,15 @@ def functions(*functions: Callable[..., object], name: str) -> object:
     """Make a service out of plain functions.
 
     Args:
-        functions: Each is an endpoint; `method` may give it options.
-        name: What stands before the functions' names on the wire; empty for bare names.
+        functions: The endpoints; `method` may give them options.
+        name: The name of the service, with which the names of its functions begin on the wire;
+            empty for bare names.
 
     Returns:
         A service object, to be served like any other.
 
     Raises:
-        DeclarationError: a function breaks a rule; it says where, and what to write instead.
+        DeclarationError: A function breaks a rule; the error says where, and what to write instead.
 
     >>> def add(a: int, b: int) -> int:
     ...     return a + b
@@ -117,13 +123,12 @@ def functions(*functions: Callable[..., object], name: str) -> object:
 
 
 def service_of(target: object) -> Service:
-    """Give the service of a decorated class, or of an object of one.
+    """Return the service of a decorated class, or of an object of one.
 
-    An object of a subclass that is not decorated itself has the contract of the nearest class
-    that is.
+    An undecorated subclass has the contract of its nearest decorated base.
 
     Raises:
-        DeclarationError: there is no such class, or the subclass does not keep its contract.
+        DeclarationError: There is none, or the subclass breaks the contract of that base.
     """
     cls = target if isinstance(target, type) else type(target)
     service = next(filter(None, map(declared_on, cls.__mro__)), None)
@@ -135,16 +140,16 @@ def service_of(target: object) -> Service:
         )
     if cls is not service.cls:
         mistakes = Mistakes()
-        check_kept(service, cls, mistakes)
+        check_overrides(service, cls, mistakes)
         mistakes.check()
     return service
 
 
 def service_of_object(target: object) -> Service:
-    """Give the service of an object that is to be served.
+    """Return the service of an object that is to be served.
 
     Raises:
-        DeclarationError: it is no object of a service, or it is the class itself.
+        DeclarationError: It is not an object of a service, or it is the class itself.
     """
     if isinstance(target, type):
         raise site_of_class(target).error(
@@ -162,17 +167,17 @@ def _declare(
     before = mistakes.count
     with mistakes.noted():
         check_python_name(cls.__name__, site, "a class", "@service(name=...)")
-    if name is not None or mistakes.count == before:  # one name needs no two errors
+    if name is not None or mistakes.count == before:  # one error for a wrong name is enough
         name = checked_service_name(cls.__name__ if name is None else name, site, mistakes)
     body = read_body(cls, Scope.inside(cls, around), mistakes)
     service = assemble(cls, name or "", body, site, mistakes, protected=protected)
-    check_kept(service, cls, mistakes)
+    check_overrides(service, cls, mistakes)
     mistakes.check()
     attach(service)
 
 
 def _check_no_container(cls: type[Any], site: Site) -> None:
-    """Refuse a class whose objects would be served as if they held services."""
+    """Check that `farcall.serve` will not take its objects for collections of services."""
     for container in (list, tuple, Mapping):
         if issubclass(cls, container):
             name = container.__name__.lower()
@@ -183,16 +188,6 @@ def _check_no_container(cls: type[Any], site: Site) -> None:
             )
 
 
-def _no_class(thing: object) -> DeclarationError:
-    named = f"Write @service(name={thing!r})"
-    decorated = "Decorate the class, or pass functions to farcall.functions(...)"
-    return site_of_object(thing).error(
-        Rule.NO_CLASS,
-        "@service is for classes, and this is none",
-        named if isinstance(thing, str) else decorated,
-    )
-
-
 def _read_plain(function: object, scope: Scope, mistakes: Mistakes) -> ParsedFunction:
     if not isinstance(function, FunctionType) or not function.__name__.isidentifier():
         raise site_of_object(function).error(
@@ -200,20 +195,6 @@ def _read_plain(function: object, scope: Scope, mistakes: Mistakes) -> ParsedFun
             "only functions made by def can be endpoints",
             "Write a def that calls it",
         )
-    _check_name(function)
-    marks = marks_of(function) or Marks()
-    if marks.kind not in ("method", "stream"):
-        raise site_of_object(function).error(
-            Rule.CONFLICTING_MARKS,
-            f"it is marked @{marks.kind} and passed to functions(), which makes an endpoint of it",
-            "Do one of the two",
-        )
-    if marks.kind == "stream":
-        check_stream(function, site_of_object(function))
-    return read_function(function, function.__name__, marks, scope, mistakes, has_self=False)
-
-
-def _check_name(function: FunctionType) -> None:
     name, site = function.__name__, site_of_object(function)
     if name.startswith("_"):
         raise site.error(
@@ -222,10 +203,20 @@ def _check_name(function: FunctionType) -> None:
             f"Call it {python_name(name)}, or leave it out",
         )
     check_python_name(name, site, "a function", "@method(name=...)")
+    marks = marks_of(function) or Marks()
+    if marks.kind not in ("method", "stream"):
+        raise site.error(
+            Rule.CONFLICTING_MARKS,
+            f"it is marked @{marks.kind} and passed to functions(), which makes an endpoint of it",
+            "Do one of the two",
+        )
+    if marks.kind == "stream":
+        check_stream(function, site)
+    return read_function(function, name, marks, scope, mistakes, has_self=False)
 
 
 def _class_name(name: str) -> str:
-    """Make the name of a class, by which the stub is called."""
+    """Make a class name out of that of a service; the stub is called by it."""
     words = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", name))
     joined = "".join(word[0].upper() + word[1:] for word in words)
     names = (joined, f"Functions{joined}")

@@ -1,7 +1,8 @@
-"""Whether a class keeps the contract by which it is called, although it overrides members.
+"""Overrides in undecorated classes: they must take the calls of the contract.
 
-A subclass that is not decorated is a second implementation: a fake for tests, a variant. A mixin
-may come before a decorated base. Neither is read, so what they override must take the same calls.
+An undecorated subclass of a service is a second implementation of it, such as a fake for tests. An
+undecorated mixin may stand before a decorated base. Their bodies are not read, so their overrides
+must accept the same calls as the members that were read.
 """
 
 from __future__ import annotations
@@ -27,14 +28,13 @@ from farcall._declare.tasks import STATUS
 from farcall.errors import DeclarationError
 
 
-def check_kept(service: Service, cls: type[Any], mistakes: Mistakes) -> None:
-    """Refuse a class that calls by the contract of `service` would not fit.
+def check_overrides(service: Service, cls: type[Any], mistakes: Mistakes) -> None:
+    """Check that the members of a class accept calls by the contract of `service`.
 
     Args:
         service: The contract.
         cls: The class.
-        mistakes: Takes the members that it declares itself, and those that it overrides by what
-            calls do not fit.
+        mistakes: Notes overrides that do not, and declarations without effect.
     """
 
     def check_method(method: Method) -> None:
@@ -46,7 +46,7 @@ def check_kept(service: Service, cls: type[Any], mistakes: Mistakes) -> None:
         if inspect.getattr_static(cls, entry.attribute) is not entry.signal:
             raise _changed(cls, entry.attribute, "a signal", "Give it another name")
 
-    # What a decorated class has itself is read already, and what is wrong with it is noted.
+    # The body of a decorated class itself was read, and its mistakes are noted.
     own: Mapping[str, object] = vars(cls) if cls is service.cls else {}
     methods = [each for each in service.methods.values() if each.attribute not in own]
     signals = [each for each in service.signals.values() if each.attribute not in own]
@@ -65,7 +65,7 @@ def _changed(cls: type[Any], attribute: str, what: str, fix: str) -> Declaration
 
 def _check_declaration(cls: type[Any], streams: Collection[str], attribute: str) -> None:
     value = vars(cls)[attribute]
-    # A second implementation of a stream needs the decorator, to be a context manager as well.
+    # An override of a stream needs the decorator, to be a context manager as well.
     is_override = attribute in streams and marks_of(value) == Marks("stream")
     if is_declaration(value) and not is_override:
         raise site_of_attribute(cls, attribute).error(
@@ -83,14 +83,14 @@ def _takes_calls_of(method: Method, override: object) -> bool:
 
 
 def _is_alike(method: Method, override: FunctionType) -> bool:
-    """Say whether a call gives the same kind of thing: a value, an awaitable, or a stream."""
+    """Say whether both return the same kind of result: a value, an awaitable or a stream."""
     if method.is_stream:
         return is_stream(override)
     return is_async(override) == method.is_async and not is_stream(override)
 
 
 def _binds(signature: inspect.Signature, spec: MethodSpec, is_full: bool) -> bool:
-    """Try a call with all arguments, or only with those that must be given; each is its name."""
+    """Try a call with all arguments, or with the required ones. The value of each is its name."""
     given = [each for each in spec.arguments if is_full or each.default is None]
     by_position = [each.name for each in given if each.role != "keyword"]
     by_name = {each.name: each.name for each in given if each.role == "keyword"}
@@ -100,12 +100,13 @@ def _binds(signature: inspect.Signature, spec: MethodSpec, is_full: bool) -> boo
         bound = signature.bind("self", *by_position, **by_name)
     except TypeError:
         return False
-    swappable = {each.name for each in given if each.role == "either"}
-    return all(value not in swappable or value == name for name, value in _texts(bound))
-
-
-def _texts(bound: inspect.BoundArguments) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in bound.arguments.items() if isinstance(value, str)]
+    # An argument that may also be given by name must have that name at its position.
+    either = {each.name for each in given if each.role == "either"}
+    return all(
+        value == name
+        for name, value in bound.arguments.items()
+        if isinstance(value, str) and value in either
+    )
 
 
 def _kind(method: Method) -> str:

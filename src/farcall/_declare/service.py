@@ -1,7 +1,7 @@
-"""A service: the members of decorated classes, put together under one name.
+"""A service: the members of decorated classes, assembled under one name.
 
-Each class reads its own body; what it inherits from other decorated classes is taken over as read
-there, and gets its name. Members of bases that are not decorated stay off the wire.
+Each decorated class reads its own body. Members that it inherits from other decorated classes were
+read there, and get names of this service. Members of undecorated bases stay off the wire.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ATTRIBUTE = "__farcall_service__"
 
 @attrs.frozen(eq=False)
 class Service:
-    """A decorated class: its contract, and how its members are called and emitted."""
+    """A decorated class: its contract, its endpoints and its signals."""
 
     cls: type[Any]
     spec: ServiceSpec
@@ -41,11 +41,11 @@ class Service:
     signals: Mapping[str, SignalEntry]
     """By wire name."""
     background: tuple[str, ...]
-    """The attributes of the methods to run while the service is served."""
+    """The attributes of the methods that run while the service is served."""
     protected: bool
-    """Whether its members are where their own declarations do not say."""
+    """Whether its members need a login unless their own declarations say otherwise."""
     body: Mapping[str, Member] = attrs.field(repr=False)
-    """What is written in the class itself, without its bases."""
+    """The members written in the class itself, without those of its bases."""
 
 
 def assemble(
@@ -61,11 +61,11 @@ def assemble(
 
     Args:
         cls: The class.
-        name: Of the service, on the wire.
-        body: What is written in the class.
-        site: Where the class is.
-        mistakes: Takes the rules that members break, or that there are none.
-        protected: Whether its members are by default; None where it is so if a base's are.
+        name: The name of the service on the wire.
+        body: The members written in the class.
+        site: The place of the class.
+        mistakes: Notes members that break a rule, and a class without members.
+        protected: Whether its members need a login by default; None inherits that of its bases.
 
     Returns:
         The service, without the members that break a rule.
@@ -85,22 +85,24 @@ def assemble(
 
 
 def attach(service: Service) -> None:
-    """Keep a service on its class, which has it from now on."""
+    """Put a service on its class, and the codecs into its signals."""
     for entry in service.signals.values():
         entry.signal._configure(service.cls, entry.codecs)
     setattr(service.cls, _ATTRIBUTE, service)
 
 
 def declared_on(cls: type[Any]) -> Service | None:
-    """Give the service of this very class, or None where it is not decorated.
+    """Return the service of this very class; None if it is not decorated.
 
     Raises:
-        DeclarationError: the class was made anew after it had been decorated.
+        DeclarationError: Another decorator has replaced or changed the class since.
     """
     found = vars(cls).get(_ATTRIBUTE)
     if not isinstance(found, Service):
         return None
-    if found.cls is not cls or any(_is_gone(each, cls) for each in _signals_in(found.body)):
+    signals = [each for each in found.body.values() if isinstance(each, SignalReading)]
+    is_changed = any(vars(cls).get(each.attribute) is not each.signal for each in signals)
+    if found.cls is not cls or is_changed:
         raise site_of_class(cls).error(
             Rule.REPLACED_CLASS,
             "another decorator changed the class after @service had read it",
@@ -110,13 +112,13 @@ def declared_on(cls: type[Any]) -> Service | None:
 
 
 def is_service(thing: object) -> bool:
-    """Tell whether an object, or a class, is one of a decorated class or of a subclass."""
+    """Say whether this is a decorated class, a subclass of one, or an object of either."""
     cls = thing if isinstance(thing, type) else type(thing)
     return any(_ATTRIBUTE in vars(base) for base in cls.__mro__)
 
 
 def _inherited(cls: type[Any]) -> dict[str, Member]:
-    """Collect the members of decorated bases, without those that the class has in its body."""
+    """Return the members of decorated bases, but those that a class between them overrides."""
     members = dict[str, Member]()
     for base in reversed(cls.__mro__):
         service = declared_on(base)
@@ -128,7 +130,7 @@ def _inherited(cls: type[Any]) -> dict[str, Member]:
 
 
 def _check_lost(cls: type[Any], mistakes: Mistakes) -> None:
-    """Refuse declarations in bases that are not decorated: they would be without effect."""
+    """Check that undecorated bases declare nothing, for that would have no effect."""
     decorated = [base for base in cls.__mro__ if base is cls or declared_on(base)]
     known = {name for base in decorated for name in vars(base)}
     others = [base for base in cls.__mro__ if base not in decorated]
@@ -146,7 +148,7 @@ def _check_lost(cls: type[Any], mistakes: Mistakes) -> None:
 
 
 def is_declaration(value: object) -> bool:
-    """Say whether a value in the body of a class only makes sense in that of a service."""
+    """Say whether a value in the body of a class has an effect only in a service."""
     marks = marks_of(value)
     return isinstance(value, Signal) or (marks is not None and marks.kind != "local")
 
@@ -159,17 +161,22 @@ def _assembled(
     mistakes: Mistakes,
     protected: bool,
 ) -> Service:
-    on_wire = {key: each for key, each in members.items() if not _is_background(each)}
+    background = tuple(
+        key
+        for key, each in members.items()
+        if isinstance(each, ParsedFunction) and each.marks.kind == "background"
+    )
+    on_wire = {key: each for key, each in members.items() if key not in background}
     names = wire_names(name, on_wire, mistakes)
     definitions = Definitions()
 
-    def put_together(key: str) -> Method | SignalEntry:
+    def make_entry(key: str) -> Method | SignalEntry:
         member = on_wire[key]
         if isinstance(member, ParsedFunction):
             return endpoint_of(member, names[key], definitions, protected=protected)
         return event_of(member, names[key], definitions, protected=protected)
 
-    entries = mistakes.each(put_together, names)
+    entries = mistakes.each(make_entry, names)
     methods = {each.spec.wire_name: each for each in entries if isinstance(each, Method)}
     signals = {each.spec.wire_name: each for each in entries if isinstance(each, SignalEntry)}
     spec = ServiceSpec(
@@ -180,17 +187,4 @@ def _assembled(
         definitions=definitions.sorted(),
         doc=doc_of(cls),
     )
-    background = tuple(key for key, each in members.items() if _is_background(each))
     return Service(cls, spec, digest(spec), methods, signals, background, protected, body)
-
-
-def _is_background(member: Member) -> bool:
-    return isinstance(member, ParsedFunction) and member.marks.kind == "background"
-
-
-def _signals_in(members: Mapping[str, Member]) -> list[SignalReading]:
-    return [each for each in members.values() if isinstance(each, SignalReading)]
-
-
-def _is_gone(reading: SignalReading, cls: type[Any]) -> bool:
-    return vars(cls).get(reading.attribute) is not reading.signal

@@ -1,6 +1,6 @@
-"""Places in the source of a service, for the errors that point there, and what stands below them.
+"""Places in the source of a service, to which errors point, and the docstrings there.
 
-A place is looked up when an error or a stub needs it, and not before: that reads the whole module.
+A place is looked up only when an error or a stub needs it, because that parses the whole module.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from farcall.errors import DeclarationError
 
 @attrs.frozen
 class ClassSource:
-    """The statement that makes a class."""
+    """The ``class`` statement of a class."""
 
     file: str
     definition: ast.ClassDef
 
     @property
     def first_line(self) -> int:
-        """The line of the first decorator, or else of ``class``."""
+        """The line of the first decorator, or of ``class``."""
         return _first_line(self.definition)
 
     def line_of(self, attribute: str) -> int:
-        """Tell the line that assigns, annotates or defines a member, or else that of the class."""
+        """Return the line that assigns, annotates or defines a member, or that of the class."""
         lines = {name: each.lineno for each in self.definition.body for name in _names_in(each)}
         return lines.get(attribute, self.first_line)
 
     def doc_of(self, attribute: str) -> str | None:
-        """Give the string that stands below an attribute, which Python itself does not keep."""
+        """Return the docstring below an attribute, which does not exist at run time."""
         for statement, below in pairwise(self.definition.body):
             match below:
                 case ast.Expr(ast.Constant(str(doc))) if attribute in _names_in(statement):
@@ -51,7 +51,7 @@ class ClassSource:
 
 
 def source_of(cls: type[Any]) -> ClassSource | None:
-    """Read the source of a class; None in a console, or where a program made the class."""
+    """Find the source of a class; None in a console, or if a program made the class."""
     try:
         file = inspect.getsourcefile(cls) or ""
         _, line = inspect.getsourcelines(cls)
@@ -63,7 +63,7 @@ def source_of(cls: type[Any]) -> ClassSource | None:
 
 
 def function_node(function: Any) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
-    """Read the source of a function; None where there is none."""
+    """Find the source of a function; None if there is none."""
     try:
         file, line = inspect.getsourcefile(function) or "", function.__code__.co_firstlineno
     except (AttributeError, TypeError):
@@ -80,7 +80,7 @@ def function_node(function: Any) -> ast.FunctionDef | ast.AsyncFunctionDef | Non
 
 @lru_cache(maxsize=16)
 def parsed(source: str) -> ast.Module | None:
-    """Parse the source of a module, once for all that is read in it."""
+    """Parse the source of a module, and cache the tree; None if it is not valid Python."""
     try:
         return ast.parse(source)
     except SyntaxError:
@@ -109,14 +109,14 @@ def _names_in(statement: ast.stmt) -> list[str]:
 
 
 _BETWEEN = ("farcall.", "trio.", "outcome.", "contextlib")
-"""Modules that stand between a user's line and the place where its mistake is noticed."""
+"""Modules whose frames lie between a user's line and the check that finds its mistake."""
 
 _RULES: Mapping[Kind, Rule] = {
     "private": Rule.PRIVATE_FIELD,
     "constraint": Rule.CONSTRAINT_LATER,
     "name": Rule.NO_PYTHON_NAME,
 }
-"""Rules that are broken inside of a type, wherever it stands."""
+"""Rules that a type breaks at any place where it is used."""
 
 
 @attrs.frozen(eq=False)
@@ -129,17 +129,17 @@ class Site:
     """Gives ``file:line``."""
 
     def error(self, rule: Rule, problem: str, fix: str) -> DeclarationError:
-        """Make the error that says: here `rule` is broken."""
+        """Make the error that `rule` is broken here."""
         shown = _printable(self.member), _printable(problem), _printable(fix)
         return DeclarationError(str(rule), self.find(), *shown)
 
     def unsupported(self, exc: UnsupportedType, rule: Rule, what: str) -> DeclarationError:
-        """Make the error about a type that stands here.
+        """Make the error about a type that is used here.
 
         Args:
-            exc: What is wrong with it.
-            rule: The rule that it breaks, unless it breaks one of its own.
-            what: What it is the type of.
+            exc: What is wrong with the type.
+            rule: The rule that it breaks, unless `exc` has one of its own.
+            what: The part that has this type, for the message.
         """
         place = f"{what}, at {exc.path}" if "." in exc.path else what
         fix = exc.fix[:1].upper() + exc.fix[1:]
@@ -150,30 +150,29 @@ class Site:
 
 
 def site_of_function(function: Callable[..., Any]) -> Site:
-    """Point to a function, named as it is written: ``Market.quote``."""
+    """Return the place of a function, called as it is written: ``Market.quote``."""
     member = function.__qualname__.rpartition("<locals>.")[2]
     code = getattr(inspect.unwrap(function), "__code__", function.__code__)
     return Site(member, lambda: f"{code.co_filename}:{code.co_firstlineno}")
 
 
 def site_of_class(cls: type[Any]) -> Site:
-    """Point to a class."""
     return Site(cls.__name__, lambda: _place_of(cls))
 
 
 def site_of_attribute(cls: type[Any], attribute: str) -> Site:
-    """Point to the line of a class body that assigns, annotates or defines `attribute`."""
+    """Return the line of a class body that assigns, annotates or defines `attribute`."""
     return Site(f"{cls.__name__}.{attribute}", lambda: _place_of(cls, attribute))
 
 
 def site_of_caller(member: str) -> Site:
-    """Point to the line outside of farcall from which it was called."""
+    """Return the line outside of farcall from which it was called."""
     where = _calling_line()
     return Site(member, lambda: where)
 
 
 def site_of_object(thing: object) -> Site:
-    """Point to whatever stands where a class or a function was expected."""
+    """Return the place of a class or a function, or of the call that passes another object."""
     if isinstance(thing, type):
         return site_of_class(thing)
     if isinstance(thing, FunctionType):
@@ -182,7 +181,7 @@ def site_of_object(thing: object) -> Site:
 
 
 def _printable(text: str) -> str:
-    """Escape what a line of a log cannot hold: names may be any text."""
+    """Escape characters that would break a line of a log: names may be any text."""
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 

@@ -1,7 +1,7 @@
 """`@stream`: an async generator as an endpoint, and as a context manager for local callers.
 
-The server drives the generator itself, so that it sees when the reader has room. Local callers get
-the same shape as remote ones.
+The server drives the generator itself, one item at a time, as the reader has room. Local callers
+get a context manager, as remote callers do.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ T = TypeVar("T")
 def scoped(
     generator: Callable[P, AsyncIterable[T]],
 ) -> Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]]:
-    """Let a generator run inside of an ``async with`` block, which ends it.
+    """Run a generator inside of an ``async with`` block, which ends it.
 
-    An async generator that is handed out raw runs its ``finally`` whenever it is collected, and
-    its scopes and nurseries in whatever task asks for the next item (PEP 789).
+    A raw async generator runs its ``finally`` when it is garbage-collected, and its scopes and
+    nurseries in any task that asks for the next item (PEP 789).
 
     Args:
-        generator: The async generator function, whatever its annotation calls it.
+        generator: The async generator function; its annotation may be any async iterable.
 
     Returns:
         A function of the same parameters, whose ``__wrapped__`` is `generator`.
 
     Cancellation:
-        Left for whatever reason, the block cancels the generator and waits until it has ended.
+        At its end, the block cancels the generator and waits until it has ended.
     """
     opened = trio.as_safe_channel(cast("Callable[P, AsyncGenerator[T, None]]", generator))
 
@@ -63,13 +63,11 @@ def scoped(
 
 
 class StreamDecorator(Protocol):
-    """What `stream` with options gives."""
+    """The result of `stream` with options."""
 
     def __call__(
         self, function: Callable[P, AsyncIterable[T]], /
-    ) -> Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]]:
-        """Decorate an async generator."""
-        ...
+    ) -> Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]]: ...
 
 
 @overload
@@ -97,21 +95,22 @@ def stream(
     """Make an async generator an endpoint whose items cross one by one, as the caller reads them.
 
     Args:
-        function: The async generator, where the decorator is used without parentheses.
+        function: The async generator, if the decorator is used without parentheses.
         name: The whole name on the wire, in place of ``Service.member``.
         raises: The errors that cross the wire as themselves, with their fields.
         protected: As for `method`.
         roles: As for `method`.
 
     Returns:
-        A function that returns an async context manager of an async iterator, as it does for
-        callers far away; or a decorator that returns it. The generator is its ``__wrapped__``.
+        A function that returns an async context manager of an async iterator, as proxies do; or a
+        decorator that returns such a function. Its ``__wrapped__`` is the generator.
 
     Raises:
-        DeclarationError: it is no async generator, or an option is wrong.
+        DeclarationError: It is not an async generator, or an option is wrong.
 
     Cancellation:
-        Leaving the ``async with`` block ends the generator: its ``finally`` has run by then.
+        Leaving the ``async with`` block ends the generator, and waits until its ``finally`` has
+        run.
 
     >>> import trio
     >>> from farcall import service
@@ -135,8 +134,7 @@ def stream(
         _check_generator(function, site)
         _check_options(options, site)
         errors, access = errors_listed(site, raises), read_access(site, protected, roles)
-        marks = Marks("stream", name, errors, access=access)
-        return attach_marks(scoped(function), site, marks)
+        return attach_marks(scoped(function), site, Marks("stream", name, errors, access=access))
 
     return mark if function is None else mark(function)
 
@@ -170,19 +168,19 @@ def _check_options(options: Iterable[str], site: Site) -> None:
 
 
 def is_stream(function: FunctionType) -> bool:
-    """Say whether a function is what `stream` has made, and not something put on top of that."""
+    """Say whether `stream` has made a function, and no other decorator is on top of it."""
     marks = marks_of(function)
     if marks is None or marks.kind != "stream":
         return False
-    # Whatever wraps the function has a copy of its marks.
+    # `functools.wraps` copies the marks to a wrapper.
     return marks_of(getattr(function, "__wrapped__", None)) is None
 
 
 def check_stream(function: FunctionType, site: Site) -> None:
-    """Refuse a member that goes by the marks of a stream, its own or inherited, and is none.
+    """Check that a member with the marks of a stream, its own or inherited, is a stream.
 
     Raises:
-        DeclarationError: it is not what `stream` has made.
+        DeclarationError: `stream` has not made it.
     """
     if is_stream(function):
         return

@@ -1,4 +1,4 @@
-"""What only the source of a service has: docstrings of signals, and names of type aliases."""
+"""The parts of a contract that only the source has: docstrings of signals, names of aliases."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from farcall._declare.sites import source_of
 
 
 def documented(service: Service) -> ServiceSpec:
-    """Give the contract with all that people wrote down and Python does not keep.
+    """Return the contract of a service with the docstrings of signals and the names of aliases.
 
-    Where there is no source to read it is missing; nothing else depends on it.
+    Without a source they are missing; nothing depends on them.
     """
     reader = _Reader(service)
     methods = tuple(reader.method(each) for each in service.methods.values())
@@ -47,7 +47,7 @@ def documented(service: Service) -> ServiceSpec:
 
 @attrs.frozen
 class _Reader:
-    """Describes the types of a service once more, now with the names of aliases."""
+    """Describes the types of a service again, with the names of aliases."""
 
     service: Service
     definitions: Definitions = attrs.field(factory=lambda: Definitions(hints_of))
@@ -90,7 +90,7 @@ class _Reader:
         return next((each for each in types if each == spec.key_type), spec.key_type)
 
     def _type(self, spec: TypeSpec, annotation: Any) -> TypeSpec:
-        """Describe an annotation; give what is known of it where the source says another thing."""
+        """Describe an annotation; return `spec` if the source does not match it."""
         try:
             found = describe(annotation, self.definitions)
         except UnsupportedType:
