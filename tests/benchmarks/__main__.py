@@ -6,6 +6,7 @@ system that is not installed is left out, with a line that says what would insta
 
     python -m tests.benchmarks --only S1,S2 --systems farcall,floor --rounds 3
     python -m tests.benchmarks --json run.json --plots plots
+    python -m tests.benchmarks --systems floor,farcall --against ../old/src
     python -m tests.benchmarks --load run.json --page docs/benchmarks.md
 """
 
@@ -25,7 +26,7 @@ from tests.benchmarks.machine import this_machine
 from tests.benchmarks.measure import Plan, measure
 from tests.benchmarks.report import lines_of, lines_of_targets, write_page
 from tests.benchmarks.results import Row, Run
-from tests.benchmarks.systems.registry import SYSTEMS, System
+from tests.benchmarks.systems.registry import SYSTEMS, System, before
 from tests.benchmarks.targets import verdicts
 from tests.benchmarks.works import chosen
 
@@ -36,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     made.formatter_class = argparse.RawDescriptionHelpFormatter
     made.add_argument("--only", type=_names, default=[], metavar="S1,S2", help="these works alone")
     made.add_argument("--systems", type=_names, default=[], metavar="farcall,floor")
+    made.add_argument("--against", metavar="SRC", help="also farcall in the src of a checkout")
     made.add_argument("--rounds", type=int, default=5)
     made.add_argument("--seconds", type=float, default=2.0, help="of one measurement of most works")
     made.add_argument("--load", type=Path, metavar="FILE", help="measure nothing: read a run")
@@ -57,8 +59,8 @@ class Choice:
     skipped: dict[str, str]
 
     @classmethod
-    def of(cls, names: Sequence[str]) -> Choice:
-        """Choose systems by name; no name means all.
+    def of(cls, names: Sequence[str], more: Sequence[System]) -> Choice:
+        """Choose systems by name, no name means all, and some more.
 
         Raises:
             ValueError: There is no system of a name.
@@ -67,6 +69,7 @@ class Choice:
             known = ", ".join(SYSTEMS)
             raise ValueError(f"there is no system {', '.join(unknown)}; there are {known}")
         wanted = {name: SYSTEMS[name] for name in names or SYSTEMS}
+        wanted |= {system.name: system for system in more}
         hints = {name: system.missing() for name, system in wanted.items()}
         skipped = {name: hint for name, hint in hints.items() if hint is not None}
         there = {name: system for name, system in wanted.items() if name not in skipped}
@@ -79,10 +82,12 @@ def make_run(options: argparse.Namespace) -> Run:
     Raises:
         ValueError: A work or a system is unknown.
     """
-    works, choice = chosen(options.only), Choice.of(options.systems)
+    works = chosen(options.only)
+    others = before(str(Path(options.against).resolve())) if options.against else ()
+    choice = Choice.of(options.systems, others)
     for name, hint in choice.skipped.items():
         print(f"{name} is left out: {hint}")
-    named = frozenset(options.systems)
+    named = frozenset([*options.systems, *(system.name for system in others)])
     plan = Plan(works, choice.systems, named, options.rounds, options.seconds)
     machine, began = this_machine(), time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     titles = {name: system.title for name, system in choice.systems.items()}
@@ -111,7 +116,7 @@ def main(words: Sequence[str] | None = None) -> None:
         run = results.load(options.load) if options.load else make_run(options)
         print("\n".join(lines_of_targets(run)))
         if options.json:
-            results.save(run, options.json, [attrs.asdict(each) for each in verdicts(run.rows)])
+            results.save(run, options.json, [each.as_data() for each in verdicts(run.rows)])
         if options.plots:
             plots.draw(run, options.plots)
         if options.page:

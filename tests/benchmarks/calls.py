@@ -1,8 +1,9 @@
 """What a call costs, in CPU time of both ends, beside the least that it could cost.
 
-The floor is what one would write by hand: a line of JSON for each message on Trio's own TCP
-streams, and a task for each request. All are measured by turns in one run, so that what else the
-machine does weighs on each alike; look at the ratios, not at the microseconds.
+The floor is that of ``python -m tests.benchmarks``, where each end is a process of its own. Here
+both ends share one process, which a profiler sees whole. All are measured by turns, so that what
+else the machine does weighs on each alike; look at the ratios, not at the microseconds.
+`PYTHONPATH` may name the ``src`` of another checkout.
 
     python -m tests.benchmarks.calls [--rounds 7] [--calls 2000] [--profile websocket]
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import cProfile
+import functools
 import pstats
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -18,12 +20,13 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from statistics import median
 from typing import Any
 
-import msgspec
 import trio
 
 import farcall
 from farcall import service
 from farcall.testing import open_pair
+from tests.benchmarks.peer import Options
+from tests.benchmarks.systems import floor
 
 IN_FLIGHT = (1, 64)
 """A caller that waits for each answer, and as many as keep every queue filled."""
@@ -43,70 +46,17 @@ class Echo:
 # The floor
 
 
-class Line(msgspec.Struct):
-    """A request, or its answer."""
-
-    id: int
-    number: int
-
-
-async def _answer(stream: trio.SocketStream, lock: trio.Lock, line: bytes) -> None:
-    asked = msgspec.json.decode(line, type=Line)
-    async with lock:
-        await stream.send_all(msgspec.json.encode(Line(asked.id, asked.number)) + b"\n")
-
-
-async def _lines(stream: trio.SocketStream) -> AsyncIterator[bytes]:
-    rest = b""
-    async for data in stream:
-        *lines, rest = (rest + data).split(b"\n")
-        for line in lines:
-            yield line
-
-
-async def _serve_lines(stream: trio.SocketStream) -> None:
-    lock = trio.Lock()
-    async with trio.open_nursery() as nursery:
-        async for line in _lines(stream):
-            nursery.start_soon(_answer, stream, lock, line)
-
-
-class LineClient:
-    """Calls over lines: ids, a table of who waits, one reader."""
-
-    def __init__(self, stream: trio.SocketStream) -> None:
-        self._stream = stream
-        self._lock = trio.Lock()
-        self._waiting: dict[int, tuple[trio.Event, list[int]]] = {}
-        self._made = 0
-
-    async def read(self) -> None:
-        async for line in _lines(self._stream):
-            answer = msgspec.json.decode(line, type=Line)
-            event, found = self._waiting.pop(answer.id)
-            found.append(answer.number)
-            event.set()
-
-    async def call(self, number: int) -> int:
-        self._made += 1
-        line = Line(self._made, number)
-        event, found = self._waiting[line.id] = trio.Event(), list[int]()
-        async with self._lock:
-            await self._stream.send_all(msgspec.json.encode(line) + b"\n")
-        await event.wait()
-        return found[0]
+async def _serve_floor(*, task_status: trio.TaskStatus[int]) -> None:
+    await floor.serve(Options(), task_status.started)
 
 
 @asynccontextmanager
 async def open_floor() -> AsyncIterator[Call]:
     """Lines of JSON over loopback TCP."""
     async with trio.open_nursery() as nursery:
-        listeners: list[trio.SocketListener] = await nursery.start(trio.serve_tcp, _serve_lines, 0)
-        port = listeners[0].socket.getsockname()[1]
-        stream = await trio.open_tcp_stream("127.0.0.1", port)
-        client = LineClient(stream)
-        nursery.start_soon(client.read)
-        yield client.call
+        port: int = await nursery.start(_serve_floor)
+        async with floor.connect(port) as client:
+            yield functools.partial(client.add, 0)
         nursery.cancel_scope.cancel()
 
 

@@ -69,8 +69,7 @@ def _versions() -> Iterator[tuple[str, str]]:
         yield "Node", _said("node", "--version").lstrip("v")
         yield "rpc-websockets", _npm_version()
     if SYSTEMS["pyrpckit"].missing() is None:
-        python = SYSTEMS["pyrpckit"].python
-        yield "pyrpckit", _said(python, "-c", _PYRPCKIT)
+        yield "pyrpckit", _said(*SYSTEMS["pyrpckit"].python, "-c", _PYRPCKIT)
 
 
 def _npm_version() -> str:

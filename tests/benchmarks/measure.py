@@ -155,7 +155,7 @@ print(time.process_time() - began)
 
 def _import(system: System) -> Sample:
     """Import a system in a fresh interpreter that measures itself."""
-    command = [system.python, "-c", _IMPORT.format(system.imports)]
+    command = [*system.python, "-c", _IMPORT.format(system.imports)]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     if found.returncode != 0:
         raise Failed(found.stderr.strip().splitlines()[-1])

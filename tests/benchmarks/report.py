@@ -22,13 +22,16 @@ COLUMNS: Mapping[str, str] = {
 
 IDLE_COLUMNS: Mapping[str, str] = {
     "kb_each": "KB each",
-    "server_load": "load of a core",
+    "core_percent": "% of a core",
     "server_mb": "server, MB",
     "client_mb": "client, MB",
 }
 """Of connections that do nothing."""
 
 IMPORT_COLUMNS: Mapping[str, str] = {"cpu_us": "CPU, us"}
+
+LONG = 3
+"""Points of a work, above which its table has one line for each point, and one measure."""
 
 BEGIN, END = "<!-- results: written by tests.benchmarks -->", "<!-- end of results -->"
 
@@ -103,7 +106,8 @@ def _page_lines(run: Run) -> Iterator[str]:
     yield from _where_and_what(run)
     yield from _target_table(verdicts(run.rows))
     for rows in _by_work(run.rows):
-        yield from _work_table(rows, run.systems)
+        is_long = len({row.point for row in rows}) > LONG
+        yield from (_growth_table if is_long else _work_table)(rows, run.systems)
 
 
 def _where_and_what(run: Run) -> Iterator[str]:
@@ -157,3 +161,24 @@ def _work_table(rows: Sequence[Row], titles: Mapping[str, str]) -> Iterator[str]
             figures = f"failed: {row.failure}" + " |" * (len(measures) - 1)
         yield f"| {titles[row.system]}{at} | {figures} |"
     yield ""
+
+
+def _growth_table(rows: Sequence[Row], titles: Mapping[str, str]) -> Iterator[str]:
+    first = rows[0]
+    systems = list(dict.fromkeys(row.system for row in rows))
+    yield f"### {first.work}: {first.title}"
+    yield ""
+    yield f"CPU time of both ends for each {first.unit}, in us:"
+    yield ""
+    yield f"| | {' | '.join(titles[system] for system in systems)} |"
+    yield f"|---|{'---|' * len(systems)}"
+    for point in dict.fromkeys(row.point for row in rows):
+        found = {row.system: row for row in rows if row.point == point}
+        yield f"| {point} | {' | '.join(_cost_of(found.get(each)) for each in systems)} |"
+    yield ""
+
+
+def _cost_of(row: Row | None) -> str:
+    if row is None or not row.samples:
+        return "failed"
+    return figure(row.measure("cpu_us"))

@@ -38,7 +38,7 @@ class Sample(msgspec.Struct, frozen=True):
             "server_us": self.server_cpu / self.operations * 1e6,
             "client_us": self.client_cpu / self.operations * 1e6,
             "cpu_us": (self.server_cpu + self.client_cpu) / self.operations * 1e6,
-            "server_load": self.server_cpu / self.seconds,
+            "core_percent": self.server_cpu / self.seconds * 100,
             "server_mb": self.server_memory / 1e6,
             "client_mb": self.client_memory / 1e6,
             "kb_each": self.grown / self.operations / KB,
@@ -67,7 +67,7 @@ class Row(msgspec.Struct):
 
     def medians(self) -> Mapping[str, float]:
         """Give the median of each measure."""
-        names = self.samples[0].measures() if self.samples else ()
+        names = self.samples[0].measures() if self.samples else {}
         return {name: self.measure(name) for name in names}
 
 

@@ -48,8 +48,6 @@ class Work:
     """The only systems, unless others are named; all that offer it where it is empty."""
     message: int = 0
     """The largest message that the server has to take; 0 for its default."""
-    is_growth: bool = False
-    """Whether the points are doublings, to be compared with one another."""
 
 
 def _calls(label: str, operation: Operation, **members: int) -> Point:
@@ -72,38 +70,32 @@ def _idle(count: int) -> Point:
     return Point(f"{count:,} connections", Order("stay_idle", connections=count), count)
 
 
-def _grown_calls(label: str, sizes: Sequence[int], member: str) -> Sequence[Point]:
-    operation = "echo_text" if member == "size" else "add"
+def _grown(
+    member: Literal["in_flight", "connections", "size"], sizes: Sequence[int]
+) -> list[Point]:
+    operation: Operation = "echo_text" if member == "size" else "add"
+    orders = [Order("make_calls", operation, **{member: size}) for size in sizes]
+    return [Point(f"{size:,}", order, size) for size, order in zip(sizes, orders, strict=True)]
+
+
+def _grown_emits() -> list[Point]:
     return [
-        Point(f"{size:,} {label}", Order("make_calls", operation, **{member: size}), size)
-        for size in sizes
+        Point(f"{size:,}", Order("emit_bursts", connections=size, burst=10), size)
+        for size in _doublings(1, 5000)
     ]
-
-
-def _grown_emits(sizes: Sequence[int]) -> Sequence[Point]:
-    return [
-        Point(f"{size:,} subscribers", Order("emit_bursts", connections=size, burst=10), size)
-        for size in sizes
-    ]
-
-
-def _sizes(first: int, last: int) -> Sequence[Point]:
-    return _grown_calls("bytes", _doublings(first, last), "size")
 
 
 def _growth(
-    name: str, title: str, points: Sequence[Point], *, emits: bool = False, message: int = 0
+    name: str, title: str, operation: Operation, points: Sequence[Point], message: int = 0
 ) -> Work:
-    operation: Operation = "listen" if emits else "echo_text" if "size" in title else "add"
     return Work(
         f"S9-{name}",
         title,
         operation,
-        "delivery" if emits else "call",
+        "delivery" if operation == "listen" else "call",
         points,
         systems=OURS,
         message=message,
-        is_growth=True,
         seconds=0.5,
     )
 
@@ -164,19 +156,22 @@ WORKS = (
         seconds=IDLE_SECONDS,
     ),
     Work("S8", "echo of a 1 MB string", "echo_text", "call", [_calls("", "echo_text", size=MB)]),
-    _growth(
-        "flight", "calls in flight", _grown_calls("in flight", _doublings(1, 4096), "in_flight")
-    ),
+    _growth("flight", "calls in flight", "add", _grown("in_flight", _doublings(1, 4096))),
     _growth(
         "connections",
         "connections with one call in flight each",
-        _grown_calls("connections", _doublings(1, 5000), "connections"),
+        "add",
+        _grown("connections", _doublings(1, 5000)),
     ),
+    _growth("subscribers", "bursts of 10 to subscribers", "listen", _grown_emits()),
+    _growth("size", "bytes of an echoed text", "echo_text", _grown("size", _doublings(10, MB))),
     _growth(
-        "subscribers", "subscribers, bursts of 10", _grown_emits(_doublings(1, 5000)), emits=True
+        "raised",
+        "bytes of an echoed text, the limit raised",
+        "echo_text",
+        _grown("size", _doublings(MIB, 8 * MIB)),
+        message=16 * MIB,
     ),
-    _growth("size", "size of an echoed text", _sizes(10, MB)),
-    _growth("raised", "size, the limit raised", _sizes(MIB, 8 * MIB), message=16 * MIB),
     Work(
         "S9-nested",
         "connections opened inside one another by one task",

@@ -42,7 +42,8 @@ class System:
     """Tell what to install, or None."""
     imports: str = ""
     """The statement of S10, for a system in Python."""
-    python: str = sys.executable
+    python: Command = (sys.executable,)
+    """What runs that statement."""
 
 
 def _child(module: str, variant: str, python: str) -> tuple[Command, Command]:
@@ -101,7 +102,7 @@ def _pyrpckit() -> System:
 
     offers = CALLS | PYTHON | SIGNALS
     imports = "import rpckit, fastapi, uvicorn, websockets"
-    return System("pyrpckit", "pyrpckit", offers, server, client, missing, imports, python)
+    return System("pyrpckit", "pyrpckit", offers, server, client, missing, imports, (python,))
 
 
 def _all() -> Sequence[System]:
@@ -117,7 +118,7 @@ def _all() -> Sequence[System]:
             variant="async",
             imports=farcall,
         ),
-        _python("floor", "floor", "floor", everything - {"echo_records", "give"}),
+        _python("floor", "floor", "floor", everything - {"echo_records", "give", "import"}),
         _npm(),
         _python(
             "websockets",
@@ -152,6 +153,22 @@ def _all() -> Sequence[System]:
             imports="import trio, trio_websocket",
         ),
     )
+
+
+def before(source: str) -> Sequence[System]:
+    """Give farcall as it is in another checkout, whose ``src`` is named."""
+    path = ("env", f"PYTHONPATH={source}")
+    return [
+        attrs.evolve(
+            system,
+            name=system.name.replace("farcall", "before"),
+            title=system.title.replace("farcall", "farcall before"),
+            server=(*path, *system.server),
+            client=(*path, *system.client),
+            python=(*path, *system.python),
+        )
+        for system in (SYSTEMS["farcall"], SYSTEMS["farcall-async"])
+    ]
 
 
 SYSTEMS = {system.name: system for system in _all()}

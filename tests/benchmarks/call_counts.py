@@ -1,0 +1,173 @@
+"""What one call does at both ends together: functions called, objects made, steps of tasks."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from enum import EnumType
+from pathlib import Path
+from types import CodeType, FrameType
+
+import attrs
+import trio
+
+import farcall
+from farcall.testing import open_pair
+from tests.benchmarks.stubs.bench import BenchProxy
+from tests.benchmarks.systems.farcall_service import Bench, PlainBench
+
+SOURCE = str(Path(farcall.__file__).parent)
+
+WAYS = ("memory", "websocket")
+HANDLERS = ("def", "async def")
+IN_FLIGHT = (1, 64)
+
+CALLS = 1280
+"""Counted of each kind: 20 for each of 64 tasks."""
+
+
+@attrs.frozen
+class CallCounts:
+    """Of one call, on average."""
+
+    python: float
+    """Calls of Python functions, and resumptions of coroutines."""
+    c: float
+    """Calls of C functions."""
+    own: float
+    """Of the former, those of farcall's own functions."""
+    functions: int
+    """Different functions of farcall."""
+    files: int
+    """Files that they are in."""
+    objects: float
+    """Objects of farcall's classes."""
+    steps: float
+    """Times that Trio ran a task."""
+
+
+@asynccontextmanager
+async def _open(way: str, handlers: str) -> AsyncIterator[BenchProxy]:
+    served = PlainBench() if handlers == "def" else Bench()
+    if way == "memory":
+        async with open_pair(served, BenchProxy) as pair:
+            yield pair.client
+        return
+    async with trio.open_nursery() as nursery:
+        server: farcall.Server = await nursery.start(farcall.serve, served, 0)
+        async with farcall.connect(server.url, BenchProxy) as bench:
+            yield bench
+        server.shutdown()
+
+
+async def count_call(way: str, handlers: str, in_flight: int) -> CallCounts:
+    """Count what a call does, on average of many."""
+    async with _open(way, handlers) as bench:
+        work = functools.partial(_make_calls, bench, in_flight)
+        await work()  # what is made once is made
+        profile, steps = Profile(), Steps()
+        with profile:
+            await work()
+        with count_deaths() as deaths:
+            await work()
+        with steps:
+            await work()
+    return CallCounts(
+        python=profile.python / CALLS,
+        c=profile.c / CALLS,
+        own=sum(profile.own.values()) / CALLS,
+        functions=len(profile.own),
+        files=len({code.co_filename for code in profile.own}),
+        objects=deaths() / CALLS,
+        steps=steps.count / CALLS,
+    )
+
+
+async def _make_calls(bench: BenchProxy, in_flight: int) -> None:
+    async def call_on() -> None:
+        for _ in range(CALLS // in_flight):
+            assert await bench.add(2, 3) == 5
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(in_flight):
+            nursery.start_soon(call_on)
+
+
+class Profile:
+    """Counts calls while it is entered."""
+
+    def __init__(self) -> None:
+        self.python = 0
+        self.c = 0
+        self.own: dict[CodeType, int] = {}
+
+    def __enter__(self) -> None:
+        sys.setprofile(self._note)
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+    def _note(self, frame: FrameType, event: str, _: object) -> None:
+        if event == "c_call":
+            self.c += 1
+        elif event == "call":
+            self.python += 1
+            code = frame.f_code
+            if code.co_filename.startswith(SOURCE):
+                self.own[code] = self.own.get(code, 0) + 1
+
+
+class Steps(trio.abc.Instrument):
+    """Counts the steps of tasks while it is entered."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __enter__(self) -> None:
+        trio.lowlevel.add_instrument(self)
+
+    def __exit__(self, *_: object) -> None:
+        trio.lowlevel.remove_instrument(self)
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        """Count one."""
+        self.count += 1
+
+
+@contextmanager
+def count_deaths() -> Iterator[Callable[[], int]]:
+    """Count the objects of farcall's classes that end, which are as many as are made.
+
+    Structs are made in C, where no Python function is called that one could count.
+    """
+    count = 0
+
+    def note(_: object) -> None:
+        nonlocal count
+        count += 1
+
+    classes = list(own_classes())
+    gc.collect()
+    for cls in classes:
+        setattr(cls, "__del__", note)  # noqa: B010 - the type checker knows no such attribute
+    try:
+        yield lambda: count
+    finally:
+        for cls in classes:
+            delattr(cls, "__del__")
+
+
+def own_classes() -> Iterator[type]:
+    """Give the classes of all modules of farcall that are imported."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == "farcall":
+            for value in vars(module).values():
+                if isinstance(value, type) and value.__module__ == name and _can_count(value):
+                    yield value
+
+
+def _can_count(cls: type) -> bool:
+    return not isinstance(cls, EnumType) and "__del__" not in vars(cls)

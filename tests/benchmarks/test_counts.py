@@ -1,0 +1,61 @@
+"""The counts are those that one finds by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.call_counts import count_call
+from tests.benchmarks.tree_counts import count_tree
+
+ROOM = '''
+class Room:
+    """A docstring is no line of a body."""
+
+    def enter(self, guest, *, at):
+        """Pass it on."""
+        return self._door.enter(guest)
+
+    def _count(self):
+        first = 1
+        return first
+'''
+
+HOUSE = """
+from house import _room
+from house._room import Room
+
+def build():
+    return Room()._count()
+"""
+
+
+def test_a_tree_is_counted(tmp_path: Path) -> None:
+    """Modules, edges, private functions and the lengths of bodies are as one counts them."""
+    house = tmp_path / "house"
+    house.mkdir()
+    (house / "__init__.py").write_text("", "utf-8")
+    (house / "_room.py").write_text(ROOM, "utf-8")
+    (house / "build.py").write_text(HOUSE, "utf-8")
+
+    found = count_tree(house)
+
+    assert (found.modules, found.packages, found.private_root_modules) == (3, 1, 1)
+    assert found.import_edges == 1
+    assert (found.functions, found.private_functions, found.used_once) == (3, 1, 1)
+    assert found.forwarders == 1
+    assert (found.median_lines, found.longest_lines) == (1, 2)
+    assert found.longest == "house._room.Room._count"
+
+
+@pytest.mark.slow
+async def test_a_call_is_counted() -> None:
+    """A call takes steps, functions of farcall and objects; a `def` handler has no task."""
+    plain = await count_call("memory", "def", 1)
+    tasked = await count_call("memory", "async def", 1)
+
+    assert 0 < plain.own < plain.python
+    assert 0 < plain.files <= plain.functions
+    assert plain.objects >= 1
+    assert plain.steps + 0.5 < tasked.steps
