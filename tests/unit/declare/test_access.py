@@ -40,7 +40,7 @@ def access_of(thing: object) -> dict[str, Access]:
 
 
 def test_a_member_says_or_its_class_does() -> None:
-    """What a member says itself counts; a role needs a login."""
+    """The access of a member comes before that of its class; a role implies a login."""
     assert access_of(Vault) == {
         "Vault.changed": LOCKED,
         "Vault.opened": OPEN,
@@ -52,7 +52,7 @@ def test_a_member_says_or_its_class_does() -> None:
 
 
 def test_members_are_open_by_default() -> None:
-    """A service of which nothing is said is for everybody."""
+    """Without access options, all members of a service are open."""
 
     @service
     class Market:
@@ -72,7 +72,7 @@ def test_members_are_open_by_default() -> None:
 
 
 def test_what_derives_from_a_protected_class_is_protected() -> None:
-    """All of it, new members included, until it says otherwise."""
+    """A subclass of a protected service is protected as well, unless it says otherwise."""
 
     @service
     class Safe(Vault):
@@ -88,7 +88,7 @@ def test_what_derives_from_a_protected_class_is_protected() -> None:
 
 
 def test_a_protected_class_protects_what_it_inherits() -> None:
-    """The members of an open base are protected where the class is that serves them."""
+    """Members of an open base are protected in a protected subclass."""
 
     @service
     class Base:
@@ -105,7 +105,7 @@ def test_a_protected_class_protects_what_it_inherits() -> None:
 
 @pytest.mark.parametrize("options", [None, {}, {"ordered": True}])
 def test_an_override_stays_protected(options: dict[str, Any] | None) -> None:
-    """Neither no decorator nor one for another option opens what needs a role."""
+    """An override keeps the role of its base if its decorator has no access options."""
 
     @service
     class Base:
@@ -121,7 +121,7 @@ def test_an_override_stays_protected(options: dict[str, Any] | None) -> None:
 
 
 def test_an_override_may_open_what_was_protected() -> None:
-    """By saying so."""
+    """An override can open a protected member by its own decorator."""
 
     @service
     class Base:
@@ -137,7 +137,7 @@ def test_an_override_may_open_what_was_protected() -> None:
 
 
 def test_a_stream_says_or_its_class_does() -> None:
-    """Like any other member."""
+    """A stream of a protected class needs a login, unless it is declared open."""
 
     @service(protected=True)
     class Vault:
@@ -158,7 +158,7 @@ def test_a_stream_says_or_its_class_does() -> None:
 
 
 def test_functions_may_be_protected() -> None:
-    """Each by its own decorator."""
+    """A function of a service can be protected by its decorator."""
 
     @method(protected=True)
     async def take() -> None: ...
@@ -167,7 +167,7 @@ def test_functions_may_be_protected() -> None:
 
 
 def test_access_is_not_in_the_digest() -> None:
-    """Who may call is no question of what crosses, and changes without a new stub."""
+    """Access is not part of the digest: it can change without a new stub."""
 
     def make(**options: Any) -> str:
         async def take(self: object) -> None: ...
@@ -180,7 +180,7 @@ def test_access_is_not_in_the_digest() -> None:
 
 @pytest.mark.parametrize("roles", ["trader", ["trader"], {"trader": 1}, {1}, {""}, None])
 def test_roles_are_a_set_of_names(roles: Any) -> None:
-    """A text would be a set of letters."""
+    """Roles must be a set of names; a str is refused."""
     with pytest.raises(DeclarationError) as caught:
         method(roles=roles)(lambda: None)
 
@@ -200,7 +200,7 @@ def test_roles_are_a_set_of_names(roles: Any) -> None:
     ],
 )
 def test_contradictions_of_a_signal(options: dict[str, Any], rule: Rule) -> None:
-    """What cannot be meant is refused when the class is made."""
+    """Contradictory access options are refused when the class is made."""
     with pytest.raises(DeclarationError) as caught:
 
         @service
@@ -211,7 +211,7 @@ def test_contradictions_of_a_signal(options: dict[str, Any], rule: Rule) -> None
 
 
 def test_a_broadcast_of_a_protected_class_may_be_opened() -> None:
-    """It says that it is for everybody."""
+    """A broadcast in a protected class may be declared open."""
 
     @service(protected=True)
     class Market:
@@ -222,7 +222,7 @@ def test_a_broadcast_of_a_protected_class_may_be_opened() -> None:
 
 @pytest.mark.parametrize("allow", [lambda call, key: True, lambda *args: True, max])
 def test_what_may_decide(allow: Any) -> None:
-    """A function of two arguments; one in C that does not tell its own is believed."""
+    """allow= takes a function of two arguments; one in C without a signature is accepted."""
 
     @service
     class Market:

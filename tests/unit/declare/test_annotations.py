@@ -41,20 +41,20 @@ def test_nearest_name_counts() -> None:
 
 
 def test_types_are_taken_as_they_are() -> None:
-    """An annotation that is no text needs no looking up, but what is inside of it may."""
+    """An annotation that is not a str may still contain names to resolve."""
     assert Scope({}).resolve(list["Quote"], owner, SITE, "it") == list[Quote]
     assert Scope({}).resolve(None, owner, SITE, "it") is type(None)
 
 
 @pytest.mark.parametrize("text", ["1 +", "Quote.price", "list[1/0]"])
 def test_no_type(text: str) -> None:
-    """Whatever goes wrong in an annotation is an error of the declaration."""
+    """Any exception in an annotation becomes a DeclarationError."""
     with pytest.raises(DeclarationError, match=r"the annotation of it cannot be evaluated"):
         Scope({}).resolve(text, owner, SITE, "it")
 
 
 def test_module_has_nothing_around() -> None:
-    """Around a class at the level of a module there is nothing, in a function its names are."""
+    """Annotations may use local names of the function around a class."""
     inside = 1
 
     assert names_around(0)["inside"] == inside
@@ -64,6 +64,6 @@ def test_module_has_nothing_around() -> None:
 
 
 def test_without_class_var() -> None:
-    """A class variable is of the type that it holds."""
+    """`ClassVar[T]` and `Final[T]` stand for T."""
     assert without_class_var(ClassVar[int]) is int
     assert without_class_var(int) is int

@@ -84,7 +84,7 @@ def declared(annotation: Any) -> type[Any]:
 
 @pytest.mark.parametrize("annotation", LIMITS)
 def test_limit_is_refused(annotation: Any) -> None:
-    """A note that limits values is refused, for nothing would enforce it."""
+    """An `Annotated` note that limits values is refused: farcall would not enforce it."""
     with pytest.raises(DeclarationError, match="limits the values") as caught:
         declared(annotation)
 
@@ -94,7 +94,7 @@ def test_limit_is_refused(annotation: Any) -> None:
 
 @pytest.mark.parametrize("annotation", NOTES)
 async def test_note_is_ignored(annotation: Any) -> None:
-    """A note that says something about the values means nothing to farcall."""
+    """An `Annotated` note that only describes values is ignored."""
     async with open_pair(declared(annotation)()) as (session, _):
         assert await session.call("S.put", 1) is None
 
@@ -126,13 +126,13 @@ class InsideTable(TypedDict):
     ],
 )
 def test_limit_in_a_record_is_refused(record: Any, place: str) -> None:
-    """The place of the note is named."""
+    """The error for a note names its place."""
     with pytest.raises(DeclarationError, match=f"FC207 put: parameter 'value', at {place}: Gt"):
         declared(record)
 
 
 def test_limit_is_refused_wherever_values_cross() -> None:
-    """Results, items, uploads, signals, keys and what a task tells are no different."""
+    """Notes are checked in results, items, uploads, signals, keys and task statuses."""
     positive = Annotated[int, at.Gt(0)]
 
     with pytest.raises(DeclarationError, match=r"FC207 A.get: the result"):

@@ -27,7 +27,7 @@ def refusal(declare: Callable[[], object]) -> str:
 
 
 def test_public_members_are_endpoints() -> None:
-    """Public methods and signals of the body are on the wire, whatever else there is is not."""
+    """Public methods and signals are on the wire; other members are not."""
 
     @service
     class Market:
@@ -68,7 +68,7 @@ def test_public_members_are_endpoints() -> None:
 
 
 def test_decorator_returns_the_class() -> None:
-    """The decorator gives back the class itself, with and without parentheses."""
+    """The decorator returns the class itself, with and without parentheses."""
 
     class Market:
         def quote(self) -> float:
@@ -107,7 +107,7 @@ def test_spec_of_a_method() -> None:
 
 
 def test_method_can_be_called() -> None:
-    """What reads the arguments of a call, calls it and writes the result are all at hand."""
+    """A method has codecs for its arguments, its result and its errors."""
 
     @service
     class Calculator:
@@ -135,7 +135,7 @@ def test_bare_names() -> None:
 
 
 def test_background_is_kept_apart() -> None:
-    """A background method is no endpoint; it may be private."""
+    """A background method is not an endpoint, and may be private."""
 
     @service
     class Market:
@@ -152,7 +152,7 @@ def test_background_is_kept_apart() -> None:
 
 
 def test_names_around_the_class() -> None:
-    """Annotations may name what stands in the class, or in the function around it."""
+    """Annotations may use names of the class, or of the function around it."""
 
     @attrs.frozen
     class Quote:
@@ -172,7 +172,7 @@ def test_names_around_the_class() -> None:
 
 
 def test_method_does_not_hide_a_type() -> None:
-    """A method called like a type leaves the type to the others."""
+    """A method called like a type does not hide the type from annotations."""
 
     @service
     class Market:
@@ -232,7 +232,7 @@ def test_inherited_members_take_the_new_name() -> None:
 
 
 def test_override_keeps_the_marks() -> None:
-    """Who overrides a member without a decorator keeps what the base said."""
+    """An override without a decorator keeps the options of the base."""
 
     @service
     class Market(Base):
@@ -274,7 +274,7 @@ def test_mixin_stays_off_the_wire() -> None:
 
 
 def test_undecorated_subclass() -> None:
-    """A subclass that is not decorated has the contract of the nearest class that is."""
+    """An undecorated subclass has the contract of its nearest decorated base."""
 
     class FakeMarket(Base):
         async def quote(self, symbol: str, *, loudly: bool = False) -> float:
@@ -287,7 +287,7 @@ def test_undecorated_subclass() -> None:
 
 
 def test_signals_are_ready() -> None:
-    """The signals of a service know how to encode their values, by the class they are on."""
+    """A signal encodes its values by the type in the class of its object."""
     base = Base()
 
     assert service_of(base).signals["Base.ticked"].codec.encode(1.0) == b"1.0"
@@ -314,7 +314,7 @@ def test_functions() -> None:
 
 
 def test_functions_with_bare_names() -> None:
-    """Without a name functions go by their own."""
+    """With an empty service name, functions have bare names."""
 
     def add(a: int, b: int) -> int:
         return a + b
@@ -326,16 +326,16 @@ def test_functions_with_bare_names() -> None:
 
 
 def test_no_functions() -> None:
-    """A service made of nothing is refused where it is called for."""
+    """functions() without functions raises, and points to the call."""
     with pytest.raises(
-        DeclarationError, match=r"test_classes.py:\d+: FC132 functions\(\): .* Pass at least one"
+        DeclarationError, match=r"test_decorators.py:\d+: FC132 functions\(\): .* Pass at least one"
     ):
         functions(name="calc")
 
 
 @pytest.mark.parametrize("name", ["rpc", "a b", "$/", " "])
 def test_names_of_services(name: str) -> None:
-    """The name of a service leaves room for the protocol."""
+    """A service name that the protocol reserves is refused."""
 
     def add(a: int, b: int) -> int:
         return a + b
@@ -344,25 +344,25 @@ def test_names_of_services(name: str) -> None:
 
 
 def test_lambda_is_refused() -> None:
-    """A function without a name cannot be called by it."""
+    """functions() refuses a lambda."""
     assert refusal(lambda: functions(lambda: None, name="calc")) == Rule.NO_FUNCTION
 
 
 @pytest.mark.parametrize("target", [3, "Market", int, object(), print, refusal])
 def test_no_service(target: object) -> None:
-    """Whatever is not made by a decorated class is no service."""
+    """Anything but a decorated class or an object of one is refused."""
     assert refusal(lambda: service_of(target)) == Rule.NO_SERVICE
 
 
 def test_class_is_not_served() -> None:
-    """An object is served, not its class; an error says what to write."""
+    """Serving a class raises; the error says to make an object."""
     assert service_of_object(Base()) is service_of(Base)
     with pytest.raises(DeclarationError, match=r"Write Base\(\)\.$"):
         service_of_object(Base)
 
 
 def test_string_is_no_class() -> None:
-    """`@service("name")` is a mistake that is named where it is made, like that of `@method`."""
+    """`@service("name")` and `@method("name")` raise where they are written."""
     wrong: Any = "calc"
 
     assert refusal(lambda: service(wrong)) == Rule.NO_CLASS

@@ -39,7 +39,7 @@ async def quote(self: object, symbol: str, *, at: float = 0.0) -> float:
 
 @pytest.mark.parametrize("function", [quote, logged(quote)])
 def test_read(function: Callable[..., Any]) -> None:
-    """A function is read, through the wrappers that say what they wrap."""
+    """A function is parsed through wrappers made by functools.wraps."""
     reading = read(function)
     symbol, at = reading.parameters
 
@@ -54,7 +54,7 @@ def test_read(function: Callable[..., Any]) -> None:
 
 
 def test_without_docstring() -> None:
-    """A function that says nothing about itself has no docstring."""
+    """A function without a docstring has doc None."""
 
     def silent(self: object) -> None: ...
 
@@ -62,7 +62,7 @@ def test_without_docstring() -> None:
 
 
 def test_self_may_be_private() -> None:
-    """The parameter that takes the object may have an underscore, for who does not use it."""
+    """The first parameter may be called _self or _."""
 
     def unused(_self: object, symbol: str) -> None: ...
 
@@ -98,7 +98,7 @@ def sync_generator(self: object) -> Any:
     ],
 )
 def test_refused(function: Callable[..., Any], rule: Rule) -> None:
-    """What cannot be an endpoint is refused by the rule that it breaks."""
+    """A function that cannot be an endpoint raises with the number of the rule."""
     with pytest.raises(DeclarationError) as caught:
         read(function)
 
@@ -136,7 +136,7 @@ def uploads(
 
 
 def test_uploads() -> None:
-    """An upload goes by the type of its items."""
+    """The annotation of a parsed upload is that of one item."""
     name, rows, notes = read(uploads).parameters
 
     assert (rows.is_upload, rows.annotation) == (True, int)

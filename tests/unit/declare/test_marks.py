@@ -26,7 +26,7 @@ def _unmark() -> Any:
 
 
 def test_no_mark() -> None:
-    """A function nobody decorated has no marks, and neither has anything else."""
+    """A function without a decorator has no marks; neither has another object."""
     assert marks_of(quote) is None
     assert marks_of(3) is None
 
@@ -44,14 +44,14 @@ def test_no_mark() -> None:
     ],
 )
 def test_mark(decorator: Any, marks: Marks) -> None:
-    """A decorator gives back its function, with a mark on it."""
+    """A decorator returns its function, with marks on it."""
     assert decorator(quote) is quote
     assert marks_of(quote) == marks
 
 
 @pytest.mark.parametrize("wrapper", [staticmethod, classmethod, property, cached_property])
 def test_mark_on_the_inside(wrapper: Any) -> None:
-    """The mark goes to the function inside of what wraps it, on either side of the decorator."""
+    """The marks go to the function inside of a staticmethod or classmethod, above or below it."""
     member = wrapper(quote)
 
     assert local(member) is member
@@ -59,7 +59,7 @@ def test_mark_on_the_inside(wrapper: Any) -> None:
 
 
 def test_error_listed_twice() -> None:
-    """A double says nothing new, and is no other contract."""
+    """An error listed twice in raises= counts once."""
     marks = marks_of(method(raises=[Closed, Closed])(quote))
 
     assert marks == Marks("method", raises=(Closed,))
@@ -76,7 +76,7 @@ def test_error_listed_twice() -> None:
     ],
 )
 def test_wrong_errors(options: dict[str, Any]) -> None:
-    """Only a list of classes derived from ApplicationError is one of declared errors."""
+    """raises= takes only classes derived from ApplicationError."""
     with pytest.raises(DeclarationError) as caught:
         method(**options)(quote)
 

@@ -74,7 +74,7 @@ class Slotted:
 
 @pytest.mark.parametrize("cls", [Data, Slotted])
 def test_fields_are_no_members(cls: type) -> None:
-    """The fields of a record are its own business, even where they can be called."""
+    """A field is not an endpoint, even if its value is callable."""
     assert read(cls) == ["count"]
 
 
@@ -83,7 +83,7 @@ def test_fields_are_no_members(cls: type) -> None:
     [3, None, int, list[int], NewType("Symbol", str), property(plain), functools.cached_property],
 )
 def test_not_on_the_wire(value: object) -> None:
-    """Values, types and properties are nothing that callers would expect to call."""
+    """Values, types and properties are not endpoints."""
     assert read(body(member=value)) == []
 
 
@@ -131,7 +131,7 @@ class Callable:
     ],
 )
 def test_no_function(value: object) -> None:
-    """What looks like a method and cannot be an endpoint is refused."""
+    """A member that looks like a method but cannot be an endpoint is refused."""
     with pytest.raises(DeclarationError) as caught:
         read(body(member=value))
 
@@ -139,12 +139,12 @@ def test_no_function(value: object) -> None:
 
 
 def test_slots_are_no_members() -> None:
-    """A slot keeps a value of the object."""
+    """A slot is not an endpoint."""
     assert read(Slots) == ["quote"]
 
 
 async def test_descriptor_that_is_kept_off_the_wire() -> None:
-    """`local` keeps a singledispatchmethod on this side."""
+    """A singledispatchmethod can be local."""
 
     @service
     class Shop:
@@ -164,7 +164,7 @@ async def test_descriptor_that_is_kept_off_the_wire() -> None:
 
 @pytest.mark.parametrize("value", [Signal, Signal[float]])
 def test_signal_was_not_made(value: object) -> None:
-    """A signal whose parentheses were forgotten is none."""
+    """A signal without its parentheses is refused."""
     with pytest.raises(DeclarationError) as caught:
         read(body(ticked=value))
 
@@ -172,7 +172,7 @@ def test_signal_was_not_made(value: object) -> None:
 
 
 def test_private_signal() -> None:
-    """A signal with a private name would be on no wire."""
+    """A signal with a private name is refused."""
     with pytest.raises(DeclarationError) as caught:
         read(body(_ticked=Signal[float]()))
 
@@ -181,7 +181,7 @@ def test_private_signal() -> None:
 
 
 def test_field_that_holds_a_signal() -> None:
-    """A signal is found in a field whatever the annotation says."""
+    """A field with a signal as its default is refused, whatever its annotation."""
 
     @dataclass
     class Market:
@@ -211,7 +211,7 @@ def plain_tick(self: object) -> None: ...
 
 @pytest.mark.parametrize("function", [with_argument, with_result, with_status, plain_tick])
 def test_no_background(function: Any) -> None:
-    """A background task is async, takes nothing and gives nothing."""
+    """A background task must be async, without parameters and a result."""
     with pytest.raises(DeclarationError) as caught:
         read(body(tick=background(function)))
 
@@ -219,7 +219,7 @@ def test_no_background(function: Any) -> None:
 
 
 def test_background() -> None:
-    """A background task is a member, which its service keeps off the wire."""
+    """A background task is a member, but not on the wire."""
     assert read(body(tick=background(tick))) == ["tick"]
 
 
@@ -227,7 +227,7 @@ class Closed(ApplicationError): ...
 
 
 def test_marks_are_inherited() -> None:
-    """An override without a decorator has the marks of what it overrides."""
+    """An override without a decorator has the marks of the member that it overrides."""
 
     class Base:
         @method(raises=[Closed])

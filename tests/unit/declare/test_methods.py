@@ -43,7 +43,7 @@ def test_stub_is_read_alike() -> None:
 
 
 def test_default_without_a_literal() -> None:
-    """What a stub leaves to the server needs no type."""
+    """The default OMIT in a stub becomes a default without a source."""
     (argument,) = method_of(Stub.place, "Market.place").spec.arguments
 
     assert argument.default == Default(None)
@@ -90,7 +90,7 @@ def test_place_of_the_fault() -> None:
 
 
 def test_default_of_another_type() -> None:
-    """A default that callers could not pass is refused, with the place of the fault."""
+    """A default that is not of its type is refused, with the path of the fault."""
     with pytest.raises(DeclarationError, match=r"expected int, got str @ value\[1\]"):
 
         @service
@@ -99,7 +99,7 @@ def test_default_of_another_type() -> None:
 
 
 def test_default_of_a_type_that_is_not_in_the_contract() -> None:
-    """A default is written as source only where a stub knows every name in it."""
+    """A default has a source only if a stub knows every name in it."""
 
     class Size(StrEnum):
         SMALL = "small"

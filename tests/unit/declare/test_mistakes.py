@@ -140,7 +140,7 @@ def test_each_mistake_has_a_line() -> None:
 
 
 def test_a_record_is_told_once() -> None:
-    """A record with a fault may be used in many places."""
+    """A mistake in a record is listed once, even if the record is used in several places."""
     with pytest.raises(DeclarationError) as caught:
 
         @service
@@ -156,7 +156,7 @@ def test_a_record_is_told_once() -> None:
 
 
 def test_one_mistake_has_no_others() -> None:
-    """A single mistake reads as before."""
+    """A single mistake has the message of that mistake."""
     with pytest.raises(DeclarationError) as caught:
 
         @service
@@ -168,7 +168,7 @@ def test_one_mistake_has_no_others() -> None:
 
 
 def test_mistakes_of_functions() -> None:
-    """The functions of a service are told alike."""
+    """functions() lists all mistakes as well."""
 
     async def first(a: slice) -> None: ...
 
@@ -183,7 +183,7 @@ def test_mistakes_of_functions() -> None:
 
 
 def test_a_wrong_name_of_a_service_is_told_once() -> None:
-    """Its members have names that are as wrong, and nothing is said of these."""
+    """A wrong service name is one mistake, not one for each member."""
     with pytest.raises(DeclarationError) as caught:
 
         @service(name="rpc")
@@ -196,7 +196,7 @@ def test_a_wrong_name_of_a_service_is_told_once() -> None:
 
 
 def test_mistakes_of_a_subclass() -> None:
-    """What an undecorated subclass overrides wrongly is told at once, when it is served."""
+    """All wrong overrides of an undecorated subclass are listed when it is served."""
 
     @service
     class Market:
@@ -226,7 +226,7 @@ def test_mistakes_of_a_subclass() -> None:
 
 
 def test_the_error_survives_a_pickle() -> None:
-    """Others come along."""
+    """A pickled error keeps all of its mistakes."""
     with pytest.raises(DeclarationError) as caught:
         declare()
 
@@ -236,7 +236,7 @@ def test_the_error_survives_a_pickle() -> None:
 
 
 def test_a_class_with_mistakes_is_no_service() -> None:
-    """Nothing of it is kept: a class that was mended can be decorated again."""
+    """A class with mistakes can be mended and decorated again."""
 
     class Market:
         async def quote(self, symbol: slice) -> None: ...

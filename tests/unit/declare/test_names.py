@@ -32,7 +32,7 @@ def names(service: str, **chosen: Any) -> dict[str, str]:
 
 
 def test_names() -> None:
-    """The name of a member stands behind that of its service, if that has one."""
+    """The wire name of a member begins with the name of its service, if that has one."""
     assert names("Market", quote=None) == {"quote": "Market.quote"}
     assert names("", quote=None) == {"quote": "quote"}
 
@@ -75,20 +75,20 @@ def test_service_names(name: str) -> None:
 
 
 def test_name_is_taken() -> None:
-    """No two members have one name, and the error says who has it."""
+    """Two members with one wire name are refused; the error names the other one."""
     with pytest.raises(DeclarationError, match=r"first is called 'Market.quote' on the wire"):
         names("Market", first="Market.quote", second="Market.quote")
 
 
 async def test_a_long_name_greets() -> None:
-    """The longest name that may be declared is one that peers take in a greeting."""
+    """Peers accept a hello with the longest service name that may be declared."""
     longest = functions(quote, name="x" * 256)
     async with open_pair(longest, type(longest), contract="strict") as (market, _):
         assert await market.quote() == 1.0  # type: ignore[attr-defined]  # made by functions()
 
 
 def test_a_name_too_long_to_greet_with() -> None:
-    """A longer one is refused where it is declared."""
+    """A longer service name is refused where it is declared."""
     with pytest.raises(DeclarationError, match=r"FC109 .* has 257 characters"):
         functions(quote, name="x" * 257)
 

@@ -59,7 +59,7 @@ def plain(self: object, symbol: str, /, count: int, *, limit: float = 1.0) -> st
 
 @pytest.mark.parametrize("override", [same, tolerant, anything])
 def test_kept(override: object) -> None:
-    """What can be called like the endpoint may stand in its place."""
+    """An override that accepts the same calls is accepted."""
     assert service_of(overriding(buy=override)) is service_of(Market)
 
 
@@ -68,7 +68,7 @@ def test_kept(override: object) -> None:
     [more_required, fewer, swapped, required_by_name, plain, None, staticmethod(same)],
 )
 def test_not_kept(override: object) -> None:
-    """What cannot be called like the endpoint may not."""
+    """An override that does not accept the same calls is refused."""
     with pytest.raises(DeclarationError) as caught:
         service_of(overriding(buy=override))
 
@@ -78,7 +78,7 @@ def test_not_kept(override: object) -> None:
 
 
 def test_plain_def_is_named() -> None:
-    """The fix says which kind of function is wanted."""
+    """The error for an override says which kind of function to write."""
     with pytest.raises(DeclarationError, match="Write a plain def with the same arguments"):
         service_of(overriding(symbols=same))
 
@@ -98,7 +98,7 @@ def test_new_signal_has_no_effect() -> None:
 
 
 def test_local_members_are_free() -> None:
-    """What is marked local has no effect anyway, and may stand anywhere."""
+    """@local is allowed in an undecorated class."""
 
     @local
     def helper(self: object, symbol: str) -> str:

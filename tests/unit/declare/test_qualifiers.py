@@ -65,14 +65,14 @@ async def test_read_only_key() -> None:
 
 
 async def test_final_signal() -> None:
-    """A signal is no less one for being final."""
+    """A signal may be annotated as Final."""
     async with open_pair(Shapes(), Shapes) as (shapes, _), shapes.moved.subscribe():
         pass
 
 
 @pytest.mark.parametrize("annotation", [Final, ReadOnly])
 def test_bare_qualifier_is_refused(annotation: Any) -> None:
-    """Without a type it says nothing."""
+    """`Final` without a type is refused."""
 
     @attrs.define
     class Point:

@@ -38,7 +38,7 @@ class Market:
 
 
 async def test_items(autojump_clock: MockClock) -> None:
-    """All items come, in order, and then the end."""
+    """A scoped generator gives all items in order, and then ends."""
     async with Market().history("A", count=2) as items:
         assert [item async for item in items] == ["A0", "A1"]
 
@@ -54,7 +54,7 @@ async def test_early_exit(autojump_clock: MockClock) -> None:
 
 
 async def test_nothing_is_made_ahead(autojump_clock: MockClock) -> None:
-    """The generator goes on when the next item is asked for, not before."""
+    """The generator resumes only when the next item is asked for."""
     market = Market()
     async with market.history("A") as items:
         await anext(items)
@@ -64,7 +64,7 @@ async def test_nothing_is_made_ahead(autojump_clock: MockClock) -> None:
 
 
 async def test_error_of_the_generator() -> None:
-    """What the generator raises comes out as itself, after the items before it."""
+    """An exception of the generator is raised unchanged, after the items before it."""
     seen = list[int]()
     with pytest.raises(KeyError, match="broken"):  # noqa: PT012 - a block is what is tested
         async with Market().broken() as items:
@@ -75,7 +75,7 @@ async def test_error_of_the_generator() -> None:
 
 
 async def test_error_of_the_block(autojump_clock: MockClock) -> None:
-    """What the block raises comes out as itself, when the generator has ended."""
+    """An exception of the block is raised unchanged, after the generator has ended."""
     market = Market()
     with pytest.raises(ValueError, match="mine"):  # noqa: PT012 - a block is what is tested
         async with market.history("A") as items:
@@ -96,7 +96,7 @@ async def test_cancel(autojump_clock: MockClock) -> None:
 
 
 def test_raw_generator() -> None:
-    """The generator function itself is within reach, for the server."""
+    """The generator function is the ``__wrapped__`` of a scoped one."""
 
     async def history(symbol: str) -> AsyncIterator[str]:
         yield symbol

@@ -76,7 +76,7 @@ class Exchange(Ticker):
 
 
 def test_docstrings_of_signals() -> None:
-    """What stands below a signal is read where it is wanted, inherited ones included."""
+    """The docstring below a signal is part of the documented contract, also if inherited."""
     found = service_of(Exchange)
 
     docs = {each.name: each.doc for each in documented(found).signals}
@@ -91,7 +91,7 @@ def test_docstrings_of_signals() -> None:
 
 
 def test_signals_of_a_class_without_source() -> None:
-    """A class that a program made has no docstrings to read, and is served all the same."""
+    """A class made by a program has no docstrings of signals, and can be served."""
     namespace = {"__module__": "nowhere", "ticked": Signal[float]()}
 
     found = service_of(service(type("Made", (), namespace)))
@@ -100,7 +100,7 @@ def test_signals_of_a_class_without_source() -> None:
 
 
 def test_marked_mixin() -> None:
-    """What a base declares that is not decorated would be lost."""
+    """A declaration in an undecorated base is refused."""
 
     class Mixin:
         @method(oneway=True)
@@ -114,7 +114,7 @@ def test_marked_mixin() -> None:
 
 
 def test_mixin_that_is_overridden() -> None:
-    """A declaration in a base counts for what overrides it in a decorated class."""
+    """The marks of an undecorated base hold for its override in a decorated class."""
 
     class Mixin:
         @method(oneway=True)
@@ -140,7 +140,7 @@ def test_signal_and_method_of_one_name() -> None:
 
 
 def test_class_was_made_anew() -> None:
-    """A class that attrs made anew is not the one that was decorated, nor is a subclass of it."""
+    """A class that attrs replaced after @service is refused, and so are its subclasses."""
 
     @attrs.define
     @service
@@ -158,7 +158,7 @@ def test_class_was_made_anew() -> None:
 
 
 def test_signal_was_taken_away() -> None:
-    """A decorator above may leave the class and still make a field of a signal."""
+    """A decorator on top of @service that turns a signal into a field is refused."""
 
     @attrs.define(slots=False)
     @service
@@ -172,7 +172,7 @@ def test_signal_was_taken_away() -> None:
 
 
 def test_what_others_leave_on_a_class() -> None:
-    """Only what `@service` left on a class makes it a service."""
+    """A foreign attribute ``__farcall_service__`` does not make a class a service."""
     other: Any = type("Market", (), {"__farcall_service__": 3})
 
     with pytest.raises(DeclarationError) as caught:
@@ -182,7 +182,7 @@ def test_what_others_leave_on_a_class() -> None:
 
 
 def test_decorated_twice() -> None:
-    """The decorator on top counts."""
+    """Decorated twice, a class has the service of the decorator on top."""
 
     @service(name="Shop")
     @service

@@ -68,7 +68,7 @@ def test_type_in_the_annotation(annotation: object, signal: object) -> None:
 
 
 def test_type_in_the_value() -> None:
-    """So does the call that makes it."""
+    """The type of a signal may stand in the call, as in ``Signal[int]()``."""
 
     @service
     class Market:
@@ -99,7 +99,7 @@ def test_key(key: str, type_: TypeSpec) -> None:
 
 
 def test_key_is_read_from_the_values() -> None:
-    """The key of a value is read by its field, whatever the value is made by."""
+    """The key of a value is read from its field for every kind of record."""
     by_owner = entry_of(Signal[Trade], Signal(key="owner")).codecs.key
     by_number = entry_of(Signal[Page[float]], Signal(key="number")).codecs.key
     by_symbol = entry_of(Signal[Tick], Signal(key="symbol")).codecs.key
@@ -114,13 +114,13 @@ def test_key_is_read_from_the_values() -> None:
 
 
 def test_literal_key() -> None:
-    """A Literal of texts is text."""
+    """A key may be a Literal of str or of int."""
     assert entry_of(Signal[Trade], Signal(key="currency")).spec.key == "currency"
 
 
 @pytest.mark.parametrize("key", ["price", "limit", "mixed", "_owner", "nothing"])
 def test_no_key(key: str) -> None:
-    """What cannot be compared as text is no key."""
+    """A field of a type without a unique JSON text is refused as key."""
     with pytest.raises(DeclarationError) as caught:
         entry_of(Signal[Trade], Signal(key=key))
 
@@ -141,7 +141,7 @@ def test_no_key(key: str) -> None:
     ],
 )
 def test_refused(annotation: object, signal: object, rule: Rule) -> None:
-    """A signal that could not work is refused by the rule that it breaks."""
+    """A wrong signal is refused with the number of the rule."""
     with pytest.raises(DeclarationError) as caught:
         entry_of(annotation, signal)
 

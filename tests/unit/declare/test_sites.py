@@ -55,7 +55,7 @@ def line_of(where: str) -> int:
     ],
 )
 def test_attribute(attribute: str, line: int) -> None:
-    """A member is found in the body of its class, or else the class is."""
+    """The place of a member is its line in the class, or else that of the class."""
     site = site_of_attribute(Market, attribute)
 
     assert site.member == f"Market.{attribute}"
@@ -79,7 +79,7 @@ def test_local_class() -> None:
 
 
 def test_function() -> None:
-    """A function is named as it is written, wrapped or not."""
+    """The place of a function is its own, wrapped or not."""
 
     @functools.wraps(Market.quote)
     def wrapper(*args: Any) -> None: ...
@@ -91,7 +91,7 @@ def test_function() -> None:
 
 
 def test_class_without_source() -> None:
-    """A class that a program made is pointed to by the line that asked for it."""
+    """The place of a class made by a program is the line that called farcall."""
     made = type("Made", (), {})
     made.__module__ = "nowhere"
 
@@ -99,7 +99,7 @@ def test_class_without_source() -> None:
 
 
 def test_object() -> None:
-    """Classes and functions are pointed to, other things by the line that passed them."""
+    """Classes, functions and other objects are called by their names in errors."""
     assert site_of_object(Market).member == "Market"
     assert site_of_object(Market.quote).member == "Market.quote"
     assert site_of_object(3).member == "3"
@@ -107,7 +107,7 @@ def test_object() -> None:
 
 
 def test_error() -> None:
-    """An error says everything that there is to say."""
+    """An error has number, place, member, problem and fix."""
     error = site_of_caller("Market").error(Rule.NO_MEMBERS, "it is empty", "Fill it")
 
     assert str(error) == f"{error.where}: FC132 Market: it is empty. Fill it."

@@ -38,7 +38,7 @@ class Market:
     ],
 )
 def test_string_below_an_attribute(attribute: str, doc: str | None) -> None:
-    """It is about the attribute right above it."""
+    """The docstring of an attribute is the string right below it."""
     source = source_of(Market)
 
     assert source is not None
@@ -47,5 +47,5 @@ def test_string_below_an_attribute(attribute: str, doc: str | None) -> None:
 
 @pytest.mark.parametrize("cls", [int, type("Made", (), {"__module__": "nowhere"})])
 def test_class_without_source(cls: type) -> None:
-    """Builtins and classes that a program made have none."""
+    """Builtins, and classes made by a program, have no source."""
     assert source_of(cls) is None

@@ -60,7 +60,7 @@ def refusal(declare: Callable[[], object]) -> DeclarationError:
 
 
 def test_marks() -> None:
-    """The decorator leaves its options on what it makes."""
+    """The function that @stream returns has marks with its options."""
     assert marks_of(Market.history) == Marks("stream", "past", (Closed,))
     assert marks_of(Market.echo) == Marks("stream")
 
@@ -79,7 +79,7 @@ def test_contract_of_a_stream() -> None:
 
 
 def test_contract_of_an_upload() -> None:
-    """The contract has the type of an item, and says that there are many."""
+    """The contract of an upload has the type of one item."""
     place = found("Market.place")
 
     assert place.spec.arguments[0] == ArgumentSpec("orders", Ref("Quote"), "either", upload=True)
@@ -94,7 +94,7 @@ def test_contract_of_an_upload() -> None:
 
 @pytest.mark.parametrize("carried", [{"$stream": "u1"}, [1, 2]])
 def test_upload_among_the_arguments(carried: object) -> None:
-    """Its place among the arguments takes what refers to it, or the array of a plain peer."""
+    """Among the arguments, an upload is its reference, or the array of a plain peer."""
     arguments = found("Market.place").arguments
 
     text = arguments.encode((carried,), {"at": "noon"})
@@ -105,13 +105,13 @@ def test_upload_among_the_arguments(carried: object) -> None:
 
 
 async def test_local_use() -> None:
-    """On the object itself it is the same context manager as far away."""
+    """A stream of the object itself is a context manager, as on a proxy."""
     async with Market().history("A") as quotes:
         assert [quote async for quote in quotes] == [Quote("A")]
 
 
 async def test_generator_of_an_endpoint() -> None:
-    """The server gets the generator function, bound to its object."""
+    """`__wrapped__` of a stream is the generator function."""
     market = Market()
     endpoint = Endpoints.of([market]).methods["past"]
 
@@ -119,7 +119,7 @@ async def test_generator_of_an_endpoint() -> None:
 
 
 async def test_stream_among_functions() -> None:
-    """A generator without a class is served as well."""
+    """functions() accepts streams."""
 
     @stream
     async def count(to: int) -> AsyncIterator[int]:
@@ -171,13 +171,13 @@ def plain() -> AsyncIterator[int]:
     ],
 )
 def test_refused(decorate: Callable[[], object], rule: Rule) -> None:
-    """What is no async generator, or something else already, is no stream."""
+    """@stream refuses functions that are not async generators, or have other marks."""
     assert refusal(decorate).number == rule
 
 
 @pytest.mark.parametrize("option", ["oneway", "thread", "ordered", "idempotent"])
 def test_options_of_calls(option: str) -> None:
-    """An option that only makes sense for calls is named."""
+    """@stream refuses an option that only calls have, and says why."""
     options: dict[str, Any] = {option: True}
     error = refusal(lambda: stream(**options)(endless))
 
@@ -186,7 +186,7 @@ def test_options_of_calls(option: str) -> None:
 
 
 def test_unknown_option() -> None:
-    """An option that nobody has is what Python says it is."""
+    """@stream raises TypeError for an unknown option."""
     with pytest.raises(TypeError, match="unexpected keyword argument 'speed'"):
         stream(speed=1)(endless)  # type: ignore[call-overload]
 
@@ -211,7 +211,7 @@ def overriding(**members: Any) -> type:
     ],
 )
 def test_class_is_refused(declare: Callable[[], object], rule: Rule) -> None:
-    """A stream stays one in the class, with nothing on top."""
+    """A decorator on top of @stream is refused, and so is a call that overrides a stream."""
     assert refusal(declare).number == rule
 
 
@@ -238,5 +238,5 @@ async def test_fake_of_a_stream() -> None:
     ],
 )
 def test_fake_is_refused(members: dict[str, Any], rule: Rule) -> None:
-    """It may not make a call of a stream, or the other way round, or give it options."""
+    """An undecorated subclass may not turn a stream into a call or the reverse, or give options."""
     assert refusal(lambda: service_of(overriding(**members))).number == rule
