@@ -1,4 +1,4 @@
-"""The named types that were met while describing, each once."""
+"""The named types of a contract, collected while types are described."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from farcall._contract.spec import Definition, RecordSpec
 
 @attrs.define
 class Definitions(Mapping[str, Definition]):
-    """What each name stands for, as data and as the Python class it was read from."""
+    """The named types, each as data and as the Python class from which it was read."""
 
     hints: Callable[[type], Mapping[str, Any]] = resolve_hints
     """Reads the annotations of a record class."""
@@ -31,14 +31,14 @@ class Definitions(Mapping[str, Definition]):
         return len(self._specs)
 
     def claim(self, name: str, cls: object) -> object | None:
-        """Give what `name` stands for already; where that is nothing, let it stand for `cls`."""
+        """Let a name stand for a class, and return the class that it stood for before."""
         known: object | None = self._classes.get(name)
         self._classes.setdefault(name, cls)
         return known
 
     @contextmanager
     def undone_on_failure(self) -> Iterator[None]:
-        """Forget the names that a block claims, unless it succeeds."""
+        """Forget the names that a block claims if it raises."""
         before = set(self._classes)
         try:
             yield
@@ -49,23 +49,23 @@ class Definitions(Mapping[str, Definition]):
             raise
 
     def claimed(self, name: str) -> object | None:
-        """Give what `name` stands for, if anything."""
+        """Return the class that a name stands for, if any."""
         return self._classes.get(name)
 
     def define(self, definition: Definition) -> None:
-        """Add the data of a name that was claimed."""
+        """Add the data of a claimed name."""
         self._specs[definition.name] = definition
 
     def class_of(self, name: str) -> Any:
-        """Give the class, enum or `NewType` that a name stands for."""
+        """Return the class, enum or `NewType` that a name stands for."""
         return self._classes[name]
 
     def sorted(self) -> tuple[Definition, ...]:
-        """Give everything by name, as `ServiceSpec.definitions` wants it."""
+        """Return all definitions by name, as in `ServiceSpec.definitions`."""
         return tuple(self._with_base(self._specs[name]) for name in sorted(self._specs))
 
     def _with_base(self, spec: Definition) -> Definition:
-        """Name the base of an error, now that all of those that are declared are known."""
+        """Name the base of an error, once all declared errors are known."""
         if not isinstance(spec, RecordSpec) or spec.kind != "error":
             return spec
         bases: tuple[type, ...] = self._classes[spec.name].__mro__[1:]

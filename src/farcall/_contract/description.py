@@ -1,7 +1,7 @@
-"""The document with which a server describes what it offers, in the form of OpenRPC.
+"""The description of a server's services, in the form of OpenRPC.
 
-Readers that are not farcall find the methods in it, with their parameters by name. The contracts
-stand in the member ``x-farcall``, without loss.
+Other readers find the methods in it, with their parameters by name. farcall finds the whole
+contracts in the member ``x-farcall``.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ CONTRACTS: Final = "x-farcall"
 """The member that holds the contracts."""
 
 _VERSION_DIGITS: Final = 12
-"""Of the hash over all digests, which is the version of the description."""
+"""Digits of the version of a description, a hash of all digests."""
 
 
 def description_of(services: Iterable[ServiceSpec]) -> dict[str, Form]:
-    """Write the document for what is offered at one path."""
+    """Describe the services at one path."""
     specs = tuple(services)
     digests = " ".join(sorted(map(digest, specs)))
     version = hashlib.sha256(digests.encode()).hexdigest()[:_VERSION_DIGITS]
@@ -40,23 +40,18 @@ def description_of(services: Iterable[ServiceSpec]) -> dict[str, Form]:
 
 
 def _method(spec: MethodSpec) -> Form:
-    # OpenRPC wants the parameters that must be given first.
+    # In OpenRPC required parameters come first.
     arguments = sorted(spec.arguments, key=lambda each: each.default is not None)
+    roles = {each.role for each in spec.arguments}
+    structure = "by-position" if "positional" in roles else "either"
     form: dict[str, Form] = {
         "name": spec.wire_name,
-        "paramStructure": _structure(spec),
+        "paramStructure": "by-name" if "keyword" in roles else structure,
         "params": [_parameter(each) for each in arguments],
     }
     if not spec.oneway:
         form["result"] = {"name": "result", "schema": {}}
     return form
-
-
-def _structure(spec: MethodSpec) -> str:
-    roles = {each.role for each in spec.arguments}
-    if "keyword" in roles:
-        return "by-name"
-    return "by-position" if "positional" in roles else "either"
 
 
 def _parameter(spec: ArgumentSpec) -> Form:

@@ -1,4 +1,4 @@
-"""What changed between two contracts, and what of it breaks callers made for the old one."""
+"""The changes between two contracts, and which of them break callers of the old one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 import attrs
 
 from farcall._contract.algebra import reachable
-from farcall._contract.compatibility import Fit
+from farcall._contract.compatibility import Fit, definitions_of
 from farcall._contract.digest import canonical_form, definition_form
 from farcall._contract.forms import Form
 from farcall._contract.labels import spelled
@@ -32,13 +32,13 @@ S = TypeVar("S")
 
 @attrs.frozen
 class Change:
-    """One difference between two contracts."""
+    """A difference between two contracts."""
 
     path: str
-    """Where: ``Market.buy(quantity)``, ``Market.quote``, ``Quote.price``."""
+    """The place, such as ``Market.buy(quantity)``, ``Market.quote`` or ``Quote.price``."""
     message: str
     breaking: bool
-    """Whether callers made for the old contract fail at a server that has the new one."""
+    """Whether callers of the old contract fail at a server with the new one."""
 
     def __str__(self) -> str:
         return f"{self.path} {self.message}{' (breaks callers)' if self.breaking else ''}"
@@ -47,22 +47,22 @@ class Change:
 def diff(old: ServiceSpec, new: ServiceSpec) -> tuple[Change, ...]:
     """Compare two contracts of one service.
 
-    Arguments may grow more tolerant and results more precise; what goes the other way breaks
-    callers. In doubt a change counts as breaking.
+    Arguments can become more tolerant and results more precise; the reverse breaks callers. In
+    doubt a change counts as breaking.
 
     Args:
-        old: What callers were made for.
-        new: What the server has.
+        old: The contract of the callers.
+        new: The contract of the server.
 
     Returns:
-        Every change; none exactly where both have the same digest.
+        All changes; empty if and only if both have the same digest.
     """
     return tuple(_Comparison.of(old, new).changes())
 
 
 @attrs.frozen
 class _Sides(Generic[S]):
-    """The things of one kind, by name: on the old side only, on the new one, on both."""
+    """Parts of one kind, matched by name."""
 
     removed: list[S]
     added: list[S]
@@ -78,7 +78,7 @@ class _Comparison:
     received: Fit
     """From the new server to old callers."""
     uploaded: Fit
-    """From old callers to the new server, which lets items have fields that it does not know."""
+    """From old callers to the new server, which ignores unknown fields of items."""
     is_sent: frozenset[str]
     """The named types that occur in arguments."""
     is_uploaded: frozenset[str]
@@ -88,7 +88,7 @@ class _Comparison:
 
     @staticmethod
     def of(old: ServiceSpec, new: ServiceSpec) -> _Comparison:
-        before, after = ({each.name: each for each in side.definitions} for side in (old, new))
+        before, after = definitions_of(old), definitions_of(new)
         return _Comparison(
             old,
             new,
@@ -97,7 +97,7 @@ class _Comparison:
             Fit.of(old, new, reader_is_strict=False),
             *(
                 reachable(types(old), before) | reachable(types(new), after)
-                for types in (_types_sent, _types_uploaded, _types_received)
+                for types in (types_sent, types_uploaded, types_received)
             ),
         )
 
@@ -114,7 +114,7 @@ class _Comparison:
         for signal, other_signal in signals.kept:
             yield from self._signal(signal, other_signal)
         definitions = _sides(old.definitions, new.definitions, "name")
-        # Where a type that is gone was used, there the change is reported that breaks.
+        # A member that used a removed type has a change of its own, which breaks.
         yield from _presence(definitions, "name", removal_breaks=False)
         for definition, other_definition in definitions.kept:
             if definition_form(definition) != definition_form(other_definition):
@@ -178,7 +178,8 @@ class _Comparison:
             fits = self.received.fits(new.value, old.value)
             yield _retyped(path, old.value, new.value, fits)
         if _key_form(old) != _key_form(new):
-            yield Change(path, _rekeyed(new), breaking=not self._key_fits(old, new))
+            key = None if new.key_type is None else f"the key {new.key} ({spelled(new.key_type)})"
+            yield Change(path, f"has {key or 'no key'} now", not self._key_fits(old, new))
         before = old.flags()
         for option, is_set in new.flags().items():
             if is_set != before[option]:
@@ -244,7 +245,11 @@ class _Comparison:
                 breaking = (was in lost and old.name in self.is_sent | self.is_uploaded) or (
                     now in gained and old.name in self.is_received
                 )
-                yield Change(f"{old.name}.{name}", _revalued(was, now), breaking)
+                path = f"{old.name}.{name}"
+                if was is None or now is None:
+                    yield Change(path, "was added" if was is None else "was removed", breaking)
+                else:
+                    yield Change(path, f"was {was!r} and is {now!r} now", breaking)
 
     def _fits_as_used(self, name: str, old: TypeSpec, new: TypeSpec) -> bool:
         return (
@@ -293,18 +298,6 @@ def _required(path: str, new: ArgumentSpec | FieldSpec, breaking: bool) -> Chang
     return Change(path, f"{now} now", breaking)
 
 
-def _revalued(old: int | str | None, new: int | str | None) -> str:
-    if old is None:
-        return "was added"
-    return "was removed" if new is None else f"was {old!r} and is {new!r} now"
-
-
-def _rekeyed(new: SignalSpec) -> str:
-    if new.key is None or new.key_type is None:
-        return "has no key now"
-    return f"has the key {new.key} ({spelled(new.key_type)}) now"
-
-
 def _key_form(spec: SignalSpec) -> tuple[str | None, Form]:
     return spec.key, None if spec.key_type is None else canonical_form(spec.key_type)
 
@@ -314,23 +307,26 @@ def _positions(spec: MethodSpec) -> list[str]:
 
 
 def _is_moved(old: list[str], new: list[str]) -> bool:
-    """Say whether an argument that can still be passed by position has another one."""
+    """Tell whether arguments that still go by position have other positions."""
     kept = [name for name in old if name in new]
     return new[: len(kept)] != kept
 
 
-def _types_sent(spec: ServiceSpec) -> Iterator[TypeSpec]:
+def types_sent(spec: ServiceSpec) -> Iterator[TypeSpec]:
+    """Yield the types that callers send, other than in uploads."""
     for method in spec.methods:
         yield from (argument.type for argument in method.arguments if not argument.upload)
     yield from (signal.key_type for signal in spec.signals if signal.key_type is not None)
 
 
-def _types_uploaded(spec: ServiceSpec) -> Iterator[TypeSpec]:
+def types_uploaded(spec: ServiceSpec) -> Iterator[TypeSpec]:
+    """Yield the types of items in uploads."""
     for method in spec.methods:
         yield from (argument.type for argument in method.arguments if argument.upload)
 
 
-def _types_received(spec: ServiceSpec) -> Iterator[TypeSpec]:
+def types_received(spec: ServiceSpec) -> Iterator[TypeSpec]:
+    """Yield the types that callers receive."""
     for method in spec.methods:
         yield method.result
         if method.started is not None:

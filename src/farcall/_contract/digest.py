@@ -1,9 +1,8 @@
-"""A short name for a contract: two sides with the same digest agree on all that crosses.
+"""The digest of a contract: sides with the same digest agree on all that crosses the wire.
 
-What it covers is what a caller can tell: names on the wire, kinds, types, codes, the roles of
-arguments and whether they may be left out. Docstrings and the values of defaults are left out,
-for a server may change both without any caller noticing; so are Python names, and the order of
-everything but arguments that have a position.
+It covers all that a caller can notice: names on the wire, kinds, types, codes, the roles of
+arguments and whether they are required. It leaves out docstrings, the values of defaults, Python
+names, and every order but that of positional arguments.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from farcall._contract.spec import (
 )
 
 _LENGTH = 32
-"""Hexadecimal digits: 128 bits, as no two contracts of one service may meet by chance."""
+"""Hexadecimal digits: 128 bits, so that two contracts do not have one digest by chance."""
 
 
 def digest(spec: ServiceSpec) -> str:
@@ -44,10 +43,10 @@ def digest(spec: ServiceSpec) -> str:
 
 
 def method_form(spec: MethodSpec) -> Form:
-    """Reduce an endpoint to what callers can tell."""
+    """Reduce a method to the parts that callers notice."""
     positional = [each for each in spec.arguments if each.role != "keyword"]
     keyword = [each for each in spec.arguments if each.role == "keyword"]
-    # Said only of remote tasks, so that the digests of other contracts do not change.
+    # Only for remote tasks, which are newer: the digests of other contracts stay.
     started: list[Form] = [] if spec.started is None else [canonical_form(spec.started)]
     return [
         spec.wire_name,
@@ -62,7 +61,7 @@ def method_form(spec: MethodSpec) -> Form:
 
 
 def argument_form(spec: ArgumentSpec) -> Form:
-    """Reduce an argument to its name, type, role and kind."""
+    """Reduce an argument to the parts that callers notice."""
     form: list[Form] = [spec.name, canonical_form(spec.type), spec.role, spec.default is not None]
     return [*form, *_only_if("upload", spec.upload)]
 
@@ -74,7 +73,7 @@ def signal_form(spec: SignalSpec) -> Form:
 
 
 def definition_form(spec: Definition) -> Form:
-    """Reduce a named type to what crosses."""
+    """Reduce a named type to the parts that cross."""
     match spec:
         case RecordSpec():
             fields = _sorted(field_form(each) for each in spec.fields)
@@ -88,12 +87,12 @@ def definition_form(spec: Definition) -> Form:
 
 
 def field_form(spec: FieldSpec) -> Form:
-    """Reduce a field to its name and type, and whether it must be there."""
+    """Reduce a field to its name and type, and whether it is required."""
     return [spec.name, canonical_form(spec.type), spec.default is not None]
 
 
 def canonical_form(spec: TypeSpec) -> Form:
-    """Write a type as plain JSON, the same for types that mean the same."""
+    """Write a type as plain JSON, the same for types with the same meaning."""
     return _sorted_inside(type_form(spec))
 
 
@@ -119,12 +118,12 @@ def _service_form(spec: ServiceSpec) -> Form:
 
 
 def _only_if(kind: str, is_there: bool) -> list[Form]:
-    """Name a kind that came later: contracts without it keep the digests they have."""
+    """Name a newer kind: contracts without it keep their digests."""
     return [kind] if is_there else []
 
 
 def _sorted(forms: Iterable[Form]) -> list[Form]:
-    """Order forms of any shape, by their texts."""
+    """Sort forms of any shape by their texts."""
     return sorted(forms, key=_text)
 
 

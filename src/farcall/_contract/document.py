@@ -1,4 +1,4 @@
-"""The member ``x-farcall`` of a description: contracts without loss, read back without trust."""
+"""The member ``x-farcall`` of a description: contracts, which a reader does not trust."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from farcall._contract.spec import ServiceSpec
 from farcall._contract.validity import check_contract
 
 VERSION: Final = 1
-"""Of the form; a reader takes its own and lower ones."""
+"""The version of the form; a reader takes its own and lower ones."""
 
 MAX_BYTES: Final = 16 * 1024 * 1024
-"""Of a text that holds a document."""
+"""Bytes of the text of a document."""
 
 DIGEST: Final = "digest"
 
@@ -31,10 +31,10 @@ def document_of(services: Iterable[ServiceSpec]) -> dict[str, Form]:
     """Write contracts as the member ``x-farcall``.
 
     Args:
-        services: The contracts, which keep their order.
+        services: The contracts, in their order.
 
     Returns:
-        Plain JSON. Each service has its digest beside its contract.
+        Plain JSON, in which each contract has its digest beside it.
     """
     forms: list[Form] = []
     for spec in services:
@@ -45,16 +45,16 @@ def document_of(services: Iterable[ServiceSpec]) -> dict[str, Form]:
 
 
 def read_document(document: object) -> tuple[ServiceSpec, ...]:
-    """Read contracts that a stranger may have written.
+    """Read contracts from a source that is not trusted.
 
-    Unknown members are ignored, so that later versions may add some.
+    Unknown members are ignored, so that later versions can add some.
 
     Args:
         document: The member ``x-farcall``, decoded.
 
     Raises:
-        BadDocument: it is none, or is of a higher version, or a contract in it makes no sense or
-            has another digest than is stated.
+        BadDocument: it has a wrong shape or a higher version, or a contract in it is not valid or
+            has another digest.
     """
     if not is_object(document):
         raise BadDocument("", "expected an object")

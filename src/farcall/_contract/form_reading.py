@@ -1,7 +1,7 @@
-"""Contracts read back from the forms that `forms` writes, when a stranger may have written them.
+"""Contracts read from the forms that `forms` writes, of a source that is not trusted.
 
-What is read has the right shape: members of the right types, no list too long, no type too deep.
-Whether it means anything is for `validity` to say.
+This checks the shape: the types of members, the length of lists, the depth of types. `validity`
+checks the rest.
 """
 
 from __future__ import annotations
@@ -46,19 +46,19 @@ from farcall._contract.spec import (
 MAX_NAME: Final = 256
 """Characters of a name."""
 MAX_PARTS: Final = 4096
-"""Services, methods, fields and so on, of each list by itself."""
+"""Items of each list: services, methods, fields and so on."""
 
 MAX_LEVELS: Final = 64
-"""How deep a type may nest, which is what a JSON text may."""
+"""Levels of a type, as many as those of a JSON text."""
 
 T = TypeVar("T")
 
 
 class BadDocument(ValueError):
-    """Say that a document does not describe services, and where.
+    """A document does not describe services.
 
     Args:
-        path: Such as ``services[0].methods[2].name``.
+        path: The place of the fault, such as ``services[0].methods[2].name``.
         problem: What is wrong there.
     """
 
@@ -72,15 +72,15 @@ class BadDocument(ValueError):
 
 
 def read_form(cls: type[T], form: object, path: str) -> T:
-    """Read a part of a contract; members that it does not have are ignored.
+    """Read a part of a contract, and ignore unknown members.
 
     Args:
-        cls: `ServiceSpec`, or what else of `spec` is an object.
-        form: JSON, as it was read.
-        path: Where it stands, for messages.
+        cls: `ServiceSpec`, or another class of `spec`.
+        form: JSON data.
+        path: The place of the form, for messages.
 
     Raises:
-        BadDocument: it is something else.
+        BadDocument: the form is not one of such a part.
     """
     if not is_object(form):
         raise BadDocument(path, "expected an object")
@@ -102,7 +102,7 @@ def _hints(cls: Any) -> Mapping[str, Any]:
 
 
 def _value(annotation: Any, form: object, path: str) -> Any:
-    """Read what an annotation of `spec` says."""
+    """Read the value of a member, by its annotation in `spec`."""
     arguments, origin = get_args(annotation), get_origin(annotation)
     if origin in (Union, UnionType):
         return _one_of(arguments, form, path)
@@ -239,7 +239,7 @@ _KINDS: Final[Mapping[str, tuple[Callable[[str, list[Any], str, int], TypeSpec],
     "parameter": (_parameter, 1),
     "literal": (_literal, None),
 }
-"""How a type that has parts is read, and how many it has."""
+"""The reader of each kind of type with parts, and the number of its parts."""
 
 
 def _types(
@@ -288,12 +288,10 @@ def _text(form: object, path: str) -> str:
 
 
 def is_object(form: object) -> TypeGuard[dict[str, Any]]:
-    """Say whether JSON that was read is an object."""
     return type(form) is dict
 
 
 def is_array(form: object) -> TypeGuard[list[Any]]:
-    """Say whether JSON that was read is an array."""
     return type(form) is list
 
 

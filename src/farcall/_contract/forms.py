@@ -1,10 +1,10 @@
-"""Contracts as plain JSON, without loss and in the order in which they were declared.
+"""Contracts as plain JSON: complete, and in the declared order.
 
 A type is a text or a list that begins with its kind: ``"int"``, ``["list", T]``, ``["tuple", T]``,
 ``["items", T, ...]``, ``["dict", K, V]``, ``["union", T, ...]``, ``["ref", "Quote", T, ...]``,
 ``["parameter", "T"]``, ``["literal", ["int", 1], ["member", "Side", "BUY"]]``, and
-``["alias", "Symbol", T]`` where it is written by the name of an alias. Everything else is
-an object with the names of `spec`, without the members that have their default value.
+``["alias", "Symbol", T]`` for a type that source names by an alias. Any other part is an object
+with the names of `spec`, without members that have their default.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ SORTS: Final[Mapping[str, type]] = {
     "enum": EnumSpec,
     "newtype": NewTypeSpec,
 }
-"""What a definition may be, by the word that its form begins with."""
+"""The sorts of definitions, by their name in a form."""
 
 SORT: Final = "sort"
-"""The member of the form of a definition that names its sort."""
+"""The member with the sort, in the form of a definition."""
 
 _TYPES = (Scalar, LiteralOf, ArrayOf, TupleOf, MapOf, UnionOf, Ref, Parameter)
 
@@ -50,7 +50,7 @@ def form_of(part: Any) -> Form:
     """Write a contract, or a part of one.
 
     Args:
-        part: A `ServiceSpec` or anything in one.
+        part: A `ServiceSpec`, or a part of one.
     """
     if isinstance(part, _TYPES):
         return written_form(part)
@@ -60,14 +60,14 @@ def form_of(part: Any) -> Form:
         forms = list(map(form_of, part))
         return sorted(forms, key=str) if isinstance(part, frozenset) else forms
     if isinstance(part, str):
-        # A docstring may hold anything; what matters cannot hold half of a surrogate pair.
+        # Docstrings alone can have lone surrogates.
         return part.encode(errors="backslashreplace").decode()
     plain: None | bool | int = part
     return plain
 
 
 def written_form(spec: TypeSpec) -> Form:
-    """Write a type as its service does, with the names of aliases."""
+    """Write a type with its aliases, as the source of the service does."""
     if isinstance(spec, UnionOf) and spec.written:
         form: Form = ["union", *map(written_form, spec.written)]
     else:
@@ -76,7 +76,7 @@ def written_form(spec: TypeSpec) -> Form:
 
 
 def type_form(spec: TypeSpec, part_form: Callable[[TypeSpec], Form] | None = None) -> Form:
-    """Write a type, its parts in their order, and by another function if one is given."""
+    """Write a type, with its parts written by `part_form` if given."""
     of_part = part_form or type_form
     match spec:
         case Scalar(name):

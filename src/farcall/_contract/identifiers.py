@@ -1,7 +1,7 @@
 """Names that Python code can use as they are.
 
-The names of types, members and parameters come from a service and go into the source of its
-stub. Most are written by hand; those that a program has made may be any text.
+The names of types, members and parameters come from a service and go into the source of its stub.
+Most are written by hand; a name that a program has made can be any text.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from keyword import iskeyword
 
 
 def is_python_name(text: str) -> bool:
-    """Say whether Python code can define something under a name, and finds it there.
+    """Tell whether Python code can define a name and finds it again.
 
-    The parser normalises names, so two spellings of one name would be the same to it. Names with
-    two underscores at both ends belong to Python.
+    The parser normalises names, so two spellings can be one name to it. Names with two underscores
+    at both ends are reserved for Python.
     """
     is_special = text.startswith("__") and text.endswith("__")
     is_written = text.isidentifier() and not iskeyword(text)
@@ -23,7 +23,7 @@ def is_python_name(text: str) -> bool:
 
 
 def is_attribute_name(text: str) -> bool:
-    """Say whether a name can stand after a dot, or in a class body, wherever that is."""
+    """Tell whether a name can stand after a dot, and in the body of any class."""
     return is_python_name(text) and not text.startswith("__")
 
 
@@ -36,5 +36,5 @@ def python_name(text: str) -> str:
 
 
 def has_lone_surrogate(text: str) -> bool:
-    """Say whether a text holds half of a surrogate pair, which no UTF-8 text can."""
+    """Tell whether a text has a lone surrogate, which UTF-8 cannot hold."""
     return any("\ud800" <= each <= "\udfff" for each in text)

@@ -1,4 +1,4 @@
-"""What a type is called: in messages on both sides of the wire, and in Python's own notation."""
+"""Names of types: in messages on both sides of the wire, and in Python's notation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from farcall._contract.spec import (
 
 
 def label(spec: TypeSpec) -> str:
-    """Name a type in a few words."""
+    """Name a type in a message: ``list``, ``int | null``."""
     match spec:
         case Scalar(name):
             return SCALARS[name].label
@@ -51,7 +51,7 @@ def _literal(value: LiteralValue) -> str:
 
 
 def spelled(spec: TypeSpec) -> str:
-    """Write a type in Python's own notation: ``list[Quote] | None``."""
+    """Write a type in Python's notation: ``list[Quote] | None``."""
     match spec:
         case Scalar(name):
             return SCALARS[name].python_name

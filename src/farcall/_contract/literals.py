@@ -28,11 +28,11 @@ _BRACKETS: Final[Mapping[type, tuple[str, str]]] = {
 _FACTORIES: Final[frozenset[type[Any]]] = frozenset(
     {bool, int, float, str, bytes, Decimal, timedelta, dict, *_BRACKETS}
 )
-"""What gives the same value at each call, and does nothing else."""
+"""Classes whose call without arguments returns an equal value each time."""
 
 
 def literal_source(value: object, definitions: Definitions | None = None) -> str | None:
-    """Write `value` as a Python literal, or give None where there is none.
+    """Write a value as a Python literal; None for a value without one.
 
     There is one for None, bool, int, finite float, str, bytes, members of enums (as
     ``Color.RED``), and for tuples, lists, dicts and sets of these; for scalars with a
@@ -40,14 +40,14 @@ def literal_source(value: object, definitions: Definitions | None = None) -> str
     ``Point(x=1)``). The text is the same in every process: sets are sorted.
 
     Args:
-        value: Anything.
-        definitions: The enums and records that may be named; any enum, if left out.
+        value: Any value.
+        definitions: The enums and records that the literal can name; any enum, if left out.
     """
     kind = type(value)
     if isinstance(value, Enum):
         return _member(value, definitions)
     if isinstance(value, str) and has_lone_surrogate(value):
-        return None  # it cannot cross, so a client must not send it
+        return None  # it cannot cross
     if kind in _CONSTANTS:
         return _quoted(repr(value))
     if (call_of := _CALLS.get(kind)) is not None:
@@ -60,11 +60,11 @@ def literal_source(value: object, definitions: Definitions | None = None) -> str
 
 
 def default_source(field: Field, definitions: Definitions) -> str | None:
-    """Write the default of a field, or what its factory makes, if a literal can hold it.
+    """Write the default of a field, or the value of its factory, if a literal can hold it.
 
     Args:
-        field: One that has a default.
-        definitions: The enums and records that may be named.
+        field: A field with a default.
+        definitions: The enums and records that the literal can name.
     """
     if field.default is attrs.NOTHING:
         return None
@@ -75,10 +75,10 @@ def default_source(field: Field, definitions: Definitions) -> str | None:
 
 
 def _made_by(factory: Any, definitions: Definitions) -> str | None:
-    """Write what a factory makes, unless that may be another value each time.
+    """Write the value of a factory that makes an equal value each time.
 
-    It is known of builtins, such as ``list`` or ``list[int]``, and of records whose fields all have
-    defaults. Any other function would have to be called.
+    Those are builtins, such as ``list`` or ``list[int]``, and records whose fields all have
+    defaults. Other functions would have to be called to know.
     """
     kind: Any = get_origin(factory) or factory
     if isinstance(kind, type) and kind in _FACTORIES:
@@ -98,7 +98,7 @@ def _container(kind: type, value: Any, definitions: Definitions | None) -> str |
 def _member(value: Enum, definitions: Definitions | None) -> str | None:
     cls = type(value)
     is_known = definitions is None or definitions.claimed(cls.__name__) is cls
-    # A combination of flags has no name of its own, and some names cannot stand behind a dot.
+    # A combination of flags has no name, and some names cannot stand after a dot.
     is_named = value.name in cls.__members__ and is_attribute_name(value.name)
     return f"{cls.__name__}.{value.name}" if is_known and is_named else None
 
@@ -121,16 +121,16 @@ def _record(value: object, definitions: Definitions) -> str | None:
 
 
 def _fields_of(cls: Any, definitions: Definitions) -> tuple[Field, ...] | None:
-    """Give the fields of a record that is known and can be made by its name."""
+    """Return the fields of a record that a literal can name; None for any other value."""
     is_known = isinstance(cls, type) and definitions.claimed(cls.__name__) is cls
-    # The name of a builtin would mean that.
     if not is_known or kind_of(cls) not in ("attrs", "dataclass", "namedtuple"):
         return None
+    # In a literal these two names mean the builtins.
     return None if cls.__name__ in ("set", "frozenset") else read_fields(cls)
 
 
 def _quoted(source: str) -> str:
-    # Python's own choice is the apostrophe; the one of formatters is the quotation mark.
+    # Python writes apostrophes, formatters write quotation marks.
     if '"' in source or not source.endswith("'"):
         return source
     start = source.index("'")

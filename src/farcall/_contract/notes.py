@@ -1,8 +1,8 @@
-"""What stands around a type in an annotation: `Final` and the like, and the notes of `Annotated`.
+"""Qualifiers around a type in an annotation, such as `Final`, and the notes of `Annotated`.
 
-Most notes describe a value for readers or for other libraries; they mean nothing here. Some limit
-the values that are allowed. farcall does not enforce limits yet, and a limit that nothing
-enforces is worse than none, so it is refused.
+Most notes describe a value for readers or for other libraries, and have no meaning here. Some
+limit the allowed values. farcall enforces no such limits yet, and refuses them: a limit that is not
+enforced is worse than none.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import msgspec
 from farcall._contract.spec import UnsupportedType
 
 _MAX_NOTES = 1000
-"""More than anybody writes around one type, unless an alias stands for itself."""
+"""Notes around one type, counted to find an alias that stands for itself."""
 
 _MAX_SHOWN = 80
 """Characters of a note that a message repeats."""
@@ -34,15 +34,15 @@ _VALIDATORS = frozenset({"attr.validators", "pydantic.functional_validators"})
 """Modules whose objects exist to check a value."""
 
 _ALLOWED = frozenset({"annotated_types.Unit", "pydantic.types.Strict", "pydantic.types.FailFast"})
-"""Notes of the families below that limit nothing, or only what is so anyway."""
+"""Notes of those families that limit no values."""
 
 _OF_PYDANTIC = frozenset({"UuidVersion", "PathType", "UrlConstraints"})
-"""Constraints of pydantic that derive from no class for constraints."""
+"""Constraints of pydantic without a common base class."""
 
 
 @attrs.frozen
 class AliasName:
-    """The note that a type is written by the name of an alias."""
+    """A note: source names the type by an alias."""
 
     name: str
 
@@ -51,17 +51,17 @@ def unwrapped(annotation: Any) -> tuple[Any, tuple[object, ...]]:
     """Take qualifiers, notes and the names of ``type X = ...`` off an annotation.
 
     Returns:
-        The type inside, and every note that stood around it; names are notes as well.
+        The type inside, and all notes around it. The name of an alias is a note as well.
 
     Raises:
-        RecursionError: an alias stands for nothing but itself.
+        RecursionError: an alias stands for itself.
     """
     notes: tuple[object, ...] = ()
     while True:
         if len(notes) > _MAX_NOTES:
             raise RecursionError
         if get_origin(annotation) is Annotated:
-            notes += annotation.__metadata__[::-1]  # the last one is outermost
+            notes += annotation.__metadata__[::-1]  # the last note is outermost
             annotation = annotation.__origin__
         elif _is_alias(annotation):
             notes += (AliasName(annotation.__name__),)
@@ -75,12 +75,12 @@ def unwrapped(annotation: Any) -> tuple[Any, tuple[object, ...]]:
 
 
 def _is_alias(annotation: object) -> bool:
-    """Say whether something was made by ``type X = ...``, or by its backport."""
+    """Tell whether an object was made by ``type X = ...``, or by its backport."""
     return type(annotation).__name__ == "TypeAliasType"
 
 
 def _applied(alias: Any, arguments: tuple[Any, ...]) -> Any:
-    """Put arguments for the parameters of a generic alias."""
+    """Replace the parameters of a generic alias by its arguments."""
     value, given = alias.__value__, dict(zip(alias.__type_params__, arguments, strict=False))
     free = getattr(value, "__parameters__", ())
     if not free:
@@ -89,12 +89,12 @@ def _applied(alias: Any, arguments: tuple[Any, ...]) -> Any:
 
 
 def is_qualified(annotation: object) -> bool:
-    """Say whether an annotation is ``Final[T]`` or ``ReadOnly[T]``, which mean ``T`` here."""
+    """Tell whether an annotation is ``Final[T]`` or ``ReadOnly[T]``, which mean ``T`` here."""
     return str(get_origin(annotation)) in _QUALIFIERS
 
 
 def is_bare_qualifier(annotation: object) -> bool:
-    """Say whether an annotation is `Final` or `ReadOnly` without a type."""
+    """Tell whether an annotation is `Final` or `ReadOnly` without a type."""
     return annotation is Final or str(annotation) in _QUALIFIERS
 
 
@@ -102,7 +102,7 @@ def check_notes(notes: Iterable[object], path: str = "") -> None:
     """Refuse the notes that limit values.
 
     Raises:
-        UnsupportedType: one of them does.
+        UnsupportedType: a note limits values.
     """
     for note in notes:
         for limit in _limits_in(note):
@@ -115,7 +115,7 @@ def check_notes(notes: Iterable[object], path: str = "") -> None:
 
 
 def _limits_in(note: Any) -> Iterator[object]:
-    """Give the constraints that a note is, or is made of."""
+    """Yield a note that is a constraint, or the constraints in it."""
     if isinstance(note, msgspec.Meta):
         if any(getattr(note, name) is not None for name in _LIMITS_OF_META):
             yield note
@@ -144,7 +144,7 @@ def _is_constraint(note: object) -> bool:
 
 
 def _is_a(note: object, module: str, name: str) -> bool:
-    """Say whether a note is of a class, without importing the package that has it."""
+    """Tell whether a note is an instance of a class, without importing the package of that."""
     cls = getattr(sys.modules.get(module), name, None)
     return isinstance(cls, type) and isinstance(note, cls)
 

@@ -1,4 +1,4 @@
-"""Classes with fields, whatever made them, read alike."""
+"""The fields of records: of attrs classes, dataclasses, typed dicts and named tuples."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ Kind: TypeAlias = Literal["attrs", "dataclass", "typeddict", "namedtuple", "erro
 
 @attrs.frozen
 class Field:
-    """One field that crosses the wire."""
+    """A field of a record."""
 
     name: str
-    """Its name on the wire and in the constructor."""
+    """The name on the wire and in the constructor."""
     attribute: str
-    """Where a record keeps it: attrs calls the argument for ``_secret`` ``secret``."""
+    """The attribute of a record. For ``_secret`` attrs names the argument ``secret``."""
     annotation: Any
     is_required: bool
     default: object
-    """The value, or the `attrs.Factory` of one; `attrs.NOTHING` where there is none to see."""
+    """A value, an `attrs.Factory`, or `attrs.NOTHING` if there is none, or it is not known."""
     keyword_only: bool = False
     fault: UnsupportedType | None = None
-    """Why it must not cross after all."""
+    """Why it cannot cross."""
 
     @property
     def has_own_attribute(self) -> bool:
-        """Whether the two names differ by more than attrs does by itself."""
+        """Whether the two names differ by more than underscores in front."""
         return self.attribute.lstrip("_") != self.name.lstrip("_")
 
 
 def kind_of(cls: type[Any]) -> Kind | None:
-    """Tell what sort of record a class is; None for one that is none."""
+    """Return the kind of record that a class is; None for other classes."""
     if issubclass(cls, ApplicationError):
         return "error"
     if attrs.has(cls):
@@ -68,7 +68,7 @@ def kind_of(cls: type[Any]) -> Kind | None:
 
 
 def doc_of(cls: type) -> str | None:
-    """Give the docstring that was written in the class itself."""
+    """Return the docstring of a class; None for one of a base, or one that Python wrote."""
     doc = vars(cls).get("__doc__")
     # dataclass and NamedTuple write a signature where there is no docstring.
     if doc is None or doc.startswith(f"{cls.__name__}("):
@@ -81,10 +81,10 @@ def read_fields(cls: type, hints_of: Hints | None = None) -> tuple[Field, ...]:
 
     Args:
         cls: The class.
-        hints_of: Reads its annotations; `resolve_hints`, if left out.
+        hints_of: Reads its annotations; `resolve_hints` by default.
 
     Raises:
-        UnsupportedType: a record could not be made again out of what its fields hold.
+        UnsupportedType: the values of the fields do not make a record again.
     """
     hints = (hints_of or resolve_hints)(cls)
     _check_decorated(cls, hints)
@@ -109,7 +109,7 @@ def read_fields(cls: type, hints_of: Hints | None = None) -> tuple[Field, ...]:
 
 
 def attribute_names(cls: type) -> dict[str, str]:
-    """Tell where a record keeps each field, by its name on the wire."""
+    """Return the attribute of each field of an attrs class, by its name on the wire."""
     if not attrs.has(cls):
         return {}
     return {field.alias or field.name: field.name for field in attrs.fields(cls)}
@@ -119,7 +119,7 @@ def resolve_hints(cls: type) -> dict[str, Any]:
     """Evaluate the annotations of a class.
 
     Raises:
-        UnsupportedType: one of them names what its module does not know.
+        UnsupportedType: a name in them is not defined in its module.
     """
     try:
         return get_type_hints(cls, include_extras=True)
@@ -185,14 +185,17 @@ def _typeddict_fields(cls: Any, hints: Mapping[str, Any]) -> Iterator[Field]:
 
 
 def _entry(hint: Any, is_required: bool) -> tuple[Any, bool]:
-    """Read whether a key must be there; `Required` and its kin stand in any order with notes."""
+    """Take `Required` and `NotRequired` off a hint, and tell whether its key is required.
+
+    They stand in any order with notes and qualifiers.
+    """
     notes: tuple[object, ...] = ()
     while True:
         origin = get_origin(hint)
         if origin is Annotated:
             notes += hint.__metadata__
             hint = hint.__origin__
-        # `__required_keys__` alone is wrong where annotations were strings.
+        # `__required_keys__` is wrong for annotations that are strings.
         elif origin in (Required, NotRequired):
             is_required = origin is Required
             hint = hint.__args__[0]
@@ -203,9 +206,9 @@ def _entry(hint: Any, is_required: bool) -> tuple[Any, bool]:
 
 
 def _mangled(cls: type, name: str) -> UnsupportedType | None:
-    """Find a key that begins with two underscores: in a class Python writes another for it."""
+    """Refuse a key that begins with two underscores: in a class Python changes it."""
     own = f"_{cls.__name__.lstrip('_')}__"
-    # Before Python 3.12 a typed dictionary does not tell its bases.
+    # Before Python 3.12 the bases of a typed dict are not known.
     of_base = re.match(r"_[A-Z][A-Za-z0-9]*__", name)
     prefix = own if name.startswith(own) else of_base.group() if of_base else None
     if prefix is None:
@@ -238,7 +241,6 @@ def _private(cls: type, name: str, to_send: str) -> UnsupportedType:
 
 
 def _no_fields(cls: type) -> tuple[Field, ...]:
-    # Read from the class itself, where it can belong to no other one.
     if cls.__init__ is not ApplicationError.__init__:  # type: ignore[misc]
         raise UnsupportedType(
             "it has a constructor of its own, so its fields are not known",
@@ -249,7 +251,7 @@ def _no_fields(cls: type) -> tuple[Field, ...]:
 
 
 def _check_decorated(cls: type[Any], hints: Mapping[str, Any]) -> None:
-    """Refuse fields that were only annotated: whoever inherits from a record must say so again."""
+    """Refuse fields that are only annotated: a subclass of a record needs the decorator as well."""
     if kind_of(cls) not in ("attrs", "dataclass", "error"):
         return
     undecorated = takewhile(lambda base: not _MADE.intersection(vars(base)), cls.__mro__)
@@ -264,11 +266,11 @@ def _check_decorated(cls: type[Any], hints: Mapping[str, Any]) -> None:
 
 
 _MADE = frozenset({"__attrs_attrs__", "__dataclass_fields__"})
-"""What attrs and dataclass leave in a class, and not in what inherits from it."""
+"""Attributes that attrs and dataclass add to a class itself, and not to its subclasses."""
 
 
 def _check_names(cls: type, fields: tuple[Field, ...]) -> None:
-    """Refuse what Python finds under another name, such as letters that it normalises."""
+    """Refuse names that Python code cannot use, such as letters that it normalises."""
     for name in (name for field in fields for name in (field.attribute, field.name)):
         if not is_python_name(name):
             raise UnsupportedType(

@@ -1,4 +1,4 @@
-"""Whether the source of a default is a literal, and never code that does something."""
+"""Check that the source of a default is a literal, and not other code."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from farcall._contract.scalars import SCALARS
 from farcall._contract.spec import Definition, EnumSpec, RecordSpec
 
 MAX_SOURCE: Final = 64 * 1024
-"""Characters; a longer default belongs into the server alone."""
+"""Characters of the source of a default."""
 
 _CALLS: Final = frozenset(each.source for each in SCALARS.values() if each.default)
-"""What makes a value without a literal of its own, from plain constants."""
+"""Functions that make a value from constants, for types without literals."""
 
 
 def is_default_source(source: str, definitions: Mapping[str, Definition]) -> bool:
-    """Say whether a text is what `literals` writes: a literal, or a call of what makes a value.
+    """Tell whether a text is one that `literals` writes.
 
     Args:
         source: The text.
-        definitions: The enums and records that it may name.
+        definitions: The enums and records that it can name.
     """
     if len(source) > MAX_SOURCE or source != source.strip():
         return False
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # about texts that Python has misgivings about
+            warnings.simplefilter("error")  # such as one about an invalid escape
             tree = ast.parse(source, mode="eval")
         return _is_value(tree.body, definitions)
     except (SyntaxError, ValueError, MemoryError, RecursionError):

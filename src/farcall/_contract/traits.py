@@ -1,7 +1,7 @@
-"""What the methods do that attrs or dataclass made for a record: show, compare, order, hash it.
+"""The methods that attrs or dataclass made for a record: repr, comparison, order and hash.
 
-None of it crosses the wire or belongs to the contract. A stub repeats it: a field that the service
-keeps out of the repr is a secret at the client as well, and a set holds there what it holds here.
+They do not cross the wire, and are not part of the contract. A stub repeats them: a field that the
+service keeps out of the repr is a secret at the client as well, and sets hold the same records.
 """
 
 from __future__ import annotations
@@ -43,27 +43,27 @@ def is_ordered(cls: type[Any]) -> bool:
 
 
 def chosen_slots(cls: type[Any]) -> bool | None:
-    """Tell whether a record was told to have slots, or to have none; None for the usual."""
+    """Tell whether a record has slots; None for the default of its decorator."""
     if attrs.has(cls):
         return None if _properties(cls).is_slotted else False
     return True if dataclasses.is_dataclass(cls) and "__slots__" in vars(cls) else None
 
 
 def is_shown(cls: type[Any]) -> bool:
-    """Tell whether the repr of a record shows fields; one written by hand may hide some.
+    """Tell whether the repr of a record shows fields; one written by hand can hide some.
 
-    An error has a message, too, which shows the fields that the repr shows. So each field tells.
+    Errors count as shown: their message shows fields as well, so `FieldUse.repr` tells for each.
     """
     return issubclass(cls, dict | BaseException) or _maker(cls, "__repr__") is not None
 
 
 def is_compared(cls: type[Any]) -> bool:
-    """Tell whether records are equal where their fields are; errors never are."""
+    """Tell whether records with equal fields are equal. Errors count, and have no equality."""
     return issubclass(cls, BaseException) or _owner(cls, "__eq__") is not object
 
 
 def has_unsafe_hash(cls: type[Any]) -> bool:
-    """Tell whether a record has a hash although it has an equality and is not frozen."""
+    """Tell whether a record has a hash of fields that can change."""
     return _is_decorated(cls) and is_compared(cls) and not is_frozen(cls) and _has_hash(cls)
 
 
@@ -72,9 +72,9 @@ def use_of(cls: type[Any], attribute: str, spec: TypeSpec) -> FieldUse:
 
     Args:
         cls: The class.
-        attribute: Where a record keeps the field.
-        spec: Its type. A hash that was written by hand may be of any fields, so it is taken to be
-            of all that have one.
+        attribute: The attribute that holds the field.
+        spec: The type of the field. A hash written by hand can be of any fields; this takes it for
+            one of all hashable fields.
     """
     is_hidden = issubclass(cls, BaseException) and _maker(cls, "__repr__") is None
     is_shown_ = not is_hidden and _counts(cls, "__repr__", attribute)
@@ -88,7 +88,7 @@ def use_of(cls: type[Any], attribute: str, spec: TypeSpec) -> FieldUse:
 
 
 def hashed_fields(cls: type[Any]) -> frozenset[str]:
-    """Name the fields that the hash of a record is made of; none where it is made otherwise."""
+    """Name the fields in the hash of a record; empty for a hash written by hand."""
     if _owner(cls, "__hash__") is tuple:
         return frozenset(cls._fields)
     maker = _maker(cls, "__hash__")
@@ -103,7 +103,7 @@ def hashed_fields(cls: type[Any]) -> frozenset[str]:
 
 
 def _is_decorated(cls: type[Any]) -> bool:
-    """Say whether attrs or dataclass makes comparisons and hashes; for errors they make none."""
+    """Tell whether attrs or dataclass makes comparisons and hashes; for errors they make none."""
     is_record = attrs.has(cls) or dataclasses.is_dataclass(cls)
     return is_record and not issubclass(cls, BaseException)
 
@@ -113,16 +113,16 @@ def _has_hash(cls: type[Any]) -> bool:
 
 
 def _properties(cls: type[Any]) -> attrs.ClassProps:
-    """Give what attrs was told about a class, or about a base that it only adds methods to."""
+    """Return the options of a class in attrs, or of the base that attrs made."""
     return attrs.inspect(next(each for each in cls.__mro__ if "__attrs_props__" in vars(each)))
 
 
 _MADE: Final = ("_make_order.<locals>.", "__create_fn__.<locals>.", "namedtuple.<locals>.")
-"""How the qualified names of functions begin that attrs, dataclass and `NamedTuple` make."""
+"""Beginnings of the qualified names of functions that attrs, dataclass and `NamedTuple` make."""
 
 
 def _maker(cls: type[Any], method: str) -> type[Any] | None:
-    """Give the class for which a method was made that `cls` has; None if it was written by hand."""
+    """Return the class for which a method of `cls` was made; None if it was written by hand."""
     owner = _owner(cls, method)
     code = getattr(inspect.unwrap(vars(owner)[method]), "__code__", None)
     if code is None:
@@ -145,16 +145,16 @@ def _fields(cls: type[Any]) -> Mapping[str, _AnyField]:
 
 
 def _counts(cls: type[Any], method: str, attribute: str) -> bool:
-    """Say whether a method looks at a field; one that was written by hand may look at any."""
+    """Tell whether a method looks at a field; one written by hand can look at any."""
     maker = _maker(cls, method)
     fields = dict[str, _AnyField]() if maker is None else _fields(maker)
     if not fields:
         return True
-    if attribute not in fields:  # the method is that of a base, which does not know the field
+    if attribute not in fields:  # the method is that of a base without the field
         return False
     field = fields[attribute]
     if method == "__repr__":
-        return field.repr is True  # what a function of the author makes of it is unknown
+        return field.repr is True  # a function of the author can hide it
     in_eq = field.compare if isinstance(field, dataclasses.Field) else bool(field.eq)
     if method == "__hash__":
         return in_eq if field.hash is None else field.hash
@@ -164,7 +164,7 @@ def _counts(cls: type[Any], method: str, attribute: str) -> bool:
 
 
 def _is_hashable(spec: TypeSpec) -> bool:
-    """Say whether values of a type have a hash for sure."""
+    """Tell whether all values of a type have a hash."""
     match spec:
         case Scalar(name):
             return name != "json"

@@ -1,8 +1,8 @@
-"""How the members of a union are told apart in JSON, decided when the union is declared.
+"""Telling the members of a union apart in JSON, decided when the union is declared.
 
-A text has one of seven forms. Each member claims forms, whole or only some values of one; two
-may not claim the same. Records all claim objects and are told apart by ``type``, or by required
-fields that no other has.
+JSON has seven forms. Each member claims forms, or some values of a form, and no two members claim
+the same. All records claim objects; they differ by ``type``, or by required fields that no other
+record has.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from farcall._contract.spec import (
 
 Constant: TypeAlias = "None | bool | int | str"
 Forms: TypeAlias = Mapping[JsonForm, frozenset[Constant] | None]
-"""The forms that a type has in JSON; with the values where it has only some, else None."""
+"""The forms of a type in JSON, each with its values; None for all values of the form."""
 
 Named: TypeAlias = Mapping[str, Definition]
 
@@ -51,16 +51,16 @@ _FORM_OF: Mapping[type, JsonForm] = {
 
 @attrs.frozen
 class RecordChoice:
-    """How the records of a union are told apart, each by its place among them."""
+    """How the records of a union are told apart; each is given by its place among them."""
 
     tags: Mapping[str, int]
-    """By what ``type`` holds."""
+    """By the value of ``type``."""
     adds_tag: bool
-    """Whether ``type`` is added when writing; else it is a field of the records, or absent."""
+    """Whether writing adds ``type``. If not, it is a field of the records, or absent."""
     unique: Mapping[str, int]
-    """By a required field that no other record of the union has."""
+    """By a required field of this record alone."""
     fallback: int | None
-    """The record meant when no unique field is there: the only one that has none."""
+    """The only record without a unique field, for objects that have no such field."""
 
 
 @attrs.frozen
@@ -68,20 +68,20 @@ class Choice:
     """How the members of a union are told apart."""
 
     others: tuple[TypeSpec, ...]
-    """The members that are no records."""
+    """The members other than records."""
     claims: Mapping[JsonForm, tuple[TypeSpec, ...]]
-    """Which of them a form may mean; several only if each claims some values of it."""
+    """The members that claim a form; several only if each claims some values of it."""
     records: tuple[Ref, ...]
-    """They claim every object."""
+    """The records, which claim all objects."""
     among_records: RecordChoice | None
-    """How they are told apart, where there are several."""
+    """How several records are told apart."""
 
 
 def choose(union: UnionOf, definitions: Named) -> Choice:
     """Decide how to tell the members of a union apart.
 
     Raises:
-        UnsupportedType: they cannot be.
+        UnsupportedType: two of them look the same.
     """
     plain = [target(member, definitions) for member in union.members]
     records = tuple(member for member in plain if _is_record(member, definitions))
@@ -99,9 +99,14 @@ def choose_record(records: Sequence[Ref], definitions: Named) -> RecordChoice:
     """Decide how to tell records apart.
 
     Raises:
-        UnsupportedType: they cannot be.
+        UnsupportedType: two of them look the same.
     """
-    _check_names(records)
+    name, count = Counter(record.name for record in records).most_common(1)[0]
+    if count > 1:
+        raise UnsupportedType(
+            f"{name} stands in the union more than once, with different arguments",
+            "keep one of them, or wrap each in a record",
+        )
     members = [_Member.of(record, definitions) for record in records]
     if tags := _own_tags(members):
         return RecordChoice(tags, adds_tag=False, unique={}, fallback=None)
@@ -120,7 +125,7 @@ def choose_record(records: Sequence[Ref], definitions: Named) -> RecordChoice:
 
 
 def json_forms(spec: TypeSpec, definitions: Named) -> Forms:
-    """Tell which forms the values of a type have in JSON."""
+    """Return the forms that the values of a type have in JSON."""
     match target(spec, definitions):
         case Scalar(name):
             return dict.fromkeys(SCALARS[name].forms)
@@ -137,7 +142,7 @@ def json_forms(spec: TypeSpec, definitions: Named) -> Forms:
 
 
 def constant(value: LiteralValue, definitions: Named) -> Constant:
-    """Give a literal's value as it stands in JSON."""
+    """Return the value of a literal as it is in JSON."""
     match value:
         case bytes():
             return b64encode(value).decode()
@@ -150,10 +155,10 @@ def constant(value: LiteralValue, definitions: Named) -> Constant:
 
 
 def check_constants(spec: LiteralOf, definitions: Named) -> None:
-    """Check that the values of a literal differ in JSON, too.
+    """Check that the values of a literal differ in JSON.
 
     Raises:
-        UnsupportedType: two of them are the same there, such as ``b"a"`` and ``"YQ=="``.
+        UnsupportedType: two are the same there, such as ``b"a"`` and ``"YQ=="``.
     """
     constants = [constant(value, definitions) for value in spec.values]
     if len({(type(each), each) for each in constants}) < len(constants):
@@ -200,15 +205,12 @@ def _check_disjoint(members: Sequence[TypeSpec], definitions: Named) -> None:
         forms = _forms_beside(one, members, definitions)
         others = _forms_beside(other, members, definitions)
         for form in forms.keys() & others.keys():
-            if _overlap(forms[form], others[form]):
+            values, other_values = forms[form], others[form]
+            if values is None or other_values is None or values & other_values:
                 raise UnsupportedType(
                     f"{label(one)} and {label(other)} look the same in JSON",
                     "keep one of them, or wrap each in a record",
                 )
-
-
-def _overlap(one: frozenset[Constant] | None, other: frozenset[Constant] | None) -> bool:
-    return one is None or other is None or not one.isdisjoint(other)
 
 
 def _is_record(spec: TypeSpec, definitions: Named) -> TypeGuard[Ref]:
@@ -217,18 +219,17 @@ def _is_record(spec: TypeSpec, definitions: Named) -> TypeGuard[Ref]:
 
 @attrs.frozen
 class _Member:
-    """A record among others in a union."""
+    """A record of a union."""
 
     name: str
     is_table: bool
-    """Whether it is a dict, which has no class that could tell it apart."""
+    """Whether it is a dict, which has no class of its own."""
     fields: Mapping[str, FieldSpec]
     texts: tuple[str, ...]
-    """What its ``type`` may hold, where that is some texts and nothing else."""
+    """The values of its ``type``; empty unless these are a few texts."""
 
     @staticmethod
     def of(ref: Ref, definitions: Named) -> _Member:
-        """Look at one member of a union."""
         record = definitions[ref.name]
         assert isinstance(record, RecordSpec)
         fields = {field.name: field for field in fields_of(record, ref.arguments)}
@@ -237,22 +238,21 @@ class _Member:
 
     @property
     def tag(self) -> FieldSpec | None:
-        """Its field ``type``, if it has one."""
         return self.fields.get(TAG)
 
     @property
     def may_lack_tag(self) -> bool:
-        """Whether it may be written without its ``type``.
+        """Whether it can be written without its ``type``.
 
-        A field with a default is written all the same, unless a stub cannot repeat the default
-        and has `OMIT` there. A key that a dict may lack is missing at times.
+        A field with a default is always written, unless a stub cannot repeat the default and has
+        `OMIT` in its place. A dict may lack a key that is not required.
         """
         default = None if self.tag is None else self.tag.default
         return default is not None and (self.is_table or default.source is None)
 
 
 def _own_tags(members: Sequence[_Member]) -> dict[str, int]:
-    """Find the texts by which records that have a ``type`` of their own are told apart."""
+    """Return the texts of the records' own ``type`` fields, if these tell them apart."""
     tags: dict[str, int] = {}
     for i, member in enumerate(members):
         if not member.texts or member.may_lack_tag or not tags.keys().isdisjoint(member.texts):
@@ -277,15 +277,6 @@ def _unique_fields(members: Sequence[_Member]) -> dict[str, int]:
         for name, field in member.fields.items()
         if counts[name] == 1 and field.default is None
     }
-
-
-def _check_names(records: Sequence[Ref]) -> None:
-    name, count = Counter(record.name for record in records).most_common(1)[0]
-    if count > 1:
-        raise UnsupportedType(
-            f"{name} stands in the union more than once, with different arguments",
-            "keep one of them, or wrap each in a record",
-        )
 
 
 def _not_apart(members: Sequence[_Member], is_free: bool) -> UnsupportedType:
