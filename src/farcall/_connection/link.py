@@ -1,12 +1,11 @@
 """One live link: a reader, a writer, a heartbeat, and the tasks that serve its calls.
 
-Theory of operation. `run` owns a nursery, and everything that lives because of the link lives in
-it; when the link ends, for whatever reason, every waiting call is settled and every task is
-cancelled. The reader is the only task that gives frames to the protocol; it never awaits user
-code, so pongs, cancels and credit are handled while handlers run. The writer is the only task
-that sends; whoever has something to say changes the protocol's state and puts the message into a
-lane in one synchronous step, so state and wire cannot disagree, and a cancelled task leaves
-nothing half done.
+Theory of operation. `run` owns a nursery with every task of the link; when the link ends, for
+whatever reason, every waiting call is settled and every task is cancelled. The reader is the only
+task that gives frames to the protocol. It never awaits user code, so pongs, cancels and credit are
+handled while handlers run. The writer alone sends. A task that has a message changes the state of
+the protocol and puts the message into a lane in one synchronous step: state and wire cannot
+disagree, and a cancelled task leaves nothing half done.
 """
 
 from __future__ import annotations
@@ -48,23 +47,23 @@ logger = logging.getLogger("farcall")
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-PARTING_SECONDS = 1.0
-"""For the goodbye to a peer that held too much memory, some of which its connection still takes."""
+EVICT_SECONDS = 1.0
+"""For the Close frame to a peer that held too much memory; until then it still holds some."""
 
 CANCEL_GRACE = 0.5
-"""Seconds for which a cancelled caller waits for the peer's word: a few round trips around the
-world, and not yet noticed by a person who pressed Ctrl-C."""
+"""Seconds for which a cancelled caller waits for the peer's response: a few round trips around the
+world, and too short for a person who pressed Ctrl-C to notice."""
 
 
 class Link:
     """One live link to a peer.
 
     Args:
-        transport: The link, open.
-        protocol: Its state.
-        make_handler: Makes what is told of the peer's messages.
+        transport: Open already.
+        protocol: The state of both sides.
+        make_handler: Makes the handler of the peer's messages.
         heartbeat: When a silent peer is pinged and given up.
-        cancel_grace: Seconds for which a cancelled caller waits for the peer's answer.
+        cancel_grace: Seconds for which a cancelled caller waits for the peer's response.
         limits: What the peer may cost.
     """
 
@@ -100,7 +99,7 @@ class Link:
         self._frames_in = self._strays = 0
         self._is_pausing = True
         self._has_warned = False
-        """Whether the log has been told of an error that no call ended with."""
+        """Whether an error without an id has been logged as a warning."""
         protocol.listener = self
         self.handler = make_handler(self)
         # The protocol makes its calls by `make_call`, so they are what a handler takes.
@@ -113,12 +112,12 @@ class Link:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Who is at both ends."""
+        """The addresses of both ends, and what the handshake said."""
         return self.lifecycle.endpoint
 
     @property
     def state(self) -> ConnectionState:
-        """Where it stands."""
+        """The step of its life."""
         return self.lifecycle.state
 
     @property
@@ -128,15 +127,15 @@ class Link:
 
     @property
     def is_greeted(self) -> bool:
-        """Whether both sides have said hello: they speak farcall's dialect, not the plain one."""
+        """Whether both sides have said hello, and so speak farcall's dialect."""
         return self.protocol.is_greeted
 
     @property
     def takes_calls(self) -> bool:
         """Whether a call of the peer may begin.
 
-        While this side goes away that holds only as long as a handler here waits for the peer: the
-        call may be part of what it waits for.
+        While this side goes away, only if a handler here waits for the peer: it may wait for that
+        very call.
         """
         return self.lifecycle.is_staying or (
             self.lifecycle.is_usable and self.calls.is_calling_back
@@ -144,15 +143,15 @@ class Link:
 
     @property
     def close_reason(self) -> CloseReason | None:
-        """Why it has ended, or is about to; None before."""
+        """Why it has ended or is ending; None before."""
         return self.lifecycle.close_reason
 
     def lost(self, *, sent: bool) -> ConnectionLost:
-        """Make the error for what cannot be done because the link has ended."""
+        """Return the error for whatever fails because the link has ended."""
         return self.lifecycle.lost(sent=sent)
 
     def statistics(self) -> ConnectionStatistics:
-        """Take a snapshot."""
+        """Return a snapshot of what the link counts."""
         return ConnectionStatistics(
             state=self.state,
             dialect="farcall" if self.protocol.is_greeted else "plain",
@@ -166,23 +165,24 @@ class Link:
             round_trip=self._pings.round_trip,
         )
 
-    # Life
+    # From open to closed
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Live until the link ends.
+        """Run until the link ends.
 
         Cancelled, it hangs up, and every task of the link ends.
         """
-        # Whoever is cancelled is to know why, so one task hears of it first and tells the others.
+        # Tasks that end because of a cancellation are to know the reason, so one task outside of
+        # their shield is cancelled first: it notes the reason and cancels the others.
         tasks = trio.CancelScope(shield=True)
         async with open_owned_nursery() as outside:
             self._outside = outside
             outside.start_soon(self._end_when_cancelled, tasks)
             with tasks:
-                await self._live(task_status)
+                await self._run_tasks(task_status)
             outside.cancel_scope.cancel()
 
-    async def _live(self, task_status: trio.TaskStatus[None]) -> None:
+    async def _run_tasks(self, task_status: trio.TaskStatus[None]) -> None:
         try:
             async with open_owned_nursery() as nursery:
                 self._nursery = nursery
@@ -192,7 +192,7 @@ class Link:
                 self.handler.on_open()
                 task_status.started()
                 reason = await self._transport.run(self)
-                # A peer that takes nothing is not told; so the log is.
+                # A peer that reads nothing cannot get a Close frame; at least the log has it.
                 is_stall = reason.code == CloseCode.SLOW_CONSUMER and not reason.remote
                 if is_stall and self.close_reason is None:
                     logger.warning("%s: cut off: %s", self.endpoint.peer, reason.reason)
@@ -209,38 +209,35 @@ class Link:
             tasks.cancel()
 
     def _hang_up_cancelled(self) -> None:
-        """Hang up, unless the link has ended; also what is being sent under a shield ends."""
+        """Hang up, unless the link has ended; this also ends what is being sent under a shield."""
         self._transport.abort()
         if not self.is_closed:
             self.lifecycle.ends_here = True
             self._end(CloseReason(1006, "cancelled", remote=False))
 
     def start_soon(self, function: Callable[[*Ts], Awaitable[object]], *args: *Ts) -> None:
-        """Start a task that ends with the link; the function lets no exception out."""
+        """Start a task that ends with the link. The function must not raise."""
         if self._nursery is not None and not self.is_closed:
             self._nursery.start_soon(function, *args)
 
     async def aclose(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
         """Send what waits, then close; each takes `Limits.close_seconds` at most.
 
-        Whoever comes second waits for the first. Cancelled, it hangs up.
+        A second call waits for the first. Cancelled, it hangs up.
         """
         try:
             if self.lifecycle.begin_close():
                 self.lifecycle.ends_here = True
-                await self._say_goodbye(code, reason)
+                with trio.move_on_after(self.limits.close_seconds):
+                    await self._writer.flush()
+                self.lifecycle.note_reason(CloseReason(code, reason, remote=False))
+                await self._transport.aclose(code, reason)
             await self.lifecycle.wait_closed()
         finally:
             self._transport.abort()
 
-    async def _say_goodbye(self, code: int, reason: str) -> None:
-        with trio.move_on_after(self.limits.close_seconds):
-            await self._writer.flush()
-        self.lifecycle.note_reason(CloseReason(code, reason, remote=False))
-        await self._transport.aclose(code, reason)
-
     async def drain(self, seconds: float) -> None:
-        """Refuse new calls, let running ones end for at most `seconds`, and close with 1001."""
+        """Refuse new calls, give running ones `seconds` to end, and close with 1001."""
         # It may be draining already, because the peer goes away; its calls end sooner if asked to.
         if self.lifecycle.is_usable:
             self.lifecycle.leave()
@@ -263,7 +260,7 @@ class Link:
         await self.lifecycle.wait_closed()
 
     def hang_up(self, code: int, problem: str) -> None:
-        """Close because of what the peer did; what waits for it is not sent any more."""
+        """Close because of what the peer did, without sending what waits for it."""
         if self.lanes.is_closed:
             return
         logger.warning("%s: closing with %d: %s", self.endpoint.peer, code, problem)
@@ -276,21 +273,20 @@ class Link:
     def _evict(self) -> None:
         problem = f"all connections had more than {self.limits.process_bytes} bytes waiting"
         self.hang_up(CloseCode.SLOW_CONSUMER, f"{problem} (the limit process_bytes)")
-        # What was too much has to be free now, and not when the peer has answered the goodbye.
+        # The memory has to be free now, and not when the peer has answered the Close frame.
         self.handler.on_closed()
-        if self._writer.is_sending:  # behind what is not read no goodbye arrives
+        if self._writer.is_sending:  # a Close frame would wait behind what the peer does not read
             self._transport.abort()
         else:
-            self.start_soon(self._part)
+            self.start_soon(self._abort_after, EVICT_SECONDS)
 
-    async def _part(self) -> None:
-        """Give the goodbye a moment."""
-        with trio.move_on_after(PARTING_SECONDS):
+    async def _abort_after(self, seconds: float) -> None:
+        with trio.move_on_after(seconds):
             await self.lifecycle.wait_closed()
         self._transport.abort()
 
     def abort(self, code: int, reason: str) -> None:
-        """Hang up at once; `code` and `reason` tell this side why."""
+        """Hang up at once; `code` and `reason` are for this side alone."""
         self.lifecycle.note_reason(CloseReason(code, reason, remote=False))
         self._transport.abort()
 
@@ -312,13 +308,13 @@ class Link:
         self._writer.wake()
 
     def _wake_call(self) -> None:
-        """Have a request, or a response, sent: at once where nothing is to be joined with it."""
+        """Send a request or a response: at once if no other message is likely to join it."""
         writer = self._writer
         if not writer.is_held and self.calls.settled <= 1:
-            talk = self.protocol
+            protocol = self.protocol
             if (
-                len(talk.outgoing) - talk.outgoing_subscriptions <= 1
-                and len(talk.incoming) == talk.incoming_subscriptions
+                len(protocol.outgoing) - protocol.outgoing_subscriptions <= 1
+                and len(protocol.incoming) == protocol.incoming_subscriptions
             ):
                 writer.wake_through()
                 return
@@ -327,12 +323,9 @@ class Link:
     # Heartbeat
 
     async def _beat(self) -> None:
-        await watch(self._heartbeat, self._transport, self._ping_out)
+        await watch(self._heartbeat, self._transport, lambda: self._send_ping().wait_taken())
         seconds = self._heartbeat.idle_seconds + self._heartbeat.grace_seconds
         self.abort(CloseCode.INTERNAL, f"the peer was silent for {seconds:.0f} s")
-
-    async def _ping_out(self) -> None:
-        await self._send_ping().wait_taken()
 
     def _send_ping(self) -> Ping:
         ping = self._pings.new()
@@ -353,33 +346,27 @@ class Link:
         return ping.round_trip
 
     def limit_messages(self, limit: MessageLimit) -> None:
-        """Take messages of another size from now on; see `Transport.limit_messages`."""
+        """Change the limit of incoming messages; see `Transport.limit_messages`."""
         self._transport.limit_messages(limit)
 
-    # Reading: called by the transport, in its reader
+    # Called by the transport, in its reader; see `Receiver`
 
     def on_incomplete(self, size: int) -> None:
-        """Count what is here of a message whose end has not come."""
         self.account.charge_incomplete(size)
 
     def on_pong(self, payload: bytes) -> None:
-        """Take the answer to a ping."""
         self._pings.on_pong(payload)
 
     def on_text(self, text: bytes) -> None:
-        """Take one frame of text and do what it asks for."""
         self._read(self.protocol.receive, text)
 
     def on_binary(self, data: bytes) -> None:
-        """Take one binary frame likewise."""
         self._read(self.protocol.receive_binary, data)
 
     def may_skip(self, start: bytes) -> bool:
-        """Tell whether the ends of a message over the limit may say whose call it is."""
         return self.protocol.may_skip(start)
 
     def on_skipped(self, message: Skipped) -> None:
-        """Take those ends."""
         problem = too_big(message.limit)
         self._read(partial(self.protocol.receive_skipped, problem=problem), message)
 
@@ -394,16 +381,14 @@ class Link:
             self.calls.advance()
 
     def on_rest(self) -> None:
-        """Have the writer send what the transport had to keep."""
         self._writer.note_rest()
 
     def on_pause(self) -> None:
-        """Nothing more is read for now: what was answered leaves."""
         if not self._is_pausing:
             self._is_pausing, self._writer.is_held = True, False
             self._writer.flush_now()
 
-    # What the protocol tells
+    # Called by the protocol, in the same task; see `Listener`
 
     def on_reply(self, text: bytes) -> None:
         self.responses.put(text)
@@ -428,8 +413,8 @@ class Link:
         self._strays += 1
         level = logging.DEBUG if self._has_warned else logging.WARNING
         self._has_warned = True
-        said = f"{shown(error.message)} ({error.code})"
-        problem = f"an error without an id, so no call ended with it: {said}"
+        shown_error = f"{shown(error.message)} ({error.code})"
+        problem = f"an error without an id, so no call ended with it: {shown_error}"
         logger.log(level, "%s: %s", self.endpoint.peer, problem)
 
     def on_stray(self, problem: str) -> None:
