@@ -1,7 +1,7 @@
-"""One task for all links of a Trio run, which has them send once a turn of the event loop.
+"""One task for all links of a Trio run, which flushes them once a turn of the event loop.
 
-What the tasks of one turn put into the lanes of a link leaves together in the next one. That costs
-one task switch for all links of the process, where a task for each link would cost one for each.
+What tasks put into the lanes of a link in one turn leaves together in the next. That costs one task
+switch for all links of the process; a task for each link would cost one for each.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ import trio
 from trio.lowlevel import Abort, RaiseCancelT, RunVar
 
 
-class Flushed(Protocol):
-    """What has something to send: the writer of a link."""
+class Flushable(Protocol):
+    """The writer of a link, as far as a flusher knows it."""
 
     def flush_now(self) -> None:
-        """Send what can be sent without waiting. Never raises: other links are next."""
+        """Send what can be sent without waiting. Must not raise: other links are next."""
 
 
 class Flusher:
     """The flusher of one Trio run. Its task lives while a link is `using` it."""
 
     def __init__(self) -> None:
-        self._dirty: list[Flushed] = []
+        self._dirty: list[Flushable] = []
         self._links = 0
         self._is_running = False
         self._parked: trio.lowlevel.Task | None = None
 
-    def add(self, writer: Flushed) -> None:
-        """Have `writer` flushed in the next turn; without a link there is no task for it."""
+    def add(self, writer: Flushable) -> None:
+        """Flush `writer` in the next turn; without a link there is no task to do so."""
         if self._links:
             self._dirty.append(writer)
             self._wake()
 
     @contextmanager
     def using(self) -> Iterator[None]:
-        """Keep the task alive while a link may send; without a link there is none."""
+        """Keep the task alive during the block, in which a link may send."""
         self._links += 1
         if not self._is_running:
             self._is_running = True
@@ -57,17 +57,14 @@ class Flusher:
     async def _run(self) -> None:
         # No link is left when it is cancelled: Trio does so after the main task has ended.
         while self._links:
-            self._flush()
+            while self._dirty:
+                dirty, self._dirty = self._dirty, []
+                for writer in dirty:
+                    writer.flush_now()
             self._parked = trio.lowlevel.current_task()
             await trio.lowlevel.wait_task_rescheduled(self._abort)
         self._dirty.clear()
         self._is_running = False
-
-    def _flush(self) -> None:
-        while self._dirty:
-            dirty, self._dirty = self._dirty, []
-            for writer in dirty:
-                writer.flush_now()
 
     def _abort(self, _: RaiseCancelT) -> Abort:
         self._parked = None
@@ -78,7 +75,6 @@ _flusher: RunVar[Flusher] = RunVar("farcall flusher")
 
 
 def current_flusher() -> Flusher:
-    """Give the flusher of this Trio run."""
     try:
         return _flusher.get()
     except LookupError:

@@ -1,7 +1,7 @@
-"""What a connection tells the layer above, in the reader's task.
+"""The seam above a link: the methods that it calls on the layer that serves the peer.
 
-Nothing here awaits: the reader never waits for anybody. What takes time is started as a task of
-the connection.
+The reader calls them and never waits, so none of them blocks. Whatever takes time is started as a
+task of the link.
 """
 
 from __future__ import annotations
@@ -13,36 +13,36 @@ from farcall._protocol.messages import Hello
 
 
 class Handler(Protocol):
-    """The receiver of what the peer asks and says; none of its methods blocks or raises."""
+    """Takes the calls and messages of the peer; no method blocks or raises."""
 
     @property
     def is_busy(self) -> bool:
-        """Whether calls of the peer are being served."""
+        """Whether calls of the peer are in flight."""
         ...
 
     def on_open(self) -> None:
-        """The link is open: it can send."""
+        """The link is open and can send."""
 
     def on_hello(self, hello: Hello, /) -> None:
-        """The peer has greeted, or has answered our greeting."""
+        """The peer has said hello, or has answered ours."""
 
     def on_request(self, request: Request, /) -> None:
-        """The peer calls; answer once, by `Request.respond` or `Request.fail`."""
+        """The peer calls a method; respond once, by `Request.respond` or `Request.fail`."""
 
     def on_notification(self, method: str, params: bytes | None, trace: str | None, /) -> None:
-        """The peer calls and wants no answer."""
+        """The peer calls a method and wants no response."""
 
     def on_event(self, name: str, params: bytes | None, /) -> None:
         """A plain peer emits an event."""
 
     def on_draining(self) -> None:
-        """This side will close once the calls under way have ended; no new ones are to begin."""
+        """This side closes once the calls in flight have ended; begin no new ones."""
 
     def on_grace_over(self) -> None:
-        """The calls under way have had their time; they are to end now."""
+        """The time of the calls in flight is up; end them now."""
 
     def on_closed(self) -> None:
-        """The link has ended, or is about to; nothing can be sent any more.
+        """The link has ended or is ending; nothing can be sent any more.
 
-        It may come twice, and in the middle of whatever holds memory.
+        It may be called twice, and in the middle of anything that charges memory.
         """

@@ -1,8 +1,8 @@
-"""The heartbeat of one connection: a silent peer is pinged, one that stays silent is gone.
+"""The heartbeat of one link: ping a silent peer, give up one that stays silent.
 
 Any byte received is a sign of life, so a busy link never pings. TCP alone notices a dead peer only
-when something is sent, and then after many minutes. Pings that wait for their pong are kept here,
-with the round trip that they measure.
+when something is sent, and then after many minutes. `Pings` holds the pings that wait for their
+pong; each measures a round trip.
 """
 
 from __future__ import annotations
@@ -37,15 +37,16 @@ class Heartbeat:
     """
 
     idle_seconds: float = attrs.field(default=20.0, validator=validator(check_seconds))
-    """Without a received byte for so long, a ping is sent: below the 30 s after which the
-    shortest-tempered proxies drop an idle connection."""
+    """How long the peer may be silent before a ping is sent: less than the 30 s after which the
+    most impatient proxies drop an idle connection."""
     grace_seconds: float = attrs.field(default=20.0, validator=validator(check_seconds))
-    """After the ping, so long again until the link is ended."""
+    """How long after the ping the peer may stay silent before the link is ended."""
     jitter: float = attrs.field(
         default=0.1,
         validator=validator(check_share, may_be_zero=True, write="0.1 for 10 percent"),
     )
-    """Spread, so that many connections made at once do not ping at once."""
+    """The share by which both times vary at random, so that connections made together do not ping
+    together."""
 
 
 def check_heartbeat(name: str, heartbeat: object) -> None:
@@ -55,56 +56,56 @@ def check_heartbeat(name: str, heartbeat: object) -> None:
 
 
 class Pulse(Protocol):
-    """What the heartbeat listens to."""
+    """The part of a `Transport` that a heartbeat watches."""
 
     @property
     def received_at(self) -> float:
-        """Tell when the last byte came."""
+        """The time of the last byte."""
         ...
 
 
 async def watch(
     heartbeat: Heartbeat, pulse: Pulse, send_ping: Callable[[], Awaitable[object]]
 ) -> None:
-    """Ping whenever the peer is silent; return when it stays so. Never raises.
+    """Ping whenever the peer is silent; return when it stays silent. Never raises.
 
     Args:
-        heartbeat: When.
+        heartbeat: The times.
         pulse: The signs of life.
-        send_ping: Returns when the ping is on its way. A large message before it may take its
-            time on a slow line; the transport notices a peer that takes nothing of that.
+        send_ping: Returns once the ping is on its way. On a slow line it may wait behind a large
+            message; the transport notices a peer that accepts nothing of that.
     """
     while True:
-        heard_at = pulse.received_at
-        await trio.sleep_until(heard_at + spread(heartbeat, heartbeat.idle_seconds))
-        if pulse.received_at != heard_at:
+        received_at = pulse.received_at
+        await trio.sleep_until(received_at + spread(heartbeat, heartbeat.idle_seconds))
+        if pulse.received_at != received_at:
             continue
         await send_ping()
         await trio.sleep(spread(heartbeat, heartbeat.grace_seconds))
-        if pulse.received_at == heard_at:
+        if pulse.received_at == received_at:
             return
 
 
 def spread(heartbeat: Heartbeat, seconds: float) -> float:
-    """Give a duration that differs from `seconds` by at most the jitter."""
+    """Vary a duration at random, by at most the jitter."""
     return seconds * random.uniform(1 - heartbeat.jitter, 1 + heartbeat.jitter)
 
 
 @attrs.define(eq=False)
 class Ping:
-    """A ping, and what is known of its way."""
+    """A ping from when it is made until its pong, or until the link ends."""
 
     payload: bytes
     taken_at: float = attrs.field(factory=trio.current_time)
-    """When the writer took it; until then, when it was made."""
+    """When the writer took it; before that, when it was made."""
     round_trip: float | None = None
-    """Seconds; None before the pong, and for good where the link ended first."""
+    """Seconds; None before the pong, and for good if the link ended first."""
     _taken: trio.Event = attrs.field(factory=trio.Event)
     _over: trio.Event = attrs.field(factory=trio.Event)
 
     @property
     def is_over(self) -> bool:
-        """Whether there is nothing to wait for any more."""
+        """Whether the pong has come or the link has ended."""
         return self._over.is_set()
 
     async def wait_taken(self) -> None:
@@ -112,7 +113,7 @@ class Ping:
         await self._taken.wait()
 
     def take(self) -> None:
-        """Let the round trip begin: what was being sent before is no part of it."""
+        """Begin the round trip: what was still being sent before is not part of it."""
         self.taken_at = trio.current_time()
         self._taken.set()
 
@@ -127,20 +128,19 @@ class Ping:
 
 
 class Pings:
-    """Pings on their way, by payload, oldest first.
+    """Pings that wait for their pong, by payload, oldest first.
 
-    They are bounded by the heartbeat: where no pong comes, nothing else does for long.
+    The heartbeat bounds them: a peer that sends no pong is soon given up.
     """
 
     def __init__(self) -> None:
         self._waiting: dict[bytes, Ping] = {}
         self._sent = 0
         self.round_trip: float | None = None
-        """Seconds, by the last pong; None before the first."""
+        """Seconds, as the last pong measured them; None before the first."""
         self._has_writer = True
 
     def new(self) -> Ping:
-        """Make a ping that is to be sent now."""
         self._sent += 1
         ping = Ping(b"%d" % self._sent)
         self._waiting[ping.payload] = ping
@@ -149,22 +149,21 @@ class Pings:
         return ping
 
     def take(self, payload: bytes) -> None:
-        """Note that the writer takes a ping; one that is over already does not matter."""
         ping = self._waiting.get(payload)
         if ping is not None:
             ping.take()
 
     def lose_writer(self) -> None:
-        """Let nobody wait for a writer that has ended."""
+        """Wake those that wait for a writer that has ended."""
         self._has_writer = False
         for ping in self._waiting.values():
             ping.take()
 
     def on_pong(self, payload: bytes) -> None:
-        """Take a pong; one that nobody asked for means nothing.
+        """End the ping of a pong; an unsolicited pong means nothing.
 
         "An endpoint [...] MAY elect to send a Pong frame for only the most recently processed Ping
-        frame" (RFC 6455, section 5.5.3), so those before it are answered as well.
+        frame" (RFC 6455, section 5.5.3), so a pong also answers the pings before its own.
         """
         if payload not in self._waiting:
             return

@@ -1,4 +1,4 @@
-"""How the items of one stream cross: as JSON, or, where they are bytes, as they are."""
+"""How the items of one stream are sent: as JSON, or bytes as they are, in binary frames."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ T = TypeVar("T")
 
 @attrs.frozen
 class ItemCodec(Generic[T]):
-    """Carries the items of one stream over one connection."""
+    """Writes and reads the items of one stream over one link."""
 
     codec: Codec[T]
     is_binary: bool
-    """Whether items are sent in binary frames; what comes may be either."""
+    """Whether items are sent in binary frames; incoming ones may be either."""
 
     def encode(self, value: T, at: str) -> bytes:
         """Write an item.
 
         Raises:
-            EncodeError: it is not of the type; names `at`.
+            EncodeError: it is not of its type; names `at`.
         """
         if self.is_binary and isinstance(value, bytes):
             return value
@@ -37,20 +37,17 @@ class ItemCodec(Generic[T]):
         """Read an item.
 
         Raises:
-            Faults: it is not of the type; names `at`.
+            Faults: it is not of its type; names `at`.
         """
         if isinstance(value, bytes):
             return self.codec.decode(value, unknown=unknown, at=at)
         if self.codec.is_bytes:
             return cast("T", value.data)
-        # Who reads without a type, or another one, gets what the same bytes are anywhere else.
-        return self.codec.decode(_base64(value.data), unknown=unknown, at=at)
+        # A reader without a type, or with another one, gets base64, as bytes are in JSON.
+        text = b'"%b"' % b2a_base64(value.data, newline=False)
+        return self.codec.decode(text, unknown=unknown, at=at)
 
 
 def item_codec(protocol: Protocol, codec: Codec[T]) -> ItemCodec[T]:
-    """Choose what both sides of a connection understand."""
+    """Return the codec of a stream: binary if both sides have the feature."""
     return ItemCodec(codec, codec.is_bytes and protocol.has_feature(FEATURE))
-
-
-def _base64(blob: bytes) -> bytes:
-    return b'"%b"' % b2a_base64(blob, newline=False)

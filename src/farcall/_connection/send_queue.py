@@ -1,11 +1,12 @@
-"""Requests and responses that wait for the writer: in order, and not without end.
+"""The send queue: requests and responses that wait for the writer, in order and within limits.
 
-Theory of operation. Tasks that have something to say wait for room first. Only the reader cannot:
-it has to go on, for cancels and credit, so what it answers by itself goes in whatever waits here
-already. A peer that has it answer more than there is room for, and reads nothing, is cut off.
+Theory of operation. A task waits until the queue is writable before it puts a message. The reader
+cannot wait, for it must go on to read cancels and credit: what it answers by itself is put into a
+full queue as well. A peer that provokes more such responses than there is room for, and reads none,
+is cut off.
 
-A message that waits is its text, or an object that has a text and decides at the moment when the
-writer takes it what leaves: a call may have run out of time by then, or been withdrawn.
+A message is its text, or an object that has a text and decides what is sent when the writer takes
+it: by then a call may have run out of time, or been withdrawn.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from farcall._limits import Limits
 from farcall._quota import MemoryAccount
 
 MESSAGE_COST: Final = 384
-"""Bytes that a message in the queue costs beside its text: a few small objects."""
+"""Bytes that a waiting message costs besides its text: a few small objects."""
 
 
 class Waiting(Protocol):
-    """A message that is told when the writer takes it."""
+    """A message that decides what is sent when the writer takes it."""
 
     @property
     def text(self) -> bytes:
-        """What is kept of it meanwhile."""
+        """What it holds in memory while it waits."""
         ...
 
     def take(self, now: float, /) -> bytes:
-        """Give what is to be sent; empty for nothing."""
+        """Return what is to be sent; empty for nothing."""
         ...
 
 
@@ -42,7 +43,7 @@ Message: TypeAlias = bytes | Waiting
 
 @attrs.define(eq=False)
 class Promise:
-    """A response that begins something when the writer takes it."""
+    """A response that calls a function when the writer takes it."""
 
     text: bytes
     _on_taken: Callable[[], object]
@@ -56,8 +57,8 @@ class SendQueue:
     """The queue of one link.
 
     Args:
-        limits: Say how much may wait.
-        account: Where the bytes that wait are counted.
+        limits: How much may wait.
+        account: Charged with what waits.
     """
 
     def __init__(self, limits: Limits, account: MemoryAccount) -> None:
@@ -68,33 +69,32 @@ class SendQueue:
         self._is_closed = False
         self._taken = 0
         self.size = 0
-        """In bytes, of the texts that wait."""
-        # An attribute, for it is asked at each call.
+        """Bytes of the texts that wait."""
+        # An attribute, for every call reads it.
         self.is_writable = True
-        """Whether a task may put something in; what it puts may be larger than what is left."""
+        """Whether a task may put a message; that may be larger than the room that is left."""
         self.on_writable: Callable[[], object] = lambda: None
-        """Called when there is room again, before the tasks that wait for it."""
+        """Called when the queue is writable again, before the tasks that wait for it."""
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def excess(self, spare: int) -> str | None:
-        """Name the limit that the queue is over; None while it is not.
+        """Return the limit that the queue exceeds, if any.
 
         Args:
-            spare: The size of the one message that may be larger than what was left, in bytes.
+            spare: Bytes of one message, which may be larger than the room that was left.
         """
         if len(self._entries) > self._limits.queued_messages:
             return "queued_messages"
         return "queued_bytes" if self.size > self._limits.queued_bytes + spare else None
 
     async def wait_writable(self) -> None:
-        """Wait until there is room; what follows without a checkpoint may use it."""
+        """Wait until there is room; it is there until the next checkpoint of the task."""
         while not self.is_writable:
             await self._waiting.park()
 
     def put(self, message: Message) -> None:
-        """Queue a message."""
         if self._is_closed:
             return
         size = len(message) if isinstance(message, bytes) else len(message.text)
@@ -111,10 +111,10 @@ class SendQueue:
         return self._entries[0] if self._entries else None
 
     def pop(self, now: float) -> bytes | None:
-        """Take the oldest message; `note_taken` is due after the last one.
+        """Take the oldest message; call `note_taken` after the last one.
 
         Returns:
-            What is to be sent, empty for nothing of it; None if there is no message.
+            What is to be sent, which may be empty; None if there is no message.
         """
         if not self._entries:
             return None
@@ -125,22 +125,22 @@ class SendQueue:
         return message if isinstance(message, bytes) else message.take(now)
 
     def note_taken(self) -> None:
-        """Count what has been taken, and let those go on who wait for room."""
+        """Release what has been taken, and wake the tasks that there is room for."""
         taken, self._taken = self._taken, 0
         self._account.release(taken)
         self._note_writable()
 
     def withdraw(self, message: Message) -> None:
-        """Take a message out again; one that is not there any more was dropped by `close`."""
-        for place, entry in enumerate(self._entries):
+        """Remove a message, unless `close` has dropped it."""
+        for index, entry in enumerate(self._entries):
             if entry is message:
-                del self._entries[place]
+                del self._entries[index]
                 size = len(message) if isinstance(message, bytes) else len(message.text)
                 self._note_gone(size, 1)
                 return
 
     def close(self) -> None:
-        """Drop what waits, and what is put from now on: nothing more will be sent."""
+        """Drop what waits, and all that is put from now on."""
         self._is_closed = True
         count = len(self._entries)
         self._entries.clear()
@@ -159,5 +159,5 @@ class SendQueue:
         if is_small or self._is_closed:
             self.is_writable = True
             self.on_writable()
-            # As many as there are places; a task that finds the bytes used up waits again.
+            # As many tasks as messages have room; one that finds no bytes left waits again.
             self._waiting.unpark(count=max(1, limits.queued_messages - count))

@@ -1,4 +1,4 @@
-"""Where one link stands, how it came to its end, and what it counts."""
+"""The state of one link: open or closing, why it ended, and what it counts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from farcall.errors import ConnectionLost
 
 
 class ConnectionState(Enum):
-    """Where a connection stands."""
+    """The steps of a connection, in order; it may skip some."""
 
     CONNECTING = "connecting"
     OPEN = "open"
@@ -31,37 +31,37 @@ class ConnectionStatistics:
 
     state: ConnectionState
     dialect: str
-    """``farcall``, or ``plain`` for a peer that has not said hello."""
+    """``farcall``, or ``plain`` if the peer has not said hello."""
     calls_out: int
-    """Calls of this side that are in flight, streams and abandoned ones included."""
+    """Calls of this side in flight, with streams and abandoned calls."""
     calls_in: int
-    """Calls of the peer that are in flight, streams included."""
+    """Calls of the peer in flight, with streams."""
     queued: int
-    """Messages, and streams with something to say, that wait for the writer."""
+    """Messages that wait to be sent, and streams that have values to send."""
     frames_in: int
     frames_out: int
     strays: int
-    """Messages of the peer that belonged to nothing, and were dropped."""
+    """Messages of the peer that matched no call or stream, and were dropped."""
     dropped: int
-    """One-way calls of the peer that were over a limit."""
+    """Notifications of the peer that were dropped because of a limit."""
     round_trip: float | None
-    """Seconds, by the last ping; None before the first pong."""
+    """Seconds, as the last ping measured them; None before the first pong."""
 
     @property
     def in_flight(self) -> int:
-        """Calls in flight, of both sides."""
+        """Calls in flight in both directions."""
         return self.calls_out + self.calls_in
 
 
 SHUTDOWN_REASON: Final = "the server is shutting down"
-"""What a drain tells: in the Close frame, and in the errors that it causes."""
+"""The reason that a drain gives, in the Close frame and in the errors that it causes."""
 
 
 class Lifecycle:
-    """The state of one link, which goes forward only.
+    """The state of one link, which only moves forward.
 
     Args:
-        endpoint: Who is at both ends.
+        endpoint: Both ends of the link, for errors.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -69,13 +69,13 @@ class Lifecycle:
         self.home = Home()
         self.state = ConnectionState.CONNECTING
         self.close_reason: CloseReason | None = None
-        """The first reason that there was; what follows from it is none."""
+        """The first reason; later ones only follow from it."""
         self.is_usable = False
-        """Whether something may still be begun."""
+        """Whether a new call may still begin."""
         self.is_leaving = False
-        """Whether it is this side that goes away."""
+        """Whether this side goes away: the peer may begin nothing new."""
         self.ends_here = False
-        """Whether this side ends the link of its own accord: it closes, or is cancelled."""
+        """Whether this side ends the link by its own choice: it closes, or is cancelled."""
         self._closed = trio.Event()
 
     @property
@@ -84,30 +84,26 @@ class Lifecycle:
         return self._closed.is_set()
 
     def open(self) -> None:
-        """Begin to be usable."""
         self.state = ConnectionState.OPEN
         self.is_usable = True
 
     @property
     def is_staying(self) -> bool:
-        """Whether the peer may begin something new: this side does not go away."""
+        """Whether the peer may begin a new call: this side does not go away."""
         return self.is_usable and not self.is_leaving
 
     def drain(self) -> None:
-        """Begin to come to an end, whichever side goes away.
-
-        A goodbye of this side may have crossed the one of the peer.
-        """
+        """Note that one of the sides goes away."""
+        # Both may: a goaway of this side may have crossed one of the peer.
         if self.state is ConnectionState.OPEN:
             self.state = ConnectionState.DRAINING
 
     def leave(self) -> None:
-        """Go away: the peer may not begin anything new."""
         self.is_leaving = True
         self.drain()
 
     def begin_close(self) -> bool:
-        """Begin to close, and tell whether that is news."""
+        """Begin to close; return False if that had begun already."""
         if not self.is_usable:
             return False
         self.state = ConnectionState.CLOSING
@@ -115,63 +111,58 @@ class Lifecycle:
         return True
 
     def note_reason(self, reason: CloseReason) -> None:
-        """Remember why the link ends, unless that is known."""
+        """Set the reason, unless there is one."""
         if self.close_reason is None:
             self.close_reason = reason
 
     def close(self) -> None:
-        """End."""
         self.state = ConnectionState.CLOSED
         self.is_usable = False
         self._closed.set()
 
     async def wait_closed(self) -> None:
-        """Wait until the link has ended."""
         await self._closed.wait()
 
     def check_open(self) -> None:
-        """Refuse to begin something when it is too late.
-
-        Raises:
-            ConnectionLost: it is.
-        """
+        """Raise `ConnectionLost` if no new call may begin."""
         if not self.is_usable:
             raise self.lost(sent=False)
 
     def lost(self, *, sent: bool) -> ConnectionLost:
-        """Make the error for what cannot be done because the link has ended."""
+        """Return the error for whatever fails because the link has ended."""
         reason = self.close_reason or CloseReason(1006, "")
-        who = "the peer" if reason.remote else "this side"
-        words = f": {reason.reason}" if reason.reason else ""
+        side = "the peer" if reason.remote else "this side"
+        detail = f": {reason.reason}" if reason.reason else ""
         return ConnectionLost(
-            f"{who} ended the connection to {self.endpoint.peer} ({reason.code}{words})", sent=sent
+            f"{side} ended the connection to {self.endpoint.peer} ({reason.code}{detail})",
+            sent=sent,
         )
 
 
 logger = logging.getLogger("farcall")
 
 LOG_SECONDS = 1.0
-"""Between two lines about one connection: whoever floods us must not flood the log as well."""
+"""Between two log lines about one connection: a peer that floods it must not flood the log."""
 
 
 class Drops:
-    """The one-way calls of one connection that were dropped.
+    """The dropped notifications of one connection.
 
     Args:
-        peer: Of the connection, for the log.
+        peer: Its address, for the log.
     """
 
     def __init__(self, peer: str) -> None:
         self.count = 0
         self._peer = peer
-        self._told = 0
-        self._told_at = -math.inf
+        self._logged = 0
+        self._logged_at = -math.inf
 
     def add(self, limit: str) -> None:
-        """Count one that was over a limit."""
+        """Count a notification that was over a limit."""
         self.count += 1
         now = trio.current_time()
-        if now - self._told_at >= LOG_SECONDS:
-            fresh, self._told = self.count - self._told, self.count
-            self._told_at = now
+        if now - self._logged_at >= LOG_SECONDS:
+            fresh, self._logged = self.count - self._logged, self.count
+            self._logged_at = now
             logger.warning("%s: dropped %d one-way calls (the limit %s)", self._peer, fresh, limit)

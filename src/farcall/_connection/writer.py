@@ -1,16 +1,16 @@
-"""What sends: it takes what waits in the lanes, joined as far as that goes.
+"""The writer of one link: takes messages from its lanes and sends them, joined into frames.
 
 Theory of operation. `flush_now` sends without waiting, as long as the transport takes all that it
 is given. Three tasks call it:
 
 - the flusher, in the turn of the event loop after messages were put;
-- the reader, when it pauses. While it reads, the writer is *held*, so that the answers to all
+- the reader, when it pauses. While it reads, the writer is *held*, so that the responses to all
   messages of one chunk leave together;
-- the task that puts a lone message, with which nothing could be joined: at once.
+- a task that puts a lone message, which nothing could join: at once.
 
-What the transport does not take at once is left to the task of the writer, and no message is taken
-from the lanes until that has left. Meanwhile, and within a flush, another flush only marks that
-there is more to do: a message that is taken may put others.
+What the transport does not take at once is the *rest*: the task of the writer waits until it has
+left, and until then takes no message from the lanes. Meanwhile, and within a flush, another flush
+only notes that there is more to do: taking a message may put others.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Writer:
     """The writer of one link.
 
     Args:
-        transport: Where to.
-        lanes: Where messages wait.
-        pings: Told when a ping is taken.
-        account: Where the bytes that the transport has not taken at once are counted.
+        transport: Sends the frames.
+        lanes: Hold the messages that wait.
+        pings: Notes when a ping is taken.
+        account: Charged with what the transport does not take at once.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class Writer:
         self._on_sent: trio.Event | None = None
         self._is_dirty = self._is_flushing = self._has_failed = self._is_over = False
         self.is_held = False
-        """Whether the reader flushes, when it pauses; it never waits while this is set."""
+        """Whether the reader will flush, at its next pause; it never waits while this is set."""
         self.is_sending = False
-        """Whether messages that have been taken are not with the transport yet."""
+        """Whether the transport has yet to send what was taken from the lanes."""
         self.frames = 0
-        """Sent, or being sent."""
+        """How many frames were sent, or are being sent."""
 
     def wake(self) -> None:
-        """Have what waits sent soon."""
+        """Send what waits in the next turn of the event loop, or once the rest has left."""
         if not self._is_dirty:
             self._is_dirty = True
             if not (self.is_held or self.is_sending or self._is_flushing or self._is_over):
@@ -71,14 +71,14 @@ class Writer:
         self.flush_now()
 
     def note_rest(self) -> None:
-        """Have the task wait until a pong has left; nothing overtakes it."""
+        """Have the task wait until a pong has left, which nothing may overtake."""
         if not self.is_sending:
             self._leave_rest(0)
 
     # It runs in tasks of users, where an interrupt would lose what is taken and not yet sent.
     @trio.lowlevel.enable_ki_protection
     def flush_now(self) -> None:
-        """Send what waits, as far as that needs no waiting; the task does the rest.
+        """Send what can be sent without waiting; the task of the writer does the rest.
 
         Any task may call it. It never raises: a fault in here ends this link, and nothing else.
         """
@@ -105,7 +105,7 @@ class Writer:
                 has_left = transport.ping_now(ping)
             else:
                 frames = lanes.take(trio.current_time())
-                if not frames or lanes.is_closed:  # it may just have been too much
+                if not frames or lanes.is_closed:  # taking them may have hung up the link
                     continue
                 self.frames += len(frames)
                 has_left = transport.send_now(frames)
@@ -116,14 +116,14 @@ class Writer:
                 self._is_dirty = True
 
     def _leave_rest(self, size: int) -> None:
-        """Leave it to the task to wait until the transport has taken all; look for more then."""
+        """Have the task wait until the transport has sent the rest, and flush again then."""
         self._is_dirty = self.is_sending = True
         self._rest_size = size
         self._rest_due.set()
         self._account.charge(size)  # which may hang up, so it comes last
 
     async def run(self) -> None:
-        """Wait for what needs waiting, again and again, until the link breaks."""
+        """Send every rest, until the link breaks."""
         with self._flusher.using():
             self.wake_through()
             try:
@@ -136,7 +136,7 @@ class Writer:
 
     async def _send_rest(self) -> None:
         if self._has_failed:
-            # What was taken may be lost, so nothing may follow it; the peer is to know at once.
+            # What was taken may be lost, so nothing may follow it: tell the peer at once.
             self._pings.lose_writer()
             await self._transport.aclose(CloseCode.INTERNAL, "internal error")
             return
@@ -150,9 +150,9 @@ class Writer:
             self._note_sent()
 
     async def flush(self) -> None:
-        """Wait until nothing is left in the lanes that may be sent now, or the link has ended."""
+        """Wait until all that may be sent has been sent, or the link has ended."""
         self.wake_through()
-        # Asked anew: that it was through once does not mean that nothing is being sent now.
+        # Checked anew: by the time this task runs, something else may be on its way.
         while self.is_sending and not self._is_over:
             self._on_sent = self._on_sent or trio.Event()
             await self._on_sent.wait()
