@@ -1,4 +1,4 @@
-"""One call of this side: its entry in the table, its message, and what its task waits on."""
+"""One call of this side: the entry in the table, the message, and what its task waits on."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from farcall._protocol.state import OutgoingCall
 from farcall.errors import ConnectionLost, ErrorCode, InvalidResult
 
 OnStarted: TypeAlias = Callable[[bytes], None]
-"""Takes the value of ``rpc.started``, in the task that made the call; may raise."""
+"""Takes the value of ``rpc.started``, in the task that made the call. May raise."""
 OnItems: TypeAlias = Callable[[Sequence[Encoded], str | None, int | None], None]
-"""Takes the values that came, their cursor and how many are missing before them."""
+"""Takes values, their cursor, and how many are missing before them."""
 OnEnd: TypeAlias = Callable[[Exception | None], None]
-"""Told once when no more values will come, with the error if there is one."""
+"""Called once when no more values will come, with the error if there is one."""
 
 
 class RemoteFailure(Exception):
-    """The peer answered with an error, as it stands on the wire; mapped where types are known."""
+    """The peer responded with an error, here as on the wire; mapped where the types are known."""
 
     def __init__(self, code: int, message: str, data: bytes | None) -> None:
         super().__init__(code, message, data)
@@ -38,16 +38,16 @@ class RemoteFailure(Exception):
 
     @property
     def is_own_deadline(self) -> bool:
-        """Whether the peer's clock struck for the deadline that this side had sent."""
+        """Whether the peer gave up at the deadline that this side had sent."""
         if self.code != ErrorCode.DEADLINE_EXCEEDED or self.data is None:
             return False
         try:
-            return msgspec.json.decode(self.data, type=_Limit).by == "caller"
+            return msgspec.json.decode(self.data, type=_DeadlineData).by == "caller"
         except msgspec.MsgspecError:
             return False
 
 
-class _Limit(msgspec.Struct):
+class _DeadlineData(msgspec.Struct):
     by: str = ""
 
 
@@ -55,36 +55,36 @@ _OWN_DEADLINE = msgspec.json.encode({"by": "caller"})
 
 
 class CallTable(Interface):
-    """What a call tells of its end: `Calls`."""
+    """`Calls`, as far as a call knows it."""
 
     settled: int
 
     def withdraw(self, call: Call, /) -> None:
-        """Take back a call that the writer has not sent."""
+        """Remove a call that the writer has not taken."""
 
 
 class Call(OutgoingCall, kw_only=True, eq=False):
-    """A call of this side: its entry in the table, its message, and the task that waits for it."""
+    """A call of this side, from its first moment to its last."""
 
     calls: CallTable
     params: bytes | None = None
-    """While it stands in line; the message holds them afterwards."""
+    """Set while it stands in line; afterwards the message holds them."""
     traceparent: str | None = None
     until: float = math.inf
-    """When the caller stops waiting, whether or not the peer was told."""
+    """When the caller stops waiting, whether or not the peer knows."""
     uploads: Sequence[Outbox] = ()
-    """Their values are held back until the writer has taken the call."""
+    """Their values wait until the writer has taken the call."""
     on_values: OnItems | None = None
     on_end: OnEnd | None = None
     is_call_back: bool = False
-    """Whether it was made while a call of the same peer was handled."""
+    """Whether the task that made it handles a call of the same peer."""
     is_left: bool = False
     """Whether its caller left while it stood in line."""
     result: bytes | None = None
     error: Exception | None = None
     started_value: bytes | None = None
     has_begun: bool = False
-    """Whether it has started or settled: its first news is there."""
+    """Whether it has started or settled."""
     is_settled: bool = False
     waiter: trio.lowlevel.Task | None = None
 
@@ -109,7 +109,7 @@ class Call(OutgoingCall, kw_only=True, eq=False):
             self.on_values(values, cursor, missed)
 
     def settle(self, error: Exception | None) -> None:
-        """Note the outcome, and wake the caller."""
+        """Set the outcome, and wake the caller."""
         self.error, self.is_settled, self.has_begun = error, True, True
         self.calls.settled += 1
         if self.on_end is not None:
@@ -125,7 +125,7 @@ class Call(OutgoingCall, kw_only=True, eq=False):
     # Called by the writer
 
     def take(self, now: float) -> bytes:
-        """Give the message, and let its uploads follow; see `OutgoingCall.take`."""
+        """Return the message, and release its uploads; see `OutgoingCall.take`."""
         text = OutgoingCall.take(self, now)
         if self.uploads and text:
             for queue in self.uploads:
@@ -134,7 +134,7 @@ class Call(OutgoingCall, kw_only=True, eq=False):
         return text
 
     def expire(self) -> None:
-        """End a call that ran out of time in the queue as the peer would answer it."""
+        """Settle a call that ran out of time in the queue, as if the peer had responded."""
         self.calls.withdraw(self)
         code = ErrorCode.DEADLINE_EXCEEDED
         self.settle(RemoteFailure(code, MESSAGES[code], _OWN_DEADLINE))
@@ -142,7 +142,7 @@ class Call(OutgoingCall, kw_only=True, eq=False):
     # Called by the caller
 
     async def wait(self) -> None:
-        """Wait for the next news: that it has started, or settled. Always a checkpoint."""
+        """Wait until it has started, or settled; always a checkpoint."""
         if self.is_settled:
             await checkpoint()
             return
@@ -154,7 +154,6 @@ class Call(OutgoingCall, kw_only=True, eq=False):
         return Abort.SUCCEEDED
 
     async def wait_settled(self) -> None:
-        """Wait until there is an outcome, whatever it is."""
         while not self.is_settled:
             await self.wait()
 
@@ -162,7 +161,7 @@ class Call(OutgoingCall, kw_only=True, eq=False):
         """Wait until a stream has started.
 
         Raises:
-            RemoteFailure, InvalidResult, ConnectionLost: it came to its end before.
+            RemoteFailure, InvalidResult, ConnectionLost: it ended before.
         """
         if self.has_begun:
             await checkpoint_if_cancelled()
@@ -172,35 +171,35 @@ class Call(OutgoingCall, kw_only=True, eq=False):
             self.unwrap()
 
     async def follow(self, on_started: OnStarted) -> None:
-        """Wait until a remote task has settled, and tell on the way that it has started."""
+        """Wait until a remote task has settled; call `on_started` once it has started."""
         while not self.has_begun:
             await self.wait()
         if self.started_value is not None:
             self.tell_started(on_started)
-            # `nursery.start` has moved the task into its nursery: another deadline holds now.
+            # `nursery.start` has moved the task into its nursery, which may have another deadline.
             self.until = trio.current_effective_deadline()
         await self.wait_settled()
 
     def tell_started(self, on_started: OnStarted) -> None:
-        """Tell that it has started, if it has and the caller has not heard of that."""
+        """Call `on_started` if it has started, once."""
         if self.started_value is not None:
             value, self.started_value = self.started_value, None
             on_started(value)
 
     @property
     def has_won(self) -> bool:
-        """Whether the call came to an end of its own before the peer knew of its cancellation."""
+        """Whether it ended by itself before the peer heard of its cancellation."""
         if isinstance(self.error, RemoteFailure):
             return self.error.code not in (ErrorCode.CANCELLED, ErrorCode.DEADLINE_EXCEEDED)
         return self.is_settled and not isinstance(self.error, ConnectionLost)
 
     @property
     def unstarted(self) -> bytes | None:
-        """The result of a stream call that turned out to be no stream."""
+        """The result of a stream call whose method is no stream."""
         return self.result if self.started_value is None else None
 
     def unwrap(self) -> bytes:
-        """Give the result of a settled call, or raise its error, once."""
+        """Return the result of a settled call, or raise its error; call it once."""
         error, self.error = self.error, None
         if error is not None:
             if isinstance(error, RemoteFailure):
@@ -208,6 +207,6 @@ class Call(OutgoingCall, kw_only=True, eq=False):
             try:
                 raise error
             finally:
-                del error  # it holds this frame
+                del error  # its traceback holds this frame
         assert self.result is not None
         return self.result

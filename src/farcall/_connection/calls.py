@@ -1,14 +1,14 @@
-"""What this side asks of its peer: calls, streams and subscriptions, and how they are left.
+"""The calls of this side: calls, streams and subscriptions, from request to outcome.
 
 Theory of operation. A `Call` is one object from its first moment to its last: the entry in the
 protocol's table, the message in the send queue, and what its task waits on. The peer said in its
 hello how many calls it takes at once, and how large their parameters may be together; it would
-refuse more. So calls stand in line here, having sent nothing. Whoever frees a place sends the
-oldest one at once, from the reader or the writer: no task has to be switched to, and no later call
-gets in between.
+refuse more. So calls stand in line here before they are sent. The code that makes room, in the
+reader or the writer, sends the oldest one at once: no task has to be switched to, and no later call
+gets ahead.
 
-A call that its caller has abandoned stays in flight until it is answered, for the peer may still
-be at work on it.
+A call that its caller has abandoned stays in flight until its response comes, for the peer may
+still work on it.
 """
 
 from __future__ import annotations
@@ -40,41 +40,41 @@ from farcall.errors import EncodeError, ErrorCode, RpcError
 
 
 class Handled(Interface):
-    """A call of the peer while it is handled; tasks that it has started may outlive it."""
+    """A call of the peer whose handler runs, or ran: tasks that it has started may outlive it."""
 
     @property
     def calls(self) -> Calls:
-        """The calls back to the peer."""
+        """The calls of the same link, which are calls back to the peer."""
         ...
 
     @property
     def is_over(self) -> bool:
-        """Whether its handler has ended: its caller waits for nothing more."""
+        """Whether its handler has ended."""
         ...
 
     @property
     def cancel_reason(self) -> str | None:
-        """Why it was cancelled, if it was."""
+        """Why it was cancelled; None if it was not."""
         ...
 
     @property
     def trace(self) -> str | None:
-        """The span that calls it makes belong to."""
+        """The span that its own calls belong to."""
         ...
 
 
 handling: ContextVar[Handled] = ContextVar("farcall handling")
-"""The call that the current task handles, or that has started it."""
+"""The call that the current task handles, or whose handler has started it."""
 
 
 class Calls:
     """The calls of one link.
 
     Args:
-        lifecycle: The link's.
-        protocol: Makes them.
-        lanes: Where they wait for the writer.
-        cancel_grace: Seconds for which a cancelled caller waits for the peer's answer.
+        lifecycle: Of the link.
+        protocol: Makes their messages, and has the table of them.
+        lanes: Queue them for the writer.
+        cancel_grace: Seconds for which a cancelled caller waits for the peer's response.
     """
 
     def __init__(
@@ -88,14 +88,14 @@ class Calls:
         self._queue.on_writable = self.advance
         self.cancel_grace = cancel_grace
         self.most: float = math.inf
-        """How many calls the peer takes at once; infinite while it has not said."""
+        """How many calls the peer takes at once; infinite until it says so."""
         self.most_bytes: float = math.inf
-        """How large the parameters of these calls may be together; as with `most`."""
-        # As long as there are tasks that call.
+        """How large their parameters may be together, in bytes; likewise."""
+        # Bounded by the tasks that call.
         self.line: deque[Call] = deque()
-        """Calls that the peer, or the queue, has no room for yet; in order."""
+        """Calls for which the peer or the queue has no room yet, oldest first."""
         self.settled = 0
-        """How many have settled since the reader began with the last chunk of bytes."""
+        """How many have settled since the last pause of the reader."""
         self._calls_back = 0
 
     async def call(
@@ -112,27 +112,27 @@ class Calls:
         Args:
             method: The wire name.
             params: JSON text, or None.
-            uploads: What its arguments name as streams; held back until the request has left.
+            uploads: The streams among its arguments, held back until the writer takes the call.
             traceparent: The caller's span, if it has one.
-            on_started: Given for a remote task; what it raises ends the call.
+            on_started: For a remote task alone; if it raises, the call ends.
 
         Returns:
             The JSON text of the result.
 
         Raises:
-            RemoteFailure: the peer answered with an error.
-            Busy: the peer has as many calls as it takes, and this task handles a call of it.
+            RemoteFailure: the peer responded with an error.
+            Busy: the peer is at its limit of calls, and this task handles a call of the peer.
             ConnectionLost: the link ended first.
             EncodeError: the message is larger, or nests deeper, than the peer takes, or the
                 parameters are larger than it takes of all calls together.
 
         The deadline of the calling task travels along. Cancelled before the writer took the
-        request, it withdraws it; later, it asks the peer to cancel and waits for the answer, for
-        `cancel_grace` at most: an outcome that came first is given all the same.
+        request, it withdraws it; later, it asks the peer to cancel and waits for the response, for
+        `cancel_grace` at most. If the call had already ended by itself, it has that outcome.
         """
         if get_ident() != self._thread:
             raise _elsewhere(method)
-        # A caller that is cancelled already, or out of time, sends nothing.
+        # A caller that is already cancelled, or out of time, sends nothing.
         try:
             await checkpoint_if_cancelled()
         except RuntimeError:
@@ -149,7 +149,7 @@ class Calls:
             traceparent=traceparent,
             may_start=on_started is not None,
         )
-        del params  # a large one is in memory often enough while it waits for its peer
+        del params  # the message has a copy; large ones would be in memory twice
         self._make(call, uploads)
         try:
             if on_started is None:
@@ -162,7 +162,7 @@ class Calls:
                 raise
             if on_started is not None:
                 call.tell_started(on_started)
-        except BaseException:  # what was told of the start is not what was agreed
+        except BaseException:  # `on_started` has refused the value
             await self._cancel(call, "caller")
             raise
         finally:
@@ -173,9 +173,9 @@ class Calls:
     async def notify(
         self, method: str, params: bytes | None, *, traceparent: str | None = None
     ) -> None:
-        """Send a notification once there is room for it; see `call` for what it raises.
+        """Send a notification once there is room for it. Cancelled, it has sent nothing.
 
-        Cancelled, it has sent nothing.
+        It raises what `call` raises.
         """
         if get_ident() != self._thread:
             raise _elsewhere(method)
@@ -185,12 +185,12 @@ class Calls:
         self._lanes.put_call(self._protocol.notify(method, params, traceparent=traceparent))
 
     async def greet(self) -> None:
-        """Say hello and wait for the answer, which `Handler.on_hello` hears as well.
+        """Say hello and wait for the response, which `Handler.on_hello` gets as well.
 
         Raises:
             RemoteFailure: the peer knows no hello; it speaks the plain dialect.
             ConnectionLost: the link ended first.
-            InvalidResult: the answer is no hello.
+            InvalidResult: the response is not a hello.
         """
         self._lifecycle.check_open()
         call = Call("rpc.hello", calls=self)
@@ -213,30 +213,30 @@ class Calls:
     ) -> AsyncIterator[Call]:
         """Make a stream call and wait until it has started; leaving the block ends it.
 
-        The arguments that are not named here are those of `call`, and so is what it raises.
+        The other arguments are those of `call`, and it raises the same.
 
         Args:
-            credit: How much of it the peer may send; from now on it grants more by itself.
+            credit: How much the peer may send; `use` grants more from now on.
             on_values: Takes the values that come.
-            on_end: Told once when no more will come, with the error if there is one.
+            on_end: Called once when no more will come, with the error if there is one.
 
-        Cancelled or left, it cancels the call and waits for the answer, for `cancel_grace` at
+        Cancelled or left, it cancels the call and waits for the response, for `cancel_grace` at
         most; after that the call counts as abandoned.
         """
         if get_ident() != self._thread:
             raise _elsewhere(method)
         await checkpoint_if_cancelled()
         if method == SUBSCRIBE:
-            # It has no place in the line, for it never ends.
+            # It does not stand in line, for it is not one of the calls that the peer counts.
             await self._queue.wait_writable()
-            # A task that is woken first and cancelled then does not hear of the latter by itself.
+            # A task that was woken and then cancelled learns of that at its next checkpoint only.
             await checkpoint_if_cancelled()
             self._check_subscriptions()
         self._lifecycle.check_open()
         call = Call(
             method,
             calls=self,
-            # The deadline does not travel, for the block may outlast it in a shield.
+            # The deadline does not travel, for a shielded block may outlast it.
             until=trio.current_effective_deadline(),
             params=params,
             credit=credit,
@@ -258,17 +258,17 @@ class Calls:
             self._lanes.put_credit(call.id, credit_message(call.id, items, size))
 
     def _check_subscriptions(self) -> None:
-        """Refuse, as the peer would, more subscriptions than it has said that it serves."""
+        """Refuse, as the peer would, more subscriptions than its hello allows."""
         peer = self._protocol.peer
         if peer is None or self._protocol.outgoing_subscriptions < peer.limits.subscriptions:
             return
         data = exceeded("subscriptions", peer.limits.subscriptions)
         raise _refusal(ErrorCode.TOO_MANY_SUBSCRIPTIONS, data)
 
-    # Made, or in line
+    # Sending, now or in turn
 
     def _make(self, call: Call, uploads: Sequence[Outbox]) -> None:
-        """Send a call now, or as soon as the calls before it are sent and there is room for it."""
+        """Send a call now, or once the calls before it are sent and there is room for it."""
         served = handling.get(None)
         if served is not None and served.calls is self and not served.is_over:
             call.is_call_back = True
@@ -286,7 +286,7 @@ class Calls:
         return self._queue.is_writable and self._excess(call) is None
 
     def _excess(self, call: Call) -> str | None:
-        """Name the limit of the peer that a call would be over."""
+        """Return the limit of the peer that a call would exceed, if any."""
         protocol = self._protocol
         if len(protocol.outgoing) - protocol.outgoing_subscriptions >= self.most:
             return "calls"
@@ -299,8 +299,9 @@ class Calls:
             problem = f"the parameters have {size} bytes; the peer takes {self.most_bytes}"
             raise EncodeError(f"{problem} (its limit call_bytes)")
         if call.is_call_back:
-            # While the peer waits for this side it may not be waited for: each might wait for the
-            # other for ever. For room in the queue it may, which the peer's reader makes.
+            # The peer waits for this side, so this side must not wait for calls of the peer to end:
+            # both might wait for ever. It may wait for room in the queue, which the peer's reader
+            # makes.
             limit = self._excess(self.line[0]) or "calls" if self.line else self._excess(call)
             if limit is not None:
                 raise _refusal(ErrorCode.BUSY, {"limit": limit})
@@ -312,7 +313,7 @@ class Calls:
         self._lanes.put_call(call)
 
     def advance(self) -> None:
-        """Send the calls in line that there is room for now."""
+        """Send the calls in line for which there is room now."""
         line = self.line
         while line:
             call = line[0]
@@ -327,15 +328,15 @@ class Calls:
             else:
                 return
 
-    # Left
+    # Leaving
 
     @property
     def is_calling_back(self) -> bool:
-        """Whether a handler of a call of the peer waits for the peer."""
+        """Whether a handler of a call of the peer waits for a call back to it."""
         return self._calls_back > 0
 
     def _leave(self, call: Call) -> None:
-        """Forget a call that is not waited for any more."""
+        """Give up a call whose caller waits no more, whatever its state."""
         self._calls_back -= call.is_call_back
         if call.is_settled:
             return
@@ -349,28 +350,27 @@ class Calls:
             self._protocol.abandon(call)
 
     def withdraw(self, call: Call) -> None:
-        """Take a call back that the writer has not taken."""
+        """Remove a call that the writer has not taken."""
         self._protocol.withdraw(call)
         self.advance()
 
     async def _cancel(self, call: Call, reason: str) -> None:
-        """Ask the peer to end a call, and wait for its answer, but not for long."""
+        """Ask the peer to cancel a call, and wait for the response, for `cancel_grace` at most."""
         cancel = None if call.is_settled else self._protocol.cancel(call, reason)
         if cancel is not None:
             self._lanes.put_control(cancel)
             with trio.CancelScope(shield=True, deadline=trio.current_time() + self.cancel_grace):
                 await call.wait_settled()
 
-    # What the peer says of all of them
+    # Called by the link
 
     def on_hello(self, hello: Hello) -> None:
-        """Take note of what the peer serves."""
         self.most = hello.limits.calls
         if hello.limits.call_bytes is not None:
             self.most_bytes = hello.limits.call_bytes
 
     def end(self, in_flight: Sequence[OutgoingCall]) -> None:
-        """Fail them all, because the link has ended."""
+        """Fail all calls, because the link has ended."""
         waiting, self.line = self.line, deque()
         for call in (*in_flight, *waiting):
             assert isinstance(call, Call)
@@ -380,7 +380,7 @@ class Calls:
 
 
 def _reason(until: float) -> str:
-    """Say why the current task leaves a call: its own handler was cancelled, or its scope."""
+    """Return why the current task cancels a call: for the reason of its handler, or its own."""
     served = handling.get(None)
     if served is not None and not served.is_over and served.cancel_reason is not None:
         return served.cancel_reason
@@ -388,12 +388,12 @@ def _reason(until: float) -> str:
 
 
 def _refusal(code: ErrorCode, data: Mapping[str, object]) -> RpcError:
-    """Make the error that the peer would answer with, were it asked."""
+    """Return the error that the peer would respond with."""
     return RpcError.of(code, MESSAGES[code], data)
 
 
 def _elsewhere(method: str) -> RuntimeError:
-    """Make the error for a call in another thread, where even a Trio run is another one."""
+    """Return the error for a call in another thread, even if that has a Trio run of its own."""
     return elsewhere(
         method,
         f'trio.from_thread.run(session.call, "{method}", ...), or so with a method of a proxy',

@@ -1,13 +1,13 @@
-"""What waits to be sent on one connection: three lanes, from which one writer takes.
+"""The lanes of one link: three queues of what waits to be sent, from which one writer takes.
 
-- *control*: cancel, goaway, credit (merged for each stream). It goes first, and is short: what it
-  holds is small and soon replaced. The answer to a hello goes before all that, alone.
+- *control*: cancel, goaway, and credit, of which each stream has one message. It goes first; it
+  holds little. The response to a hello goes before everything, alone.
 - *calls*: requests and responses, in order, in a `SendQueue`.
-- *streams*: a queue for each stream, asked in turn. All that belongs to one stream id goes through
-  its own queue, so that nothing overtakes its items.
+- *streams*: a queue for each stream, asked in turn. Everything about one stream id goes through its
+  own queue, so that nothing overtakes its items.
 
-Calls and streams share: one of each in turn, so that neither starves. But the values that were
-emitted before a response was put leave before it, as far as their credit lets them go.
+Calls and streams take turns, so that neither starves. But values that were emitted before a
+response was put leave before it, as far as their credit allows.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from farcall._connection.send_queue import Message, SendQueue
 from farcall._protocol.framing import RequestId, join
 
 BUNDLE_BYTES = 64 * 1024
-"""A bundle grows no further: by then the cost of a frame is spread thin, and a larger one would
-only delay its first message."""
+"""The size up to which a bundle grows: by then the cost of a frame is spread thin, and a larger one
+would only delay its first message."""
 MAX_TAKEN = 256
-"""Messages that the writer takes at once; the rest may still change, or be withdrawn."""
+"""Messages that the writer takes at once; the others may still change, or be withdrawn."""
 
 
 class StreamQueue(Protocol):
     """The queue of one stream."""
 
     def pop(self) -> bytes | None:
-        """Give the next message; None when nothing can leave now. Never blocks."""
+        """Take the next message; None if nothing can leave now. Never blocks."""
         ...
 
     @property
@@ -43,11 +43,11 @@ class StreamQueue(Protocol):
 
 @attrs.define(eq=False)
 class _Followed:
-    """A response, and the streams that have something to say before it."""
+    """A response, and the streams whose values leave before it."""
 
     message: Message
     ahead: dict[StreamQueue, int]
-    """How often each may be asked still."""
+    """How often each may still be asked."""
 
     @property
     def text(self) -> bytes:
@@ -58,11 +58,11 @@ class _Followed:
 
 
 class Lanes:
-    """The three lanes of one connection.
+    """The three lanes of one link.
 
     Args:
-        wake: Called, synchronously, whenever something was put.
-        wake_call: Called in its place when that was a request or a response.
+        wake: Called after something was put.
+        wake_call: Called instead after a request or a response was put.
         calls: The lane of calls.
     """
 
@@ -73,7 +73,7 @@ class Lanes:
         self._wake_call = wake_call
         self.calls = calls
         self.bundle = 0
-        """How many messages a frame may hold; 0 while each has one of its own."""
+        """How many messages a frame may hold; 0 while each has a frame of its own."""
         self.bundle_bytes = BUNDLE_BYTES
         self._greeting: bytes | None = None
         self.is_closed = False
@@ -82,7 +82,7 @@ class Lanes:
         # A dict is the set that keeps an order: streams are many, and put at each emit.
         self._streams: dict[StreamQueue, None] = {}
         self._fresh: dict[StreamQueue, None] = {}
-        """Those that were put since the last response."""
+        """Those that were put since the last response, in order."""
         self._is_streams_turn = False
         self._pings: deque[bytes] = deque()
 
@@ -91,7 +91,7 @@ class Lanes:
         return waiting + len(self._streams) + len(self._pings)
 
     def close(self) -> None:
-        """Drop all messages, those that come later too; a ping may still leave."""
+        """Drop all messages, also those that are put later; a ping may still leave."""
         self.is_closed = True
         self._control.clear()
         self._greeting = None
@@ -101,35 +101,32 @@ class Lanes:
         self._fresh.clear()
 
     def put_control(self, message: bytes) -> None:
-        """Queue a message ahead of calls and streams."""
         if not self.is_closed:
             self._control.append(message)
             self._wake()
 
     def put_ping(self, payload: bytes) -> None:
-        """Queue a ping, which is a frame of its own kind."""
         self._pings.append(payload)
         self._wake()
 
     def put_greeting(self, text: bytes) -> None:
-        """Queue the answer to a hello, which must not share its frame."""
+        """Queue the response to a hello, which must not share its frame."""
         if not self.is_closed:
             self._greeting = text
             self._wake()
 
     def put_credit(self, id: RequestId, text: bytes, is_upload: bool = False) -> None:
-        """Queue credit in place of older credit of the same stream: totals only grow."""
+        """Queue credit; it replaces older credit of the same stream, for totals only grow."""
         if not self.is_closed:
             self._credits[is_upload, id] = text
             self._wake()
 
     def put_call(self, message: Message) -> None:
-        """Queue a request or a response."""
         self.calls.put(message)
         self._wake_call()
 
     def put_response(self, message: Message) -> None:
-        """Queue a response, after the values that were emitted before it."""
+        """Queue a response, behind the values that were emitted before it."""
         if self._fresh:
             fresh, self._fresh = self._fresh, {}
             ahead = {queue: queue.ahead for queue in fresh if queue in self._streams}
@@ -138,7 +135,7 @@ class Lanes:
         self.put_call(message)
 
     def put_stream(self, queue: StreamQueue) -> None:
-        """Note that a stream has something to send; it is asked until it has nothing left."""
+        """Queue a stream that has something to send; it is asked until it has nothing left."""
         if self.is_closed:
             return
         self._fresh[queue] = None
@@ -147,13 +144,10 @@ class Lanes:
             self._wake()
 
     def take_ping(self) -> bytes | None:
-        """Give the next ping, if one waits."""
         return self._pings.popleft() if self._pings else None
 
     def take(self, now: float) -> list[bytes]:
-        """Take messages, joined into frames as the dialect allows, until none can leave.
-
-        It takes about a bundle at a time; the rest may still change, or be withdrawn.
+        """Take about a bundle of messages, and return the frames to send; empty if none can leave.
 
         Args:
             now: The time on Trio's clock; a call whose deadline has passed is not sent.
@@ -165,7 +159,7 @@ class Lanes:
         texts: list[bytes] = []
         size = total = 0
         for _ in range(MAX_TAKEN):
-            # Asked each time: a call that is taken may put the streams that it brings.
+            # Checked each time: a call that is taken may put the streams of its uploads.
             has_others = self._streams or self._control or self._credits
             text = self._pop(now) if has_others else self.calls.pop(now)
             if text is None:
@@ -176,7 +170,7 @@ class Lanes:
             is_binary = text[0] == 0
             is_full = len(texts) >= self.bundle or size + length + 2 > self.bundle_bytes
             if texts and (is_full or is_binary):
-                frames.append(_frame(texts))
+                frames.append(_join(texts))
                 texts, size = [], 0
             if is_binary:
                 frames.append(text)
@@ -188,7 +182,7 @@ class Lanes:
                 break
         self.calls.note_taken()
         if texts:
-            frames.append(_frame(texts))
+            frames.append(_join(texts))
         return frames
 
     def _pop(self, now: float) -> bytes | None:
@@ -215,17 +209,17 @@ class Lanes:
             if message is not None:
                 ahead[queue] = left - 1
                 return message
-            # A response waits neither for credit nor for what was emitted after it.
+            # A response waits neither for credit nor for values emitted after it.
             del ahead[queue]
         return None
 
     def _pop_stream(self) -> bytes | None:
-        """Ask the streams in turn; one that has nothing to send leaves until it is put again."""
+        """Ask the streams in turn; drop one that has nothing to send until it is put again."""
         while self._streams:
             queue = next(iter(self._streams))
             message = queue.pop()
-            # It may have put itself again meanwhile; either way it goes to the end, or leaves.
-            # Or it had the link hung up, which has emptied the lanes.
+            # Either way it goes to the end or is dropped, even if it has put itself again. It may
+            # also have had the link hung up, which empties the lanes.
             self._streams.pop(queue, None)
             if message is not None and not self.is_closed:
                 self._streams[queue] = None
@@ -234,5 +228,5 @@ class Lanes:
         return None
 
 
-def _frame(texts: list[bytes]) -> bytes:
+def _join(texts: list[bytes]) -> bytes:
     return texts[0] if len(texts) == 1 else join(texts)

@@ -1,7 +1,7 @@
-"""What this side says about the calls of its peer: the seam between a link and what is served.
+"""The responses to the peer's calls: the seam between a link and what it serves.
 
-A handler is given a `Request`, which it starts, sends items for, and ends. How that is written,
-in which lane it waits and who counts it, is hidden behind it.
+A handler gets a `Request`, which it starts, sends items for, and ends. How that becomes messages,
+in which lane they wait, and which account is charged, is hidden behind it.
 """
 
 from __future__ import annotations
@@ -31,38 +31,35 @@ T = TypeVar("T")
 
 
 def shutting_down() -> Error:
-    """Make the answer to a call that comes too late."""
+    """Return the error for a call that comes too late."""
     return Error.of(ErrorCode.SHUTTING_DOWN, {"reason": SHUTDOWN_REASON})
 
 
 def cancelled(reason: str | None) -> Error:
-    """Make the answer to a call that was cancelled.
-
-    Args:
-        reason: Why. That the server goes away is told, for its caller has not asked for it.
-    """
-    is_told = reason == "shutdown"
-    return Error.of(ErrorCode.CANCELLED, {"reason": SHUTDOWN_REASON} if is_told else None)
+    """Return the error for a call that was cancelled."""
+    # The caller knows why, unless it is this side that goes away.
+    is_news = reason == "shutdown"
+    return Error.of(ErrorCode.CANCELLED, {"reason": SHUTDOWN_REASON} if is_news else None)
 
 
 class StartEncodeError(EncodeError):
-    """The message that tells of a start is larger than the caller takes."""
+    """``rpc.started`` would be larger than the caller takes."""
 
 
 class Request(IncomingCall, kw_only=True, eq=False):
-    """A call of the peer, and the way to answer it; it is answered once."""
+    """A call of the peer, and the methods to respond to it, which it gets once."""
 
     responses: Responses
 
     @property
     def wants_items(self) -> bool:
-        """Whether it takes a stream as items; else it takes an array of all of them.
+        """Whether it takes a stream as items; otherwise it takes an array of all items.
 
-        A plain peer knows no items; a farcall peer that opens no window has asked for a result.
+        A plain peer knows no items; a farcall peer that opens no window asks for a result.
         """
         return self.credit is not None and self.responses.protocol.is_greeted
 
-    # Whole answers, in the lane of calls
+    # Responses, in the lane of calls
 
     def respond(self, result: bytes) -> None:
         """End the call with the JSON text of its result."""
@@ -70,9 +67,9 @@ class Request(IncomingCall, kw_only=True, eq=False):
         responses.put(responses.protocol.respond(self, result))
 
     def respond_then(self, result: bytes, on_taken: Callable[[], object]) -> None:
-        """End the call, and begin what the answer promises when the writer takes it.
+        """End the call, and call `on_taken` when the writer takes the response.
 
-        The answer to a call in a batch leaves with the others; what it promises begins at once.
+        The response to a call in a batch waits for the others; then `on_taken` is called at once.
         """
         responses = self.responses
         text = responses.protocol.respond(self, result)
@@ -86,7 +83,7 @@ class Request(IncomingCall, kw_only=True, eq=False):
         responses.put(responses.protocol.fail(self, error))
 
     def start(self, value: bytes) -> None:
-        """Tell a farcall peer that its remote task has begun; a plain one knows no such thing.
+        """Tell a farcall peer that its remote task has started; a plain peer is told nothing.
 
         Args:
             value: JSON text.
@@ -98,10 +95,10 @@ class Request(IncomingCall, kw_only=True, eq=False):
         self.responses.start(self, value)
 
     def excess(self, size: int) -> dict[str, str | int]:
-        """Name the limit of the messages to the peer that something is over, for an error.
+        """Return the error data for a message that is `size` bytes larger than the peer takes.
 
         Args:
-            size: By how many bytes it is too large; 0 where that is not told.
+            size: 0 to leave it out.
         """
         protocol = self.responses.protocol
         limit: dict[str, str | int] = {"limit": protocol.message_limit_name}
@@ -115,22 +112,22 @@ class Request(IncomingCall, kw_only=True, eq=False):
         """The largest message that the peer takes, in bytes."""
         return self.responses.protocol.message_limit
 
-    # A stream, whose messages wait in a queue of its own, so that nothing overtakes its items
+    # Streams; their messages wait in a queue of their own, so that nothing overtakes the items
 
     def item_codec(self, codec: Codec[T]) -> ItemCodec[T]:
-        """Choose how items cross."""
+        """Return what writes its items."""
         return item_codec(self.responses.protocol, codec)
 
     @property
     def send_credit(self) -> SendCredit:
-        """How much the peer takes of the stream."""
+        """How much of the stream the peer takes."""
         return self.responses.protocol.send_credit(self)
 
     def open_items(self, *, is_binary: bool) -> Outbox:
-        """Start a stream, and give what takes its items and its end.
+        """Start a stream, and return the outbox for its items and its end.
 
         Args:
-            is_binary: Whether the items are bytes, to a peer that takes them as they are.
+            is_binary: Whether the items are sent in binary frames.
         """
         responses, protocol = self.responses, self.responses.protocol
         outbox = Outbox(
@@ -144,15 +141,15 @@ class Request(IncomingCall, kw_only=True, eq=False):
         return outbox
 
     def start_message(self, value: bytes) -> bytes:
-        """Start a stream, and give the message that tells it."""
+        """Start a stream, and return the message that says so."""
         return self.responses.protocol.start(self, value)
 
     def items_message(self, values: Sequence[bytes], cursor: str, missed: int | None) -> bytes:
-        """Give the message that carries the next values of a subscription; see `Protocol.items`."""
+        """Return the message with the next values of a subscription; see `Protocol.items`."""
         return self.responses.protocol.items(self, values, cursor=cursor, missed=missed)
 
     def end_message(self, outcome: bytes | Error) -> bytes | None:
-        """End the call, and give the message that tells it, to be sent after its items."""
+        """End the call, and return its response, to be sent after the items."""
         responses, protocol = self.responses, self.responses.protocol
         responses.note_ended()
         if isinstance(outcome, Error):
@@ -160,7 +157,6 @@ class Request(IncomingCall, kw_only=True, eq=False):
         return protocol.respond(self, outcome)
 
     def put_stream(self, queue: StreamQueue) -> None:
-        """Have the writer ask the queue of the stream for its next message."""
         self.responses.lanes.put_stream(queue)
 
 
@@ -168,12 +164,12 @@ class Responses:
     """The responses of one link, and how much of them waits.
 
     Args:
-        lifecycle: The link's.
-        protocol: Makes them.
-        lanes: Where they wait for the writer.
-        limits: How much of them may wait.
-        account: Where what waits outside of the lanes is counted.
-        hang_up: Ends the link, for a close code and a reason.
+        lifecycle: Of the link.
+        protocol: Makes their messages.
+        lanes: Queue them for the writer.
+        limits: How much may wait.
+        account: Charged with what waits outside of the lanes.
+        hang_up: Ends the link, with a close code and a reason.
     """
 
     def __init__(
@@ -198,11 +194,11 @@ class Responses:
         protocol.make_call = partial(Request, responses=self)
 
     def notification(self, method: str, params: bytes | None, trace: str | None) -> Request:
-        """Make a call that has no id, and gets no answer."""
+        """Make the call of a notification, which has no id and gets no response."""
         return Request(NULL_ID, method, params, traceparent=trace, responses=self)
 
     def start(self, call: Request, value: bytes) -> None:
-        """Tell that a remote task has begun; see `Request.start`."""
+        """Send ``rpc.started``; see `Request.start`."""
         protocol = self.protocol
         if not protocol.is_greeted or self._lifecycle.is_closed:
             return
@@ -217,21 +213,17 @@ class Responses:
 
     @property
     def has_batched(self) -> bool:
-        """Whether answers wait for the other answers to their batch."""
+        """Whether responses wait for the others of their batch."""
         return self._batched > 0
 
     async def wait_writable(self, size: int) -> None:
-        """Wait until the outcome of a call may be put into the send queue.
-
-        Args:
-            size: Of the outcome, in bytes; it is held meanwhile.
-        """
+        """Wait until the outcome of a call, of `size` bytes, may be put into the send queue."""
         if not self.queue.is_writable:
             with self.account.charged(size):
                 await self.queue.wait_writable()
 
     def put(self, message: bytes | Promise | None) -> None:
-        """Queue an answer that the protocol has made; None where it goes into one for a batch."""
+        """Queue a response; None if it waits for the others of its batch."""
         if self._waiting_drain is not None:
             self._waiting_drain.set()
         if message is not None:
@@ -240,32 +232,32 @@ class Responses:
             self._check_room()
 
     def check_batches(self) -> None:
-        """Count what waits for the rest of a batch, if there is more of it, or less."""
+        """Account for the responses that wait for their batch, if that has changed."""
         if self.protocol.batched != self._batched:
             self._check_room()
 
     def _check_room(self) -> None:
-        """Cut off a peer that has the reader answer it without end, and does not read."""
+        """Cut off a peer that provokes responses without end, and reads none."""
         batched = self.protocol.batched
         if batched != self._batched:
             self.account.charge(batched - self._batched)
             self._batched = batched
-        # What the peer takes of one message; it may say any number.
+        # One message may be larger; but the peer may have announced any size.
         spare = min(self.protocol.message_limit, self._limits.message_out)
         limit = self.queue.excess(spare)
         if limit is None and batched > self._limits.queued_bytes + spare:
             limit = "queued_bytes"
         if limit is not None:
-            problem = f"too many answers were not read (the limit {limit})"
+            problem = f"too many responses were not read (the limit {limit})"
             self._hang_up(CloseCode.SLOW_CONSUMER, problem)
 
     def note_ended(self) -> None:
-        """Note that a call of the peer has ended; a drain waits for that."""
+        """Note that a call of the peer has ended, for a drain that waits for it."""
         if self._waiting_drain is not None:
             self._waiting_drain.set()
 
     async def wait_ended(self) -> None:
-        """Wait until another call of the peer has ended, or the link has."""
+        """Wait until the next call of the peer ends, or the link does."""
         if self._waiting_drain is None or self._waiting_drain.is_set():
             self._waiting_drain = trio.Event()
         await self._waiting_drain.wait()

@@ -1,10 +1,10 @@
-"""The local ends of a stream: an outbox that its producer fills, an inbox that its reader empties.
+"""The local ends of a stream: a producer fills its outbox, a reader empties its inbox.
 
-Theory of operation. Each end owns its half of the stream's credit. The reader grants as much as it
-has room for, and the producer waits until its value may go, so credit bounds what waits at both
-ends. A reader may grant without end, so an outbox has a bound of its own as well. An outbox is
-also a queue of the lanes: the writer asks it for its next message, and all that belongs to the
-stream leaves through it, the start before all values and the end after them.
+Theory of operation. Each end has its half of the stream's credit. The reader grants as much as it
+has room for, and the producer waits until its value may be sent, so credit bounds what waits at
+both ends. A reader may grant without end, so an outbox has a bound of its own as well. An outbox is
+also a queue of the lanes: the writer asks it for its next message, and all messages of the stream
+leave through it, the start before the values and the end after them.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from farcall._quota import MemoryAccount
 T_co = TypeVar("T_co", covariant=True)
 
 MOST_WAITING: Final = Window(256, DEFAULT_WINDOW.size)
-"""What keeps a writer busy; more of it only grows while the transport takes nothing."""
+"""Enough to keep the writer busy; more would only wait while the peer reads slowly."""
 
 ITEM_COST: Final = 64
-"""Bytes that a small value which waits costs beside its text."""
+"""Bytes that a waiting value costs besides its text."""
 
 ITEMS_BYTES: Final = 32 * 1024
-"""Values in one message, in bytes: what a call may have to wait for after a stream that floods."""
+"""Bytes of the values in one message: a call may have to wait for one message of a flood."""
 
 
 class Outbox:
-    """What one stream has to send.
+    """The sending end of one stream.
 
     Args:
         credit: How much the reader takes.
-        write: Makes the message that carries some values, and counts them as sent.
-        room: The bytes of values that one message to this peer can hold; see `max_items_size`.
-        lanes: Where the writer asks for messages.
-        account: Where the values that wait are counted.
+        write: Makes a message of some values, and spends their credit.
+        room: How many bytes of values a message to this peer can hold; see `max_items_size`.
+        lanes: Through which the writer asks for messages.
+        account: Charged with the values that wait.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Outbox:
         account: MemoryAccount,
     ) -> None:
         self.room = room
-        """No larger value may be put."""
+        """No value may be larger."""
         self._credit = credit
         self._write = write
         self._lanes = lanes
@@ -65,25 +65,25 @@ class Outbox:
         self._writable = trio.Event()
         self._ended = trio.Event()
         self.is_held = False
-        """Whether nothing may leave yet."""
+        """Whether nothing may be sent yet."""
         self.is_closed = False
-        """Whether no more values are taken."""
+        """Whether it drops all further values."""
         self.has_dropped = False
-        """Whether values were there that will not be sent."""
+        """Whether it has dropped values."""
 
-    # The producer
+    # Called by the producer
 
     def begin(self, message: bytes) -> None:
-        """Send a message ahead of all values."""
+        """Send a message before all values."""
         self._first = message
         self.wake()
 
     async def put(self, value: bytes) -> None:
-        """Add a value, and wait until the reader has room for another one, or will have none.
+        """Add a value, and wait until another may be put, or until the outbox is closed.
 
-        Once closed it drops the value. Cancelled while it waits, it has added it all the same.
+        A closed outbox drops the value. Cancelled while it waits, it has added the value.
         """
-        # A producer need not wait for anything else; only this can end one that is cancelled.
+        # A producer may have no other checkpoint at which it could be cancelled.
         await trio.lowlevel.checkpoint_if_cancelled()
         if self.is_closed:
             self.has_dropped = True
@@ -99,7 +99,7 @@ class Outbox:
             await self._writable.wait()
 
     def end(self, make: Callable[[], bytes | None]) -> None:
-        """Send a message after the values that wait; it is made when it is its turn."""
+        """Send a message after the values that wait; it is made when the writer takes it."""
         self._make_last = make
         self.wake()
 
@@ -108,7 +108,7 @@ class Outbox:
         await self._ended.wait()
 
     def close(self) -> None:
-        """Drop the values that wait, and let the producer go; the end may still leave."""
+        """Drop the values that wait, and wake the producer; the end may still be sent."""
         self.is_closed = True
         if self._values:
             self.has_dropped = True
@@ -118,7 +118,7 @@ class Outbox:
         self._writable.set()
 
     def _may_put(self) -> bool:
-        """Whether another value could be sent at once: what waits is within the credit."""
+        """Whether the values that wait leave credit and room for another one."""
         count, credit = len(self._values), self._credit
         return (
             count < credit.granted_items - credit.sent_items
@@ -127,25 +127,24 @@ class Outbox:
             and self._size < MOST_WAITING.size
         )
 
-    # The reader's credit, and the writer
+    # Called by the protocol and the writer
 
     def on_credit(self) -> None:
-        """Go on: the reader has room for more."""
+        """Go on: the reader has granted more."""
         if self._may_put():
             self._writable.set()
         self.wake()
 
     def wake(self) -> None:
-        """Have the writer ask."""
         self._lanes.put_stream(self)
 
     @property
     def ahead(self) -> int:
-        """None: what a generator gives has an order of its own, and its response is in it."""
+        """0: the response of a stream leaves through the same outbox."""
         return 0
 
     def pop(self) -> bytes | None:
-        """Give the next message; None when nothing can leave now."""
+        """Take the next message; None if nothing can be sent now."""
         if self.is_held:
             return None
         if self._first is not None:
@@ -161,10 +160,9 @@ class Outbox:
         return make()
 
     def _take(self, max_bytes: int) -> list[bytes]:
-        """Take the values that may be sent now, in one message.
+        """Take the values that may be sent now: one, or several of `max_bytes` together.
 
-        Args:
-            max_bytes: How large several values may be together, each with its `ITEM_OVERHEAD`.
+        Each counts with its `ITEM_OVERHEAD`.
         """
         waiting, credit = self._values, self._credit
         if not credit.allows(len(waiting[0])):
@@ -188,12 +186,12 @@ class Outbox:
 
 
 class Inbox(AsyncIterator[T_co]):
-    """Values of one stream that have arrived, to be iterated over.
+    """The receiving end of one stream: an iterator over the values that come.
 
     Args:
-        read: Makes the value of what has come; what it raises is raised to the reader.
-        account: Where the bytes that have not been read are counted.
-        credit: How much the sender may send; None where all values come at once.
+        read: Decodes an item; what it raises is raised to the reader.
+        account: Charged with the items that wait.
+        credit: How much the sender may send; None if all items are here at once.
     """
 
     def __init__(
@@ -211,24 +209,24 @@ class Inbox(AsyncIterator[T_co]):
         self._has_ended = False
         self._is_closed = False
         self.failure: Exception | None = None
-        """The error that it ended with, once its reader was told."""
+        """The error with which it ended, once it was raised to the reader."""
 
     def push(self, values: Sequence[Encoded]) -> None:
-        """Add values that have arrived. Never blocks: credit has made room for them."""
+        """Add items that have come. Never blocks: credit bounds them."""
         if not self._is_closed:
             self._values.extend(values)
             self._account.charge(sum(map(len, values)))
             self._arrived.set()
 
     def end(self, error: Exception | None = None) -> None:
-        """Add the end: nothing follows, or this error does."""
+        """End the stream after the items that wait, with an error or without."""
         if not self._has_ended:
             self._has_ended = True
             self._error = error
             self._arrived.set()
 
     def close(self) -> None:
-        """Drop what has not been read; a reader gets `trio.ClosedResourceError`."""
+        """Drop the items that wait; a reader gets `trio.ClosedResourceError`."""
         self._is_closed = True
         self._account.release(sum(map(len, self._values)))
         self._values.clear()
@@ -237,14 +235,14 @@ class Inbox(AsyncIterator[T_co]):
     async def __anext__(self) -> T_co:
         await trio.lowlevel.checkpoint_if_cancelled()
         while not (self._values or self._has_ended or self._is_closed):
-            if self._arrived.is_set():  # else others wait for it already
+            if self._arrived.is_set():  # else another reader waits for it already
                 self._arrived = trio.Event()
             await self._arrived.wait()
         if self._values:
             value = self._values.popleft()
             size = len(value)
             self._account.release(size)
-            # The sender of a stream that has ended needs no credit, and knows the id no more.
+            # Once the stream has ended, its sender needs no credit and no longer knows the id.
             if self._credit is not None and not self._has_ended:
                 self._credit.use(size)
             return self._read(value)

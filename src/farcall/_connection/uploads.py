@@ -1,6 +1,6 @@
-"""The uploads of one link: an outbox for each that is sent, an inbox for each that is read.
+"""The uploads of one link: an outbox for each one sent, an inbox for each one received.
 
-The protocol's table of open uploads is the only one: each entry's owner is one of these ends.
+The table of the protocol is the only one: the owner of each entry is one of these ends.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class UploadOutbox(Outbox):
-    """What one upload of this side has to send."""
+    """The sending end of an upload."""
 
     def __init__(
         self, protocol: Protocol, lanes: Lanes, account: MemoryAccount, *, is_binary: bool
@@ -39,25 +39,25 @@ class UploadOutbox(Outbox):
 
     @property
     def reference(self) -> bytes:
-        """What stands for the upload among the arguments of its call, as JSON text."""
+        """The JSON text that stands for the upload among the arguments of its call."""
         return b'{"$stream":%b}' % self._upload.id
 
     def _items(self, values: Sequence[bytes]) -> bytes:
         return self._protocol.upload_items(self._upload, values, is_binary=self._is_binary)
 
     def finish(self, error: Error | None = None) -> None:
-        """Tell the end after the values that wait."""
+        """Send the end, with an error or without, after the values that wait."""
         upload = self._upload
         self.end(lambda: upload_end(upload.id, error, upload.seq))
 
     def leave(self) -> None:
-        """Drop what waits: the call has ended, and its uploads with it."""
+        """Drop what waits: the call has ended, and so do its uploads."""
         self.close()
         self._protocol.uploads.end_outgoing(self._upload)
 
 
 class UploadInbox(Inbox[T]):
-    """What the handler of a call reads of one upload of the peer."""
+    """The receiving end of an upload, which a handler reads."""
 
     def __init__(
         self,
@@ -81,7 +81,6 @@ class UploadInbox(Inbox[T]):
         self._lanes.put_credit(id, credit(id, items, size, is_upload=True), is_upload=True)
 
     def on_end(self, error: Error | None) -> None:
-        """Nothing follows: the caller's iterable has come to its end, or has failed."""
         if error is None:
             self.end()
         else:
@@ -98,8 +97,8 @@ class Uploads:
 
     Args:
         protocol: Has the table of them.
-        lanes: Where values and credit wait for the writer.
-        account: Where the values that wait are counted.
+        lanes: Queue values and credit for the writer.
+        account: Charged with the values that wait.
     """
 
     def __init__(self, protocol: Protocol, lanes: Lanes, account: MemoryAccount) -> None:
@@ -108,11 +107,11 @@ class Uploads:
         self._account = account
 
     def item_codec(self, codec: Codec[T]) -> ItemCodec[T]:
-        """Choose how items cross."""
+        """Return what writes and reads items."""
         return item_codec(self._protocol, codec)
 
     def send(self, *, is_binary: bool) -> UploadOutbox:
-        """Open one to the peer."""
+        """Open an upload to the peer."""
         return UploadOutbox(self._protocol, self._lanes, self._account, is_binary=is_binary)
 
     def receive(
@@ -121,12 +120,12 @@ class Uploads:
         read: Callable[[Encoded], T],
         raised: Callable[[RemoteFailure], Exception],
     ) -> UploadInbox[T] | None:
-        """Open one of the peer; None where that id is open already.
+        """Open an upload of the peer; None if that id is open already.
 
         Args:
-            id: As JSON text.
-            read: Makes the value of what has come; see `Inbox`.
-            raised: Makes what a reader gets for a failure of the caller's iterable.
+            id: JSON text.
+            read: Decodes an item; see `Inbox`.
+            raised: Makes the exception that a reader gets when the caller's iterable fails.
         """
         upload = self._protocol.uploads.receive(id)
         if upload is None:
@@ -135,14 +134,14 @@ class Uploads:
         return UploadInbox(protocol, upload, lanes, account, read, raised)
 
     def inbox(self, read: Callable[[Encoded], T], values: Sequence[bytes]) -> Inbox[T]:
-        """Give what came whole, from a peer without streams, as if it had been sent as one."""
+        """Return an inbox of the items of a plain peer, which sends them in one array."""
         inbox = Inbox(read, self._account)
         inbox.push(values)
         inbox.end()
         return inbox
 
     def end(self, lost: Callable[[], Exception]) -> None:
-        """Fail them all, because the link has ended."""
+        """Fail all uploads, because the link has ended."""
         for received in self._protocol.uploads.incoming.values():
             if received.owner is not None:
                 received.owner.end(lost())

@@ -102,7 +102,7 @@ async def test_limit_queued_messages(autojump_clock: MockClock) -> None:
         assert deaf.ended() is None
 
         await deaf.ask(call(3, "nothing"))
-        problem = "too many answers were not read (the limit queued_messages)"
+        problem = "too many responses were not read (the limit queued_messages)"
         assert deaf.ended() == CloseReason(1013, problem, remote=False)
         await trio.sleep(20)
         assert deaf.link.is_closed
@@ -202,7 +202,7 @@ async def test_limit_queued_bytes_holds_for_the_reader(
         await deaf.ask(*[call(f"s{n}", "nothing") for n in range(room)])
         assert deaf.ended() is None
         await deaf.ask(call("last", "nothing"))
-        problem = "too many answers were not read (the limit queued_bytes)"
+        problem = "too many responses were not read (the limit queued_bytes)"
         assert deaf.ended() == CloseReason(1013, problem, remote=False)
 
 
@@ -222,7 +222,7 @@ async def test_limit_queued_bytes_holds_for_unfinished_batches(autojump_clock: M
         await wait_all_tasks_blocked()
         assert deaf.ended() is None
         await client.ask([call(fitting, "hang"), *batch[1:]])
-        problem = "too many answers were not read (the limit queued_bytes)"
+        problem = "too many responses were not read (the limit queued_bytes)"
         assert deaf.ended() == CloseReason(1013, problem, remote=False)
 
 
