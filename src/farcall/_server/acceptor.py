@@ -1,8 +1,8 @@
-"""What happens to a connection that comes in, up to its end.
+"""Incoming connections: handshake, HTTP response or WebSocket, and the link until its end.
 
-A handshake has its time and its place (`ConnectionGuard`); within them its request is read, looked
-at, and either answered or made a WebSocket, which the `Host` then serves. Whatever a peer does ends
-its own connection alone.
+`ConnectionGuard` limits the time and the number of handshakes. The request of a handshake is read,
+checked, and either answered or upgraded to a WebSocket, which the `Host` serves. An error ends only
+the connection of its peer.
 """
 
 from __future__ import annotations
@@ -49,88 +49,79 @@ logger = logging.getLogger("farcall")
 READABLE_METHODS: Final = ("GET", "HEAD")
 
 Admit: TypeAlias = Callable[[Endpoint], Awaitable[Principal | None]]
-"""Tells who asks for a connection, before the upgrade and inside of its time: `Rejection` refuses,
-None lets in whoever it is."""
+"""Returns the principal of a peer, or None, before the upgrade; raises `Rejection` to refuse it."""
 
-
-async def admit_everybody(_endpoint: Endpoint) -> None:
-    """Let in whoever asks."""
-
-
-MOST_HINTS: Final = 100
-"""Lines about pages and host names that were refused; whoever makes up more gets no more."""
+MAX_HINTS: Final = 100
+"""Lines about refused origins and host names, of which a peer can make up any number."""
 
 
 @attrs.define
 class Hints:
-    """Tell the operator once of each page, or host name, that was refused and could be allowed.
+    """Logs each origin, or host name, that was refused and could be allowed, once.
 
-    The page itself learns nothing that would help: browsers show it no HTTP answer.
+    The operator needs the log, because a browser shows its page no HTTP response.
     """
 
-    _given: set[str] = attrs.field(factory=set[str])
+    _logged: set[str] = attrs.field(factory=set[str])
 
-    def give(self, refusal: NotAllowed) -> None:
-        """Log a warning, unless it was logged before, or too many were."""
-        if len(self._given) < MOST_HINTS and refusal.hint not in self._given:
-            self._given.add(refusal.hint)
+    def log(self, refusal: NotAllowed) -> None:
+        """Log a warning, unless the log has it, or too many others."""
+        if len(self._logged) < MAX_HINTS and refusal.hint not in self._logged:
+            self._logged.add(refusal.hint)
             logger.warning("refused with HTTP 403: %s", refusal.hint)
-            if len(self._given) == MOST_HINTS:
-                logger.warning("no more of these are logged; %d were", MOST_HINTS)
+            if len(self._logged) == MAX_HINTS:
+                logger.warning("%d of these were logged; there will be no more", MAX_HINTS)
 
 
 @attrs.frozen
 class Acceptor:
-    """Where connections come in."""
+    """Handles the connections of one server."""
 
     host: Host
     limits: Limits
-    capacity: ConnectionGuard
-    gate: OriginPolicy = attrs.field(factory=OriginPolicy.of)
+    guard: ConnectionGuard
+    origins: OriginPolicy = attrs.field(factory=OriginPolicy.of)
     proxies: TrustedProxies = attrs.field(factory=TrustedProxies)
-    admit: Admit = admit_everybody
+    admit: Admit = attrs.field(kw_only=True)
     ssl_context: ssl.SSLContext | None = None
     hints: Hints = attrs.field(factory=Hints)
 
     @classmethod
     def of(cls, host: Host, options: ServerOptions) -> Acceptor:
-        """Make the one that these options of `farcall.serve` ask for.
+        """Make it by the options of `farcall.serve`.
 
         Raises:
-            ValueError: one of the origins, host names or proxies is none.
+            ValueError: one of the origins, host names or proxies is malformed.
         """
         return cls(
             host,
             options.limits,
             ConnectionGuard.of(options.limits, descriptor_limit()),
-            gate=OriginPolicy.of(options.allowed_origins, options.allowed_hosts),
+            origins=OriginPolicy.of(options.allowed_origins, options.allowed_hosts),
             proxies=TrustedProxies.of(options.trusted_proxies),
             admit=partial(identify, host.logins),
             ssl_context=options.ssl_context,
         )
 
-    async def enter(self, stream: trio.SocketStream) -> None:
-        """Serve one connection; nothing that it brings harms another one, or the server."""
+    async def handle(self, stream: trio.SocketStream) -> None:
+        """Serve one connection to its end; log any error."""
         sock = GuardedSocket(stream, self.limits)
         try:
             transport = await self._open(sock)
             if transport is not None:
-                await self._serve(transport)
+                try:
+                    await self.host.serve_link(transport)
+                finally:
+                    self.guard.leave()
         except BaseException as exc:
             let_leave(exc)
             logger.exception("a connection failed")
         finally:
             sock.abort()
 
-    async def _serve(self, transport: WebSocketTransport) -> None:
-        try:
-            await self.host.serve_link(transport)
-        finally:
-            self.capacity.leave()
-
     async def _open(self, sock: GuardedSocket) -> WebSocketTransport | None:
-        """Perform the handshake; give None where it came to an answer, or to nothing."""
-        with self.capacity.handshake(self.limits.handshake_seconds):
+        """Perform the handshake; return None if it ended without a WebSocket."""
+        with self.guard.handshake(self.limits.handshake_seconds):
             try:
                 return await self._receive(sock)
             except LOST as exc:
@@ -146,14 +137,14 @@ class Acceptor:
                 stream = await accept_tls(sock, self.ssl_context)
             request = await read_request(stream, self.limits)
             method = request.method
-            self.gate.check(request.headers, _local_ip(sock), is_secure=stream is not sock)
+            self.origins.check(request.headers, _local_ip(sock), is_secure=stream is not sock)
             if request.wants_websocket:
                 return await self._upgrade(request, stream)
             answer = await self.answer(request)
         except Rejection as rejection:
             logger.debug("%s: refused a request: %s", sock.peer, rejection)
             if isinstance(rejection, NotAllowed):
-                self.hints.give(rejection)
+                self.hints.log(rejection)
             answer = rejection.answer
         except LOST:
             raise
@@ -166,10 +157,10 @@ class Acceptor:
         return None
 
     async def answer(self, request: Request) -> Answer:
-        """Answer a plain request: what HTTP shows of the services has its place here.
+        """Answer a request that is no upgrade.
 
         Raises:
-            Rejection: in the place of an answer.
+            Rejection: always, for now: nothing is served over HTTP itself.
         """
         if request.method not in READABLE_METHODS:
             raise Rejection(
@@ -184,13 +175,13 @@ class Acceptor:
         self._check_path(request)
         upgrade = Upgrade.of(request)
         endpoint = self._endpoint(request, socket_below(stream))
-        self.capacity.check()  # before `admit`, which may cost much
+        self.guard.check()  # before `admit`, which may cost much
         endpoint = attrs.evolve(endpoint, principal=await self.admit(endpoint))
-        self.capacity.enter()
+        self.guard.enter()
         try:
             return await upgrade.accept(stream, endpoint)
         except BaseException:
-            self.capacity.leave()
+            self.guard.leave()
             raise
 
     def _check_path(self, request: Request) -> None:
@@ -204,12 +195,12 @@ class Acceptor:
 
     def _client_of(self, sock: GuardedSocket, forwarded: str) -> str | None:
         if sock.peer_ip is None and not sock.is_unix:
-            return None  # it has gone already
+            return None  # the peer has gone
         return self.proxies.client_of(sock.peer_ip, forwarded)
 
 
 def _local_ip(sock: GuardedSocket) -> IpAddress | None:
-    """Give the address of this side; None is that of a Unix socket, and of nothing else."""
+    """Return the address of this side; None only for a Unix socket."""
     if sock.local_ip is None and not sock.is_unix:
         raise trio.BrokenResourceError("the connection has no address any more")
     return sock.local_ip

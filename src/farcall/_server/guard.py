@@ -1,8 +1,8 @@
-"""How many peers there may be: handshakes under way, and open connections.
+"""Limits on the number of peers: handshakes in progress, and open connections.
 
-Two numbers, for two attacks. Peers that say nothing are told from good ones by nothing but time,
-so the oldest of them goes when there are too many, and a good one that is quick always comes in.
-Peers that are in stay: at the limit it is the newcomer who is sent away.
+Each stops one attack. Only time tells a peer that sends nothing from a good one, so at the limit
+the oldest handshake is dropped, and a quick one always succeeds. Open connections stay: at the
+limit a new one is refused.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ logger = logging.getLogger("farcall")
 
 @attrs.define
 class ConnectionGuard:
-    """The table of those who come in, and the count of those who are."""
+    """The handshakes in progress, and the count of open connections."""
 
     most_open: int
     most_pending: int
     _open_limit: str = "connections"
-    """Which limit `most_open` is."""
+    """The name of the limit that `most_open` is."""
     open: int = attrs.field(default=0, init=False)
-    """Connections that are open."""
+    """Open connections."""
     _pending: dict[trio.CancelScope, None] = attrs.field(
         factory=dict[trio.CancelScope, None], init=False
     )
-    """The handshakes under way, in the order in which they began."""
+    """The handshakes in progress, oldest first."""
 
     @classmethod
     def of(cls, limits: Limits, descriptors: float) -> ConnectionGuard:
-        """Say what limits mean where a process may have so many descriptors.
+        """Apply limits to a process that may have so many descriptors.
 
-        Each connection is one. Those under way get half of what open ones leave, so that the
-        other half remains for the files and sockets of the application.
+        Each connection is one. Handshakes get half of those that open connections leave, so that
+        the other half remains for the files and sockets of the application.
         """
         # Rounded, for 1 - 0.8 is a little less than 0.2.
         share = round(descriptors * limits.descriptor_share, 6)
@@ -55,14 +55,17 @@ class ConnectionGuard:
 
     @property
     def pending(self) -> int:
-        """Count the handshakes under way."""
+        """The number of handshakes in progress."""
         return len(self._pending)
 
     @contextmanager
     def handshake(self, seconds: float) -> Iterator[None]:
-        """Bound a handshake: by its own time, and by newer ones when there are too many."""
+        """Bound a handshake: by time, and by newer ones when there are too many."""
+        while len(self._pending) >= self.most_pending:
+            oldest = next(iter(self._pending))
+            del self._pending[oldest]
+            oldest.cancel()
         scope = trio.CancelScope()
-        self._drop_oldest()
         self._pending[scope] = None
         try:
             with scope:
@@ -74,41 +77,34 @@ class ConnectionGuard:
             limit = "pending_handshakes" if is_dropped else "handshake_seconds"
             logger.debug("dropped a handshake that was not complete (the limit %s)", limit)
 
-    def _drop_oldest(self) -> None:
-        while len(self._pending) >= self.most_pending:
-            oldest = next(iter(self._pending))
-            del self._pending[oldest]
-            oldest.cancel()
-
     def check(self) -> None:
-        """Find out early whether there is a place for one more.
+        """Check that another connection may open.
 
         Raises:
-            Rejection: 503, there is none.
+            Rejection: 503, too many are open.
         """
         if self.open >= self.most_open:
             problem = f"{self.most_open} connections are open (the limit {self._open_limit})"
             raise Rejection(503, problem)
 
     def enter(self) -> None:
-        """Count a connection that opens; `leave` is its end.
+        """Count a connection that opens, until `leave`.
 
         Raises:
-            Rejection: 503, there is none.
+            Rejection: 503, too many are open.
         """
         self.check()
         self.open += 1
 
     def leave(self) -> None:
-        """Count a connection that has ended."""
         self.open -= 1
 
 
 def descriptor_limit() -> float:
-    """Tell how many descriptors this process may have."""
+    """Return how many descriptors this process may have."""
     if sys.platform == "win32":
         return math.inf
-    import resource  # noqa: PLC0415 - Windows has none
+    import resource  # noqa: PLC0415 - not on Windows
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return math.inf if soft == resource.RLIM_INFINITY else soft

@@ -1,7 +1,7 @@
-"""Serving links, wherever they come from: what a server is without its sockets.
+"""A server without its sockets: serves services to links of any transport.
 
-A `Host` knows what is offered at which path, runs one link at a time in a task of its caller's,
-and remembers those that live, to drain them.
+A `Host` has the endpoints of each path, runs each link in a task of its caller's, and drains the
+links that are open.
 """
 
 from __future__ import annotations
@@ -40,26 +40,26 @@ class ServerStatistics:
     """A snapshot of a server."""
 
     connections: int
-    """Links that live."""
+    """Links that are open."""
     accepted: int
-    """Links that ever did."""
+    """Links that were opened since the server started."""
     calls: int
     """Calls in flight, subscriptions included."""
     pending: int = 0
-    """Handshakes under way."""
+    """Handshakes in progress."""
 
 
 class Host:
     """Serve services to links.
 
     Args:
-        services: What to serve, and where.
-        options: How; farcall peers are told the limits that concern them.
+        services: The service objects, by path if there are several paths.
+        options: Of all links.
 
     Raises:
-        DeclarationError: an object is no service, or a name is offered twice at one path.
-        TypeError: something served is of another type.
-        ValueError: there is nothing to serve, or a path that no client can ask for.
+        DeclarationError: an object is no service, or two offer the same name at one path.
+        TypeError: `services` is of another type.
+        ValueError: `services` is empty, or no client could ask for one of the paths.
     """
 
     def __init__(self, services: Services, options: HostOptions) -> None:
@@ -81,17 +81,21 @@ class Host:
 
     @property
     def offer(self) -> str:
-        """Name what is served, and where, for the log."""
-        return "; ".join(f"{_names(each)} at {path}" for path, each in self.paths.items())
+        """The services and their paths, for the log."""
+        return "; ".join(
+            f"{', '.join(service or 'a service without a name' for service in each.contracts)}"
+            f" at {path}"
+            for path, each in self.paths.items()
+        )
 
     @property
     def links(self) -> frozenset[Link]:
-        """The links that live now."""
+        """The links that are open."""
         return frozenset(self._links)
 
     def start_background(self, nursery: trio.Nursery) -> None:
-        """Start each ``@background`` method once; what one raises ends `nursery`."""
-        # By identity: an object may be served at several paths, and need not be hashable.
+        """Start each ``@background`` method once, in `nursery`."""
+        # By identity: an object may be served at several paths, and may be unhashable.
         functions = {
             (id(function.__self__), function.__name__): function
             for endpoints in self.paths.values()
@@ -101,7 +105,7 @@ class Host:
             nursery.start_soon(function)
 
     async def serve_link(self, transport: Transport) -> None:
-        """Serve one link at the path that it asked for, until it ends."""
+        """Serve a link at the path of its handshake, until it ends."""
         link = self._make_link(transport, self.paths[transport.endpoint.path])
         self._links.add(link)
         self._accepted += 1
@@ -137,16 +141,16 @@ class Host:
         )
 
     async def drain(self, seconds: float) -> None:
-        """End every link as gently as `seconds` allow; new ones are sent away at once."""
+        """Drain every link, for so many seconds at most; new ones end at once."""
         self._is_draining = True
         async with open_owned_nursery() as nursery:
             for link in self.links:
                 nursery.start_soon(link.drain, seconds)
 
 
-def _endpoints_by_path(services: Services) -> Mapping[str, Endpoints]:
-    # An object of a service class is one, and be its class derived from dict or list.
-    if not _is_table(services):
+def _endpoints_by_path(services: object) -> Mapping[str, Endpoints]:
+    # A service object is one, even if its class derives from dict.
+    if is_service(services) or not isinstance(services, Mapping):
         return {"/": Endpoints.of(_several(services, "services"))}
     table = cast("Mapping[object, object]", services)
     if not table:
@@ -160,51 +164,34 @@ def _endpoints_by_path(services: Services) -> Mapping[str, Endpoints]:
     }
 
 
-def _is_table(services: object) -> bool:
-    return isinstance(services, Mapping) and not is_service(cast("object", services))
-
-
 def _several(given: object, name: str) -> Sequence[object]:
-    """Give the objects to serve at one path.
-
-    Raises:
-        TypeError: it is neither an object nor a list of objects.
-        ValueError: it is an empty list.
-    """
+    """Return the objects to serve at one path, of which `given` may be one."""
     if is_service(given):
         return [given]
-    takes = "a service object, a list of them, or a dict of them by path"
-    if not _may_be_served(given):
-        raise wrong_type(name, takes, given, "[Shop(), News()]")
-    if not isinstance(given, Sequence):
-        return [given]
-    several = cast("Sequence[object]", given)
-    if not several:
-        kind = type(several).__name__
-        raise ValueError(f"{name} is an empty {kind}: there is nothing to serve")
-    return several
-
-
-def _may_be_served(given: object) -> bool:
-    """Whether something may be a service, or a list of some."""
-    is_value = given is None or isinstance(given, str | bytes | int | float)
-    return not is_value and not isinstance(given, Mapping | Set | Iterator)
-
-
-def _names(endpoints: Endpoints) -> str:
-    return ", ".join(service or "a service without a name" for service in endpoints.contracts)
+    match given:
+        case None | str() | bytes() | int() | float() | Mapping() | Set() | Iterator():
+            takes = "a service object, a list of them, or a dict of them by path"
+            raise wrong_type(name, takes, cast("object", given), "[Shop(), News()]")
+        case Sequence():
+            several = cast("Sequence[object]", given)
+            if not several:
+                kind = type(several).__name__
+                raise ValueError(f"{name} is an empty {kind}: there is nothing to serve")
+            return several
+        case _:
+            return [given]
 
 
 def check_path(name: str, path: object) -> str:
-    """Check the path of a service, as a request names it.
+    """Check the path of a service.
 
     Args:
         name: Of the parameter.
-        path: What was given.
+        path: As it would stand in a request.
 
     Raises:
-        TypeError: it is no text.
-        ValueError: no request can name it.
+        TypeError: it is not a str.
+        ValueError: no client could ask for it.
     """
     takes = "a path that begins with a slash"
     if not isinstance(path, str):

@@ -28,7 +28,7 @@ from farcall._usage.options import (
 )
 
 DRAIN_SECONDS = 10.0
-"""How long running calls may take after the server was asked to end; orchestrators kill at 30."""
+"""Time for running calls after a shutdown; orchestrators kill a process after 30."""
 
 
 class HostKeywords(LinkKeywords, total=False):
@@ -92,11 +92,11 @@ class ServerOptions(HostOptions):
     )
 
     def place(self, port: int | None) -> Place:
-        """Say where to listen.
+        """Return the addresses to listen at.
 
         Raises:
             TypeError: an address, a path, a socket or the port is of another type.
-            ValueError: there is nothing to listen at, or one of them makes no sense.
+            ValueError: there is none, or one of them makes no sense.
         """
         hosts, sockets = _hosts(self.host), _sockets(self.sock)
         if port is not None:
@@ -120,7 +120,7 @@ def _hosts(host: object) -> Sequence[str | None]:
     check_texts("host=", hosts, takes, write)
     several = list(cast("Collection[str]", hosts))
     if not several:
-        raise wrong_value("host=", "an address at least", host, "None for every interface")
+        raise wrong_value("host=", "at least one address", host, "None for every interface")
     for each in several:
         if not each or not each.isprintable() or " " in each:
             raise wrong_value("host=", "an address or a name", each, write)

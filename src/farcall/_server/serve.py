@@ -1,4 +1,4 @@
-"""Serving over TCP: listeners, handshakes, and an end that lets running calls finish."""
+"""A server: it listens, accepts connections, and lets running calls finish at its end."""
 
 from __future__ import annotations
 
@@ -22,17 +22,14 @@ logger = logging.getLogger("farcall")
 
 
 class Server(Live):
-    """A server that listens; `serve` reports it when it does.
-
-    Made by `serve` alone.
-    """
+    """A running server, which `serve` reports as soon as it listens."""
 
     def __init__(self, acceptor: Acceptor, listeners: Listeners) -> None:
         self._acceptor = acceptor
         self.urls: Sequence[str] = listeners.urls(is_secure=acceptor.ssl_context is not None)
-        """Where a client on this machine reaches each address, without a path: inherited sockets
-        first, then TCP, then the Unix socket. For a socket that listens at every address it is
-        that of the machine itself, such as ``ws://127.0.0.1:8765``."""
+        """The URLs for clients on this machine, without a path: inherited sockets first, then TCP,
+        then the Unix socket. A socket that listens at every address has the URL of the loopback,
+        such as ``ws://127.0.0.1:8765``."""
         self._ports = listeners.ports
         self._home = Home()
         self._shutdown = trio.Event()
@@ -43,10 +40,10 @@ class Server(Live):
 
     @property
     def port(self) -> int:
-        """The port, also where 0 was asked for; the first one, where there are several.
+        """The port that it listens at, the first if there are several.
 
         Raises:
-            RuntimeError: it listens at Unix sockets alone.
+            RuntimeError: it listens only at Unix sockets.
         """
         if not self._ports:
             raise RuntimeError(f"this server has no port, it listens at {self.url}")
@@ -54,19 +51,19 @@ class Server(Live):
 
     @property
     def url(self) -> str:
-        """The first of `urls`, which `connect` takes."""
+        """The first of `urls`, for `connect`."""
         return self.urls[0]
 
     def statistics(self) -> ServerStatistics:
         """Take a snapshot."""
         acceptor = self._acceptor
-        return attrs.evolve(acceptor.host.statistics(), pending=acceptor.capacity.pending)
+        return attrs.evolve(acceptor.host.statistics(), pending=acceptor.guard.pending)
 
     def shutdown(self) -> None:
-        """Begin the end: accept no more, drain, and let `serve` return. Never blocks.
+        """Accept no more connections, drain, and let `serve` return. Never blocks.
 
         Raises:
-            RuntimeError: this is another thread than that of the Trio run. There call
+            RuntimeError: it was called in another thread than that of the Trio run; there call
                 ``trio.from_thread.run_sync(server.shutdown)``.
         """
         self._home.check("Server.shutdown", "trio.from_thread.run_sync(server.shutdown)")
@@ -86,16 +83,12 @@ class Server(Live):
         await self._shutdown.wait()
 
     async def wait_closed(self) -> None:
-        """Wait until the last link has ended, and `serve` is about to return.
+        """Wait until the last link has ended and `serve` is about to return.
 
         Cancellation:
             The server goes on.
         """
         await self._closed.wait()
-
-    def _note_closed(self) -> None:
-        """Let those go who wait for the end."""
-        self._closed.set()
 
 
 @takes(ServeKeywords, ServerOptions)
@@ -109,53 +102,53 @@ async def serve(
     """Serve services over WebSocket until `Server.shutdown`: ``await nursery.start(serve, ...)``.
 
     Args:
-        services: A service object, several in a list, or ``{"/": A(), "/side": [B(), C()]}``,
-            where the path is the namespace; any other path is answered with HTTP 404.
-        port: To listen at; 0 for any that is free (`Server.port` tells). It may be left out
-            where `unix` or `sock` is given.
+        services: A service object, a list of several, or ``{"/": A(), "/side": [B(), C()]}`` to
+            serve at several paths. Requests for any other path get HTTP 404.
+        port: The TCP port; 0 for a free one, which `Server.port` has. Optional if `unix` or `sock`
+            is given.
         host: The address to listen at: an IPv4 or IPv6 address, or a name with all its
-            addresses; several in a list; None for every interface of the machine.
-        unix: The path of a Unix socket to listen at, which none but the user of this process can
-            open (mode 0600). A socket that nobody listens at any more is replaced.
-        sock: A socket that listens already, such as one that was inherited, or several. They are
-            closed at the end.
-        ssl_context: For TLS, with the certificate of this server; a Unix socket has none.
-        trusted_proxies: Those whose X-Forwarded-For says who the peer is: addresses, networks
-            such as ``10.0.0.0/8``, and ``unix`` for who connects to the Unix socket.
-        interceptors: Around each call, both those served and those made back; the first one is
-            outermost.
-        max_call_seconds: For each call; over it the handler is cancelled, and its caller gets
+            addresses; a list of several; None for every interface of the machine.
+        unix: The path of a Unix socket to listen at, with mode 0600: only the user of this process
+            can open it. A socket that no process listens at is replaced.
+        sock: A listening socket, such as an inherited one, or a list of several. `serve` closes
+            them at its end.
+        ssl_context: For TLS, with the certificate of this server; not used for the Unix socket.
+        trusted_proxies: Proxies whose X-Forwarded-For has the address of the peer: addresses,
+            networks such as ``10.0.0.0/8``, and ``unix`` for those at the Unix socket.
+        interceptors: Around each call, both those served and those made to clients; the first one
+            is outermost.
+        max_call_seconds: Limits each call; after it the handler is cancelled, and the caller gets
             `DeadlineExceeded`.
-        debug: Whether notes and tracebacks of failures travel to callers, who see them as notes of
-            the exception. Never where callers are strangers: they tell how the server is made.
-        cancel_grace: Seconds for which a cancelled call of a client waits for its answer.
-        authenticate: ``async def f(credentials)`` tells who a peer is: in each handshake, inside of
-            its time, and for each login. It gives a `Principal`, or None for nobody it knows, and
+        debug: Whether callers get notes and tracebacks of failures, as notes of the exception. They
+            reveal the inside of the server: use it only with callers that you trust.
+        cancel_grace: Seconds for which a cancelled call to a client waits for its response.
+        authenticate: ``async def f(credentials)``, called in each handshake, within its time limit,
+            and for each login. It returns a `Principal`, or None if the credentials match none, and
             may raise `Unauthorized` to refuse a handshake. See `farcall.auth`.
-        allowed_origins: Whose pages may connect beside those of this server: origins such as
-            ``https://example.com``, or ``null``. Peers that are no browsers send none.
-        allowed_hosts: Under which names a server on a loopback address is known, beside localhost
-            and that address: ``example.com``, or with its port. It is for proxies on the same
-            machine that pass on the name which they were called by.
-        limits: What peers may cost.
-        drain_seconds: For running calls, after `Server.shutdown`.
-        heartbeat: When a silent peer is pinged, and when it is given up.
+        allowed_origins: Web pages that may connect beside those of this server: origins such as
+            ``https://example.com``, or ``null``. Only browsers send an origin.
+        allowed_hosts: Names of a server on a loopback address, beside localhost and that address:
+            ``example.com``, with or without a port. Needed for a proxy on the same machine that
+            forwards the name in the request.
+        limits: The limits of each peer, and of all.
+        drain_seconds: Time for running calls after `Server.shutdown`.
+        heartbeat: When to ping a silent peer, and when to drop it.
         task_status: Reports the `Server` as soon as it listens.
 
     Raises:
-        OSError: it cannot listen there; says where.
-        DeclarationError: something served is no service, or a name is offered twice.
-        TypeError: an argument is of another type; names it.
+        OSError: it cannot listen there; the message says where.
+        DeclarationError: an object is no service, or two offer the same name at one path.
+        TypeError: an argument is of another type; the message names it.
         ValueError: an argument makes no sense, such as a path that no client can ask for, an
             origin with a star, or a socket that does not listen; or there is nothing to serve, or
-            nothing to listen at.
-        Exception: what a ``@background`` method raised, as it is.
+            nowhere to listen.
+        Exception: an exception of a ``@background`` method, unchanged.
 
     Resources:
         The sockets, and a nursery with one task for each connection.
 
     Cancellation:
-        Every link is cut, and every handler cancelled, at once.
+        Cuts every link and cancels every handler at once.
 
     >>> from farcall import connect, functions
     >>> def add(a: int, b: int) -> int:
@@ -194,7 +187,7 @@ async def serve(
             nursery.cancel_scope.cancel()
     finally:
         listeners.close()
-        server._note_closed()
+        server._closed.set()
         logger.info("%s: the server has ended", server.url)
 
 
@@ -203,7 +196,7 @@ async def _accept(
 ) -> None:
     try:
         with scope:
-            # Trio's accept loop lives on when descriptors run out (EMFILE), and tries again.
-            await trio.serve_listeners(acceptor.enter, listeners.sockets, handler_nursery=handlers)
+            # When descriptors run out (EMFILE), Trio's accept loop tries again after a while.
+            await trio.serve_listeners(acceptor.handle, listeners.sockets, handler_nursery=handlers)
     finally:
-        listeners.close()  # whoever connects during a drain is refused at once
+        listeners.close()  # so that connections during a drain are refused at once

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from farcall import service
 from farcall._limits import Limits
-from farcall._server.acceptor import Acceptor, Admit, _local_ip, admit_everybody
+from farcall._server.acceptor import Acceptor, Admit, _local_ip
 from farcall._server.guard import ConnectionGuard
 from farcall._server.host import Host
 from farcall._server.options import HostOptions
@@ -34,7 +34,11 @@ class Echo:
         return text
 
 
-def door(admit: Admit = admit_everybody, **limits: float) -> Acceptor:
+async def admit_all(_endpoint: Endpoint) -> None:
+    pass
+
+
+def door(admit: Admit = admit_all, **limits: float) -> Acceptor:
     host = Host(Echo(), HostOptions())
     return Acceptor(host, Limits(**limits), ConnectionGuard(10, 10), admit=admit)  # type: ignore[arg-type]
 
@@ -43,12 +47,12 @@ def door(admit: Admit = admit_everybody, **limits: float) -> Acceptor:
 async def at(entrance: Acceptor) -> AsyncIterator[Raw]:
     """Stand at a door as a peer that speaks in bytes; all is cleaned up behind it."""
     async with open_sockets() as (near, far), trio.open_nursery() as nursery:
-        nursery.start_soon(entrance.enter, far)
+        nursery.start_soon(entrance.handle, far)
         with trio.fail_after(PATIENCE):
             yield Raw(near)
         await near.aclose()
         await wait_until(lambda: far.socket.fileno() == -1)
-        await wait_until(lambda: entrance.capacity.open == entrance.capacity.pending == 0)
+        await wait_until(lambda: entrance.guard.open == entrance.guard.pending == 0)
 
 
 async def answer_to(said: bytes, entrance: Acceptor | None = None) -> bytes:
@@ -66,7 +70,7 @@ async def test_a_websocket_is_served() -> None:
         assert (await raw.read_head()).startswith(b"HTTP/1.1 101 ")
         await raw.send(frame(TEXT, b'{"jsonrpc":"2.0","id":1,"method":"Echo.say","params":["a"]}'))
         await raw.expect(frame(TEXT, b'{"jsonrpc":"2.0","id":1,"result":"a"}', masked=False))
-        assert (entrance.capacity.open, entrance.capacity.pending) == (1, 0)
+        assert (entrance.guard.open, entrance.guard.pending) == (1, 0)
 
 
 async def test_a_plain_request_gets_a_hint() -> None:
@@ -135,7 +139,7 @@ async def test_a_peer_that_does_not_hang_up_is_not_waited_for_for_ever() -> None
     async with at(entrance) as raw:
         await raw.send(GET)
         await raw.read_to_end()
-        await wait_until(lambda: entrance.capacity.pending == 0)
+        await wait_until(lambda: entrance.guard.pending == 0)
 
 
 @pytest.mark.parametrize("said", [b"", b"GET / HT", UPGRADE[:-1], UPGRADE])
@@ -154,7 +158,7 @@ async def test_a_peer_that_resets() -> None:
     async with open_sockets() as (near, far):
         await far.send_all(b"unread")  # what makes the close of the other end a reset
         await near.aclose()
-        await entrance.enter(far)
+        await entrance.handle(far)
 
         assert far.socket.fileno() == -1
 
@@ -165,7 +169,11 @@ async def test_a_peer_whose_address_is_gone() -> None:
         sock = GuardedSocket(near, SMALL)
         sock.peer_ip = sock.local_ip = None
         entrance = Acceptor(
-            door().host, Limits(), ConnectionGuard(1, 1), proxies=TrustedProxies.of(["unix"])
+            door().host,
+            Limits(),
+            ConnectionGuard(1, 1),
+            proxies=TrustedProxies.of(["unix"]),
+            admit=admit_all,
         )
 
         assert entrance._client_of(sock, "192.0.2.1") is None
@@ -256,7 +264,7 @@ async def test_a_full_server_asks_nobody_to_decide() -> None:
     full.enter()
     host = door().host
     async with open_sockets() as (near, far), trio.open_nursery() as nursery:
-        nursery.start_soon(Acceptor(host, Limits(), full, admit=admit).enter, far)
+        nursery.start_soon(Acceptor(host, Limits(), full, admit=admit).handle, far)
         await near.send_all(UPGRADE)
         assert (await Raw(near).read_to_end()).startswith(b"HTTP/1.1 503 ")
         await near.aclose()
@@ -269,17 +277,17 @@ async def test_room_is_asked_for_again_behind_admit() -> None:
 
     async def admit(_endpoint: Endpoint) -> None:
         waiting.set()
-        await wait_until(lambda: entrance.capacity.open > 0)
+        await wait_until(lambda: entrance.guard.open > 0)
 
     entrance = Acceptor(entrance.host, entrance.limits, ConnectionGuard(1, 10), admit=admit)
     async with at(entrance) as raw:
         await raw.send(UPGRADE)
         await waiting.wait()
-        entrance.capacity.enter()
+        entrance.guard.enter()
 
         assert (await raw.read_to_end()).startswith(b"HTTP/1.1 503 ")
 
-        entrance.capacity.leave()
+        entrance.guard.leave()
 
 
 async def test_a_handshake_that_is_cut_leaves_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
