@@ -79,7 +79,7 @@ class _Walk:
                 )
             case ArrayOf("set" | "frozenset" as kind, item) if not self._is_hashable(item):
                 raise UnsupportedType(
-                    f"{label(item)} has no hash, so no {kind} can hold it", "use a list"
+                    f"{label(item)} has no hash, so a {kind} cannot hold it", "use a list"
                 )
             case _:
                 pass

@@ -161,7 +161,7 @@ class _Scope:
         if variable in self.variables:
             return self.variables[variable]
         raise self._unsupported(
-            f"the type variable {variable.__name__} stands for nothing here",
+            f"the type variable {variable.__name__} is not bound here",
             "write the type itself",
         )
 
@@ -189,7 +189,7 @@ class _Scope:
         if is_attribute_name(value.name):
             return EnumMember(name, value.name)
         raise self._unsupported(
-            f"{name}[{value.name!r}] cannot be written with a dot, as a Literal has it",
+            f"{name}[{value.name!r}] has no name that a Literal can write after a dot",
             f"rename the member, or use {name} itself",
         )
 
@@ -251,8 +251,8 @@ class _Scope:
         if type(value) is int or type(value) is str:
             return value
         raise self._unsupported(
-            f"{type(member).__name__}.{member.name} is neither int nor str",
-            "give the members of the enum such values",
+            f"{type(member).__name__}.{member.name} has a value that is neither int nor str",
+            "use an Enum whose values are int or str",
         )
 
     def _record(self, cls: Any, kind: Kind, arguments: Sequence[Any]) -> TypeSpec:
@@ -331,7 +331,7 @@ class _Scope:
             reserved = ", ".join(map(str, sorted(FARCALL_CODES, reverse=True)))
             raise self._unsupported(
                 f"{cls.__name__}.code is {cls.code!r}",
-                f"choose another int than 2, -32700, -32606 to -32600, {reserved}",
+                f"choose an int other than 2, -32700, -32606 to -32600, {reserved}",
             )
         return int(cls.code)
 
@@ -351,7 +351,8 @@ class _Scope:
         name = cls.__name__
         arguments = "str, Any" if cls in _MAPS else "Any, ..." if cls is tuple else "Any"
         return self._unsupported(
-            f"{name} does not say what it holds", f"write {name}[{arguments}] if it may be anything"
+            f"{name} does not say what it holds",
+            f"write {name}[{arguments}] if it can hold anything",
         )
 
     def _no_such_type(self, annotation: object) -> UnsupportedType:
@@ -359,7 +360,7 @@ class _Scope:
             return self._unsupported(f"{annotation.__name__} is a module", "name a class in it")
         if is_bare_qualifier(annotation):
             name = str(annotation).rpartition(".")[2]
-            return self._unsupported(f"{name} alone names no type", f"write {name}[...] with it")
+            return self._unsupported(f"{name} has no type", f"write {name}[...]")
         named, fix = get_origin(annotation) or annotation, "use an attrs class of such types"
         return self._unsupported(
             f"{inspect.formatannotation(annotation)} cannot cross the wire",

@@ -107,8 +107,8 @@ def check_notes(notes: Iterable[object], path: str = "") -> None:
     for note in notes:
         for limit in _limits_in(note):
             raise UnsupportedType(
-                f"{_shown(limit)} limits the values, and this version of farcall enforces no limit",
-                "check the values in the method, and leave it out of the annotation",
+                f"{_shown(limit)} limits the values, and farcall does not enforce limits yet",
+                "remove it from the annotation, and check the values in the method",
                 path,
                 kind="constraint",
             )

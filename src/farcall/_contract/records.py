@@ -215,7 +215,7 @@ def _mangled(cls: type, name: str) -> UnsupportedType | None:
         return None
     plain = f"__{name.removeprefix(prefix)}"
     return UnsupportedType(
-        f"Python makes the key {name} of {plain}, which would cross the wire",
+        f"Python changes the key {plain} to {name}, which would cross the wire",
         f'write {cls.__name__} = TypedDict("{cls.__name__}", {{"{plain}": ...}})',
         f"{cls.__name__}.{plain}",
         kind="private",
@@ -259,7 +259,7 @@ def _check_decorated(cls: type[Any], hints: Mapping[str, Any]) -> None:
         if get_origin(hints[name]) is not ClassVar and not hasattr(ApplicationError, name):
             decorator = "@dataclass" if dataclasses.is_dataclass(cls) else "@attrs.define"
             raise UnsupportedType(
-                f"{name!r} is annotated and yet no field, for nothing made it one",
+                f"{name!r} is annotated, and is not a field",
                 f"put {decorator} on the class",
                 cls.__name__,
             )
@@ -286,7 +286,7 @@ def _check_constructor(cls: type, fields: tuple[Field, ...]) -> None:
     taken = set(inspect.signature(cls).parameters)
     if taken != {field.name for field in fields}:
         raise UnsupportedType(
-            "its constructor does not take its fields",
+            "its constructor takes other arguments than its fields",
             "let attrs or dataclass write the constructor, without InitVar",
             cls.__name__,
         )
@@ -296,7 +296,7 @@ def _check_error_fields(cls: type, fields: tuple[Field, ...]) -> None:
     for field in fields:
         if hasattr(ApplicationError, field.name):
             raise UnsupportedType(
-                f"{field.name!r} already means something else on an error",
+                f"{field.name!r} is already an attribute of every error",
                 "rename the field",
                 cls.__name__,
             )

@@ -104,7 +104,7 @@ def choose_record(records: Sequence[Ref], definitions: Named) -> RecordChoice:
     name, count = Counter(record.name for record in records).most_common(1)[0]
     if count > 1:
         raise UnsupportedType(
-            f"{name} stands in the union more than once, with different arguments",
+            f"{name} is in the union more than once, with different arguments",
             "keep one of them, or wrap each in a record",
         )
     members = [_Member.of(record, definitions) for record in records]
@@ -295,6 +295,6 @@ def _not_apart(members: Sequence[_Member], is_free: bool) -> UnsupportedType:
                 else "give it no default, or its text itself as the default",
             )
     return UnsupportedType(
-        f"{names} cannot be told apart: {TAG!r}, which would name the record, is a field",
+        f"{names} cannot be told apart by {TAG!r}, which is one of their fields",
         "rename it, or make it a Literal of its own text in each",
     )

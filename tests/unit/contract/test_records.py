@@ -206,15 +206,15 @@ class DerivedData(Plain):
 @pytest.mark.parametrize(
     ("cls", "problem"),
     [
-        (Undecorated, "'symbol' is annotated and yet no field"),
-        (Derived, "'size' is annotated and yet no field"),
-        (DerivedData, "'size' is annotated and yet no field"),
+        (Undecorated, "'symbol' is annotated, and is not a field"),
+        (Derived, "'size' is annotated, and is not a field"),
+        (DerivedData, "'size' is annotated, and is not a field"),
         (Hidden, "the name 'Decimal' in its annotations is not defined in "),
         (Nonsense, "its annotations cannot be evaluated (unsupported operand"),
-        (Seeded, "its constructor does not take its fields"),
-        (Handmade, "its constructor does not take its fields"),
+        (Seeded, "its constructor takes other arguments than its fields"),
+        (Handmade, "its constructor takes other arguments than its fields"),
         (Talkative, "it has a constructor of its own, so its fields are not known"),
-        (Shadowing, "'args' already means something else on an error"),
+        (Shadowing, "'args' is already an attribute of every error"),
     ],
 )
 def test_unreadable(cls: type, problem: str) -> None:

@@ -352,7 +352,7 @@ class Rights(enum.Flag):
 
 
 OTHER_CODE = (
-    "choose another int than 2, -32700, -32606 to -32600,"
+    "choose an int other than 2, -32700, -32606 to -32600,"
     " -32001, -32002, -32003, -32006, -32008, -32010"
 )
 
@@ -407,10 +407,10 @@ OtherQuote = attrs.make_class("Quote", {"a": attrs.field(type=int)})
 @pytest.mark.parametrize(
     ("annotation", "text"),
     [
-        (list, "list does not say what it holds; write list[Any] if it may be anything"),
-        (typing.List, "list does not say what it holds; write list[Any] if it may be anything"),  # noqa: UP006
-        (dict, "dict does not say what it holds; write dict[str, Any] if it may be anything"),
-        (tuple, "tuple does not say what it holds; write tuple[Any, ...] if it may be anything"),
+        (list, "list does not say what it holds; write list[Any] if it can hold anything"),
+        (typing.List, "list does not say what it holds; write list[Any] if it can hold anything"),  # noqa: UP006
+        (dict, "dict does not say what it holds; write dict[str, Any] if it can hold anything"),
+        (tuple, "tuple does not say what it holds; write tuple[Any, ...] if it can hold anything"),
         (
             Callable[[int], str],
             "Callable[[int], str] cannot cross the wire; use an attrs class of such types",
@@ -444,16 +444,21 @@ OtherQuote = attrs.make_class("Quote", {"a": attrs.field(type=int)})
         ),
         (3, "3 cannot cross the wire; use an attrs class of such types"),
         ({}, "{} cannot cross the wire; use an attrs class of such types"),
-        (T, "the type variable T stands for nothing here; write the type itself"),
+        (T, "the type variable T is not bound here; write the type itself"),
         (Tree, "Tree is generic; write Tree[...] with types for T"),
         (Pair, "Pair is generic; write Pair[...] with types for T, U"),
         (Rights, "Rights is a Flag; use an Enum whose values are int or str"),
         (Nobody, "Nobody has no members; use an Enum whose values are int or str"),
         (
             Fraction,
-            "Fraction.HALF is neither int nor str; give the members of the enum such values",
+            "Fraction.HALF has a value that is neither int nor str;"
+            " use an Enum whose values are int or str",
         ),
-        (Truth, "Truth.YES is neither int nor str; give the members of the enum such values"),
+        (
+            Truth,
+            "Truth.YES has a value that is neither int nor str;"
+            " use an Enum whose values are int or str",
+        ),
         (
             Reserved,
             f"Reserved.code is -32001; {OTHER_CODE}",
@@ -472,7 +477,7 @@ OtherQuote = attrs.make_class("Quote", {"a": attrs.field(type=int)})
         ),
         (
             Unbound,
-            "Unbound.item: the type variable T stands for nothing here; write the type itself",
+            "Unbound.item: the type variable T is not bound here; write the type itself",
         ),
         (
             Outer,

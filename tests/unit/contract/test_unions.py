@@ -214,16 +214,16 @@ def test_records(names: list[str], choice: RecordChoice) -> None:
     [
         (
             [Ref("Box", (INT,)), Ref("Box", (STR,))],
-            "Box stands in the union more than once, with different arguments",
+            "Box is in the union more than once, with different arguments",
         ),
         (
             [Ref("Typeless"), Ref("Cat"), Ref("Kitten")],
-            "Typeless and Cat and Kitten cannot be told apart: 'type', which would name the"
-            " record, is a field",
+            "Typeless and Cat and Kitten cannot be told apart by 'type', which is one of their"
+            " fields",
         ),
         (
             [Ref("Cat"), Ref("Kitten")],
-            "Cat and Kitten cannot be told apart: 'type', which would name the record, is a field",
+            "Cat and Kitten cannot be told apart by 'type', which is one of their fields",
         ),
         (
             [Ref("Cat"), Ref("Loose")],
@@ -235,12 +235,11 @@ def test_records(names: list[str], choice: RecordChoice) -> None:
         ),
         (
             [Ref("Cat"), Ref("Number")],
-            "Cat and Number cannot be told apart: 'type', which would name the record, is a field",
+            "Cat and Number cannot be told apart by 'type', which is one of their fields",
         ),
         (
             [Ref("Cat"), Ref("Numbered")],
-            "Cat and Numbered cannot be told apart: 'type', which would name the record, is a"
-            " field",
+            "Cat and Numbered cannot be told apart by 'type', which is one of their fields",
         ),
         (
             [Ref("TableB"), Ref("TableC")],

@@ -79,7 +79,7 @@ def test_bare_qualifier_is_refused(annotation: Any) -> None:
         x: int
 
     Point.__annotations__["x"] = annotation
-    with pytest.raises(DeclarationError, match=r"FC103 .* names no type. Write \w+\[\.\.\.\]"):
+    with pytest.raises(DeclarationError, match=r"FC103 .* has no type. Write \w+\[\.\.\.\]"):
 
         @service
         class S:
