@@ -1,4 +1,4 @@
-"""One call as users see it: what a handler may ask of it, and what interceptors are given.
+"""A call as users see it: the context of handlers and interceptors, and the connection.
 
 The same `CallContext` serves both sides, and calls, streams and subscriptions alike.
 """
@@ -30,7 +30,7 @@ ProxyT = TypeVar("ProxyT")
 
 
 class ProxyFactory(Interface):
-    """What makes proxies over a link."""
+    """Makes proxies over a link."""
 
     def proxy(self, proxy: type[ProxyT]) -> ProxyT:
         """Make a proxy from a stub, or from a service class."""
@@ -38,7 +38,7 @@ class ProxyFactory(Interface):
 
 
 class Connection(Live):
-    """One live connection, as a handler or a client may look at it."""
+    """One live connection, on the side of a handler or of a client."""
 
     def __init__(self, link: Link, proxies: ProxyFactory, identity: Identity) -> None:
         self._link = link
@@ -66,7 +66,7 @@ class Connection(Live):
 
     @property
     def path(self) -> str:
-        """The path that was asked for, without its query."""
+        """The path of the request, without its query."""
         return self._link.endpoint.path
 
     @property
@@ -76,30 +76,30 @@ class Connection(Live):
 
     @property
     def data(self) -> dict[str, Any]:
-        """A dict for the application, kept as long as the connection."""
+        """A dict for the application, which lives as long as the connection."""
         return self._link.data
 
     @property
     def principal(self) -> Principal | None:
-        """Who the peer has logged in as, as things are now; None for nobody."""
+        """Who the peer is logged in as now; None without a login."""
         return self._identity.principal
 
     def logout(self) -> None:
         """Log the peer out, and end the subscriptions that need a login.
 
-        Calls that run already go on. The rooms that it has joined are the application's, and stay.
+        Running calls go on. The peer stays in its rooms, which the application manages.
         """
         self._check_thread("logout")
         self._identity.drop()
 
     def join(self, name: str) -> None:
-        """Let the peer have what is emitted ``to={farcall.room(name)}``, from now on.
+        """Add the peer to a room, so that it gets values emitted ``to={farcall.room(name)}``.
 
         Args:
-            name: Of the room; one comes to be when somebody joins it.
+            name: Of the room, which need not be created.
 
         Raises:
-            TypeError: the name is no text.
+            TypeError: the name is not a str.
             RuntimeError: this is another thread than that of the Trio run. There call
                 ``trio.from_thread.run_sync(connection.join, name)``, and likewise `leave` and
                 `logout`.
@@ -108,7 +108,7 @@ class Connection(Live):
         self._identity.membership.add(Room(name))
 
     def leave(self, name: str) -> None:
-        """Let the peer have no more of what is emitted to a room; one not joined does no harm."""
+        """Remove the peer from a room; a room that it has not joined is ignored."""
         self._check_thread("leave")
         self._identity.leave(Room(name))
 
@@ -122,7 +122,7 @@ class Connection(Live):
         return self._link.state
 
     def statistics(self) -> ConnectionStatistics:
-        """Take a snapshot of its counts."""
+        """Return a snapshot of its counts."""
         return self._link.statistics()
 
     def proxy(self, proxy: type[ProxyT]) -> ProxyT:
@@ -132,10 +132,10 @@ class Connection(Live):
             proxy: A generated stub, or the service class itself.
 
         Raises:
-            ContractMismatch: under ``contract="strict"``, when calls of the proxy can fail.
-            NotSupported: a service class that has plain ``def`` endpoints; use its stub.
+            ContractMismatch: with ``contract="strict"``, if calls of the proxy can fail.
+            NotSupported: a service class with plain ``def`` endpoints; use its stub.
             DeclarationError: the class is neither a stub nor a service.
-            TypeError: it is no class.
+            TypeError: it is not a class.
         """
         return self._proxies.proxy(proxy)
 
@@ -146,14 +146,14 @@ class Connection(Live):
             ConnectionLost: the link ended first.
 
         Cancellation:
-            The ping may have been sent; its pong is ignored when it comes.
+            The ping may have been sent; its pong is ignored.
         """
         return await self._link.ping()
 
     async def aclose(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
-        """Send what waits and close, `Limits.close_seconds` each at most. Cancelled, hang up.
+        """Send the queued messages, then close; each takes `Limits.close_seconds` at most.
 
-        Called by a handler it ends that handler as well, like every task of the connection.
+        Cancelled, it hangs up. A handler that calls it ends, as every task of the connection.
 
         Args:
             code: A WebSocket close code (RFC 6455, section 7.4).
@@ -161,13 +161,13 @@ class Connection(Live):
 
         Raises:
             ValueError: a close code that may not be sent, or a reason that is too long.
-            TypeError: the code is no int, or the reason no str.
+            TypeError: the code is not an int, or the reason not a str.
         """
         check_close(code, reason)
         await self._link.aclose(code, reason)
 
     async def wait_closed(self) -> None:
-        """Wait until the link has ended, by whichever side."""
+        """Wait until the connection has ended."""
         await self._link.wait_closed()
 
 
@@ -175,15 +175,15 @@ MAX_CLOSE_REASON: Final = 123
 """Bytes (RFC 6455, section 5.5: a control frame has 125, and the code takes two)."""
 
 _NOT_SENT: Final = frozenset({1004, 1005, 1006, 1015})
-"""Close codes that stand for an end without a Close frame, or for nothing (section 7.4.1)."""
+"""Close codes for an end without a Close frame, or without a meaning (section 7.4.1)."""
 
 
 def check_close(code: object, reason: str) -> None:
-    """Check what is to be said in a Close frame.
+    """Check the code and the reason for a Close frame.
 
     Raises:
         ValueError: the code may not be sent, or the reason is too long.
-        TypeError: the code is no int, or the reason no str.
+        TypeError: the code is not an int, or the reason not a str.
     """
     takes = "a close code from 1000 to 1014 or from 3000 to 4999"
     if not isinstance(code, int) or isinstance(code, bool):
@@ -196,30 +196,31 @@ def check_close(code: object, reason: str) -> None:
 
 
 CallKind: TypeAlias = Literal["call", "stream", "subscription"]
-"""What a call brings: one result, items, or the values of a signal."""
+"""Whether a call has one result, items, or the values of a signal."""
 
 CancelReason: TypeAlias = Literal["caller", "deadline", "disconnect", "shutdown", "logout"]
-"""Why a call was cancelled: its caller left, ran out of time or hung up, this side closes, or the
-login that its stream needs has ended."""
+"""Why a call was cancelled: its caller cancelled it, ran out of time or hung up, this side closes,
+or the login that its stream needs has ended."""
 
 ArgumentsByName: TypeAlias = Mapping[str, Any]
-"""Arguments by name; those of an untyped call that have none by their place, from ``"0"`` up."""
+"""Arguments by name; those of an untyped call by position as ``"0"``, ``"1"``, ..."""
 
 
 @attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
 class CallContext(Live):
-    """What is known of a call: its handler asks `current_call`, an interceptor is given it."""
+    """A call, as `current_call` returns it to a handler, and as interceptors get it."""
 
     connection: Connection
     method: str
     """The wire name, of a method or a signal."""
     kind: CallKind = "call"
     is_served: bool = attrs.field(default=False, kw_only=True)
-    """Whether this side serves the call; False for one that it makes of its peer."""
+    """Whether this side serves the call, rather than makes it."""
     principal: Principal | None = None
-    """Who the peer had logged in as when its call came; None for nobody, and for own calls."""
+    """Who the peer was logged in as when its call came; None without a login, and on the calling
+    side."""
     deadline: float = math.inf
-    """When the caller stops to wait, on Trio's clock; `math.inf` for never."""
+    """When the caller stops waiting, on Trio's clock; `math.inf` for never."""
     trace: str | None = None
     """The caller's span, a ``traceparent`` (W3C Trace Context); an interceptor may set another."""
     _cancel_reason: str | None = attrs.field(default=None, init=False, repr=False)
@@ -228,22 +229,21 @@ class CallContext(Live):
 
     @property
     def cancel_reason(self) -> str | None:
-        """Why the call was cancelled, once it was: a `CancelReason`, or the word of a peer."""
+        """Why the call was cancelled, if it was: a `CancelReason`, or another text of the peer."""
         is_late = self._cancel_reason is None and self.deadline <= _now()
         return "deadline" if is_late else self._cancel_reason
 
     def _note_cancelled(self, reason: str) -> None:
-        """Remember why it was cancelled."""
         self._cancel_reason = reason
 
     @property
     def arguments(self) -> ArgumentsByName:
-        """The arguments that were given, decoded on first use; not to be changed.
+        """The arguments that were passed, decoded on first use; do not change them.
 
-        The mapping is read-only; what it holds is what the handler gets, or what is sent.
+        The mapping is read-only; its values are those that the handler gets, or that are sent.
 
         Raises:
-            InvalidArguments: they are not what the contract says.
+            InvalidArguments: they do not match the contract.
         """
         if self._arguments is None:
             self._arguments = MappingProxyType(self._read())
@@ -251,7 +251,7 @@ class CallContext(Live):
 
 
 def _now() -> float:
-    """Tell the time, also to a handler that runs in a worker thread."""
+    """Return the time, also in a worker thread."""
     try:
         return trio.current_time()
     except RuntimeError:
@@ -259,7 +259,7 @@ def _now() -> float:
 
 
 class HandledCall(Handled, Interface):
-    """A call of the peer while it is handled, and what its handler may ask about it."""
+    """A call of the peer while it is handled, with its context."""
 
     @property
     def context(self) -> CallContext: ...
@@ -286,10 +286,10 @@ _current = cast("ContextVar[HandledCall]", handling)
 
 
 def current_call() -> CallContext:
-    """Tell which call this code serves.
+    """Return the call that this code serves.
 
     Raises:
-        RuntimeError: it serves none.
+        RuntimeError: it does not run in a handler.
 
     >>> from farcall import functions
     >>> from farcall.testing import open_pair
@@ -309,9 +309,9 @@ def current_call() -> CallContext:
 
 @contextmanager
 def handled(context: CallContext) -> Iterator[None]:
-    """Make `context` the current call of this task, and of those that it starts.
+    """Make `context` the current call of this task, and of tasks that it starts.
 
-    The call ends with the block. What has been started, and lives on, still knows of it.
+    The call ends with the block; for tasks that run longer it stays the current one.
     """
     call = HandledSubscription(context.connection._link.calls, context)
     _current.set(call)

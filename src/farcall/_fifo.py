@@ -1,4 +1,4 @@
-"""Tasks that wait in line: for a lock, for a thread, or for one of several places."""
+"""Waiting in order: for a lock, for a thread, or for one of several slots."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import trio
 
 @attrs.define(eq=False)
 class ThreadLine:
-    """The line in which the calls of one connection wait for a thread, as a limiter for Trio.
+    """A limiter for `trio.to_thread` whose tasks get their threads in order.
 
-    The threads are those of Trio's default limiter. Its own `acquire` has a checkpoint, behind
-    which tasks go on in any order, and so do those that it wakes together; here only the first one
-    in line waits for it, and who need not wait starts at once.
+    The threads are those of Trio's default limiter. Its own `acquire` has a checkpoint, after which
+    tasks go on in any order, as do tasks that it wakes together. Here only the first task in line
+    waits for it, and a task that need not wait starts at once.
     """
 
     _line: trio.Lock = attrs.field(factory=trio.Lock, init=False)
@@ -27,7 +27,7 @@ class ThreadLine:
         return line.locked + line.tasks_waiting
 
     async def acquire_on_behalf_of(self, borrower: object) -> None:
-        """Take a thread, if need be after those who came before. Cancelled, it has taken none."""
+        """Take a thread, after the tasks that came before. Cancelled, it has taken none."""
         limiter = trio.to_thread.current_default_thread_limiter()
         async with in_turn(self._line):
             try:
@@ -42,10 +42,9 @@ class ThreadLine:
 
 @asynccontextmanager
 async def in_turn(lock: trio.Lock) -> AsyncIterator[None]:
-    """Hold a lock for the block, which is entered here and now if it is free.
+    """Hold a lock during the block, which starts without a checkpoint if the lock is free.
 
-    `trio.Lock.acquire` has a checkpoint also where it need not wait, behind which tasks go on in
-    any order.
+    `trio.Lock.acquire` always has a checkpoint, after which tasks go on in any order.
     """
     try:
         lock.acquire_nowait()
@@ -58,20 +57,20 @@ async def in_turn(lock: trio.Lock) -> AsyncIterator[None]:
 
 
 class RankedLimiter:
-    """Let tasks in one by one, each of which says among how many it comes in.
+    """Let tasks in one by one; each brings a limit of its own.
 
-    `trio.CapacityLimiter` has one such number for all; here several servers with limits of their
-    own share one line. The first in line holds up all others, also those who would bear more
-    company. Only a lower rank overtakes, so nobody of the lowest rank waits for ever.
+    `trio.CapacityLimiter` has one limit for all tasks; here several servers with limits of their
+    own share one line. The first task in line delays all others, also those with a higher limit.
+    Only a lower rank overtakes, so no task of the lowest rank waits for ever.
     """
 
     def __init__(self) -> None:
         self.inside = 0
-        """How many are, with the one whose turn has come."""
+        """How many tasks are inside, with the one whose turn has come."""
         # Trio runs tasks that were woken together in any order, so turns are given one by one.
         self._is_given = False
-        # By rank; a rank for which no task waits is not there. A plain dict is slow to find its
-        # first entry again and again.
+        # By rank, without ranks for which no task waits. A plain dict is slow to find its first
+        # entry again and again.
         self._waiting: dict[int, OrderedDict[trio.Event, int]] = {}
 
     def __len__(self) -> int:
@@ -79,12 +78,12 @@ class RankedLimiter:
 
     @asynccontextmanager
     async def one_of(self, most: int, rank: int = 0) -> AsyncIterator[None]:
-        """Be inside for the length of the block; come in when fewer than `most` are.
+        """Be inside during the block; enter when fewer than `most` tasks are inside.
 
         Cancelled while waiting, it leaves the line.
 
         Args:
-            most: How many may be inside, this one among them.
+            most: How many may be inside, with this one.
             rank: The lowest comes first.
         """
         if self._is_given or self._waiting or self.inside >= most:
@@ -104,7 +103,7 @@ class RankedLimiter:
         try:
             await turn.wait()
         except BaseException:
-            # Its turn may have come in the very moment in which it was cancelled.
+            # Its turn may have come in the same step in which it was cancelled.
             if turn.is_set():
                 self._is_given = False
                 self.inside -= 1
@@ -121,7 +120,7 @@ class RankedLimiter:
             del self._waiting[rank]
 
     def _advance(self) -> None:
-        """Give the next turn, if somebody waits, and fewer are inside than the first one bears."""
+        """Give the first task its turn, if fewer tasks are inside than its limit."""
         if self._is_given or not self._waiting:
             return
         rank = min(self._waiting)

@@ -1,4 +1,4 @@
-"""Who the peer of a connection is taken for, for how long, and how it is reached."""
+"""The principal of a connection's peer: who it is, for how long, and its rooms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger("farcall")
 
 
 class Identity:
-    """The principal of one link; there is at most one at a time.
+    """The principal of one link: one at a time, or none.
 
     Args:
         link: The link.
@@ -29,40 +29,40 @@ class Identity:
         self.principal: Principal | None = None
         self.membership = Membership()
         self.on_change: Callable[[], None] = _nothing
-        """Called after another principal, or none, has taken over."""
+        """Called after the principal has changed."""
         self.on_left: Callable[[], None] = _nothing
         """Called after the peer has left a room."""
         self._link = link
-        self._life = trio.CancelScope()
-        """Around the task that waits for the end of the principal."""
+        self._login = trio.CancelScope()
+        """Around the task that waits until the login expires."""
 
     def begin(self) -> None:
-        """Take over whom the handshake has told."""
+        """Start with the principal of the handshake."""
         if self._link.endpoint.principal is not None:
             self.become(self._link.endpoint.principal)
 
     def may(self, access: Access) -> bool:
-        """Say whether the peer has the access that a member asks for."""
+        """Tell whether the peer has the access that a member needs."""
         return _access.may(self.principal, access)
 
     def refusal(self, access: Access, code: ErrorCode) -> Error:
-        """Make the answer to a peer that may not use a member."""
+        """Make the error for a peer that may not use a member."""
         return self.forbidden(code, _access.why_not(self.principal, access))
 
     def forbidden(self, code: ErrorCode, reason: str) -> Error:
-        """Make such an answer; a plain peer gets what rpc-websockets says, and nothing more."""
+        """Make such an error; a plain peer gets that of rpc-websockets, without the reason."""
         return Error.of(code, {"reason": reason} if self._link.protocol.is_greeted else None)
 
     def revoked(self, reason: str) -> Error:
-        """Make the answer to a call that has begun, and may not go on."""
+        """Make the error of a call that has begun and may not go on."""
         data = {"reason": reason, "may_have_run": True}
         code = ErrorCode.METHOD_FORBIDDEN
         return Error.of(code, data if self._link.protocol.is_greeted else None)
 
     def still_may(self, principal: Principal | None, access: Access) -> bool:
-        """Say whether what the peer asked as `principal` may begin, or go on, now.
+        """Tell whether a call that the peer made as `principal` may begin, or go on, now.
 
-        A login in the same name takes over what was asked before it.
+        A login under the same name takes over the calls before it.
         """
         now = self.principal
         if now is principal:
@@ -71,10 +71,10 @@ class Identity:
         return is_same and _access.may(now, access)
 
     def become(self, principal: Principal) -> None:
-        """Take the peer for `principal` from now on."""
+        """Set the principal, until its login expires."""
         self._replace(principal)
         if principal.expires_after is not None:
-            self._link.start_soon(self._expire, principal, principal.expires_after, self._life)
+            self._link.start_soon(self._expire, principal, principal.expires_after, self._login)
 
     def drop(self) -> None:
         """Log the peer out."""
@@ -82,13 +82,13 @@ class Identity:
             self._replace(None)
 
     def leave(self, room: Room) -> None:
-        """Reach the peer by this room no more."""
+        """Remove the peer from a room."""
         self.membership.discard(room)
         self.on_left()
 
     def _replace(self, principal: Principal | None) -> None:
-        self._life.cancel()
-        self._life = trio.CancelScope()
+        self._login.cancel()
+        self._login = trio.CancelScope()
         if self.principal is not None:
             self.membership.discard(User(self.principal.name))
         self.principal = principal
@@ -96,14 +96,14 @@ class Identity:
             self.membership.add(User(principal.name))
         self.on_change()
 
-    async def _expire(self, principal: Principal, seconds: float, life: trio.CancelScope) -> None:
-        with life:
+    async def _expire(self, principal: Principal, seconds: float, login: trio.CancelScope) -> None:
+        with login:
             await trio.sleep(max(0, seconds))
-        # Its time may have come in the very moment in which somebody else took over.
-        if not life.cancel_called:
+        # It may have expired in the same step in which another principal took over.
+        if not login.cancel_called:
             logger.info("%s: the login of %r has expired", self._link.endpoint.peer, principal.name)
             self.drop()
 
 
 def _nothing() -> None:
-    """Tell nobody: nothing is served on this link."""
+    """Until a dispatcher sets a function."""

@@ -1,6 +1,7 @@
-"""Interceptors: functions around calls, the same on both sides and for all that a call can be.
+"""Interceptors: functions around calls, streams and subscriptions, the same on both sides.
 
-What lasts as long as a block, a stream or a subscription, lasts as long as `Proceed` does.
+`Proceed` lasts as long as what it makes: a call until its result, a stream or a subscription until
+its block ends.
 """
 
 from __future__ import annotations
@@ -22,32 +23,32 @@ from farcall._usage.options import check_async, check_several
 T = TypeVar("T")
 
 Proceed: TypeAlias = Callable[[], Awaitable[Any]]
-"""Go on with a call: it returns the result, or raises what the call ended with.
+"""Make the call: return its result, or raise its error.
 
-That of a stream or a subscription lasts as long as it does, and returns None. It raises what that
-ended with: on the side that serves, what the generator raised; on the other one what its block did,
-or else the failure that the block was told and got over.
+For a stream or a subscription it returns None when that ends, or raises its error: on the serving
+side the error of the generator, on the calling side the error of the block, or else the failure
+that the block got and handled.
 
-It may be called again, and makes the call again, unless that would be another call: a stream or a
-subscription that has begun, a remote task that has started, an iterator whose items are read."""
+An interceptor may call it again to repeat the call, unless something has begun that cannot be
+repeated: a stream, a subscription, a remote task, an iterator among the arguments."""
 
 Interceptor: TypeAlias = Callable[[CallContext, Proceed], Awaitable[Any]]
-"""``async def f(call, proceed)`` stands around calls, and returns what ``await proceed()`` gave,
-or something else, or raises. What it returns of a stream or a subscription counts for nothing; it
-may raise another error in place of that of a block, and cannot swallow it."""
+"""``async def f(call, proceed)`` runs around each call, and returns the result of
+``await proceed()`` or another one, or raises. For a stream or a subscription the result is ignored;
+an error of the block can be replaced by another one, and not swallowed."""
 
 Open: TypeAlias = Callable[[], AbstractAsyncContextManager[T]]
-"""Begin what lasts as long as a block: a stream, or a subscription."""
+"""Opens a stream or a subscription."""
 
 Failure: TypeAlias = Callable[[T], BaseException | None]
-"""Tell what a stream or a subscription has failed with, as far as its reader was told."""
+"""Returns the failure of a stream or a subscription, if its reader got one."""
 
 
 def check_interceptors(name: str, interceptors: Sequence[object]) -> None:
     """Check a list of interceptors.
 
     Raises:
-        TypeError: it is no list, or one is no async function of a call and what proceeds.
+        TypeError: it is not a list, or an element is not an async function with two parameters.
     """
     takes = "a list of interceptors"
     write = f"{name}[interceptor]"
@@ -73,14 +74,13 @@ async def intercepted(interceptors: Iterable[Interceptor], call: CallContext, co
 async def intercepted_scope(
     interceptors: Iterable[Interceptor], call: CallContext, begin: Open[T], failure: Failure[T]
 ) -> AsyncIterator[T]:
-    """Run a block with interceptors around it: `Proceed` ends when the block is left, and as it.
+    """Run a block with interceptors around it; `Proceed` ends with the block, and with its error.
 
-    The interceptors run in a task beside the block, so that what they open is theirs to close.
+    The interceptors run in a task beside the block, so that their own scopes do not cross it.
 
     Raises:
         RuntimeError: an interceptor has returned without proceeding.
-        Exception: what an interceptor raised, also after the block was left, and then in place
-            of what the block has raised.
+        Exception: an error of an interceptor, also after the block, whose error it then replaces.
     """
     block = _Block()
     once = Once(call.kind, call.method)
@@ -88,13 +88,13 @@ async def intercepted_scope(
     begun = trio.Event()
 
     async def core() -> None:
-        once.check(block.told)
+        once.check(block.raised)
         async with begin() as opened:
             once.is_done = True
             values.append(opened)
             begun.set()
             await _wait_left(block.left, nursery)
-            block.tell(failure(opened))
+            block.raise_outcome(failure(opened))
 
     async def run() -> None:
         with block.keep_own_error():
@@ -105,25 +105,25 @@ async def intercepted_scope(
         async with open_owned_nursery() as nursery:
             nursery.start_soon(run)
             with block:
-                # Not Nursery.start: cancelled, it would wait for a task that waits for the block.
+                # Not `Nursery.start`: cancelled, it would wait for a task that waits for the block.
                 await begun.wait()
                 yield values[0]
     except BaseException:
-        if block.error_instead is None:
+        if block.replacement is None:
             raise
-        reraise(block.error_instead)
+        reraise(block.replacement)
 
 
 class _Block:
-    """What a block that has interceptors around it ended with, and what became of that."""
+    """How a block with interceptors around it ended, and what they made of its error."""
 
     def __init__(self) -> None:
         self.left = trio.Event()
         self._error: BaseException | None = None
-        self.told: BaseException | None = None
-        """What `Proceed` has raised of it."""
-        self.error_instead: BaseException | None = None
-        """What an interceptor has raised in place of the block's own error."""
+        self.raised: BaseException | None = None
+        """The error that `Proceed` has raised."""
+        self.replacement: BaseException | None = None
+        """The error of an interceptor that replaces the error of the block."""
 
     def __enter__(self) -> None:
         pass
@@ -134,28 +134,28 @@ class _Block:
         self._error = error
         self.left.set()
 
-    def tell(self, failure: BaseException | None) -> None:
-        """Raise what the block ended with, if not well."""
-        self.told = failure if self._error is None else self._error
-        if self.told is not None:
-            raise self.told
+    def raise_outcome(self, failure: BaseException | None) -> None:
+        """Raise the error of the block, or else the failure that it handled, if any."""
+        self.raised = failure if self._error is None else self._error
+        if self.raised is not None:
+            raise self.raised
 
     @contextmanager
     def keep_own_error(self) -> Iterator[None]:
-        """Let no error out of the interceptors that the block has, or has got over."""
+        """Hold back errors of the interceptors that are the block's own, or that it handled."""
         try:
             yield
-        except BaseException as exc:  # noqa: BLE001 - whatever it is, it may be the block's own
-            rest = _without(self.told, exc)
+        except BaseException as exc:  # noqa: BLE001 - any of them may be the block's own
+            rest = _without(self.raised, exc)
             if rest is None:
                 return
             if self._error is None or is_cancelled(rest):
                 reraise(rest)
-            self.error_instead = rest
+            self.replacement = rest
 
 
 def _without(known: BaseException | None, exc: BaseException) -> BaseException | None:
-    """Take an exception out of another one that may be a group; give what is left, if anything."""
+    """Remove an exception from another one that may be a group; return the rest, if any."""
     if known is None:
         return exc
     if _is_same(known, exc):
@@ -166,12 +166,12 @@ def _without(known: BaseException | None, exc: BaseException) -> BaseException |
 
 
 def _is_same(known: BaseException, exc: BaseException) -> bool:
-    """Tell whether an exception is another one, or a copy of that: nurseries copy groups."""
+    """Tell whether two exceptions are the same, or copies of a group, as nurseries make."""
     if exc is known:
         return True
     if not (is_group(known) and is_group(exc)):
         return False
-    # The leaves themselves are never copied; their own notion of equality does not count.
+    # The leaves are never copied; they are compared by identity, for they may define `__eq__`.
     return (
         type(known) is type(exc)
         and known.message == exc.message
@@ -180,10 +180,10 @@ def _is_same(known: BaseException, exc: BaseException) -> bool:
 
 
 async def _wait_left(left: trio.Event, around: trio.Nursery) -> None:
-    """Wait until the block is left, whoever is cancelled together with it.
+    """Wait until the block has ended, even if a scope around the block is cancelled.
 
-    The block may be in a shield, or about to take a value that came first: what it reads from is
-    closed behind it, as if it stood alone. An interceptor that ends its own scope does not wait.
+    The block may be in a shield, or about to take a value that came first: its stream must stay
+    open until it ends, as without interceptors. A cancelled scope of an interceptor does not wait.
     """
     try:
         await left.wait()
@@ -195,7 +195,7 @@ async def _wait_left(left: trio.Event, around: trio.Nursery) -> None:
 
 
 async def _is_cancelled(nursery: trio.Nursery) -> bool:
-    """Tell whether a nursery is cancelled, rather than a scope inside of it."""
+    """Tell whether a nursery is cancelled, rather than a scope within it."""
     answers: list[bool] = []
     answered = trio.Event()
 
@@ -210,7 +210,7 @@ async def _is_cancelled(nursery: trio.Nursery) -> bool:
 
 @attrs.define(eq=False)
 class Once:
-    """What of a call can be done only once, over all that its interceptors try.
+    """Whether a part of a call that cannot be repeated has begun, over all tries of interceptors.
 
     Args:
         kind: Of the call.
@@ -222,22 +222,22 @@ class Once:
     is_done: bool = attrs.field(default=False, init=False)
 
     def check(self, cause: BaseException | None = None) -> None:
-        """Refuse an interceptor that proceeds again with what cannot begin twice.
+        """Refuse another try after that part has begun.
 
         Raises:
-            RuntimeError: it is done; from `cause`, if there is one.
+            RuntimeError: it has; from `cause`, if there is one.
         """
         if self.is_done:
             raise RuntimeError(
                 f"an interceptor proceeded again with the {self.kind} of {self.method}, which has"
-                " begun already; only one that could not begin can be tried again"
+                f" begun already; only a {self.kind} that has not begun can be tried again"
             ) from cause
 
     def check_done(self) -> None:
-        """Refuse to go on with a stream or a subscription that has not begun.
+        """Refuse a stream or a subscription that its interceptors have not begun.
 
         Raises:
-            RuntimeError: no interceptor has raised, and not all of them have proceeded.
+            RuntimeError: an interceptor has returned without proceeding.
         """
         if not self.is_done:
             raise RuntimeError(

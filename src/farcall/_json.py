@@ -1,6 +1,6 @@
-"""JSON as text: decoded with one error for all faults, and how deep it nests.
+"""JSON as text: decoding with one error for all faults, and how deep it nests.
 
-Both columns stand on it: the protocol, which reads envelopes, and the codec, which reads values.
+The protocol reads envelopes with it, and the codec values.
 """
 
 from __future__ import annotations
@@ -16,33 +16,37 @@ from msgspec import Raw
 
 from farcall._limits import MAX_DEPTH, MAX_PARTS
 
-# It also takes a string that does not end. A pattern that fails there would be tried again from
-# each quote on, in a time that grows with the square of the text.
+# It also matches a string without an end. A pattern that fails there would be tried again at each
+# quote, in a time that grows with the square of the text.
 STRING = re.compile(rb'"[^"\\]*+(?:\\.?[^"\\]*+)*+"?', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _NO_MARKS = bytes(set(_NO_BRACKETS) - set(b","))
-_NOT_KEPT = bytes(set(range(256)) - set(b'[]{}"\\'))
+_NO_QUOTES_OR_BRACKETS = bytes(set(range(256)) - set(b'[]{}"\\'))
 _COMMA = ord(",")
 _STEP_OF_MARK = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1, ord(","): 0}
 _PASSES = 8
-"""Each takes out one level, or two; most data nests no deeper, and what does is counted in full."""
+"""Each removes one level or two; most data nests no deeper, and deeper data is counted in full."""
 _LONG = 4096
-"""Bytes from which on a search for the few first brackets is faster than a count of all."""
+"""Bytes from which a search for the first few brackets is faster than a count of all."""
 T = TypeVar("T")
 DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
-"""All that msgspec raises for a text."""
+"""All errors that msgspec raises for a text."""
 
 
 class UnreadableText(Exception):
-    """The text is no JSON that may be read; says why."""
+    """The text is not JSON, or not of the expected shape; says why."""
 
 
 class LooseText(bytes):
-    """JSON of a plain peer whose texts hold lone surrogates, for `decode_surrogates`."""
+    """JSON of a plain peer with lone surrogates, for `decode_surrogates`."""
 
 
 def decode(decoder: msgspec.json.Decoder[T], text: bytes | Raw) -> T:
-    """Decode with whatever msgspec may raise mapped to `UnreadableText`."""
+    """Decode a text.
+
+    Raises:
+        UnreadableText: msgspec cannot.
+    """
     try:
         return decoder.decode(text)
     except DECODE_ERRORS as error:
@@ -50,10 +54,10 @@ def decode(decoder: msgspec.json.Decoder[T], text: bytes | Raw) -> T:
 
 
 def decode_surrogates(text: bytes | Raw) -> Any:
-    """Decode JSON of a plain peer whose texts may hold lone surrogates, as Python's `json` does.
+    """Decode JSON with lone surrogates, which Python's `json` reads and msgspec does not.
 
     Raises:
-        UnreadableText: it is no JSON.
+        UnreadableText: it is not JSON.
     """
     try:
         return json.loads(bytes(text), parse_constant=_no_number, parse_float=_finite)
@@ -67,17 +71,17 @@ def _finite(text: str) -> float:
 
 
 def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text} is not a number in JSON")
 
 
 def count_brackets(text: bytes) -> int:
-    """Count what opens an array or an object, in strings as well: no text nests deeper.
+    """Count opening brackets, also those in strings: no text nests deeper.
 
-    Of a long text no more are counted than are certainly too many.
+    In a long text the count stops when it is certainly too high.
     """
     if len(text) < _LONG:
         return text.count(b"[") + text.count(b"{")
-    found = 0  # memchr is ten times as fast as a count
+    found = 0  # `find` uses memchr, ten times as fast as `count`
     for mark in (b"[", b"{"):
         at = text.find(mark)
         while at >= 0 and found <= MAX_DEPTH:
@@ -87,25 +91,25 @@ def count_brackets(text: bytes) -> int:
 
 
 def is_too_deep(text: bytes, most: int = MAX_DEPTH) -> bool:
-    """Tell whether a text nests deeper than `most`; it need not be JSON."""
+    """Tell whether a text, which need not be JSON, nests deeper than `most` levels."""
     if count_brackets(text) <= most:
         return False
-    kept = text.translate(None, _NOT_KEPT)
-    if b"\\" not in kept and _is_shallow(b"".join(kept.split(b'"')[::2]), most):
+    marks = text.translate(None, _NO_QUOTES_OR_BRACKETS)
+    if b"\\" not in marks and _is_shallow(b"".join(marks.split(b'"')[::2]), most):
         return False
     brackets = STRING.sub(b"", text).translate(None, _NO_BRACKETS)
     return max(accumulate(map(_STEP_OF_MARK.__getitem__, brackets)), default=0) > most
 
 
 def _is_shallow(brackets: bytes, most: int) -> bool:
-    """Tell whether nothing is left of brackets once their pairs are taken out, level by level."""
+    """Tell whether a few passes, each removing the innermost pairs, leave no bracket."""
     for _ in range(min(most // 2, _PASSES)):
-        left = brackets.replace(b"[]", b"").replace(b"{}", b"")
-        if not left:
+        remaining = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if not remaining:
             return True
-        if len(left) == len(brackets):
+        if len(remaining) == len(brackets):
             return False
-        brackets = left
+        brackets = remaining
     return False
 
 

@@ -1,11 +1,11 @@
-"""What may leave a task: a nursery that its user need not know about, and code of the user.
+"""Exceptions that leave a task: out of nurseries of farcall, and out of code of the user.
 
-Trio wraps whatever leaves a nursery into an exception group. That is right where a user opened
-the nursery; where it is an inner matter, users write plain ``except``, so a group that holds just
-one exception, beside cancellations, gives way to it.
+Trio wraps the exceptions that leave a nursery into a group. That is right if a user opened the
+nursery. Around one that farcall opens users write plain ``except``, so the only exception beside
+cancellations replaces its group.
 
-Code of the user may raise anything, also what does not derive from `Exception`: libraries written
-in Rust do that on input that they do not expect. It is about one peer all the same.
+Code of the user may raise anything, also exceptions that do not derive from `Exception`: libraries
+written in Rust do, on input that they do not expect. Even then only one peer is concerned.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ logger = logging.getLogger("farcall")
 
 @asynccontextmanager
 async def open_owned_nursery() -> AsyncIterator[trio.Nursery]:
-    """Open a nursery whose single exception comes out as itself.
+    """Open a nursery whose single exception leaves it as it is.
 
-    Cancellation: that of the nursery it opens.
+    Cancellation: as for `trio.open_nursery`.
     """
     try:
         async with trio.open_nursery() as nursery:
@@ -34,27 +34,27 @@ async def open_owned_nursery() -> AsyncIterator[trio.Nursery]:
         single = _single(group)
         if single is None:
             raise
-        # The group would only be noise in the traceback: it says what `single` says.
+        # Without the group, which adds nothing to the traceback.
         reraise(single)
 
 
 async def leave_generator(
     generator: AsyncGenerator[object, Any], exc: BaseException, scope: trio.CancelScope
 ) -> None:
-    """Cancel an async generator where it stands, because what was done with its value has failed.
+    """Cancel an async generator at its yield, because the code that used the value has failed.
 
-    `aclose` raises `GeneratorExit` at its yield, and a nursery around that wraps it in a group.
-    And a nursery of the generator whose task has failed cancels the code that drives the generator
-    as well, for that runs within its scope: only the generator can turn that into the failure.
+    `aclose` would raise `GeneratorExit` at the yield, which a nursery around it wraps in a group.
+    And if a task in a nursery of the generator fails, the nursery cancels the code that drives the
+    generator, too, for that runs within its scope: only the generator can raise the failure.
 
     Args:
         generator: It has yielded.
-        exc: What was raised since then.
+        exc: The exception since then.
         scope: Opened in this task before the generator's first step.
 
     Raises:
-        BaseException: `exc`, or what the generator raises in its place. Where `exc` is a
-            cancellation that the generator has turned into its end, nothing.
+        BaseException: `exc`, or what the generator raises in its place; nothing, if `exc` is a
+            cancellation with which the generator has ended.
         RuntimeError: the generator yields again.
     """
     cancelled = exc if isinstance(exc, trio.Cancelled) else await _cancelled_in(scope)
@@ -74,7 +74,7 @@ async def leave_generator(
 
 
 async def _cancelled_in(scope: trio.CancelScope) -> trio.Cancelled:
-    """Cancel a scope that is around the current code, and give what says so."""
+    """Cancel a scope around the current code, and return the exception."""
     scope.cancel()
     try:
         await trio.lowlevel.checkpoint()
@@ -84,7 +84,7 @@ async def _cancelled_in(scope: trio.CancelScope) -> trio.Cancelled:
 
 
 def reraise(exc: BaseException) -> NoReturn:
-    """Raise an exception that is not a consequence of the one that is being handled."""
+    """Raise an exception without the handled one as its context."""
     context = exc.__context__
     try:
         raise exc
@@ -94,7 +94,7 @@ def reraise(exc: BaseException) -> NoReturn:
 
 
 def _single(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
-    """Find the one exception of the outermost group; a group that the user raised stays whole."""
+    """Find the only exception of a group; a group in it, which the user raised, stays whole."""
     errors = [exc for exc in group.exceptions if not is_cancelled(exc)]
     if not errors:
         return next(leaves(group))
@@ -107,15 +107,15 @@ def is_group(exc: BaseException) -> TypeGuard[BaseExceptionGroup[BaseException]]
 
 
 def ends_program(exc: BaseException) -> bool:
-    """Tell whether an exception, or one in a group, is the end of the program."""
+    """Tell whether an exception, or one in a group, ends the program."""
     return any(isinstance(leaf, KeyboardInterrupt | SystemExit) for leaf in leaves(exc))
 
 
 def must_leave(exc: BaseException) -> BaseException | None:
-    """Find what of a failure of the user's code has to leave the task that ran it.
+    """Find the exception in a failure of the user's code that must leave the task, if any.
 
-    That is the end of the program, and the cancellation of a scope around the task. Any other
-    `trio.Cancelled` was kept, or made, by that code, and Trio would pass it on for ever.
+    It is one that ends the program, or the cancellation of a scope around the task. Any other
+    `trio.Cancelled` was stored, or made, by that code, and no scope would catch it.
     """
     if ends_program(exc):
         return exc
@@ -125,9 +125,9 @@ def must_leave(exc: BaseException) -> BaseException | None:
 
 
 def let_leave(exc: BaseException) -> None:
-    """Raise what of a failure of the user's code has to leave the task, if anything.
+    """Raise the exception in a failure of the user's code that must leave the task, if any.
 
-    What failed beside a cancellation is logged, for nobody else hears of it.
+    An error beside a cancellation is logged, for no caller gets it.
 
     Raises:
         BaseException: see `must_leave`.
@@ -146,8 +146,8 @@ def is_cancelled(exc: BaseException) -> bool:
 
 
 def leaves(exc: BaseException) -> Iterator[BaseException]:
-    """Give what a group consists of, at whatever depth; of another exception itself."""
-    # No recursion: a group may have more levels than the stack has room for.
+    """Yield the exceptions of a group, at any depth; an exception that is not a group itself."""
+    # Not recursive: a group may have more levels than the stack allows.
     waiting = [exc]
     while waiting:
         each = waiting.pop()

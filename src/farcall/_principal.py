@@ -1,4 +1,4 @@
-"""Who a peer is, what tells it, and what that lets it do."""
+"""Authentication and access: credentials, principals, and what a principal may use."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def _names(given: Iterable[str]) -> frozenset[str]:
 
 @attrs.frozen
 class Principal:
-    """Who has logged in: what ``authenticate`` gives.
+    """A logged-in user, as ``authenticate`` returns it.
 
     Args:
-        name: By which `farcall.user` addresses values to it.
-        roles: What ``roles=`` of methods and signals asks for.
-        expires_after: Seconds after which it is dropped, unless there is another login; None for
+        name: With which `farcall.user` addresses values to it.
+        roles: Of which ``roles=`` of methods and signals asks for one.
+        expires_after: Seconds after which the login expires, unless there is another one; None for
             the life of the connection.
-        claims: Whatever else the application wants to know of it.
+        claims: Anything else that the application wants to know of it.
 
     >>> Principal("ada", roles={"trader"}).roles
     frozenset({'trader'})
@@ -64,27 +64,27 @@ def _texts() -> Any:
 
 @attrs.frozen
 class Credentials:
-    """What a peer says of itself, in its handshake or by ``rpc.login``.
+    """The credentials of a peer, from its handshake or ``rpc.login``.
 
-    Nothing of it is in its ``repr``, which ends up in logs.
+    Their ``repr``, which may end up in a log, shows none of them.
     """
 
     headers: Mapping[str, str] = _texts()
     """Of the handshake, names in lower case."""
     query: Mapping[str, str] = _texts()
-    """Of the URL; the first value where a name is there several times."""
+    """Of the URL; the first value of each name."""
     cookies: Mapping[str, str] = _texts()
     """As for `query`."""
     login: Any = attrs.field(default=None, repr=False, hash=False)
-    """What ``rpc.login`` brought, a list or a dict; None in the handshake."""
+    """The parameters of ``rpc.login``, a list or a dict; None in the handshake."""
 
 
 def read_credentials(headers: Mapping[str, str], query: str, login: object = None) -> Credentials:
-    """Read what a handshake brought.
+    """Read the credentials of a handshake.
 
     Args:
         headers: Names in lower case.
-        query: What stands behind the ``?``.
+        query: Of the URL, without the ``?``.
         login: The parameters of ``rpc.login``, decoded.
     """
     pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
@@ -97,10 +97,10 @@ Authenticate: TypeAlias = Callable[[Credentials], Awaitable[Principal | None]]
 
 
 def check_authenticate(name: str, authenticate: object) -> None:
-    """Check that this may be asked who a peer is.
+    """Check an ``authenticate`` function.
 
     Raises:
-        TypeError: it is no async function of the credentials.
+        TypeError: it is not an async function with one parameter.
     """
     check_async(
         name,
@@ -113,11 +113,11 @@ def check_authenticate(name: str, authenticate: object) -> None:
 async def authenticated(
     authenticate: Callable[[Credentials], Awaitable[object]], credentials: Credentials
 ) -> Principal | None:
-    """Ask who that is.
+    """Authenticate a peer.
 
     Raises:
-        Unauthorized: `authenticate` does not want it at all.
-        TypeError: the answer is neither a principal nor None.
+        Unauthorized: `authenticate` refuses the peer.
+        TypeError: it returned neither a principal nor None.
     """
     answer = await authenticate(credentials)
     if answer is None or isinstance(answer, Principal):
@@ -128,7 +128,7 @@ async def authenticated(
 
 
 def may(principal: Principal | None, access: Access) -> bool:
-    """Say whether somebody has the access that a member asks for."""
+    """Tell whether a principal has the access that a member needs."""
     if not access.protected:
         return True
     if principal is None:
@@ -137,7 +137,7 @@ def may(principal: Principal | None, access: Access) -> bool:
 
 
 def why_not(principal: Principal | None, access: Access) -> str:
-    """Say what somebody lacks who may not use a member."""
+    """Say what a principal lacks to use a member."""
     roles = sorted(access.roles)
     wanted = f"the role {roles[0]}" if len(roles) == 1 else f"one of the roles {', '.join(roles)}"
     if principal is None:
@@ -155,12 +155,12 @@ def _first(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 def _cookies(header: str) -> Iterable[tuple[str, str]]:
     """Take a Cookie header apart (RFC 6265, section 4.2.1).
 
-    `http.cookies` gives up on the whole header because of one cookie that it does not like, and
-    some other page of the same host may have set that.
+    `http.cookies` refuses the whole header because of one malformed cookie, which some other page
+    of the same host may have set.
     """
     for pair in header.split(";"):
-        # `str.strip` takes away more than browsers know as white space. To them "\xa0__Host-id" is
-        # another name than "__Host-id", and one that any page of a neighbour may set.
+        # `str.strip` removes more than what is white space to browsers. To them "\xa0__Host-id" is
+        # another name than "__Host-id", and one that a page of another host may set.
         name, is_there, value = pair.strip(" \t").partition("=")
         if is_there:
             is_quoted = len(value) > 1 and value[0] == value[-1] == '"'

@@ -1,7 +1,7 @@
-"""Ctrl-C while the command ``farcall`` still imports its parts: it ends, and prints no traceback.
+"""Ctrl-C while the command ``farcall`` imports its parts: it ends without a traceback.
 
-The package imports this before everything else. It does something in the command alone; in any
-other program signals are that program's own.
+The package imports this module first. It acts in the command alone; in another program signals
+belong to that program.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 def _is_command() -> bool:
     """Tell whether this process is ``farcall ...`` or ``python -m farcall ...``."""
     program = os.path.basename(sys.argv[0]) if getattr(sys, "argv", None) else ""
-    if program == "-m":  # so it is called until the module is found
+    if program == "-m":  # its name until Python has found the module
         options = " ".join(sys.orig_argv)
         return " -m farcall" in options or " -mfarcall" in options
     return program in ("farcall", "farcall.exe")
@@ -26,7 +26,7 @@ def _let_interrupts_end_it() -> None:
 
 
 def has_started() -> None:
-    """Have Ctrl-C raise `KeyboardInterrupt` again: from now on somebody catches it."""
+    """Have Ctrl-C raise `KeyboardInterrupt` again, which the command catches from now on."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -15,15 +15,15 @@
     │   └── InternalError                    -32603  .id: where to look in the server's log
     ├── ApplicationError                     declared by a service; crosses as itself
     ├── ConnectionLost(sent)                 the link ended first (also trio.BrokenResourceError)
-    ├── ConnectFailed(reason)                no link could be made  .status, .code
-    ├── InvalidResult                        the answer is not what the contract promises
+    ├── ConnectFailed(reason)                no connection could be made  .status, .code
+    ├── InvalidResult                        the result does not match the contract
     ├── EncodeError                          a value cannot cross the wire; nothing was sent
     ├── SignalLagged(missed)                 a subscriber was too slow
     ├── SignalGap(missed)                    a subscriber was away
-    ├── ContractMismatch                     stub and server disagree
-    ├── NotSupported                         the peer, or this version, cannot do that
+    ├── ContractMismatch                     the stub does not match the server
+    ├── NotSupported                         the peer, or this version, does not support it
     ├── Unauthorized                         raise it to refuse a handshake
-    └── DeclarationError                     a service is declared wrongly; numbered
+    └── DeclarationError                     a service breaks a numbered rule
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class ErrorCode(IntEnum):
 
 
 PROTOCOL_CODES: frozenset[int] = frozenset({ErrorCode.PARSE_ERROR, *range(-32606, -32599)})
-"""What JSON-RPC 2.0 (section 5.1) and rpc-websockets say of a call itself: that it was refused, or
-that its handler failed. No handler answers with one of them."""
+"""The codes by which JSON-RPC 2.0 (section 5.1) and rpc-websockets refuse a call, or report that
+its handler failed. A handler cannot respond with one of them."""
 
 FARCALL_CODES: frozenset[int] = frozenset(
     {
@@ -82,17 +82,17 @@ FARCALL_CODES: frozenset[int] = frozenset(
         ErrorCode.BATCH_TOO_LARGE,
     }
 )
-"""What farcall says besides, of those that JSON-RPC 2.0 leaves to servers (-32099 to -32000). They
-have this meaning between farcall peers alone; servers of plain JSON-RPC use the same codes for
-errors of their own."""
+"""Further codes of farcall, from those that JSON-RPC 2.0 leaves to servers (-32099 to -32000). They
+have this meaning only between farcall peers; other servers use the same codes for their own
+errors."""
 
 
 def is_of_protocol(code: int, *, is_plain: bool) -> bool:
-    """Say whether a code tells something about a call itself, and nothing that a handler may say.
+    """Tell whether a code belongs to the protocol, so that no handler may use it.
 
     Args:
         code: Of an error.
-        is_plain: Whether one of both ends is not farcall.
+        is_plain: Whether one of the two peers is not farcall.
     """
     return code in PROTOCOL_CODES or (code in FARCALL_CODES and not is_plain)
 
@@ -114,19 +114,19 @@ class FarcallError(Exception):
     """Catch every error that farcall itself raises."""
 
     may_have_run: bool = True
-    """Whether the handler may have begun. False where it has certainly not: the call was refused,
-    or never sent, and repeating it is safe."""
+    """Whether the handler may have begun. If False, the call was refused, or not sent, and can be
+    repeated safely."""
 
 
 class RpcError(FarcallError):
-    """Report an error that the peer answered with, or answer with one.
+    """Report the error that the peer responded with; a handler may raise one to respond with it.
 
-    A handler may raise it; code, message and data then go out as they are. On the calling side
-    the classes below it stand for the codes that have a meaning of their own.
+    Code, message and data of a handler's error are sent as they are. On the calling side codes with
+    a meaning of their own have the subclasses below.
 
     Args:
-        code: An integer; those of `PROTOCOL_CODES` belong to the protocol, and between farcall
-            peers those of `FARCALL_CODES` as well. Raised by a handler they become -32603.
+        code: An integer; those in `PROTOCOL_CODES` belong to the protocol, and between farcall
+            peers those in `FARCALL_CODES` as well. Raised by a handler they become -32603.
         message: One sentence.
         data: Any JSON value, or None for no ``data`` member.
 
@@ -144,9 +144,9 @@ class RpcError(FarcallError):
         self.data: Any = data
         self.may_have_run = code not in _REFUSALS
         self.method: str | None = None
-        """The wire name of the call that the peer answered with it; None where it is raised."""
+        """The wire name of the call that ended with this error; None on the serving side."""
         self.contract: str | None = None
-        """How the stub's contract differs from the peer's, where that may be why; else None."""
+        """How the contracts of stub and peer differ, if that may be the cause; else None."""
 
     def __str__(self) -> str:
         call = "" if self.method is None else f"{self.method}: "
@@ -159,14 +159,14 @@ class RpcError(FarcallError):
 
     @staticmethod
     def of(code: int, message: str, data: object = None) -> RpcError:
-        """Make the error whose class stands for `code`, or a plain `RpcError`."""
+        """Make an error of the class for `code`, or a plain `RpcError`."""
         return _CLASS_OF_CODE.get(code, RpcError)(code, message, data)
 
     @staticmethod
     def _of_plain(code: int, message: str, data: object = None) -> RpcError:
-        """Make the error for what a peer said that is not farcall.
+        """Make the error of a peer that is not farcall.
 
-        Its codes are its own, but for those of JSON-RPC 2.0 and of rpc-websockets.
+        Its codes have meanings of its own, but for those of JSON-RPC 2.0 and rpc-websockets.
         """
         if code in PROTOCOL_CODES:
             return RpcError.of(code, message, data)
@@ -184,18 +184,18 @@ def _members_of(value: object) -> Mapping[str, object]:
 
 
 class InvalidArguments(RpcError):
-    """Say that the peer refused the arguments of a call."""
+    """The peer refused the arguments of a call."""
 
     @classmethod
     def at(cls, path: str, message: str) -> InvalidArguments:
-        """Make one for an interceptor to refuse a call with; a handler declares errors of its own.
+        """Make an error for an interceptor to refuse a call with; a handler declares its own.
 
         Args:
             path: Where the fault is, such as ``params.symbol``.
             message: What is wrong there.
 
         Raises:
-            TypeError: one of them is no str.
+            TypeError: one of them is not a str.
         """
         check_text("path", path, write='"params.symbol"', may_be_empty=True)
         check_text("message", message, may_be_empty=True)
@@ -204,7 +204,7 @@ class InvalidArguments(RpcError):
 
     @property
     def errors(self) -> Sequence[Mapping[str, str]]:
-        """Each fault as ``{"path": ..., "message": ...}``; empty when the peer gave none."""
+        """Each fault as ``{"path": ..., "message": ...}``; empty if the peer sent none."""
         found = self._member("errors")
         # The shape inside of the list is the peer's word.
         return cast("Sequence[Mapping[str, str]]", found) if isinstance(found, list) else ()
@@ -218,35 +218,35 @@ class InvalidArguments(RpcError):
 
 
 def _fault_of(entry: object) -> str | None:
-    """Write one of the faults that a peer lists; None for what has another shape."""
+    """Write one of the faults that a peer lists; None if it has another shape."""
     fault = _members_of(entry)
     path, message = fault.get("path"), fault.get("message")
     return f"{message} @ {path}" if isinstance(path, str) and isinstance(message, str) else None
 
 
 class MethodNotFound(RpcError):
-    """Say that the peer has no such method, or signal."""
+    """The peer has no such method or signal."""
 
 
 class Forbidden(RpcError):
-    """Say that the caller may not do that; `reason` tells what it lacks."""
+    """The caller lacks a permission; `reason` says which."""
 
     @classmethod
     def because(cls, reason: str) -> Forbidden:
-        """Make one for an interceptor to refuse a call with; a handler declares errors of its own.
+        """Make an error for an interceptor to refuse a call with; a handler declares its own.
 
         Args:
             reason: One sentence for the caller.
 
         Raises:
-            TypeError: it is no str.
+            TypeError: it is not a str.
         """
         check_text("reason", reason, may_be_empty=True)
         return cls(int(ErrorCode.METHOD_FORBIDDEN), reason)
 
     @property
     def reason(self) -> str | None:
-        """What the caller lacks, such as a login or a role, where the peer told."""
+        """What the caller lacks, such as a login or a role, if the peer said so."""
         found = self._member("reason")
         return found if isinstance(found, str) else None
 
@@ -258,19 +258,19 @@ class Forbidden(RpcError):
 
 
 class Busy(RpcError):
-    """Say that the peer has no room for the call now."""
+    """The peer has no room for the call now."""
 
     @classmethod
     def after(cls, seconds: float, message: str = "Busy") -> Busy:
-        """Make one for an interceptor to refuse a call with; a handler declares errors of its own.
+        """Make an error for an interceptor to refuse a call with; a handler declares its own.
 
         Args:
-            seconds: After which a new try makes sense, rounded up to milliseconds.
+            seconds: After which the caller may retry, rounded up to milliseconds.
             message: One sentence for the caller.
 
         Raises:
-            TypeError: they are no number and no str.
-            ValueError: the seconds are below 0, infinite or nan.
+            TypeError: `seconds` is not a number, or `message` not a str.
+            ValueError: `seconds` is below 0, infinite or nan.
         """
         check_seconds("seconds", seconds, may_be_zero=True, may_be_infinite=False)
         data = {"retry_after_ms": math.ceil(seconds * 1000)}
@@ -278,45 +278,45 @@ class Busy(RpcError):
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds after which a new try makes sense, where the peer named them."""
+        """Seconds after which the caller may retry, if the peer named them."""
         found = self._member("retry_after_ms")
         return found / 1000 if isinstance(found, int | float) else None
 
 
 class ShuttingDown(RpcError):
-    """Say that the peer takes no new calls because it is closing."""
+    """The peer takes no new calls because it is closing."""
 
     @property
     def reason(self) -> str | None:
-        """Why, where the peer told: ``the server is shutting down``."""
+        """Why, if the peer said so: ``the server is shutting down``."""
         reason = self._member("reason")
         return reason if isinstance(reason, str) else None
 
 
 class DeadlineExceeded(RpcError):
-    """Say that a limit of the server ended the call before the caller's own deadline."""
+    """A limit of the server ended the call before the caller's own deadline."""
 
 
 class ReplyTooLarge(RpcError):
-    """Say that the result was larger than a message may be."""
+    """The result was larger than a message may be."""
 
 
 class RemoteCancelled(RpcError):
-    """Say that the peer cancelled a call which its caller had not cancelled."""
+    """The peer cancelled a call that its caller had not cancelled."""
 
     @property
     def reason(self) -> str | None:
-        """Why, where the peer told: ``the server is shutting down``."""
+        """Why, if the peer said so: ``the server is shutting down``."""
         reason = self._member("reason")
         return reason if isinstance(reason, str) else None
 
 
 class InternalError(RpcError):
-    """Say that a handler failed with an exception that its method does not declare."""
+    """A handler failed with an exception that its method does not declare."""
 
     @property
     def id(self) -> str | None:
-        """The id under which the server logged the exception."""
+        """The id of the exception in the log of the server."""
         found = self._member("id")
         return found if isinstance(found, str) else None
 
@@ -330,7 +330,7 @@ _REFUSALS: frozenset[int] = frozenset(
         ErrorCode.BATCH_TOO_LARGE,
     }
 )
-"""Codes that are said in place of a call, before its handler has begun."""
+"""Codes of calls that were refused before their handler began."""
 
 _CLASS_OF_CODE: Mapping[int, type[RpcError]] = {
     ErrorCode.INVALID_PARAMS: InvalidArguments,
@@ -347,15 +347,16 @@ _CLASS_OF_CODE: Mapping[int, type[RpcError]] = {
 
 
 class ApplicationError(FarcallError):
-    """Derive the errors of a service from this; declared ones cross the wire as themselves.
+    """Derive the errors of a service from this; declared ones arrive as themselves.
 
-    Subclasses are attrs classes; their fields travel. `code` is the number in the JSON-RPC error
-    object and may be set by the class, to any but 2 and those of `PROTOCOL_CODES` and
-    `FARCALL_CODES`. Peers that are not farcall see it together with the class's name, which is the
-    ``code`` in the error's ``data``. They compare that name, so keep it when you change the class.
+    Subclasses are attrs classes, whose fields are sent. `code` is the number in the JSON-RPC error
+    object; a class may set it to any number but 2 and those in `PROTOCOL_CODES` and
+    `FARCALL_CODES`. Peers that are not farcall get it together with the name of the class, which is
+    the ``code`` in the error's ``data``. They compare that name, so keep it when you change the
+    class.
 
-    The message is the name and the fields as JSON, without those that have ``repr=False``. A class
-    that defines ``__str__`` writes its own.
+    The message is the name and the fields as JSON, without fields that have ``repr=False``. A class
+    may define ``__str__`` instead.
 
     >>> @attrs.define
     ... class OutOfStock(ApplicationError):
@@ -367,18 +368,18 @@ class ApplicationError(FarcallError):
     code: ClassVar[int] = ErrorCode.APPLICATION
 
     _remote_message: str | None = None
-    """What the peer said, for an error that came over the wire."""
+    """The message of the peer, for an error that came over the wire."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Not by a call with `args`, as other exceptions: some fields may be no arguments, or may be
-        # given by name alone. A class with slots keeps only the fields in them.
+        # Not by a call with `args`, as for other exceptions: some fields may not be arguments, or
+        # only by name. A class with slots has only the fields there.
         cls = type(self)
         names = [field.name for field in attrs.fields(cls)] if attrs.has(cls) else []
         fields = {name: getattr(self, name) for name in names if hasattr(self, name)}
         return _restored, (cls, self.args, {**self.__dict__, **fields})
 
     def __repr__(self) -> str:
-        # Only of a class with `repr=False`: other exceptions would show all arguments.
+        # Only for a class with `repr=False`: the one of `Exception` would show all arguments.
         return f"{type(self).__name__}()" if attrs.has(type(self)) else super().__repr__()
 
     def __str__(self) -> str:
@@ -394,7 +395,7 @@ class ApplicationError(FarcallError):
 def _restored(
     cls: type[ApplicationError], args: tuple[object, ...], attributes: Mapping[str, object]
 ) -> ApplicationError:
-    """Make an error again that was copied or pickled."""
+    """Restore an error that was copied or pickled."""
     error = cls.__new__(cls, *args)
     for name, value in attributes.items():
         object.__setattr__(error, name, value)  # a frozen class refuses an assignment
@@ -402,11 +403,11 @@ def _restored(
 
 
 class ConnectionLost(FarcallError, trio.BrokenResourceError):
-    """Say that the link ended before the answer came.
+    """The link ended before the response came.
 
     Args:
-        sent: False when nothing of the call has left, so that repeating it is safe; True when
-            its outcome is unknown.
+        sent: False if nothing of the call was sent, so that it can be repeated safely; True if its
+            outcome is unknown.
         reason: How the link ended.
     """
 
@@ -427,13 +428,12 @@ class ConnectionLost(FarcallError, trio.BrokenResourceError):
 
 
 class ConnectFailed(FarcallError):
-    """Say that no connection could be made, and why.
+    """No connection could be made.
 
     Args:
-        reason: One sentence.
-        status: Of HTTP, where the server answered with one: 401, 403 and 404 tell that another
-            try makes no sense.
-        code: Of the Close frame, where the server ended the connection at the hello.
+        reason: Why, in one sentence.
+        status: Of the HTTP response, if there was one; with 401, 403 and 404 a retry is useless.
+        code: Of the Close frame, if the server ended the connection at the hello.
     """
 
     may_have_run = False
@@ -449,20 +449,20 @@ class ConnectFailed(FarcallError):
 
 
 class InvalidResult(FarcallError):
-    """Say that what the peer sent is not what the contract promises."""
+    """The peer sent a result, or an item, that does not match the contract."""
 
 
 class EncodeError(FarcallError):
-    """Say that a value cannot cross the wire; nothing of it was sent.
+    """A value cannot cross the wire; nothing of it was sent.
 
-    `may_have_run` is True where it is an item of an upload, whose call had been sent.
+    `may_have_run` is True for an item of an upload, whose call was sent before.
     """
 
     may_have_run = False
 
 
 class SignalLagged(FarcallError):
-    """Say that a subscriber was too slow; the subscription goes on with the next value.
+    """A subscriber was too slow; the subscription goes on with the next value.
 
     Args:
         missed: How many values were dropped.
@@ -478,10 +478,10 @@ class SignalLagged(FarcallError):
 
 
 class SignalGap(FarcallError):
-    """Say that values were emitted while a subscriber was away; it goes on with the next one.
+    """Values were emitted while a subscriber was away; it goes on with the next value.
 
     Args:
-        missed: How many, or None where nobody knows.
+        missed: How many, or None if unknown.
     """
 
     def __init__(self, missed: int | None) -> None:
@@ -495,22 +495,22 @@ class SignalGap(FarcallError):
 
 
 class ContractMismatch(FarcallError):
-    """Say that calls of a stub can fail, because the server has another contract.
+    """Calls of a stub can fail, because the server has another contract.
 
-    Or that nobody can tell, because the server does not say what it offers.
+    Or its contract is unknown, because the server does not describe it.
     """
 
     may_have_run = False
 
 
 class NotSupported(FarcallError):
-    """Say that the peer, or this version of farcall, cannot do what was asked."""
+    """The peer, or this version of farcall, does not support the request."""
 
     may_have_run = False
 
 
 class Unauthorized(FarcallError):
-    """Say that the peer may not connect."""
+    """The peer may not connect; raise it in ``authenticate``."""
 
     may_have_run = False
 
@@ -519,15 +519,15 @@ _PARTS = ("number", "where", "member", "problem", "fix")
 
 
 class DeclarationError(FarcallError, TypeError):
-    """Say which rule of declaration a service breaks, where, and how to mend it.
+    """A service breaks a rule of declaration; says where, and what to write instead.
 
     Args:
-        number: Of the rule, such as ``"FC101"``; each has its place in the documentation.
+        number: Of the rule, such as ``"FC101"``; the documentation has a section for each.
         where: File and line of the member.
         member: Such as ``"Market.quote"``.
         problem: What is wrong.
         fix: What to write instead.
-        others: What else is wrong with the same class.
+        others: Further errors of the same class.
     """
 
     may_have_run = False

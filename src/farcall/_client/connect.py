@@ -61,7 +61,7 @@ async def open_session(
             try:
                 yield session if proxy is None else session.proxy(proxy)
             finally:
-                session._leave()
+                session._note_closed()
         nursery.cancel_scope.cancel()
 
 
@@ -69,7 +69,7 @@ async def open_session(
 async def _closing(link: Link) -> AsyncIterator[None]:
     """Close the link after the block.
 
-    What the block raises goes on even where closing is cancelled: it would be lost behind that.
+    An error of the block is raised even if closing is cancelled, which would hide it.
     """
     try:
         yield
@@ -103,7 +103,7 @@ def _make_link(
 
 
 async def _greet(link: Link, url: str, options: ClientOptions) -> None:
-    """Say hello; a server that answers with an error speaks the plain dialect."""
+    """Say hello; a server that responds with an error speaks the plain dialect."""
     seconds = options.limits.hello_seconds
     hint = 'connect(..., dialect="plain") sends no hello'
     try:
@@ -111,9 +111,9 @@ async def _greet(link: Link, url: str, options: ClientOptions) -> None:
             await link.calls.greet()
     except RemoteFailure as failure:
         if options.contract == "strict":
-            said = f"{shown(failure.message)}, {failure.code}"
+            reason = f"{shown(failure.message)}, {failure.code}"
             raise ContractMismatch(
-                f"{url} refused the hello ({said}), so no contract can be compared; leave out"
+                f"{url} refused the hello ({reason}), so no contract can be compared; leave out"
                 ' contract="strict" for a server that is not farcall'
             ) from None
         logger.debug("%s speaks the plain dialect (%d)", url, failure.code)
@@ -222,4 +222,4 @@ async def _connect(
         async with open_session(transport, dialler.url.shown, proxy, options) as session:
             yield session
     finally:
-        transport.abort()  # also where it did not come to a session
+        transport.abort()  # also if no session was made

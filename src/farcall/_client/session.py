@@ -1,4 +1,4 @@
-"""A session: what a client shares with one server, and how its calls are made."""
+"""A session: a client's link to one server, its login, and calls without a stub."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class SessionState(Enum):
 
 
 class Session(Live):
-    """A client's side of what it shares with one server.
+    """Call one server, with or without stubs; made by `connect`.
 
-    Made by `connect`. Calls may be made by any number of tasks at once.
+    Any number of tasks may call at once.
     """
 
     def __init__(self, url: str, link: Link, caller: LinkCaller, login: ClientLogin) -> None:
@@ -44,7 +44,7 @@ class Session(Live):
         self._link = link
         self._caller = caller
         self._login = login
-        self._is_left = False
+        self._is_closed = False
 
     def __repr__(self) -> str:
         return f"<Session with {self._url}, {self.state.value}>"
@@ -52,34 +52,34 @@ class Session(Live):
     @property
     def state(self) -> SessionState:
         """Where it stands."""
-        return SessionState.CLOSED if self._is_left else _SESSION_STATES[self._link.state]
+        return SessionState.CLOSED if self._is_closed else _SESSION_STATES[self._link.state]
 
     @property
     def connection(self) -> Connection | None:
-        """The live link, or None while there is none."""
+        """The live connection, or None after its end."""
         return None if self._link.is_closed else self._caller.connection
 
     def statistics(self) -> ConnectionStatistics:
-        """Take a snapshot of the counts of its link."""
+        """Return a snapshot of the counts of its connection."""
         return self._link.statistics()
 
     async def login(self, login: object = None) -> None:
-        """Log in, such as when the last login has expired, or as somebody else.
+        """Log in, for instance after the last login has expired, or as another user.
 
-        Until then calls of what needs a login raise `Forbidden`, and the subscriptions that ended
-        with the last login have ended; subscribe again behind this.
+        When a login expires, calls that need one raise `Forbidden`, and subscriptions that need one
+        end; subscribe again after this.
 
         Args:
-            login: As for `connect`; without it the one that `connect` was given.
+            login: As for `connect`; None for the one given to `connect`.
 
         Raises:
-            ConnectFailed: the server refuses the login, knows none, does not answer in the time
-                of a handshake, or has hung up. A refused login changes nothing.
+            ConnectFailed: the server refuses the login, knows no logins, does not respond within
+                `Limits.handshake_seconds`, or has hung up. A refused login changes nothing.
             EncodeError: `login` cannot cross the wire.
-            ValueError: there is no login, neither here nor at `connect`.
+            ValueError: neither this nor `connect` got a login.
 
         Cancellation:
-            The server is asked to end the login, as any call; it may have counted it as failed.
+            The server is asked to cancel the login, as any call; it may count it as a failed one.
         """
         await self._login.perform(login)
 
@@ -90,7 +90,7 @@ class Session(Live):
             ConnectionLost: the link ended first.
 
         Cancellation:
-            The ping may have been sent; its pong is ignored when it comes.
+            The ping may have been sent; its pong is ignored.
         """
         return await self._link.ping()
 
@@ -130,27 +130,27 @@ class Session(Live):
         Args:
             method: The wire name.
             args: Sent as an array.
-            returns: The type of the result; without it any JSON value comes back as it is. Type
-                checkers understand classes, such as ``int`` or ``list[Quote]``; where it is
-                another type, as ``int | None``, annotate what the result is assigned to.
-            arguments: Sent as an object, like `kwargs`; for names that this method uses itself.
+            returns: The type of the result; without it any JSON value is returned as it is. Type
+                checkers understand classes, such as ``int`` or ``list[Quote]``; for another type,
+                such as ``int | None``, annotate the variable of the result.
+            arguments: Sent as an object, like `kwargs`; for names that are parameters here.
             kwargs: Sent as an object.
 
         Returns:
-            The result; of a stream the list of all its items.
+            The result; for a stream the list of all its items.
 
         Raises:
-            RpcError: the server answered with an error.
+            RpcError: the server responded with an error.
             ConnectionLost: the link ended first.
             EncodeError: an argument cannot cross the wire.
-            InvalidResult: the result is not of the type that `returns` names.
-            TypeError: arguments both by position and by name, or values of `returns` cannot cross
-                the wire.
+            InvalidResult: the result is not of the type `returns`.
+            TypeError: arguments both by position and by name, or a type that cannot cross the
+                wire in `returns`.
 
         Cancellation:
-            A farcall server is asked to cancel the handler, and its answer awaited for at most
-            0.5 s; an outcome that came first is returned all the same. At a plain server the
-            call goes on, and its answer is dropped when it comes.
+            A farcall server is asked to cancel the handler, and its response awaited for at most
+            0.5 s; a result that comes first is returned. At a plain server the call goes on, and
+            its response is dropped.
 
         >>> import trio
         >>> from farcall import functions
@@ -176,10 +176,10 @@ class Session(Live):
         arguments: Mapping[str, object] | None = None,
         **kwargs: object,
     ) -> None:
-        """Call a method and want no answer; see `call` for the arguments, and what is raised.
+        """Send a notification: a call without a response. See `call` for arguments and errors.
 
         Cancellation:
-            Cancelled at its one checkpoint, it has sent nothing.
+            Cancelled, it has sent nothing.
         """
         await self._caller.notify(method, args, _named(method, "method", arguments, kwargs))
 
@@ -214,32 +214,32 @@ class Session(Live):
         key: KeyValue | None = None,
         on_lag: OnLag = "raise",
     ) -> AbstractAsyncContextManager[Subscription[Any]]:
-        """Listen to a signal, or an event of a plain server, for which there is no stub.
+        """Subscribe to a signal, or an event of a plain server, for which there is no stub.
 
-        An event of one parameter gives that value, of none None, of several a tuple, one with
-        named parameters a dict.
+        The value of an event is its one parameter; for no parameter None, for several a tuple, for
+        named ones a dict.
 
         Args:
             name: The wire name.
             returns: The type of the values, as for `call`; without it they come as they are.
-            key: Only values with this key. Plain servers know none.
+            key: Only values with this key. Plain servers have no keys.
             on_lag: See `BoundRemoteSignal.subscribe`.
 
         Returns:
             A context manager that gives the `Subscription`; see there.
 
-        A plain server that answers ``rpc.on`` with an error may send the notifications all the
-        same, as many do after a call of their own; so this listens, unless the error refuses the
-        event. `listen` asks for nothing.
+        A plain server without ``rpc.on`` may send the notifications nevertheless, often after some
+        other call; so this listens to them, unless the error of ``rpc.on`` refuses the event.
+        `listen` sends nothing.
 
         Raises:
             MethodNotFound: the server has no such signal or event.
             Forbidden: the server refuses the event.
-            NotSupported: a key, towards a plain server.
-            TypeError: values of `returns` cannot cross the wire.
+            NotSupported: a key, at a plain server.
+            TypeError: a type that cannot cross the wire in `returns`.
 
         Cancellation:
-            The server is told to stop, and its answer awaited for at most 0.5 s.
+            The server is asked to end the subscription, and its response awaited for at most 0.5 s.
         """
         check_text("name", name)
         check_on_lag(on_lag)
@@ -258,11 +258,11 @@ class Session(Live):
     def listen(
         self, name: str, /, *, returns: object = Any, on_lag: OnLag = "raise"
     ) -> AbstractAsyncContextManager[Subscription[Any]]:
-        """Take the notifications of a name that the server sends by itself; ask it for nothing.
+        """Listen to the notifications of a name that the server sends unasked; send nothing.
 
-        Many servers of plain JSON-RPC send their events unasked, or after a call of their own. A
-        method of that name in ``serves=`` gets them, too. A farcall server emits its signals only
-        to those who `subscribe`.
+        Many plain JSON-RPC servers send their events to every client, or after some other call. A
+        method of that name in ``serves=`` gets them, too. A farcall server emits only to
+        subscribers: use `subscribe` there.
 
         Args:
             name: The ``method`` of the notifications.
@@ -271,11 +271,11 @@ class Session(Live):
 
         Returns:
             A context manager that gives the `Subscription`, with values as those of `subscribe`.
-            What comes before the block begins is not kept.
+            Notifications before the block are dropped.
 
         Raises:
-            ConnectionLost: the link has ended. Iterating raises it as well, when it ends later.
-            TypeError: values of `returns` cannot cross the wire.
+            ConnectionLost: the link has ended, also while iterating.
+            TypeError: a type that cannot cross the wire in `returns`.
 
         Cancellation:
             Nothing was sent, so there is nothing to end.
@@ -320,48 +320,46 @@ class Session(Live):
         Args:
             name: The wire name.
             args: Sent as an array.
-            returns: The type of the items, as for `call`; without it any JSON values come as they
-                are.
-            arguments: Sent as an object, like `kwargs`; for names that this method uses itself.
+            returns: The type of the items, as for `call`; without it they come as they are.
+            arguments: Sent as an object, like `kwargs`; for names that are parameters here.
             kwargs: Sent as an object.
 
         Returns:
-            A context manager that gives an async iterator over the items. Left, it has asked the
-            server to stop, and waited for its answer, 0.5 s at most. A plain server answers with
-            an array; its items are given one by one.
+            A context manager that gives an async iterator over the items. After the block it asks
+            the server to end the stream and waits for the response, 0.5 s at most. A plain server
+            responds with an array, whose items come one by one.
 
         Raises:
-            RpcError: the server answered with an error, also while iterating.
+            RpcError: the server responded with an error, also while iterating.
             ConnectionLost: the link has ended, also while iterating.
             EncodeError: an argument cannot cross the wire.
-            InvalidResult: it is a method and no stream, or, while iterating, an item is not of the
-                type that `returns` names.
-            TypeError: arguments both by position and by name, or values of `returns` cannot cross
-                the wire.
+            InvalidResult: it is a method, not a stream, or, while iterating, an item is not of the
+                type `returns`.
+            TypeError: arguments both by position and by name, or a type that cannot cross the
+                wire in `returns`.
         """
         named = _named(name, "name", arguments, kwargs)
         return self._caller.stream(name, args, named, _codec_of(returns))
 
     def proxy(self, proxy: type[ProxyT]) -> ProxyT:
-        """Make a typed proxy of a service: from a stub, or typed by the service class itself.
+        """Make a typed proxy of a service, from its stub or the service class itself.
 
         Raises:
-            ContractMismatch: under ``contract="strict"``, when calls of the proxy can fail.
-            NotSupported: a service class that has plain ``def`` endpoints; use its stub.
+            ContractMismatch: with ``contract="strict"``, if calls of the proxy can fail.
+            NotSupported: a service class with plain ``def`` endpoints; use its stub.
             DeclarationError: the class is neither a stub nor a service.
-            TypeError: it is no class.
+            TypeError: it is not a class.
         """
         return self._caller.proxy(proxy)
 
-    def _leave(self) -> None:
-        """Note that its block has ended."""
-        self._is_left = True
+    def _note_closed(self) -> None:
+        self._is_closed = True
 
 
 def _named(
     method: object, role: str, arguments: object, kwargs: Mapping[str, object]
 ) -> Mapping[str, object]:
-    """Put the arguments by name together, of those that have a name and those in ``arguments=``."""
+    """Join the keyword arguments and those in ``arguments=``."""
     check_text(role, method)
     if arguments is None:
         return kwargs
@@ -371,7 +369,7 @@ def _named(
     for name in named:
         check_text("each key of arguments=", name, write=write, may_be_empty=True)
         if name in kwargs:
-            raise TypeError(f"the argument {name!r} is there twice; leave it out of arguments=")
+            raise TypeError(f"the argument {name!r} was passed twice; leave it out of arguments=")
     return {**named, **kwargs}
 
 

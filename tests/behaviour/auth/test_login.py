@@ -546,7 +546,11 @@ async def test_connect_logs_in(kind: Kind, dialect: Dialect) -> None:
         (Doorman(), WRONG, "refused the login"),
         (Doorman(), "one value is sent as a list of one", "refused the login"),
         (None, ADA, "the server knows no logins"),
-        (Doorman(seconds=30), ADA, r"no answer to the login in 10 s \(the limit handshake_seconds"),
+        (
+            Doorman(seconds=30),
+            ADA,
+            r"no response to the login in 10 s \(the limit handshake_seconds",
+        ),
     ],
 )
 async def test_connect_without_a_login_fails(
@@ -661,7 +665,11 @@ async def test_a_subscription_can_be_had_again(autojump_clock: MockClock) -> Non
         (Doorman(), WRONG, "refused the login"),
         (Doorman(), "x", "refused the login"),
         (None, ADA, "the server knows no logins"),
-        (Doorman(seconds=30), ADA, r"no answer to the login in 10 s \(the limit handshake_seconds"),
+        (
+            Doorman(seconds=30),
+            ADA,
+            r"no response to the login in 10 s \(the limit handshake_seconds",
+        ),
     ],
 )
 async def test_a_later_login_that_fails(

@@ -1000,7 +1000,7 @@ def test_a_listening_socket_may_be_in_any_sequence() -> None:
 async def test_a_name_for_an_argument_is_given_once() -> None:
     """A name given both by keyword and in ``arguments=`` is refused."""
     async with open_pair(functions(add, name="")) as (session, _):
-        with pytest.raises(TypeError, match="the argument 'a' is there twice"):
+        with pytest.raises(TypeError, match="the argument 'a' was passed twice"):
             await session.call("add", a=1, arguments={"a": 2, "b": 3})
 
 
