@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from inspect import Parameter
 from typing import Any, Protocol
 
 import attrs
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET
 
 from farcall._codec.codec import Codec, codec_of
 from farcall._codec.faults import item, mismatch
 from farcall._codec.generated import Field, converter_of
+from farcall._codec.mirror import Member, find_mirror
+from farcall._codec.mirror_reading import arguments_reader
+from farcall._codec.mirror_writing import arguments_writer
 from farcall._codec.records import Fields, members_reader, members_writer
 from farcall._codec.shape import OMIT, Shape, is_array, is_object
 from farcall._codec.text import Convert, FastThenDetailed, decoded, encoded
 from farcall._contract.spec import Role
+from farcall._nursery import ends_program
 
 _AT = "params"
 _NO_TEXTS: Mapping[str, bytes] = {}
@@ -69,7 +73,8 @@ class Arguments:
 
     def __init__(self, parameters: Iterable[Declared]) -> None:
         declared = tuple(parameters)
-        self._fields = [_field(each) for each in declared]
+        self._codecs = [codec_of(each.annotation) for each in declared]
+        self._fields = [_field(*each) for each in zip(declared, self._codecs, strict=True)]
         self._names = [each.name for each in declared]
         self._required = [each.name for each in declared if each.default is Parameter.empty]
         self._positional = [each.name for each in declared if each.role != "keyword"]
@@ -134,6 +139,11 @@ class Arguments:
         if self._is_array:
             return self._write_array(bound, texts, is_plain)
         if not texts:
+            if bound and (write := self._quick_write) is not None:
+                try:
+                    return write(bound)
+                except Exception:  # noqa: BLE001  # the codec takes them, or says why not
+                    pass
             return encoded(self._writing, bound, _AT, is_plain=is_plain) if bound else None
         members = list[bytes]()
         if bound:
@@ -157,7 +167,7 @@ class Arguments:
         items = (texts[name] if name in texts else text_of(name) for name in given)
         return b"[%b]" % b",".join(items)
 
-    def decode(self, params: bytes | Raw | None) -> tuple[list[Any], dict[str, Any]]:
+    def decode(self, params: bytes | None) -> tuple[list[Any], dict[str, Any]]:
         """Read the arguments of a call, given by position or by name.
 
         Returns:
@@ -166,11 +176,37 @@ class Arguments:
         Raises:
             Faults: one is missing, unknown, or not of its type.
         """
-        return self.split(self.read(params))
+        values = self._read_quickly(params)
+        if values is None:
+            return self.split(self._read_carefully(params))
+        if len(self._positional) == len(values) and UNSET not in values:
+            return values, {}
+        return self.split(self._given(values))
 
-    def read(self, params: bytes | Raw | None) -> dict[str, Any]:
+    def read(self, params: bytes | None) -> dict[str, Any]:
         """Read the arguments of a call by name, omitting those not given; see `decode`."""
+        values = self._read_quickly(params)
+        if values is None:
+            return self._read_carefully(params)
+        return self._given(values)
+
+    def _read_carefully(self, params: bytes | None) -> dict[str, Any]:
         return decoded(self._reading, b"{}" if params is None else params, _AT)
+
+    def _read_quickly(self, params: bytes | None) -> list[Any] | None:
+        """Read the arguments with msgspec alone; None where the codec has to look at them."""
+        if (read := self._quick_read) is None:
+            return None
+        try:
+            return read(b"{}" if params is None else params)
+        except BaseException as error:  # the codec takes them, or says why not
+            if ends_program(error):
+                raise
+            return None
+
+    def _given(self, values: Iterable[Any]) -> dict[str, Any]:
+        pairs = zip(self._names, values, strict=True)
+        return {name: value for name, value in pairs if value is not UNSET}
 
     def split(self, values: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Tell what to call the function with, from arguments by name."""
@@ -190,6 +226,29 @@ class Arguments:
             raise TypeError(f"got two values for argument {name!r}")
         if name not in self._names or name in self._only_positional:
             raise TypeError(f"got an unexpected keyword argument {name!r}")
+
+    @cached_property
+    def _quick_read(self) -> Callable[[bytes], list[Any]] | None:
+        def find() -> Callable[[bytes], list[Any]]:
+            readings = [codec.mirror_reading("refuse") for codec in self._codecs]
+            return arguments_reader(self._members, readings, len(self._positional))
+
+        return find_mirror(find)
+
+    @cached_property
+    def _quick_write(self) -> Callable[[Mapping[str, Any]], bytes] | None:
+        def find() -> Callable[[Mapping[str, Any]], bytes]:
+            writings = [codec.mirror_writing() for codec in self._codecs]
+            return arguments_writer(self._members, writings)
+
+        return find_mirror(find)
+
+    @cached_property
+    def _members(self) -> list[Member]:
+        return [
+            Member(field.name, f"_{place}", field.is_required, field.type)
+            for place, field in enumerate(self._fields)
+        ]
 
     @cached_property
     def _writing(self) -> FastThenDetailed[Any]:
@@ -250,10 +309,6 @@ def _shape(codec: Codec[Any], is_detailed: bool) -> Shape:
     return codec.shape(is_detailed=is_detailed)
 
 
-def _field(declared: Declared) -> Field:
-    return Field(
-        declared.name,
-        declared.name,
-        codec_of(declared.annotation),
-        declared.default is Parameter.empty,
-    )
+def _field(declared: Declared, codec: Codec[Any]) -> Field:
+    is_required = declared.default is Parameter.empty
+    return Field(declared.name, declared.name, codec, is_required)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 import msgspec
 
 from farcall._codec.hooks import Hooks
+from farcall._codec.mirror import find_mirror
+from farcall._codec.mirror_reading import Reading, Readings
+from farcall._codec.mirror_writing import Writing, Writings
 from farcall._codec.shape import Shape
 from farcall._codec.text import FastThenDetailed, decoded, encoded
 from farcall._contract.definitions import Definitions
 from farcall._contract.describe import describe
 from farcall._contract.spec import Scalar
+from farcall._nursery import ends_program
 
 T = TypeVar("T")
 
@@ -47,6 +52,11 @@ class Codec(Generic[T]):
             EncodeError: it is not of the type, or holds what JSON cannot say. The message tells
                 what and where: ``expected int, got str @ value.items[3].qty``.
         """
+        if (write := self._quick_write) is not None:
+            try:
+                return write(value)
+            except Exception:  # noqa: BLE001  # the codec takes the value, or says why not
+                pass
         return encoded(self.writing, value, at, is_plain=is_plain)
 
     def decode(self, text: bytes | msgspec.Raw, *, unknown: Unknown, at: str) -> T:
@@ -60,8 +70,39 @@ class Codec(Generic[T]):
         Raises:
             Faults: the text is no JSON, or not of the type.
         """
-        value: T = decoded(self.strict if unknown == "refuse" else self.tolerant, text, at)
+        is_strict = unknown == "refuse"
+        if (read := self._quick_strict if is_strict else self._quick_tolerant) is not None:
+            try:
+                return read(text)
+            except BaseException as error:  # the codec takes the text, or says why not
+                if ends_program(error):
+                    raise
+        value: T = decoded(self.strict if is_strict else self.tolerant, text, at)
         return value
+
+    @cached_property
+    def _quick_write(self) -> Callable[[T], bytes] | None:
+        return find_mirror(lambda: self.mirror_writing().encoder())
+
+    @cached_property
+    def _quick_strict(self) -> Callable[[bytes | msgspec.Raw], T] | None:
+        return find_mirror(lambda: self.mirror_reading("refuse").decoder())
+
+    @cached_property
+    def _quick_tolerant(self) -> Callable[[bytes | msgspec.Raw], T] | None:
+        return find_mirror(lambda: self.mirror_reading("ignore").decoder())
+
+    def mirror_writing(self) -> Writing:
+        """Find out how msgspec writes values.
+
+        Raises:
+            NoMirror: not as the codec does.
+        """
+        return Writings(self._definitions).of(self._spec)
+
+    def mirror_reading(self, unknown: Unknown) -> Reading:
+        """Find out how msgspec reads values; see `mirror_writing`."""
+        return Readings(self._definitions, unknown == "refuse").of(self._spec)
 
     @cached_property
     def writing(self) -> FastThenDetailed[Any]:

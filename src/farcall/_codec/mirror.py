@@ -1,0 +1,169 @@
+"""Mirrors: types that msgspec reads and writes in C, where that is exactly what the codec does.
+
+A mirror of a record is a struct with its fields. Reading decodes JSON into the struct, which checks
+every value, and calls the record's class with the fields. Writing copies the record into the struct
+with `msgspec.convert`, which checks every value as well, and encodes the struct.
+
+A mirror may refuse what the codec takes, such as a subclass of `list` or an int of more than 64
+bits, and never the other way round: the codec is asked again whenever a mirror fails, and words all
+errors. A type for which this does not hold has no mirror, or one that reads and none that writes.
+`tests/unit/codec/test_mirror.py` compares mirrors with the codec for random types and values.
+
+This module has what both directions share; see `mirror_reading` and `mirror_writing`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
+
+import attrs
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from farcall._contract.algebra import fields_of
+from farcall._contract.definitions import Definitions
+from farcall._contract.records import attribute_names
+from farcall._contract.scalars import ScalarName
+from farcall._contract.spec import (
+    EnumSpec,
+    LiteralOf,
+    RecordSpec,
+    Ref,
+)
+
+M = TypeVar("M")
+
+
+class NoMirror(Exception):
+    """msgspec and the codec differ for a type."""
+
+
+_MOST: Final = sys.float_info.max
+
+AS_THEY_ARE: Final[Mapping[ScalarName, tuple[Any, type]]] = {
+    "none": (None, type(None)),
+    "bool": (bool, bool),
+    # An int of any size may have more digits than Python reads back.
+    "int": (Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)], int),
+    # msgspec would write NaN as null.
+    "float": (Annotated[float, Meta(ge=-_MOST, le=_MOST)], float),
+    "str": (str, str),
+}
+"""The scalars that JSON has itself: each as msgspec is told of it, and its class."""
+
+
+@attrs.frozen
+class Member:
+    """A field of a record, or an argument of a call.
+
+    Args:
+        name: On the wire, and as an argument of the constructor.
+        attribute: Of the struct; of a record as well, where that is read by its attributes.
+        is_required: False where it may be absent.
+        type: What the contract says, or for an argument its codec.
+    """
+
+    name: str
+    attribute: str
+    is_required: bool
+    type: Any
+
+
+def members_of(record: RecordSpec, ref: Ref, definitions: Definitions) -> list[Member]:
+    """List the fields of a record.
+
+    Raises:
+        NoMirror: it is neither an attrs class nor a dataclass. A TypedDict keeps the order of its
+            keys, which a struct does not, and msgspec takes a named tuple for an array.
+    """
+    if record.kind not in ("attrs", "dataclass"):
+        raise NoMirror(ref)
+    attributes = attribute_names(definitions.class_of(ref.name))
+    return [
+        Member(
+            field.name, attributes.get(field.name, field.name), field.default is None, field.type
+        )
+        for field in fields_of(record, ref.arguments)
+    ]
+
+
+def struct_of(
+    members: Sequence[Member],
+    types: Sequence[Any],
+    *,
+    refuses_unknown: bool,
+    is_array: bool = False,
+) -> Any:
+    """Make the struct that has these members, as msgspec is told of their types."""
+    fields: list[Any] = [
+        (member.attribute, each)
+        if member.is_required
+        else (member.attribute, Union[each, UnsetType], UNSET)  # noqa: UP007
+        for member, each in zip(members, types, strict=True)
+    ]
+    return msgspec.defstruct(
+        "Mirror",
+        fields,
+        rename={member.attribute: member.name for member in members},
+        forbid_unknown_fields=refuses_unknown,
+        array_like=is_array,
+    )
+
+
+def literal(spec: LiteralOf) -> tuple[Any, frozenset[type]]:
+    """Give a literal as msgspec is told of it, and the classes of its values."""
+    classes = frozenset(map(type, spec.values))
+    if not classes <= {int, str, type(None)}:
+        raise NoMirror(spec)
+    return Literal[spec.values], classes
+
+
+def enum(spec: EnumSpec, definitions: Definitions) -> Any:
+    """Give an enum that is told by its values alone."""
+    cls: Any = definitions.class_of(spec.name)
+    if "_missing_" in vars(cls):
+        raise NoMirror(spec)
+    return cls
+
+
+@attrs.frozen
+class Walk:
+    """The records that a walk through a type is in: a record inside of itself has no mirror."""
+
+    _inside: list[Ref] = attrs.field(factory=list[Ref], init=False)
+
+    @contextmanager
+    def into(self, ref: Ref) -> Iterator[None]:
+        """Walk through a record in the block.
+
+        Raises:
+            NoMirror: the walk is in it already.
+        """
+        if ref in self._inside:
+            raise NoMirror(ref)
+        self._inside.append(ref)
+        yield
+        self._inside.pop()
+
+
+def find_mirror(find: Callable[[], M]) -> M | None:
+    """Find a mirror; None where there is none."""
+    try:
+        return find()
+    except (NoMirror, TypeError, NotImplementedError):  # the last two are of msgspec
+        return None
+
+
+def union(types: Sequence[Any]) -> Any:
+    """Make the union of types as msgspec is told of them.
+
+    Raises:
+        NoMirror: a tuple with a fixed number of items is in it. msgspec 0.23 would then look for
+            the bounds of numbers at a wrong place in its memory, and crash.
+    """
+    if any(get_origin(each) is tuple and get_args(each)[-1] is not Ellipsis for each in types):
+        raise NoMirror(types)
+    return Union[tuple(types)]  # noqa: UP007  # their number is not known here

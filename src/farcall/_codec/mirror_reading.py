@@ -1,0 +1,242 @@
+"""Mirrors that read: what msgspec decodes into, and how a value is made of that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from inspect import Parameter, signature
+from types import GenericAlias
+from typing import Any, TypeAlias
+
+import attrs
+import msgspec
+from msgspec import UNSET, Raw
+
+from farcall._codec.mirror import (
+    AS_THEY_ARE,
+    Member,
+    NoMirror,
+    Walk,
+    enum,
+    literal,
+    members_of,
+    struct_of,
+    union,
+)
+from farcall._codec.scalars import SCALAR_SHAPES
+from farcall._contract.algebra import target
+from farcall._contract.definitions import Definitions
+from farcall._contract.scalars import SCALARS, ScalarName
+from farcall._contract.spec import (
+    ArrayOf,
+    EnumSpec,
+    LiteralOf,
+    MapOf,
+    RecordSpec,
+    Ref,
+    Scalar,
+    TupleOf,
+    TypeSpec,
+    UnionOf,
+)
+
+Make: TypeAlias = Callable[[Any], Any]
+"""Makes a value of what msgspec has decoded."""
+
+_astuple: Any = msgspec.structs.astuple  # typed for dataclasses
+
+
+@attrs.frozen
+class Reading:
+    """How one type is read."""
+
+    type: Any
+    """What msgspec decodes into."""
+    classes: frozenset[type] = frozenset()
+    """The classes of what msgspec gives; empty for any."""
+    make: Make | None = None
+    """None where msgspec gives the value itself."""
+
+    def decoder(self) -> Callable[[bytes | Raw], Any]:
+        """Make the function that reads a text; it fails with any exception at all."""
+        decode, make = msgspec.json.Decoder(self.type).decode, self.make
+        if make is None:
+            return decode
+        return lambda text: make(decode(text))
+
+
+@attrs.frozen
+class Readings:
+    """Finds out how the types of one set of definitions are read."""
+
+    definitions: Definitions
+    refuses_unknown: bool
+    """Whether records refuse fields that they do not know."""
+    _walk: Walk = attrs.field(factory=Walk, init=False)
+
+    def of(self, spec: TypeSpec) -> Reading:
+        """Find out how a type is read.
+
+        Raises:
+            NoMirror: not by msgspec.
+        """
+        match target(spec, self.definitions):
+            case Scalar(name):
+                return _scalar(name)
+            case LiteralOf() as one_of:
+                return Reading(*literal(one_of))
+            case ArrayOf("list" | "sequence", item):
+                inner = self.of(item)
+                return Reading(
+                    GenericAlias(list, inner.type), frozenset({list}), _each(list, inner.make)
+                )
+            case ArrayOf("tuple", item):
+                inner = self.of(item)
+                return Reading(
+                    GenericAlias(tuple, (inner.type, ...)),
+                    frozenset({tuple}),
+                    _each(tuple, inner.make),
+                )
+            case TupleOf(items) if items:
+                inners = [self.of(item) for item in items]
+                types = tuple(inner.type for inner in inners)
+                return Reading(GenericAlias(tuple, types), frozenset({tuple}), _parts(inners))
+            case MapOf(_, key, value) if target(key, self.definitions) == Scalar("str"):
+                inner = self.of(value)
+                return Reading(
+                    GenericAlias(dict, (str, inner.type)), frozenset({dict}), _values(inner.make)
+                )
+            case UnionOf(members):
+                return _union([self.of(member) for member in members])
+            case Ref() as ref:
+                return self._named(ref)
+            case other:
+                raise NoMirror(other)
+
+    def _named(self, ref: Ref) -> Reading:
+        definition = self.definitions[ref.name]
+        if isinstance(definition, EnumSpec):
+            told_by_value = enum(definition, self.definitions)
+            return Reading(told_by_value, frozenset({told_by_value}))
+        assert isinstance(definition, RecordSpec)
+        members = members_of(definition, ref, self.definitions)
+        with self._walk.into(ref):
+            inners = [self.of(member.type) for member in members]
+        types = [inner.type for inner in inners]
+        struct = struct_of(members, types, refuses_unknown=self.refuses_unknown)
+        cls = self.definitions.class_of(ref.name)
+        return Reading(struct, frozenset({struct}), _record(cls, members, inners))
+
+
+def _scalar(name: ScalarName) -> Reading:
+    if name in AS_THEY_ARE:
+        wanted, cls = AS_THEY_ARE[name]
+        return Reading(wanted, frozenset({cls}))
+    read = SCALAR_SHAPES[name].read
+    match SCALARS[name].forms:
+        case ("string",):
+            return Reading(str, frozenset({str}), read)
+        case ("integer", "fraction"):
+            return Reading(int | float, frozenset({int, float}), read)
+        case _:
+            return Reading(Any)  # any JSON value, as it is
+
+
+def _union(members: Sequence[Reading]) -> Reading:
+    classes = [cls for member in members for cls in member.classes]
+    if not all(member.classes for member in members) or len(classes) != len(set(classes)):
+        raise NoMirror(members)
+    makes = {cls: member.make for member in members for cls in member.classes if member.make}
+    wanted = union([member.type for member in members])
+
+    def make(value: Any) -> Any:
+        one = makes.get(type(value))
+        return value if one is None else one(value)
+
+    return Reading(wanted, frozenset(classes), make if makes else None)
+
+
+def _each(kind: Callable[[Any], Any], make: Make | None) -> Make | None:
+    return None if make is None else lambda items: kind(map(make, items))
+
+
+def _values(make: Make | None) -> Make | None:
+    return None if make is None else lambda table: {key: make(table[key]) for key in table}
+
+
+def _parts(inners: Sequence[Reading]) -> Make | None:
+    if all(inner.make is None for inner in inners):
+        return None
+    return lambda items: tuple(_made(items, inners))
+
+
+def _made(values: Sequence[Any], inners: Sequence[Reading]) -> list[Any]:
+    return [
+        value if inner.make is None or value is UNSET else inner.make(value)
+        for value, inner in zip(values, inners, strict=True)
+    ]
+
+
+def _record(cls: Any, members: Sequence[Member], inners: Sequence[Reading]) -> Make:
+    """Make the function that calls a class with the fields of a struct."""
+    names = [member.name for member in members]
+    makes = [inner.make for inner in inners]
+    is_plain = not any(makes)
+
+    def by_name(struct: Any) -> Any:
+        given = dict[str, Any]()
+        for name, value, make in zip(names, _astuple(struct), makes, strict=True):
+            if value is not UNSET:
+                given[name] = value if make is None else make(value)
+        return cls(**given)
+
+    def by_position(struct: Any) -> Any:
+        values = _astuple(struct)
+        if UNSET in values:
+            return by_name(struct)
+        return cls(*(values if is_plain else _made(values, inners)))
+
+    return by_position if _takes_by_position(cls, names) else by_name
+
+
+def _takes_by_position(cls: type, names: Sequence[str]) -> bool:
+    """Tell whether a constructor has these parameters first, in this order."""
+    parameters = signature(cls).parameters.values()
+    positions = [each.name for each in parameters if each.kind is Parameter.POSITIONAL_OR_KEYWORD]
+    return positions[: len(names)] == list(names)
+
+
+def arguments_reader(
+    members: Sequence[Member], readings: Sequence[Reading], positional: int
+) -> Callable[[bytes], list[Any]]:
+    """Make the function that reads the arguments of a call.
+
+    Args:
+        members: All of them, in their order.
+        readings: How each is read.
+        positional: How many may be given by position; they are the first.
+
+    Returns:
+        A function of the params of a request. It gives the values in the order of the members, with
+        `msgspec.UNSET` for what is absent, and fails with any exception at all.
+    """
+    types = [reading.type for reading in readings]
+    makes = None if all(reading.make is None for reading in readings) else readings
+    by_name = struct_of(members, types, refuses_unknown=True)
+    by_place = struct_of(
+        members[:positional], types[:positional], refuses_unknown=True, is_array=True
+    )
+    decode_object = msgspec.json.Decoder(by_name).decode
+    decode_array = msgspec.json.Decoder(by_place).decode
+    absent = (UNSET,) * (len(members) - positional)
+    is_complete = all(not member.is_required for member in members[positional:])
+
+    def read(params: bytes) -> list[Any]:
+        if params.startswith(b"["):
+            if not is_complete:
+                raise NoMirror
+            values = _astuple(decode_array(params)) + absent
+        else:
+            values = _astuple(decode_object(params))
+        return list(values) if makes is None else _made(values, makes)
+
+    return read

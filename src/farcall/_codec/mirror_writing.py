@@ -1,0 +1,257 @@
+"""Mirrors that write: what `msgspec.convert` copies a value into, and what it takes too lightly.
+
+msgspec does not ask for the class of a value where a struct, a list or a tuple is wanted. So a
+mirror looks at the classes of all values that stand at one place of the type, such as one field of
+all records of a list, before msgspec looks at the values: one look for a column, and none where
+msgspec is as strict as the codec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from operator import attrgetter, itemgetter
+from types import GenericAlias
+from typing import Any, Final, TypeAlias
+
+import attrs
+import msgspec
+from msgspec import convert
+
+from farcall._codec.mirror import (
+    AS_THEY_ARE,
+    Member,
+    NoMirror,
+    Walk,
+    enum,
+    literal,
+    members_of,
+    struct_of,
+    union,
+)
+from farcall._codec.scalars import SCALAR_SHAPES
+from farcall._codec.text import MAX_VALUE_DEPTH
+from farcall._contract.algebra import target
+from farcall._contract.definitions import Definitions
+from farcall._contract.scalars import SCALARS, ScalarName
+from farcall._contract.spec import (
+    ArrayOf,
+    EnumSpec,
+    LiteralOf,
+    MapOf,
+    RecordSpec,
+    Ref,
+    Scalar,
+    TupleOf,
+    TypeSpec,
+    UnionOf,
+)
+
+Check: TypeAlias = Callable[[Sequence[Any]], bool]
+"""Tells whether msgspec takes these values as strictly as the codec does; if not, it may still be
+that the codec takes them."""
+
+
+@attrs.frozen
+class Writing:
+    """How one type is written."""
+
+    type: Any
+    """What msgspec copies a value into."""
+    classes: frozenset[type]
+    """The classes of values for which `check` may say yes."""
+    check: Check | None = None
+    """None where it would always say yes."""
+    depth: int = 0
+    """How many arrays and objects stand inside of one another."""
+
+    def encoder(self) -> Callable[[Any], bytes]:
+        """Make the function that writes a value; it fails with any exception at all."""
+        wanted, check = self.type, self.check
+        msgspec.json.Decoder(wanted)  # raises TypeError for what msgspec cannot tell apart
+
+        def write(value: Any) -> bytes:
+            if check is not None and not check((value,)):
+                raise NoMirror
+            return _encode(convert(value, wanted, from_attributes=True, dec_hook=_make_text))
+
+        return write
+
+
+class _Text:
+    """A value that is text in JSON, in a struct. Each such scalar has a class of its own."""
+
+    __slots__ = ("text",)
+    write: Callable[[Any], str]
+
+    def __init__(self, value: object) -> None:
+        self.text = self.write(value)
+
+
+def _text_class(name: ScalarName) -> type[_Text]:
+    write = staticmethod(SCALAR_SHAPES[name].write)
+    return type(name, (_Text,), {"write": write, "__slots__": ()})
+
+
+_TEXTS: Final = {
+    each.name: _text_class(each.name)
+    for each in SCALARS.values()
+    if each.forms == ("string",) and each.name not in AS_THEY_ARE
+}
+
+
+def _make_text(cls: type[_Text], value: object) -> _Text:
+    return cls(value)
+
+
+def _text_of(value: _Text) -> str:
+    return value.text
+
+
+_encode = msgspec.json.Encoder(enc_hook=_text_of).encode
+
+
+@attrs.frozen
+class Writings:
+    """Finds out how the types of one set of definitions are written."""
+
+    definitions: Definitions
+    _walk: Walk = attrs.field(factory=Walk, init=False)
+
+    def of(self, spec: TypeSpec) -> Writing:
+        """Find out how a type is written.
+
+        Raises:
+            NoMirror: not by msgspec.
+        """
+        match target(spec, self.definitions):
+            case Scalar(name):
+                return _scalar(name)
+            case LiteralOf() as one_of:
+                wanted, classes = literal(one_of)
+                return Writing(wanted, classes, _has_classes(classes))
+            case ArrayOf("list" | "sequence", item):
+                inner = self.of(item)
+                return _nested(GenericAlias(list, inner.type), list, [(_chained, inner)])
+            case ArrayOf("tuple", item):
+                inner = self.of(item)
+                return _nested(GenericAlias(tuple, (inner.type, ...)), tuple, [(_chained, inner)])
+            case TupleOf(items) if items:
+                inners = [self.of(item) for item in items]
+                types = tuple(inner.type for inner in inners)
+                columns = [(_column(itemgetter(i)), inner) for i, inner in enumerate(inners)]
+                return _nested(GenericAlias(tuple, types), tuple, columns)
+            case MapOf(_, key, value) if target(key, self.definitions) == Scalar("str"):
+                inner = self.of(value)
+                return _nested(
+                    GenericAlias(dict, (str, inner.type)), dict, [(_table_values, inner)]
+                )
+            case UnionOf(members):
+                return _union([self.of(member) for member in members])
+            case Ref() as ref:
+                return self._named(ref)
+            case other:
+                raise NoMirror(other)
+
+    def _named(self, ref: Ref) -> Writing:
+        definition, cls = self.definitions[ref.name], self.definitions.class_of(ref.name)
+        if isinstance(definition, EnumSpec):
+            classes = frozenset({enum(definition, self.definitions)})
+            return Writing(cls, classes, _has_classes(classes))
+        assert isinstance(definition, RecordSpec)
+        members = members_of(definition, ref, self.definitions)
+        with self._walk.into(ref):
+            inners = [self.of(member.type) for member in members]
+        struct = struct_of(members, [inner.type for inner in inners], refuses_unknown=True)
+        if issubclass(cls, Mapping):  # msgspec would look at its items
+            raise NoMirror(ref)
+        columns = [
+            (_column(attrgetter(m.attribute)), inner)
+            for m, inner in zip(members, inners, strict=True)
+        ]
+        return _nested(struct, cls, columns)
+
+
+def _scalar(name: ScalarName) -> Writing:
+    if name in AS_THEY_ARE:
+        wanted, cls = AS_THEY_ARE[name]
+        # msgspec makes floats of decimals as well.
+        classes = frozenset({float, int} if cls is float else {cls})
+        return Writing(wanted, frozenset({cls}), _has_classes(classes) if cls is float else None)
+    if name in _TEXTS:
+        return Writing(_TEXTS[name], frozenset({SCALARS[name].cls}))
+    raise NoMirror(name)
+
+
+Columns: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
+
+
+def _nested(wanted: Any, cls: type, columns: Sequence[tuple[Columns, Writing]]) -> Writing:
+    """Give a type of which each value has parts; each column holds the parts at one place."""
+    depth = 1 + max((inner.depth for _, inner in columns), default=0)
+    if depth > MAX_VALUE_DEPTH:
+        raise NoMirror(wanted)
+    classes = frozenset({cls})
+    checks = [(column, inner.check) for column, inner in columns if inner.check is not None]
+
+    def check(values: Sequence[Any]) -> bool:
+        return classes.issuperset(map(type, values)) and all(
+            check_column(column(values)) for column, check_column in checks
+        )
+
+    return Writing(wanted, classes, check, depth)
+
+
+def _union(members: Sequence[Writing]) -> Writing:
+    classes = [cls for member in members for cls in member.classes]
+    if len(classes) != len(set(classes)):
+        raise NoMirror(members)
+    wanted = union([member.type for member in members])
+    depth = max(member.depth for member in members)
+    allowed = frozenset(classes)
+    checked = [(member.classes, member.check) for member in members if member.check is not None]
+
+    def check(values: Sequence[Any]) -> bool:
+        return allowed.issuperset(map(type, values)) and all(
+            check_some([each for each in values if type(each) in some])
+            for some, check_some in checked
+        )
+
+    return Writing(wanted, allowed, check if checked else None, depth)
+
+
+def _has_classes(classes: frozenset[type]) -> Check:
+    return lambda values: classes.issuperset(map(type, values))
+
+
+def _chained(values: Sequence[Any]) -> Sequence[Any]:
+    return list(chain.from_iterable(values))
+
+
+def _table_values(tables: Sequence[Any]) -> Sequence[Any]:
+    return [each for table in tables for each in table.values()]
+
+
+def _column(get: Callable[[Any], Any]) -> Columns:
+    return lambda values: list(map(get, values))
+
+
+def arguments_writer(
+    members: Sequence[Member], writings: Sequence[Writing]
+) -> Callable[[Mapping[str, Any]], bytes]:
+    """Make the function that writes arguments by name; it fails with any exception at all."""
+    wanted = struct_of(members, [each.type for each in writings], refuses_unknown=True)
+    msgspec.json.Decoder(wanted)  # raises TypeError, as above
+    checks = [
+        (member.name, writing.check)
+        for member, writing in zip(members, writings, strict=True)
+        if writing.check is not None
+    ]
+
+    def write(bound: Mapping[str, Any]) -> bytes:
+        for name, check in checks:
+            if name in bound and not check((bound[name],)):
+                raise NoMirror
+        return _encode(convert(bound, wanted, dec_hook=_make_text, from_attributes=True))
+
+    return write
