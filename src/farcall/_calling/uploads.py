@@ -221,25 +221,20 @@ async def _array(link: Link, method: Method, name: str, source: AsyncIterable[ob
     Raises:
         EncodeError: a value is not of its type, or the array is too large.
     """
-    codec, values = method.uploads[name], aiter(source)
+    protocol, codec, values = link.protocol, method.uploads[name], aiter(source)
     text, count = bytearray(b"["), 0
     with trio.CancelScope() as scope:
         async for value in values:
             try:
                 text += codec.encode(value, at=f"params.{name}[{count}]", is_plain=True) + b","
                 count += 1
-                _check_array(link, len(text), count, name)
+                if len(text) > protocol.message_limit:
+                    problem = f"{count} items have {len(text)} bytes; a peer without streams takes"
+                    limit = f"{protocol.message_limit} (the limit {protocol.message_limit_name})"
+                    raise EncodeError(f"{problem} {limit} @ params.{name}")
             except EncodeError as exc:
                 await _leave(values, exc, scope)
     return bytes(text.removesuffix(b",")) + b"]"
-
-
-def _check_array(link: Link, size: int, count: int, name: str) -> None:
-    protocol = link.protocol
-    if size > protocol.message_limit:
-        problem = f"{count} items have {size} bytes; a peer without streams takes"
-        limit = f"{protocol.message_limit} (the limit {protocol.message_limit_name})"
-        raise EncodeError(f"{problem} {limit} @ params.{name}")
 
 
 async def _leave(

@@ -142,52 +142,52 @@ def connect(
 def connect(
     url: str, proxy: type[object] | None = None, /, **keywords: Unpack[ConnectKeywords]
 ) -> AbstractAsyncContextManager[Any]:
-    """Connect to a server, for the length of an ``async with`` block.
+    """Connect to a server for as long as an ``async with`` block runs.
 
     Args:
         url: ``ws://host:port/path``, or ``wss:`` for TLS; the path is the namespace. A Unix socket
             is ``ws+unix:///path/of/socket:/path``.
         proxy: A generated stub, or the service class itself; without it the block gets the
             `Session`, for servers that have no stub.
-        dialect: ``"plain"`` sends no hello, for servers that cannot bear one.
+        dialect: ``"plain"`` sends no hello, for servers that are not farcall.
         headers: Sent with the handshake.
-        ssl_context: For ``wss:``, which certificates are good; by default those that the system
+        ssl_context: For ``wss:``, the trusted certificates; by default those that the system
             trusts, for the host of the URL.
-        login: What the server's ``rpc.login`` takes: named values as a dict, others as a list; any
-            other value is sent as a list of one. It is sent behind the hello, before anything
-            else; None for no login.
-        contract: What to do when calls of the proxy can fail, because it was made for another
+        login: The parameters of the server's ``rpc.login``: a dict by name, a list by position; any
+            other value is sent as a list of one. It is sent right after the hello; None for no
+            login.
+        contract: What to do if calls of the proxy can fail, because it was made for another
             contract than the server's: ``"warn"`` logs one warning that names them, ``"strict"``
-            raises, also where the server does not tell what it offers.
+            raises, also if the contract of the server is unknown.
         serves: Service objects for the server to call back; see `Connection.proxy`.
         interceptors: Around each call, both those made and those served here; the first one
             is outermost.
         max_call_seconds: For each call that is served here.
-        cancel_grace: Seconds for which a cancelled call waits for the server's answer.
+        cancel_grace: Seconds for which a cancelled call waits for the server's response.
         limits: What the server may cost, and the time to connect.
-        heartbeat: When a silent server is pinged, and when it is given up.
+        heartbeat: After how much silence the server is pinged, and the connection closed.
 
     Returns:
-        A context manager. When its block ends, what was queued is sent and the link is closed.
+        A context manager. When its block ends, queued messages are sent and the link is closed.
 
     Raises:
-        ConnectFailed: nobody listens there, or who does is no server of this kind, or refuses the
+        ConnectFailed: no server listens there, or it does not speak this protocol, or refuses the
             login.
-        ContractMismatch: under ``contract="strict"``, when calls of the proxy can fail, or the
-            server refuses the hello.
-        DeclarationError: an object in `serves` is no service, or two offer the same name, or
+        ContractMismatch: with ``contract="strict"``, if calls of the proxy can fail, or the server
+            refuses the hello.
+        DeclarationError: an object in `serves` is not a service, or two offer the same name, or
             `proxy` is neither a stub nor a service class.
-        Exception: what a ``@background`` method of `serves` raised, as it is.
-        TypeError: an argument is of another type; names it.
-        ValueError: an argument makes no sense, such as a URL without TLS where there is an
-            `ssl_context`, or a word for `dialect` that is not known.
+        Exception: of a ``@background`` method of `serves`, as it is.
+        TypeError: an argument has a wrong type; names it.
+        ValueError: an argument has a wrong value, such as a URL without TLS beside an
+            `ssl_context`, or an unknown word for `dialect`.
 
     Resources:
-        One socket, and a nursery for its reader, its writer and its heartbeat. What the block
-        raises comes out as it is, not in a group.
+        One socket, and a nursery for its reader, its writer and its heartbeat. An error of the
+        block is raised as it is, not in a group.
 
     Cancellation:
-        The link is cut; the server sees that, and ends what ran for it.
+        The link is cut, and the server cancels the calls that run for it.
 
     >>> from farcall import serve, service
     >>> @service

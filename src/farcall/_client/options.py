@@ -16,11 +16,11 @@ from farcall._transport.dial import check_headers
 from farcall._usage.options import check_several, check_word, validator, wrong_type
 
 Dialect: TypeAlias = Literal["farcall", "plain"]
-"""Whether to say hello; a server that knows no farcall at all is best not greeted."""
+"""Whether to say hello; ``"plain"`` is best for servers that are not farcall."""
 
 
 class SessionKeywords(LinkKeywords, total=False):
-    """What `connect` takes and `farcall.testing.open_pair` as well."""
+    """Keyword arguments of `connect` and `farcall.testing.open_pair`."""
 
     dialect: Dialect
     headers: Mapping[str, str] | None
@@ -30,14 +30,14 @@ class SessionKeywords(LinkKeywords, total=False):
 
 
 class ConnectKeywords(SessionKeywords, total=False):
-    """What `connect` takes; `ClientOptions` has the defaults."""
+    """Keyword arguments of `connect`; `ClientOptions` has the defaults."""
 
     ssl_context: ssl.SSLContext | None
 
 
 @attrs.frozen(kw_only=True, slots=False)
 class ClientOptions(LinkOptions):
-    """How to connect, apart from where to."""
+    """The options of `connect`."""
 
     dialect: Dialect = attrs.field(
         default="farcall", validator=validator(check_word, words=get_args(Dialect))
@@ -45,13 +45,13 @@ class ClientOptions(LinkOptions):
     headers: Mapping[str, str] | None = None
     ssl_context: ssl.SSLContext | None = None
     login: object = None
-    """What `rpc.login` takes; None for no login."""
+    """The parameters of `rpc.login`; None for no login."""
     contract: ContractCheck = attrs.field(
         default="warn", validator=validator(check_word, words=get_args(ContractCheck))
     )
     serves: Sequence[object] = ()
     endpoints: Endpoints = attrs.field(init=False)
-    """What `serves` offers."""
+    """The endpoints of `serves`."""
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
@@ -60,8 +60,8 @@ class ClientOptions(LinkOptions):
             check_headers(self.headers)
         if self.dialect == "plain" and self.contract == "strict":
             raise ValueError(
-                'contract="strict" compares contracts at the hello, which dialect="plain" leaves'
-                " out; write one of the two"
+                'contract="strict" compares contracts at the hello, which dialect="plain" does not'
+                " send; write one of the two"
             )
 
 

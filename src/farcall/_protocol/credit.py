@@ -88,8 +88,8 @@ class SendCredit:
         return gained
 
 
-def _tell_nobody(_items: int, _size: int) -> None:
-    """Stand in for what tells the sender, until there is one."""
+def _send_nothing(_items: int, _size: int) -> None:
+    """Until the link sets a function."""
 
 
 @attrs.define
@@ -97,8 +97,8 @@ class ReceiveCredit:
     """How much the receiver has granted; checks that the sender keeps the laws."""
 
     window: Window
-    grant: Callable[[int, int], object] = attrs.field(default=_tell_nobody, eq=False, repr=False)
-    """Called with new totals, of items and of bytes, when they are due: tells the sender."""
+    grant: Callable[[int, int], object] = attrs.field(default=_send_nothing, eq=False, repr=False)
+    """Called with new totals, of items and of bytes, when they are due; sends them to the peer."""
     granted_items: int = attrs.field(init=False)
     granted_bytes: int = attrs.field(init=False)
     received_items: int = 0

@@ -424,7 +424,7 @@ async def test_a_refused_hello_is_a_mismatch_where_that_is_asked_for() -> None:
 
 def test_strict_needs_the_hello() -> None:
     """Neither word is without effect."""
-    with pytest.raises(ValueError, match="leaves out; write one of the two"):
+    with pytest.raises(ValueError, match="does not send; write one of the two"):
         farcall.connect("ws://localhost", dialect="plain", contract="strict")
 
 
