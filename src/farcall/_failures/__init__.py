@@ -1,7 +1,7 @@
-"""Errors on their way: an exception of a handler into an error, an error into an exception.
+"""Failures: from an exception of a handler to an error object, and back to an exception.
 
-Both ways make the same tree. An error may have a cause, and a group has errors, each an error
-object itself; `bounds` says how much of that crosses.
+Both directions have the same tree: an error may have a cause, and a group has errors, each of which
+is an error object itself. `MAX_LEVELS` and `MAX_LEAVES` bound it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""From an exception to an error: what a peer may know of a failure, and how much of it.
+"""From an exception to an error object: what a peer may learn of a failure.
 
-A declared error crosses as itself and an `RpcError` as it is. Anything else may hold what is none
-of the peer's business: the peer gets an id, and the log everything. A tree of errors is bounded in
-depth and leaves, whoever sends it.
+Declared errors and `RpcError` are sent. Any other exception may hold secrets: the peer gets an id,
+and the log the exception. The tree of errors has a bounded depth and number of leaves, in both
+directions.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ from farcall.errors import (
 )
 
 MAX_LEVELS: Final = 8
-"""Groups in groups, and causes of causes. One group for each nursery on the way is five or so in
-deep code, and each costs three levels of the 64 that a JSON text may have."""
+"""Groups in groups, and causes of causes. Deep code has about five, one for each nursery, and each
+costs three of the 64 levels that a JSON text may have."""
 
 MAX_LEAVES: Final = 64
-"""Errors in one answer that are no groups; nobody reads more of them."""
+"""Errors in one response, without the groups; a reader needs no more of them."""
 
 BEYOND_LEVELS: Final[Mapping[str, str | int]] = exceeded("levels", MAX_LEVELS)
 BEYOND_LEAVES: Final[Mapping[str, str | int]] = exceeded("leaves", MAX_LEAVES)
 
 
 def parts(group: BaseException) -> tuple[BaseException, ...] | None:
-    """Give the exceptions of a group; None for any other exception."""
+    """Return the exceptions of a group; None for any other exception."""
     if not isinstance(group, BaseExceptionGroup):
         return None
     return cast("BaseExceptionGroup[BaseException]", group).exceptions
 
 
 def leaves(exc: BaseException, level: int = 1) -> Iterator[BaseException]:
-    """Give what crosses as one error each: single exceptions, and groups that are too deep."""
+    """Iterate over what becomes one error each: single exceptions, and groups that are too deep."""
     inside = parts(exc)
     if inside is None or level > MAX_LEVELS:
         yield exc
@@ -61,8 +61,8 @@ def leaves(exc: BaseException, level: int = 1) -> Iterator[BaseException]:
 
 logger = logging.getLogger("farcall")
 
-MAX_DEBUG_TEXT = 8 * 1024
-"""Characters of a traceback: some dozens of frames, of which the last ones tell most."""
+MAX_DEBUG_TEXT: Final = 8 * 1024
+"""Characters of a traceback: its last few dozen frames."""
 
 
 class _Spec(Protocol):
@@ -71,21 +71,17 @@ class _Spec(Protocol):
 
 
 class Failing(Protocol):
-    """What can fail: a method, or a signal."""
+    """A method, or a signal, with the errors that it declares."""
 
     @property
-    def spec(self) -> _Spec:
-        """Says what it is called."""
-        ...
+    def spec(self) -> _Spec: ...
 
     @property
-    def errors(self) -> ErrorCodec:
-        """The errors that it declares."""
-        ...
+    def errors(self) -> ErrorCodec: ...
 
 
 def invalid_arguments(faults: Faults) -> InvalidArguments:
-    """Make the exception for arguments that are not what the contract says."""
+    """Make the exception for arguments that do not fit the contract."""
     errors = [{"path": fault.path, "message": fault.message} for fault in faults.errors]
     return InvalidArguments(ErrorCode.INVALID_PARAMS, "Invalid params", {"errors": errors})
 
@@ -93,13 +89,13 @@ def invalid_arguments(faults: Faults) -> InvalidArguments:
 def describe(
     exc: BaseException, method: Failing, *, debug: bool = False, is_plain: bool = False
 ) -> Error:
-    """Say what a peer may know of a failure; raises nothing.
+    """Make the error object for a failure.
 
     Args:
-        exc: What left the handler.
-        method: What has failed; says which errors are declared.
-        debug: Whether notes and tracebacks travel as well.
-        is_plain: Whether the peer is not farcall.
+        exc: Raised by the handler.
+        method: The method or signal; declares the errors that are sent.
+        debug: Whether the peer gets notes and tracebacks.
+        is_plain: Whether the peer has not said hello.
     """
     return _Writer.of(exc, method, debug, is_plain).write(exc)
 
@@ -107,12 +103,12 @@ def describe(
 def redacted(
     exc: BaseException, method: Failing, limit: Mapping[str, str | int] | None = None
 ) -> InternalError:
-    """Tell the peer an id, and the log everything: it may hold what is not the peer's business."""
+    """Log an exception that the peer must not see, and make the error with the id of the entry."""
     id = secrets.token_hex(8)
     try:
         hint = _hint(exc, method)
         logger.error("%s failed (id %s)%s", method.spec.wire_name, id, hint, exc_info=exc)
-    except RecursionError:  # which handlers of the log let out
+    except RecursionError:  # raised by a handler of the log
         text = "%s failed (id %s): %r, nested too deep to be shown"
         logger.error(text, method.spec.wire_name, id, type(exc))
     code = ErrorCode.INTERNAL_ERROR
@@ -120,7 +116,7 @@ def redacted(
 
 
 def _hint(exc: BaseException, method: Failing) -> str:
-    """Tell the log why an error that was meant for the caller did not reach it."""
+    """Say why an error that was meant for the caller was not sent."""
     meant = list(islice(leaves(exc), MAX_LEAVES))
     undeclared = dict.fromkeys(
         type(each).__name__
@@ -142,10 +138,10 @@ def _hint(exc: BaseException, method: Failing) -> str:
 
 
 def unanswered(exc: BaseException, method: Failing) -> BaseException | None:
-    """Find what of a failure is not about its call, and has to leave the handler's task.
+    """Return the part of a failure that must leave the handler's task, if there is one.
 
-    That is the end of the program, and the cancellation of a scope around the call. What failed
-    beside the latter is logged: nobody is there to be told.
+    That is the end of the program, and the cancellation of a scope around the call. Exceptions
+    beside such a cancellation are logged, because no response will have them.
     """
     rest = must_leave(exc)
     if isinstance(rest, trio.Cancelled) and not is_cancelled(exc):
@@ -154,9 +150,9 @@ def unanswered(exc: BaseException, method: Failing) -> BaseException | None:
 
 
 def without(exc: BaseException, kind: type[BaseException]) -> BaseException | None:
-    """Leave out of a failure, which may be a group, what is of some kind; None if that is all.
+    """Remove exceptions of one kind from a failure, which may be a group; None if none remain.
 
-    A group that is nested deeper than the stack stays whole.
+    A group that is nested deeper than the stack is returned whole.
     """
     if not isinstance(exc, BaseExceptionGroup):
         return None if isinstance(exc, kind) else exc
@@ -175,7 +171,7 @@ class _Writer:
     debug: bool
     is_plain: bool
     room: int
-    """How many errors may still be written, apart from the one that stands for the rest."""
+    """How many errors may still be written, besides the one that replaces the rest."""
     is_full: bool = False
 
     @classmethod
@@ -184,21 +180,21 @@ class _Writer:
         return cls(method, debug, is_plain, MAX_LEAVES - has_rest)
 
     def write(self, exc: BaseException, level: int = 1) -> Error:
-        """Write one error with all that hangs on it."""
+        """Write one error with its members."""
         try:
-            return self._told(exc, level) or self._redacted(exc)
+            return self._sendable(exc, level) or self._redacted(exc)
         except BaseException as fault:  # a field of the wrong type, data that is no JSON
             if ends_program(fault):
                 raise
             return self._redacted(fault)
 
-    def _told(self, exc: BaseException, level: int) -> Error | None:
+    def _sendable(self, exc: BaseException, level: int) -> Error | None:
         if isinstance(exc, ApplicationError) and self.method.errors.knows(exc):
             code, message, data = self.method.errors.encode(exc)
             return _checked(Error(code, message, self._with_extras(data, exc, level)))
         if isinstance(exc, RpcError):
             is_own = level > 1 and self._is_of_protocol(exc)
-            return None if is_own else _as_it_is(exc)
+            return None if is_own else _error_of(exc)
         inside = parts(exc)
         if inside is None:
             return None
@@ -227,12 +223,12 @@ class _Writer:
         return self.write(exc, level + 1)
 
     def _message(self, group: BaseException) -> str:
-        """Give the text of a group, which is a secret where all that it holds is one."""
-        is_told = any(map(self._is_told, leaves(group)))
+        """Return the message of a group, which is a secret if all of its exceptions are."""
         assert isinstance(group, BaseExceptionGroup)
-        return group.message if is_told else MESSAGES[ErrorCode.INTERNAL_ERROR]
+        is_secret = not any(map(self._is_sendable, leaves(group)))
+        return MESSAGES[ErrorCode.INTERNAL_ERROR] if is_secret else group.message
 
-    def _is_told(self, exc: BaseException) -> bool:
+    def _is_sendable(self, exc: BaseException) -> bool:
         if isinstance(exc, RpcError):
             return not self._is_of_protocol(exc)
         return self.method.errors.knows(exc)
@@ -241,7 +237,7 @@ class _Writer:
         return is_of_protocol(exc.code, is_plain=self.is_plain)
 
     def _redacted(self, exc: BaseException, limit: Mapping[str, str | int] | None = None) -> Error:
-        error = _as_it_is(redacted(exc, self.method, limit))
+        error = _error_of(redacted(exc, self.method, limit))
         assert error.data is not None
         return attrs.evolve(error, data=_joined(error.data, self._debug_members(exc)))
 
@@ -271,23 +267,23 @@ def _traceback(exc: BaseException) -> str:
         return f"{type(exc)!r}, nested too deep to be shown"
 
 
-def _as_it_is(exc: RpcError) -> Error:
+def _error_of(exc: RpcError) -> Error:
     data = None if exc.data is None else encode_untyped(exc.data)
     return _checked(Error(exc.code, exc.message, data))
 
 
 def _checked(error: Error) -> Error:
-    """Find out now whether an error can be written: its code and its text are the handler's."""
+    """Raise if an error cannot be written, because the handler chose its code and its message."""
     error.render()
     return error
 
 
 def _joined(data: bytes, members: Mapping[str, bytes]) -> bytes:
-    """Add members to an object that has some."""
+    """Add members to a JSON object that has some."""
     more = (b',"%b":%b' % (name.encode(), text) for name, text in members.items())
     return b"%b%b}" % (data.removesuffix(b"}"), b"".join(more))
 
 
 def _text(text: str) -> bytes:
-    # As with the message of an error: what is no Unicode is spelled out.
+    # As in the message of an error, lone surrogates are escaped.
     return msgspec.json.encode(text.encode(errors="backslashreplace").decode())

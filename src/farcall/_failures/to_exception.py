@@ -1,7 +1,7 @@
-"""From an error to an exception: what a caller sees of a failure at the peer.
+"""From an error object to an exception: how the caller sees a failure of the peer.
 
-Only the classes that the caller's own contract declares are ever made; whatever else the peer
-names, or says in a shape of its own, is an `RpcError` with the data as they came.
+Only classes that the caller's own contract declares are made. Any other error, or one of another
+shape, is an `RpcError` with the data unchanged.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _ErrorObject(msgspec.Struct):
 
 
 class _Extras(msgspec.Struct):
-    """What the data of an error may hold that is not the user's, each still text."""
+    """The members that farcall adds to the data of an error, not decoded yet."""
 
     code: Raw | UnsetType = UNSET
     errors: Raw | UnsetType = UNSET
@@ -63,13 +63,13 @@ def error_of(
 ) -> Exception:
     """Make the exception for an error of the peer: a declared one, a group, or an `RpcError`.
 
-    Its cause, where there is one, is set; so raise it ``from error.__cause__``. A plain peer knows
-    no groups and no causes: whatever it says is one error, with its data as they came.
+    Its cause is set, if it has one; so raise it ``from error.__cause__``. A plain peer knows
+    neither groups nor causes: its error is a single one, with the data unchanged.
 
     Args:
-        failure: As it came.
-        method: The caller's contract; without it nothing is declared.
-        name: Of the call, which an `RpcError` is to tell.
+        failure: The error object.
+        method: Declares the errors; without it none is declared.
+        name: Of the call, for `RpcError.method`.
         is_plain: Whether the peer has not said hello.
     """
     if is_plain:
@@ -78,7 +78,11 @@ def error_of(
         error = _Reader(method).read(failure.code, failure.message, failure.data)
     if isinstance(error, RpcError):
         error.method = name
-        error.may_have_run |= _has_begun(error, method)
+        # -32602 mostly refuses a call, but an item of an upload is refused while it runs.
+        is_item = method is not None and bool(method.uploads)
+        error.may_have_run |= (is_item and error.code == ErrorCode.INVALID_PARAMS) or error._member(
+            "may_have_run"
+        ) is True
     return error
 
 
@@ -89,13 +93,13 @@ class Decoding(Protocol[T_co, Text_contra]):
 
 
 def decoded(codec: Decoding[T, Text], value: Text, *, name: str, at: str) -> T:
-    """Read what the peer gave.
+    """Decode a value of the peer.
 
     Args:
         codec: Of its type.
-        value: As it came.
+        value: The encoded value.
         name: Of the call, or the signal, for the error.
-        at: What it is: ``result``, ``item``, ``value`` or ``started``.
+        at: The root of the path in the error: ``result``, ``item``, ``value`` or ``started``.
 
     Raises:
         InvalidResult: it is not of the type.
@@ -104,13 +108,6 @@ def decoded(codec: Decoding[T, Text], value: Text, *, name: str, at: str) -> T:
         return codec.decode(value, unknown="ignore", at=at)
     except Faults as faults:
         raise InvalidResult(f"{name}: {faults}") from None
-
-
-def _has_begun(error: RpcError, method: Method | None) -> bool:
-    """Whether a code that mostly refuses a call was said after it had begun."""
-    # An item of an upload is refused while the handler reads it; a login ends at any time.
-    is_item = method is not None and bool(method.uploads) and error.code == ErrorCode.INVALID_PARAMS
-    return is_item or error._member("may_have_run") is True
 
 
 def _of_plain_peer(failure: RemoteFailure, method: Method | None) -> Exception:
@@ -127,16 +124,17 @@ def _of_plain_peer(failure: RemoteFailure, method: Method | None) -> Exception:
 
 @attrs.define
 class _Reader:
-    """Reads one tree of errors, of a peer that may be hostile."""
+    """Reads one tree of errors of a peer that may be hostile."""
 
     method: Method | None
     room: int = MAX_LEAVES
     is_full: bool = False
 
     def read(self, code: int, message: str, data: bytes | None, level: int = 1) -> Exception:
-        """Make one exception, with all that hangs on it."""
+        """Make one exception, with its cause and its notes."""
         extras = _read(_extras, data) or _Extras()
-        exc = self._group(message, extras, level) if _is_group(code, extras) else None
+        is_group = code == ErrorCode.GROUP and isinstance(extras.code, UnsetType)
+        exc = self._group(message, extras, level) if is_group else None
         if exc is None and self.method is not None:
             exc = self.method.errors.decode(code, message, data)
         if exc is None:
@@ -148,7 +146,7 @@ class _Reader:
         return exc
 
     def _group(self, message: str, extras: _Extras, level: int) -> Exception | None:
-        """Make a group; None where the peer means something else by this code."""
+        """Make a group; None if the peer uses the code of groups for something else."""
         inside = _read(_errors, extras.errors)
         if not inside:
             return None
@@ -181,12 +179,8 @@ class _Reader:
         error = _read(_error, extras.cause)
         if error is None or level >= MAX_LEVELS:
             return None
-        # Of single errors: a group would be one of its own, and is no cause that farcall sends.
+        # Without room for parts: farcall sends no group as a cause.
         return _Reader(self.method, 0).read(error.code, error.message, _data(error), level + 1)
-
-
-def _is_group(code: int, extras: _Extras) -> bool:
-    return code == ErrorCode.GROUP and isinstance(extras.code, UnsetType)
 
 
 def _plain(code: int, message: str, data: bytes | None) -> FarcallError:
@@ -195,7 +189,7 @@ def _plain(code: int, message: str, data: bytes | None) -> FarcallError:
     except Faults as faults:
         return _unreadable(code, message, faults)
     if code == ErrorCode.INTERNAL_ERROR and isinstance(value, dict):
-        # They are shown as notes, and would only be said twice.
+        # They are notes of the exception already.
         members = cast("dict[str, Any]", value).items()
         value = {name: each for name, each in members if name not in _DEBUG_MEMBERS}
     return RpcError.of(code, message, value)
@@ -211,7 +205,7 @@ def _beyond(limit: Mapping[str, str | int]) -> RpcError:
 
 
 def _debug_notes(extras: _Extras) -> Iterator[str]:
-    """Give what a server in debug mode tells besides."""
+    """Make the notes of an exception from the members of a server with ``debug=True``."""
     yield from (_read(_notes, extras.notes) or [])[:MAX_LEAVES]
     remote = _read(_text, extras.traceback)
     if remote is not None:
@@ -223,7 +217,7 @@ def _data(error: _ErrorObject) -> bytes | None:
 
 
 def _read(decoder: msgspec.json.Decoder[T], text: bytes | Raw | UnsetType | None) -> T | None:
-    """Read a member; None for one that is not there, or is of another shape."""
+    """Decode a member; None if it is missing or of another shape."""
     if text is None or isinstance(text, UnsetType):
         return None
     try:

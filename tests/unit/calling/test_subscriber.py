@@ -48,7 +48,7 @@ async def test_values_come_in_order_and_of_their_type(kind: Kind) -> None:
             assert [await anext(ticks) for _ in range(100)] == [Tick("A", n) for n in range(100)]
 
 
-async def test_leaving_ends_the_subscription_over_there(kind: Kind) -> None:
+async def test_to_error_ends_the_subscription_over_there(kind: Kind) -> None:
     """When the block has ended, the server has answered: nothing is in flight on either side."""
     feed = Feed()
     async with open_client(kind, feed) as session:

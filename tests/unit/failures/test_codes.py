@@ -1,4 +1,4 @@
-"""Which codes a handler may answer with, what those of a peer mean, and whether a call has run."""
+"""The codes that a handler may use, the meaning of a peer's codes, and whether a call has run."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from farcall.testing import open_pair
 from tests.ends import raw_client, raw_server
 
 NEVER = (-32700, *range(-32606, -32599))
-"""What JSON-RPC 2.0 and rpc-websockets say of a call."""
+"""The codes of JSON-RPC 2.0 and rpc-websockets for a call itself."""
 
 FARCALL = (-32001, -32002, -32003, -32006, -32008, -32010)
-"""What farcall says of a call besides."""
+"""The codes that farcall adds for a call itself."""
 
 SERVERS_OWN = tuple(range(-32099, -31999))
-"""What JSON-RPC 2.0 leaves to servers: Ethereum nodes, Solana and language servers use them."""
+"""The codes that JSON-RPC 2.0 leaves to servers, such as Ethereum nodes and language servers."""
 
 OTHERS = (-32800, -32769, -32701, -32607, -32599, -32500, -32100, -31999, -1, 0, 1, 2, 3, 2**40)
 
@@ -35,7 +35,7 @@ class NonceTooLow(ApplicationError):
 
 @service(name="")
 class Node:
-    """Fails with the code that it is asked for."""
+    """Its method fails with the code in its argument."""
 
     async def send(self, code: int) -> None:
         raise RpcError(code, "nonce too low", {"nonce": 7})
@@ -71,7 +71,7 @@ def may_leave(code: int, *, is_plain: bool) -> bool:
 
 @pytest.mark.parametrize("name", ["send", "send_inline", "blocks"])
 async def test_the_codes_of_a_handler_to_a_plain_peer(name: str) -> None:
-    """All but those of JSON-RPC and rpc-websockets for the call itself go out as they are."""
+    """All are sent but those of JSON-RPC and rpc-websockets for the call itself."""
     async with raw_client(Node()) as client:
         for code in (*NEVER, *SERVERS_OWN, *OTHERS):
             request = {"jsonrpc": "2.0", "id": code, "method": name, "params": [code]}
@@ -87,7 +87,7 @@ async def test_the_codes_of_a_handler_to_a_plain_peer(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["send", "send_inline", "blocks"])
 async def test_the_codes_of_a_handler_to_a_farcall_peer(name: str) -> None:
-    """Those that farcall has for a call itself would be taken for its word, and are redacted."""
+    """The codes of farcall for a call itself are redacted: the caller would misread them."""
     async with open_pair(Node()) as (session, _):
         for code in (*NEVER, *SERVERS_OWN, *OTHERS):
             with pytest.raises(RpcError) as caught:
@@ -139,7 +139,7 @@ async def test_a_declared_error_may_have_a_code_of_the_servers_own(dialect: Any)
 
 @pytest.mark.parametrize("code", [*NEVER, *FARCALL, 2])
 def test_a_declared_error_has_no_code_of_the_protocol(code: int) -> None:
-    """It would not arrive as itself."""
+    """Declaring one is an error, because the caller could not recognise it."""
     chosen = code
 
     @attrs.define
@@ -170,7 +170,7 @@ CLASSES: dict[int, type[RpcError]] = {
 
 
 async def answered(session: farcall.Session, server: Any, error: object) -> Exception:
-    """Call, answer with an error, and give what was raised."""
+    """Make a call, answer it with an error, and return the exception of the call."""
     caught: list[Exception] = []
 
     async def call() -> None:
@@ -193,7 +193,7 @@ async def hear_json(server: Any) -> Any:
 
 
 async def test_the_codes_of_a_plain_server_are_its_own() -> None:
-    """TrueNAS answers ordinary errors with -32001, which is no word about shutting down there."""
+    """TrueNAS uses -32001 for ordinary errors, where it does not mean a shutdown."""
     async with raw_server(dialect="plain") as (session, server):
         for code in (*NEVER, *SERVERS_OWN, *OTHERS):
             error = {"code": code, "message": "no", "data": {"by": "caller", "retry_after_ms": 5}}
@@ -206,7 +206,7 @@ async def test_the_codes_of_a_plain_server_are_its_own() -> None:
 
 
 async def test_a_plain_server_has_no_groups_and_no_causes() -> None:
-    """What looks like one is data of its own, and stays where it is."""
+    """Data of the same shape stay in `RpcError.data`."""
     data = {
         "errors": [{"code": 5, "message": "a"}],
         "cause": {"code": 5, "message": "b"},
@@ -225,7 +225,7 @@ async def test_a_plain_server_has_no_groups_and_no_causes() -> None:
 
 @pytest.mark.parametrize("code", [-32001, -32002, -32003])
 async def test_a_subscription_to_a_plain_server_keeps_its_codes(code: int) -> None:
-    """`rpc.on` is answered in the same words as any call."""
+    """An error of `rpc.on` has the same meaning as one of any call."""
     caught: list[Exception] = []
 
     async def subscribe(session: farcall.Session) -> None:
@@ -269,7 +269,7 @@ RUN = {
 
 
 async def test_an_error_of_a_farcall_peer_tells_whether_the_call_may_have_run() -> None:
-    """What was refused has not; whatever else was answered may have."""
+    """A call that was refused has not run; a call that failed otherwise may have."""
     async with raw_server() as (session, server):
         for code, has_run in RUN.items():
             raised = await answered(session, server, {"code": int(code), "message": "no"})
@@ -300,12 +300,12 @@ async def test_an_error_of_a_farcall_peer_tells_whether_the_call_may_have_run() 
 def test_every_error_tells_whether_the_call_may_have_run(
     error: farcall.FarcallError, has_run: bool
 ) -> None:
-    """Nothing was sent, or it was refused; or else it may have run."""
+    """False only if nothing was sent, or the call was refused."""
     assert error.may_have_run is has_run
 
 
 async def test_an_upload_that_is_refused_on_its_way_may_have_run() -> None:
-    """The handler reads the item that is wrong, and may have done something with those before."""
+    """The handler may have used the items before the wrong one."""
 
     class StoreStub(farcall.Proxy, service=""):
         @farcall.endpoint("store")
@@ -323,7 +323,7 @@ async def test_an_upload_that_is_refused_on_its_way_may_have_run() -> None:
 
 
 async def test_an_item_of_an_upload_that_cannot_be_sent_leaves_a_call_that_may_have_run() -> None:
-    """The call had left before, so `EncodeError` does not tell that nothing was sent."""
+    """The call was sent before the item, though the exception is an `EncodeError`."""
 
     async def items() -> AsyncIterator[Any]:
         yield 1
@@ -337,7 +337,7 @@ async def test_an_item_of_an_upload_that_cannot_be_sent_leaves_a_call_that_may_h
 
 
 async def test_an_open_stream_that_fails_has_run() -> None:
-    """Whatever it ends with: it had begun."""
+    """A stream that was opened has begun, so its error says that it may have run."""
     async with raw_server() as (session, server), trio.open_nursery() as nursery:
         caught: list[RpcError] = []
 

@@ -1,4 +1,4 @@
-"""A failure may be nested as deep as it likes: it costs its own call, and no more."""
+"""A failure of any depth fails only its own call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from farcall._nursery import leaves
 from farcall.testing import open_pair
 
 DEEP = 3 * 1000
-"""Levels: several times what Python's stack has."""
+"""Levels: several times the depth of Python's stack."""
 
 
 def deep() -> ExceptionGroup[Exception]:
@@ -27,7 +27,7 @@ def within(error: Exception) -> ExceptionGroup[Exception]:
 
 @service(name="")
 class Well:
-    """Fails at the bottom."""
+    """Raises groups nested to any depth."""
 
     async def dig(self) -> None:
         raise deep()
@@ -44,7 +44,7 @@ class Well:
 async def test_a_group_of_thousands_of_levels_is_answered(
     name: str, debug: bool, autojump_clock: MockClock
 ) -> None:
-    """By what is told of any group that is too deep; other calls go on."""
+    """Like any group that is too deep, with a redacted error; other calls go on."""
     async with open_pair(Well(), debug=debug) as (session, _):
         with pytest.raises(ExceptionGroup) as caught:
             await session.call(name)
@@ -55,7 +55,7 @@ async def test_a_group_of_thousands_of_levels_is_answered(
 
 
 def test_the_leaves_of_a_deep_group_are_found() -> None:
-    """In their order, without recursion."""
+    """Leaves are found in order, without recursion."""
     group = ExceptionGroup("both", [deep(), KeyError(2)])
 
     assert [type(leaf) for leaf in leaves(group)] == [ValueError, KeyError]

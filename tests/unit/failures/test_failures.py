@@ -1,4 +1,4 @@
-"""What a caller sees of what a handler raises."""
+"""The exception of the caller for each exception of a handler."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.unit.failures.workshop import (
 
 
 async def failure_of(fails_with: Callable[[], object], *, kind: Kind = "memory") -> Exception:
-    """Call a handler that fails, see that the link lives on, and give what the caller saw."""
+    """Call a handler that fails, check that the link is still usable, and return the exception."""
     async with open_client(kind, Workshop(fails_with)) as session:
         proxy = session.proxy(WorkshopProxy)
         with pytest.raises(Exception) as caught:  # noqa: PT011 - the tests look at it
@@ -37,7 +37,7 @@ async def failure_of(fails_with: Callable[[], object], *, kind: Kind = "memory")
 
 
 class WorkshopProxy(farcall.Proxy, service="Workshop"):
-    """What a generator writes."""
+    """The part of a stub that farcall generates."""
 
     @farcall.endpoint("Workshop.work", raises=[Broken, Worn])
     async def work(self) -> None:
@@ -57,7 +57,7 @@ class WorkshopProxy(farcall.Proxy, service="Workshop"):
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_declared_cause_travels(kind: Kind) -> None:
-    """It arrives as `__cause__`, as itself, and so does its own cause."""
+    """It is `__cause__` of the exception, with its own class and its own cause."""
     exc = await failure_of(
         lambda: caused(Broken("axle"), caused(Worn(3), Broken("oil"))), kind=kind
     )
@@ -74,7 +74,7 @@ async def test_a_declared_cause_travels(kind: Kind) -> None:
     [KeyError("secret"), Secret("secret"), RpcError(7, "secret"), ExceptionGroup("x", [Worn()])],
 )
 async def test_any_other_cause_stays_where_it_is(cause: Exception) -> None:
-    """Only what the method declares is the caller's business."""
+    """A cause that the method does not declare is not sent."""
     exc = await failure_of(lambda: caused(Broken("axle"), cause))
 
     assert isinstance(exc, Broken)
@@ -82,7 +82,7 @@ async def test_any_other_cause_stays_where_it_is(cause: Exception) -> None:
 
 
 async def test_an_endless_row_of_causes_is_cut() -> None:
-    """Two errors that name each other as their causes are answered, eight of them."""
+    """Of two errors that are causes of each other the caller gets eight levels."""
 
     def loop() -> Exception:
         first, second = Broken("axle"), Worn()
@@ -102,7 +102,7 @@ async def test_an_endless_row_of_causes_is_cut() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_group_arrives_as_a_group(kind: Kind, caplog: pytest.LogCaptureFixture) -> None:
-    """Declared leaves as themselves, an RpcError as it is, all others redacted, in their shape."""
+    """In the same shape: declared errors and RpcError unchanged, all others redacted."""
 
     def fail() -> Exception:
         inner = ExceptionGroup("inner", [RpcError(7, "as it is", [1]), KeyError("secret")])
@@ -140,12 +140,12 @@ async def test_callers_take_groups_apart() -> None:
 
 
 async def test_a_group_of_one_stays_a_group() -> None:
-    """Its caller wrote ``except*`` for the handler's nursery, and goes on to do so."""
+    """So ``except*`` finds it, whether a nursery had one exception or several."""
     assert isinstance(await failure_of(lambda: nested(1, Broken("axle"))), ExceptionGroup)
 
 
 async def test_an_untyped_caller_gets_a_group_of_rpc_errors() -> None:
-    """It declares no class, so none is made."""
+    """Without a contract no class is declared."""
     async with open_pair(Workshop(lambda: nested(1, Broken("axle")))) as (session, _):
         with pytest.RaisesGroup(RpcError) as caught:
             await session.call("Workshop.work")
@@ -155,7 +155,7 @@ async def test_an_untyped_caller_gets_a_group_of_rpc_errors() -> None:
 
 
 async def test_the_text_of_a_group_of_secrets_is_one_too() -> None:
-    """Whoever made a group of undeclared errors did not write for the caller."""
+    """The message of a group is redacted if all of its errors are undeclared."""
     exc = await failure_of(lambda: ExceptionGroup("secret", [KeyError("secret")]))
 
     assert isinstance(exc, ExceptionGroup)
@@ -163,7 +163,7 @@ async def test_the_text_of_a_group_of_secrets_is_one_too() -> None:
 
 
 async def test_groups_are_eight_deep_at_most() -> None:
-    """What is deeper is one error without its inside."""
+    """A deeper group is one error without its parts."""
     at_limit = await failure_of(lambda: nested(8, Broken("axle")))
     beyond = await failure_of(lambda: nested(9, Broken("axle")))
 
@@ -176,7 +176,7 @@ async def test_groups_are_eight_deep_at_most() -> None:
 
 @pytest.mark.parametrize("is_flat", [True, False])
 async def test_groups_have_64_leaves_at_most(is_flat: bool) -> None:
-    """Where there are more, the last one stands for the rest."""
+    """If there are more, the last one replaces the rest."""
 
     def fail(count: int) -> Exception:
         errors = [Broken(str(number)) for number in range(count)]
@@ -196,7 +196,7 @@ async def test_groups_have_64_leaves_at_most(is_flat: bool) -> None:
 
 
 async def test_reserved_codes_stay_redacted_inside_of_groups() -> None:
-    """There as well they would say something about this call that is true of another one."""
+    """Inside of a group, too, they would mean this call instead of another."""
     exc = await failure_of(lambda: nested(2, farcall.Busy(-32003, "secret")))
 
     (leaf,) = leaves(exc)
@@ -219,7 +219,7 @@ def annotated(error: Exception) -> Exception:
 async def test_notes_and_tracebacks_travel_in_debug_mode_alone(
     make: Callable[[], Exception],
 ) -> None:
-    """The caller sees them as notes of the exception."""
+    """The caller gets them as notes of the exception."""
     async with open_pair(Workshop(lambda: annotated(make())), debug=True) as (session, _):
         with pytest.raises(Exception) as told:  # noqa: PT011 - the notes are looked at
             await session.proxy(WorkshopProxy).work()
@@ -234,7 +234,7 @@ async def test_notes_and_tracebacks_travel_in_debug_mode_alone(
 
 
 async def test_debug_mode_changes_nothing_of_an_rpc_error() -> None:
-    """Its data are the handler's own, and go out as they are."""
+    """The data of an RpcError are the handler's, and are sent unchanged."""
     async with open_pair(Workshop(lambda: RpcError(7, "x", {"a": 1})), debug=True) as (session, _):
         with pytest.raises(RpcError) as caught:
             await session.call("Workshop.work")
@@ -245,7 +245,7 @@ async def test_debug_mode_changes_nothing_of_an_rpc_error() -> None:
 
 
 class Odd(BaseException):
-    """Neither an error nor an end of the program."""
+    """A BaseException that is neither an error nor the end of the program."""
 
 
 def recursing() -> object:
@@ -269,7 +269,7 @@ def recursing() -> object:
 async def test_what_cannot_be_told_is_answered_all_the_same(
     fails_with: Callable[[], object], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With an id that the log has; the link lives on."""
+    """With an id that is also in the log; the link is still usable."""
     exc = await failure_of(fails_with)
 
     assert isinstance(exc, InternalError)
@@ -278,7 +278,7 @@ async def test_what_cannot_be_told_is_answered_all_the_same(
 
 
 async def test_a_plain_def_is_answered_as_well() -> None:
-    """It runs in the reader, which must outlive it."""
+    """It runs in the reader's task, which survives the exception."""
     async with open_pair(Workshop(Odd)) as (session, _):
         with pytest.raises(InternalError):
             await session.proxy(WorkshopProxy).work_inline()
@@ -286,7 +286,7 @@ async def test_a_plain_def_is_answered_as_well() -> None:
 
 
 async def test_what_is_no_error_is_answered_inside_of_a_group() -> None:
-    """Only the end of the program is nobody's answer."""
+    """Any BaseException in a group is answered, but for the end of the program."""
     exc = await failure_of(lambda: BaseExceptionGroup("odd", [Odd(), Broken("axle")]))
 
     assert [type(each) for each in parts(exc)] == [InternalError, Broken]
@@ -294,7 +294,7 @@ async def test_what_is_no_error_is_answered_inside_of_a_group() -> None:
 
 
 async def test_a_cancellation_that_was_kept_is_answered() -> None:
-    """No scope would ever catch it."""
+    """A Cancelled whose scope has ended is answered, because no scope would catch it."""
 
     def keep() -> BaseException:
         return kept[0]
@@ -311,7 +311,7 @@ async def test_a_cancellation_that_was_kept_is_answered() -> None:
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
 async def test_the_end_of_the_program_passes(end: type[BaseException]) -> None:
-    """A handler that Ctrl-C strikes is not what it was meant for."""
+    """KeyboardInterrupt and SystemExit in a handler end the server."""
 
     async def run() -> None:
         async with open_pair(Workshop(end)) as (session, _):
@@ -323,7 +323,7 @@ async def test_the_end_of_the_program_passes(end: type[BaseException]) -> None:
 
 
 async def test_an_error_beside_a_cancellation_is_heard_alone(autojump_clock: MockClock) -> None:
-    """A nursery of the cancelled handler gives both; the cancellation is its scope's."""
+    """If a cancelled handler also raises an error, the caller gets the error."""
     async with open_pair(Workshop(lambda: Broken("axle"))) as (session, _):
         proxy = session.proxy(UntilCancelled)
         with pytest.RaisesGroup(pytest.RaisesExc(Broken)):
@@ -340,7 +340,7 @@ class UntilCancelled(farcall.Proxy, service="Workshop"):
 async def test_an_error_beside_the_end_of_the_link_is_logged(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nobody is there to be told, and it is no failure of the connection."""
+    """No response can be sent, and the connection itself has not failed."""
     async with open_pair(Workshop(lambda: KeyError("lost"))) as (session, connection):
         async with trio.open_nursery() as nursery:
 
@@ -357,7 +357,7 @@ async def test_an_error_beside_the_end_of_the_link_is_logged(
 
 @service
 class Results:
-    """Results that cannot cross."""
+    """Its methods return values that cannot be encoded."""
 
     async def wrong(self) -> list[int]:
         return ["secret"]  # type: ignore[list-item]  # the mistake
@@ -373,13 +373,13 @@ class Results:
 
 @pytest.mark.parametrize("name", ["wrong", "endless", "surrogate"])
 async def test_a_result_that_cannot_be_encoded_is_answered(name: str) -> None:
-    """It is the handler's failure."""
+    """The caller gets an internal error: the handler is at fault."""
     async with open_pair(Results()) as (session, _):
         with pytest.raises(InternalError):
             await session.call(f"Results.{name}")
 
 
 async def test_an_error_that_is_too_large_is_answered() -> None:
-    """With -32008, as a result would be."""
+    """With -32008, like a result that is too large."""
     exc = await failure_of(lambda: Broken("x" * (17 * 2**20)))
     assert isinstance(exc, farcall.ReplyTooLarge)

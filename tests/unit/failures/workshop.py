@@ -1,4 +1,4 @@
-"""A service that fails in whatever way a test asks for."""
+"""A service that fails in any way that a test needs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Secret(ApplicationError):
 
 @service
 class Workshop:
-    """Raises what `fails_with` gives."""
+    """Its methods raise what `fails_with` returns."""
 
     def __init__(self, fails_with: Callable[[], object]) -> None:
         self._fails_with = fails_with
@@ -69,27 +69,27 @@ class Workshop:
 
 
 def caused(error: Exception, cause: BaseException) -> Exception:
-    """Make what ``raise error from cause`` raises."""
+    """Return the exception of ``raise error from cause``."""
     error.__cause__ = cause
     return error
 
 
 def nested(levels: int, leaf: Exception) -> Exception:
-    """Put an exception into that many groups."""
+    """Wrap an exception in that many groups."""
     for level in range(levels, 0, -1):
         leaf = ExceptionGroup(f"level {level}", [leaf])
     return leaf
 
 
 def parts(exc: object) -> list[Any]:
-    """Give the exceptions of a group, of types that the test knows; none for another one."""
+    """Return the exceptions of a group; none for a single exception."""
     if not isinstance(exc, BaseExceptionGroup):
         return []
     return list(cast("BaseExceptionGroup[BaseException]", exc).exceptions)
 
 
 def leaves(exc: object) -> list[Any]:
-    """Give the single exceptions in a group of groups."""
+    """Iterate over the single exceptions in a group of groups."""
     found = parts(exc)
     return [leaf for each in found for leaf in leaves(each)] if found else [exc]
 

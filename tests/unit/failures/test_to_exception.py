@@ -1,4 +1,4 @@
-"""Errors as they are read, whoever has written them."""
+"""Error objects of any peer become exceptions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.unit.failures.workshop import Broken, Worn, leaves, parts
 
 
 async def work(self: Any) -> None:
-    """Stand for a method."""
+    pass
 
 
 METHOD = method_of(work, "work", [Broken, Worn])
@@ -46,7 +46,7 @@ def group(*errors: object, **more: object) -> dict[str, Any]:
     ],
 )
 def test_code_2_may_mean_something_else(data: object) -> None:
-    """A peer that is not farcall has codes of its own; the data are there as they came."""
+    """Another peer may use the code of groups for an error of its own; its data stay unchanged."""
     exc = arrived(2, data)
 
     assert type(exc) is RpcError
@@ -54,7 +54,7 @@ def test_code_2_may_mean_something_else(data: object) -> None:
 
 
 def test_a_hostile_group_has_64_leaves_at_most() -> None:
-    """However they are spread; one error stands for the rest, and no part is without errors."""
+    """At any depth; one more error replaces the rest, and no group is empty."""
     for part in (BROKEN, group(BROKEN, BROKEN), group(BROKEN, BROKEN, BROKEN)):
         errors = [part] * 5_000
         exc = arrived(2, {"errors": errors})
@@ -67,7 +67,7 @@ def test_a_hostile_group_has_64_leaves_at_most() -> None:
 
 
 def test_a_hostile_group_is_eight_deep_at_most() -> None:
-    """What is deeper is one error without its inside."""
+    """A deeper group is one error without its parts."""
     error: Any = BROKEN
     for _ in range(20):
         error = group(error)
@@ -81,7 +81,7 @@ def test_a_hostile_group_is_eight_deep_at_most() -> None:
 
 
 def test_a_hostile_row_of_causes_is_cut() -> None:
-    """At the same depth."""
+    """A chain of causes ends at the depth of groups."""
     error: Any = BROKEN
     for _ in range(20):
         error = {**BROKEN, "data": {**DATA, "cause": error}}
@@ -96,7 +96,7 @@ def test_a_hostile_row_of_causes_is_cut() -> None:
 
 @pytest.mark.parametrize("cause", [None, 7, {}, {"code": 1}, {"code": 1, "message": None}])
 def test_a_cause_that_is_none_is_left_out(cause: object) -> None:
-    """The error itself is what counts."""
+    """A malformed cause is ignored, and the error itself is raised."""
     exc = arrived(1, {**DATA, "cause": cause})
 
     assert isinstance(exc, Broken)
@@ -104,7 +104,7 @@ def test_a_cause_that_is_none_is_left_out(cause: object) -> None:
 
 
 def test_a_frozen_error_has_its_cause_and_its_notes() -> None:
-    """They belong to the exception, and not to its fields."""
+    """A frozen attrs class takes a cause and notes, which are no fields."""
     exc = arrived(1, {"code": "Worn", "fields": {}, "cause": BROKEN, "notes": ["look here"]})
 
     assert isinstance(exc, Worn)
@@ -114,7 +114,7 @@ def test_a_frozen_error_has_its_cause_and_its_notes() -> None:
 
 @pytest.mark.parametrize("notes", [None, "x", [1], {}])
 def test_notes_that_are_none_are_left_out(notes: object) -> None:
-    """So are tracebacks."""
+    """Malformed notes and tracebacks are ignored."""
     exc = arrived(1, {**DATA, "notes": notes, "traceback": 7})
 
     assert isinstance(exc, Broken)
@@ -122,7 +122,7 @@ def test_notes_that_are_none_are_left_out(notes: object) -> None:
 
 
 def test_data_that_cannot_be_read_are_no_reason_to_fail() -> None:
-    """The call has failed as it is; what cannot be known is said."""
+    """The exception says that the data of the error could not be read."""
     exc = error_of(RemoteFailure(7, "seven", b"1e999"), METHOD)
 
     assert isinstance(exc, InvalidResult)

@@ -1,4 +1,4 @@
-"""Errors as they are written."""
+"""Exceptions become error objects."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.unit.failures.workshop import Broken, Worn, caused
 
 
 async def work(self: Any) -> None:
-    """Stand for a method."""
+    pass
 
 
 METHOD = method_of(work, "work", [Broken, Worn])
 
 
 def test_errors_hold_error_objects() -> None:
-    """A cause, and each part of a group, has the members of an error of its own."""
+    """A cause, and each part of a group, is an error object itself."""
     broken = caused(Broken("axle"), Worn(1))
 
     error = describe(ExceptionGroup("two", [broken, RpcError(7, "seven")]), METHOD)
@@ -54,7 +54,7 @@ def test_errors_hold_error_objects() -> None:
 
 @pytest.mark.parametrize("make", [lambda: Broken("axle"), lambda: KeyError("x" * 99_999)])
 def test_debug_members_are_bounded_texts(make: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """An error stays far below what a message may hold, and is always JSON."""
+    """Notes and tracebacks are cut to a length, and are always JSON."""
     caplog.set_level(
         logging.CRITICAL
     )  # the log would hold a lone surrogate, which xdist cannot send
