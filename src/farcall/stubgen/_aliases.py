@@ -1,4 +1,4 @@
-"""The type aliases of a service, which its stub defines again."""
+"""The type aliases of a service, which its stub defines as well."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ from farcall._contract.spec import NewTypeSpec, Parameter, RecordSpec, ServiceSp
 
 @attrs.frozen
 class AliasSpec:
-    """A name for a type."""
-
     name: str
     target: TypeSpec
 
 
 def aliases_of(spec: ServiceSpec) -> Mapping[str, TypeSpec]:
-    """Collect the aliases that can be defined once for the whole module, by their names.
+    """Return the aliases that a module can define, by name.
 
-    A name that stands for two types is none of them, and neither is one of something else.
+    An alias is left out if its name stands for two types, or for a definition of the service.
     """
     found: dict[str, TypeSpec] = {}
     unfit = {each.name for each in spec.definitions} | {None}

@@ -10,7 +10,6 @@ from farcall._contract.spec import (
     ArrayOf,
     EnumMember,
     LiteralOf,
-    LiteralValue,
     MapOf,
     Parameter,
     Ref,
@@ -25,7 +24,7 @@ from farcall.stubgen._names import Names
 
 
 def annotation(spec: TypeSpec, names: Names) -> Layout:
-    """Write a type as it stands alone, where a long union gets parentheses."""
+    """Write a type that stands alone: a long union gets parentheses."""
     written = inner_annotation(spec, names)
     return Parenthesized(written) if isinstance(written, Union) else written
 
@@ -36,14 +35,22 @@ def inner_annotation(spec: TypeSpec, names: Names) -> Layout:
 
 
 def written_out(spec: TypeSpec, names: Names) -> Layout:
-    """Write a type with all its parts, as its alias stands for it."""
+    """Write a type with all its parts, and not by its alias."""
     match spec:
         case Scalar(name):
             return _scalar(name, names)
         case LiteralOf(values):
-            return subscript(names.standard("Literal"), [_literal(each, names) for each in values])
+            written = [
+                f"{names.defined(each.enum)}.{each.name}"
+                if isinstance(each, EnumMember)
+                else constant(each)
+                for each in values
+            ]
+            return subscript(names.standard("Literal"), written)
         case ArrayOf(kind, item):
-            return _array(kind, item, names)
+            array = names.standard("Sequence") if kind == "sequence" else names.builtin(kind)
+            ellipsis = ["..."] if kind == "tuple" else []
+            return subscript(array, [inner_annotation(item, names), *ellipsis])
         case TupleOf(items):
             parts = [inner_annotation(each, names) for each in items]
             return subscript(names.builtin("tuple"), parts or ["()"])
@@ -53,8 +60,8 @@ def written_out(spec: TypeSpec, names: Names) -> Layout:
         case UnionOf():
             return Union(tuple(inner_annotation(each, names) for each in _members(spec, names)))
         case Ref(name, arguments):
-            written = [inner_annotation(each, names) for each in arguments]
-            return subscript(names.defined(name), written)
+            parts = [inner_annotation(each, names) for each in arguments]
+            return subscript(names.defined(name), parts)
         case Parameter(name):
             return names.variable(name)
         case _:
@@ -62,7 +69,7 @@ def written_out(spec: TypeSpec, names: Names) -> Layout:
 
 
 def _members(spec: UnionOf, names: Names) -> Iterable[TypeSpec]:
-    """Give the members of a union, opening those unions in it whose alias the module lacks."""
+    """Return the members of a union, with those of inner unions whose alias the module lacks."""
     parts = [
         each.members if isinstance(each, UnionOf) and names.type_alias(each) is None else (each,)
         for each in spec.written
@@ -80,15 +87,3 @@ def _scalar(name: ScalarName, names: Names) -> str:
         return f"{names.module(scalar.module)}.{scalar.python_name}"
     refer = names.standard if scalar.module else names.builtin
     return refer(scalar.python_name)
-
-
-def _array(kind: str, item: TypeSpec, names: Names) -> Layout:
-    generic = names.standard("Sequence") if kind == "sequence" else names.builtin(kind)
-    ellipsis = ["..."] if kind == "tuple" else []
-    return subscript(generic, [inner_annotation(item, names), *ellipsis])
-
-
-def _literal(value: LiteralValue, names: Names) -> str:
-    if isinstance(value, EnumMember):
-        return f"{names.defined(value.enum)}.{value.name}"
-    return constant(value)

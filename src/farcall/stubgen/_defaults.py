@@ -1,14 +1,14 @@
 """Fit the default values of a contract to their types, as type checkers want them.
 
-A contract keeps the default ``UserId(3)`` as ``3``, for that is what it is when the program runs;
-where a type checker reads it, the new type has to be named. A default that is not of its type at
-all (``ids: list[int] = ()``, with an ignored error) has no place in a stub that others check.
+In a contract the default ``UserId(3)`` is ``3``, as it is at run time; for a type checker, the stub
+must name the new type. A default that is not of its type (``ids: list[int] = ()``, with an ignored
+error) is left out of the stub, which others check.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, assert_never
 
 import attrs
@@ -36,25 +36,25 @@ from farcall._contract.spec import (
 
 
 class NewTypeCall(ast.Call):
-    """A call of a `typing.NewType`, which may have the name of a builtin."""
+    """A call of a `typing.NewType`, whose name may be that of a builtin."""
 
 
 class RecordCall(ast.Call):
-    """A record that is made with the fields it names."""
+    """The call of a record class."""
 
 
 def fitted(
     default: Default, spec: TypeSpec, definitions: Mapping[str, Definition]
 ) -> ast.expr | None:
-    """Give the expression of a default, with its new types named.
+    """Return the expression of a default, with calls of its new types.
 
     Args:
-        default: Of an argument or a field.
-        spec: The type of that.
-        definitions: What the types in `spec` refer to.
+        default: The default of an argument or a field.
+        spec: The type of the argument or field.
+        definitions: The definitions to which `spec` refers.
 
     Returns:
-        None where the default has no literal, or one that is not of the type.
+        None if the default has no source, or is not of the type.
     """
     if default.source is None:
         return None
@@ -62,19 +62,19 @@ def fitted(
 
 
 def fitted_at_once(field: FieldSpec, definitions: Mapping[str, Definition]) -> ast.expr | None:
-    """Give the expression of the default of a field, where it is evaluated with its class.
+    """Return the default of a field that is evaluated when its class is made.
 
-    A new type that stands for records has to come after them, so none of these can name it.
+    A new type of records is defined after them, so these cannot name it.
     """
     node = None if field.default is None else fitted(field.default, field.type, definitions)
     calls = [] if node is None else list(ast.walk(node))
     needed = [Ref(ast.unparse(each.func)) for each in calls if isinstance(each, NewTypeCall)]
-    behind = reachable(needed, definitions)
-    return None if any(isinstance(definitions[each], RecordSpec) for each in behind) else node
+    reached = reachable(needed, definitions)
+    return None if any(isinstance(definitions[each], RecordSpec) for each in reached) else node
 
 
 def chosen(node: ast.expr, spec: TypeSpec, definitions: Mapping[str, Definition]) -> TypeSpec:
-    """Give the member of a union that an expression is of; any other type is itself."""
+    """Return the member of a union to which an expression belongs; another type is returned."""
     if not isinstance(spec, UnionOf):
         return spec
     fit = _Fit(definitions)
@@ -96,12 +96,13 @@ class _Fit:
                 return node if _constant(node) in [*map(_typed, values)] else None
             case ArrayOf(kind, item):
                 return self._items(node, _DISPLAYS.get(kind, (kind,)), item)
-            case TupleOf(items):
-                return self._tuple(node, items)
+            case TupleOf(types):
+                return self._tuple(node, types)
             case MapOf(_, key, value):
                 return self._table(node, key, value)
             case UnionOf(members):
-                return self._union(node, members)
+                fitting = (self.value(node, each) for each in members)
+                return next((each for each in fitting if each is not None), None)
             case Ref(name, arguments):
                 return self._named(node, self.definitions[name], arguments)
             case Parameter():
@@ -136,7 +137,10 @@ class _Fit:
         if not required <= given.keys() <= types.keys():
             return None
         values = [self.value(value, types[field]) for field, value in given.items()]
-        return _if_all(values, lambda values: RecordCall(node.func, [], _keywords(given, values)))
+        return _if_all(
+            values,
+            lambda fitting: RecordCall(node.func, [], list(map(ast.keyword, given, fitting))),
+        )
 
     def _entries(self, node: ast.expr, fields: Sequence[FieldSpec]) -> ast.expr | None:
         types = {field.name: field.type for field in fields}
@@ -159,7 +163,7 @@ class _Fit:
             case _:
                 pass
         enum = self.definitions.get(_enum_of(node) or "")
-        # Members of an `IntEnum` are ints, those of a `StrEnum` texts.
+        # Members of an `IntEnum` are ints, those of a `StrEnum` are strs.
         kind = _MIXED_IN.get(enum.base) if isinstance(enum, EnumSpec) else _kind_of(node)
         return kind is not None and issubclass(kind, _KINDS.get(name, ()))
 
@@ -191,13 +195,9 @@ class _Fit:
         size = len(keys)
         return _if_all([*keys, *values], lambda all_: ast.Dict([*all_[:size]], all_[size:]))
 
-    def _union(self, node: ast.expr, members: Sequence[TypeSpec]) -> ast.expr | None:
-        fitting = (self.value(node, each) for each in members)
-        return next((each for each in fitting if each is not None), None)
-
 
 _DISPLAYS: Final[Mapping[str, tuple[str, ...]]] = {"sequence": ("list", "tuple")}
-"""What may be written for an array of a kind, where that is more than the kind itself."""
+"""The literals for an array of a kind, unless they are those of the kind itself."""
 
 _KINDS: Final[Mapping[ScalarName, type | tuple[type, ...]]] = {
     "none": type(None),
@@ -207,12 +207,12 @@ _KINDS: Final[Mapping[ScalarName, type | tuple[type, ...]]] = {
     "str": str,
     "bytes": bytes,
 }
-"""Those scalars that have literals; a type checker takes an int for a float."""
+"""The scalars that have literals; type checkers accept an int as a float."""
 
 _MADE_BY_CALL: Final[Mapping[str, ScalarName]] = {
     each.source: each.name for each in SCALARS.values() if each.default
 }
-"""Those scalars that are written as a call."""
+"""The scalars that are written as a call."""
 
 _IN_JSON: Final[Sequence[ScalarName]] = ("none", "float", "str")
 _MIXED_IN: Final[Mapping[str, type]] = {"IntEnum": int, "StrEnum": str}
@@ -232,7 +232,7 @@ def _kind_of(node: ast.expr) -> type | None:
 
 
 def _constant(node: ast.expr) -> tuple[type, object] | None:
-    """Give the value of a node, in the form that `_typed` gives to those of a `Literal`."""
+    """Return the value of a node with its type, to compare with those of a `Literal`."""
     match node:
         case ast.Attribute(value=ast.Name(id=enum), attr=member):
             return _typed(EnumMember(enum, member))
@@ -245,7 +245,7 @@ def _typed(value: object) -> tuple[type, object]:
 
 
 def _taken_apart(node: ast.expr) -> tuple[str, list[ast.expr]]:
-    """Tell the kind of a collection, and its items; the empty text for what is none."""
+    """Return the kind and the items of a collection; an empty kind for another expression."""
     match node:
         case ast.List(elts=items):
             return "list", items
@@ -262,7 +262,7 @@ def _taken_apart(node: ast.expr) -> tuple[str, list[ast.expr]]:
 
 
 def _put_together(node: ast.expr) -> Callable[[list[ast.expr]], ast.expr]:
-    """Give what makes a collection like `node` of other items."""
+    """Return a function that makes a collection like `node` of other items."""
     match node:
         case ast.List():
             return ast.List
@@ -274,13 +274,9 @@ def _put_together(node: ast.expr) -> Callable[[list[ast.expr]], ast.expr]:
             return ast.Set
 
 
-def _keywords(names: Iterable[str], values: Iterable[ast.expr]) -> list[ast.keyword]:
-    return [ast.keyword(name, value) for name, value in zip(names, values, strict=True)]
-
-
 def _if_all(
     nodes: Sequence[ast.expr | None], make: Callable[[list[ast.expr]], ast.expr]
 ) -> ast.expr | None:
-    """Make an expression of its parts, if all of them fit."""
+    """Make an expression of its parts; None if one of them does not fit."""
     fitting = [each for each in nodes if each is not None]
     return make(fitting) if len(fitting) == len(nodes) else None

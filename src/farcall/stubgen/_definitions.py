@@ -1,4 +1,4 @@
-"""Write everything that has a name, in an order in which Python can run it."""
+"""Write the definitions of a service, in an order in which Python can run them."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ Named: TypeAlias = Definition | AliasSpec
 
 
 def in_order(definitions: Sequence[Named]) -> list[Named]:
-    """Sort for the reader: enums, aliases and new types, records, errors, each by name.
+    """Sort for the reader: enums, aliases and new types, records, errors; each kind by name.
 
-    What is evaluated when the module is imported comes before what needs it, however: the target
-    of an alias or a new type, the enums and new types that defaults are made of, the base of an
-    error. Annotations wait, so records may refer to each other in circles.
+    A definition that another one needs at import comes before it: the target of an alias or a new
+    type, the enums and new types in defaults, the base of an error. Annotations are not evaluated,
+    so records may refer to each other in cycles.
     """
     table = {each.name: each for each in definitions}
     placed: dict[str, Named] = {}
@@ -47,7 +47,12 @@ def in_order(definitions: Sequence[Named]) -> list[Named]:
             place(table[name])
         placed.setdefault(definition.name, definition)
 
-    for each in sorted(definitions, key=_rank):
+    def rank(spec: Named) -> tuple[int, str]:
+        if isinstance(spec, RecordSpec):
+            return 3 if spec.kind == "error" else 2, spec.name
+        return 0 if isinstance(spec, EnumSpec) else 1, spec.name
+
+    for each in sorted(definitions, key=rank):
         place(each)
     return list(placed.values())
 
@@ -55,12 +60,16 @@ def in_order(definitions: Sequence[Named]) -> list[Named]:
 def define(spec: Named, names: Names) -> Iterator[str]:
     """Write one definition, and its second name if it needs one."""
     match spec:
-        case AliasSpec():
-            yield _type_alias(spec, names)
+        case AliasSpec(name, target):
+            written = written_out(target, names)
+            value = Parenthesized(written) if isinstance(written, Union) else Value(written)
+            yield statement(joined(f"{name}: {names.standard('TypeAlias')} = ", value))
         case EnumSpec():
             yield _enum(spec, names)
-        case NewTypeSpec():
-            yield _new_type(spec, names)
+        case NewTypeSpec(name, target):
+            arguments = [string(name), inner_annotation(target, names)]
+            made = call(names.standard("NewType"), arguments)
+            yield statement(joined(f"{name} = ", made))
         case RecordSpec():
             yield from record(spec, names)
         case _:
@@ -68,12 +77,6 @@ def define(spec: Named, names: Names) -> Iterator[str]:
     alias = names.alias(spec.name)
     if alias is not None:
         yield f"{alias} = {spec.name}"
-
-
-def _rank(spec: Named) -> tuple[int, str]:
-    if isinstance(spec, RecordSpec):
-        return 3 if spec.kind == "error" else 2, spec.name
-    return 0 if isinstance(spec, EnumSpec) else 1, spec.name
 
 
 def _needed_first(spec: Named, table: Mapping[str, Named]) -> Iterator[str]:
@@ -94,25 +97,13 @@ def _needed_first(spec: Named, table: Mapping[str, Named]) -> Iterator[str]:
 def _names_in_default(
     field: FieldSpec, spec: RecordSpec, table: Mapping[str, Named]
 ) -> Iterator[str]:
-    """Name what a default is made of, where it is not made later by a factory."""
+    """Return the names in a default that is evaluated at import, and not by a factory later."""
     types = {name: each for name, each in table.items() if not isinstance(each, AliasSpec)}
     node = fitted_at_once(field, types)
     nodes = [] if node is None else list(ast.walk(node))
     if spec.kind != "namedtuple" and any(isinstance(each, RecordCall) for each in nodes):
         return iter(())
     return (each.id for each in nodes if isinstance(each, ast.Name))
-
-
-def _type_alias(spec: AliasSpec, names: Names) -> str:
-    written = written_out(spec.target, names)
-    value = Parenthesized(written) if isinstance(written, Union) else Value(written)
-    return statement(joined(f"{spec.name}: {names.standard('TypeAlias')} = ", value))
-
-
-def _new_type(spec: NewTypeSpec, names: Names) -> str:
-    target = inner_annotation(spec.target, names)
-    made = call(names.standard("NewType"), [string(spec.name), target])
-    return statement(joined(f"{spec.name} = ", made))
 
 
 def _enum(spec: EnumSpec, names: Names) -> str:
@@ -122,7 +113,7 @@ def _enum(spec: EnumSpec, names: Names) -> str:
         bases = [names.standard(spec.base)]
     values = dict(spec.members)
     values |= {alias: values[member] for alias, member in spec.aliases}
-    if not all(map(_is_member_name, values)):
+    if not all(is_python_name(name) and not name.startswith("_") for name in values):
         pairs = [joined(string(name), ": ", constant(value)) for name, value in values.items()]
         options = [f"type={each}" for each in bases[:-1]]
         made = call(bases[-1], [string(spec.name), Brackets("{", tuple(pairs), "}"), *options])
@@ -135,7 +126,3 @@ def _enum(spec: EnumSpec, names: Names) -> str:
 
 
 _MIXED_IN: Mapping[str, str] = {"IntEnum": "int", "StrEnum": "str"}
-
-
-def _is_member_name(name: str) -> bool:
-    return is_python_name(name) and not name.startswith("_")

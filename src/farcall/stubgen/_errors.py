@@ -1,4 +1,4 @@
-"""What goes wrong on the way to a stub."""
+"""Errors on the way to a stub."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from farcall.errors import FarcallError
 
 
 class StubError(FarcallError):
-    """Say in one line why no stub can be written."""
+    """No stub can be written; the message says why in one line."""
 
 
 def in_one_line(error: BaseException) -> str:
-    """Tell an error of a user's own code: its place, its class, and what it says.
+    """Write an error of a user's own code in one line: its place, its class and its message.
 
     Args:
-        error: Whatever was raised; of a group, each of its leaves is told.
+        error: The error; of a group, each of its leaves is written.
     """
     if isinstance(error, BaseExceptionGroup):
         parts = cast("BaseExceptionGroup[BaseException]", error).exceptions
         return "; ".join(map(in_one_line, parts))
-    # The text of a syntax error names the place once more.
-    said = error.msg if isinstance(error, SyntaxError) else str(error)
-    line = " ".join(said.split())
+    # The text of a syntax error repeats the place.
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    line = " ".join(text.split())
     name = type(error).__name__
     return f"{_place(error)}{name}: {line}" if line else f"{_place(error)}{name}"
 
 
 def _place(error: BaseException) -> str:
-    """Tell the line that raised; below it is only the machinery of imports."""
+    """Find the line that raised, above the frames of the import system."""
     if isinstance(error, SyntaxError):
         return f"{error.filename}:{error.lineno}: "
     frames = [each for each in traceback.extract_tb(error.__traceback__) if each.filename[0] != "<"]

@@ -1,4 +1,4 @@
-"""Put modules on disk, or compare them with what is there."""
+"""Stubs on disk: write them, or compare them with the services."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def render(service: object) -> str:
     """Write the source of the stub of a service.
 
     Args:
-        service: A decorated class, an object of one, or what `farcall.functions` has made.
+        service: A decorated class, an object of one, or the result of `farcall.functions`.
 
     Returns:
         The source of a module, formatted as by ``ruff format``. The same service gives the same
         text in every process.
 
     Raises:
-        DeclarationError: it is no service.
+        DeclarationError: It is not a service.
 
     >>> import farcall
     >>> def add(a: int, b: int) -> int:
@@ -40,27 +40,26 @@ def render(service: object) -> str:
 
 
 def write(services: Iterable[object], directory: str | os.PathLike[str]) -> list[Path]:
-    """Write one module for each service; what is up to date already is not touched.
+    """Write one module for each service; modules that are up to date are left alone.
 
-    Nothing else is written: a directory without ``__init__.py`` is imported as a namespace
-    package, and making one would turn a project's own root into a package when that is the
-    directory asked for.
+    No ``__init__.py`` is written: Python imports the directory as a namespace package, and with the
+    file a project's own root could become a package.
 
     Args:
         services: Each as `render` takes it.
-        directory: Where to; made where it is missing.
+        directory: The target; made if it is missing.
 
     Returns:
         The path of each module, in the order of the services.
 
     Raises:
-        TypeError: an argument is of another type; names it.
-        StubError: two services would be written to one file, or a file of that name is there
-            that is no stub. Then nothing is written.
-        OSError: the directory cannot be written to. A module is replaced whole or not at all.
+        TypeError: An argument has the wrong type.
+        StubError: Two services would be written to one file, or there is a file of that name that
+            is not a stub. Then nothing is written.
+        OSError: The directory cannot be written to. A module is replaced whole or not at all.
     """
     modules = _modules(services, directory)
-    outdated = [path for path, content in modules.items() if not _holds(path, content)]
+    outdated = [path for path, content in modules.items() if _current(path) != content]
     Path(directory).mkdir(parents=True, exist_ok=True)
     for path in outdated:
         _replace(path, modules[path])
@@ -68,22 +67,27 @@ def write(services: Iterable[object], directory: str | os.PathLike[str]) -> list
 
 
 def check(services: Iterable[object], directory: str | os.PathLike[str]) -> str:
-    """Compare the modules on disk with what `write` would write.
+    """Compare the modules on disk with those that `write` would write.
 
     Args:
         services: Each as `render` takes it.
-        directory: Where their modules should be.
+        directory: The directory of their modules.
 
     Returns:
-        A unified diff from disk to what should be there; empty where they are the same. Lines may
-        end with CRLF, as in a checkout on Windows.
+        A unified diff from the modules on disk to the right ones; empty if they are the same. Their
+        lines may end with CRLF, as in a checkout on Windows.
 
     Raises:
-        TypeError, StubError: as for `write`.
-        OSError: a module cannot be read.
+        TypeError, StubError: As for `write`.
+        OSError: A module cannot be read.
     """
-    modules = _modules(services, directory)
-    return "".join(_diff(path, content) for path, content in modules.items())
+    lines: list[str] = []
+    for path, content in _modules(services, directory).items():
+        current = _current(path)
+        if current != content:
+            name = os.devnull if current is None else str(path)
+            lines += unified_diff(_lines(current or b""), _lines(content), name, str(path))
+    return "".join(lines)
 
 
 def _are_several(services: object) -> bool:
@@ -108,15 +112,11 @@ def _modules(services: Iterable[object], directory: str | os.PathLike[str]) -> d
     return modules
 
 
-def _holds(path: Path, content: bytes) -> bool:
-    return _current(path) == content
-
-
 def _current(path: Path) -> bytes | None:
-    """Read the stub at a path, with the line ends of stubs; None where nothing is there.
+    """Read the stub at a path, with the line ends of stubs; None if there is no file.
 
     Raises:
-        StubError: something else is there, which may be the only copy of what somebody wrote.
+        StubError: The file is not a stub; overwriting it could lose somebody's work.
     """
     if not os.path.lexists(path):
         return None
@@ -130,12 +130,12 @@ def _current(path: Path) -> bytes | None:
 
 
 _HEADER = re.compile(rb'"""Typed client of \S+, generated by `farcall stubs`\.')
-"""How the stubs of every version begin."""
+"""The first words of a stub, in every version."""
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write beside the file and move over it, so that nobody ever imports half of one."""
-    # In a directory that others may write to, a name that can be foreseen may be a link already.
+    """Write a new file and move it over the old one, so that no process imports half a module."""
+    # In a directory that others can write to, a predictable name may be a link that they made.
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     file = beside.open("xb")
     try:
@@ -147,14 +147,6 @@ def _replace(path: Path, content: bytes) -> None:
     except BaseException:
         beside.unlink()
         raise
-
-
-def _diff(path: Path, content: bytes) -> str:
-    current = _current(path)
-    if current == content:
-        return ""
-    name = os.devnull if current is None else str(path)
-    return "".join(unified_diff(_lines(current or b""), _lines(content), name, str(path)))
 
 
 def _lines(content: bytes) -> list[str]:

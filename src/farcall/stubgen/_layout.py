@@ -1,9 +1,9 @@
 """Break long statements over lines, exactly as ``ruff format`` would.
 
-A statement is a small tree of what may be broken and what may not. Laid out from the left, each
-part stays on its line if it fits there together with whatever must follow it on that line, and
-is broken otherwise. Brackets are broken with a comma after the last item, which ruff takes as a
-wish to keep them so; this leaves it no choices that depend on more than one part.
+A statement is a small tree of parts, some of which can be broken. From left to right, each part
+stays on its line if it fits there together with the text that must follow it on that line;
+otherwise it is broken. Broken brackets get a comma after the last item, which ruff takes as a
+request to keep them broken. So no decision depends on more than one part.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Literal, TypeAlias, assert_never
 import attrs
 
 WIDTH = 100
-"""Columns in a line; that of farcall's own code, and read well beside a stub's user."""
+"""Columns in a line, as in farcall's own code."""
 
 INDENT = 4
 
 
 LastComma: TypeAlias = Literal["never", "broken", "always"]
-"""When the last item has a comma, too: ``list[int]`` never, ``(1,)`` always."""
+"""When a comma follows the last item: in ``list[int]`` never, in ``(1,)`` always."""
 
 
 @attrs.frozen
@@ -33,7 +33,7 @@ class Brackets:
     closing: str
     last_comma: LastComma = "broken"
     breaks_first: bool = False
-    """Whether they are broken rather than what follows: parameters, before the type returned."""
+    """Whether they break before the text that follows: parameters, before the result type."""
 
 
 @attrs.frozen
@@ -45,21 +45,21 @@ class Union:
 
 @attrs.frozen
 class Parenthesized:
-    """Something that gets parentheses only where it does not fit on the line."""
+    """A part that gets parentheses if it does not fit on the line."""
 
     inner: Layout
 
 
 @attrs.frozen
 class Value:
-    """The right side of an assignment: broken at its own brackets if those begin on the line."""
+    """The right side of an assignment: broken at its own brackets if they begin on the line."""
 
     inner: Layout
 
 
 @attrs.frozen
 class Joined:
-    """One thing after the other, each laid out for itself."""
+    """Parts in a row, each laid out by itself."""
 
     parts: tuple[Layout, ...]
 
@@ -68,24 +68,22 @@ Layout: TypeAlias = str | Brackets | Union | Parenthesized | Value | Joined
 
 
 def joined(*parts: Layout) -> Joined:
-    """Put parts after each other."""
     return Joined(parts)
 
 
 def call(function: Layout, arguments: Iterable[Layout]) -> Joined:
-    """Write a call."""
     return joined(function, Brackets("(", tuple(arguments), ")"))
 
 
 def subscript(generic: str, arguments: Iterable[Layout]) -> Layout:
-    """Write a generic type with its arguments, or without where there are none."""
+    """Write a generic type with its arguments, or alone if there are none."""
     items = tuple(arguments)
     last_comma: LastComma = "broken" if len(items) > 1 else "never"
     return joined(generic, Brackets("[", items, "]", last_comma)) if items else generic
 
 
 def statement(layout: Layout, indent: int = 0) -> str:
-    """Lay out one statement, indentation included."""
+    """Lay out one statement, with its indentation."""
     return " " * indent + _lay(layout, indent, indent, 0)
 
 
@@ -108,14 +106,16 @@ def flat(layout: Layout) -> str:
 
 
 def _lay(layout: Layout, indent: int, column: int, after: int) -> str:
-    """Lay out from `column` on, where `after` columns follow on the last line."""
+    """Lay out from `column` on, with room for `after` more columns on the last line."""
     if isinstance(layout, Joined):
         return _lay_joined(layout.parts, indent, column, after)
     whole = flat(layout)
     if column + width(whole) + after <= WIDTH:
         return whole
-    if isinstance(layout, Value) and _breaks_on_line(layout.inner, column):
-        return _lay(layout.inner, indent, column, after)
+    if isinstance(layout, Value):
+        columns, breaks = _head(layout.inner)
+        if breaks and column + columns <= WIDTH:
+            return _lay(layout.inner, indent, column, after)
     return _broken(layout, indent, column, after)
 
 
@@ -129,7 +129,7 @@ def _lay_joined(parts: tuple[Layout, ...], indent: int, column: int, after: int)
 
 
 def _columns_after(part: Layout, rest: Joined, after: int) -> int:
-    """Tell the columns that `part` has to leave free on its last line."""
+    """Return how many columns `part` must leave free on its last line."""
     if isinstance(part, Brackets) and part.breaks_first:
         return width(flat(rest)) + after
     columns, breaks = _head(rest)
@@ -169,7 +169,7 @@ def _broken_union(members: tuple[Layout, ...], indent: int, column: int, after: 
 
 
 def _head(layout: Layout) -> tuple[int, bool]:
-    """Tell the columns up to the first place where a line may end, and whether there is one."""
+    """Return the columns before the first possible line break, and whether there is one."""
     match layout:
         case Brackets(opening, items) if items:
             return width(opening), True
@@ -194,13 +194,8 @@ def _head_of_all(parts: tuple[Layout, ...]) -> tuple[int, bool]:
     return total, False
 
 
-def _breaks_on_line(layout: Layout, column: int) -> bool:
-    columns, breaks = _head(layout)
-    return breaks and column + columns <= WIDTH
-
-
 def _gains_from_parentheses(layout: Layout, indent: int) -> bool:
-    """Say whether a line of its own is enough, or else brackets let it be broken there."""
+    """Say whether a part fits on a line of its own, or can be broken there."""
     if _is_empty(layout):
         return False
     return _head(layout)[1] or indent + INDENT + width(flat(layout)) <= WIDTH

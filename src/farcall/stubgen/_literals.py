@@ -1,4 +1,4 @@
-"""Write values as Python source: strings, numbers, docstrings, the defaults of a contract."""
+"""Write values as Python source: strings, numbers, docstrings and defaults."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from farcall.stubgen._names import Names
 _QUOTES = '"""'
 
 _AMBIGUOUS_QUOTES = re.compile(r'\A"|"{3,}|"\Z')
-"""Those that would be taken for a part of the quotes around a docstring, or for their end."""
+"""Quotes that would merge with those around a docstring, or end it."""
 
 
 _BUILTINS = ("bool", "int", "float", "str", "bytes")
@@ -26,13 +26,13 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def string(value: str) -> str:
-    """Write a string, in the quotes that need fewer escapes; double ones where both do."""
+    """Write a string in the quotes that need fewer escapes, or else in double ones."""
     quote = "'" if value.count('"') > value.count("'") else '"'
     return quote + "".join(_escaped(each, quote) for each in value) + quote
 
 
 def bytestring(value: bytes) -> str:
-    """Write bytes, under the rules of `string`."""
+    """Write bytes, by the rules of `string`."""
     text = value.decode("latin-1")
     quote = "'" if text.count('"') > text.count("'") else '"'
     escaped = (_escaped(each, quote) if each.isascii() else f"\\x{ord(each):02x}" for each in text)
@@ -40,33 +40,32 @@ def bytestring(value: bytes) -> str:
 
 
 def docstring(text: str | None, indent: int = 0) -> list[str]:
-    """Write a docstring, so that `inspect.getdoc` gives the same text again.
+    """Write a docstring, so that `inspect.getdoc` returns the same text.
 
     Args:
-        text: As `inspect.cleandoc` has left it.
-        indent: Of the quotes.
+        text: The text, cleaned by `inspect.cleandoc`.
+        indent: The indentation of the quotes.
 
     Returns:
-        Its lines; none where there is no text.
+        Its lines; none if there is no text.
     """
-    # A class whose docstring has half of a surrogate pair cannot be made.
+    # Python cannot make a class whose docstring has half of a surrogate pair.
     written = _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text or "")
     lines = [line.rstrip() for line in written.strip().split("\n")]
     if lines == [""]:
         return []
     below = [line for line in lines[1:] if line]
     if below and all(line[0].isspace() for line in below):
-        lines.insert(
-            0, ""
-        )  # beside the quotes the first line would not tell that they are indented
+        # Beside the quotes, the first line would not show that the text is indented.
+        lines.insert(0, "")
     if len(lines) > 1:
-        lines.append("")  # the closing quotes stand on a line of their own
+        lines.append("")  # the closing quotes stand on their own line
     quoted = f"{_quotable(lines)}{_QUOTES}".split("\n")
     return [" " * indent + line if line else "" for line in quoted]
 
 
 def constant(value: None | bool | int | float | str | bytes) -> str:
-    """Write a value that has no parts, as ruff would."""
+    """Write a value without parts, as ruff would."""
     match value:
         case str():
             return string(value)
@@ -77,23 +76,24 @@ def constant(value: None | bool | int | float | str | bytes) -> str:
 
 
 def is_mutable(node: ast.expr, names: Names) -> bool:
-    """Say whether a literal has a list, a dict, a set or a record in it that can change.
+    """Say whether a literal contains a list, a dict, a set or a record that can change.
 
-    What a record holds that cannot change itself is the affair of that record.
+    The values inside of a frozen record do not count.
     """
     return _can_change(node, names) or any(is_mutable(each, names) for each in _parts(node))
 
 
 def is_opaque(node: ast.expr, names: Names) -> bool:
-    """Say whether a literal has a call in it that linters do not know to make what cannot change.
+    """Say whether linters would report a literal as the default of a field.
 
-    Of new types they know those of builtins.
+    They do unless they know that each call in it makes a value that cannot change. They know new
+    types of builtins.
     """
     return any(_is_opaque(each, names) for each in ast.walk(node))
 
 
 def empty_factory(node: ast.expr) -> str | None:
-    """Tell which builtin makes the value of a literal, where that is an empty container."""
+    """Return the builtin that makes the value of a literal, if that is an empty container."""
     match node:
         case ast.List(elts=[]):
             return "list"
@@ -106,7 +106,7 @@ def empty_factory(node: ast.expr) -> str | None:
 
 
 def _parts(node: ast.expr) -> Iterator[ast.expr]:
-    """Give what a literal is made of; the set in the call of a frozenset is no part of it."""
+    """Yield the parts of a literal; of the set in a frozenset, its items."""
     if isinstance(node, RecordCall):
         return
     for each in ast.iter_child_nodes(node):
@@ -122,8 +122,7 @@ def _can_change(node: ast.AST, names: Names) -> bool:
             return False
         case RecordCall(func=ast.Name(id=record)):
             spec = names.definitions[record]
-            is_kept = isinstance(spec, RecordSpec) and (spec.frozen or spec.kind == "namedtuple")
-            return not is_kept
+            return not (isinstance(spec, RecordSpec) and (spec.frozen or spec.kind == "namedtuple"))
         case ast.List() | ast.Dict() | ast.Set() | ast.Call(func=ast.Name(id="set")):
             return True
         case _:
@@ -147,16 +146,17 @@ def _is_opaque(node: ast.AST, names: Names) -> bool:
 
 
 def expression(node: ast.expr, names: Names) -> Layout:
-    """Write the value of a default again, with the names that its parts have in the module.
+    """Write the value of a default with the names of the module.
 
     Args:
-        node: What `fitted` has made of a literal; its only names are those of enums, new types,
-            records and builtins, and of the modules that `literal_source` names.
+        node: The result of `fitted`. Its only names are those of enums, new types, records and
+            builtins, and of the modules that `literal_source` uses.
         names: The names of the module.
     """
     match node:
         case ast.Call():
-            return call(_function(node, names), _arguments(node, names))
+            keywords = [joined(f"{e.arg}=", expression(e.value, names)) for e in node.keywords]
+            return call(_function(node, names), [*_all(node.args, names), *keywords])
         case ast.Constant(value=None | bool() | int() | float() | str() | bytes() as value):
             return constant(value)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -189,11 +189,6 @@ def _function(node: ast.Call, names: Names) -> str:
             return ast.unparse(node.func)
 
 
-def _arguments(node: ast.Call, names: Names) -> list[Layout]:
-    keywords = [joined(f"{each.arg}=", expression(each.value, names)) for each in node.keywords]
-    return [*_all(node.args, names), *keywords]
-
-
 def _all(nodes: list[ast.expr], names: Names) -> tuple[Layout, ...]:
     return tuple(expression(node, names) for node in nodes)
 
@@ -203,20 +198,14 @@ def _escaped(character: str, quote: str) -> str:
 
 
 def _quotable(lines: list[str]) -> str:
-    """Put opening quotes before a text, and escape what may not follow them.
+    """Put opening quotes before a text, and escape it as far as necessary.
 
-    Backslashes alone need no escapes in a raw string, which is easier to read.
+    A text with backslashes becomes a raw string if possible, which is easier to read.
     """
     text = "\n".join(lines)
-    return f"r{_QUOTES}{text}" if _is_raw(text) else _QUOTES + _escaped_text(text)
-
-
-def _is_raw(text: str) -> bool:
-    printable = all(each.isprintable() or each == "\n" for each in text)
-    tame = _QUOTES not in text and text[0] != '"' and text[-1] not in '"\\'
-    return "\\" in text and printable and tame
-
-
-def _escaped_text(text: str) -> str:
+    is_printable = all(each.isprintable() or each == "\n" for each in text)
+    is_tame = _QUOTES not in text and text[0] != '"' and text[-1] not in '"\\'
+    if "\\" in text and is_printable and is_tame:
+        return f"r{_QUOTES}{text}"
     escaped = "".join(each if each in "\n'\"" else repr(each)[1:-1] for each in text)
-    return _AMBIGUOUS_QUOTES.sub(lambda found: '\\"' * len(found[0]), escaped)
+    return _QUOTES + _AMBIGUOUS_QUOTES.sub(lambda found: '\\"' * len(found[0]), escaped)

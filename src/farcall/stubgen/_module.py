@@ -1,9 +1,8 @@
-"""Write the module of one service.
+"""Write the stub of a service, as a module.
 
-A contract goes one way through these files: `_names` chooses what everything is called in the
-module, `_annotations` and `_literals` write types and values, `_records`, `_definitions` and
-`_proxy` the classes, and `_layout` breaks their lines. This file puts them together, `_files` puts
-them on disk.
+The way of a contract: `_names` chooses the names in the module, `_annotations` and `_literals`
+write types and values, `_records`, `_definitions` and `_proxy` write classes, `_layout` breaks
+their lines. This file puts them together, and `_files` writes them to disk.
 """
 
 from __future__ import annotations
@@ -32,11 +31,7 @@ _WORD_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 def module_name(spec: ServiceSpec) -> str:
     """Name the module of a service: ``live_monitor`` for ``LiveMonitor``.
 
-    Args:
-        spec: The service.
-
-    Returns:
-        A name that can be imported; a Python keyword gets an underscore.
+    A Python keyword gets an underscore, so that it can be imported.
     """
     name = _WORD_BOUNDARY.sub("_", spec.class_name).lower()
     return f"{name}_" if iskeyword(name) else name
@@ -47,17 +42,19 @@ def render_module(spec: ServiceSpec, digest: str) -> str:
 
     Args:
         spec: The service.
-        digest: Of its contract, which the stub carries.
+        digest: The digest of its contract, for the stub.
 
     Returns:
-        The source, the same for the same service, formatted as by ``ruff format``.
+        The source, formatted as by ``ruff format``; the same for the same service.
     """
     names = Names(spec)
     aliases = [AliasSpec(name, each) for name, each in names.type_aliases.items()]
     ordered = in_order([*spec.definitions, *aliases])
     definitions = [block for each in ordered for block in define(each, names)]
     stub = proxy(spec, digest, names)
-    variables = [_variable(each, names) for each in names.variables]
+    variables = [
+        f"{each} = {names.standard('TypeVar')}({string(each)})" for each in names.variables
+    ]
     exported = sorted([names.proxy, *(each.name for each in ordered)])
     listed = Brackets("[", tuple(map(string, exported)), "]")
     head = [
@@ -69,12 +66,8 @@ def render_module(spec: ServiceSpec, digest: str) -> str:
     return _spaced(["\n\n".join(head), *definitions, stub])
 
 
-def _variable(name: str, names: Names) -> str:
-    return f"{name} = {names.standard('TypeVar')}({string(name)})"
-
-
 def _spaced(blocks: list[str]) -> str:
-    """Put two empty lines around classes and none between assignments."""
+    """Put two empty lines around classes, and none between assignments."""
     text = blocks[0]
     for before, block in pairwise(blocks):
         together = _is_assignment(before) and _is_assignment(block)

@@ -1,16 +1,15 @@
-"""By which name each thing is known in a generated module, and what is imported for it.
+"""The names in a generated module, and its imports.
 
-A service may have a record called ``Literal``, a field called ``date`` or a method called
-``list``. Inside of a class body such a member hides what the annotations after it mean. So a
-name that the service uses itself is never used for anything else: the builtin becomes
-``builtins.list``, the import ``datetime.date``, and a definition that is hidden by a member gets
-an alias with an underscore at its end.
+A service may have a record called ``Literal``, a field called ``date`` or a method called ``list``.
+In a class body such a member hides the type from the annotations after it. So a name of the
+service is used for nothing else: the builtin becomes ``builtins.list``, the import
+``datetime.date``, and a definition that a member hides gets an alias that ends with an underscore.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from farcall._contract.scalars import SCALARS
 from farcall._contract.spec import RecordSpec, ServiceSpec, TypeSpec
@@ -38,7 +37,7 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
         *("NotRequired", "TypeAlias", "TypedDict", "TypeVar"),
     ),
 }
-"""What a stub may need of the standard library, by module."""
+"""The names of the standard library that a stub may need, by module."""
 
 
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -53,17 +52,18 @@ class Names:
 
     def __init__(self, spec: ServiceSpec) -> None:
         self.definitions = {each.name: each for each in spec.definitions}
-        """What the types of the service refer to."""
+        """The definitions of the service, by name."""
         defined = self.definitions.keys()
         members = set(_members(spec))
-        variables = _type_variables(spec)
+        records = [each for each in spec.definitions if isinstance(each, RecordSpec)]
+        variables = sorted({name for record in records for name in record.parameters})
         self.type_aliases = {
             name: each
             for name, each in aliases_of(spec).items()
-            # Inside of a class such a member would be meant.
+            # Inside of a class, the name would mean the member.
             if name not in members and name not in variables
         }
-        """The types for which the module has a name."""
+        """The types for which the module has an alias."""
         self._taken = defined | members | self.type_aliases.keys()
         self.proxy = self._proxy_name(spec)
         """The name of the generated class."""
@@ -94,7 +94,7 @@ class Names:
         return self._modules[name]
 
     def type_alias(self, spec: TypeSpec) -> str | None:
-        """Tell the alias by which a type is written, if the module has it."""
+        """Return the alias by which a type is written, if the module has it."""
         alias = spec.alias
         is_known = alias is not None and self.type_aliases.get(alias) == spec
         return alias if is_known else None
@@ -104,11 +104,11 @@ class Names:
         return self._aliases.get(name, name)
 
     def alias(self, name: str) -> str | None:
-        """Tell the second name that a definition needs, where a member hides the first."""
+        """Return the second name of a definition, if a member hides the first."""
         return self._aliases.get(name)
 
     def base(self, name: str) -> str:
-        """Name a class of its own for a part of a record."""
+        """Choose a name for a base class with a part of a record."""
         return self._take(f"_{name.lstrip('_')}Keys")
 
     def variable(self, name: str) -> str:
@@ -121,7 +121,7 @@ class Names:
         return tuple(sorted(self._variables.values()))
 
     def imports(self) -> str:
-        """Write the imports of all that was referred to so far, sorted as ruff sorts them."""
+        """Write the imports of everything referred to so far, sorted as by ruff."""
         standard = sorted(set(self._modules) - set(_THIRD_PARTY))
         others = sorted(set(self._modules) & set(_THIRD_PARTY))
         sections = [
@@ -140,7 +140,7 @@ class Names:
         return f"from {module} import {', '.join(names)}"
 
     def _proxy_name(self, spec: ServiceSpec) -> str:
-        """Choose one before which no argument looks as if Python had renamed it in that class."""
+        """Choose a class name with which no argument looks like a name mangled by Python."""
         arguments = {each.name for method in spec.methods for each in method.arguments}
         name = self._take(f"{spec.class_name}Proxy")
         while any(each.startswith(f"_{name.lstrip('_')}__") for each in arguments):
@@ -151,7 +151,7 @@ class Names:
         return name not in self._taken
 
     def _take(self, name: str) -> str:
-        """Take the name, or one with underscores behind it where that is taken already."""
+        """Reserve the name, with underscores at its end if it is taken already."""
         while name in self._taken:
             name += "_"
         self._taken.add(name)
@@ -159,16 +159,9 @@ class Names:
 
 
 def _members(spec: ServiceSpec) -> Iterator[str]:
-    """List the names that stand in some class body of the module."""
+    """Yield the names in the class bodies of the module."""
     yield from (each.name for each in spec.methods)
     yield from (each.name for each in spec.signals)
-    for record in _records(spec):
-        yield from (field.attribute or field.name for field in record.fields)
-
-
-def _type_variables(spec: ServiceSpec) -> Sequence[str]:
-    return sorted({name for record in _records(spec) for name in record.parameters})
-
-
-def _records(spec: ServiceSpec) -> Iterator[RecordSpec]:
-    return (each for each in spec.definitions if isinstance(each, RecordSpec))
+    for record in spec.definitions:
+        if isinstance(record, RecordSpec):
+            yield from (field.attribute or field.name for field in record.fields)

@@ -1,10 +1,10 @@
-"""Write the class that stands for the service: a method for each endpoint."""
+"""Write the proxy class of a service: a method for each endpoint, an attribute for each signal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from farcall._contract.spec import ArgumentSpec, MethodSpec, ServiceSpec, SignalSpec, TypeSpec
+from farcall._contract.spec import ArgumentSpec, MethodSpec, ServiceSpec, SignalSpec
 from farcall.stubgen._annotations import annotation, inner_annotation
 from farcall.stubgen._defaults import fitted
 from farcall.stubgen._layout import (
@@ -22,11 +22,11 @@ from farcall.stubgen._names import Names
 
 
 def proxy(spec: ServiceSpec, digest: str, names: Names) -> str:
-    """Write the class.
+    """Write the proxy class.
 
     Args:
         spec: The service.
-        digest: Of its contract; the server's is compared with it.
+        digest: The digest of its contract, to compare with that of the server.
         names: The names of the module.
     """
     farcall = names.module("farcall")
@@ -40,7 +40,7 @@ def proxy(spec: ServiceSpec, digest: str, names: Names) -> str:
 
 
 def _paragraphs(signals: list[str]) -> list[str]:
-    """Keep signals together, but set those apart that have a text of their own."""
+    """Write signals without empty lines between them, unless one has a docstring."""
     if any("\n" in signal for signal in signals):
         return signals
     return ["\n".join(signals)] if signals else []
@@ -59,7 +59,11 @@ def _method(spec: MethodSpec, names: Names) -> str:
     kind = "stream_endpoint" if spec.stream else "endpoint"
     decorator = call(f"@{names.module('farcall')}.{kind}", _options(spec, names))
     parameters = Brackets("(", tuple(_parameters(spec, names)), ")", breaks_first=True)
-    result = _stream(spec, names) if spec.stream else annotation(spec.result, names)
+    if spec.stream:
+        items = subscript(names.standard("AsyncIterator"), [inner_annotation(spec.result, names)])
+        result = subscript(names.standard("AbstractAsyncContextManager"), [items])
+    else:
+        result = annotation(spec.result, names)
     define = "def" if spec.stream else "async def"
     signature = joined(f"{define} {spec.name}", parameters, " -> ", result, ":")
     return "\n".join(
@@ -73,17 +77,12 @@ def _method(spec: MethodSpec, names: Names) -> str:
 
 
 def _documented(spec: MethodSpec | SignalSpec) -> str | None:
-    """Give the docstring, and say behind it who may use the member."""
+    """Return the docstring, with the login that the member needs at its end."""
     if not spec.access.protected:
         return spec.doc
     roles = " or ".join(sorted(spec.access.roles))
     needed = f"Needs a login with the role {roles}." if roles else "Needs a login."
     return needed if spec.doc is None else f"{spec.doc}\n\n{needed}"
-
-
-def _stream(spec: MethodSpec, names: Names) -> Layout:
-    items = subscript(names.standard("AsyncIterator"), [inner_annotation(spec.result, names)])
-    return subscript(names.standard("AbstractAsyncContextManager"), [items])
 
 
 def _options(spec: MethodSpec, names: Names) -> Iterator[Layout]:
@@ -95,8 +94,10 @@ def _options(spec: MethodSpec, names: Names) -> Iterator[Layout]:
 
 
 def _parameters(spec: MethodSpec, names: Names) -> Iterator[Layout]:
-    """Write the parameters, with the ``/`` and the ``*`` that their roles ask for."""
-    receiver = _receiver(spec)
+    """Write the parameters, with the ``/`` and the ``*`` that their roles need."""
+    receiver = "self"
+    while receiver in {each.name for each in spec.arguments}:
+        receiver = f"_{receiver}"  # a plain function may have an argument called self
     yield receiver
     positional = [each for each in spec.arguments if each.role == "positional"]
     yield from (_parameter(each, names) for each in positional)
@@ -108,27 +109,16 @@ def _parameters(spec: MethodSpec, names: Names) -> Iterator[Layout]:
         yield "*"
     yield from (_parameter(each, names) for each in keyword)
     if spec.started is not None:
-        yield _status(spec.started, names)
-
-
-def _status(started: TypeSpec, names: Names) -> Layout:
-    """Write the parameter by which `trio.Nursery.start` is told of the start."""
-    trio = names.module("trio")
-    typed = subscript(f"{trio}.TaskStatus", [inner_annotation(started, names)])
-    return joined("task_status: ", typed, f" = {trio}.TASK_STATUS_IGNORED")
-
-
-def _receiver(spec: MethodSpec) -> str:
-    """Name the first parameter; a plain function may have a ``self`` among its arguments."""
-    arguments = {each.name for each in spec.arguments}
-    name = "self"
-    while name in arguments:
-        name = f"_{name}"
-    return name
+        trio = names.module("trio")
+        typed = subscript(f"{trio}.TaskStatus", [inner_annotation(spec.started, names)])
+        yield joined("task_status: ", typed, f" = {trio}.TASK_STATUS_IGNORED")
 
 
 def _parameter(spec: ArgumentSpec, names: Names) -> Layout:
-    typed = joined(f"{spec.name}: ", _argument_type(spec, names))
+    written = inner_annotation(spec.type, names)
+    if spec.upload:
+        written = subscript(names.standard("AsyncIterable"), [written])
+    typed = joined(f"{spec.name}: ", written)
     if spec.default is None:
         return typed
     node = fitted(spec.default, spec.type, names.definitions)
@@ -137,8 +127,3 @@ def _parameter(spec: ArgumentSpec, names: Names) -> Layout:
     else:
         default = expression(node, names)
     return joined(typed, " = ", default)
-
-
-def _argument_type(spec: ArgumentSpec, names: Names) -> Layout:
-    written = inner_annotation(spec.type, names)
-    return subscript(names.standard("AsyncIterable"), [written]) if spec.upload else written

@@ -48,16 +48,21 @@ _HIDDEN: Final = (
     f"{' ' * INDENT}def __repr__(self) -> str:",
     f"{' ' * 2 * INDENT}return object.__repr__(self)",
 )
-"""The repr of a named tuple that shows no fields: no option takes away the one of its kind."""
+"""A repr without fields, for a named tuple: no option switches off the usual one."""
 
 _BASES: Final = {"typeddict": "TypedDict", "namedtuple": "NamedTuple"}
 
 
 def record(spec: RecordSpec, names: Names) -> Iterator[str]:
-    """Write the definition of a record or of an error; some take two statements."""
+    """Write the definition of a record or of an error; some need two statements."""
     odd = [field for field in spec.fields if not is_attribute_name(field.name)]
     if spec.kind != "typeddict" or not odd:
-        yield _class(spec, _bases(spec, names), names)
+        bases: list[Layout] = []
+        if spec.kind == "error":
+            bases = [spec.base or f"{names.module('farcall')}.ApplicationError"]
+        elif spec.kind in _BASES:
+            bases = [names.standard(_BASES[spec.kind])]
+        yield _class(spec, bases, names)
     elif not spec.parameters:
         yield _functional(spec.name, spec.fields, names)
     else:
@@ -68,8 +73,12 @@ def record(spec: RecordSpec, names: Names) -> Iterator[str]:
 
 
 def _class(spec: RecordSpec, bases: Sequence[Layout], names: Names) -> str:
-    header = _header(spec, bases, names)
-    return "\n".join([*_decorators(spec, names), statement(header), *_body(spec, names)])
+    if spec.parameters:
+        variables = map(names.variable, spec.parameters)
+        bases = [*bases, subscript(names.standard("Generic"), variables)]
+    name = f"class {spec.name}"
+    header = statement(joined(call(name, bases) if bases else name, ":"))
+    return "\n".join([*_decorators(spec, names), header, *_body(spec, names)])
 
 
 def _decorators(spec: RecordSpec, names: Names) -> list[str]:
@@ -90,47 +99,25 @@ def _decorators(spec: RecordSpec, names: Names) -> list[str]:
     return [statement(call(f"@{decorator}", written) if written else f"@{decorator}")]
 
 
-def _bases(spec: RecordSpec, names: Names) -> Sequence[Layout]:
-    if spec.kind == "error":
-        return [spec.base or f"{names.module('farcall')}.ApplicationError"]
-    return [names.standard(_BASES[spec.kind])] if spec.kind in _BASES else []
-
-
-def _header(spec: RecordSpec, bases: Sequence[Layout], names: Names) -> Layout:
-    if spec.parameters:
-        variables = map(names.variable, spec.parameters)
-        bases = [*bases, subscript(names.standard("Generic"), variables)]
-    name = f"class {spec.name}"
-    return joined(call(name, bases) if bases else name, ":")
-
-
 def _body(spec: RecordSpec, names: Names) -> list[str]:
     doc = docstring(spec.doc, INDENT)
-    base = _base(spec, names)
-    own = spec.fields if base is None else _own_fields(spec, base)
-    fields = [*_code(spec, base), *(_field(each, spec, names) for each in own)]
+    own = spec.fields
+    code: int | None = ErrorCode.APPLICATION
+    base = names.definitions.get(spec.base or "")
+    if isinstance(base, RecordSpec):
+        code = base.code
+        # The fields of the base are inherited, unless a class could not put them in this order.
+        if spec.fields[: len(base.fields)] == base.fields:
+            own = spec.fields[len(base.fields) :]
+    fields = [_field(each, spec, names) for each in own]
+    if spec.code not in (None, code):
+        # The annotation of `code` is inherited, and says that it is no field.
+        fields.insert(0, f"{' ' * INDENT}code = {spec.code}")
     if spec.kind == "namedtuple" and not spec.repr:
         fields += [*([""] if fields else []), *_HIDDEN]
     if not fields:
         return doc or [" " * INDENT + "pass"]
     return [*doc, "", *fields] if doc else fields
-
-
-def _base(spec: RecordSpec, names: Names) -> RecordSpec | None:
-    base = names.definitions.get(spec.base or "")
-    return base if isinstance(base, RecordSpec) else None
-
-
-def _own_fields(spec: RecordSpec, base: RecordSpec) -> tuple[FieldSpec, ...]:
-    """Leave out what is inherited; where the order would be another one, all fields are there."""
-    count = len(base.fields)
-    return spec.fields[count:] if spec.fields[:count] == base.fields else spec.fields
-
-
-def _code(spec: RecordSpec, base: RecordSpec | None) -> list[str]:
-    inherited = ErrorCode.APPLICATION if base is None else base.code
-    # The annotation is inherited, and says that this is no field.
-    return [] if spec.code in (None, inherited) else [f"{' ' * INDENT}code = {spec.code}"]
 
 
 def _field(field: FieldSpec, spec: RecordSpec, names: Names) -> str:
@@ -151,7 +138,7 @@ def _entry(field: FieldSpec, names: Names) -> Layout:
 
 
 def _value(field: FieldSpec, spec: RecordSpec, names: Names) -> Layout | None:
-    """Write what stands behind the ``=`` of a field, if anything does."""
+    """Write the text after the ``=`` of a field, if there is one."""
     if spec.kind == "namedtuple":
         node = fitted_at_once(field, names.definitions)
         return _default(node, names) if field.default else None
@@ -165,10 +152,10 @@ def _value(field: FieldSpec, spec: RecordSpec, names: Names) -> Layout | None:
 
 
 def _options(field: FieldSpec, spec: RecordSpec, names: Names) -> dict[str, Layout]:
-    """Collect the arguments of the ``field(...)`` of a field; just a default needs none."""
+    """Return the arguments of the ``field(...)`` of a field; a default alone needs no call."""
     options: dict[str, Layout] = {}
     if field.default is not None:
-        node = _fitted(field, names)
+        node = fitted(field.default, field.type, names.definitions)
         if node is not None and (is_mutable(node, names) or is_opaque(node, names)):
             name = "default_factory" if spec.kind == "dataclass" else "factory"
             options[name] = _factory(node, field.type, names)
@@ -177,14 +164,14 @@ def _options(field: FieldSpec, spec: RecordSpec, names: Names) -> dict[str, Layo
     if field.keyword_only and not _all_keyword_only(spec):
         options["kw_only"] = "True"
     options |= _uses(field, spec)
-    # attrs takes underscores off in the name of the argument.
+    # attrs strips underscores from the name of the argument.
     if spec.kind != "dataclass" and field.name != (field.attribute or field.name).lstrip("_"):
         options["alias"] = string(field.name)
     return options
 
 
 def _uses(field: FieldSpec, spec: RecordSpec) -> dict[str, Layout]:
-    """Collect what keeps a field out of the methods of its record."""
+    """Return the arguments that keep a field out of the methods of its record."""
     use, eq = field.use, "compare" if spec.kind == "dataclass" else "eq"
     options: dict[str, Layout] = {} if use.repr else {"repr": "False"}
     if not use.eq:
@@ -194,12 +181,8 @@ def _uses(field: FieldSpec, spec: RecordSpec) -> dict[str, Layout]:
     return options if use.hash is None else {**options, "hash": str(use.hash)}
 
 
-def _fitted(field: FieldSpec, names: Names) -> ast.expr | None:
-    return fitted(field.default, field.type, names.definitions) if field.default else None
-
-
 def _factory(node: ast.expr, spec: TypeSpec, names: Names) -> Layout:
-    """Write what makes a default anew, with types where a checker could not infer them."""
+    """Write the factory of a default, with the types that checkers cannot infer."""
     builtin = empty_factory(node)
     kind = chosen(node, spec, names.definitions)
     if builtin is None:
@@ -217,7 +200,7 @@ def _factory(node: ast.expr, spec: TypeSpec, names: Names) -> Layout:
 
 
 def _evaluable(spec: TypeSpec, names: Names) -> Layout:
-    """Write a type where it is evaluated; a class that it names may be defined further below."""
+    """Write a type that is evaluated at import; quoted if it names a class of the module."""
     written = inner_annotation(spec, names)
     is_defined_here = any(named_in(spec)) or any(each.alias for each in walk(spec))
     return string(flat(written)) if is_defined_here else written
@@ -228,17 +211,15 @@ def _default(node: ast.expr | None, names: Names) -> Layout:
 
 
 def _functional(name: str, fields: Sequence[FieldSpec], names: Names) -> str:
-    """Write a typed dictionary some keys of which cannot stand in a class body.
+    """Write a typed dictionary with keys that cannot stand in a class body.
 
-    Its types are not annotations, which wait until everything is defined; so they are quoted.
+    Its types are evaluated at import, unlike annotations, so they are quoted.
     """
-    entries = [joined(string(each.name), ": ", _quoted(each, names)) for each in fields]
+    entries = [
+        joined(string(each.name), ": ", string(flat(_entry(each, names)))) for each in fields
+    ]
     table = Brackets("{", tuple(entries), "}")
     return statement(joined(f"{name} = ", call(names.standard("TypedDict"), [string(name), table])))
-
-
-def _quoted(field: FieldSpec, names: Names) -> Layout:
-    return string(flat(_entry(field, names)))
 
 
 def _all_keyword_only(spec: RecordSpec) -> bool:
