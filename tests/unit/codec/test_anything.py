@@ -6,6 +6,7 @@ import dataclasses
 import enum
 import json
 import math
+import sys
 from collections import OrderedDict, UserDict, UserList, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -21,7 +22,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farcall._codec import Json
-from farcall._codec.anything import ANYTHING
+from farcall._codec.anything import ANYTHING, MAX_DIGITS, check_digits, check_text, finite
+from farcall._codec.faults import Mismatch
 from farcall.errors import EncodeError
 from tests.unit.codec.through import read, refusal, write
 
@@ -232,3 +234,39 @@ def strict(value: object) -> object:
         case _:
             pass
     return value
+
+
+def hex_length(value: int) -> str:
+    return f"{value.bit_length()} bits"  # pytest would write the number itself
+
+
+def test_digits() -> None:
+    """The largest int is one that Python reads back, sign and all."""
+    biggest = 10**MAX_DIGITS - 1
+
+    assert check_digits(biggest) == biggest
+    assert check_digits(-biggest) == -biggest
+    assert len(str(-biggest)) == sys.int_info.default_max_str_digits
+
+
+@pytest.mark.parametrize("value", [10**MAX_DIGITS, -(10**MAX_DIGITS), 1 << 100_000], ids=hex_length)
+def test_too_many_digits(value: int) -> None:
+    """A larger one is refused before it becomes a text, which would take long."""
+    with pytest.raises(Mismatch):
+        check_digits(value)
+
+
+def test_finite() -> None:
+    """Numbers pass; what msgspec would write as null does not."""
+    assert finite(1.5) == 1.5
+    for value in (float("nan"), float("inf"), float("-inf")):
+        with pytest.raises(Mismatch):
+            finite(value)
+
+
+def test_text() -> None:
+    """Text comes out as a plain str; half of a character is refused."""
+    assert check_text("é") == "é"
+    assert type(check_text(Side.BUY)) is str
+    with pytest.raises(Mismatch):
+        check_text("\ud800")

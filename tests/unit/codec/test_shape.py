@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections import UserDict, UserList
 from types import MappingProxyType
 
+from farcall import OMIT
 from farcall._codec.shape import (
     class_of,
     is_array,
@@ -37,3 +40,14 @@ def test_what_python_has() -> None:
     assert not any(map(is_sequence, ("a", b"a", bytearray(), memoryview(b""), {}, {1})))
     assert all(map(is_table, ({}, UserDict(), MappingProxyType({}))))
     assert not is_table([])
+
+
+def test_is_one() -> None:
+    """Copies of it are itself, so that it is known by identity."""
+    assert copy.deepcopy([OMIT])[0] is OMIT
+    assert pickle.loads(pickle.dumps(OMIT)) is OMIT
+
+
+def test_repr() -> None:
+    """It shows by the name users write."""
+    assert repr(OMIT) == "farcall.OMIT"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
-from farcall._contract.algebra import fields_of, substitute, target, union_of
+from farcall._contract.algebra import fields_of, named_in, reachable, substitute, target, union_of
 from farcall._contract.spec import (
     ArrayOf,
     Definition,
+    EnumMember,
+    EnumSpec,
     FieldSpec,
     LiteralOf,
     MapOf,
@@ -20,8 +24,9 @@ from farcall._contract.spec import (
     TypeSpec,
     UnionOf,
 )
+from tests.unit.contract.specs import INT, NONE, STR, record
 
-INT, STR, NONE, JSON = Scalar("int"), Scalar("str"), Scalar("none"), Scalar("json")
+JSON = Scalar("json")
 T = Parameter("T")
 
 
@@ -85,3 +90,43 @@ def test_target() -> None:
     assert target(Ref("UserId"), definitions) == STR
     assert target(Ref("Box"), definitions) == Ref("Box")
     assert target(INT, definitions) == INT
+
+
+_NODE = FieldSpec("next", UnionOf((Ref("Node"), NONE))), FieldSpec("side", Ref("Side"))
+NAMED: Mapping[str, Definition] = {
+    "Node": record("Node", *_NODE),
+    "Side": EnumSpec("Side", "Enum", (("BUY", "buy"),)),
+    "Nodes": NewTypeSpec("Nodes", ArrayOf("list", Ref("Node"))),
+    "Box": record("Box"),
+}
+
+
+@pytest.mark.parametrize(
+    ("spec", "names"),
+    [
+        (INT, set()),
+        (LiteralOf((1, EnumMember("Side", "BUY"))), {"Side"}),
+        (Ref("Node"), {"Node", "Side"}),
+        (Ref("Nodes"), {"Nodes", "Node", "Side"}),
+        (Ref("Box", (Ref("Side"),)), {"Box", "Side"}),
+        (TupleOf((INT, Ref("Side"))), {"Side"}),
+        (MapOf("dict", STR, Ref("Box")), {"Box"}),
+        (Ref("Lost"), {"Lost"}),
+    ],
+)
+def test_reachable(spec: TypeSpec, names: set[str]) -> None:
+    """All names are found, those of recursive types too."""
+    assert reachable([spec], NAMED) == names
+
+
+def test_every_definition_in_a_type_is_named() -> None:
+    """At any depth, enums of literals and arguments of generics included."""
+    spec = UnionOf(
+        (
+            TupleOf((ArrayOf("list", Ref("A")), INT)),
+            MapOf("dict", Ref("B"), LiteralOf((1, EnumMember("C", "X")))),
+            Ref("D", (Ref("E"), Parameter("T"))),
+        )
+    )
+
+    assert list(named_in(spec)) == ["A", "B", "C", "D", "E"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from farcall._contract.labels import label
+from farcall._contract.labels import label, spelled
 from farcall._contract.spec import (
     ArrayOf,
     EnumMember,
@@ -17,6 +17,7 @@ from farcall._contract.spec import (
     TypeSpec,
     UnionOf,
 )
+from tests.unit.contract.specs import INT, NONE, STR
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,25 @@ from farcall._contract.spec import (
 def test_label(spec: TypeSpec, text: str) -> None:
     """Each type has a short name; a literal lists its values as JSON has them."""
     assert label(spec) == text
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        (INT, "int"),
+        (NONE, "None"),
+        (LiteralOf((1, "a", EnumMember("Side", "BUY"))), "Literal[1, 'a', Side.BUY]"),
+        (ArrayOf("list", INT), "list[int]"),
+        (ArrayOf("tuple", INT), "tuple[int, ...]"),
+        (TupleOf((INT, STR)), "tuple[int, str]"),
+        (TupleOf(()), "tuple[()]"),
+        (MapOf("dict", STR, INT), "dict[str, int]"),
+        (UnionOf((INT, NONE)), "int | None"),
+        (Ref("Quote"), "Quote"),
+        (Ref("Page", (INT,)), "Page[int]"),
+        (Parameter("T"), "T"),
+    ],
+)
+def test_spelled(spec: TypeSpec, text: str) -> None:
+    """A type is written in Python's own notation."""
+    assert spelled(spec) == text
