@@ -55,12 +55,12 @@ class Level(enum.IntEnum):
     ],
 )
 def test_write(annotation: Any, value: object, text: str) -> None:
-    """JSON is written as it is, from whatever sequences and tables."""
+    """Any JSON value is written, from any kind of sequence and mapping."""
     assert write(annotation, value) == text
 
 
 def test_fits() -> None:
-    """Whatever it is, it may be meant for JSON."""
+    """In a union any value fits JSON."""
     assert ANYTHING.fits(object())
 
 
@@ -84,7 +84,7 @@ def test_read() -> None:
     ],
 )
 def test_refusal(value: object, error: str) -> None:
-    """What is no JSON is refused, at its place."""
+    """A value that is not JSON is refused, with its path."""
     assert refusal(Any, value) == error
 
 
@@ -136,7 +136,7 @@ NO_JSON = [
 def test_what_msgspec_writes_and_json_cannot_say(
     annotation: Any, around: Callable[[object], object], place: str, value: object
 ) -> None:
-    """Dates, records, bytes and sets have no form of their own in JSON: each is refused inside."""
+    """Dates, records, bytes and sets inside JSON are refused."""
     error = f"expected JSON, got {type(value).__name__} @ value{place}"
 
     assert refusal(annotation, around(value)) == error
@@ -156,7 +156,7 @@ def test_what_msgspec_writes_and_json_cannot_say(
 )
 @pytest.mark.parametrize("annotation", [Any, list[Any]])
 def test_what_msgspec_writes_wrongly(annotation: Any, value: object, error: str) -> None:
-    """NaN would be null, and the key 1 would be the key "1"."""
+    """Values that msgspec would write as others, such as NaN and the key 1, are refused."""
     assert refusal(annotation, value) == error
 
 
@@ -174,7 +174,7 @@ def test_what_msgspec_writes_wrongly(annotation: Any, value: object, error: str)
     ],
 )
 def test_write_within(annotation: Any, value: object, text: str) -> None:
-    """Inside of a list, values are written as they are anywhere."""
+    """Values in a list are written as they are alone."""
     assert write(annotation, value) == text
 
 
@@ -209,7 +209,7 @@ def test_any_value(value: object) -> None:
 
 
 def test_what_is_written_does_not_change_later() -> None:
-    """Nothing of a value is shared with what was written."""
+    """JSON data shares no container with the value."""
     value = {"a": [1]}
     written = ANYTHING.write(value)
     value["a"].append(2)
@@ -251,13 +251,13 @@ def test_digits() -> None:
 
 @pytest.mark.parametrize("value", [10**MAX_DIGITS, -(10**MAX_DIGITS), 1 << 100_000], ids=hex_length)
 def test_too_many_digits(value: int) -> None:
-    """A larger one is refused before it becomes a text, which would take long."""
+    """A larger int is refused before it is written, which would take long."""
     with pytest.raises(Mismatch):
         check_digits(value)
 
 
 def test_finite() -> None:
-    """Numbers pass; what msgspec would write as null does not."""
+    """Finite floats pass; NaN and infinities are refused."""
     assert finite(1.5) == 1.5
     for value in (float("nan"), float("inf"), float("-inf")):
         with pytest.raises(Mismatch):
@@ -265,7 +265,7 @@ def test_finite() -> None:
 
 
 def test_text() -> None:
-    """Text comes out as a plain str; half of a character is refused."""
+    """A text becomes a plain str; a lone surrogate is refused."""
     assert check_text("é") == "é"
     assert type(check_text(Side.BUY)) is str
     with pytest.raises(Mismatch):

@@ -67,7 +67,7 @@ NOTHING = Arguments([])
 def test_encode(
     arguments: Arguments, args: tuple[Any, ...], kwargs: dict[str, Any], text: str | None
 ) -> None:
-    """What was passed is sent; by position where nothing can go by name. `OMIT` is left out."""
+    """Passed arguments are sent, by position if all are positional only; `OMIT` is left out."""
     encoded = arguments.encode(args, kwargs)
 
     assert (None if encoded is None else encoded.decode()) == text
@@ -97,7 +97,7 @@ def test_encode(
 def test_wrong_call(
     arguments: Arguments, args: tuple[Any, ...], kwargs: dict[str, Any], error: str
 ) -> None:
-    """A call that Python would not bind is a TypeError, as it is locally."""
+    """A call that Python cannot bind raises TypeError, as it does locally."""
     with pytest.raises(TypeError) as caught:
         arguments.encode(args, kwargs)
 
@@ -105,7 +105,7 @@ def test_wrong_call(
 
 
 def test_some_may_be_text_already() -> None:
-    """It stands beside what is written now, as it is."""
+    """An argument that is JSON text already is sent beside the others."""
     assert BUY.write({"quantity": 2}, {"item": b"[1]", "dry": b"0"}) == (
         b'{"quantity":2,"item":[1],"dry":0}'
     )
@@ -173,7 +173,7 @@ def test_decode(
     ],
 )
 def test_refuses_to_read(arguments: Arguments, text: str | None, expected: list[str]) -> None:
-    """All that is wrong with arguments is told, each by the place where the caller put it."""
+    """All faults of the arguments are reported, with the paths that the caller sent."""
     with pytest.raises(Faults) as caught:
         arguments.decode(None if text is None else text.encode())
 
@@ -181,6 +181,6 @@ def test_refuses_to_read(arguments: Arguments, text: str | None, expected: list[
 
 
 def test_unsupported() -> None:
-    """A parameter whose type cannot cross has no codec."""
+    """A parameter whose type cannot cross is refused."""
     with pytest.raises(UnsupportedType):
         Arguments([Argument("a", complex)])

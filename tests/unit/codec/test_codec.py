@@ -18,13 +18,13 @@ class Quote:
 
 
 def test_is_cached() -> None:
-    """A type has one codec, so that asking for it is cheap."""
+    """A type has one codec, which is made once."""
     assert codec_of(list[Quote]) is codec_of(list[Quote])
     assert codec_of(Any) is codec_of(Any)
 
 
 def test_notes_without_hash() -> None:
-    """Notes of `Annotated` need no hash."""
+    """A type whose notes have no hash has a codec."""
     assert codec_of(Annotated[int, []]).encode(1) == b"1"
 
 
@@ -35,21 +35,21 @@ def test_types_that_are_equal() -> None:
 
 
 def test_unions_that_are_equal() -> None:
-    """Messages name the members in the order declared, whoever asked before."""
+    """A message names the members of a union in the declared order."""
     for annotation, label in ((int | str, "int | str"), (str | int, "str | int")):
         with pytest.raises(EncodeError, match=re.escape(f"expected {label}, got")):
             codec_of(annotation).encode(None)
 
 
 def test_unsupported() -> None:
-    """A type that cannot cross has no codec; asking twice tells twice."""
+    """A type that cannot cross is refused each time."""
     for _ in range(2):
         with pytest.raises(UnsupportedType, match="complex cannot cross the wire"):
             codec_of(complex)
 
 
 def test_names_the_value() -> None:
-    """Errors call the value by the name it has for the reader of the message."""
+    """Errors name the value as the caller of the codec does."""
     codec = codec_of(Quote)
 
     with pytest.raises(EncodeError, match=r"got int @ result\.symbol$"):
@@ -59,7 +59,7 @@ def test_names_the_value() -> None:
 
 
 def test_unknown_fields() -> None:
-    """Unknown fields are refused or ignored, as the reader says."""
+    """Unknown fields are refused or ignored, as the option says."""
     codec = codec_of(Quote)
 
     assert codec.decode(b'{"symbol":"A","x":1}', unknown="ignore", at="a") == Quote("A")

@@ -73,7 +73,7 @@ def test_round_trip(annotation: Any, value: object, text: str) -> None:
     ],
 )
 def test_refuses_to_read(annotation: Any, text: str, fault: str) -> None:
-    """Type and value must both be right; the message lists what would be."""
+    """Both type and value must match; the message lists the values."""
     assert faults(annotation, text) == [f"{fault} @ value"]
 
 
@@ -97,5 +97,5 @@ def test_refuses_to_read(annotation: Any, text: str, fault: str) -> None:
     ],
 )
 def test_refuses_to_write(annotation: Any, value: object, error: str) -> None:
-    """A value that only equals a member is none."""
+    """A value that equals a member and has another type is refused."""
     assert refusal(annotation, value) == f"{error} @ value"

@@ -68,17 +68,17 @@ def test_round_trip(annotation: Any, value: object, text: str) -> None:
     ],
 )
 def test_writes_what_python_takes_for_it(annotation: Any, value: object, text: str) -> None:
-    """Where Python takes a subclass, or any sequence or mapping, so does the codec."""
+    """A subclass, or any sequence or mapping where that is declared, is written."""
     assert write(annotation, value) == text
 
 
 def test_set_takes_doubles() -> None:
-    """A set that was written with doubles is read without."""
+    """A set that came with doubles has each item once."""
     assert read(set[int], "[1,1,2]") == {1, 2}
 
 
 def test_keys_that_mean_the_same() -> None:
-    """Of two keys that mean the same the last one counts."""
+    """Of two texts for one key the last counts."""
     low, high = str(UUID(int=10)), str(UUID(int=10)).upper()
 
     assert read(dict[UUID, int], f'{{"{low}":1,"{high}":2}}') == {UUID(int=10): 2}
@@ -108,7 +108,7 @@ def test_keys_that_mean_the_same() -> None:
     ],
 )
 def test_refuses_to_read(annotation: Any, text: str, fault: str) -> None:
-    """A container of another kind is refused; of wrong items the first is named."""
+    """Another kind of container is refused; of wrong items the first is reported."""
     assert faults(annotation, text) == [fault]
 
 
@@ -131,5 +131,5 @@ def test_refuses_to_read(annotation: Any, text: str, fault: str) -> None:
     ],
 )
 def test_refuses_to_write(annotation: Any, value: object, error: str) -> None:
-    """A container of another kind is refused, and so is a wrong item, at its place."""
+    """Another kind of container is refused, and a wrong item, with its path."""
     assert refusal(annotation, value) == error

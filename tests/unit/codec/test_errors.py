@@ -48,7 +48,7 @@ ERRORS = ErrorCodec([OutOfStock, SoldOut, Closed, Hoarse])
 
 
 def test_knows() -> None:
-    """Declared classes are known, and what is below them."""
+    """Declared classes and their subclasses are known."""
     assert ERRORS.knows(OutOfStock("a"))
     assert ERRORS.knows(Quiet("a"))
     assert not ERRORS.knows(Other())
@@ -80,7 +80,7 @@ def test_encode(exc: ApplicationError, code: int, message: str, data: str) -> No
 
 
 def test_what_a_subclass_adds_is_not_told() -> None:
-    """It is not declared: neither its fields nor what it says of them leave."""
+    """Fields that a subclass adds are sent neither as data nor in the message."""
     fields = '{"code":"OutOfStock","fields":{"sku":"a","left":0}}'
     assert ERRORS.encode(Quiet("a", note="hush")) == (
         1,
@@ -90,14 +90,14 @@ def test_what_a_subclass_adds_is_not_told() -> None:
 
 
 def test_wrong_field() -> None:
-    """A field that is not of its type is told with its path."""
+    """A field that is not of its type is reported with its path."""
     with pytest.raises(EncodeError, match=r"^expected str, got int @ OutOfStock\.sku$"):
         ERRORS.encode(OutOfStock(1))  # type: ignore[arg-type]  # the mistake
 
 
 @pytest.mark.parametrize("exc", [OutOfStock("a", 1), SoldOut("a", 1, "noon")])
 def test_round_trip(exc: ApplicationError) -> None:
-    """An error arrives as itself, and shows the message of the other side."""
+    """An error arrives with its class and shows the message of the other side."""
     code, _, data = ERRORS.encode(exc)
 
     arrived = ERRORS.decode(code, "there is none", msgspec.Raw(data))
@@ -108,7 +108,7 @@ def test_round_trip(exc: ApplicationError) -> None:
 
 
 def test_without_fields() -> None:
-    """An error without fields arrives, too."""
+    """An error without fields arrives."""
     arrived = ERRORS.decode(1, "closed", b'{"code":"Closed","fields":{}}')
 
     assert type(arrived) is Closed
@@ -116,7 +116,7 @@ def test_without_fields() -> None:
 
 
 def test_fields_may_grow() -> None:
-    """Fields that a later server added are ignored; those left out have their defaults."""
+    """Unknown fields are ignored; fields left out have their defaults."""
     data = b'{"code":"OutOfStock","fields":{"sku":"a","new":1},"cause":{}}'
 
     arrived = ERRORS.decode(1, "", data)
@@ -142,12 +142,12 @@ def test_fields_may_grow() -> None:
     ],
 )
 def test_not_declared(code: int, data: bytes | None) -> None:
-    """What names no declared class, or does not hold its fields, makes none."""
+    """Data without a declared class, or without its fields, makes no exception."""
     assert ERRORS.decode(code, "", data) is None
 
 
 def test_unsupported() -> None:
-    """An error whose field cannot cross is refused when declared."""
+    """An error with a field that cannot cross is refused when it is declared."""
 
     @attrs.define
     class Bad(ApplicationError):

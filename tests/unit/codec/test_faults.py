@@ -1,4 +1,4 @@
-"""What is wrong with a value, and where."""
+"""Faults of a value, each with its path."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from farcall._codec.faults import MAX_FAULTS, Mismatch, item, member, mismatch, 
 
 
 def test_fault() -> None:
-    """A fault says what is wrong, then where."""
+    """A fault is written with its message, then its path."""
     assert str(Fault("params[0].id", "expected int")) == "expected int @ params[0].id"
 
 
 def test_faults() -> None:
-    """All faults are told, one after the other."""
+    """All faults are reported, one after the other."""
     faults = Faults([Fault("a", "missing"), Fault("b", "expected int")])
 
     assert str(faults) == "missing @ a; expected int @ b"
@@ -20,7 +20,7 @@ def test_faults() -> None:
 
 
 def test_faults_are_few() -> None:
-    """No more are told than anybody reads."""
+    """At most 16 faults are reported."""
     many = [Fault(str(i), "missing") for i in range(100)]
 
     assert len(Faults(many).errors) == MAX_FAULTS
@@ -28,19 +28,19 @@ def test_faults_are_few() -> None:
 
 
 def test_path_grows_outwards() -> None:
-    """Each value around puts its own part in front."""
+    """Each value around adds its part of the path in front."""
     fault = mismatch("expected int").within(".id").within("[0]").within("params")
 
     assert fault.faults == [Fault("params[0].id", "expected int")]
 
 
 def test_refused() -> None:
-    """A Python value is told by its class, not by itself: it may be a secret."""
+    """A message has the class of a Python value, and not the value, which can be a secret."""
     assert refused("int", "password").faults == [Fault("", "expected int, got str")]
 
 
 def test_parts_of_paths() -> None:
-    """Names look like attributes where they could be some; long ones are cut."""
+    """Names that can be attributes are written as such; long names are cut."""
     assert item(3) == "[3]"
     assert member("id") == ".id"
     assert member("a-b") == "['a-b']"

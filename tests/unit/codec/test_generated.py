@@ -1,4 +1,4 @@
-"""What cattrs writes."""
+"""Functions that cattrs generates."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FIELDS = [Field("a", "_a", "int", is_required=True), Field("b", "b", "str", is_r
 
 
 def test_hooks_are_ours() -> None:
-    """The converter gives the hooks it was given, for whatever stands for a type."""
+    """The converter returns the hooks that it was given, for any key."""
     assert CONVERTER.get_structure_hook("int") == SCALAR_SHAPES["int"].read
     assert CONVERTER.get_unstructure_hook("int") == SCALAR_SHAPES["int"].write
     with pytest.raises(KeyError):
@@ -40,7 +40,7 @@ def test_hooks_are_ours() -> None:
 
 
 def test_class() -> None:
-    """A class is called with what was read, by the names of the wire, and written with them."""
+    """A class is called with the members by their wire names, and written with these."""
     read = structure_class(Sample, FIELDS, CONVERTER, refuses_unknown=False)
     write = unstructure_class(Sample, FIELDS, CONVERTER)
 
@@ -52,7 +52,7 @@ def test_class() -> None:
 
 
 def test_omit_by_default_is_quick() -> None:
-    """A field that a stub gives `OMIT` as default is left out without a second pass."""
+    """A field that is `OMIT` by default is left out in the first pass."""
     write = unstructure_class(Sample, FIELDS, CONVERTER)
 
     assert write(Sample(1)) == {"a": 1}
@@ -61,7 +61,7 @@ def test_omit_by_default_is_quick() -> None:
 
 
 def test_table() -> None:
-    """A table is copied, and the members that are there are converted."""
+    """A table is copied, and its members are converted."""
     read = structure_table(FIELDS, CONVERTER, refuses_unknown=False)
     write = unstructure_table(FIELDS, CONVERTER)
     table = {"a": 1}

@@ -124,7 +124,7 @@ async def test_values_of_one_hash_are_refused(annotation: Any, make: Any) -> Non
 
 @pytest.mark.parametrize(("annotation", "make"), TABLES)
 async def test_keys_of_one_hash_are_refused(annotation: Any, make: Any) -> None:
-    """So do the keys of a table."""
+    """A table takes 16 different keys of one hash, and refuses more."""
     value = [1] if "list" in str(annotation) else 1
     async with open_pair(echo_of(annotation)) as (session, _):
         assert await session.call("S.echo", {make(i): value for i in range(MOST)}) == MOST
@@ -133,14 +133,14 @@ async def test_keys_of_one_hash_are_refused(annotation: Any, make: Any) -> None:
 
 
 async def test_many_values_of_one_hash_are_named() -> None:
-    """A text that is too long to look for the place still tells the reason."""
+    """A text that is too long to report the path still gets the reason."""
     async with open_pair(echo_of(set[int])) as (session, _):
         with pytest.raises(InvalidArguments, match="that have the same hash somewhere inside"):
             await session.call("S.echo", [number(i) for i in range(2000)])
 
 
 async def test_few_comparisons_are_made() -> None:
-    """The time that a set takes does not grow with the square of its size, whatever its items."""
+    """The time for a set does not grow with the square of its size, whatever its items are."""
     COMPARED.clear()
     async with open_pair(echo_of(set[Counted])) as (session, _):
         with pytest.raises(InvalidArguments):
@@ -163,6 +163,6 @@ async def test_few_comparisons_are_made() -> None:
     ],
 )
 async def test_honest_values_are_taken(annotation: Any, values: list[Any]) -> None:
-    """What nobody chose for its hashes fits, doubles as well."""
+    """Honest data fits, with doubles as well."""
     async with open_pair(echo_of(annotation)) as (session, _):
         assert await session.call("S.echo", values) == len({*map(json.dumps, values)})

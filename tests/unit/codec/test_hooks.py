@@ -1,4 +1,4 @@
-"""From a type, as data, to its shape."""
+"""Shapes of the types of a contract."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_recursive_record() -> None:
 
 
 def test_one_shape_for_each_record() -> None:
-    """A record that stands in a type twice has one shape."""
+    """A record that is in a type twice has one shape."""
     definitions = Definitions()
     spec = describe(Tree, definitions)
     hooks = Hooks(definitions, refuses_unknown=False, is_detailed=False)
@@ -58,12 +58,12 @@ def test_one_shape_for_each_record() -> None:
     ],
 )
 def test_label(annotation: Any, label: str) -> None:
-    """A shape is called like its type; of a union the records come last."""
+    """A shape has the label of its type; in a union the records come last."""
     assert shape_of(annotation).label == label
 
 
 def test_union_fits() -> None:
-    """A union is meant for what any of its members is meant for."""
+    """A union fits the values that one of its members fits."""
     union = shape_of(int | Tree | None)
 
     assert all(map(union.fits, (1, None, Tree([]))))
@@ -71,6 +71,6 @@ def test_union_fits() -> None:
 
 
 def test_variable() -> None:
-    """A variable has no shape; arguments are put in before."""
+    """A type variable has no shape."""
     with pytest.raises(AssertionError, match="has no argument"):
         Hooks(Definitions(), refuses_unknown=True, is_detailed=False).shape(Parameter("T"))

@@ -1,4 +1,4 @@
-"""What holds for every type and every text."""
+"""Properties of every type and every text."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_round_trip(case: Case, data: st.DataObject) -> None:
 @EXAMPLES
 @given(cases(), st.data())
 def test_mutated_text(case: Case, data: st.DataObject) -> None:
-    """A text in which one part is exchanged is a value of the type, or a fault."""
+    """A text with one part exchanged is a value of the type, or a fault."""
     codec = codec_of(case.annotation)
     plain = json.loads(codec.encode(data.draw(case.values)))
 
@@ -82,14 +82,14 @@ def test_any_json(case: Case, plain: object) -> None:
 @EXAMPLES
 @given(cases(depth=1), st.binary(max_size=20) | st.text(max_size=20).map(str.encode))
 def test_any_bytes(case: Case, text: bytes) -> None:
-    """Any bytes at all are a value of the type, or a fault."""
+    """Any bytes are a value of the type, or a fault."""
     read_or_fault(codec_of(case.annotation), text)
 
 
 @EXAMPLES
 @given(cases(), cases(), st.data())
 def test_value_of_another_type(case: Case, other: Case, data: st.DataObject) -> None:
-    """A value of another type is written as one of this, or is an EncodeError."""
+    """A value of another type is written as one of this type, or raises EncodeError."""
     codec = codec_of(case.annotation)
     try:
         text = codec.encode(data.draw(other.values))
@@ -102,5 +102,5 @@ def test_value_of_another_type(case: Case, other: Case, data: st.DataObject) -> 
 @EXAMPLES
 @given(JSON)
 def test_untyped(plain: object) -> None:
-    """JSON comes back without a type, too."""
+    """JSON comes back without a declared type."""
     assert decode_json(encode_untyped(plain)) == plain

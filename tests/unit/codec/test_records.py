@@ -125,7 +125,7 @@ OrderId = NewType("OrderId", Order)
     ],
 )
 def test_round_trip(annotation: Any, value: object, text: str) -> None:
-    """A record crosses as the object of its fields, whatever made its class."""
+    """A record of any kind crosses as an object of its fields."""
     assert write(annotation, value) == text
     assert same(read(annotation, text), value)
 
@@ -141,12 +141,12 @@ def test_round_trip(annotation: Any, value: object, text: str) -> None:
     ],
 )
 def test_defaults_apply(annotation: Any, text: str, value: object) -> None:
-    """A field that is left out has its default, made by the class itself."""
+    """A field that is left out gets the default of its class."""
     assert read(annotation, text) == value
 
 
 def test_many_unknown_fields() -> None:
-    """However many unknown fields a peer sends, few are named."""
+    """Of many unknown fields at most 16 are reported."""
     text = json.dumps({f"x{i}": i for i in range(1000)})
 
     assert len(faults(Point, text)) == MAX_FAULTS
@@ -158,7 +158,7 @@ def test_subclass_crosses_as_declared() -> None:
 
 
 def test_omit() -> None:
-    """A field that is `OMIT` is not sent; one that must be there is missed."""
+    """A field that is `OMIT` is not sent; a required one is reported as missing."""
     assert write(Line, Line("a", OMIT)) == '{"sku":"a"}'
     assert write(Table, {"id": 1, "class": OMIT}) == '{"id":1}'
     assert refusal(Line, Line(OMIT)) == "missing @ value.sku"
@@ -198,7 +198,7 @@ def test_omit() -> None:
     ],
 )
 def test_refuses_to_read(annotation: Any, text: str, expected: list[str]) -> None:
-    """All that is wrong with a record is told at once, each with its path."""
+    """All faults of a record are reported at once, each with its path."""
     assert faults(annotation, text) == expected
 
 
@@ -213,7 +213,7 @@ def test_refuses_to_read(annotation: Any, text: str, expected: list[str]) -> Non
     ],
 )
 def test_ignores_unknown(annotation: Any, text: str, value: object) -> None:
-    """Where unknown fields are ignored, they are at every depth."""
+    """If unknown fields are ignored, they are at every depth."""
     assert read(annotation, text, "ignore") == value
 
 
@@ -237,7 +237,7 @@ def test_ignores_unknown(annotation: Any, text: str, value: object) -> None:
     ],
 )
 def test_refuses_to_write(annotation: Any, value: object, error: str) -> None:
-    """What is no such record, or holds what is wrong, is refused at its place."""
+    """A value that is not such a record, or has a wrong field, is refused with its path."""
     assert refusal(annotation, value) == error
 
 
@@ -259,7 +259,7 @@ class Nothing(TypedDict):
 @pytest.mark.parametrize("unknown", ["refuse", "ignore"])
 @pytest.mark.parametrize("text", ["[]", '""', '"a"', "1", "null", "true"])
 def test_only_objects_are_records(annotation: type, unknown: Unknown, text: str) -> None:
-    """A record all of whose fields may be absent is an object all the same."""
+    """Only an object is read as a record without required fields."""
     assert faults(annotation, text, unknown) == [f"expected {annotation.__name__} @ value"]
 
 
@@ -279,7 +279,7 @@ class StubbedToo:
 
 
 def test_omit_by_default() -> None:
-    """A field that is `OMIT` by default is left out, or else checked like any other."""
+    """A field that is `OMIT` by default is left out if it is `OMIT`, and checked otherwise."""
     assert write(Stubbed, Stubbed()) == '{"name":"n"}'
     assert write(StubbedToo, StubbedToo("a")) == '{"name":"a"}'
     assert write(Stubbed, Stubbed(1, ["a"], OMIT)) == '{"since":1,"tags":["a"]}'
@@ -287,7 +287,7 @@ def test_omit_by_default() -> None:
 
 
 def test_what_was_never_set() -> None:
-    """A field that an instance does not have is left out, or missed."""
+    """An attribute that an instance lacks is left out; a required one is reported as missing."""
     line = Line.__new__(Line)
     assert refusal(Line, line) == "missing @ value.sku"
 
@@ -315,7 +315,7 @@ class Keywords:
 
 
 def test_order_of_constructor() -> None:
-    """Arguments reach the constructor by their names, whatever its order."""
+    """Members reach the constructor by their names, whatever its order is."""
     assert read(Backwards, '{"a":1,"b":2,"c":3}') == Backwards(a=1, b=2, c=3)
     assert read(Keywords, '{"a":1}') == Keywords(a=1)
 
@@ -345,7 +345,7 @@ Odd: Any = attrs.make_class("Odd[int]", {"n": attrs.field(type=int)})
     ],
 )
 def test_names_that_disturb_no_code(annotation: Any, value: object) -> None:
-    """Fields and classes may have any name, though code is written with them in it."""
+    """Fields and classes can have any name, though cattrs generates code with it."""
     assert same(read(annotation, write(annotation, value)), value)
     assert all(fault.startswith("missing @ value") for fault in faults(annotation, "{}"))
 
@@ -366,7 +366,7 @@ class Moody:
 
 @pytest.mark.parametrize("kind", ["mismatch", "key", "depth"])
 def test_errors_of_constructors_are_no_faults(kind: str) -> None:
-    """Whatever a constructor raises is told as its refusal."""
+    """Any exception of a constructor is reported as its refusal."""
     assert faults(Moody, json.dumps({"kind": kind})) == ["refused by Moody @ value"]
     assert faults(list[Moody], json.dumps([{"kind": kind}])) == ["refused by Moody @ value[0]"]
 
@@ -376,5 +376,5 @@ class Ordered(dict[str, int]):
 
 
 def test_dicts_of_other_classes() -> None:
-    """A TypedDict is written from any dict, and shares nothing with it."""
+    """A TypedDict is written from any dict, and the data shares no container with it."""
     assert write(Table, Ordered(id=1)) == '{"id":1}'

@@ -74,7 +74,7 @@ def test_every_type_has_a_shape() -> None:
     ],
 )
 def test_round_trip(annotation: Any, value: object, text: str) -> None:
-    """Each value has one text, and comes back the same, class and all."""
+    """Each value has one text, and comes back with its class."""
     assert write(annotation, value) == text
     assert same(read(annotation, text), value)
 
@@ -96,7 +96,7 @@ def test_round_trip(annotation: Any, value: object, text: str) -> None:
     ],
 )
 def test_reads_more(annotation: Any, text: str, value: object) -> None:
-    """What other peers write for a value is read, too."""
+    """Other texts that peers write for a value are read."""
     assert same(read(annotation, text), value)
 
 
@@ -111,7 +111,7 @@ def test_reads_more(annotation: Any, text: str, value: object) -> None:
     ],
 )
 def test_writes_what_python_takes_for_it(annotation: Any, value: object, text: str) -> None:
-    """An instance of a subclass, or an int for a float, crosses as what was declared."""
+    """An instance of a subclass, or an int for a float, crosses as the declared type."""
     assert write(annotation, value) == text
 
 
@@ -172,7 +172,7 @@ def test_writes_what_python_takes_for_it(annotation: Any, value: object, text: s
     ],
 )
 def test_refuses_to_read(annotation: Any, text: str, fault: str) -> None:
-    """Nothing is read as what it is not, however near it comes."""
+    """JSON data of another type is refused, however close it is."""
     assert faults(annotation, text) == [f"{fault} @ value"]
 
 
@@ -219,5 +219,5 @@ def test_refuses_to_read(annotation: Any, text: str, fault: str) -> None:
     ],
 )
 def test_refuses_to_write(annotation: Any, value: object, error: str) -> None:
-    """Nothing is written that the other side would not read as the same value."""
+    """A value that the other side would not read as the same value is refused."""
     assert refusal(annotation, value) == f"{error} @ value"

@@ -1,4 +1,4 @@
-"""The seam of the codec."""
+"""Helpers of shapes, and `OMIT`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Dict(dict[str, int]):
 
 
 def test_what_was_read() -> None:
-    """What msgspec reads is a list or a dict, and never of a class below."""
+    """JSON data has lists and dicts, and no instances of their subclasses."""
     assert is_array([])
     assert not is_array(List())
     assert is_object({})
@@ -35,7 +35,7 @@ def test_what_was_read() -> None:
 
 
 def test_what_python_has() -> None:
-    """Python has other sequences and tables; its texts are no sequences here."""
+    """Any sequence and mapping of Python is one here, but for texts and bytes."""
     assert all(map(is_sequence, ([], (), UserList(()), range(3))))
     assert not any(map(is_sequence, ("a", b"a", bytearray(), memoryview(b""), {}, {1})))
     assert all(map(is_table, ({}, UserDict(), MappingProxyType({}))))
@@ -43,11 +43,11 @@ def test_what_python_has() -> None:
 
 
 def test_is_one() -> None:
-    """Copies of it are itself, so that it is known by identity."""
+    """Copies of `OMIT` are `OMIT` itself."""
     assert copy.deepcopy([OMIT])[0] is OMIT
     assert pickle.loads(pickle.dumps(OMIT)) is OMIT
 
 
 def test_repr() -> None:
-    """It shows by the name users write."""
+    """The repr of `OMIT` is the name that users write."""
     assert repr(OMIT) == "farcall.OMIT"

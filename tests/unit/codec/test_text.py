@@ -1,4 +1,4 @@
-"""Between JSON text and values."""
+"""JSON text to values and back."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def node(depth: int) -> Node:
     ],
 )
 def test_no_json(text: str) -> None:
-    """What is no JSON is told as a fault of the whole."""
+    """A text that is not JSON is a fault of the whole value."""
     (fault,) = faults(Any, text)
 
     assert fault.startswith("not JSON: ")
@@ -61,12 +61,12 @@ def test_no_json(text: str) -> None:
     ],
 )
 def test_a_lone_surrogate_is_told_with_its_place(text: str, place: str) -> None:
-    """No text of characters holds one, so it crosses in neither direction."""
+    """A lone surrogate is refused in both directions."""
     assert faults(Any, text) == [f"expected str without lone surrogates @ {place}"]
 
 
 def test_a_loose_text_may_hold_lone_surrogates() -> None:
-    """It is what a plain peer has sent, which cannot be told to write anything else."""
+    """A lone surrogate of a plain peer is read."""
     text = LooseText(rb'["\ud800",{"\udfff":1.5}]')
 
     value: object = codec_of(Any).decode(text, unknown="ignore", at="value")
@@ -77,13 +77,13 @@ def test_a_loose_text_may_hold_lone_surrogates() -> None:
 
 @pytest.mark.parametrize("text", [b"\xff", b'"\xed\xa0\x80"', b"[" * 100_000])
 def test_no_text(text: bytes) -> None:
-    """Neither bytes that are no UTF-8 nor endless nesting raise anything else."""
+    """Bytes that are not UTF-8, and endless nesting, are faults."""
     with pytest.raises(Faults):
         decode_json(text)
 
 
 def test_reading_too_deep() -> None:
-    """A text that nests deeper than Python's stack goes is a fault, not a RecursionError."""
+    """A text that nests deeper than Python's stack is a fault rather than a RecursionError."""
 
     def read(data: object) -> object:
         return read(data)
@@ -93,13 +93,13 @@ def test_reading_too_deep() -> None:
 
 
 def test_raw() -> None:
-    """The text may be part of a larger one."""
+    """A part of a larger text is read."""
     assert codec_of(int).decode(msgspec.Raw(b"1"), unknown="refuse", at="a") == 1
 
 
 @pytest.mark.parametrize("annotation", [Any, object])
 def test_depth(annotation: Any) -> None:
-    """What is written leaves room for what stands around it in a message."""
+    """A value can nest as deep as a message allows, less the levels around it."""
     assert MAX_VALUE_DEPTH + len("[{{[") == MAX_DEPTH
 
     write(annotation, nested(MAX_VALUE_DEPTH))
@@ -109,19 +109,19 @@ def test_depth(annotation: Any) -> None:
 
 
 def test_depth_of_records() -> None:
-    """Each record and each list in it are a level."""
+    """Each record and each list counts as a level."""
     write(Node, node(MAX_VALUE_DEPTH // 2))
 
     assert refusal(Node, node(MAX_VALUE_DEPTH // 2 + 1)) == "nested deeper than 60 levels @ value"
 
 
 def test_many_are_not_deep() -> None:
-    """Only nesting counts, not how many lists and brackets there are."""
+    """Depth counts nesting, and not the number of lists or brackets."""
     write(list[list[str]], [["[{"]] * 200)
 
 
 def test_endless_value() -> None:
-    """A value that contains itself is an EncodeError, not a RecursionError."""
+    """A value that contains itself raises EncodeError."""
     value: list[Any] = []
     value.append(value)
     endless = Node()
@@ -132,7 +132,7 @@ def test_endless_value() -> None:
 
 
 def test_errors_hide_the_inside() -> None:
-    """An EncodeError shows no trace of how it was found."""
+    """An EncodeError has no context and no cause."""
     with pytest.raises(EncodeError) as caught:
         encoded(codec_of(int).writing, "a", "value")
 
@@ -157,7 +157,7 @@ def padded(size: object, length: int) -> bytes:
 
 
 def test_large_text_is_not_searched() -> None:
-    """What is wrong is told with its place up to a length; beyond it that would take too long."""
+    """A fault has its path in texts up to a length, beyond which finding it takes too long."""
     codec = codec_of(Sized)
 
     with pytest.raises(Faults) as caught:
@@ -177,7 +177,7 @@ def test_large_text_is_not_searched() -> None:
 
 
 def test_second_pass_succeeds() -> None:
-    """A value that is taken only the second time, by a validator with moods, is taken."""
+    """A value that only the second pass accepts is read."""
 
     def make(is_detailed: bool) -> Callable[[str], object]:
         return str if is_detailed else int
@@ -196,7 +196,7 @@ def test_second_pass_succeeds() -> None:
     ],
 )
 def test_a_plain_peer_may_get_lone_surrogates(value: Any, text: bytes) -> None:
-    """As it sends them; others are refused, by the same words as ever."""
+    """A plain peer gets lone surrogates; for others the value is refused as before."""
     assert encode_untyped(value, is_plain=True) == text
     with pytest.raises(EncodeError, match="expected str without lone surrogates"):
         encode_untyped(value)
@@ -213,13 +213,13 @@ def test_a_plain_peer_may_get_lone_surrogates(value: Any, text: bytes) -> None:
     ],
 )
 def test_what_a_plain_peer_may_not_get(value: Any, problem: str) -> None:
-    """Lone surrogates are all that is taken more kindly."""
+    """For a plain peer other faults are refused as ever."""
     with pytest.raises(EncodeError, match=problem):
         encode_untyped(value, is_plain=True)
 
 
 def test_detailed_is_made_on_demand() -> None:
-    """What tells places is made when it is needed first, and once."""
+    """The function that reports paths is made at the first failure, and once."""
     made: list[bool] = []
 
     def make(is_detailed: bool) -> Callable[[object], object]:

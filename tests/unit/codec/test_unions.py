@@ -125,7 +125,7 @@ Shape = Circle | Square | None
     ],
 )
 def test_round_trip(annotation: Any, value: object, text: str) -> None:
-    """A value crosses as the member it belongs to, and comes back as that."""
+    """A value crosses as the member that it belongs to, and comes back as that."""
     assert write(annotation, value) == text
     assert same(read(annotation, text), value)
 
@@ -142,7 +142,7 @@ def test_round_trip(annotation: Any, value: object, text: str) -> None:
     ],
 )
 def test_read_without_type(annotation: Any, text: str, value: object) -> None:
-    """Where a required field tells the record, ``type`` may be left out."""
+    """If a required field tells the record, ``type`` can be left out."""
     assert same(read(annotation, text), value)
 
 
@@ -157,7 +157,7 @@ class Other:
 
 
 def test_fallback() -> None:
-    """The one record without a required field of its own is meant when none is there."""
+    """An object without unique fields is the one record that has none."""
     assert read(Only | Other, "{}") == Only()
     assert read(Only | Other, '{"a":2}') == Only(2)
     assert read(Only | Other, '{"b":2}') == Other(2)
@@ -185,7 +185,7 @@ def test_fallback() -> None:
     ],
 )
 def test_refuses_to_read(annotation: Any, text: str, expected: list[str]) -> None:
-    """What is no member is refused; a wrong member has the paths of its own faults."""
+    """JSON data of no member is refused; a wrong member reports its own faults."""
     assert faults(annotation, text) == expected
 
 
@@ -205,12 +205,12 @@ def test_refuses_to_read(annotation: Any, text: str, expected: list[str]) -> Non
     ],
 )
 def test_refuses_to_write(annotation: Any, value: object, error: str) -> None:
-    """What belongs to no member is refused, and what is wrong in one, at its place."""
+    """A value of no member is refused, and a fault in a member has its path."""
     assert refusal(annotation, value) == error
 
 
 def test_union_in_union() -> None:
-    """A union of records stands beside other members in any order."""
+    """Records and other members can be in any order."""
     annotation = Union[Circle, int, Square, str]  # noqa: UP007  # the order is the point
 
     assert read(annotation, "1") == 1

@@ -59,7 +59,7 @@ class Box(Generic[T]):
     ],
 )
 def test_write(value: object, text: str) -> None:
-    """JSON is written as it is, all else as its own class says."""
+    """JSON is written as it is, any other value as its class."""
     assert encode_untyped(value).decode() == text
 
 
@@ -75,7 +75,7 @@ def test_write(value: object, text: str) -> None:
     ],
 )
 def test_refusal(value: object, error: str) -> None:
-    """What no type says how to write is refused, at its place."""
+    """A value whose class cannot cross is refused, with its path."""
     with pytest.raises(EncodeError) as caught:
         encode_untyped(value)
 

@@ -1,4 +1,4 @@
-"""Sums done with types."""
+"""Computations on types."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ T = Parameter("T")
     ],
 )
 def test_substitute(generic: TypeSpec, concrete: TypeSpec) -> None:
-    """An argument is put for its variable wherever that stands."""
+    """Arguments replace their type variables at any depth."""
     assert substitute(generic, {"T": INT}) == concrete
 
 
@@ -61,7 +61,7 @@ def test_substitute(generic: TypeSpec, concrete: TypeSpec) -> None:
     ],
 )
 def test_union_of(members: list[TypeSpec], union: TypeSpec) -> None:
-    """Nested unions are opened and doubles dropped; null is JSON as it is."""
+    """Nested unions are flattened and doubles dropped; JSON includes null."""
     assert union_of(members) == union
 
 
@@ -73,14 +73,14 @@ def test_literals_differ_by_type() -> None:
 
 
 def test_fields_of_generic() -> None:
-    """The fields of a generic record have its arguments in them."""
+    """The fields of a generic record have its arguments in place of its variables."""
     box = RecordSpec("Box", "attrs", (FieldSpec("item", T),), parameters=("T",))
 
     assert fields_of(box, (STR,)) == (FieldSpec("item", STR),)
 
 
 def test_target() -> None:
-    """New types are seen through, one behind the other; all else is itself."""
+    """A new type stands for its target, through several new types; any other type for itself."""
     definitions: dict[str, Definition] = {
         "Id": NewTypeSpec("Id", STR),
         "UserId": NewTypeSpec("UserId", Ref("Id")),
@@ -115,12 +115,12 @@ NAMED: Mapping[str, Definition] = {
     ],
 )
 def test_reachable(spec: TypeSpec, names: set[str]) -> None:
-    """All names are found, those of recursive types too."""
+    """All reachable names are found, those of recursive types too."""
     assert reachable([spec], NAMED) == names
 
 
 def test_every_definition_in_a_type_is_named() -> None:
-    """At any depth, enums of literals and arguments of generics included."""
+    """Names are found at any depth, with enums of literals and arguments of generics."""
     spec = UnionOf(
         (
             TupleOf((ArrayOf("list", Ref("A")), INT)),

@@ -1,4 +1,4 @@
-"""What is checked when every name in a type is known."""
+"""Checks of a type that need the definition of every name in it."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def test_supported(annotation: Any) -> None:
     ],
 )
 def test_unsupported(annotation: Any, problem: str, path: str) -> None:
-    """What only shows when all names are known is refused, and its place told."""
+    """A fault that shows only with all definitions is refused, with its path."""
     with pytest.raises(UnsupportedType) as caught:
         check(annotation)
 
@@ -197,7 +197,7 @@ def test_unsupported(annotation: Any, problem: str, path: str) -> None:
     ("annotation", "name"), [(Growing[int], "Growing"), (set[Spreading[int]], "Spreading")]
 )
 def test_growing_generic(annotation: Any, name: str) -> None:
-    """A generic whose arguments grow at each level has no end, and is refused."""
+    """A generic whose arguments grow at each level is refused."""
     with pytest.raises(UnsupportedType) as caught:
         check(annotation)
 

@@ -1,4 +1,4 @@
-"""Whether what one side writes the other can read."""
+"""Compatibility of a writer with a reader."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ QUOTE_OR_TRADE = UnionOf((Ref("Quote"), Ref("Trade")))
     ],
 )
 def test_fits(written: TypeSpec, read: TypeSpec) -> None:
-    """A reader that accepts all that is written fits."""
+    """Types fit if the reader accepts every value of the writer."""
     assert STRICT.fits(written, read)
 
 
@@ -120,18 +120,18 @@ def test_fits(written: TypeSpec, read: TypeSpec) -> None:
     ],
 )
 def test_does_not_fit(written: TypeSpec, read: TypeSpec) -> None:
-    """A reader that refuses something that is written does not fit."""
+    """Types do not fit if the reader refuses a value of the writer."""
     assert not STRICT.fits(written, read)
 
 
 def test_unknown_fields() -> None:
-    """Only a strict reader minds fields that it does not know."""
+    """Only a strict reader refuses unknown fields."""
     assert not STRICT.fits(Ref("Dated"), Ref("Quote"))
     assert LAX.fits(Ref("Dated"), Ref("Quote"))
 
 
 def test_tag_is_a_field_more() -> None:
-    """A record of a union carries its name, which a lax reader of the plain record ignores."""
+    """A record in a union has its name with it, which a lax reader of the plain record ignores."""
     written = UnionOf((Ref("Quote"), Ref("Dated")))
 
     assert not STRICT.fits(written, Ref("Quote"))
@@ -139,7 +139,7 @@ def test_tag_is_a_field_more() -> None:
 
 
 def test_broken_fields() -> None:
-    """The fields are named because of which a record cannot be read."""
+    """The fields that keep a record from being read are named."""
     written = record("Quote", FieldSpec("a", INT), FieldSpec("b", INT), FieldSpec("c", INT, GIVEN))
     read = record("Quote", FieldSpec("b", STR), FieldSpec("c", INT), FieldSpec("d", INT))
 

@@ -1,4 +1,4 @@
-"""The named types met while describing."""
+"""The named types of a contract."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from farcall.errors import ApplicationError
 
 
 def test_claim() -> None:
-    """A name belongs to who claimed it first, and the claim tells whom."""
+    """A name stands for the first class that claimed it, and later claims return that class."""
     definitions = Definitions()
 
     assert definitions.claim("A", int) is None
@@ -19,7 +19,7 @@ def test_claim() -> None:
 
 
 def test_defined_types_are_a_mapping() -> None:
-    """What was defined is found by its name, and listed by name."""
+    """Definitions are found by name, and sorted by name."""
     definitions = Definitions()
     a, b = NewTypeSpec("A", Scalar("int")), NewTypeSpec("B", Scalar("int"))
 
@@ -44,7 +44,7 @@ class Fire(Undeclared):
 
 
 def test_an_error_names_the_nearest_base_that_is_declared() -> None:
-    """Whichever of them was described first; one that is not declared is in no stub."""
+    """An error has its nearest declared class as base, in whatever order they were described."""
     definitions = Definitions()
     describe(Fire, definitions)
     assert [_base(each) for each in definitions.sorted()] == [None]

@@ -1,4 +1,4 @@
-"""From annotations to data."""
+"""Annotations as types of the contract."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def definition(annotation: object) -> Definition:
     ],
 )
 def test_describe(annotation: object, spec: TypeSpec) -> None:
-    """Each supported annotation has its place in the algebra."""
+    """Each supported annotation is described."""
     assert described(annotation)[0] == spec
 
 
@@ -259,17 +259,17 @@ def test_describe(annotation: object, spec: TypeSpec) -> None:
     ],
 )
 def test_enum(enum: type[enum.Enum], spec: EnumSpec) -> None:
-    """An enum is defined by its members; their second names are kept apart."""
+    """An enum is defined by its members, and lists its aliases apart."""
     assert definition(enum) == spec
 
 
 def test_literal_defines_its_enums() -> None:
-    """The enum of a member in a literal is defined, too."""
+    """An enum with a member in a literal is defined as well."""
     assert "Color" in described(Literal[Color.RED])[1]
 
 
 def test_new_type() -> None:
-    """A new type is defined by what it stands for."""
+    """A new type is defined by its target."""
     assert definition(UserId) == NewTypeSpec("UserId", STR)
 
 
@@ -294,14 +294,14 @@ def test_record() -> None:
 
 
 def test_typeddict() -> None:
-    """A key that may be missing has a default that nobody knows."""
+    """A key that is not required has a default without a value."""
     assert definition(Table) == RecordSpec(
         "Table", "typeddict", (FieldSpec("a", INT, Default(None)),)
     )
 
 
 def test_generated_docstrings_are_none() -> None:
-    """What dataclass and NamedTuple write for want of a docstring is none."""
+    """The signature that dataclass and NamedTuple write as docstring is left out."""
     assert definition(Point) == RecordSpec("Point", "namedtuple", (FieldSpec("x", INT),))
     pair = definition(Pair[int, int])
     assert isinstance(pair, RecordSpec)
@@ -339,7 +339,7 @@ def test_errors() -> None:
 def test_generic(
     annotation: object, fields: dict[str, TypeSpec], parameters: tuple[str, ...]
 ) -> None:
-    """A generic is defined once, with its variables; bases have their arguments put in."""
+    """A generic is defined once, with its variables; those of generic bases are replaced."""
     record = definition(annotation)
 
     assert isinstance(record, RecordSpec)
@@ -491,7 +491,7 @@ OtherQuote = attrs.make_class("Quote", {"a": attrs.field(type=int)})
     ],
 )
 def test_unsupported(annotation: object, text: str) -> None:
-    """Every other annotation is refused, with the reason, the place and the fix."""
+    """Any other annotation is refused, with the problem, the path and the fix."""
     with pytest.raises(UnsupportedType) as caught:
         described(annotation)
 
@@ -499,7 +499,7 @@ def test_unsupported(annotation: object, text: str) -> None:
 
 
 def test_two_types_of_one_name() -> None:
-    """Two types cannot share a name, for the name is what a contract knows them by."""
+    """Two types of one name are refused: a contract knows types by their names."""
     with pytest.raises(UnsupportedType) as caught:
         described(tuple[Quote, OtherQuote])  # type: ignore[valid-type]
 
@@ -510,7 +510,7 @@ def test_two_types_of_one_name() -> None:
 
 
 def test_type_alias() -> None:
-    """``type X = ...`` is read as what it stands for; one that contains itself has no end."""
+    """``type X = ...`` is described as its value; an alias that contains itself is refused."""
 
     class TypeAliasType:  # Python 3.12 has it, and no name of it is ever taken back
         __name__ = "X"
@@ -526,7 +526,7 @@ def test_type_alias() -> None:
 
 
 def test_generic_type_alias() -> None:
-    """Its arguments take the places of its parameters, in the order of these."""
+    """The arguments of a generic alias replace its parameters, in order."""
     make: Any = TypeAliasType
     dicts: Any = dict
     lists: Any = list
@@ -538,7 +538,7 @@ def test_generic_type_alias() -> None:
 
 
 def test_an_alias_is_no_part_of_a_type() -> None:
-    """It is known and changes nothing; the alias of a union stays beside its members."""
+    """A type remembers its alias, which does not change the type; a union in a union as well."""
     number: Any = TypeAliasType("number", int | float)
     (one, _), (other, _) = described(number | None), described(int | float | None)
 

@@ -1,4 +1,4 @@
-"""What changed between two contracts, and whom it breaks."""
+"""The changes between two contracts, and which of them break callers."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_nothing_changed(spec: ServiceSpec) -> None:
 @given(releases())
 @settings(max_examples=100)
 def test_changes_and_digest_agree(contracts: tuple[ServiceSpec, ServiceSpec]) -> None:
-    """There are changes exactly where the digests differ, in both directions."""
+    """There are changes if and only if the digests differ, in both directions."""
     old, new = contracts
     is_same = digest(old) == digest(new)
 
@@ -68,7 +68,7 @@ def test_changes_and_digest_agree(contracts: tuple[ServiceSpec, ServiceSpec]) ->
 
 
 def test_change_reads_well() -> None:
-    """A change says where, what and whether it breaks callers."""
+    """A change names its place, and says whether it breaks callers."""
     assert str(Change("Market.buy", "was removed", breaking=True)) == (
         "Market.buy was removed (breaks callers)"
     )
@@ -76,7 +76,7 @@ def test_change_reads_well() -> None:
 
 
 def test_service_is_renamed() -> None:
-    """Another name of the service breaks callers, who look for the old one."""
+    """Another name of the service breaks callers."""
     assert only_change(market(), market(name="Shop")) == Change(
         "Market", "is called 'Shop' now", breaking=True
     )
@@ -101,7 +101,7 @@ def test_members(
     new: list[MethodSpec | SignalSpec | Definition],
     change: Change,
 ) -> None:
-    """Members may be added; who removes one breaks callers."""
+    """Removing a member breaks callers, adding one does not."""
     assert only_change(market(*old), market(*new)) == change
 
 
@@ -116,7 +116,7 @@ def test_members(
     ],
 )
 def test_method(changes: dict[str, Any], message: str, breaking: bool) -> None:
-    """A method keeps its result and its answer; an error more is one call that fails."""
+    """Another result or kind of response breaks callers; another error does not."""
     change = only_change(market(BUY), market(attrs.evolve(BUY, **changes)))
 
     assert f"{change.path} {change.message}" == message
@@ -131,7 +131,7 @@ def test_method(changes: dict[str, Any], message: str, breaking: bool) -> None:
     ],
 )
 def test_method_promises_more(old: MethodSpec, message: str) -> None:
-    """Fewer errors, or an answer where there was none, break nobody."""
+    """Fewer errors, or a response to a former notification, do not break callers."""
     assert str(only_change(market(old), market(BUY))) == message
 
 
@@ -144,7 +144,7 @@ def test_method_promises_more(old: MethodSpec, message: str) -> None:
     ],
 )
 def test_what_a_task_tells_is_part_of_its_promise(new: TypeSpec | None, message: str) -> None:
-    """As its result is: it may become more precise."""
+    """The value with which a task starts can become more precise."""
     old = attrs.evolve(BUY, started=UnionOf((INT, STR)))
 
     assert str(only_change(market(old), market(attrs.evolve(BUY, started=new)))) == message
@@ -215,12 +215,12 @@ def test_what_a_task_tells_is_part_of_its_promise(new: TypeSpec | None, message:
     ],
 )
 def test_arguments(old: list[ArgumentSpec], new: list[ArgumentSpec], message: str) -> None:
-    """What old callers pass must be accepted still; more may be."""
+    """An argument must accept the values of old callers, and can accept more."""
     assert str(only_change(market(method("f", *old)), market(method("f", *new)))) == message
 
 
 def test_argument_in_front() -> None:
-    """An argument put in front moves the others, whatever its default."""
+    """An argument added in front moves the others, and breaks callers."""
     old = market(method("f", argument("a")))
     new = market(method("f", argument("z", default=GIVEN), argument("a")))
 
@@ -231,7 +231,7 @@ def test_argument_in_front() -> None:
 
 
 def test_argument_behind() -> None:
-    """An argument put behind moves nothing."""
+    """An argument added at the end moves no other."""
     old = market(method("f", argument("a")))
     new = market(method("f", argument("a"), argument("z", default=GIVEN)))
 
@@ -247,14 +247,14 @@ def test_argument_behind() -> None:
     ],
 )
 def test_result(old: TypeSpec, new: TypeSpec, message: str) -> None:
-    """A result may become more precise, not less."""
+    """A result can become more precise, not less."""
     change = only_change(market(method("f", result=old)), market(method("f", result=new)))
 
     assert str(change) == f"Market.f -> result {message}"
 
 
 def test_stream_before() -> None:
-    """Callers of a stream read items, and a single answer is none."""
+    """A stream that becomes a method with one result breaks callers, and the reverse."""
     old, new = method("f", result=INT, stream=True), method("f", result=INT)
 
     assert str(only_change(market(old), market(new))) == (
@@ -263,7 +263,7 @@ def test_stream_before() -> None:
 
 
 def test_items_of_a_stream() -> None:
-    """An item may become more precise, as a result may."""
+    """An item can become more precise, as a result can."""
     old, new = (method("f", result=each, stream=True) for each in (OPTIONAL_INT, INT))
 
     assert str(only_change(market(old), market(new))) == (
@@ -287,7 +287,7 @@ TICKED = signal("ticked", Scalar("json"), key="symbol", key_type=STR)
     ],
 )
 def test_signal(changes: dict[str, Any], message: str) -> None:
-    """A signal keeps its key; its values may become more precise."""
+    """Another key breaks subscribers; values can become more precise."""
     change = only_change(market(TICKED), market(attrs.evolve(TICKED, **changes)))
 
     assert str(change) == f"Market.ticked {message}"
@@ -303,7 +303,7 @@ def test_signal(changes: dict[str, Any], message: str) -> None:
     ],
 )
 def test_signal_before(changes: dict[str, Any], message: str) -> None:
-    """What subscribers got before they go on getting."""
+    """Subscribers must still get what they got before."""
     change = only_change(market(attrs.evolve(TICKED, **changes)), market(TICKED))
 
     assert str(change) == f"Market.ticked {message}"
@@ -351,7 +351,7 @@ def test_fields(
     breaks_sent: bool,
     breaks_received: bool,
 ) -> None:
-    """A field is judged by the way on which its record crosses."""
+    """The direction in which a record crosses decides whether a change of a field breaks."""
     sent = only_change(sends(quote(*old)), sends(quote(*new)))
     received = only_change(receives(quote(*old)), receives(quote(*new)))
 
@@ -370,12 +370,12 @@ def test_fields(
     ],
 )
 def test_fields_of_uploaded_items(old: list[FieldSpec], new: list[FieldSpec], breaks: bool) -> None:
-    """A server needs all fields of an item, and ignores those that it does not know."""
+    """A server needs all fields of an item, and ignores unknown ones."""
     assert only_change(uploads(quote(*old)), uploads(quote(*new))).breaking is breaks
 
 
 def test_what_a_task_tells_is_received() -> None:
-    """Its records are judged as those of results are."""
+    """Records in the value with which a task starts count as received."""
     task = attrs.evolve(BUY, started=Ref("Quote"))
     old, new = quote(field("a")), quote(field("a", FLOAT))
 
@@ -383,7 +383,7 @@ def test_what_a_task_tells_is_received() -> None:
 
 
 def test_field_of_a_dict_may_be_absent() -> None:
-    """A TypedDict whose field may be left out breaks callers who count on it."""
+    """A key of a received TypedDict that is no longer required breaks callers."""
     old = record("Quote", field("a"), kind="typeddict")
     new = record("Quote", field("a", optional=True), kind="typeddict")
 
@@ -391,12 +391,12 @@ def test_field_of_a_dict_may_be_absent() -> None:
 
 
 def test_unused_record_breaks_nobody() -> None:
-    """A record that crosses nowhere may change at will."""
+    """A change of a record that does not cross breaks no caller."""
     assert not only_change(market(quote(field("a"))), market(quote(field("a", STR)))).breaking
 
 
 def test_field_deep_inside() -> None:
-    """A record that is part of another one crosses on the same way."""
+    """A record inside another one crosses in the same direction."""
     outer = record("Book", field("quotes", ArrayOf("list", Ref("Quote"))))
 
     change = only_change(sends(outer, quote()), sends(outer, quote(field("a"))))
@@ -413,14 +413,14 @@ def test_field_deep_inside() -> None:
     ],
 )
 def test_record(changes: dict[str, Any], message: str) -> None:
-    """What makes a record in Python is nobody's business, its code and parameters are."""
+    """The kind of a record does not break callers; another code or other parameters do."""
     change = only_change(market(record("Quote")), market(record("Quote", **changes)))
 
     assert str(change) == message
 
 
 def test_error_is_received() -> None:
-    """The fields of a declared error come from the server."""
+    """The fields of a declared error count as received."""
     failing = method("f", raises=("Quote",))
     old, new = market(failing, quote(field("a"))), market(failing, quote(field("a", STR)))
 
@@ -455,7 +455,7 @@ def test_enum(
     breaks_sent: list[bool],
     breaks_received: list[bool],
 ) -> None:
-    """The values of an enum cross, its names do not."""
+    """A change of the values of an enum breaks callers, one of its names does not."""
     new = attrs.evolve(SIDE, members=members)
     sent, received = diff(sends(SIDE), sends(new)), diff(receives(SIDE), receives(new))
 
@@ -465,7 +465,7 @@ def test_enum(
 
 
 def test_base_of_enum() -> None:
-    """The base of an enum crosses nowhere."""
+    """A change of the base of an enum breaks no caller."""
     change = only_change(sends(SIDE), sends(attrs.evolve(SIDE, base="StrEnum")))
 
     assert str(change) == "Side is an StrEnum now"
@@ -473,14 +473,14 @@ def test_base_of_enum() -> None:
 
 @pytest.mark.parametrize(("spec", "breaks"), [(sends, False), (uploads, False), (receives, True)])
 def test_new_type(spec: Callable[..., ServiceSpec], breaks: bool) -> None:
-    """A new type crosses as what it stands for."""
+    """A new type is compared by its target."""
     change = only_change(spec(NewTypeSpec("Price", INT)), spec(NewTypeSpec("Price", FLOAT)))
 
     assert change == Change("Price", "was int and is float now", breaks)
 
 
 def test_another_kind_of_type() -> None:
-    """A record that became an enum under the same name breaks callers."""
+    """A record that becomes an enum of the same name breaks callers."""
     change = only_change(sends(record("Side")), sends(SIDE))
 
     assert str(change) == "Side is another kind of type now (breaks callers)"

@@ -1,4 +1,4 @@
-"""The hash of a contract: what changes it, and what does not."""
+"""The digest of a contract."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def with_enum(**changes: Any) -> ServiceSpec:
     ],
 )
 def test_digest_leaves_out(same: ServiceSpec) -> None:
-    """What no caller can tell does not change the digest."""
+    """A change that callers cannot notice keeps the digest."""
     assert digest(same) == digest(MARKET)
 
 
@@ -145,12 +145,12 @@ def test_digest_leaves_out(same: ServiceSpec) -> None:
     ],
 )
 def test_digest_covers(other: ServiceSpec) -> None:
-    """What a caller can tell changes the digest."""
+    """A change that a caller can notice changes the digest."""
     assert digest(other) != digest(MARKET)
 
 
 def test_positions_count() -> None:
-    """Arguments that can be passed by position keep their order, others need not."""
+    """The order of positional arguments is part of the digest, that of keyword arguments is not."""
     first, second = argument("a"), argument("b")
     named = argument("a", role="keyword"), argument("b", role="keyword")
 
@@ -187,7 +187,7 @@ def test_types_differ() -> None:
 
 @pytest.mark.parametrize("swap", [UnionOf, LiteralOf])
 def test_alternatives_have_no_order(swap: Callable[[tuple[object, ...]], TypeSpec]) -> None:
-    """The members of a union, or of a Literal, may change places."""
+    """The order of the members of a union, or of a Literal, is not part of the digest."""
     parts = (INT, STR) if swap is UnionOf else (1, "1")
     there, back = swap(parts), swap(parts[::-1])
 

@@ -1,4 +1,4 @@
-"""Contracts as documents: written without loss, and read back from whatever a stranger writes."""
+"""Contracts as documents: written completely, and read from any text."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def document(spec: ServiceSpec = MARKET) -> Any:
 
 
 def test_form() -> None:
-    """Members that have their default value are left out; types begin with their kind."""
+    """Members that have their default are left out, and types begin with their kind."""
     form = form_of(MARKET)
     assert isinstance(form, dict)
     quote, place = through_json(form["methods"])
@@ -165,20 +165,20 @@ def test_document() -> None:
 @SOME
 @given(specs.services)
 def test_every_contract_has_a_form(spec: ServiceSpec) -> None:
-    """Nothing of a contract is lost, whatever it holds."""
+    """Any contract is read back as it was written."""
     assert read_form(ServiceSpec, through_json(form_of(spec)), "it") == spec
 
 
 @SOME
 @given(st.lists(strategies.services(), max_size=2))
 def test_every_service_has_a_document(services: list[ServiceSpec]) -> None:
-    """Contracts as services have them are read back from their document as they were."""
+    """The contracts of any services are read back as they were written."""
     assert read_document(through_json(document_of(services))) == tuple(services)
 
 
 @pytest.mark.parametrize("service", [Bazaar, Chat, Files, Market, Monitor])
 def test_a_stub_of_a_document_is_the_stub_of_the_class(service: type[Any]) -> None:
-    """Byte for byte: what is not part of the contract, such as docstrings, is there as well."""
+    """A stub made from a document is the same byte for byte, with docstrings and defaults."""
     spec = documented(service_of(service))
 
     (read,) = read_document(through_json(document_of([spec])))
@@ -189,14 +189,14 @@ def test_a_stub_of_a_document_is_the_stub_of_the_class(service: type[Any]) -> No
 @SOME
 @given(strategies.services())
 def test_every_stub_can_be_made_of_a_document(spec: ServiceSpec) -> None:
-    """Whatever a service has, its document has it, too."""
+    """The document of any service is read back as it was written."""
     (read,) = read_document(through_json(document_of([spec])))
 
     assert render_module(read, digest(read)) == render_module(spec, digest(spec))
 
 
 def test_what_is_unknown_is_ignored() -> None:
-    """A later version may add members to anything."""
+    """Unknown members are ignored: a later version can add some."""
     written = document()
     written["new"] = 1
     written["services"][0]["new"] = written["services"][0]["methods"][0]["new"] = {"a": 1}
@@ -205,7 +205,7 @@ def test_what_is_unknown_is_ignored() -> None:
 
 
 def test_docstring_with_half_of_a_pair() -> None:
-    """A docstring is told as well as JSON can."""
+    """A lone surrogate in a docstring is written as an escape."""
     odd = attrs.evolve(MARKET, doc="half \ud83d of it")
 
     (read,) = read_document(through_json(document_of([odd])))
@@ -340,7 +340,7 @@ LONG = "x" * 257
     ],
 )
 def test_what_makes_no_sense_is_refused(path: str, value: object, error: str | None) -> None:
-    """Names that are none, references to nothing, code in the place of a literal: all are told."""
+    """Bad names, undefined references and code in place of a literal are refused."""
     written = document()
     change(path, value)(written)
 
@@ -371,7 +371,7 @@ def test_new_types_may_not_stand_for_each_other() -> None:
 
 
 def test_a_record_may_contain_itself() -> None:
-    """Also through a new type."""
+    """A new type that contains itself through another one is refused."""
     tree = RecordSpec("Tree", "attrs", (FieldSpec("left", Ref("Left")),))
     left = NewTypeSpec("Left", MapOf("dict", STR, Ref("Tree")))
     spec = attrs.evolve(MARKET, definitions=(left, *MARKET.definitions, tree))
@@ -380,7 +380,7 @@ def test_a_record_may_contain_itself() -> None:
 
 
 def test_limits() -> None:
-    """A list, a type, and a text may be so large and no larger."""
+    """Lists, types and texts have a largest size."""
     deep: Any = "int"
     for _ in range(MAX_LEVELS - 1):
         deep = ["list", deep]
@@ -402,7 +402,7 @@ def test_limits() -> None:
 
 @pytest.mark.parametrize("text", ["", "[", "[" * 100_000, '{"v": 1', "9" * 5000, b"\xff"])
 def test_texts_that_are_no_json(text: str | bytes) -> None:
-    """Nothing but `BadDocument` comes of any text."""
+    """Any text is read, or raises `BadDocument` and nothing else."""
     with pytest.raises(BadDocument):
         parse_document(text)
 
@@ -481,7 +481,7 @@ def test_literals_are_taken(source: str) -> None:
     ],
 )
 def test_code_is_refused(source: str) -> None:
-    """Nothing else is, whatever it looks like."""
+    """Any other source of a default is refused."""
     written = document()
     change(f"{METHOD}['arguments'][2]['default']", {"source": source})(written)
 
@@ -540,7 +540,7 @@ def mutated(form: Any, data: st.DataObject) -> Any:
 @settings(SOME, max_examples=300)
 @given(st.just(MARKET) | strategies.services(), st.data())
 def test_mutated_documents(spec: ServiceSpec, data: st.DataObject) -> None:
-    """A document that is read gives a stub that is Python and declares things; others are told."""
+    """Any document gives a stub that is valid Python, or is refused."""
     written = document(spec)
     for _ in range(data.draw(st.integers(1, 3))):
         written = mutated(written, data)

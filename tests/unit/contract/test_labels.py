@@ -1,4 +1,4 @@
-"""What types are called in messages."""
+"""Names of types in messages."""
 
 from __future__ import annotations
 
@@ -60,5 +60,5 @@ def test_label(spec: TypeSpec, text: str) -> None:
     ],
 )
 def test_spelled(spec: TypeSpec, text: str) -> None:
-    """A type is written in Python's own notation."""
+    """A type is written in Python's notation."""
     assert spelled(spec) == text

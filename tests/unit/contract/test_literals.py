@@ -55,13 +55,13 @@ class Count(int):
     ],
 )
 def test_literal(value: object, source: str) -> None:
-    """A value that has a literal is written as one."""
+    """A value with a literal is written as that."""
     assert literal_source(value) == source
 
 
 @pytest.mark.parametrize("value", [[], {}, (1, [2.5]), {"a": {1, 2}}, frozenset({"x"}), "a'b\"c"])
 def test_literal_is_python(value: object) -> None:
-    """What is written evaluates to the value."""
+    """The literal evaluates to the value."""
     source = literal_source(value)
 
     assert source is not None
@@ -90,7 +90,7 @@ def test_no_literal(value: object) -> None:
 
 
 def test_enum_must_be_defined() -> None:
-    """A member is named only where its enum is, for a stub knows no other."""
+    """A member is written only if its enum is defined: a stub has no other enums."""
     definitions = Definitions()
 
     assert literal_source(Side.BUY, definitions) is None

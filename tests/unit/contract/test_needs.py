@@ -1,4 +1,4 @@
-"""What a stub needs against what a server offers."""
+"""The needs of a stub."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def unmet(stub: ServiceSpec, server: ServiceSpec) -> list[str]:
     ],
 )
 def test_what_a_stub_does_not_notice(stub: ServiceSpec, server: ServiceSpec) -> None:
-    """A change that lets every call of the stub succeed is no unmet need."""
+    """A change with which every call of the stub succeeds is not reported."""
     assert unmet(stub, server) == []
 
 
@@ -151,12 +151,12 @@ def test_what_a_stub_does_not_notice(stub: ServiceSpec, server: ServiceSpec) -> 
     ],
 )
 def test_what_fails_a_stub(stub: ServiceSpec, server: ServiceSpec, problems: list[str]) -> None:
-    """The members that can fail are named, each with what has changed."""
+    """The members that can fail are named, each with the changes that break it."""
     assert unmet(stub, server) == problems
 
 
 def test_only_the_direction_counts_in_which_a_type_travels() -> None:
-    """A new member of an enum fails who receives it, and a new required field who sends it."""
+    """A new required field of a record breaks a stub that sends it, and none that receives it."""
     more = attrs.evolve(QUOTE, fields=(*QUOTE.fields, FieldSpec("at", INT)))
     stub = market(
         QUOTE, method("get", result=Ref("Quote")), method("put", argument("quote", Ref("Quote")))
@@ -168,13 +168,13 @@ def test_only_the_direction_counts_in_which_a_type_travels() -> None:
 
 @given(services)
 def test_its_own_server_fails_no_stub(spec: ServiceSpec) -> None:
-    """Whatever a contract is, its stub needs nothing that its server does not offer."""
+    """A server meets the needs of a stub of its own contract."""
     assert unmet_needs(spec, spec) == ()
 
 
 @given(releases())
 def test_only_what_breaks_is_unmet(both: tuple[ServiceSpec, ServiceSpec]) -> None:
-    """Where no change breaks any caller, no stub fails; and what fails is a member of the stub."""
+    """If no change breaks callers, no stub fails; members that fail are members of the stub."""
     old, new = both
     found = unmet_needs(old, new)
 
@@ -185,7 +185,7 @@ def test_only_what_breaks_is_unmet(both: tuple[ServiceSpec, ServiceSpec]) -> Non
 
 
 def test_default() -> None:
-    """What may be left out and then must be given fails a stub, which leaves it out."""
+    """An argument that becomes required breaks a stub that leaves it out."""
     stub = market(method("quote", argument("symbol", STR, default=Default(None))))
 
     assert unmet(stub, market(method("quote", SYMBOL))) == [

@@ -1,4 +1,4 @@
-"""Classes with fields, read alike."""
+"""The fields of records."""
 
 from __future__ import annotations
 
@@ -91,12 +91,12 @@ class Bare(ApplicationError):
     ],
 )
 def test_kind(cls: type, kind: Kind | None) -> None:
-    """Each sort of record is told from the others, and from what is none."""
+    """Each kind of record is told from the others, and from other classes."""
     assert kind_of(cls) == kind
 
 
 def test_frozen() -> None:
-    """Attrs classes and dataclasses say whether they are frozen; nothing else is."""
+    """Attrs classes and dataclasses can be frozen, other records cannot."""
     assert is_frozen(Quote)
     assert is_frozen(Order)
     assert not is_frozen(Plain)
@@ -112,7 +112,7 @@ def seen(cls: type) -> list[tuple[str, str, Any, bool, bool]]:
 
 
 def test_attrs_fields() -> None:
-    """Fields go by the names of the constructor's arguments; what it does not take stays here."""
+    """Fields have the names of the constructor's arguments; other attributes do not cross."""
     assert seen(Quote) == [
         ("symbol", "symbol", str, True, False),
         ("price", "_price", float, False, False),
@@ -123,7 +123,7 @@ def test_attrs_fields() -> None:
 
 
 def test_dataclass_fields() -> None:
-    """A dataclass is read alike."""
+    """The fields of a dataclass are read."""
     assert seen(Order) == [
         ("symbol", "symbol", str, True, False),
         ("lines", "lines", list[int], False, False),
@@ -134,7 +134,7 @@ def test_dataclass_fields() -> None:
 
 
 def test_typeddict_fields() -> None:
-    """Each key knows whether it must be there, also where annotations are strings."""
+    """Each key is required or not, also if annotations are strings."""
     assert seen(Partial) == [
         ("id", "id", int, True, False),
         ("hint", "hint", str, False, False),
@@ -144,13 +144,13 @@ def test_typeddict_fields() -> None:
 
 
 def test_namedtuple_fields() -> None:
-    """A NamedTuple is read alike."""
+    """The fields of a NamedTuple are read."""
     assert seen(Point) == [("x", "x", int, True, False), ("y", "y", int, False, False)]
     assert read_fields(Point)[1].default == 2
 
 
 def test_error_without_fields() -> None:
-    """An error that is no attrs class has no fields."""
+    """An error that is not an attrs class has no fields."""
     assert read_fields(Bare) == ()
     assert seen(Declared) == [("symbol", "symbol", str, True, False)]
 
@@ -218,7 +218,7 @@ class DerivedData(Plain):
     ],
 )
 def test_unreadable(cls: type, problem: str) -> None:
-    """A class that cannot be made again out of its fields is refused."""
+    """A class that its fields cannot make again is refused."""
     with pytest.raises(UnsupportedType) as caught:
         read_fields(cls)
 

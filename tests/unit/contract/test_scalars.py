@@ -23,7 +23,7 @@ def test_every_name_has_a_row() -> None:
 
 @ROWS
 def test_the_class_is_annotated(scalar: ScalarType) -> None:
-    """The class of a row is what a service has in its annotations."""
+    """The class of a row is described as the type of that row."""
     assert describe(scalar.cls, Definitions()) == Scalar(scalar.name)
 
 

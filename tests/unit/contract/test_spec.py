@@ -1,4 +1,4 @@
-"""The error about a type that cannot cross the wire."""
+"""The error for a type that cannot cross the wire."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ from farcall._contract.spec import UnsupportedType
     ],
 )
 def test_message(path: str, text: str) -> None:
-    """The message names the place, the problem and the fix."""
+    """The message has the path, the problem and the fix."""
     assert str(UnsupportedType("it is bare", "write list[int]", path)) == text

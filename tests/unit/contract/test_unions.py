@@ -1,4 +1,4 @@
-"""How the members of a union are told apart."""
+"""Telling the members of a union apart."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ DEFINITIONS: dict[str, Definition] = {
     ],
 )
 def test_json_forms(spec: TypeSpec, forms: Forms) -> None:
-    """Each type claims the forms its values have; a closed set of values only these."""
+    """A type claims the forms of its values; a literal claims its values alone."""
     assert json_forms(spec, DEFINITIONS) == forms
 
 
@@ -127,7 +127,7 @@ def test_json_claims_all() -> None:
     ],
 )
 def test_told_apart(members: tuple[TypeSpec, ...]) -> None:
-    """Members whose forms differ, or whose values do, are told apart."""
+    """Members with different forms, or different values of a form, are told apart."""
     choice = choose(UnionOf(members), DEFINITIONS)
 
     assert set(choice.others) | set(choice.records) == set(members)
@@ -148,7 +148,7 @@ def test_told_apart(members: tuple[TypeSpec, ...]) -> None:
     ],
 )
 def test_ambiguous(members: tuple[TypeSpec, ...], problem: str) -> None:
-    """Members that share a form are refused, and both are named."""
+    """Two members that share a form are refused, and named."""
     with pytest.raises(UnsupportedType) as caught:
         choose(UnionOf(members), DEFINITIONS)
 
@@ -171,7 +171,7 @@ def test_claims() -> None:
 
 
 def test_one_record_needs_no_choice() -> None:
-    """A record beside members of other forms needs no name."""
+    """One record beside members of other forms needs no name."""
     choice = choose(UnionOf((Ref("Point"), NONE)), DEFINITIONS)
 
     assert choice.records == (Ref("Point"),)
@@ -256,7 +256,7 @@ def test_records_alike(records: list[Ref], problem: str) -> None:
 
 
 def test_constants_differ() -> None:
-    """The values of a literal may be equal in Python, but not in JSON."""
+    """Values of a literal that are the same in JSON are refused."""
     check_constants(LiteralOf((1, True, "a", None)), DEFINITIONS)
 
     with pytest.raises(UnsupportedType, match=r"two of \"YQ==\" \| \"YQ==\" look the same"):
