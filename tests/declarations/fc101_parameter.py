@@ -1,4 +1,4 @@
-"""Every parameter of an endpoint has an annotation, for it says what may be sent."""
+"""Annotate every parameter of an endpoint: the annotation says what callers may send."""
 
 from farcall import service
 

@@ -1,4 +1,4 @@
-"""The result has an annotation, too, even where it is None."""
+"""Annotate the result too, even if it is None."""
 
 from farcall import service
 

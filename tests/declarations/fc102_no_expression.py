@@ -1,4 +1,4 @@
-"""An annotation is a type."""
+"""An annotation must be a type."""
 
 from farcall import service
 

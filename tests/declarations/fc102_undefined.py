@@ -1,4 +1,4 @@
-"""The names in annotations are there when the class is made."""
+"""The names in annotations must be defined when the class is made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The members of a union look different in JSON."""
+"""The members of a union must look different in JSON."""
 
 from datetime import datetime
 

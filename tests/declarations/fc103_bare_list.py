@@ -1,4 +1,4 @@
-"""A container says what it holds."""
+"""A container needs the type of its items."""
 
 from farcall import service
 

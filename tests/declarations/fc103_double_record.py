@@ -1,4 +1,4 @@
-"""Two types of one service have two names."""
+"""Two types of one service cannot have the same name."""
 
 import attrs
 

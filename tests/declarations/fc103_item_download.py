@@ -1,4 +1,4 @@
-"""Items of a stream are of the types that results may have."""
+"""The items of a stream have the same types as results."""
 
 from collections.abc import AsyncIterator
 

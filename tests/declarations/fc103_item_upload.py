@@ -1,4 +1,4 @@
-"""So are the items of an upload."""
+"""The items of an upload have the same types as arguments."""
 
 from collections.abc import AsyncIterable
 

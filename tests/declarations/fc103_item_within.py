@@ -1,4 +1,4 @@
-"""An upload is a parameter of its own, and neither optional nor part of another type."""
+"""An upload is a whole parameter; it cannot be optional or part of another type."""
 
 from collections.abc import AsyncIterable
 

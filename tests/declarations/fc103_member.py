@@ -1,4 +1,4 @@
-"""A literal member of an enum has a name that can stand after a dot."""
+"""A member of an enum in a Literal needs a name that can follow a dot."""
 
 from enum import Enum
 from typing import Any, Literal

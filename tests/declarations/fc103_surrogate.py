@@ -1,4 +1,4 @@
-"""Half of a surrogate pair is in no UTF-8 text, so no key, member or literal has one."""
+"""A key, member or literal cannot contain a lone surrogate, which UTF-8 cannot encode."""
 
 from typing import Literal
 

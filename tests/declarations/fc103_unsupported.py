@@ -1,4 +1,4 @@
-"""Only types whose values have a place in JSON cross the wire."""
+"""Only types whose values have a JSON form can cross the wire."""
 
 import socket
 

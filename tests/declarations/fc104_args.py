@@ -1,4 +1,4 @@
-"""A contract lists each argument by name and type."""
+"""A contract lists each argument by name and type, so an endpoint cannot take `*args`."""
 
 from farcall import service
 

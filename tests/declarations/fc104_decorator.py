@@ -1,4 +1,4 @@
-"""A decorator has to tell the parameters of the method that it wraps."""
+"""A decorator must keep the parameters of the method that it wraps."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The same goes for keyword arguments."""
+"""For the same reason an endpoint cannot take `**kwargs`."""
 
 from farcall import service
 

@@ -1,4 +1,4 @@
-"""An endpoint returns once; an async generator is a stream, which needs `@stream`."""
+"""An endpoint returns one result. To send many, write a stream with `@stream`."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""Neither can it return something to iterate over."""
+"""An endpoint cannot return an iterator."""
 
 from collections.abc import AsyncIterator
 

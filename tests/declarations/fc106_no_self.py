@@ -1,4 +1,4 @@
-"""A method has the parameter self."""
+"""A method needs the parameter self."""
 
 from farcall import service
 

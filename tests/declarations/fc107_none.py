@@ -1,4 +1,4 @@
-"""A default is a value of the parameter's type."""
+"""A default must have the type of its parameter."""
 
 from farcall import service
 

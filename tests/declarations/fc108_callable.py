@@ -1,4 +1,4 @@
-"""Only functions written in the class are endpoints, not other things that can be called."""
+"""Only functions written in the class are endpoints; other callable objects are not."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Endpoints are methods of an object: of the one that is served."""
+"""An endpoint is a method of the served object, so it cannot be a class method."""
 
 from farcall import service
 

@@ -1,4 +1,4 @@
-"""`@method`, `@local` and `@background` are for functions."""
+"""`@method`, `@local` and `@background` decorate functions."""
 
 from farcall import method, service
 

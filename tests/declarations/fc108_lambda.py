@@ -1,4 +1,4 @@
-"""Nor can a lambda, which has no annotations."""
+"""A lambda has no annotations, so it cannot be an endpoint."""
 
 from farcall import service
 

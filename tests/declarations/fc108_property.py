@@ -1,4 +1,4 @@
-"""A property is read, not called; so it cannot be an endpoint, whatever it is marked as."""
+"""A property is read, not called, so it cannot be an endpoint, even with `@method`."""
 
 from farcall import method, service
 

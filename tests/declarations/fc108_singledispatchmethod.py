@@ -1,4 +1,4 @@
-"""What gives a method only when it is asked for one has no parameters to list."""
+"""Other descriptors have no parameters to list, so they cannot be endpoints."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""The name of a service is short enough for a greeting."""
+"""The name of a service is part of the hello, so its length is limited."""
 
 import farcall
 

@@ -1,4 +1,4 @@
-"""So a service cannot be called ``rpc``."""
+"""For the same reason a service cannot be named ``rpc``."""
 
 from farcall import service
 

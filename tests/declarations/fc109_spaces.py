@@ -1,4 +1,4 @@
-"""A name on the wire is some text without spaces."""
+"""A wire name is a non-empty string without spaces."""
 
 from farcall import method, service
 

@@ -1,4 +1,4 @@
-"""Half of a surrogate pair is in no UTF-8 text, so a name has none."""
+"""A wire name cannot contain a lone surrogate, which UTF-8 cannot encode."""
 
 from farcall import method, service
 

@@ -1,4 +1,4 @@
-"""Each name on the wire belongs to one member."""
+"""Two members of a service cannot have the same wire name."""
 
 from farcall import method, service
 

@@ -1,4 +1,4 @@
-"""So does each name of a function."""
+"""Two functions of a service cannot have the same name."""
 
 from farcall import functions
 

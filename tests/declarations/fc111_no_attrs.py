@@ -1,4 +1,4 @@
-"""What an error carries are its fields, so attrs makes it."""
+"""An error carries its fields, so it must be an attrs class."""
 
 from farcall import ApplicationError, method, service
 

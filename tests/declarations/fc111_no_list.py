@@ -1,4 +1,4 @@
-"""`raises` lists the errors that cross the wire as themselves."""
+"""`raises` is a list of classes."""
 
 import attrs
 

@@ -1,4 +1,4 @@
-"""An annotation alone makes no field."""
+"""An annotation becomes a field only if `@attrs.define` decorates the class."""
 
 from farcall import ApplicationError, method, service
 

@@ -1,4 +1,4 @@
-"""Only classes derived from ApplicationError cross the wire."""
+"""Only classes derived from ApplicationError can cross the wire."""
 
 from farcall import method, service
 

@@ -1,4 +1,4 @@
-"""Some codes belong to JSON-RPC and to farcall; they would not arrive as this error."""
+"""Some codes are reserved for JSON-RPC and farcall: they would not arrive as this error."""
 
 from typing import ClassVar
 

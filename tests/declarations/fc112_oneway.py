@@ -1,4 +1,4 @@
-"""A one-way call has no answer, so neither a result nor an error."""
+"""A one-way call gets no response, so it has neither a result nor errors."""
 
 from farcall import method, service
 

@@ -1,4 +1,4 @@
-"""A background task is started without arguments, and nobody waits for a result."""
+"""The server starts a background task without arguments, and ignores its result."""
 
 from farcall import background, service
 

@@ -1,4 +1,4 @@
-"""Names with a leading underscore stay off the wire, whatever decorates them."""
+"""A member whose name begins with an underscore stays off the wire."""
 
 from farcall import method, service
 

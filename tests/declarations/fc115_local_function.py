@@ -1,4 +1,4 @@
-"""What is kept off the wire cannot be put on it."""
+"""`@local` keeps a function off the wire, but `functions` puts it on."""
 
 from farcall import functions, local
 

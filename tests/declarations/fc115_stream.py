@@ -1,4 +1,4 @@
-"""A stream is an endpoint, and `@stream` has its options."""
+"""A stream is an endpoint already; pass the options to `@stream`."""
 
 from collections.abc import AsyncIterator
 

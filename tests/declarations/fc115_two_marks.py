@@ -1,4 +1,4 @@
-"""A member has one decorator of farcall."""
+"""A member takes only one of farcall's decorators."""
 
 from farcall import local, method, service
 

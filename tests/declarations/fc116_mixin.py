@@ -1,4 +1,4 @@
-"""What is declared in a base counts only where the base is decorated."""
+"""Declarations in a base class count only if the base is decorated."""
 
 from farcall import Signal, service
 

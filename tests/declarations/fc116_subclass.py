@@ -1,4 +1,4 @@
-"""The same goes for a subclass: it is served with the contract of its decorated base."""
+"""Declarations in a subclass count only if the subclass is decorated."""
 
 import farcall
 from farcall import method, service

@@ -1,4 +1,4 @@
-"""What overrides an endpoint in a class that is not decorated is called in the same way."""
+"""A method that overrides an endpoint in an undecorated class must be called in the same way."""
 
 import farcall
 from farcall import service

@@ -1,4 +1,4 @@
-"""Async code has no use for a thread, and cannot run in one."""
+"""Async code cannot run in a worker thread."""
 
 from farcall import method, service
 

@@ -1,4 +1,4 @@
-"""A task says what it tells when it has started."""
+"""The annotation of a task status needs the type of the value that `started()` takes."""
 
 import trio
 

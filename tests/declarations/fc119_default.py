@@ -1,4 +1,4 @@
-"""Whoever calls a task without a nursery passes no status."""
+"""Callers without a nursery pass no status, so the default must have a method `started()`."""
 
 import trio
 

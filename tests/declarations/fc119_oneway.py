@@ -1,4 +1,4 @@
-"""A notification has no answer, and no start."""
+"""A notification gets no response, so it cannot report a start."""
 
 import trio
 

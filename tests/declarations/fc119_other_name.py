@@ -1,4 +1,4 @@
-"""A status by another name is never passed."""
+"""Trio passes the status of a task as `task_status`."""
 
 import trio
 

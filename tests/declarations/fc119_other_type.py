@@ -1,4 +1,4 @@
-"""The name belongs to Trio."""
+"""Trio passes `task_status`, so an ordinary argument needs another name."""
 
 from farcall import service
 

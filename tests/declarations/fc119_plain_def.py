@@ -1,4 +1,4 @@
-"""A task runs beside others."""
+"""A remote task runs beside other tasks, so it must be async."""
 
 import trio
 

@@ -1,4 +1,4 @@
-"""Trio passes the status of a task by its name."""
+"""Trio passes the status of a task by keyword."""
 
 import trio
 

@@ -1,4 +1,4 @@
-"""A stream begins and ends with its block, and is no task."""
+"""A stream begins and ends with its `async with` block, so it is not a task."""
 
 from collections.abc import AsyncIterator
 

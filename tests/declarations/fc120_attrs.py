@@ -1,4 +1,4 @@
-"""A field with an underscore stays on this side, or says under which name it crosses."""
+"""A private field stays local, or needs a public name for the wire."""
 
 import attrs
 

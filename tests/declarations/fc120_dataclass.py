@@ -1,4 +1,4 @@
-"""The fields of a dataclass have no other name to cross under."""
+"""A field of a dataclass has no alias, so a field that crosses the wire needs a public name."""
 
 from dataclasses import dataclass
 

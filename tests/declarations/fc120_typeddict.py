@@ -1,4 +1,4 @@
-"""Two underscores in front make Python write another key."""
+"""In a class body, Python changes a key that begins with two underscores."""
 
 from typing import TypedDict
 

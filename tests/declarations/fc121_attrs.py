@@ -1,4 +1,4 @@
-"""attrs would make one signal a field that all objects share."""
+"""In an attrs class a signal must be a ClassVar, or all objects would share it as a field."""
 
 import attrs
 

@@ -1,4 +1,4 @@
-"""So would dataclass."""
+"""The same holds for a dataclass."""
 
 from dataclasses import dataclass
 

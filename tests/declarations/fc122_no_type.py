@@ -1,4 +1,4 @@
-"""A signal says which values it has."""
+"""A signal needs the type of its values."""
 
 from farcall import Signal, service
 

@@ -1,4 +1,4 @@
-"""An annotation alone makes no signal."""
+"""An annotation alone makes no signal; assign one."""
 
 from farcall import Signal, service
 

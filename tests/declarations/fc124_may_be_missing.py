@@ -1,4 +1,4 @@
-"""Every value has a key: a field that may be missing is none."""
+"""Every value needs a key, so the field must be required."""
 
 from typing import TypedDict
 

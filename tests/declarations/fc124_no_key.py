@@ -1,4 +1,4 @@
-"""Keys are compared, so they are text, int, UUID or Enum."""
+"""Keys are compared, so they are strings, integers, UUIDs or enums."""
 
 import attrs
 

@@ -1,4 +1,4 @@
-"""So the values have fields."""
+"""Only records have fields, so a signal with a key has records as values."""
 
 from farcall import Signal, service
 

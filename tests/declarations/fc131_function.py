@@ -1,4 +1,4 @@
-"""`@service` is for classes."""
+"""`@service` decorates classes."""
 
 from farcall import service
 

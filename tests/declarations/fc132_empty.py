@@ -1,4 +1,4 @@
-"""A service has at least one member."""
+"""A service needs at least one member."""
 
 from farcall import service
 

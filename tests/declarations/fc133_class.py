@@ -1,4 +1,4 @@
-"""What is served is an object, not its class."""
+"""Serve an object of the class, not the class itself."""
 
 import farcall
 from farcall import service

@@ -1,4 +1,4 @@
-"""What is served is an object of a decorated class."""
+"""The class of a served object must be decorated."""
 
 import farcall
 

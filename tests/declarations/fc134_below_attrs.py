@@ -1,4 +1,4 @@
-"""`attrs.define` makes a new class, so `@service` goes above it."""
+"""`attrs.define` makes a new class, so put `@service` above it."""
 
 import attrs
 

@@ -1,4 +1,4 @@
-"""At one path every name means one thing."""
+"""At one path every wire name must be unique."""
 
 import farcall
 from farcall import service

@@ -1,4 +1,4 @@
-"""A service is no container, for farcall.serve() takes a list of services, or a dict by path."""
+"""A service cannot be a dict, because `farcall.serve()` takes a dict of services by path."""
 
 from farcall import service
 

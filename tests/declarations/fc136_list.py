@@ -1,4 +1,4 @@
-"""The same holds for lists and tuples."""
+"""A service cannot be a list or tuple, because `farcall.serve()` takes a list of services."""
 
 from farcall import service
 

@@ -1,4 +1,4 @@
-"""A field has a name that Python code can use; Python reads this ligature as the letters fi."""
+"""The name of a field must be usable in Python, which reads this ligature as the letters fi."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""A member has a name that Python code can use; on the wire it may have any other."""
+"""The name of a member must be usable in Python; its wire name need not be."""
 
 from farcall import service
 

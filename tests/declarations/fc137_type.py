@@ -1,4 +1,4 @@
-"""A type has a name that Python code can use, for it stands in the source of a stub."""
+"""The name of a type must be usable in Python, because a stub contains it."""
 
 from typing import TypedDict
 

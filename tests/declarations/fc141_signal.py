@@ -1,4 +1,4 @@
-"""A role has a name."""
+"""A role is a non-empty string."""
 
 from farcall import Signal, service
 

@@ -1,4 +1,4 @@
-"""Roles are a set of names; a text alone would be a set of letters."""
+"""Roles are a set of strings; a string alone would be a set of letters."""
 
 from farcall import method, service
 

@@ -1,4 +1,4 @@
-"""What is open to everybody asks for no role."""
+"""A member that is open to everyone cannot require a role."""
 
 from farcall import method, service
 

@@ -1,4 +1,4 @@
-"""A broadcast goes to everybody who is connected, whoever that is."""
+"""A broadcast goes to every connected peer, so its signal cannot be restricted."""
 
 from farcall import Signal, service
 

@@ -1,4 +1,4 @@
-"""That holds for a broadcast in a protected class as well."""
+"""In a protected service, a broadcast signal has to be opened."""
 
 from farcall import Signal, service
 

@@ -1,4 +1,4 @@
-"""Whether somebody may subscribe is decided at once."""
+"""`allow` decides at once, so it cannot be async."""
 
 import farcall
 from farcall import Signal, service

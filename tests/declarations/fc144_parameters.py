@@ -1,4 +1,4 @@
-"""What decides is given the call and the key."""
+"""`allow` is called with the call and the key."""
 
 from farcall import Signal, service
 

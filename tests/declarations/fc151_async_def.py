@@ -1,4 +1,4 @@
-"""`@stream` is for async generators."""
+"""`@stream` decorates async generators."""
 
 from farcall import service, stream
 

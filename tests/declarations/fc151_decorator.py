@@ -1,4 +1,4 @@
-"""The server drives the generator of a stream, and nothing stands between the two."""
+"""The server drives the generator of a stream, so no other decorator may wrap it."""
 
 from collections.abc import AsyncIterator, Callable
 from functools import wraps

@@ -1,4 +1,4 @@
-"""What overrides a stream is a stream."""
+"""A method that overrides a stream must be a stream."""
 
 from collections.abc import AsyncIterator
 

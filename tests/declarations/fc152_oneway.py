@@ -1,4 +1,4 @@
-"""A stream has none of the options that only make sense for calls."""
+"""A stream does not take the options that are only for calls."""
 
 from collections.abc import AsyncIterator
 

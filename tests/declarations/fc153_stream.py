@@ -1,4 +1,4 @@
-"""The annotation of a stream says which items it gives."""
+"""The annotation of a stream needs the type of its items."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""The annotation of an upload says which items it takes."""
+"""The annotation of an upload needs the type of its items."""
 
 from collections.abc import AsyncIterable
 

@@ -1,4 +1,4 @@
-"""An upload is always there."""
+"""Callers always pass an upload, so it has no default."""
 
 from collections.abc import AsyncIterable
 

@@ -1,4 +1,4 @@
-"""A one-way call takes no uploads."""
+"""A one-way call cannot have uploads."""
 
 from collections.abc import AsyncIterable
 

@@ -1,4 +1,4 @@
-"""A plain def takes no uploads."""
+"""A plain def cannot have uploads."""
 
 from collections.abc import AsyncIterable
 

@@ -1,4 +1,4 @@
-"""Nor does one in a worker thread."""
+"""The same holds for a def in a worker thread."""
 
 from collections.abc import AsyncIterable
 

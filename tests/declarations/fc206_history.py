@@ -1,4 +1,4 @@
-"""Signals have no history yet."""
+"""Signals keep no history yet."""
 
 from farcall import Signal, service
 

@@ -1,4 +1,4 @@
-"""farcall does not enforce the limits that notes set, so it does not accept them yet."""
+"""farcall does not enforce the limits in notes of `Annotated` yet, so it refuses them."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Nor does it in the fields of records."""
+"""It refuses them in the fields of records, too."""
 
 from typing import Annotated
 

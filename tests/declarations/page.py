@@ -11,7 +11,7 @@ import ast
 import importlib.util
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -26,16 +26,64 @@ HERE = Path(__file__).parent
 PAGE = HERE.parent.parent / "docs" / "declaring-errors.md"
 EXAMPLES = sorted(HERE.glob("fc*.py"))
 
+TITLES: Mapping[Rule, str] = {
+    Rule.MISSING_ANNOTATION: "missing annotation",
+    Rule.UNRESOLVED_ANNOTATION: "annotation that cannot be evaluated",
+    Rule.UNSUPPORTED_TYPE: "unsupported type",
+    Rule.VARIADIC: "`*args` and `**kwargs`",
+    Rule.GENERATOR: "generator without `@stream`",
+    Rule.NO_SELF: "method without self",
+    Rule.BAD_DEFAULT: "default of the wrong type",
+    Rule.NO_FUNCTION: "endpoint that is not a function",
+    Rule.BAD_NAME: "invalid wire name",
+    Rule.TAKEN_NAME: "duplicate wire name",
+    Rule.BAD_ERROR: "error that cannot be declared",
+    Rule.ONEWAY_ANSWERS: "one-way method with a result",
+    Rule.BAD_BACKGROUND: "background task with arguments or a result",
+    Rule.PRIVATE_MEMBER: "declaration of a private member",
+    Rule.CONFLICTING_MARKS: "conflicting decorators",
+    Rule.LOST_MEMBER: "declaration in an undecorated class",
+    Rule.CHANGED_MEMBER: "incompatible override",
+    Rule.THREAD_OF_ASYNC: "`thread=True` on an async method",
+    Rule.BAD_TASK_STATUS: "wrong `task_status`",
+    Rule.PRIVATE_FIELD: "private field of a record",
+    Rule.SIGNAL_IS_FIELD: "signal that becomes a field",
+    Rule.SIGNAL_WITHOUT_TYPE: "signal without a type",
+    Rule.SIGNAL_WITHOUT_VALUE: "signal that is not assigned",
+    Rule.BAD_KEY: "wrong key of a signal",
+    Rule.NO_CLASS: "`@service` on something else than a class",
+    Rule.NO_MEMBERS: "service without members",
+    Rule.NO_SERVICE: "served object that is not a service",
+    Rule.REPLACED_CLASS: "class changed after `@service`",
+    Rule.SERVED_TWICE: "wire name served twice",
+    Rule.SERVICE_IS_CONTAINER: "service that is a container",
+    Rule.NO_PYTHON_NAME: "name that Python cannot use",
+    Rule.BAD_ROLES: "wrong `roles`",
+    Rule.ROLES_IN_THE_OPEN: "roles of an open member",
+    Rule.PROTECTED_BROADCAST: "restricted broadcast",
+    Rule.BAD_ALLOW: "wrong `allow`",
+    Rule.NO_STREAM: "stream that is not an async generator",
+    Rule.STREAM_OPTION: "option that streams do not take",
+    Rule.NO_ITEM_TYPE: "stream or upload without item type",
+    Rule.UPLOAD_DEFAULT: "upload with a default",
+    Rule.ONEWAY_UPLOAD: "upload of a one-way method",
+    Rule.UPLOAD_TO_DEF: "upload of a plain def",
+    Rule.IDEMPOTENT_LATER: "`idempotent` is not supported yet",
+    Rule.HISTORY_LATER: "`history` is not supported yet",
+    Rule.CONSTRAINT_LATER: "constraints are not supported yet",
+}
+"""The headings of the page."""
+
 _INTRODUCTION = """\
-# Errors of declaration
+# Declaration errors
 
-A service that is declared wrongly is refused when its class is made, or, where only that shows
-it, when it is served. The `farcall.DeclarationError` names file and line, the number of the rule,
-the member, what is wrong and what to write instead. Here is each rule with an example that breaks
-it and what farcall says.
+farcall refuses a wrong declaration when the class is made, or when it is served if it cannot know
+earlier. The `farcall.DeclarationError` names file and line, the number of the rule, the member,
+what is wrong, and what to write instead. This page shows each rule with an example that breaks it,
+and the message.
 
-The numbers from FC201 on are no mistakes: they stand for parts of farcall that are planned. Until
-they are there they are refused, for an option must not stand there without effect.
+The rules from FC201 on are about parts of farcall that are planned. Until then farcall refuses
+their options, so that no option is without effect.
 """
 
 _EXAMPLE = """
@@ -93,8 +141,7 @@ def _imported(example: Path) -> Iterator[ModuleType]:
 
 
 def _heading(number: str) -> str:
-    title = Rule(number).name.replace("_", " ").lower()
-    return f"\n({number.lower()})=\n\n## {number}: {title}\n"
+    return f"\n({number.lower()})=\n\n## {number}: {TITLES[Rule(number)]}\n"
 
 
 def _shown(example: Path) -> str:

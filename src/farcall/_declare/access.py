@@ -44,14 +44,15 @@ def read_access(site: Site, protected: bool | None, roles: object) -> DeclaredAc
     if not isinstance(roles, Set) or not all(
         isinstance(role, str) and role for role in cast("Set[object]", roles)
     ):
-        fix = f"Write roles={{{roles!r}}}" if isinstance(roles, str) else 'Write roles={"trader"}'
-        raise site.error(Rule.BAD_ROLES, "roles= takes a set of names, and this is none", fix)
+        name = roles if isinstance(roles, str) and roles else "trader"
+        problem = f"roles= takes a set of non-empty strings, got {_spelled(roles)}"
+        raise site.error(Rule.BAD_ROLES, problem, f'Write roles={{"{name}"}}')
     names = frozenset(cast("Set[str]", roles))
     if names and protected is False:
         raise site.error(
             Rule.ROLES_IN_THE_OPEN,
-            "protected=False opens it to everybody, and roles= to those who have one",
-            "Leave out one of the two",
+            "protected=False opens the member to everyone, but roles= restricts it",
+            "Remove one of them",
         )
     return DeclaredAccess(protected, names)
 
@@ -65,7 +66,9 @@ def check_allow(site: Site, allow: object) -> None:
     problem = _problem_of_allow(allow)
     if problem is not None:
         fix = "Write `def may_hear(call: farcall.CallContext, key: str | None) -> bool`"
-        raise site.error(Rule.BAD_ALLOW, f"allow= takes a function, and this {problem}", fix)
+        raise site.error(
+            Rule.BAD_ALLOW, f"allow= takes a plain function of the call and the key; {problem}", fix
+        )
 
 
 def check_broadcast(site: Site, access: Access, allow: object) -> None:
@@ -77,20 +80,29 @@ def check_broadcast(site: Site, access: Access, allow: object) -> None:
     if access.protected or allow is not None:
         raise site.error(
             Rule.PROTECTED_BROADCAST,
-            "broadcast=True sends it to everybody, and protected=, roles= or allow= to some",
-            "Leave out one of the two; in a protected class, protected=False opens the signal",
+            "broadcast=True sends it to everyone, but protected=, roles= or allow= restrict it",
+            "Remove one of the two; in a protected class, protected=False opens the signal",
         )
+
+
+def _spelled(roles: object) -> str:
+    if isinstance(roles, Set):
+        wrong = (
+            each for each in cast("Set[object]", roles) if not (isinstance(each, str) and each)
+        )
+        return f"a set with {next(wrong)!r}"
+    return repr(roles) if isinstance(roles, str) else type(roles).__name__
 
 
 def _problem_of_allow(allow: object) -> str | None:
     if not callable(allow):
-        return "is none"
+        return f"got {type(allow).__name__}"
     if inspect.iscoroutinefunction(allow):
-        return "is async, while subscribing waits for nobody"
+        return "this one is async, but subscribing does not wait"
     try:
         inspect.signature(allow).bind("call", "key")
     except TypeError:
-        return "cannot be called with a call and a key"
+        return "this one cannot be called with two arguments"
     except ValueError:  # some functions written in C have no signature
         return None
     return None

@@ -50,14 +50,14 @@ class Scope:
         except NameError as exc:
             raise site.error(
                 Rule.UNRESOLVED_ANNOTATION,
-                f"the annotation of {what} names {exc.name!r}, which is not defined",
-                f"Define or import {exc.name} in the module, outside of `if TYPE_CHECKING`",
+                f"the annotation of {what} uses {exc.name!r}, which is not defined",
+                f"Define or import {exc.name} at module level, outside `if TYPE_CHECKING`",
             ) from exc
         except Exception as exc:  # an annotation is any expression and may raise anything
             raise site.error(
                 Rule.UNRESOLVED_ANNOTATION,
                 f"the annotation of {what} cannot be evaluated ({exc})",
-                "Write a type there",
+                "Write a type",
             ) from exc
 
 

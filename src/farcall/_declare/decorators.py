@@ -72,7 +72,7 @@ def service(cls: Any = None, /, *, name: str | None = None, protected: bool | No
             decorated = "Decorate the class, or pass functions to farcall.functions(...)"
             raise site_of_object(cls).error(
                 Rule.NO_CLASS,
-                "@service is for classes, and this is none",
+                f"@service decorates classes, got {type(cls).__name__}",
                 named if isinstance(cls, str) else decorated,
             )
         _declare(cls, name, protected, around)
@@ -101,15 +101,15 @@ def functions(*functions: Callable[..., object], name: str) -> object:
     """
     scope, site = Scope(names_around(1)), site_of_caller("functions()")
     if not functions:
-        raise site.error(Rule.NO_MEMBERS, "it was given no functions", "Pass at least one")
+        raise site.error(Rule.NO_MEMBERS, "no functions were passed", "Pass at least one")
     mistakes, body = Mistakes(), dict[str, Member]()
     name = checked_service_name(name, site, mistakes)
 
     def read(function: Callable[..., object]) -> None:
         reading = _read_plain(function, scope, mistakes)
         if reading.attribute in body:
-            problem = f"two of the functions are called {reading.attribute}"
-            raise reading.site.error(Rule.TAKEN_NAME, problem, "Give one of them another name")
+            problem = f"two of the functions are named {reading.attribute}"
+            raise reading.site.error(Rule.TAKEN_NAME, problem, "Rename one of them")
         body[reading.attribute] = reading
 
     mistakes.each(read, functions)
@@ -135,8 +135,8 @@ def service_of(target: object) -> Service:
     if service is None:
         raise site_of_object(target if isinstance(target, FunctionType) else cls).error(
             Rule.NO_SERVICE,
-            "it is no service",
-            "Decorate its class with @service, or pass functions to farcall.functions(...)",
+            "this is not a service",
+            "Decorate the class with @service, or pass functions to farcall.functions(...)",
         )
     if cls is not service.cls:
         mistakes = Mistakes()
@@ -153,7 +153,9 @@ def service_of_object(target: object) -> Service:
     """
     if isinstance(target, type):
         raise site_of_class(target).error(
-            Rule.NO_SERVICE, "it is a class; serve an instance", f"Write {target.__name__}()"
+            Rule.NO_SERVICE,
+            f"{target.__name__} is a class",
+            f"Serve an instance: {target.__name__}()",
         )
     return service_of(target)
 
@@ -183,7 +185,7 @@ def _check_no_container(cls: type[Any], site: Site) -> None:
             name = container.__name__.lower()
             raise site.error(
                 Rule.SERVICE_IS_CONTAINER,
-                f"it is a {name}, and farcall.serve() would look for services in it",
+                f"a service cannot be a {name}, because farcall.serve() takes a {name} of services",
                 f"Keep the {name} in an attribute",
             )
 
@@ -192,23 +194,23 @@ def _read_plain(function: object, scope: Scope, mistakes: Mistakes) -> ParsedFun
     if not isinstance(function, FunctionType) or not function.__name__.isidentifier():
         raise site_of_object(function).error(
             Rule.NO_FUNCTION,
-            "only functions made by def can be endpoints",
+            "only functions written with def can be endpoints",
             "Write a def that calls it",
         )
     name, site = function.__name__, site_of_object(function)
     if name.startswith("_"):
         raise site.error(
             Rule.PRIVATE_MEMBER,
-            "a name with a leading underscore stays off the wire",
-            f"Call it {python_name(name)}, or leave it out",
+            "names with a leading underscore stay off the wire",
+            f"Rename it to {python_name(name)}, or do not pass it",
         )
     check_python_name(name, site, "a function", "@method(name=...)")
     marks = marks_of(function) or Marks()
     if marks.kind not in ("method", "stream"):
         raise site.error(
             Rule.CONFLICTING_MARKS,
-            f"it is marked @{marks.kind} and passed to functions(), which makes an endpoint of it",
-            "Do one of the two",
+            f"it is marked @{marks.kind}, but functions() makes it an endpoint",
+            f"Remove @{marks.kind}, or do not pass it to functions()",
         )
     if marks.kind == "stream":
         check_stream(function, site)

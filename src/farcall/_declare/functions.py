@@ -160,7 +160,9 @@ class _Reader:
             raise self._generator("it yields", fix)
 
     def _generator(self, problem: str, fix: str) -> DeclarationError:
-        return self.site.error(Rule.GENERATOR, f"{problem}, and an endpoint returns once", fix)
+        return self.site.error(
+            Rule.GENERATOR, f"{problem}, but an endpoint returns one result", fix
+        )
 
     def _without_self(self, declared: Sequence[inspect.Parameter]) -> Sequence[inspect.Parameter]:
         match declared:
@@ -172,7 +174,7 @@ class _Reader:
                 raise self.site.error(
                     Rule.NO_SELF,
                     "its first parameter is not self",
-                    "Put self first; a function without it goes into farcall.functions(...)",
+                    "Put self first, or pass the function to farcall.functions(...)",
                 )
 
     def _annotated(self, declared: inspect.Parameter) -> tuple[inspect.Parameter, Any]:
@@ -182,8 +184,8 @@ class _Reader:
             stars, collection = ("*", "list[str]") if is_list else ("**", "dict[str, str]")
             raise self.site.error(
                 Rule.VARIADIC,
-                f"{stars}{declared.name} takes any number of arguments, which no contract can list",
-                f"Take one list or dict instead, as in `{declared.name}: {collection}`",
+                f"{stars}{declared.name} takes any arguments, but a contract lists each argument",
+                f"Take one parameter instead, as in `{declared.name}: {collection}`",
             )
         what = f"parameter {declared.name!r}"
         example = "trio.TaskStatus[None]" if declared.name == STATUS else "str"
@@ -200,14 +202,14 @@ class _Reader:
         if item is None:
             raise self.site.error(
                 Rule.NO_ITEM_TYPE,
-                f"nothing says which items the upload {declared.name!r} has",
-                f"Write `{declared.name}: AsyncIterable[str]`, with their type",
+                f"the upload {declared.name!r} has no item type",
+                f"Write `{declared.name}: AsyncIterable[str]`, with the item type",
             )
         if declared.default is not inspect.Parameter.empty:
             raise self.site.error(
                 Rule.UPLOAD_DEFAULT,
-                f"the upload {declared.name!r} has a default, and callers always send one",
-                "Leave the default out; callers without items pass an iterable that has none",
+                f"the upload {declared.name!r} has a default, but callers always pass an upload",
+                "Remove the default; a caller without items passes an empty iterable",
             )
         return ParsedParameter(declared.name, _ROLES[declared.kind], item, is_upload=True)
 
@@ -226,8 +228,8 @@ class _Reader:
         if item is None:
             raise self.site.error(
                 Rule.NO_ITEM_TYPE,
-                "nothing says which items the stream has",
-                "Write `-> AsyncIterator[str]`, with their type",
+                "the stream has no item type",
+                "Write `-> AsyncIterator[str]`, with the item type",
             )
         return item
 

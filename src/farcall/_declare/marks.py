@@ -128,8 +128,8 @@ def method(
         if thread and iscoroutinefunction(unwrap(function)):
             raise site.error(
                 Rule.THREAD_OF_ASYNC,
-                "thread=True is for a plain def, and this is async",
-                "Leave out thread=True, or make it a plain def",
+                "thread=True needs a plain def, but this is an async def",
+                "Remove thread=True, or write a plain def",
             )
         marks = Marks(
             "method",
@@ -211,9 +211,9 @@ def background(function: F, /) -> F:
 _LATER = {
     Rule.IDEMPOTENT_LATER: (
         "idempotent=",
-        "Leave it out, and let callers repeat the call on ConnectionLost",
+        "Remove it, and let callers repeat the call after ConnectionLost",
     ),
-    Rule.HISTORY_LATER: ("history=", "Leave it out; retain=True keeps the last value"),
+    Rule.HISTORY_LATER: ("history=", "Remove it; retain=True keeps the last value"),
 }
 
 
@@ -223,7 +223,7 @@ def not_yet(site: Site, rule: Rule) -> Exception:
     It is not accepted without effect: the author of an idempotent method relies on the retry.
     """
     what, instead = _LATER[rule]
-    return site.error(rule, f"{what} is not part of this version of farcall", instead)
+    return site.error(rule, f"this version of farcall does not support {what} yet", instead)
 
 
 def site_to_mark(function: object, decorator: str) -> Site:
@@ -238,8 +238,8 @@ def site_to_mark(function: object, decorator: str) -> Site:
     is_name = isinstance(inner, str) and decorator in ("@method", "@stream")
     raise site_of_object(inner).error(
         Rule.NO_FUNCTION,
-        f"{decorator} is for functions written in a class, and this is no function",
-        f"Write {decorator}(name={inner!r})" if is_name else "Write a def, and decorate that",
+        f"{decorator} decorates functions, got {type(inner).__name__}",
+        f"Write {decorator}(name={inner!r})" if is_name else "Write a def and decorate it",
     )
 
 
@@ -253,8 +253,8 @@ def check_unmarked(function: object, site: Site, kind: str) -> None:
     if present is not None:
         raise site.error(
             Rule.CONFLICTING_MARKS,
-            f"@{kind} stands beside @{present.kind}",
-            "Keep one of the two",
+            f"it has both @{kind} and @{present.kind}",
+            "Keep one of them",
         )
 
 
@@ -278,7 +278,7 @@ def errors_listed(site: Site, raises: object) -> tuple[type[ApplicationError], .
     if isinstance(raises, type) or not isinstance(raises, Iterable):
         name = getattr(raises, "__name__", repr(raises))
         raise site.error(
-            Rule.BAD_ERROR, "raises= takes a list of classes", f"Write raises=[{name}]"
+            Rule.BAD_ERROR, f"raises= takes a list of classes, got {name}", f"Write raises=[{name}]"
         )
     errors: dict[type[ApplicationError], None] = {}
     for each in cast("Iterable[object]", raises):
@@ -289,7 +289,7 @@ def errors_listed(site: Site, raises: object) -> tuple[type[ApplicationError], .
         else:
             raise site.error(
                 Rule.BAD_ERROR,
-                f"raises= lists {name}, which is no class derived from ApplicationError",
-                "Derive an attrs class from farcall.ApplicationError and raise that",
+                f"raises= lists {name}, which is not derived from ApplicationError",
+                "Derive an attrs class from farcall.ApplicationError, and raise that",
             )
     return tuple(errors)

@@ -49,7 +49,7 @@ def check_background(reading: ParsedFunction) -> None:
     if not reading.is_async or takes_something or reading.result not in (None, type(None)):
         raise reading.site.error(
             Rule.BAD_BACKGROUND,
-            "a background task is started by the server, which gives it nothing and gets nothing",
+            "a background task takes no arguments and returns None, because the server starts it",
             f"Write `async def {reading.attribute}(self) -> None`",
         )
 
@@ -90,14 +90,14 @@ class _Body:
             maker = "attrs" if attrs.has(self.cls) else "dataclass"
             raise site.error(
                 Rule.SIGNAL_IS_FIELD,
-                f"{maker} makes a field of this signal",
+                f"{maker} makes this signal a field, shared by all objects",
                 f"Write `{attribute}: ClassVar[Signal[...]] = Signal()`",
             )
         if not isinstance(vars(self.cls).get(attribute), Signal):
             raise site.error(
                 Rule.SIGNAL_WITHOUT_VALUE,
-                "it is meant as a signal, and its value is none",
-                f"Write `{attribute}: Signal[float] = Signal()`, with the type of its values",
+                "no Signal() is assigned to this signal",
+                f"Write `{attribute}: Signal[float] = Signal()`, with the value type",
             )
 
     def _is_signal(self, attribute: str, written: object) -> bool:
@@ -136,17 +136,17 @@ class _Body:
         if not isinstance(value, FunctionType) or is_lambda:
             kind = "lambda" if is_lambda else type(value).__name__
             is_function = isinstance(function_within(value), FunctionType)
-            way = "with @local" if is_function else "with an underscore before its name"
+            way = "with @local" if is_function else "with a leading underscore in its name"
             raise site_of_attribute(self.cls, attribute).error(
                 Rule.NO_FUNCTION,
                 f"a public {kind} cannot be an endpoint",
-                f"Write a method in its place, or keep it off the wire {way}",
+                f"Write a method instead, or keep it off the wire {way}",
             )
         if value.__name__ != attribute and takes_anything(value):
             raise site_of_attribute(self.cls, attribute).error(
                 Rule.VARIADIC,
-                f"a decorator put {value.__name__} in its place, which takes any arguments",
-                "Put @functools.wraps(...) there, which tells the parameters of the method",
+                f"a decorator replaced it by {value.__name__}, which takes any arguments",
+                f"Decorate {value.__name__} with @functools.wraps(...), to keep the parameters",
             )
         if marks.kind == "stream":
             check_stream(value, site_of_attribute(self.cls, attribute))
@@ -164,8 +164,8 @@ class _Body:
         if isinstance(value, Signal) or (marks is not None and marks.kind in ("method", "stream")):
             raise site_of_attribute(self.cls, attribute).error(
                 Rule.PRIVATE_MEMBER,
-                "a name with a leading underscore stays off the wire",
-                f"Call it {attribute.strip('_')}, or take the declaration away",
+                "names with a leading underscore stay off the wire",
+                f"Rename it to {attribute.strip('_')}, or remove the declaration",
             )
 
 

@@ -192,9 +192,9 @@ def _check_default(parameter: ParsedParameter, site: Site) -> None:
         codec_of(parameter.annotation).encode(parameter.default)
     except EncodeError as exc:
         reason = str(exc).removesuffix(" @ value")
-        problem = f"the default of parameter {parameter.name!r} is not of its type: {reason}"
+        problem = f"the default of parameter {parameter.name!r} has the wrong type: {reason}"
         hint = "`| None`" if parameter.default is None else "the type of the default"
-        fix = f"Add {hint} to the annotation, or give another default"
+        fix = f"Add {hint} to the annotation, or change the default"
         raise site.error(Rule.BAD_DEFAULT, problem, fix) from exc
 
 
@@ -211,8 +211,8 @@ def _check_upload(parameter: ParsedParameter, reading: ParsedFunction) -> None:
     if parameter.is_upload and not (reading.is_async or reading.is_stream):
         raise reading.site.error(
             Rule.UPLOAD_TO_DEF,
-            f"the upload {parameter.name!r} has to be iterated over with async for",
-            "Make it an async def, or take a list",
+            f"the upload {parameter.name!r} needs `async for`, but this is a plain def",
+            "Write an async def, or take a list",
         )
 
 
@@ -221,12 +221,12 @@ def _check_oneway(spec: MethodSpec, site: Site) -> None:
         if each.upload:
             raise site.error(
                 Rule.ONEWAY_UPLOAD,
-                f"the upload {each.name!r} ends with its call, and a one-way call ends at once",
-                "Leave out oneway=True, or take a list",
+                f"the upload {each.name!r} ends with its call, but a one-way call ends at once",
+                "Remove oneway=True, or take a list",
             )
     if spec.result != Scalar("none") or spec.raises:
         raise site.error(
             Rule.ONEWAY_ANSWERS,
-            "a one-way method sends no answer, but has a result or errors",
-            "Let it return None and raise nothing declared, or leave out oneway=True",
+            "a one-way method has no response, but this one has a result or raises=",
+            "Return None and remove raises=, or remove oneway=True",
         )

@@ -42,8 +42,8 @@ def checked_service_name(name: object, site: Site, mistakes: Mistakes) -> str:
         if len(str(name)) > MAX_SERVICE_NAME:
             raise site.error(
                 Rule.BAD_NAME,
-                f"its name has {len(str(name))} characters, and peers are greeted with it",
-                f"Choose one of at most {MAX_SERVICE_NAME}",
+                f"the name has {len(str(name))} characters; at most {MAX_SERVICE_NAME} are allowed",
+                "Choose a shorter name",
             )
     return str(name) if mistakes.count == before else "Service"
 
@@ -82,7 +82,7 @@ def wire_names(service: str, members: Mapping[str, Named], mistakes: Mistakes) -
         if name in taken:
             raise member.site.error(
                 Rule.TAKEN_NAME,
-                f"{taken[name]} is called {name!r} on the wire already",
+                f"{taken[name]} already has the wire name {name!r}",
                 "Give one of them another name",
             )
         taken[name] = attribute
@@ -104,21 +104,21 @@ def check_python_name(name: str, site: Site, what: str, keeps: str = "") -> None
         DeclarationError: Python code cannot use the name.
     """
     if not is_python_name(name):
-        other = f"Call it {python_name(name)}"
+        other = f"Rename it to {python_name(name)}"
         raise site.error(
             Rule.NO_PYTHON_NAME,
             f"Python code cannot use {name!r} as the name of {what}",
-            f"{other}; {keeps} keeps the name on the wire" if keeps else other,
+            f"{other}; {keeps} keeps the wire name" if keeps else other,
         )
 
 
 def _check(name: object, site: Site) -> None:
     if not isinstance(name, str) or not name or any(map(str.isspace, name)):
-        fix = "Write some text without spaces"
-        raise site.error(Rule.BAD_NAME, f"{name!r} is no name for the wire", fix)
+        fix = "Use a non-empty string without spaces"
+        raise site.error(Rule.BAD_NAME, f"{name!r} is not a valid wire name", fix)
     if has_lone_surrogate(name):
-        problem = f"{name!r} has a lone surrogate, which UTF-8 cannot hold"
+        problem = f"{name!r} contains a lone surrogate, which UTF-8 cannot encode"
         raise site.error(Rule.BAD_NAME, problem, "Choose another name")
     if name in _RESERVED or name.startswith(_RESERVED_PREFIXES):
         fix = "Choose another name"
-        raise site.error(Rule.BAD_NAME, f"names like {name!r} belong to the protocol", fix)
+        raise site.error(Rule.BAD_NAME, f"names like {name!r} are reserved", fix)

@@ -39,8 +39,8 @@ def check_overrides(service: Service, cls: type[Any], mistakes: Mistakes) -> Non
 
     def check_method(method: Method) -> None:
         if not _takes_calls_of(method, inspect.getattr_static(cls, method.attribute)):
-            fix = f"Write {_kind(method)} with the same arguments, or decorate its class"
-            raise _changed(cls, method.attribute, "an endpoint and cannot be called like it", fix)
+            fix = f"Write {_kind(method)} with the same arguments, or decorate the class"
+            raise _changed(cls, method.attribute, "an endpoint but cannot be called like it", fix)
 
     def check_signal(entry: SignalEntry) -> None:
         if inspect.getattr_static(cls, entry.attribute) is not entry.signal:
@@ -70,7 +70,7 @@ def _check_declaration(cls: type[Any], streams: Collection[str], attribute: str)
     if is_declaration(value) and not is_override:
         raise site_of_attribute(cls, attribute).error(
             Rule.LOST_MEMBER,
-            "its class is not decorated, so it would have no effect",
+            f"{cls.__name__} is not decorated, so this declaration has no effect",
             f"Decorate {cls.__name__} with @service",
         )
 

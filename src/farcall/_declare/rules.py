@@ -1,7 +1,7 @@
 """The rules of declaring a service, each with the number that its error carries.
 
-A number stays with its rule for ever: it is what people search for. Each has its place in
-``docs/declaring-errors.md``, written from the bad examples in ``tests/declarations``.
+A number never changes its rule, because people search for it. ``docs/declaring-errors.md`` shows
+each rule; it is generated from the bad examples in ``tests/declarations``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Rule(StrEnum):
-    """What a declaration may break; FC1xx are mistakes, FC2xx are not there yet."""
+    """A rule that a declaration breaks: FC1xx are mistakes, FC2xx are planned features."""
 
     MISSING_ANNOTATION = "FC101"
     UNRESOLVED_ANNOTATION = "FC102"

@@ -105,8 +105,8 @@ def declared_on(cls: type[Any]) -> Service | None:
     if found.cls is not cls or is_changed:
         raise site_of_class(cls).error(
             Rule.REPLACED_CLASS,
-            "another decorator changed the class after @service had read it",
-            "Put @service on top of attrs.define and the like",
+            "another decorator changed the class after @service",
+            "Put @service above attrs.define and similar decorators",
         )
     return found
 
@@ -139,8 +139,8 @@ def _check_lost(cls: type[Any], mistakes: Mistakes) -> None:
         if attribute not in known and is_declaration(value):
             raise site_of_attribute(base, attribute).error(
                 Rule.LOST_MEMBER,
-                f"its class is not decorated, so the service {cls.__name__} would not have it",
-                f"Decorate {base.__name__} with @service, too",
+                f"{base.__name__} is not decorated, so {cls.__name__} would not serve this member",
+                f"Decorate {base.__name__} with @service",
             )
 
     members = [(base, *member) for base in others for member in vars(base).items()]

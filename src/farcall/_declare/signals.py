@@ -79,8 +79,8 @@ def read_signal(cls: type[Any], attribute: str, signal: Any, scope: Scope) -> Si
     if get_origin(annotation) is not Signal:
         raise site.error(
             Rule.SIGNAL_WITHOUT_TYPE,
-            "nothing says which values the signal has",
-            f"Write `{attribute}: Signal[float] = Signal()`, with their type",
+            "the signal has no value type",
+            f"Write `{attribute}: Signal[float] = Signal()`, with the type of the values",
         )
     return SignalReading(attribute, site, signal, options, get_args(annotation)[0], access)
 
@@ -125,8 +125,8 @@ def _key_type(field: Field, site: Site, definitions: Definitions) -> TypeSpec:
         return spec
     raise site.error(
         Rule.BAD_KEY,
-        f"the field {field.name!r} is a {spelled(spec)}, and keys are text, int, UUID or Enum",
-        "Name another field, or leave out the key",
+        f"the key {field.name!r} is a {spelled(spec)}; a key must be str, int, UUID or Enum",
+        "Name another field, or remove key=",
     )
 
 
@@ -151,14 +151,14 @@ def _key_field(reading: SignalReading, key: str) -> Field:
         names = ", ".join(field.name for field in fields)
         raise reading.site.error(
             Rule.BAD_KEY,
-            f"key={key!r} names no field of the values",
-            f"Name one of {names}" if names else "Let the values be records, or leave out the key",
+            f"key={key!r} is not a field of the values",
+            f"Name one of {names}" if names else "Use a record for the values, or remove key=",
         )
     # A TypedDict may lack a field without having a default for it.
     if not field.is_required and field.default is attrs.NOTHING:
         raise reading.site.error(
             Rule.BAD_KEY,
-            f"the field {field.name!r} may be missing",
-            "Name a required field, or leave out the key",
+            f"the key {field.name!r} may be missing",
+            "Name a required field, or remove key=",
         )
     return field

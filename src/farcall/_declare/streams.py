@@ -146,16 +146,16 @@ def _check_generator(function: Callable[..., Any], site: Site) -> None:
         raise _hidden(site)
     raise site.error(
         Rule.NO_STREAM,
-        "@stream is for async generators, and it is none",
-        "Write an async def that yields the items, or leave out @stream",
+        "@stream decorates async generators, but this is not one",
+        "Write an async def that yields the items, or remove @stream",
     )
 
 
 _NO_OPTIONS = {
-    "oneway": "a stream is all answer, and a one-way call has none",
-    "thread": "an async generator runs in no worker thread",
-    "ordered": "only calls can run one at a time, and streams run as long as they are read",
-    "idempotent": "a stream that breaks off is not begun again",
+    "oneway": "a stream sends items back, and a one-way call gets no response",
+    "thread": "an async generator cannot run in a worker thread",
+    "ordered": "a stream lasts as long as it is read, so streams cannot run one at a time",
+    "idempotent": "a broken stream is not repeated",
 }
 
 
@@ -163,8 +163,8 @@ def _check_options(options: Iterable[str], site: Site) -> None:
     for option in options:
         if option not in _NO_OPTIONS:
             raise TypeError(f"stream() got an unexpected keyword argument {option!r}")
-        problem = f"@stream takes no {option}=: {_NO_OPTIONS[option]}"
-        raise site.error(Rule.STREAM_OPTION, problem, f"Leave out {option}=")
+        problem = f"@stream does not take {option}=: {_NO_OPTIONS[option]}"
+        raise site.error(Rule.STREAM_OPTION, problem, f"Remove {option}=")
 
 
 def is_stream(function: FunctionType) -> bool:
@@ -188,7 +188,7 @@ def check_stream(function: FunctionType, site: Site) -> None:
         raise _hidden(site)
     raise site.error(
         Rule.NO_STREAM,
-        "it overrides a stream, and is none",
+        "it overrides a stream, but is not one",
         "Write an async generator and decorate it with @stream",
     )
 
@@ -196,6 +196,6 @@ def check_stream(function: FunctionType, site: Site) -> None:
 def _hidden(site: Site) -> DeclarationError:
     return site.error(
         Rule.NO_STREAM,
-        "another decorator stands between @stream and the server, which drives the generator",
-        "Decorate it with @stream alone; interceptors=[...] see streams as they see calls",
+        "another decorator wraps this stream, but the server needs the generator itself",
+        "Keep only @stream; interceptors=[...] wrap streams as well as calls",
     )

@@ -59,35 +59,38 @@ def _fault(
     """Return what is wrong and what to write instead; None if all is right."""
     if declared.name != STATUS:
         return (
-            f"trio.Nursery.start passes it as {STATUS}, and it is called {declared.name}",
-            f"Call it {STATUS}",
+            f"trio.Nursery.start passes the status as {STATUS}, not as {declared.name}",
+            f"Rename it to {STATUS}",
         )
     if not _is_task_status(annotation):
         return (
-            f"{STATUS} is what trio.Nursery.start passes, and no argument of callers",
-            f"Write {_SPELLING}, or call the argument something else",
+            f"trio.Nursery.start passes {STATUS}, so it cannot be an ordinary argument",
+            f"Write {_SPELLING}, or rename the parameter",
         )
     if not get_args(annotation):
         return (
-            f"the annotation of {STATUS} does not say what started() is told",
-            f"Write {_SPELLING}, or the type of the value in place of None",
+            f"the annotation of {STATUS} lacks the type of the value that started() takes",
+            f"Write {_SPELLING}, or the type of the value instead of None",
         )
     if declared.kind is not Parameter.KEYWORD_ONLY:
         return (
-            f"trio.Nursery.start passes {STATUS} by its name, and it has a position",
-            f"Put it behind a star, as in {_SPELLING}",
+            f"trio.Nursery.start passes {STATUS} by keyword, but this parameter is positional",
+            f"Put it after a star, as in {_SPELLING}",
         )
     if not any(declared.default is each for each in (Parameter.empty, trio.TASK_STATUS_IGNORED)):
         return (
-            f"the default of {STATUS} has no started()",
+            f"the default of {STATUS} has no method started()",
             "Write `= trio.TASK_STATUS_IGNORED`, or no default",
         )
     if marks.kind == "stream":
-        return "a stream is started by its block, and not by a nursery", f"Leave out {STATUS}"
+        return "a stream is started by `async with`, not by a nursery", f"Remove {STATUS}"
     if not is_async:
-        return "a remote task runs until it ends, and this is a plain def", "Make it async def"
+        return "a remote task must be async, but this is a plain def", "Write an async def"
     if marks.oneway:
-        return "a one-way method sends no answer, so nobody is told", "Leave out oneway=True"
+        return (
+            "a one-way method has no response, so it cannot report its start",
+            "Remove oneway=True",
+        )
     return None
 
 

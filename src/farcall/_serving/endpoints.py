@@ -219,7 +219,7 @@ def _check_names(services: Iterable[Service]) -> None:
                 other = owners[name].cls.__name__
                 raise site_of_attribute(service.cls, member.attribute).error(
                     Rule.SERVED_TWICE,
-                    f"{other} is served at the same path and offers {name}, too",
-                    "Give one of the services another name, or another path",
+                    f"{other}, at the same path, already offers {name}",
+                    "Give one of the services another name or another path",
                 )
             owners[name] = service

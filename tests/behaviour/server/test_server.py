@@ -193,7 +193,7 @@ async def test_a_client_that_serves_no_service_leaves_no_connection() -> None:
 
 async def test_a_name_that_two_objects_offer_is_refused() -> None:
     """At one path every name means one thing."""
-    words = r"FC135 Shout\.say: Echo is served at the same path"
+    words = r"FC135 Shout\.say: Echo, at the same path, already offers"
     with pytest.raises(farcall.DeclarationError, match=words):
         await farcall.serve([Echo(), Shout()], 0)
 

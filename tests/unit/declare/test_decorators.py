@@ -357,7 +357,7 @@ def test_no_service(target: object) -> None:
 def test_class_is_not_served() -> None:
     """Serving a class raises; the error says to make an object."""
     assert service_of_object(Base()) is service_of(Base)
-    with pytest.raises(DeclarationError, match=r"Write Base\(\)\.$"):
+    with pytest.raises(DeclarationError, match=r"Serve an instance: Base\(\)\.$"):
         service_of_object(Base)
 
 

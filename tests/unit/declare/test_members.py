@@ -177,7 +177,7 @@ def test_private_signal() -> None:
         read(body(_ticked=Signal[float]()))
 
     assert caught.value.number == Rule.PRIVATE_MEMBER
-    assert caught.value.fix.startswith("Call it ticked")
+    assert caught.value.fix.startswith("Rename it to ticked")
 
 
 def test_field_that_holds_a_signal() -> None:

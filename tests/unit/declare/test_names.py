@@ -76,7 +76,7 @@ def test_service_names(name: str) -> None:
 
 def test_name_is_taken() -> None:
     """Two members with one wire name are refused; the error names the other one."""
-    with pytest.raises(DeclarationError, match=r"first is called 'Market.quote' on the wire"):
+    with pytest.raises(DeclarationError, match=r"first already has the wire name 'Market.quote'"):
         names("Market", first="Market.quote", second="Market.quote")
 
 

@@ -182,7 +182,7 @@ def test_options_of_calls(option: str) -> None:
     error = refusal(lambda: stream(**options)(endless))
 
     assert error.number == Rule.STREAM_OPTION
-    assert error.fix == f"Leave out {option}="
+    assert error.fix == f"Remove {option}="
 
 
 def test_unknown_option() -> None:

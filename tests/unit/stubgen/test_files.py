@@ -39,7 +39,7 @@ def test_a_stub_is_rendered_of_a_class_or_an_object(it: object) -> None:
 
 def test_what_is_no_service_has_no_stub() -> None:
     """The error says what a service is."""
-    with pytest.raises(DeclarationError, match="Decorate its class with @service"):
+    with pytest.raises(DeclarationError, match="Decorate the class with @service"):
         render(int)
 
 

@@ -357,14 +357,14 @@ SERVICES: Final[Sequence[Row]] = [
     ("services", {"/a\\b": Shop()}, V, "write '/a%5Cb'"),
     ("services", {"/a/../b": Shop()}, V, "write '/b'"),
     ("services", {"/a\n": Shop()}, V, "write '/a%0A'"),
-    ("services", Shop, D, "Write Shop\\(\\)"),
-    ("services", [Shop], D, "Write Shop\\(\\)"),
-    ("services", [object()], D, "it is no service"),
+    ("services", Shop, D, "Serve an instance: Shop\\(\\)"),
+    ("services", [Shop], D, "Serve an instance: Shop\\(\\)"),
+    ("services", [object()], D, "this is not a service"),
 ]
 
 STUBS: Final[Sequence[Row]] = [
     *(("services", value, T, "write \\[Shop\\]") for value in (Shop, Shop(), None, 5, "Shop")),
-    ("services", [5], D, "it is no service"),
+    ("services", [5], D, "this is not a service"),
     *(("directory", value, T, "a path") for value in (None, 5, b"stubs")),
     ("directory", "", V, "not empty"),
     ("directory", "a\0", V, "NUL"),
@@ -385,7 +385,7 @@ PROXY: Final[Sequence[Row]] = [
     ("proxy", "Shop", T, "a stub or a service class"),
     ("proxy", 5, T, "a stub or a service class"),
     ("proxy", farcall.Proxy, T, "farcall stubs"),
-    ("proxy", int, D, "it is no service"),
+    ("proxy", int, D, "this is not a service"),
 ]
 
 CLIENT: Final[Sequence[Row]] = [
@@ -397,8 +397,8 @@ CLIENT: Final[Sequence[Row]] = [
     ("contract", None, T, "'warn' or 'strict'"),
     ("serves", Shop(), T, "write \\[Shop\\(\\)\\]"),
     *(("serves", value, T, "a list of service objects") for value in (None, "x", 5, {Shop()})),
-    ("serves", [Shop], D, "Write Shop\\(\\)"),
-    ("serves", [5], D, "it is no service"),
+    ("serves", [Shop], D, "Serve an instance: Shop\\(\\)"),
+    ("serves", [5], D, "this is not a service"),
     *seconds("max_call_seconds"),
     *seconds("cancel_grace", zero=True),
     *LIMITS,
@@ -528,7 +528,7 @@ TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
     ),
     "farcall.stubgen.render": (
         stubgen.render,
-        [("service", value, D, "it is no service") for value in (None, 5, "Shop", [Shop])],
+        [("service", value, D, "this is not a service") for value in (None, 5, "Shop", [Shop])],
     ),
     "farcall.stubgen.write": (write_stubs, STUBS),
     "farcall.stubgen.check": (check_stubs, STUBS),
@@ -596,28 +596,34 @@ TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
     "farcall.Signal": (
         a_signal,
         [
-            *(("name", value, D, "no name for the wire") for value in (5, "", "a b")),
+            *(("name", value, D, "not a valid wire name") for value in (5, "", "a b")),
             ("key", 5, T, "a str"),
             ("key", "", V, "not empty"),
-            ("key", "sku", D, "names no field"),
+            ("key", "sku", D, "is not a field"),
             *flag("retain"),
             *flag("broadcast"),
             *(("history", value, T, "an int from 0") for value in ("5", None, True)),
             ("history", -1, V, "an int from 0"),
             *flag("protected")[1:],
-            *(("roles", value, D, "a set of names") for value in ("trader", ["trader"], 5, {5})),
-            *(("allow", value, D, "takes a function") for value in (5, "x", allows, Shop)),
+            *(
+                ("roles", value, D, "a set of non-empty")
+                for value in ("trader", ["trader"], 5, {5})
+            ),
+            *(("allow", value, D, "takes a plain function") for value in (5, "x", allows, Shop)),
         ],
     ),
     "farcall.method": (
         a_method,
         [
-            *(("function", value, D, "no function") for value in (5, "x", Shop)),
-            *(("name", value, D, "no name for the wire") for value in (5, "", "a b")),
+            *(("function", value, D, "decorates functions") for value in (5, "x", Shop)),
+            *(("name", value, D, "not a valid wire name") for value in (5, "", "a b")),
             *(("raises", value, D, "raises=") for value in (5, "x", None, SoldOut, [int], [5])),
             *flag("oneway"),
             *flag("protected")[1:],
-            *(("roles", value, D, "a set of names") for value in ("trader", ["trader"], 5, {5})),
+            *(
+                ("roles", value, D, "a set of non-empty")
+                for value in ("trader", ["trader"], 5, {5})
+            ),
             *flag("thread"),
             *flag("ordered"),
             *flag("idempotent"),
@@ -626,18 +632,18 @@ TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
     "farcall.stream": (
         a_stream,
         [
-            *(("function", value, D, "no function") for value in (5, "x", Shop)),
-            *(("name", value, D, "no name for the wire") for value in (5, "", "a b")),
+            *(("function", value, D, "decorates functions") for value in (5, "x", Shop)),
+            *(("name", value, D, "not a valid wire name") for value in (5, "", "a b")),
             *(("raises", value, D, "raises=") for value in (5, "x", None, SoldOut, [int])),
             *flag("protected")[1:],
-            *(("roles", value, D, "a set of names") for value in ("trader", ["trader"], 5)),
+            *(("roles", value, D, "a set of non-empty") for value in ("trader", ["trader"], 5)),
         ],
     ),
     "farcall.service": (
         a_service,
         [
-            *(("cls", value, D, "@service is for classes") for value in (5, "x", Shop())),
-            *(("name", value, D, "no name for the wire") for value in (5, "a b", b"x")),
+            *(("cls", value, D, "@service decorates classes") for value in (5, "x", Shop())),
+            *(("name", value, D, "not a valid wire name") for value in (5, "a b", b"x")),
             *flag("protected")[1:],
         ],
     ),
@@ -646,16 +652,16 @@ TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
         [
             ("functions", (), D, "no functions"),
             *(("functions", (value,), D, "only functions") for value in (5, "add", Shop, [add])),
-            *(("name", value, D, "no name for the wire") for value in (None, 5, "a b")),
+            *(("name", value, D, "not a valid wire name") for value in (None, 5, "a b")),
         ],
     ),
     "farcall.local": (
         lambda function: farcall.local(function),  # noqa: PLW0108 - a parameter by name
-        [("function", value, D, "no function") for value in (5, None, "x", Shop)],
+        [("function", value, D, "decorates functions") for value in (5, None, "x", Shop)],
     ),
     "farcall.background": (
         lambda function: farcall.background(function),  # noqa: PLW0108
-        [("function", value, D, "no function") for value in (5, None, "x", Shop)],
+        [("function", value, D, "decorates functions") for value in (5, None, "x", Shop)],
     ),
     "farcall.endpoint": (
         endpoint,
@@ -664,7 +670,7 @@ TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
             ("wire_name", add, T, '@endpoint\\("Market.quote"\\)'),
             *(("raises", value, D, "raises=") for value in (5, "x", SoldOut, [int])),
             *flag("oneway"),
-            ("function", 5, D, "no function"),
+            ("function", 5, D, "decorates functions"),
         ],
     ),
     "farcall.stream_endpoint": (
@@ -672,7 +678,7 @@ TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
         [
             *text("wire_name"),
             *(("raises", value, D, "raises=") for value in (5, "x", SoldOut, [int])),
-            ("function", 5, D, "no function"),
+            ("function", 5, D, "decorates functions"),
         ],
     ),
     "farcall.RemoteSignal": (farcall.RemoteSignal, text("wire_name")),
