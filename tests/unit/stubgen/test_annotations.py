@@ -44,7 +44,7 @@ def written(spec: TypeSpec) -> str:
     ],
 )
 def test_types_without_parts(name: ScalarName, source: str) -> None:
-    """They go by their Python names."""
+    """Scalar types are written by their Python names."""
     assert written(Scalar(name)) == source
 
 
@@ -65,5 +65,5 @@ def test_types_without_parts(name: ScalarName, source: str) -> None:
     ],
 )
 def test_types_with_parts(spec: TypeSpec, source: str) -> None:
-    """They are written as in the service."""
+    """Containers and unions are written as in the service."""
     assert written(spec) == source

@@ -92,7 +92,7 @@ def written(source: str | None, spec: TypeSpec) -> str | None:
     ],
 )
 def test_a_literal_of_its_type_is_kept(source: str, spec: TypeSpec) -> None:
-    """Nothing has to be named in it."""
+    """A default whose literal is of its type stays as it is."""
     assert written(source, spec) == source
 
 
@@ -121,7 +121,7 @@ def test_a_literal_of_its_type_is_kept(source: str, spec: TypeSpec) -> None:
     ],
 )
 def test_a_new_type_is_named(source: str, spec: TypeSpec, expected: str) -> None:
-    """What is only an int when the program runs is something else to a type checker."""
+    """The default of a new type becomes a call of it, as type checkers want."""
     assert written(source, spec) == expected
 
 
@@ -167,5 +167,5 @@ def test_a_new_type_is_named(source: str, spec: TypeSpec, expected: str) -> None
     ],
 )
 def test_what_is_not_of_its_type_is_left_out(source: str | None, spec: TypeSpec) -> None:
-    """A stub that said so would not type-check; the server"s default applies all the same."""
+    """A default that is not of its type is left out; the server's default applies."""
     assert written(source, spec) is None

@@ -33,7 +33,7 @@ def written(definition: Definition, *methods: str) -> list[str]:
 
 
 def test_enums_new_types_records_errors() -> None:
-    """Each kind by name, whatever the order in the contract."""
+    """Definitions are sorted by kind and then by name."""
     definitions = (
         RecordSpec("A", "error", ()),
         RecordSpec("C", "attrs", ()),
@@ -46,7 +46,7 @@ def test_enums_new_types_records_errors() -> None:
 
 
 def test_a_new_type_stands_below_its_target() -> None:
-    """It is made when the module is imported."""
+    """A new type follows its target, which it needs at import."""
     page = RecordSpec("Page", "attrs", (FieldSpec("owner", Ref("User")),))
     new_types = (
         NewTypeSpec("Goods", ArrayOf("list", Ref("Things"))),
@@ -58,7 +58,7 @@ def test_a_new_type_stands_below_its_target() -> None:
 
 
 def test_an_enum_stands_above_a_record_with_its_member() -> None:
-    """Also where the record has come up because of a new type."""
+    """An enum precedes a record with a default of it."""
     side = FieldSpec("side", Ref("Side"), Default("(Side.BUY,)"))
     deal = RecordSpec("Deal", "attrs", (side, FieldSpec("at", INT, Default(None))))
 
@@ -70,7 +70,7 @@ def test_an_enum_stands_above_a_record_with_its_member() -> None:
 
 
 def test_a_new_type_stands_above_a_record_with_a_default_of_it() -> None:
-    """It is called when the class is made; one that would need the record itself is left out."""
+    """A new type precedes a record with a default of it, unless it needs that record."""
     by = FieldSpec("by", Ref("User"), Default("3"))
     goods = FieldSpec("goods", Ref("Goods"), Default("[]"))
     deal = RecordSpec("Deal", "namedtuple", (by, goods))
@@ -80,14 +80,14 @@ def test_a_new_type_stands_above_a_record_with_a_default_of_it() -> None:
 
 
 def test_an_error_stands_below_its_base() -> None:
-    """Whatever their names are."""
+    """An error follows its base, whatever their names are."""
     base, derived = RecordSpec("Z", "error", ()), RecordSpec("A", "error", (), base="Z")
 
     assert order(derived, base) == ["Z", "A"]
 
 
 def test_records_may_name_each_other() -> None:
-    """Their annotations are read later."""
+    """Records may refer to each other in any order."""
     one = RecordSpec("A", "attrs", (FieldSpec("b", Ref("B")),))
     other = RecordSpec("B", "attrs", (FieldSpec("a", Ref("A")),))
 
@@ -95,12 +95,12 @@ def test_records_may_name_each_other() -> None:
 
 
 def test_a_new_type() -> None:
-    """It has its name twice, as Python wants it."""
+    """A new type is written as a call with its own name."""
     assert written(NewTypeSpec("Symbol", Scalar("str"))) == ['Symbol = NewType("Symbol", str)']
 
 
 def test_an_enum() -> None:
-    """With its docstring and members."""
+    """An enum is written with its docstring and members."""
     spec = EnumSpec("Side", "StrEnum", (("BUY", "buy"), ("SELL", "sell")), "Which way.")
 
     assert written(spec) == [
@@ -109,7 +109,7 @@ def test_an_enum() -> None:
 
 
 def test_an_enum_has_its_second_names() -> None:
-    """Below the members that they stand for."""
+    """The aliases of enum members follow the members."""
     members, aliases = (("LOW", 1), ("HIGH", 2)), (("TOP", "HIGH"),)
     spec = EnumSpec("Level", "IntEnum", members, aliases=aliases)
     odd = attrs.evolve(spec, aliases=(("the top", "HIGH"),))
@@ -119,19 +119,19 @@ def test_an_enum_has_its_second_names() -> None:
 
 
 def test_an_enum_without_text() -> None:
-    """Nothing stands before its members."""
+    """An enum without a docstring begins with its members."""
     assert written(EnumSpec("Level", "IntEnum", (("LOW", -1),))) == [
         "class Level(IntEnum):\n    LOW = -1"
     ]
 
 
 def test_an_enum_whose_members_are_no_names() -> None:
-    """It is made by a call."""
+    """An enum with members that are not Python names is written as a call."""
     assert written(EnumSpec("Shade", "Enum", (("dark red", 1), ("class", 2)))) == [
         'Shade = Enum("Shade", {"dark red": 1, "class": 2})'
     ]
 
 
 def test_a_hidden_definition_gets_its_second_name() -> None:
-    """Right below it, before anything can need it."""
+    """The second name of a definition stands right below it."""
     assert written(NewTypeSpec("Symbol", INT), "Symbol")[1:] == ["Symbol_ = Symbol"]

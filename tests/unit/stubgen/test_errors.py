@@ -6,12 +6,12 @@ from farcall.stubgen._errors import in_one_line
 
 
 def test_an_error_that_was_never_raised_has_no_place() -> None:
-    """Then its class and text have to do."""
+    """An error without a traceback is shown by its class and text."""
     assert in_one_line(ValueError("no good")) == "ValueError: no good"
 
 
 def test_the_leaves_of_a_group_are_told() -> None:
-    """The group itself says nothing."""
+    """A group is shown by the errors in it."""
     group = ExceptionGroup("several", [ValueError("one"), ExceptionGroup("", [KeyError()])])
 
     assert in_one_line(group) == "ValueError: one; KeyError"

@@ -33,18 +33,18 @@ def add(a: int, b: int) -> int:
 
 @pytest.mark.parametrize("it", [Market, Market(), functions(add, name="Market")])
 def test_a_stub_is_rendered_of_a_class_or_an_object(it: object) -> None:
-    """A class, an object of it, and what functions() made have the same kind of stub."""
+    """render() takes a class, an object of it, and a service made by functions()."""
     assert 'class MarketProxy(farcall.Proxy, service="Market", contract=' in render(it)
 
 
 def test_what_is_no_service_has_no_stub() -> None:
-    """The error says what a service is."""
+    """render() raises for an object that is not a service."""
     with pytest.raises(DeclarationError, match="Decorate the class with @service"):
         render(int)
 
 
 def test_each_service_has_its_file(tmp_path: Path) -> None:
-    """The folder is made where it is missing, and holds nothing else."""
+    """write() makes the directory, with one module for each service."""
     folder = tmp_path / "far" / "stubs"
 
     paths = write([LiveMonitor, Market], folder)
@@ -55,7 +55,7 @@ def test_each_service_has_its_file(tmp_path: Path) -> None:
 
 
 def test_what_is_up_to_date_is_not_touched(tmp_path: Path) -> None:
-    """Programs that watch files are left in peace."""
+    """write() does not touch a module that is up to date."""
     (path,) = write([Market], tmp_path)
     os.utime(path, (1, 1))
 
@@ -65,7 +65,7 @@ def test_what_is_up_to_date_is_not_touched(tmp_path: Path) -> None:
 
 
 def test_what_is_not_is_replaced(tmp_path: Path) -> None:
-    """By the whole new module."""
+    """write() replaces a module that is out of date."""
     (path,) = write([Market], tmp_path)
     path.write_text(OLD)
 
@@ -75,7 +75,7 @@ def test_what_is_not_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_stub_keeps_the_mode_of_its_file(tmp_path: Path) -> None:
-    """A stub that only its owner may read stays so; a new one is as open as any new file."""
+    """A replaced stub keeps its file mode; a new one has the usual mode."""
     (path,) = write([Market], tmp_path)
     fresh = tmp_path / "fresh"
     fresh.touch()
@@ -90,7 +90,7 @@ def test_a_stub_keeps_the_mode_of_its_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["class Market: ...\n", "", '"""Typed client of mine."""\n'])
 def test_a_file_that_is_no_stub_is_never_overwritten(tmp_path: Path, content: str) -> None:
-    """It may be the source of the service itself; the error names the file and the ways out."""
+    """write() refuses to overwrite a file that is not a stub; the error names it."""
     path = tmp_path / "market.py"
     path.write_text(content)
 
@@ -107,7 +107,7 @@ def test_a_file_that_is_no_stub_is_never_overwritten(tmp_path: Path, content: st
 
 
 def test_what_is_no_file_is_never_overwritten(tmp_path: Path) -> None:
-    """A directory, a pipe that nobody writes to, and a link to nothing stay, too."""
+    """write() refuses to replace a directory, a pipe or a broken link."""
     path = tmp_path / "market.py"
     makers: list[Callable[[Path], None]] = [
         Path.mkdir,
@@ -168,7 +168,7 @@ def test_a_module_is_replaced_whole_or_not_at_all(
 
 
 def test_two_services_of_one_name_are_refused(tmp_path: Path) -> None:
-    """One would silently overwrite the other."""
+    """Two services that would be written to one file are refused."""
     with pytest.raises(StubError, match="two services are called Market") as caught:
         write([Market, Market], tmp_path / "stubs")
 
@@ -177,14 +177,14 @@ def test_two_services_of_one_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_nothing_differs_after_writing(tmp_path: Path) -> None:
-    """The same service gives the same bytes."""
+    """After write(), check() finds no difference."""
     write([Market, LiveMonitor], tmp_path)
 
     assert check([Market, LiveMonitor], tmp_path) == ""
 
 
 def test_a_difference_is_shown(tmp_path: Path) -> None:
-    """From what is there to what should be."""
+    """check() returns a diff from the file to the right stub."""
     (path,) = write([Market], tmp_path)
     path.write_text(path.read_text().replace("Do not edit it.", "I did edit it."))
 
@@ -198,7 +198,7 @@ def test_a_difference_is_shown(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_a_difference(tmp_path: Path) -> None:
-    """All of it would be new, and checking does not write it."""
+    """For a missing file check() shows all lines as new, and writes nothing."""
     difference = check([Market], tmp_path / "stubs")
 
     assert difference.startswith(f"--- {os.devnull}\n+++ {tmp_path / 'stubs' / 'market.py'}\n")
@@ -206,7 +206,7 @@ def test_a_missing_file_is_a_difference(tmp_path: Path) -> None:
 
 
 def test_a_checkout_with_crlf_is_up_to_date(tmp_path: Path) -> None:
-    """Git may end lines so on Windows, and nothing has changed by that."""
+    """check() ignores CRLF line ends, as Git makes on Windows."""
     (path,) = write([Market], tmp_path)
     checkout = path.read_bytes().replace(b"\n", b"\r\n")
     path.write_bytes(checkout)
@@ -219,7 +219,7 @@ def test_a_checkout_with_crlf_is_up_to_date(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", [b"", b"\r", b"\n\n", b"\xff"])
 def test_every_other_byte_counts(tmp_path: Path, end: bytes) -> None:
-    """Also at the end, and what is no text at all."""
+    """check() finds any other difference, also at the end of a file or in invalid UTF-8."""
     (path,) = write([Market], tmp_path)
     path.write_bytes(path.read_bytes().rstrip() + end)
 

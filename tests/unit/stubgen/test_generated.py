@@ -53,14 +53,14 @@ def ruff(*command: str, source: str) -> str:
 @given(services())
 @some
 def test_ruff_format_would_change_nothing(spec: ServiceSpec) -> None:
-    """Lines are broken where ruff breaks them."""
+    """Every stub is formatted as by ruff format."""
     assert ruff("format", "--diff", source=render_module(spec, "0" * 32)) == ""
 
 
 @given(services())
 @some
 def test_ruff_check_finds_nothing(spec: ServiceSpec) -> None:
-    """Imports are sorted and used, and nothing is written in an old way."""
+    """Every stub passes ruff check."""
     assert (
         ruff(
             "check",
@@ -75,7 +75,7 @@ def test_ruff_check_finds_nothing(spec: ServiceSpec) -> None:
 @given(services())
 @some
 def test_it_runs_and_every_annotation_has_a_meaning(spec: ServiceSpec) -> None:
-    """Whatever is evaluated is defined before it, and no member hides what another one means."""
+    """Every stub can be imported, and its annotations resolve to the types of the service."""
     with imported(render_module(spec, "0" * 32)) as module:
         for record in (each for each in spec.definitions if isinstance(each, RecordSpec)):
             hints = get_type_hints(getattr(module, record.name))
@@ -89,7 +89,7 @@ def test_it_runs_and_every_annotation_has_a_meaning(spec: ServiceSpec) -> None:
 @given(services())
 @some
 def test_docstrings_arrive(spec: ServiceSpec) -> None:
-    """The text of a docstring is that of the service, whatever is in it."""
+    """Every docstring in a stub equals that of the service."""
     source = render_module(spec, "0" * 32)
     with imported(source) as module:
         texts = [(proxy_of(module), spec.doc)]
@@ -106,7 +106,7 @@ def test_docstrings_arrive(spec: ServiceSpec) -> None:
 
 @pytest.mark.slow
 def test_mypy_finds_nothing(tmp_path: Path) -> None:
-    """Under its strictest rules; in one run, for the types of farcall itself take a while."""
+    """Every stub passes mypy --strict."""
     write_some(tmp_path)
 
     lines = mypy(tmp_path).splitlines()
@@ -116,7 +116,7 @@ def test_mypy_finds_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_pyright_finds_nothing(tmp_path: Path) -> None:
-    """Under its strictest rules, in which a type that is partly unknown is an error."""
+    """Every stub passes pyright in strict mode."""
     write_some(tmp_path)
     config = {"typeCheckingMode": "strict", "pythonVersion": "3.11"}
     paths = {"include": ["."], "extraPaths": [str(Path(farcall.__file__).parent.parent)]}

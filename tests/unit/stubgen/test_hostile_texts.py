@@ -225,7 +225,7 @@ def with_payloads(test: Any) -> Any:
 @given(text=texts)
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_text_is_refused_or_its_stub_has_it(place: str, text: str) -> None:
-    """Types, members and keys of the stub have the names and values that the service has."""
+    """Any text is refused, or the stub has the same names and values as the service."""
     made = declared(PLACES[place], text)
     if made is None:
         return
@@ -251,7 +251,7 @@ def test_text_is_refused_or_its_stub_has_it(place: str, text: str) -> None:
 @given(text=texts)
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_name_leads_out_of_the_directory(text: str) -> None:
-    """Whatever the class is called, or the functions are."""
+    """No name of a class or service makes a path outside of the directory."""
     for place in ("a class", "the name of functions"):
         made = declared(PLACES[place], text)
         if made is None or len(text) > 200:  # longer than a file may be called
@@ -268,7 +268,7 @@ async def add(__x: int, b: int) -> int:
 
 
 async def test_a_parameter_with_two_underscores_keeps_its_name() -> None:
-    """Python puts the name of the class before it, and the service knows it without."""
+    """A parameter __x of a function keeps its name on the wire."""
     calculator = farcall.functions(add, name="calc")
 
     with imported(stubgen.render(calculator)) as module:
@@ -282,7 +282,7 @@ async def keep(_CalcProxy__x: int) -> int:  # noqa: N803
 
 
 async def test_a_parameter_that_looks_renamed_keeps_its_name() -> None:
-    """The class of the stub is called so that Python would not have renamed it there."""
+    """A parameter that looks like a mangled name keeps it: the proxy has another class name."""
     calculator = farcall.functions(keep, name="calc")
 
     with imported(stubgen.render(calculator)) as module:
@@ -292,7 +292,7 @@ async def test_a_parameter_that_looks_renamed_keeps_its_name() -> None:
 
 @pytest.mark.parametrize("keys", [["\ufb01"], ["\ufb01", "fi"], ["\u2126", "x"], ["\u00b5"]])
 async def test_a_key_keeps_its_letters(keys: list[str]) -> None:
-    """Those that the parser would take for others, too."""
+    """The keys of a TypedDict keep letters that the Python parser would normalise."""
     table = make_typed_dict("Table", dict.fromkeys(keys, int))
 
     async def echo(self: Any, table: Any) -> Any:
@@ -315,7 +315,7 @@ async def paint(color: __Color = __Color.RED) -> __Color:
 
 
 async def test_a_type_with_two_underscores_keeps_its_name() -> None:
-    """Inside of the class of the stub, where Python would look for another one, it has a second."""
+    """A type called __X gets a second name for use inside of the proxy class."""
     painter = farcall.functions(paint, name="painter")
 
     with imported(stubgen.render(painter)) as module:
@@ -325,7 +325,7 @@ async def test_a_type_with_two_underscores_keeps_its_name() -> None:
 
 
 async def test_functions_may_have_any_name() -> None:
-    """The class of the stub has one that Python code can use."""
+    """The class name of a functions() service is always a Python name."""
     calculator = farcall.functions(check, name="2fa")
 
     with imported(stubgen.render(calculator)) as module:

@@ -28,7 +28,7 @@ def lines(layout: Layout, indent: int = 0) -> list[str]:
 
 
 def test_what_fits_stays_on_one_line() -> None:
-    """A line may be full to its last column."""
+    """A statement of exactly the full width stays on one line."""
     fitting = call("f", ["a", "b" * (WIDTH - len("f(a, )"))])
 
     assert lines(fitting) == [flat(fitting)]
@@ -36,14 +36,14 @@ def test_what_fits_stays_on_one_line() -> None:
 
 
 def test_indentation_takes_room() -> None:
-    """A statement inside of a class has less of the line."""
+    """The indentation counts as part of the line."""
     fitting = call("f", ["a", "b" * (WIDTH - len("f(a, )"))])
 
     assert lines(fitting, 4)[0] == "    f("
 
 
 def test_what_follows_takes_room() -> None:
-    """Brackets are broken when the rest of the line has no place behind them."""
+    """Brackets break if the text after them does not fit."""
     brackets = Brackets("(", ("a" * (WIDTH - 10),), ")")
 
     assert len(lines(brackets)) == 1
@@ -51,32 +51,32 @@ def test_what_follows_takes_room() -> None:
 
 
 def test_brackets_are_broken_with_a_last_comma() -> None:
-    """Each item has a line of its own, and the comma keeps it so."""
+    """Broken brackets have one item a line, and a last comma."""
     assert lines(call("f", [LONG, LONGER])) == ["f(", f"    {LONG},", f"    {LONGER},", ")"]
 
 
 def test_one_argument_of_a_type_has_no_comma() -> None:
-    """A comma behind it would make a tuple of it."""
+    """A single type argument never gets a comma, which would make it a tuple."""
     assert lines(subscript("list", [LONG + LONGER])) == ["list[", f"    {LONG}{LONGER}", "]"]
 
 
 def test_a_tuple_of_one_always_has_its_comma() -> None:
-    """Without it the parentheses would mean nothing."""
+    """A tuple of one item always has its comma."""
     assert lines(Brackets("(", ("1",), ")", "always")) == ["(1,)"]
 
 
 def test_empty_brackets_cannot_be_broken() -> None:
-    """There is nothing in them to put on a line."""
+    """Empty brackets are never broken."""
     assert lines(joined("x" * WIDTH, Brackets("(", (), ")"))) == ["x" * WIDTH + "()"]
 
 
 def test_a_type_without_arguments_has_no_brackets() -> None:
-    """It is written by its name alone."""
+    """A type without arguments is written without brackets."""
     assert subscript("Quote", []) == "Quote"
 
 
 def test_a_union_is_broken_before_its_operators() -> None:
-    """Between brackets it needs none of its own."""
+    """A broken union in brackets gets no parentheses of its own."""
     union = Union((LONG, LONGER))
 
     assert lines(Brackets("[", (union,), "]", "never")) == [
@@ -88,7 +88,7 @@ def test_a_union_is_broken_before_its_operators() -> None:
 
 
 def test_members_of_a_union_are_broken_as_well() -> None:
-    """What stands before a member and behind the last one takes room, too."""
+    """A member of a union is broken if it does not fit beside its operator."""
     union = Union((subscript("list", [LONGER]), "int", subscript("set", ["C" * 82, "int"])))
 
     assert lines(joined(" " * 16, union, " = None")) == [
@@ -104,14 +104,14 @@ def test_members_of_a_union_are_broken_as_well() -> None:
 
 
 def test_a_union_begins_where_what_is_before_it_ends() -> None:
-    """The columns of a name before the union are not forgotten for its first member."""
+    """The text before a union counts for its first member."""
     laid = lines(joined("name: ", Union((subscript("list", ["A" * 90]), "None"))))
 
     assert laid == ["name: list[", f"    {'A' * 90}", "]", "| None"]
 
 
 def test_parentheses_appear_only_where_they_are_needed() -> None:
-    """A union alone behind a colon needs them on several lines, and not on one."""
+    """A lone union gets parentheses only if it needs several lines."""
     assert lines(Parenthesized(Union(("int", "str")))) == ["int | str"]
     assert lines(joined("x: ", Parenthesized(Union((LONG, LONGER))))) == [
         "x: (",
@@ -122,7 +122,7 @@ def test_parentheses_appear_only_where_they_are_needed() -> None:
 
 
 def test_a_value_is_broken_at_its_own_brackets() -> None:
-    """That needs one line less than parentheses."""
+    """A value is broken at its own brackets rather than put in parentheses."""
     assert lines(joined("x = ", Value(call("f", [LONG, LONG])))) == [
         "x = f(",
         f"    {LONG},",
@@ -132,7 +132,7 @@ def test_a_value_is_broken_at_its_own_brackets() -> None:
 
 
 def test_a_value_whose_brackets_begin_too_late_gets_parentheses() -> None:
-    """The line ends before them; inside, they may fit."""
+    """A value whose brackets begin after the line's end gets parentheses."""
     assert lines(joined(f"{LONGER} = ", Value(call("f" * 30, ["1"])))) == [
         f"{LONGER} = (",
         f"    {'f' * 30}(1)",
@@ -141,7 +141,7 @@ def test_a_value_whose_brackets_begin_too_late_gets_parentheses() -> None:
 
 
 def test_an_empty_value_stays_where_it_is() -> None:
-    """What stands before it is broken instead."""
+    """A value of empty brackets stays, and the part before it breaks."""
     typed = subscript("list", [LONG, LONG])
 
     assert lines(joined("x: ", typed, " = ", Value(Brackets("[", (), "]")))) == [
@@ -154,14 +154,14 @@ def test_an_empty_value_stays_where_it_is() -> None:
 
 
 def test_text_gets_parentheses_only_where_they_help() -> None:
-    """Text that is too long for any line is left where it is."""
+    """Text too long for any line gets no parentheses."""
     assert lines(joined("x = ", Value("a" * 96))) == ["x = " + "a" * 96]
     assert lines(joined("xyz = ", Value("a" * 95))) == ["xyz = (", "    " + "a" * 95, ")"]
     assert lines(joined("x = ", Value("a" * 97))) == ["x = " + "a" * 97]
 
 
 def test_parameters_are_broken_before_the_result() -> None:
-    """As soon as a signature does not fit, each parameter has its line."""
+    """If a signature does not fit, its parameters break first, one a line."""
     parameters = Brackets("(", ("self",), ")", breaks_first=True)
 
     assert lines(joined("def f", parameters, " -> ", subscript("list", [LONG + LONG]), ":")) == [
@@ -174,12 +174,12 @@ def test_parameters_are_broken_before_the_result() -> None:
 
 
 def test_nothing_joined_is_nothing() -> None:
-    """A sequence without parts leaves no trace."""
+    """An empty sequence of parts is empty text."""
     assert lines(Joined(())) == [""]
 
 
 def test_a_broken_part_ends_where_its_last_line_ends() -> None:
-    """What follows is measured from there."""
+    """After a broken part, columns count from its last line."""
     first = Brackets("[", (LONG, LONG), "]")
 
     assert lines(joined(first, Brackets("(", ("1" * 90,), ")"))) == [
@@ -194,5 +194,5 @@ def test_a_broken_part_ends_where_its_last_line_ends() -> None:
     ("text", "columns"), [("abc", 3), ("日本", 4), ("e\u0301", 1), ("é", 1), ("", 0)]
 )
 def test_columns_are_those_of_a_terminal(text: str, columns: int) -> None:
-    """Wide characters take two, and combining ones none."""
+    """Wide characters count as two columns, combining ones as none."""
     assert width(text) == columns

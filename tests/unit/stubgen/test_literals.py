@@ -37,7 +37,7 @@ NAMES = Names(ServiceSpec("S", "S", (), (), ()))
     ],
 )
 def test_strings_have_the_quotes_that_need_fewer_escapes(value: str, source: str) -> None:
-    """Double quotes unless there are more of them inside."""
+    """A string is double-quoted unless it contains more double quotes than single ones."""
     assert string(value) == source
 
 
@@ -45,7 +45,7 @@ def test_strings_have_the_quotes_that_need_fewer_escapes(value: str, source: str
     ("value", "source"), [(b"a'", 'b"a\'"'), (b'"', "b'\"'"), (b"\xff\n", 'b"\\xff\\n"')]
 )
 def test_bytes_follow_the_rules_of_strings(value: bytes, source: str) -> None:
-    """What is not ASCII is escaped."""
+    """Bytes are quoted like strings, with escapes for all that is not ASCII."""
     assert bytestring(value) == source
 
 
@@ -53,14 +53,14 @@ def test_bytes_follow_the_rules_of_strings(value: bytes, source: str) -> None:
     ("value", "source"), [(1e16, "1e16"), (1e-7, "1e-07"), (True, "True"), (None, "None")]
 )
 def test_constants_are_written_as_ruff_writes_them(value: float | None, source: str) -> None:
-    """An exponent has no plus."""
+    """The exponent of a float has no plus sign."""
     assert constant(value) == source
 
 
 @given(values)
 @settings(max_examples=50)
 def test_a_default_is_repeated(value: object) -> None:
-    """The expression in a stub has the value of the one in the contract."""
+    """A default in a stub has the value of that in the contract."""
     source = literal_source(value)
     assert source is not None
 
@@ -68,7 +68,7 @@ def test_a_default_is_repeated(value: object) -> None:
 
 
 def test_a_default_names_things_as_the_module_does() -> None:
-    """Where a member hides a builtin, the builtin goes by another name."""
+    """A default uses the module's name for a builtin that a member hides."""
     spec = ServiceSpec("S", "S", (), (), ())
     names = Names(spec)
     names._taken.add("set")
@@ -77,7 +77,7 @@ def test_a_default_names_things_as_the_module_does() -> None:
 
 
 def test_an_unknown_expression_is_kept() -> None:
-    """A contract has none, but nothing is lost if it had."""
+    """An expression that no contract has is written unchanged."""
     assert flat(expression(parsed("1 + 2"), NAMES)) == "1 + 2"
 
 
@@ -86,12 +86,12 @@ def test_an_unknown_expression_is_kept() -> None:
     [("(1, 'a')", False), ("frozenset()", False), ("([],)", True), ("set()", True), ("{}", True)],
 )
 def test_what_can_change_is_found_at_any_depth(source: str, mutable: bool) -> None:
-    """Such a default must be made anew for each record."""
+    """A mutable value is found at any depth of a default."""
     assert is_mutable(parsed(source), NAMES) is mutable
 
 
 def test_empty_containers_are_made_by_their_class() -> None:
-    """There is no need for a function that does."""
+    """An empty container has its class as factory."""
     assert [empty_factory(parsed(each)) for each in ("[]", "{}", "set()", "[1]")] == [
         "list",
         "dict",
@@ -101,12 +101,12 @@ def test_empty_containers_are_made_by_their_class() -> None:
 
 
 def test_a_short_docstring_takes_one_line() -> None:
-    """The quotes stand on the same line."""
+    """A one-line docstring stands on the line of its quotes."""
     assert docstring("Do it.", 4) == ['    """Do it."""']
 
 
 def test_a_long_docstring_is_indented() -> None:
-    """Empty lines have no spaces, and neither has the end of any other."""
+    """A longer docstring is indented, without spaces at the ends of lines."""
     assert docstring("Do it.  \n\nMore:\n  a\n", 4) == [
         '    """Do it.',
         "",
@@ -117,7 +117,7 @@ def test_a_long_docstring_is_indented() -> None:
 
 
 def test_lines_that_are_all_indented_stay_so() -> None:
-    """The first line does not stand beside the quotes then, where it would have no indentation."""
+    """A docstring whose other lines are all indented starts below its quotes."""
     assert docstring("Example::\n    code", 4) == [
         '    """',
         "    Example::",
@@ -128,24 +128,24 @@ def test_lines_that_are_all_indented_stay_so() -> None:
 
 @pytest.mark.parametrize("text", [None, "", " \n\t\n"])
 def test_nothing_to_say_is_no_docstring(text: str | None) -> None:
-    """An empty one would only hide that there is none."""
+    """An empty docstring is left out."""
     assert docstring(text) == []
 
 
 def test_backslashes_alone_make_a_raw_docstring() -> None:
-    """It reads as it was written."""
+    """A docstring with backslashes is written as a raw string."""
     assert docstring(r"A path: C:\new") == [r'r"""A path: C:\new"""']
 
 
 @pytest.mark.parametrize("text", ["\\", 'ends\\"', '"\\', '\\"""', "\\\x00"])
 def test_what_cannot_be_raw_is_escaped(text: str) -> None:
-    """A raw string cannot hold its own quotes, nor end in a backslash."""
+    """A docstring that cannot be raw is escaped."""
     assert docstring(text)[0].startswith('"""')
 
 
 @given(texts.map(cleandoc))
 def test_a_docstring_says_the_same(text: str) -> None:
-    """Whatever is in it, but for spaces at the ends of its lines."""
+    """Any docstring reads back unchanged, but for spaces at the ends of lines."""
     lines = docstring(text, 4)
     body = ast.parse("def f():\n" + "\n".join(lines or ["    pass"])).body[0]
     assert isinstance(body, ast.FunctionDef)

@@ -53,14 +53,14 @@ def refusal(target: str) -> str:
 
 @pytest.mark.parametrize("name", ["Shop", "opened", "calculator"])
 def test_services_are_found_in_the_working_directory(project: Path, name: str) -> None:
-    """A class, an object of one, and what functions() made."""
+    """Services of a module in the working directory are loaded by name."""
     (project / "shop_a.py").write_text(SHOP)
 
     assert service_of(load(f"shop_a:{name}")).spec.methods
 
 
 def test_the_working_directory_comes_first_once(project: Path) -> None:
-    """However many services are loaded."""
+    """Loading several services adds the working directory to sys.path once."""
     (project / "shop_b.py").write_text(SHOP)
 
     load("shop_b:Shop")
@@ -74,19 +74,19 @@ def test_the_working_directory_comes_first_once(project: Path) -> None:
     "target", ["shop", "shop:", ":Shop", "shop.py/x:Shop", ".shop:Shop", "shop:Shop()", ""]
 )
 def test_a_target_names_module_and_class(target: str) -> None:
-    """The message shows how."""
+    """A target without module or class is refused; the error shows the form."""
     assert refusal(target) == f"{target!r} is not module:Class, such as shop.service:Shop"
 
 
 def test_a_missing_module_is_named(project: Path) -> None:
-    """With where it was looked for."""
+    """The error for a missing module says where it was looked for."""
     assert refusal("shop_c:Shop") == (
         f"there is no module shop_c, neither in {project} nor installed"
     )
 
 
 def test_a_missing_part_of_the_name_is_named(project: Path) -> None:
-    """The first one that is not there."""
+    """The error for a missing package names the first part that is missing."""
     (project / "shop_d").mkdir()
 
     assert refusal("shop_d.service.v1:Shop").startswith("there is no module shop_d.service,")
@@ -117,7 +117,7 @@ def test_a_module_that_another_one_hides_is_named(
 
 
 def test_a_folder_without_the_module_hides_nothing(project: Path) -> None:
-    """What is missing in an installed package is told as such."""
+    """A missing module of an installed package is reported as missing."""
     (project / "calendar").mkdir()
 
     assert refusal("calendar:Shop") == "calendar has no Shop"
@@ -141,7 +141,7 @@ def test_a_folder_without_the_module_hides_nothing(project: Path) -> None:
     ],
 )
 def test_a_module_that_fails_is_another_matter(project: Path, line: str, reason: str) -> None:
-    """The message leads to the line that failed, not to the one who asked."""
+    """An exception in a module is reported with the line that raised it."""
     (project / "shop_f.py").write_text(f"\n{line}\n")
 
     message = refusal("shop_f:Shop")
@@ -150,7 +150,7 @@ def test_a_module_that_fails_is_another_matter(project: Path, line: str, reason:
 
 
 def test_a_missing_attribute_is_named(project: Path) -> None:
-    """Dots and all."""
+    """The error for a missing attribute names it with its dots."""
     (project / "shop_g.py").write_text(SHOP)
 
     assert refusal("shop_g:Market") == "shop_g has no Market"
@@ -159,7 +159,7 @@ def test_a_missing_attribute_is_named(project: Path) -> None:
 
 @pytest.mark.parametrize("name", ["number", "add", "Shop.buy", "Shop.Corner"])
 def test_what_is_no_service_is_refused(project: Path, name: str) -> None:
-    """The message says what is missing."""
+    """A target that is not a service is refused; the error says why."""
     (project / "shop_h.py").write_text(SHOP)
 
     assert refusal(f"shop_h:{name}") == (
@@ -168,7 +168,7 @@ def test_what_is_no_service_is_refused(project: Path, name: str) -> None:
 
 
 def test_a_wrong_declaration_speaks_for_itself(project: Path) -> None:
-    """Its own error names the line and the fix."""
+    """A DeclarationError of a module is shown unchanged."""
     (project / "shop_i.py").write_text(SHOP.replace("-> None", ""))
 
     with pytest.raises(DeclarationError, match="FC101"):
@@ -176,7 +176,7 @@ def test_a_wrong_declaration_speaks_for_itself(project: Path) -> None:
 
 
 def test_a_class_that_breaks_the_contract_it_inherits_speaks_for_itself(project: Path) -> None:
-    """It is a service, but a wrong one."""
+    """An undecorated subclass that breaks its contract is shown with its own error."""
     (project / "shop_j.py").write_text(
         SHOP + "class Other(Shop):\n    async def buy(self, n: int) -> int: ...\n"
     )

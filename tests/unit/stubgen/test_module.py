@@ -39,12 +39,12 @@ BAZAAR = documented(service_of(Bazaar))
     ],
 )
 def test_the_module_is_named_after_the_class(class_name: str, module: str) -> None:
-    """In words of lower case, and so that it can be imported."""
+    """The module of a class has its name in lower-case words."""
     assert module_name(ServiceSpec("", class_name, (), (), ())) == module
 
 
 def test_assignments_stand_together_and_classes_apart() -> None:
-    """As a person would set them."""
+    """Classes are separated by two empty lines, assignments by none."""
     definitions = (
         NewTypeSpec("A", Scalar("int")),
         NewTypeSpec("B", Scalar("int")),
@@ -88,7 +88,7 @@ def test_assignments_stand_together_and_classes_apart() -> None:
 
 
 def test_a_stub_says_what_the_contract_says() -> None:
-    """Read back, its methods have the same arguments, results and errors."""
+    """The methods of a stub have the arguments, results and errors of the contract."""
     for spec in BAZAAR.methods:
         read = read_back(spec).spec
         assert (read.result, read.raises, read.oneway) == (spec.result, spec.raises, spec.oneway)
@@ -103,7 +103,7 @@ def test_a_stub_says_what_the_contract_says() -> None:
 
 
 def test_a_stub_defines_what_the_contract_defines() -> None:
-    """Read back, its records, enums and new types are the same, but for unwritable defaults."""
+    """A stub defines the same types as the contract, but for unwritable defaults."""
     definitions = Definitions()
     for spec in BAZAAR.definitions:
         # Generic ones are met where something fills them in.
@@ -116,7 +116,7 @@ def test_a_stub_defines_what_the_contract_defines() -> None:
 
 
 async def test_a_stub_is_all_that_a_client_needs() -> None:
-    """Values of its own classes go to the service and come back."""
+    """Values of a stub's own classes travel to the service and back."""
     async with testing.open_pair(Bazaar(), bazaar.BazaarProxy) as pair:
         deal = await pair.client.buy(bazaar.Symbol("A-1"), side=bazaar.Side.SELL)
 
@@ -125,7 +125,7 @@ async def test_a_stub_is_all_that_a_client_needs() -> None:
 
 
 def test_records_compare_as_those_of_the_service() -> None:
-    """What was declared of their classes holds for the stub's."""
+    """The records of a stub compare as those of the service do."""
     low, high = bazaar.Height(value=1.0), bazaar.Height(value=2.5, unit="km")
 
     assert low < high
@@ -136,7 +136,7 @@ def test_records_compare_as_those_of_the_service() -> None:
 
 
 async def test_errors_of_a_stub_derive_from_each_other() -> None:
-    """Who handles a base handles what derives from it, as with the service itself."""
+    """Catching a base error of a stub catches errors derived from it."""
     async with testing.open_pair(Bazaar(), bazaar.BazaarProxy) as pair:
         with pytest.raises(bazaar.SoldOut) as caught:
             await pair.client.buy(bazaar.Symbol("A-1"), 0)
@@ -146,7 +146,7 @@ async def test_errors_of_a_stub_derive_from_each_other() -> None:
 
 
 async def test_a_stub_streams_both_ways() -> None:
-    """Items of its own classes, too."""
+    """Streams and uploads carry items of a stub's own classes."""
 
     async def stock() -> AsyncIterator[bazaar.Deal]:
         yield bazaar.Deal(bazaar.Symbol("A-1"))

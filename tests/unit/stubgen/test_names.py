@@ -25,7 +25,7 @@ def names_beside(
 
 
 def test_builtins_need_no_import() -> None:
-    """They are written by their names."""
+    """Builtins are written by their names, without an import."""
     names = names_beside()
 
     assert names.builtin("list") == "list"
@@ -33,7 +33,7 @@ def test_builtins_need_no_import() -> None:
 
 
 def test_a_hidden_builtin_is_found_in_its_module() -> None:
-    """Inside of the class a method called list is what ``list`` means."""
+    """A builtin that a method hides is written as ``builtins.list``."""
     names = names_beside("list")
 
     assert names.builtin("list") == "builtins.list"
@@ -42,7 +42,7 @@ def test_a_hidden_builtin_is_found_in_its_module() -> None:
 
 
 def test_members_of_every_class_hide() -> None:
-    """Signals and fields do as well as methods."""
+    """Methods, signals and fields can all hide a builtin."""
     record = RecordSpec("Quote", "attrs", (FieldSpec("int", NONE),))
     names = Names(ServiceSpec("S", "S", (), (SignalSpec("str", "S.str", NONE),), (record,)))
 
@@ -50,7 +50,7 @@ def test_members_of_every_class_hide() -> None:
 
 
 def test_a_module_one_of_whose_names_is_taken_is_imported_whole() -> None:
-    """With ``datetime`` both a module and a class, one module would mean two things by it."""
+    """If one name of a module is taken, the module is imported instead of its names."""
     names = names_beside("date")
 
     assert names.standard("datetime") == "datetime.datetime"
@@ -58,7 +58,7 @@ def test_a_module_one_of_whose_names_is_taken_is_imported_whole() -> None:
 
 
 def test_a_module_whose_own_name_is_taken_gets_another() -> None:
-    """An underscore behind it tells them apart."""
+    """A module whose name is taken is imported under a name with an underscore."""
     names = names_beside("farcall", "datetime", "collections", "Mapping")
 
     assert names.module("farcall") == names.module("farcall") == "farcall_"
@@ -71,7 +71,7 @@ def test_a_module_whose_own_name_is_taken_gets_another() -> None:
 
 
 def test_imports_are_sorted() -> None:
-    """By section, whole modules first, then by module and by name."""
+    """Imports are sorted by section, kind, module and name."""
     names = names_beside("int")
     for each in ("UUID", "TypeVar", "Literal", "Mapping"):
         names.standard(each)
@@ -93,7 +93,7 @@ def test_imports_are_sorted() -> None:
 
 
 def test_a_hidden_definition_has_a_second_name() -> None:
-    """Others are known by their own."""
+    """Only a definition that a member hides has a second name."""
     names = names_beside("Quote", definitions=("Quote", "Deal"))
 
     assert (names.defined("Quote"), names.alias("Quote")) == ("Quote_", "Quote_")
@@ -101,7 +101,7 @@ def test_a_hidden_definition_has_a_second_name() -> None:
 
 
 def test_given_names_do_not_meet() -> None:
-    """What is chosen is taken from then on."""
+    """No name is chosen twice."""
     names = names_beside("T", "T_", definitions=("T", "MarketProxy"), variables=("T", "K"))
 
     assert names.proxy == "MarketProxy_"

@@ -33,12 +33,12 @@ def signature(*arguments: ArgumentSpec) -> str:
 
 
 def test_the_header_carries_the_contract() -> None:
-    """Service and digest are compared when a connection opens."""
+    """The header of a proxy has the service name and the digest."""
     assert lines()[0] == 'class ShopProxy(farcall.Proxy, service="Shop", contract="abc"):'
 
 
 def test_a_long_header_is_broken() -> None:
-    """Each part has its line."""
+    """A long header has one part a line."""
     spec = ServiceSpec("S" * 40, "S" * 40, (), (), ())
 
     assert proxy(spec, "0" * 32, Names(spec)).split("\n")[:2] == [
@@ -48,13 +48,13 @@ def test_a_long_header_is_broken() -> None:
 
 
 def test_a_body_is_never_empty() -> None:
-    """A docstring is enough."""
+    """A proxy without members has a docstring or ``pass``."""
     assert lines()[1:] == ["    pass"]
     assert lines(doc="Sells.")[1:] == ['    """Sells."""']
 
 
 def test_a_method_is_async_and_carries_its_name_on_the_wire() -> None:
-    """Its body is never run."""
+    """A method is async, has its wire name in the decorator, and has no body."""
     assert lines(MethodSpec("buy", "shop.purchase", (), INT, inline=True, doc="Buy.")) == [
         'class ShopProxy(farcall.Proxy, service="Shop", contract="abc"):',
         '    @farcall.endpoint("shop.purchase")',
@@ -65,7 +65,7 @@ def test_a_method_is_async_and_carries_its_name_on_the_wire() -> None:
 
 
 def test_errors_and_direction_are_told_to_the_decorator() -> None:
-    """Only the errors listed there arrive as themselves."""
+    """The decorator of a method lists its errors, and says that it is one-way."""
     error = RecordSpec("SoldOut", "error", ())
     method = MethodSpec("f", "Shop.f", (), NONE, ("SoldOut",), oneway=True)
     spec = ServiceSpec("Shop", "Shop", (method,), (), (error,))
@@ -76,7 +76,7 @@ def test_errors_and_direction_are_told_to_the_decorator() -> None:
 
 
 def test_a_stream_is_a_context_manager() -> None:
-    """Not awaited, but entered; the contract has the type of one item."""
+    """A stream is a plain def that returns a context manager of items."""
     error = RecordSpec("SoldOut", "error", ())
     method = MethodSpec("f", "Shop.f", (), INT, ("SoldOut",), stream=True, doc="All.")
     spec = ServiceSpec("Shop", "Shop", (method,), (), (error,))
@@ -90,14 +90,14 @@ def test_a_stream_is_a_context_manager() -> None:
 
 
 def test_an_upload_takes_any_async_iterable() -> None:
-    """The contract has the type of one item."""
+    """An upload is annotated as AsyncIterable of its item type."""
     assert signature(ArgumentSpec("rows", INT, "either", upload=True)) == (
         "async def f(self, rows: AsyncIterable[int]) -> None:"
     )
 
 
 def test_roles_of_arguments() -> None:
-    """The slash and the star are where the service has them."""
+    """The slash and the star stand where the service has them."""
     a = ArgumentSpec("a", INT, "positional")
     b = ArgumentSpec("b", INT, "either")
     c = ArgumentSpec("c", INT, "keyword", Default("3"))
@@ -107,7 +107,7 @@ def test_roles_of_arguments() -> None:
 
 
 def test_a_remote_task_has_the_parameter_of_trio() -> None:
-    """Typed by what it tells, and not needed by who only awaits the result."""
+    """A remote task has a typed task_status with Trio's default."""
     limit = ArgumentSpec("limit", INT, "keyword")
     method = MethodSpec("run", "Shop.run", (limit,), NONE, started=INT)
 
@@ -121,7 +121,7 @@ def test_a_remote_task_has_the_parameter_of_trio() -> None:
 
 
 def test_defaults_of_arguments() -> None:
-    """What has no literal, or could change, is left to the server."""
+    """A default without a literal, or that can change, becomes OMIT."""
     x, y = (
         ArgumentSpec(name, INT, "either", Default(source))
         for name, source in (("x", "1"), ("y", None))
@@ -134,7 +134,7 @@ def test_defaults_of_arguments() -> None:
 
 
 def test_an_argument_may_be_called_self() -> None:
-    """The proxy goes by another name then, and only by position."""
+    """If an argument is called self, the proxy itself is _self, before a slash."""
     assert signature(ArgumentSpec("self", INT, "either")) == (
         "async def f(_self, /, self: int) -> None:"
     )
@@ -144,7 +144,7 @@ def test_an_argument_may_be_called_self() -> None:
 
 
 def test_what_needs_a_login_says_so() -> None:
-    """In the docstring, for readers; what a server asks for may change without a new stub."""
+    """The docstring of a protected member names the login that it needs."""
     traders = Access(protected=True, roles=frozenset({"trader", "clerk"}))
     buy = MethodSpec("buy", "Shop.buy", (), NONE, access=traders, doc="Buy.\n\nMore.")
     sold = SignalSpec("sold", "Shop.sold", INT, access=Access(protected=True))
@@ -166,7 +166,7 @@ def test_what_needs_a_login_says_so() -> None:
 
 
 def test_signals_stand_together() -> None:
-    """Before the methods."""
+    """Signals stand before the methods, without empty lines between them."""
     signals = (SignalSpec("a", "Shop.a", INT), SignalSpec("b", "b", NONE))
 
     assert lines(MethodSpec("f", "Shop.f", (), NONE), signals=signals)[1:5] == [
@@ -178,7 +178,7 @@ def test_signals_stand_together() -> None:
 
 
 def test_a_signal_with_a_key_says_of_which_type() -> None:
-    """So that a wrong one is found by type checkers."""
+    """A signal with a key has the key's type as second argument."""
     signals = (SignalSpec("a", "Shop.a", Ref("Deal"), "symbol", Scalar("str")),)
 
     assert lines(signals=signals)[1] == (
@@ -187,7 +187,7 @@ def test_a_signal_with_a_key_says_of_which_type() -> None:
 
 
 def test_signals_with_texts_stand_apart() -> None:
-    """So that it is plain which text is whose."""
+    """Signals are separated by empty lines if one has a docstring."""
     signals = (SignalSpec("a", "Shop.a", INT, doc="First."), SignalSpec("b", "Shop.b", INT))
 
     assert lines(signals=signals)[1:] == [
@@ -199,7 +199,7 @@ def test_signals_with_texts_stand_apart() -> None:
 
 
 def test_what_a_member_hides_goes_by_another_name() -> None:
-    """A method called farcall would be what the next decorator means."""
+    """A method called farcall makes the module import farcall by another name."""
     method = MethodSpec("farcall", "Shop.farcall", (), Ref("SoldOut"), ("SoldOut",))
     spec = ServiceSpec(
         "Shop",

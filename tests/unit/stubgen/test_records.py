@@ -65,7 +65,7 @@ def lines(spec: RecordSpec) -> list[str]:
     ],
 )
 def test_each_kind_has_its_form(spec: RecordSpec, expected: list[str]) -> None:
-    """Decorated, or derived from what makes it that kind."""
+    """Each kind of record has its decorator or its base."""
     assert lines(spec) == expected
 
 
@@ -93,7 +93,7 @@ def test_an_error_derives_from_one_that_is_declared(
 
 @pytest.mark.parametrize("kind", ["attrs", "dataclass", "typeddict", "namedtuple", "error"])
 def test_a_generic_record_names_its_variables(kind: str) -> None:
-    """Behind the base that its kind has."""
+    """A generic record has Generic after its other base."""
     field = FieldSpec("items", ArrayOf("list", Parameter("T")))
     header = next(
         line
@@ -105,7 +105,7 @@ def test_a_generic_record_names_its_variables(kind: str) -> None:
 
 
 def test_docstring_and_fields_are_apart() -> None:
-    """An empty line stands between them, as formatters want it."""
+    """An empty line separates the docstring from the fields."""
     assert lines(RecordSpec("R", "namedtuple", (X,), doc="Where.")) == [
         "class R(NamedTuple):",
         '    """Where."""',
@@ -115,7 +115,7 @@ def test_docstring_and_fields_are_apart() -> None:
 
 
 def test_a_body_is_never_empty() -> None:
-    """A docstring is enough; without one there is ``pass``."""
+    """A record without fields has a docstring or ``pass``."""
     assert lines(RecordSpec("R", "namedtuple", ()))[1:] == ["    pass"]
     assert lines(RecordSpec("R", "namedtuple", (), doc="Alone."))[1:] == ['    """Alone."""']
 
@@ -141,7 +141,7 @@ def test_a_body_is_never_empty() -> None:
     ],
 )
 def test_defaults_are_copied(kind: str, typed: TypeSpec, default: Default, expected: str) -> None:
-    """What can change is made anew for each record; what has no literal is not sent."""
+    """A default that can change has a factory; one without a literal is OMIT."""
     spec = RecordSpec("R", kind, (FieldSpec("x", typed, default),))  # type: ignore[arg-type]
 
     assert lines(spec)[-1] == f"    {expected}"
@@ -156,7 +156,7 @@ def test_defaults_are_copied(kind: str, typed: TypeSpec, default: Default, expec
     ],
 )
 def test_a_new_type_is_named_in_a_default(name: str, default: str, expected: str) -> None:
-    """In a function, where it can change, or linters do not see that it cannot."""
+    """A default of a new type calls it, in a factory if linters need one."""
     record_ = RecordSpec("R", "attrs", (FieldSpec("x", Ref(name), Default(default)),))
     new_types = (
         NewTypeSpec("User", INT),
@@ -172,7 +172,7 @@ def test_a_new_type_is_named_in_a_default(name: str, default: str, expected: str
 
 @pytest.mark.parametrize(("kind", "call"), [("attrs", "attrs.field"), ("dataclass", "field")])
 def test_one_field_may_be_for_keywords_only(kind: str, call: str) -> None:
-    """It says so itself, beside its default."""
+    """A keyword-only field among others has kw_only=True."""
     fields = (X, FieldSpec("z", INT, keyword_only=True), FieldSpec("w", INT, Default("1"), True))
 
     assert lines(RecordSpec("R", kind, fields))[-3:] == [  # type: ignore[arg-type]
@@ -183,7 +183,7 @@ def test_one_field_may_be_for_keywords_only(kind: str, call: str) -> None:
 
 
 def test_where_all_fields_are_for_keywords_the_class_says_so() -> None:
-    """Once is enough."""
+    """If all fields are keyword-only, the class has kw_only=True once."""
     fields = (FieldSpec("z", INT, keyword_only=True),)
 
     assert lines(RecordSpec("R", "dataclass", fields, frozen=True)) == [
@@ -194,7 +194,7 @@ def test_where_all_fields_are_for_keywords_the_class_says_so() -> None:
 
 
 def test_attrs_is_told_to_keep_an_underscore() -> None:
-    """It takes it off the names of arguments otherwise, and the name on the wire has it."""
+    """A field whose argument begins with an underscore gets an alias in attrs."""
     fields = (FieldSpec("_x", INT),)
     renamed = (FieldSpec("x", INT, attribute="y"),)
 
@@ -204,7 +204,7 @@ def test_attrs_is_told_to_keep_an_underscore() -> None:
 
 
 def test_an_optional_entry_may_be_a_union() -> None:
-    """Between the brackets it needs no parentheses, however long it is."""
+    """A union in NotRequired gets no parentheses."""
     union = UnionOf(tuple(ArrayOf("list", INT) for _ in range(9)))
 
     assert lines(RecordSpec("R", "typeddict", (FieldSpec("x", union, Default(None)),)))[1:] == [
@@ -216,7 +216,7 @@ def test_an_optional_entry_may_be_a_union() -> None:
 
 
 def test_keys_that_are_no_names_are_written_as_text() -> None:
-    """The types beside them are quoted, for they are not annotations."""
+    """A TypedDict with other keys than names is a call with quoted types."""
     fields = (FieldSpec("content-type", STR), FieldSpec("class", INT, Default(None)))
 
     assert lines(RecordSpec("Headers", "typeddict", fields)) == [
@@ -225,21 +225,21 @@ def test_keys_that_are_no_names_are_written_as_text() -> None:
 
 
 def test_a_key_that_a_class_would_rename_is_written_as_text() -> None:
-    """Python puts the name of the class before two underscores."""
+    """A key __x, which a class would mangle, is written as text."""
     spec = RecordSpec("R", "typeddict", (FieldSpec("__x", INT),))
 
     assert lines(spec) == ['R = TypedDict("R", {"__x": "int"})']
 
 
 def test_a_key_that_python_would_normalise_is_written_as_text() -> None:
-    """The parser takes the ligature for the two letters, and the key has the ligature."""
+    """A key with a ligature, which Python would normalise, is written as text."""
     spec = RecordSpec("R", "typeddict", (FieldSpec("\ufb01", INT),))
 
     assert lines(spec) == ['R = TypedDict("R", {"\ufb01": "int"})']
 
 
 def test_a_generic_record_may_have_keys_that_are_no_names() -> None:
-    """They stand in a base of their own, for only a class can be generic."""
+    """A generic TypedDict has its odd keys in a base of their own."""
     fields = (FieldSpec("a b", STR), FieldSpec("item", Parameter("T")))
 
     assert lines(RecordSpec("R", "typeddict", fields, ("T",))) == [
@@ -250,7 +250,7 @@ def test_a_generic_record_may_have_keys_that_are_no_names() -> None:
 
 
 def test_the_builtin_that_makes_a_default_may_be_hidden() -> None:
-    """A field called list means that one."""
+    """The factory of a default is builtins.list if a field is called list."""
     spec = RecordSpec("R", "attrs", (FieldSpec("list", ArrayOf("list", INT), Default("[]")),))
 
     assert (

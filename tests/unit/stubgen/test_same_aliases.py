@@ -148,14 +148,14 @@ def stub(source: str) -> Iterator[ModuleType]:
     ],
 )
 def test_an_alias_is_defined_and_used(source: str, line: str) -> None:
-    """Where it was written by hand, in its own module or in another one."""
+    """A stub defines the aliases of the service, also those imported from another module."""
     pattern = re.escape(line).replace(r"\ ", r"\s*").replace(",", ",?")
 
     assert re.search(pattern, source), source
 
 
 async def test_a_stub_with_aliases_works(stub: ModuleType) -> None:
-    """They are read as what they stand for."""
+    """A proxy whose annotations use aliases encodes and decodes their types."""
     async with testing.open_pair(Aliased(), stub.AliasedProxy) as pair:
         points = await pair.client.get("a", 1, None, [1.5, None], {"a": None}, rows=["a"])
 
@@ -197,7 +197,7 @@ async def hold(holder: Holder, values: Elsewhere.Value) -> None: ...
 
 
 def test_an_alias_that_would_mean_something_else_is_written_out() -> None:
-    """Where a type of the service, or a member of the class, has its name."""
+    """An alias with the name of a type or member is replaced by its type."""
     one = stubgen.render(functions(take, name="one"))
     two = stubgen.render(functions(hold, name="two"))
 
@@ -208,7 +208,7 @@ def test_an_alias_that_would_mean_something_else_is_written_out() -> None:
 
 
 def test_an_alias_of_a_function_is_not_found() -> None:
-    """Its name means nothing any more when the stub is written."""
+    """An alias that is local to a function is replaced by its type."""
     Local: TypeAlias = list[int]
 
     async def take(values: Local) -> None: ...

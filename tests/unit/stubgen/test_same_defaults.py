@@ -171,7 +171,7 @@ def plain(value: Any) -> Any:
 
 
 def test_arguments_have_the_defaults_of_the_service(stub: ModuleType) -> None:
-    """Of all types that cannot change, each written as what makes it."""
+    """Immutable defaults of arguments are repeated in the stub, for every type."""
     original = signature(Shop.arguments).parameters
 
     for name, each in list(signature(stub.ShopProxy.arguments).parameters.items())[1:]:
@@ -182,7 +182,7 @@ def test_arguments_have_the_defaults_of_the_service(stub: ModuleType) -> None:
 
 
 def test_fields_have_the_defaults_of_the_service(stub: ModuleType) -> None:
-    """Those that a factory makes, too, where it makes the same value each time."""
+    """Defaults of fields are repeated in the stub, also those of simple factories."""
     for cls in (Fields, DataFields):
         expected = plain(cls())
         expected["line"]["since"] = farcall.OMIT
@@ -190,7 +190,7 @@ def test_fields_have_the_defaults_of_the_service(stub: ModuleType) -> None:
 
 
 def test_what_can_change_is_made_anew(stub: ModuleType) -> None:
-    """For each record."""
+    """A mutable default of a field is made anew for each record."""
     one, other = stub.Fields(), stub.Fields()
 
     assert one.changing is not other.changing
@@ -199,19 +199,19 @@ def test_what_can_change_is_made_anew(stub: ModuleType) -> None:
 
 @pytest.mark.parametrize("name", ["made", "id", "text", "zoned"])
 def test_what_no_source_can_hold_is_left_to_the_server(stub: ModuleType, name: str) -> None:
-    """The time at which a program began, what a function makes, and half of a letter."""
+    """A default without a source is OMIT, and the server's applies."""
     assert getattr(stub.Unknown(), name) is farcall.OMIT
 
 
 def test_an_argument_that_can_change_is_left_to_the_server(stub: ModuleType) -> None:
-    """All calls would share it."""
+    """A mutable default of an argument is OMIT, because all calls would share it."""
     parameters = signature(stub.ShopProxy.left_out).parameters
 
     assert parameters["changing"].default is parameters["items"].default is farcall.OMIT
 
 
 async def test_defaults_arrive(stub: ModuleType) -> None:
-    """A record with its defaults, and arguments that were not passed."""
+    """Defaults arrive at the service, in arguments and in fields of records."""
     async with testing.open_pair(Shop(), stub.ShopProxy) as pair:
         shop = pair.client
         assert await shop.arguments() == ["1.10", "-1 day, 23:00:00", "3", "sell"]
@@ -224,7 +224,7 @@ async def test_defaults_arrive(stub: ModuleType) -> None:
 
 
 def test_an_enum_that_mixes_in_text_stays_one(stub: ModuleType) -> None:
-    """Its members show as what they are, and not as their values."""
+    """An enum that mixes in str or int stays one in the stub."""
     assert isinstance(stub.Side.BUY, str)
     assert str(stub.Side.BUY) == "Side.BUY"
     assert f"{stub.Level.LOW}" == "Level.LOW"

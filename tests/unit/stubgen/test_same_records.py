@@ -215,7 +215,7 @@ def stub() -> Iterator[ModuleType]:
 
 @pytest.mark.parametrize("name", [each.__name__ for each in SECRETS])
 def test_a_field_that_the_service_hides_is_hidden(stub: ModuleType, name: str) -> None:
-    """By an option of the field or of the class, by a function, or by a repr written by hand."""
+    """A field hidden from the repr at the service is hidden in the stub's records."""
     cls = getattr(stub, name)
     value = cls(*["s3cret"] if name in ONE_FIELD else ["ada", "s3cret"][-_size(cls) :])
 
@@ -223,7 +223,7 @@ def test_a_field_that_the_service_hides_is_hidden(stub: ModuleType, name: str) -
 
 
 def test_other_fields_are_shown(stub: ModuleType) -> None:
-    """As before."""
+    """Fields that are not hidden are shown in the repr."""
     assert repr(stub.Login("ada", "s3cret")) == "Login(user='ada')"
     assert repr(stub.Token("ada", "s3cret")) == "Token(user='ada')"
     assert repr(stub.Derived("ada", "s3cret")) == "Derived(name='ada')"
@@ -237,7 +237,7 @@ def test_other_fields_are_shown(stub: ModuleType) -> None:
     ],
 )  # fmt: skip
 async def test_a_set_of_records_is_read(stub: ModuleType, call: str) -> None:
-    """What has a hash at the service has one at the client."""
+    """A record with a hash at the service has one in the stub, so sets of it can be read."""
     async with testing.open_pair(Shelf(), stub.ShelfProxy) as pair:
         (value,) = await getattr(pair.client, call)()
 
@@ -245,7 +245,7 @@ async def test_a_set_of_records_is_read(stub: ModuleType, call: str) -> None:
 
 
 def test_records_are_equal_as_those_of_the_service(stub: ModuleType) -> None:
-    """Some by identity, some by those fields alone that count."""
+    """Records of a stub are equal by the same fields as those of the service."""
     assert stub.Identity(1) != stub.Identity(1)
     assert stub.DataIdentity(1) != stub.DataIdentity(1)
     assert stub.Hashed(1, "x") == stub.Hashed(1, "y")
@@ -255,14 +255,14 @@ def test_records_are_equal_as_those_of_the_service(stub: ModuleType) -> None:
 
 
 def test_hashes_are_of_the_same_fields(stub: ModuleType) -> None:
-    """What is equal has the same hash, and a list does not keep its record from having one."""
+    """Equal records of a stub have equal hashes, as at the service."""
     for cls in (stub.Hashed, stub.DataHashed):
         assert hash(cls(1, "x", [1])) == hash(cls(1, "y", [2]))
     assert hash(stub.OwnHash(1, [1])) == hash(stub.OwnHash(1, [2]))
 
 
 def test_records_are_ordered_as_those_of_the_service(stub: ModuleType) -> None:
-    """By those fields alone that count."""
+    """Records of a stub are ordered by the same fields as those of the service."""
     assert stub.Ranked(1, 2) <= stub.Ranked(1, 1)
     assert stub.DataRanked(1, 2) <= stub.DataRanked(1, 1)
     with pytest.raises(TypeError):
@@ -277,7 +277,7 @@ def test_a_class_without_a_decorator_of_its_own_is_the_record_it_inherits(
 
 
 def test_the_contract_of_the_stub_is_that_of_the_service(stub: ModuleType) -> None:
-    """Whatever is known of a record is known of the stub's."""
+    """The contract read from a stub is that of the service."""
     for spec in service_of(Shelf).spec.definitions:
         definitions = Definitions()
         describe(getattr(stub, spec.name), definitions)
