@@ -1,4 +1,4 @@
-"""How a client comes to a transport: name, connection, TLS and handshake, in one time."""
+"""Dial a server: name lookup, connection, TLS and handshake, within one time limit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ logger = logging.getLogger("farcall")
 
 @attrs.frozen
 class Dialler:
-    """Connect to one server, as often as it is asked to; `Dialler.of` makes it from a URL."""
+    """Dials one server, any number of times; `Dialler.of` makes it from a URL."""
 
     url: WebSocketUrl
     headers: Mapping[str, str]
@@ -40,11 +40,12 @@ class Dialler:
         limits: Limits,
         ssl_context: ssl.SSLContext | None,
     ) -> Dialler:
-        """Check what is asked for.
+        """Check the arguments, and read the URL.
 
         Raises:
-            TypeError: something is of another type.
-            ValueError: the URL is none, or it has no use for `ssl_context`, or a header is none.
+            TypeError: an argument is of another type.
+            ValueError: the URL or a header is malformed, or `ssl_context` is given for a URL
+                without TLS.
         """
         given = cast("object", url)
         if not isinstance(given, str):  # it may hold a secret, which `check_text` would show
@@ -67,7 +68,7 @@ class Dialler:
         """Connect.
 
         Raises:
-            ConnectFailed: nobody answers there, or not as a server of this kind.
+            ConnectFailed: no server answers, or it is no WebSocket server, or refuses.
 
         Cancellation:
             Nothing is left open.
@@ -84,20 +85,26 @@ class Dialler:
             raise ConnectFailed(problem) from None
         except OSError as error:
             raise ConnectFailed(f"{shown}: {_reason(error)}") from error
-        except UnicodeError as error:  # of the name, which it would repeat
-            raise ConnectFailed(f"{shown}: this is no name of a host") from error
+        except UnicodeError as error:  # its text would repeat the name
+            raise ConnectFailed(f"{shown}: this is not the name of a host") from error
         except ConnectFailed as error:
             problem = f"{shown}: {error}"
             raise ConnectFailed(problem, status=error.status) from error.__cause__
 
     async def _dial(self) -> Transport:
-        # What is looked up, asked for by Host, and checked in the certificate is one name. Python's
-        # own codec follows the rules of 2003, by which "straße" is not what it is to browsers.
+        # One name is looked up, sent as Host, and checked in the certificate. Python's own codec
+        # follows the rules of 2003, which browsers no longer do: see "straße".
         host = self.url.host
         host = host if host.isascii() else idna.encode(host, uts46=True).decode()
         url = attrs.evolve(self.url, host=host)
+        if not url.socket_path:
+            stream = await trio.open_tcp_stream(url.address, url.port)
+        elif hasattr(socket, "AF_UNIX"):
+            stream = await trio.open_unix_socket(url.socket_path)
+        else:
+            raise ConnectFailed("this system has no Unix sockets; connect to a port")
         return await connect_websocket(
-            await self._open_stream(url),
+            stream,
             url.authority,
             url.target,
             headers=self.headers,
@@ -105,13 +112,6 @@ class Dialler:
             ssl_context=self.ssl_context,
             server_name=url.name,
         )
-
-    async def _open_stream(self, url: WebSocketUrl) -> trio.SocketStream:
-        if url.socket_path:
-            if not hasattr(socket, "AF_UNIX"):
-                raise ConnectFailed("this system has no Unix sockets; connect to a port")
-            return await trio.open_unix_socket(url.socket_path)
-        return await trio.open_tcp_stream(url.address, url.port)
 
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
@@ -132,11 +132,11 @@ _OWN_HEADERS: Final = frozenset(
         "sec-websocket-extensions",
     }
 )
-"""Header fields that the handshake writes, or must not have."""
+"""Header fields that the handshake writes itself, or must not have."""
 
 
 def check_headers(headers: object) -> None:
-    """Check what is sent with a handshake; values may be secrets and are not shown."""
+    """Check the headers for a handshake; errors do not show values, which may be secrets."""
     check_text_mapping("headers=", headers, 'headers={"Authorization": "Bearer ..."}')
     for name, value in cast("Mapping[str, str]", headers).items():
         if not _TOKEN.fullmatch(name):
@@ -151,13 +151,13 @@ def check_headers(headers: object) -> None:
 
 
 def _is_field_value(value: str) -> bool:
-    """Say whether a header may have this value (RFC 9110, section 5.5)."""
+    """Whether a header may have this value (RFC 9110, section 5.5)."""
     is_clean = all(char == "\t" or (" " <= char <= "\xff" and char != "\x7f") for char in value)
     return is_clean and value == value.strip(" \t")
 
 
 def _reason(error: BaseException) -> str:
-    """Say why nothing answers; Trio lists each address that it has tried behind its own words."""
+    """Return why no server answers; Trio has a cause for each address that it has tried."""
     cause = error.__cause__
     if isinstance(cause, BaseExceptionGroup):
         attempts = cast("BaseExceptionGroup[BaseException]", cause).exceptions

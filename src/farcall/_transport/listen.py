@@ -1,4 +1,4 @@
-"""Sockets that a server listens at: TCP at several addresses, Unix sockets, inherited ones."""
+"""The sockets at which a server listens: TCP at several addresses, Unix sockets, inherited ones."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -18,18 +18,18 @@ import trio
 from farcall._transport.url import tcp_url, unix_url
 
 PORT_TRIES: Final = 10
-"""How often to look for a port that is free at all addresses at once."""
+"""How often to try to find a port that is free at all addresses."""
 
 MOST_WAITING: Final = 0xFFFF
-"""Connections that wait to be accepted, as for Trio's own listeners; the system takes fewer."""
+"""Connections that may wait to be accepted, as for Trio's listeners; the system takes fewer."""
 
 OWNER_ONLY: Final = 0o177
-"""The umask under which a Unix socket is made: its mode is 0600."""
+"""The umask under which a Unix socket is made, so that its mode is 0600."""
 
 
 @attrs.frozen
 class Place:
-    """What a server listens at."""
+    """Where a server listens."""
 
     hosts: Sequence[str | None] = ()
     """Names and addresses; None is every interface."""
@@ -51,7 +51,7 @@ class Listeners:
     files: list[SocketFile] = attrs.field(factory=list["SocketFile"])
 
     def urls(self, *, is_secure: bool) -> list[str]:
-        """Give the URL by which a client on this machine reaches each; Unix sockets have no TLS."""
+        """The URL of each for clients on this machine; Unix sockets have no TLS."""
         scheme = "wss" if is_secure else "ws"
         return [_url(scheme, name) for name in self._names]
 
@@ -62,7 +62,7 @@ class Listeners:
 
     @property
     def ports(self) -> list[int]:
-        """Give the port of each that has one."""
+        """The port of each TCP socket."""
         return [name[1] for name in self._names if isinstance(name, tuple)]
 
     @property
@@ -78,7 +78,7 @@ class Listeners:
 
 
 _SocketName: TypeAlias = tuple[str, int] | tuple[str, int, int, int] | str | bytes
-"""What a socket says of itself: IPv4, IPv6 with its flow and its interface, or a path."""
+"""The name of a socket: IPv4, IPv6 with its flow and its interface, or a path."""
 
 
 def _url(scheme: str, name: _SocketName) -> str:
@@ -87,7 +87,7 @@ def _url(scheme: str, name: _SocketName) -> str:
         return unix_url(os.path.abspath(os.fsdecode(name)))
     host, port, *more = name
     if _is_wildcard(host):
-        # One can listen there, and not connect: no answer comes from such an address.
+        # A client cannot connect to such an address.
         host = "::1" if ":" in host else "127.0.0.1"
     elif more and more[-1]:
         host = f"{host.partition('%')[0]}%{socket.if_indextoname(more[-1])}"
@@ -99,11 +99,11 @@ def _is_wildcard(host: str) -> bool:
 
 
 async def open_listeners(place: Place) -> Listeners:
-    """Listen at all of a place, or at nothing.
+    """Listen everywhere at a place, or nowhere.
 
     Raises:
-        OSError: it cannot; says where, and why.
-        ValueError: a socket that was given does not listen.
+        OSError: it cannot; names the address and the reason.
+        ValueError: a given socket does not listen.
     """
     listeners = Listeners()
     try:
@@ -134,7 +134,7 @@ async def _listen_tcp(hosts: Sequence[str | None], port: int) -> list[trio.Socke
         ports = [listener.socket.getsockname()[1] for listener in listeners]
         if len(set(ports)) == 1:
             return listeners
-        _close(listeners)  # asked for 0, each address gets a port of its own
+        _close(listeners)  # for port 0, the system chooses one for each address
         with suppress(OSError):
             return await _open_all(hosts, ports[0])
     shown = ", ".join(host or "*" for host in hosts)
@@ -170,13 +170,12 @@ class SocketFile:
 
     @classmethod
     def at(cls, path: Path) -> SocketFile:
-        """Look at a file."""
         found = path.lstat()
-        # Absolute, for the process may be in another folder when it removes it.
+        # Absolute, for the process may have changed its directory when it removes the file.
         return cls(path.absolute(), (found.st_dev, found.st_ino), stat.S_ISSOCK(found.st_mode))
 
     def remove(self) -> None:
-        """Remove it, unless there is another one by now, which a newer server may have made."""
+        """Remove the file, unless it is another one by now, such as that of a newer server."""
         with suppress(FileNotFoundError):
             if SocketFile.at(self.path) == self:
                 self.path.unlink()
@@ -188,27 +187,22 @@ async def _listen_unix(path: Path, listeners: Listeners) -> None:
             problem = "this system has no Unix sockets; listen at a port"
             raise OSError(errno.EAFNOSUPPORT, problem)
         await _remove_stale(path)
-        with _closing_on_error(socket.socket(socket.AF_UNIX)) as sock:
+        sock = socket.socket(socket.AF_UNIX)
+        try:
             _bind(sock, path)
             listeners.files.append(SocketFile.at(path))
             sock.listen(MOST_WAITING)
             listeners.sockets.append(_adopted(sock))
+        except BaseException:
+            sock.close()
+            raise
     except OSError as error:
         raise _cannot_listen(str(path), error, error.strerror or str(error)) from error
 
 
-@contextmanager
-def _closing_on_error(sock: socket.socket) -> Iterator[socket.socket]:
-    try:
-        yield sock
-    except BaseException:
-        sock.close()
-        raise
-
-
 def _bind(sock: socket.socket, path: Path) -> None:
-    # Made with its mode, for between a bind and a chmod anybody could connect. The mask is that of
-    # the process: what another thread makes meanwhile is open to too few, not to too many.
+    # The mode is set by the umask, for anybody could connect between a bind and a chmod. The umask
+    # is that of the process: files that other threads make meanwhile have fewer rights, never more.
     before = os.umask(OWNER_ONLY)
     try:
         sock.bind(os.fspath(path))
@@ -217,20 +211,20 @@ def _bind(sock: socket.socket, path: Path) -> None:
 
 
 async def _remove_stale(path: Path) -> None:
-    """Remove the socket that a server left behind which did not end well.
+    """Remove the socket of a server that was killed.
 
     Raises:
-        OSError: somebody listens there, or what is there is no socket.
+        OSError: another server listens there, or the file is not a socket.
     """
     try:
         found = SocketFile.at(path)
     except FileNotFoundError:
         return
     if not found.is_socket:
-        raise OSError(errno.EEXIST, "there is something else, no socket")
+        raise OSError(errno.EEXIST, "there is a file that is not a socket")
     try:
         await (await trio.open_unix_socket(path)).aclose()
-    except ConnectionRefusedError:  # a socket that nobody has open any more
+    except ConnectionRefusedError:  # no process has it open
         found.remove()
     else:
         raise OSError(errno.EADDRINUSE, "another server listens there")
@@ -244,4 +238,4 @@ _PROBLEMS: Final[Mapping[int, str]] = {
     errno.EADDRINUSE: "the port is in use; choose another, or 0 for any",
     errno.EACCES: "ports below 1024 are for the superuser",
 }
-"""What the errors of the system mean for TCP."""
+"""What some errors of the system mean for TCP."""

@@ -1,8 +1,8 @@
-"""A link without a socket: two transports in one process, with the manners of a WebSocket.
+"""A link in memory: two transports in one process that behave like a WebSocket.
 
-Each direction is a `_Pipe`, which stands for the two socket buffers and the wire between them. A
-frame is in it whole or not at all, so nothing here can be torn; what remains of a socket is that
-a full one makes the sender wait, and that a goodbye stands in line after what was sent before.
+Each direction is a `_Pipe`, which stands for two socket buffers and the wire between them. A frame
+is in it whole or not at all, so none can be torn. As with a socket, a full pipe makes the sender
+wait, and a Close frame queues behind what was sent before.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from farcall._usage.options import (
 from farcall.errors import CloseCode
 
 DEFAULT_WINDOW: Final = 64 * 1024
-"""Bytes that lie in one direction before a sender waits; sockets start with about as much."""
+"""Bytes that fit into one direction before a sender waits; about as much as a new socket has."""
 
 
 def memory_pair(
@@ -60,16 +60,16 @@ def memory_pair(
 
     Args:
         path: The path that the first end asked for.
-        query: Behind it.
-        headers: That the first end sent, names in lower case.
-        principal: Whom the second end takes the first one for.
-        limits: What either end lets the other one cost, as a client and a server do over
-            WebSocket. There are no fragments, and no incomplete messages.
-        window: Bytes that lie in one direction before a sender waits.
+        query: The query of that path.
+        headers: Those that the first end sent, with names in lower case.
+        principal: The first end, as the second one knows it.
+        limits: What each end may cost the other, as for a client and a server over WebSocket.
+            There are no fragments, and no incomplete messages.
+        window: Bytes that fit into one direction before a sender waits.
 
     Raises:
         TypeError: an argument is of another type; names it.
-        ValueError: the path has no slash in front, or the window is less than a byte.
+        ValueError: the path does not begin with a slash, or the window is less than a byte.
     """
     check_text("path=", path, write='"/"')
     if not path.startswith("/"):
@@ -113,7 +113,7 @@ class _Close:
 
 @attrs.frozen
 class _End:
-    """What a reader of a socket sees as an end of file."""
+    """The end of file of a socket."""
 
 
 T = TypeVar("T")
@@ -135,7 +135,7 @@ class _Pipe:
         return self._held <= self.window
 
     async def wait_taken(self) -> None:
-        """Wait until something was taken out, or `release` was called."""
+        """Wait until the reader has taken something, or `release` is called."""
         await self._writers.park()
 
     def release(self) -> None:
@@ -148,7 +148,7 @@ class _Pipe:
         self._readers.unpark_all()
 
     async def take(self) -> list[_Item]:
-        """Wait for something, and take all that is there."""
+        """Wait for an item, and take all that are there."""
         await trio.lowlevel.checkpoint()
         while self.is_frozen or not self._items:
             await self._readers.park()
@@ -175,7 +175,7 @@ class _Pipe:
 
 
 class MemoryTransport(Live):
-    """One end of a link in memory; a `Transport`, and what tests do to a network.
+    """One end of a link in memory: a `Transport`, with methods for what networks do in tests.
 
     Make it with `memory_pair`, inside of `trio.run`.
     """
@@ -209,16 +209,16 @@ class MemoryTransport(Live):
 
     @property
     def endpoint(self) -> Endpoint:
-        """Tell who is at both ends."""
+        """Both ends of the link."""
         return self._endpoint
 
     @property
     def received_at(self) -> float:
-        """Tell when something came last, on Trio's clock."""
+        """The time of the last message, on Trio's clock."""
         return self._received_at
 
     def limit_messages(self, limit: MessageLimit) -> None:
-        """Take messages of another size; see `Transport.limit_messages`."""
+        """Change the limit of incoming messages; see `Transport.limit_messages`."""
         self._message_limit = limit
 
     async def run(self, receiver: Receiver) -> CloseReason:
@@ -228,7 +228,9 @@ class MemoryTransport(Live):
             with self._link:
                 while True:
                     receiver.on_pause()
-                    await self._read(receiver)
+                    for item in await self._inbound.take():
+                        self._received_at = trio.current_time()
+                        self._handle(item, receiver)
         finally:
             receiver.on_pause()
             self._idle.set()
@@ -243,16 +245,16 @@ class MemoryTransport(Live):
         return self._put([_Ping(payload)])
 
     async def send_rest(self) -> None:
-        """Wait until all has left; see `Transport.send_rest`."""
+        """Wait until everything has been sent; see `Transport.send_rest`."""
         with trio.CancelScope(shield=True):
             await self._drain()
         if self._reason is not None:
             raise trio.BrokenResourceError(str(self._reason))
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
-        """Say goodbye, wait for the peer's, hang up; see `Transport.aclose`."""
+        """Send a Close frame, wait for the other, hang up; see `Transport.aclose`."""
         if self._reason is None:
-            self._say_goodbye(CloseReason(code, reason, remote=False))
+            self._send_close(CloseReason(code, reason, remote=False))
             try:
                 with awaiting_close(self._endpoint.peer, self._limits.close_seconds):
                     await self._drain()
@@ -262,38 +264,38 @@ class MemoryTransport(Live):
         await trio.lowlevel.checkpoint()
 
     def abort(self) -> None:
-        """Hang up without a goodbye; see `Transport.abort`."""
+        """Hang up without a Close frame; see `Transport.abort`."""
         self._hang_up(ABORTED)
 
     def send_binary(self, frame: bytes) -> bool:
-        """Send a binary message, as `send_now` does; peers may do so that are not farcall."""
+        """Send a binary message, as `send_now` does, whatever it begins with."""
         return self._put([_Frame(frame, is_text=False)])
 
     def freeze(self) -> None:
-        """Let nothing arrive at either end any more, and tell nobody: a half-open link."""
+        """Let nothing arrive at either end any more, without notice: a half-open link."""
         self._inbound.freeze()
         self._outbound.freeze()
 
     def thaw(self) -> None:
-        """Let arrive what was sent while the link was frozen, and all that follows."""
+        """Deliver what was sent while the link was frozen, and all that follows."""
         self._inbound.thaw()
         self._outbound.thaw()
 
     def stop_reading(self) -> None:
-        """Leave what comes in the link, until it is full and the sender has to wait."""
+        """Read nothing, so that the link fills and the sender has to wait."""
         self._inbound.freeze()
 
     def go_on_reading(self) -> None:
-        """Read what has come, and all that follows."""
+        """Read what has come since `stop_reading`, and all that follows."""
         self._inbound.thaw()
 
     def cut(self) -> None:
-        """End the link for both ends at once, with all that is on its way."""
+        """End the link for both ends at once, and lose what is on its way."""
         self._inbound.cut()
         self._outbound.cut()
 
     def _put(self, items: Sequence[_Item]) -> bool:
-        """Put what there is room for into the link, and the rest in line; tell if none is there."""
+        """Put as much into the link as fits, and queue the rest; return False if there is any."""
         if self._reason is not None:
             return False
         for item in items:
@@ -304,7 +306,7 @@ class MemoryTransport(Live):
         return not self._waiting
 
     async def _drain(self) -> None:
-        """Put what waits into the link as there is room, until nothing waits, or the link ends."""
+        """Put what waits into the link as room comes, until nothing waits or the link ends."""
         while self._waiting:
             await self._wait_writable()
             if self._waiting:  # it may have ended, or another task may have been here
@@ -317,11 +319,6 @@ class MemoryTransport(Live):
             if patience.cancelled_caught:
                 self._hang_up(stalled(self._limits.stall_seconds))
 
-    async def _read(self, receiver: Receiver) -> None:
-        for item in await self._inbound.take():
-            self._received_at = trio.current_time()
-            self._handle(item, receiver)
-
     def _handle(self, item: _Item, receiver: Receiver) -> None:
         match item:
             case _End():
@@ -329,7 +326,7 @@ class MemoryTransport(Live):
             case _Close(code, reason):
                 self._hang_up(CloseReason(code, reason))
             case _ if self._reason is not None:
-                pass  # the link is ending: what still comes is of no interest
+                pass  # the link is ending
             case _Frame():
                 self._handle_frame(item, receiver)
             case _Pong(payload):
@@ -358,7 +355,7 @@ class MemoryTransport(Live):
     def _give(self, callback: Callable[[T], None], payload: T) -> None:
         try:
             callback(payload)
-        except BaseException as exc:  # a fault of ours must not look like one of the network
+        except BaseException as exc:  # a bug of ours must not look like a fault of the network
             if ends_program(exc):
                 raise
             logger.exception("the receiver of a transport failed")
@@ -373,20 +370,20 @@ class MemoryTransport(Live):
     def _refuse(self, code: CloseCode, reason: str) -> None:
         closing = CloseReason(code, reason, remote=False)
         self._waiting.clear()
-        self._say_goodbye(closing)
+        self._send_close(closing)
         self._hang_up(closing)
 
-    def _say_goodbye(self, closing: CloseReason) -> None:
-        """Put a Close frame after all that was sent; nothing follows it."""
+    def _send_close(self, closing: CloseReason) -> None:
+        """Send a Close frame after everything else; nothing follows it."""
         self._reason = closing
-        goodbye = _Close(closing.code, closing.reason)
+        frame = _Close(closing.code, closing.reason)
         if self._waiting:
-            self._waiting.append(goodbye)
+            self._waiting.append(frame)
         else:
-            self._outbound.put(goodbye)
+            self._outbound.put(frame)
 
     def _hang_up(self, reason: CloseReason) -> CloseReason:
-        """End the link, for `reason` if there was none before; tell what the reason is."""
+        """End the link, for `reason` if it has none yet; return its reason."""
         if self._reason is None:
             self._reason = reason
         if not self._ended:

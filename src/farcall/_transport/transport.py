@@ -1,8 +1,7 @@
-"""The seam below a connection: messages over something that has two ends.
+"""The seam below a link: messages over something that has two ends.
 
-A connection knows no sockets; it speaks to a `Transport`. There are two: WebSocket, and the pair in
-memory, on which the same tests run under virtual time. What both enforce stands here as well, the
-token bucket for pings among it.
+A link knows no sockets; it has a `Transport`. There are two: WebSocket, and the pair in memory, on
+which the same tests run under virtual time. The limits that both enforce are here as well.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from farcall.errors import CloseCode
 # Validating on assignment would send every change of a counter through Python code: none here.
 @attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
 class TokenBucket:
-    """So many at once, and then so many a second.
+    """A token bucket: a burst at once, and then a steady rate.
 
     Args:
-        per_second: Tokens that come back.
-        burst: Tokens that it holds; it is full at first.
-        at: The time of that.
+        per_second: Tokens that are added each second.
+        burst: Tokens that fit in; it is full at first.
+        at: The time at which it is made.
     """
 
     _per_second: float
@@ -41,7 +40,7 @@ class TokenBucket:
         self._tokens = self._burst
 
     def take(self, now: float) -> bool:
-        """Take a token, and tell whether there was one."""
+        """Take a token; return False if there is none."""
         fresh = (now - self._at) * self._per_second
         self._tokens = min(self._burst, self._tokens + fresh)
         self._at = now
@@ -68,9 +67,9 @@ class CloseReason:
     """Whether the peer, or the network, ended it first."""
 
     def __str__(self) -> str:
-        who = "the peer" if self.remote else "this side"
+        side = "the peer" if self.remote else "this side"
         detail = f": {self.reason}" if self.reason else ""
-        return f"closed by {who} with {self.code}{detail}"
+        return f"closed by {side} with {self.code}{detail}"
 
 
 HUNG_UP: Final = CloseReason(ABNORMAL_CLOSURE, "the link ended without a Close frame")
@@ -78,9 +77,9 @@ ABORTED: Final = CloseReason(ABNORMAL_CLOSURE, "hung up without a Close frame", 
 
 
 def stalled(seconds: float) -> CloseReason:
-    """Say why a link to a peer that takes no bytes was hung up.
+    """Return the reason of a link whose peer accepts no bytes.
 
-    The peer is not told: a frame has begun, and nothing but its rest may follow.
+    The peer does not get it: half of a frame was sent, and nothing but its rest may follow.
     """
     problem = f"no byte was taken for {seconds:g} s (the limit stall_seconds)"
     return CloseReason(CloseCode.SLOW_CONSUMER, problem, remote=False)
@@ -88,9 +87,9 @@ def stalled(seconds: float) -> CloseReason:
 
 @contextmanager
 def awaiting_close(peer: str, seconds: float) -> Iterator[None]:
-    """Give a block the time that a peer has for its answer to our Close frame.
+    """Limit the time that a block waits for the peer's answer to our Close frame.
 
-    Out of time, the block is left, and the log is told of the peer that is to be hung up on.
+    When that is over, leave the block and log it; the caller hangs up.
     """
     with trio.move_on_after(seconds) as patience:
         yield
@@ -99,121 +98,118 @@ def awaiting_close(peer: str, seconds: float) -> Iterator[None]:
 
 
 def ping_bucket(limits: Limits, now: float) -> TokenBucket:
-    """Make the bucket from which each ping of the peer takes a token."""
+    """Make the bucket that limits the pings of the peer."""
     return TokenBucket(limits.pings_per_second, limits.ping_burst, now)
 
 
 def too_many_pings(limits: Limits) -> str:
-    """Say in a Close frame what pings were too many."""
+    """Return the reason for a Close frame."""
     most = f"{limits.ping_burst} pings at once, or {limits.pings_per_second:g} a second"
     return f"more than {most} (the limits ping_burst and pings_per_second)"
 
 
 def too_big(limit: MessageLimit) -> str:
-    """Say in a Close frame which limit a message was over."""
+    """Return the reason for a Close frame."""
     return f"a message was larger than {limit.size} bytes (the limit {limit.name})"
 
 
 @attrs.frozen
 class Endpoint:
-    """What the handshake told about a link; frozen once it is open."""
+    """Both ends of a link, as the handshake has told them."""
 
     local: str
     """``host:port`` of this side, or a path, or ``memory``."""
     peer: str
     """The same for the other side."""
     path: str = "/"
-    """The path that was asked for, without its query."""
+    """The path that the client asked for, without its query."""
     query: str = ""
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    """The header fields that the peer sent, names in lower case."""
+    """The header fields that the peer sent, with names in lower case."""
     principal: Principal | None = None
-    """Whom ``authenticate`` took the peer for."""
+    """The principal that ``authenticate`` returned for the peer."""
 
 
 class Receiver(Protocol):
-    """What a transport calls, in the task of its reader; nothing here awaits or raises."""
+    """Takes what a transport reads, in the task of its reader; no method blocks or raises."""
 
     def on_text(self, text: bytes) -> None:
-        """Take one whole message of text, which is valid UTF-8."""
+        """Take one whole text message, which is valid UTF-8."""
 
     def on_binary(self, data: bytes) -> None:
         """Take one whole binary message."""
 
     def may_skip(self, start: bytes) -> bool:
-        """Tell whether to skip a message over the limit; one that is not ends the link with 1009.
-
-        Args:
-            start: How the message begins.
-        """
+        """Return whether to skip a message over the limit that begins so, not close with 1009."""
         ...
 
     def on_skipped(self, message: Skipped) -> None:
-        """Take the ends of a message over the limit that has come and was not kept."""
+        """Take the beginning and the end of a message over the limit that was skipped."""
 
     def on_incomplete(self, size: int) -> None:
-        """Note how many bytes are kept of a message whose end has not come; 0 when it has."""
+        """Note how many bytes of a message are held whose end has not come; 0 when it has."""
 
     def on_pong(self, payload: bytes) -> None:
         """Take the answer to a ping."""
 
     def on_rest(self) -> None:
-        """Have another task wait in `Transport.send_rest`: a pong has found no room.
+        """Have another task wait in `Transport.send_rest`: a pong could not leave at once.
 
-        The reader does not wait for it. A peer that waits for room in its turn would read nothing
-        meanwhile, and both would wait for ever.
+        The reader does not wait for that. If the peer waited for room as well, neither side would
+        read, and both would wait for ever.
         """
 
     def on_pause(self) -> None:
-        """Do what waits for the end of reading: nothing more is here for now.
+        """Do what was put off until all that is here has been read.
 
-        The reader calls it before it waits for bytes, before others have their turn, and when it
-        ends. So what `on_text` put off is never put off for long.
+        The reader calls it before it waits for bytes, before other tasks have their turn, and when
+        it ends. So nothing is put off for long.
         """
 
 
 class Transport(Protocol):
-    """One link, already open. One task runs it; the methods that do not wait are anybody's.
+    """One link, already open. One task runs it; any task may call the methods that do not wait.
 
-    What is sent leaves in the order in which it was given, pongs and Close frames included.
+    Everything is sent in the order in which it was given, pongs and Close frames included.
     """
 
     @property
     def endpoint(self) -> Endpoint:
-        """Tell who is at both ends."""
+        """Both ends of the link."""
         ...
 
     @property
     def received_at(self) -> float:
-        """Tell when the last byte came, on Trio's clock; the heartbeat watches it."""
+        """The time of the last byte, on Trio's clock; the heartbeat watches it."""
         ...
 
     def limit_messages(self, limit: MessageLimit) -> None:
-        """Take messages of another size from now on."""
+        """Change the limit of incoming messages, from the next one on."""
         ...
 
     async def run(self, receiver: Receiver) -> CloseReason:
-        """Read until the link ends, giving each message to `receiver`, and say how it ended.
+        """Read until the link ends, give each message to `receiver`, and return how it ended.
 
-        It answers pings and the peer's Close by itself, and raises for no peer's fault. After
-        `aclose` was called the receiver hears nothing more but `on_pause`.
+        It answers pings and the peer's Close by itself, and raises nothing that a peer causes.
+        After `aclose` was called, it calls `on_pause` alone.
 
-        One task calls it, once. Cancelled, it leaves the link to be aborted; until then the link
-        can still send.
+        One task calls it, once. Cancelled, it does not hang up, and the link can still send; call
+        `abort` then.
         """
         ...
 
     def send_now(self, frames: Sequence[bytes]) -> bool:
-        """Send each of `frames` as one message, all in one write where it can be, without waiting.
+        """Send each of `frames` as one message, in one write if possible, without waiting.
 
-        They are text, but for those that begin with a NUL byte, as no JSON does: these are binary.
+        They are text, except for those that begin with a NUL byte, as no JSON does: these are
+        binary.
 
-        Any task may call it, the reader in a method of its receiver too, and while another one
-        waits in `send_rest`. What the link does not take at once it keeps, and nothing is lost.
+        Any task may call it, also the reader in a method of its receiver, and while another task
+        waits in `send_rest`. What the link does not accept at once it queues.
 
         Returns:
-            Whether all has left. If not, `send_rest` is due; give nothing more before it is done,
-            for nothing bounds what the link keeps.
+            Whether all has been sent. If not, wait in `send_rest` before you send more, for
+            nothing bounds this queue.
         """
         ...
 
@@ -222,29 +218,27 @@ class Transport(Protocol):
         ...
 
     async def send_rest(self) -> None:
-        """Wait until all that was given has left.
+        """Wait until everything has been sent.
 
-        Any number of tasks may call it. Cancelled, it goes on: the link is never left in the
-        middle of a frame.
+        Any number of tasks may call it. A cancellation does not end it, for half of a frame may
+        have been sent.
 
         Raises:
-            trio.BrokenResourceError: the link has ended, or is ending, or took no byte for
-                `Limits.stall_seconds` (it is aborted then); what was given counts as sent.
+            trio.BrokenResourceError: the link has ended or is ending, or the peer accepted no byte
+                for `Limits.stall_seconds` (which aborts it). What was given counts as sent.
         """
         ...
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
-        """Say goodbye with a Close frame and wait for the peer's, then hang up.
-
-        It takes `Limits.close_seconds` at most.
+        """Send a Close frame, wait for the peer's, and hang up, within `Limits.close_seconds`.
 
         Any task may call it; a second call returns at once. Cancelled, it hangs up without waiting.
         """
         ...
 
     def abort(self) -> None:
-        """Hang up at once, without a goodbye; `run` and `send_rest` end soon after.
+        """Hang up at once, without a Close frame; `run` and `send_rest` end soon after.
 
-        Any task may call it, the reader in a method of its receiver too.
+        Any task may call it, also the reader in a method of its receiver.
         """
         ...

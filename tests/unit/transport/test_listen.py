@@ -110,7 +110,7 @@ async def test_a_live_socket_is_not_replaced(path: Path) -> None:
 async def test_another_file_is_not_replaced(path: Path) -> None:
     """What is no socket may be somebody's work."""
     path.write_text("work")
-    with pytest.raises(OSError, match=f"at {path}: there is something else"):
+    with pytest.raises(OSError, match=f"at {path}: there is a file that is not a socket"):
         await listen_at(path)
 
     assert path.read_text() == "work"
@@ -138,7 +138,7 @@ async def test_a_folder_that_is_not_there(path: Path) -> None:
 async def test_a_failure_at_one_place_closes_the_others(path: Path) -> None:
     """Either all of it listens, or nothing does."""
     path.write_text("work")
-    with pytest.raises(OSError, match="something else"):
+    with pytest.raises(OSError, match="a file that is not a socket"):
         await open_listeners(Place(["127.0.0.1"], 0, path))
 
 
