@@ -1,8 +1,8 @@
-"""The URL of a WebSocket server (RFC 6455, section 3), taken apart.
+"""The URL of a WebSocket server (RFC 6455, section 3), parsed.
 
-Beside ``ws://`` and ``wss://`` there is ``ws+unix:///path/of/socket:/path?query``, as the npm
-package ws has it: the path of a Unix socket, and after a colon what is asked of the server there.
-A colon or a question mark in the path of the socket is written with a percent sign.
+Besides ``ws://`` and ``wss://`` there is ``ws+unix:///path/of/socket:/path?query``, as in the npm
+package ws: the path of a Unix socket, a colon, and the path and query of the request. A colon or a
+question mark in the path of the socket is percent-encoded.
 
 Errors and logs show neither the query of a URL nor what stands before an ``@``: both may be secret.
 """
@@ -17,10 +17,10 @@ import attrs
 
 UNIX: Final = "ws+unix"
 PORTS: Final = {"ws": 80, "wss": 443, UNIX: 0}
-"""The schemes, with the port that each means where none is named."""
+"""The schemes, with the default port of each."""
 
-_NOT_SENT: Final = re.compile(r"[^\x21-\x7e]+")
-"""What a request line cannot hold (RFC 9112, section 3.2)."""
+_NOT_IN_REQUEST: Final = re.compile(r"[^\x21-\x7e]+")
+"""What a request line cannot contain (RFC 9112, section 3.2)."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -31,28 +31,28 @@ _EXAMPLES: Final = (
 
 @attrs.frozen
 class WebSocketUrl:
-    """Where a server is, and what is asked of it."""
+    """The address of a server, and the path and query of the request."""
 
     scheme: str
     host: str
-    """As in the URL, with the brackets of an IPv6 address, and without its zone."""
+    """As in the URL: an IPv6 address has its brackets, and no zone."""
     port: int
     path: str
     query: str
     socket_path: str = ""
     """The path of a Unix socket, for ``ws+unix``."""
     zone: str = ""
-    """The interface of a link-local IPv6 address (RFC 4007), which means something here alone."""
+    """The interface of a link-local IPv6 address (RFC 4007); it has a meaning here alone."""
 
     @classmethod
     def parse(cls, url: str) -> WebSocketUrl:
-        """Take a URL apart.
+        """Parse a URL.
 
-        What a request line cannot hold, such as spaces and letters beyond ASCII, is written with a
-        percent sign, as browsers do.
+        What a request line cannot contain, such as spaces and letters beyond ASCII, is
+        percent-encoded, as in browsers.
 
         Raises:
-            ValueError: it is no WebSocket URL; says what one looks like.
+            ValueError: it is not a WebSocket URL; shows examples.
         """
         parts = _split(url)
         if "@" in parts.netloc:
@@ -72,27 +72,27 @@ class WebSocketUrl:
 
     @property
     def is_secure(self) -> bool:
-        """Whether it asks for TLS."""
+        """Whether it has TLS."""
         return self.scheme == "wss"
 
     @property
     def authority(self) -> str:
-        """What the Host header says; without the port where it is the scheme's own."""
+        """The Host header: without the port if that is the default of the scheme."""
         return self.host if self.port == PORTS[self.scheme] else f"{self.host}:{self.port}"
 
     @property
     def name(self) -> str:
-        """The host as certificates name it."""
+        """The host as in a certificate."""
         return self.host.strip("[]")
 
     @property
     def address(self) -> str:
-        """The host as it is looked up: with its zone."""
+        """The host as it is looked up, with its zone."""
         return f"{self.name}%{self.zone}" if self.zone else self.name
 
     @property
     def target(self) -> str:
-        """What the request line asks for."""
+        """The path and query, as in a request line."""
         return f"{self.path}?{self.query}" if self.query else self.path
 
     @property
@@ -105,28 +105,22 @@ class WebSocketUrl:
 
 
 def tcp_url(scheme: str, host: str, port: int) -> str:
-    """Write the URL of an address, without a path.
-
-    Args:
-        scheme: Of the URL.
-        host: A name or an address, that of IPv6 with its zone after a percent sign.
-        port: Of the address.
-    """
+    """Return the URL of an address, without a path; an IPv6 address may have a zone after a %."""
     return f"{scheme}://{_bracketed(host)}:{port}"
 
 
 def unix_url(socket_path: str) -> str:
-    """Write the URL of a Unix socket, without a path after it."""
+    """Return the URL of a Unix socket, without a path after it."""
     return f"{UNIX}://{quote(socket_path)}"
 
 
 def _bracketed(host: str) -> str:
-    # RFC 6874, section 2: the percent sign before a zone is written as one.
+    # RFC 6874, section 2: the percent sign before a zone is itself percent-encoded.
     return f"[{host.replace('%', '%25', 1)}]" if ":" in host else host
 
 
 def _split(url: str) -> SplitResult:
-    """Split a URL; `urlsplit` drops some characters without a word, and its errors hold secrets."""
+    """Split a URL; `urlsplit` drops some characters silently, and its errors show secrets."""
     if _CONTROL.search(url) or url != url.strip():
         raise ValueError(
             "a WebSocket URL has no control characters, such as the end of a line, and no white"
@@ -137,26 +131,26 @@ def _split(url: str) -> SplitResult:
         return urlsplit(url)
     except UnicodeEncodeError:
         raise ValueError("a WebSocket URL has no lone surrogates") from None
-    except ValueError:  # brackets around what is no IPv6 address; strange letters in the host
+    except ValueError:  # brackets without an IPv6 address, or strange letters in the host
         raise ValueError(f"{_safe(url)} is no URL such as {_EXAMPLES}") from None
 
 
 def _safe(url: str) -> str:
-    """Repeat a URL that is none, as far as it cannot hold a secret."""
+    """Return what an error may show of a malformed URL, which may contain a secret anywhere."""
     start = re.split(r"[?#]", url, maxsplit=1)[0]
     scheme, colon, rest = start.partition(":")
     if "@" in url or (colon and not rest.startswith("//")):
         return f"{scheme}:..." if colon and "@" not in scheme else "this"
     authority, slash, path = rest.removeprefix("//").partition("/")
     host, is_there, port = authority.rpartition(":")
-    # What stands in the place of a port may be the password of a user, whose @ was forgotten.
+    # In the place of a port may stand a password, whose @ was forgotten.
     if is_there and not (port.isdecimal() or port.endswith("]")):
         authority = f"{host}:..."
     return repr(f"{scheme}://{authority}{slash}{path}" if colon else scheme)
 
 
-def _sent(text: str) -> str:
-    return _NOT_SENT.sub(lambda found: quote(found[0]), text)
+def _encoded(text: str) -> str:
+    return _NOT_IN_REQUEST.sub(lambda found: quote(found[0]), text)
 
 
 def _parse_tcp(parts: SplitResult) -> WebSocketUrl | None:
@@ -166,14 +160,14 @@ def _parse_tcp(parts: SplitResult) -> WebSocketUrl | None:
     name, zone = parts.hostname, ""
     if ":" in name:
         name, _, zone = name.partition("%")
-        # RFC 6874, section 2: the percent sign before a zone is written as one, or forgotten.
+        # RFC 6874, section 2: the percent sign before a zone is percent-encoded, or should be.
         zone = unquote(zone.removeprefix("25")) if len(zone) > 2 else zone
     return WebSocketUrl(
         parts.scheme,
         _bracketed(name),
         port,
-        _sent(parts.path) or "/",
-        _sent(parts.query),
+        _encoded(parts.path) or "/",
+        _encoded(parts.query),
         zone=zone,
     )
 
@@ -181,7 +175,7 @@ def _parse_tcp(parts: SplitResult) -> WebSocketUrl | None:
 def _port(parts: SplitResult) -> int | None:
     try:
         port = parts.port
-    except ValueError:  # no number, or none of a port
+    except ValueError:  # not a number, or not that of a port
         return None
     return PORTS.get(parts.scheme) if port is None else port
 
@@ -191,6 +185,6 @@ def _parse_unix(parts: SplitResult) -> WebSocketUrl | None:
     path = path or "/"
     if parts.netloc or len(socket_path) < 2 or not path.startswith("/"):
         return None
-    # Host has no meaning for a Unix socket; that of the npm package ws, and of curl, is localhost.
-    query = _sent(parts.query)
-    return WebSocketUrl(UNIX, "localhost", 0, _sent(path), query, unquote(socket_path))
+    # Host has no meaning for a Unix socket; the npm package ws and curl send localhost.
+    query = _encoded(parts.query)
+    return WebSocketUrl(UNIX, "localhost", 0, _encoded(path), query, unquote(socket_path))

@@ -1,8 +1,8 @@
-"""HTTP as far as it comes before a WebSocket: one request, and at most one answer.
+"""HTTP before a WebSocket: one request on a connection, and at most one response.
 
-`request` reads what is asked, `answer` writes what it gets, `origin` says whose pages may ask, and
-`forwarded` who asks where proxies stand in front. A connection carries one request: with its answer
-it ends, or it becomes a WebSocket.
+`request` reads the request, `answer` writes the response, `origin` decides which web pages may
+connect, and `forwarded` finds the client behind trusted proxies. A connection ends with its
+response, or it becomes a WebSocket.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a plain request gets, and what a request for a WebSocket gets in place of one."""
+"""The response to a plain request, and to a request for a WebSocket that is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 _FIELD_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-"""RFC 9110, section 5.5; a line end in a value would begin another field."""
+"""RFC 9110, section 5.5; a line end within a value would begin another field."""
 
 
 def _check_headers(_: object, __: object, headers: Mapping[str, str]) -> None:
@@ -22,10 +22,10 @@ def _check_headers(_: object, __: object, headers: Mapping[str, str]) -> None:
 
 @attrs.frozen
 class Answer:
-    """An answer, with which its connection ends.
+    """A response, with which its connection ends.
 
     Raises:
-        ValueError: a header holds what none may.
+        ValueError: a header has a character that no header may have.
     """
 
     status: int
@@ -34,10 +34,10 @@ class Answer:
     headers: Mapping[str, str] = attrs.field(
         factory=dict[str, str], kw_only=True, validator=_check_headers
     )
-    """Others than those that every answer has; one of them takes the place of ours."""
+    """Added to those that every response has, or in their place."""
 
     def render(self, method: str = "GET") -> bytes:
-        """Write it as HTTP/1.1, for HEAD without its body (RFC 9110, section 9.3.2)."""
+        """Return it as HTTP/1.1; for HEAD without its body (RFC 9110, section 9.3.2)."""
         fields = {
             "Date": formatdate(usegmt=True),
             "Content-Type": self.content_type,
@@ -52,11 +52,11 @@ class Answer:
 
 
 class Rejection(Exception):
-    """Refuse a request: raised by whatever finds a reason to, answered in one place.
+    """Refuse a request: many places raise it, and one sends the response.
 
     Args:
-        status: Of HTTP, such as 401.
-        reason: One line for who reads it; the body of the answer.
+        status: An HTTP status, such as 401.
+        reason: One line for a person; the body of the response.
         headers: Sent with it.
     """
 

@@ -1,8 +1,8 @@
-"""Who really asks, where a proxy stands in front.
+"""The address of a client behind trusted proxies.
 
-X-Forwarded-For is what anybody may write, so it counts only from peers that the operator trusts.
-Each proxy adds at its end whom it was asked by; so it is read from there, over those trusted, up to
-the first who is not: what stands further to the left is that one's own word.
+Anybody may send X-Forwarded-For, so it counts only from peers that the operator trusts. Each proxy
+appends the address that connected to it. So the header is read from its end, over trusted
+addresses, to the first that is not trusted: what stands left of that is the client's own claim.
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ from farcall._transport.http.origin import IpAddress, unmapped
 IpNetwork: TypeAlias = IPv4Network | IPv6Network
 
 UNIX: Final = "unix"
-"""Stands for whoever connects over a Unix socket, which has no address."""
+"""Stands for all peers on a Unix socket, which have no address."""
 
 _PORT: Final = re.compile(r"(?<=\]):\d+$|^(?P<host>[^:]+):\d+$", re.ASCII)
 
 
 @attrs.frozen
 class TrustedProxies:
-    """Those whose X-Forwarded-For counts; `TrustedProxies.of` makes it."""
+    """The peers whose X-Forwarded-For counts; `TrustedProxies.of` reads them."""
 
     _networks: tuple[IpNetwork, ...] = ()
     _trusts_unix: bool = False
 
     @classmethod
     def of(cls, proxies: Collection[str]) -> TrustedProxies:
-        """Trust these: addresses, networks such as ``10.0.0.0/8``, and ``unix``.
+        """Trust addresses, networks such as ``10.0.0.0/8``, and ``unix``.
 
         Raises:
-            ValueError: one of them is none.
+            ValueError: one of them is malformed.
         """
         networks = tuple(_network(text) for text in proxies if text != UNIX)
         return cls(networks, UNIX in proxies)
 
     def client_of(self, peer: IpAddress | None, forwarded: str) -> str | None:
-        """Tell who asks.
+        """Find the client.
 
         Args:
-            peer: Who connected; None for a Unix socket.
+            peer: The address that connected; None for a Unix socket.
             forwarded: The header X-Forwarded-For.
 
         Returns:
-            The rightmost address that is not trusted, or else the leftmost one; None where the
-            header does not count, or says nothing.
+            The rightmost address that is not trusted, or else the leftmost one; None if the header
+            does not count, or is empty.
         """
         client: IpAddress | None = None
         is_trusted = self._trusts_unix if peer is None else self._trusts(unmapped(peer))
@@ -76,7 +76,7 @@ def _network(text: str) -> IpNetwork:
 
 
 def _address(text: str) -> IpAddress | None:
-    """Read an address, with or without brackets and a port; some proxies add it."""
+    """Parse an address; some proxies add brackets and a port."""
     host = _PORT.sub(lambda found: found["host"] or "", text).strip("[]")
     try:
         return unmapped(ip_address(host))

@@ -1,11 +1,12 @@
-"""Whose pages may ask: browsers let every page open a WebSocket to every server.
+"""The check of Origin and Host: browsers let every page open a WebSocket to every server.
 
-They say in Origin whose page it is, and in Host which name was looked up. Two attacks follow:
+A browser sends the site of the page in Origin, and the name that it looked up in Host. Two attacks
+follow:
 
-- A page of somebody else connects, and the browser adds the user's cookies. So where there is an
-  Origin it must be the one of this server, which is Host, or be allowed.
-- A page of ``evil.example`` has its own name resolve to 127.0.0.1 (DNS rebinding). Origin and Host
-  then agree. But servers on the loopback interface are known by few names, so Host is checked too.
+- A foreign page connects, and the browser adds the user's cookies. So an Origin must be that of
+  this server, which is Host, or be allowed.
+- A page of ``evil.example`` has its own name resolve to 127.0.0.1 (DNS rebinding). Then Origin and
+  Host agree. But servers on the loopback interface have few names, so Host is checked too.
 """
 
 from __future__ import annotations
@@ -28,20 +29,20 @@ _ORIGIN: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<authority>[^/?
 _DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
 
 NULL_ORIGIN: Final = "null"
-"""What browsers say for a page that is nobody's: from a file, in a sandbox, redirected."""
+"""What browsers send for a page without a site: from a file, in a sandbox, redirected."""
 
 
 MOST_SHOWN: Final = 100
-"""Characters of an origin, or a host, in a line of the log."""
+"""Characters of an origin, or of a host, in a log line."""
 
 
 class NotAllowed(Rejection):
     """Refuse a page, or a host name, that the operator could allow.
 
     Args:
-        reason: What the peer is told.
-        hint: What the operator is told.
-        value: What was refused, in the words of the peer.
+        reason: For the peer.
+        hint: For the operator; it has a place for the value.
+        value: The header that was refused.
     """
 
     def __init__(self, reason: str, hint: str, value: str) -> None:
@@ -51,7 +52,7 @@ class NotAllowed(Rejection):
 
 @attrs.frozen
 class Authority:
-    """A host, with the port where one is named."""
+    """A host, and its port if there is one."""
 
     host: str
     port: int | None
@@ -66,12 +67,11 @@ class Authority:
         return cls(found["host"], None if port is None else int(port))
 
     def at(self, default_port: int | None) -> Authority:
-        """Fill in the port."""
         return self if self.port is not None else Authority(self.host, default_port)
 
     @property
     def is_loopback(self) -> bool:
-        """Whether it can mean nothing but this machine."""
+        """Whether it always means this machine."""
         if self.host == "localhost":
             return True
         try:
@@ -86,7 +86,7 @@ class Origin:
 
     scheme: str
     authority: Authority
-    """With its port, where the scheme has one."""
+    """With its port, if the scheme has a default."""
 
     @classmethod
     def parse(cls, text: str) -> Origin | None:
@@ -100,7 +100,7 @@ class Origin:
 
 @attrs.frozen
 class OriginPolicy:
-    """Decide by Origin and Host; `OriginPolicy.of` makes one from what an operator writes."""
+    """Decides by Origin and Host; `OriginPolicy.of` reads what an operator allows."""
 
     _origins: frozenset[Origin]
     _hosts: frozenset[Authority]
@@ -108,14 +108,14 @@ class OriginPolicy:
 
     @classmethod
     def of(cls, origins: Collection[str] = (), hosts: Collection[str] = ()) -> OriginPolicy:
-        """Allow these, beside those that are always allowed.
+        """Allow these, besides those that are always allowed.
 
         Args:
             origins: Such as ``https://example.com``, or ``null``.
-            hosts: Such as ``example.com``, which means each port, or ``example.com:8765``.
+            hosts: Such as ``example.com``, which means every port, or ``example.com:8765``.
 
         Raises:
-            ValueError: one of them is none.
+            ValueError: one of them is malformed.
         """
         return cls(
             frozenset(_origin(text) for text in origins if text != NULL_ORIGIN),
@@ -129,8 +129,8 @@ class OriginPolicy:
         """Check a request.
 
         Args:
-            headers: By names in lower case.
-            local: The address of this side; None for a Unix socket, which no page can name.
+            headers: With names in lower case.
+            local: The address of this side; None for a Unix socket, which no page can reach.
             is_secure: Whether it came over TLS.
 
         Raises:
@@ -168,23 +168,23 @@ class OriginPolicy:
 
 
 def _is_own(origin: Origin, host: Authority | None, *, is_secure: bool) -> bool:
-    """Tell whether a page is one of this server.
+    """Whether a page is from this server.
 
-    A Host without a port means the scheme's. Without TLS that is the page's scheme, for a proxy
-    may have ended TLS in front of us; with TLS it is https, or a page that came in clear, which
-    anybody on the way may have written, would pass.
+    A Host without a port means the default of the scheme. Without TLS, that is the scheme of the
+    page, for a proxy may have terminated TLS. With TLS it is https: otherwise a page loaded without
+    TLS, which anybody on the way may have forged, would pass.
     """
     default = _DEFAULT_PORTS["https"] if is_secure else _DEFAULT_PORTS.get(origin.scheme)
     return host is not None and default is not None and origin.authority == host.at(default)
 
 
 def is_loopback(address: IpAddress) -> bool:
-    """Tell whether an address is of the loopback interface, and be it IPv4 in IPv6."""
+    """Whether an address is of the loopback interface, also as IPv4 in IPv6."""
     return unmapped(address).is_loopback
 
 
 def unmapped(address: IpAddress) -> IpAddress:
-    """Give an IPv4 address that came as IPv6 as what it is."""
+    """Return an IPv4 address for an IPv6 address that stands for one."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
 
@@ -195,7 +195,7 @@ def _origin(text: str) -> Origin:
     if origin is None or not _is_port(origin.authority.port):
         raise ValueError(f"{text!r} in allowed_origins is no origin such as https://example.com")
     if origin.scheme in _PAGES:
-        # A page may open ws://, and never is at one.
+        # A page may open a ws:// URL, but is never at one.
         write = text.lower().replace(origin.scheme, _PAGES[origin.scheme], 1)
         raise ValueError(f"{text!r} in allowed_origins is no origin of a page; write {write!r}")
     return origin
@@ -217,7 +217,7 @@ def _is_port(port: int | None) -> bool:
 
 
 def _check_letters(text: str, option: str) -> None:
-    """Refuse what no request would ever match."""
+    """Refuse a name that no request could match."""
     if "*" in text:
         problem = f"{text!r} in {option} has a star, and there are no patterns"
         raise ValueError(f"{problem}; write each name that is allowed")

@@ -1,4 +1,4 @@
-"""The first thing that is said on a connection, read within limits."""
+"""The first request on a connection, read within limits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from farcall._transport.http.answer import Rejection
 from farcall._transport.http.origin import Authority
 
 TOO_LARGE: Final = 431
-"""RFC 6585, section 5: Request Header Fields Too Large; said of the first line as well."""
+"""RFC 6585, section 5: Request Header Fields Too Large; used for the first line as well."""
 
 _BARE_LINE_END: Final = re.compile(rb"(?<!\r)\n")
 _FOLDED_LINE: Final = re.compile(rb"\n[ \t]")
@@ -23,7 +23,7 @@ _FOLDED_LINE: Final = re.compile(rb"\n[ \t]")
 _ABSOLUTE: Final = re.compile(
     r"(?:https?|wss?)://(?P<authority>[^/?#]*)(?P<path>/[^?#]*)?(?P<query>\?[^#]*)?", re.IGNORECASE
 )
-"""RFC 9112, section 3.2.2. Clients that take us for a proxy write it, some of them with ws."""
+"""RFC 9112, section 3.2.2. Clients that take us for a proxy send it, some of them with ws."""
 
 
 @attrs.frozen
@@ -32,13 +32,13 @@ class Request:
 
     method: str
     target: str
-    """Path and query, as they were sent."""
+    """Path and query, as sent."""
     version: str
-    """Of HTTP, such as ``1.1``."""
+    """The version of HTTP, such as ``1.1``."""
     fields: Sequence[tuple[bytes, bytes]]
     """The header fields in their order, names in lower case."""
     early: bytes = b""
-    """The bytes after its blank line that were read together with it."""
+    """Bytes after its blank line that were read with it."""
 
     @property
     def path(self) -> str:
@@ -47,7 +47,7 @@ class Request:
 
     @property
     def query(self) -> str:
-        """What stands behind the question mark; may be a secret."""
+        """What stands after the question mark; it may be secret."""
         return self.target.partition("?")[2]
 
     @property
@@ -66,11 +66,11 @@ async def read_request(stream: trio.abc.ReceiveStream, limits: Limits) -> Reques
     """Read the first request of a connection.
 
     Raises:
-        Rejection: it is none, or over a limit; says what it should be answered.
+        Rejection: it is malformed, or over a limit.
         trio.BrokenResourceError: the peer has hung up.
 
     Cancellation:
-        What was read is lost; hang up.
+        What was read is lost, so hang up.
     """
     protocol = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head)
     head = bytearray()
@@ -96,13 +96,13 @@ def _next_event(protocol: h11.Connection, data: bytes, limits: Limits) -> object
     except h11.RemoteProtocolError as exc:
         if exc.error_status_hint == TOO_LARGE:
             raise _too_large(f"{limits.head} bytes", "head") from None
-        # Behind a colon h11 quotes what it read: up to 16 KiB, the query in them.
+        # After a colon, h11 quotes what it has read: up to 16 KiB, with the query.
         problem = str(exc).partition(":")[0]
         raise Rejection(exc.error_status_hint, f"this port speaks HTTP: {problem}") from None
 
 
 def _check_size(head: bytearray, event: h11.Request, limits: Limits) -> None:
-    # h11 itself holds the limit only while a request is incomplete.
+    # h11 itself enforces the limit only while a request is incomplete.
     if len(head) > limits.head:
         raise _too_large(f"{limits.head} bytes", "head")
     if any(len(line.rstrip(b"\r")) > limits.header_line for line in head.split(b"\n")):
@@ -116,11 +116,11 @@ def _too_large(most: str, limit: str) -> Rejection:
 
 
 def ambiguity(head: bytes | bytearray) -> str | None:
-    """Name what two readers of a head may understand differently, if anything.
+    """Return what two readers of a head may understand differently, if anything.
 
     h11 takes a line feed for a line end, and joins folded lines, as RFC 9112 (sections 2.2 and 5.2)
-    allows. A proxy that does not may let pass a header that it has not seen, or the head of another
-    request.
+    allows. A proxy that does neither may pass on a header that it has not seen, or the head of
+    another request.
     """
     if _BARE_LINE_END.search(head):
         return "a line ends without a carriage return"
@@ -130,7 +130,7 @@ def ambiguity(head: bytes | bytearray) -> str | None:
 
 
 def _request(event: h11.Request, early: bytes) -> Request:
-    target = event.target.decode("ascii")  # h11 lets nothing else through
+    target = event.target.decode("ascii")  # h11 refuses all other bytes
     fields = list(event.headers)
     if not target.startswith("/"):
         target, fields = _origin_form(target, fields)
@@ -143,10 +143,10 @@ def _request(event: h11.Request, early: bytes) -> Request:
 def _origin_form(
     target: str, fields: Sequence[tuple[bytes, bytes]]
 ) -> tuple[str, list[tuple[bytes, bytes]]]:
-    """Split a URL in the place of a path into its path and its host.
+    """Split a URL that stands in the place of a path into its path and its host.
 
-    The host of the URL takes the place of the header Host (RFC 9112, section 3.2.2): all checks of
-    Host have to see the one that counts.
+    The host of the URL replaces the header Host (RFC 9112, section 3.2.2): all checks of Host have
+    to see the one that counts.
     """
     found = _ABSOLUTE.fullmatch(target)
     if found is None or Authority.parse(found["authority"]) is None:
@@ -157,7 +157,7 @@ def _origin_form(
 
 
 def readable(fields: Sequence[tuple[bytes, bytes]]) -> Mapping[str, str]:
-    """Join what is there several times, as RFC 9110 (section 5.3) allows; cookies in their way."""
+    """Decode header fields, and join repeated ones (RFC 9110, section 5.3)."""
     found: dict[str, str] = {}
     for raw_name, raw_value in fields:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")

@@ -1,9 +1,9 @@
 """WebSocket: the one place that knows trio-websocket and wsproto.
 
-`handshake` opens a link, `transport` is what the rest of farcall sees of it; below that stand
-`connection`, which is trio-websocket's as we need it, `frames`, which takes whole text out before
-wsproto, `assembly`, which puts together what comes in pieces, `sending`, which keeps what leaves in
-order, and `socket`, with or without TLS.
+`handshake` opens a link, and `transport` is what the rest of farcall sees of it. Below are
+`connection`, which adapts trio-websocket, `frames`, which takes whole text frames before wsproto,
+`assembly`, which joins fragments, `sending`, which keeps outgoing bytes in order, and `socket`,
+with or without TLS.
 """
 
 from __future__ import annotations

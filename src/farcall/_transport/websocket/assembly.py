@@ -1,4 +1,4 @@
-"""Pieces of WebSocket messages put together, within limits."""
+"""Fragments of WebSocket messages, joined within limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from farcall.errors import CloseCode
 
 
 class Refused(Exception):
-    """Say why a message is not taken: what the Close frame should hold."""
+    """A message is refused; holds the code and reason for a Close frame."""
 
     def __init__(self, code: CloseCode, reason: str) -> None:
         super().__init__(code, reason)
@@ -26,46 +26,53 @@ class Refused(Exception):
 class Assembly:
     """The message that is arriving.
 
-    wsproto hands out what it has of a frame without waiting for the rest, so limits hold before
-    the bytes are there, and what is here is all that an incomplete message costs.
+    wsproto hands out what it has of a frame without waiting for the rest. So limits are enforced
+    before all bytes are here, and what is here is all that an incomplete message costs.
     """
 
     message_limit: MessageLimit
-    """In bytes, where trio-websocket counts characters; it may change at any time."""
+    """In bytes; trio-websocket counts characters. It may change at any time."""
     max_fragments: int
     may_skip: Callable[[bytes], bool]
-    """Asked with the beginning of a message over the limit, whether its ends are wanted."""
+    """Called with the beginning of a message over the limit; see `Receiver.may_skip`."""
     _buffer: bytearray = attrs.field(factory=bytearray)
     _fragments: int = 0
     _is_begun: bool = False
     _skipped: Skipped | None = None
-    """In the place of the buffer, once the message is over the limit."""
+    """Replaces the buffer once the message is over the limit."""
 
     @property
     def is_incomplete(self) -> bool:
-        """Whether the end of a message is missing."""
+        """Whether a message has begun and not ended."""
         return self._is_begun
 
     @property
     def size(self) -> int:
-        """What an incomplete message holds, in bytes."""
+        """Bytes held of an incomplete message."""
         return len(self._buffer) if self._skipped is None else self._skipped.held
 
     def clear(self) -> None:
-        """Drop an incomplete message, of which nobody wants the rest."""
+        """Drop an incomplete message."""
         self._buffer, self._skipped = bytearray(), None
 
     def add(self, event: TextMessage | BytesMessage) -> str | bytes | Skipped | None:
-        """Add a piece, and give out the message if that was the last one.
+        """Add a piece, and return the message if that was the last one.
 
         Raises:
-            Refused: the message is over a limit; nothing may be added any more.
+            Refused: the message is over a limit; add nothing any more.
         """
         is_whole = event.message_finished and not self._is_begun
         if is_whole and _size(event.data) <= self.message_limit.size:
-            return _plain(event.data)
+            return bytes(event.data) if isinstance(event, BytesMessage) else event.data
         self._append(event)
-        return self._complete(event) if event.message_finished else None
+        if not event.message_finished:
+            return None
+        whole, skipped = self._buffer, self._skipped
+        self._fragments, self._is_begun = 0, False
+        self.clear()
+        if skipped is not None:
+            return skipped
+        return whole.decode() if isinstance(event, TextMessage) else bytes(whole)
 
     def _append(self, event: TextMessage | BytesMessage) -> None:
         self._is_begun = True
@@ -90,21 +97,9 @@ class Assembly:
         if self._skipped is not None and self._skipped.size > SKIPPED_TIMES * limit.size:
             raise Refused(CloseCode.TOO_BIG, too_big(limit))
 
-    def _complete(self, event: TextMessage | BytesMessage) -> str | bytes | Skipped:
-        whole, skipped = self._buffer, self._skipped
-        self._fragments, self._is_begun = 0, False
-        self.clear()
-        if skipped is not None:
-            return skipped
-        return whole.decode() if isinstance(event, TextMessage) else bytes(whole)
-
 
 def _size(data: str | bytes | bytearray) -> int:
-    """Count bytes on the wire; `str.isascii` is a look at a flag."""
+    """Count bytes on the wire; `str.isascii` only reads a flag."""
     if isinstance(data, str) and not data.isascii():
         return len(data.encode())
     return len(data)
-
-
-def _plain(data: str | bytes | bytearray) -> str | bytes:
-    return bytes(data) if isinstance(data, bytearray) else data

@@ -1,27 +1,28 @@
-"""trio-websocket's connection, made to give messages out in its reader, and to fail loudly.
+"""trio-websocket's connection, adapted: it delivers messages in its reader, and enforces limits.
 
-What it does as it is: run the reader, and answer the peer's Close.
-What is changed here, each for something that a peer can do or that costs too much:
+Kept: the reader, and the answer to the peer's Close. Changed, each because of what a peer can do or
+what it costs:
 
-- Messages go to the receiver in the reader itself. trio-websocket hands them over a channel, which
-  costs a switch of tasks each, and while that is full neither pings nor a Close are answered.
-- Text in whole frames, nearly all that comes, is taken out before it reaches wsproto (`frames`).
-- Sizes are counted in bytes, fragments are counted, an incomplete message may not last for ever.
-- Pings are counted: each costs an answer, and no message need be among them.
-- What wsproto finds wrong comes as a Close event while the connection is still open. It is the
-  Close frame that *we* should send; trio-websocket takes it for the peer's, and nothing leaves.
-- After our own Close frame nothing is delivered any more, and no ping is answered (wsproto raises
-  LocalProtocolError for that, out of the reader).
-- A KeyError in a handler is taken for an unknown event; ours let no exception out.
-- Many small messages that came at once are handled in several turns of the event loop, and those
-  that are dropped as well.
-- What the socket takes at once is sent without a task switch, and all bytes leave in the order in
-  which they were made (`sending`). What remains is sent under a shield: cancelled in the middle of
-  a frame it would leave a torn link.
+- The reader itself calls the receiver. trio-websocket uses a channel, which costs a task switch for
+  each message; while it is full, neither pings nor a Close are answered.
+- Text in whole frames, nearly all that comes, is taken before it reaches wsproto (`frames`).
+- Sizes are counted in bytes, fragments are counted, and an incomplete message has a time limit.
+- Pings are counted: each costs an answer, and a peer may send nothing else.
+- When wsproto finds a fault, it gives a Close event while the connection is still open. That is the
+  Close frame that *this side* should send; trio-websocket takes it for the peer's and sends none.
+- After our own Close frame nothing is delivered, and no ping is answered (wsproto would raise
+  LocalProtocolError out of the reader).
+- trio-websocket takes a KeyError in a handler for an unknown event; our handlers let no exception
+  out.
+- Many small messages that came at once are handled in several turns of the event loop, also those
+  that are dropped.
+- What the socket accepts at once is sent without a task switch, and all bytes leave in order
+  (`sending`). The rest is sent under a shield: cancelled in the middle of a frame, the link would
+  be torn.
 
-The handshake is over when one is made (see `handshake`), so that nothing has to run before
-`read` does: trio-websocket's own handshake needs the reader, and waits for ever for a peer that
-hangs up in it. What came after the handshake waits in wsproto; the reader begins with it.
+The handshake is over when one is made (see `handshake`), so nothing has to run before `read`:
+trio-websocket's own handshake needs the reader, and waits for ever if the peer hangs up during it.
+What came after the handshake waits in wsproto; the reader begins with it.
 """
 
 from __future__ import annotations
@@ -56,8 +57,8 @@ from farcall._transport.websocket.socket import LOST, RECEIVE_BYTES, ByteStream,
 from farcall.errors import CloseCode
 
 TURN_SECONDS: Final = 0.005
-"""After which others have their turn, though more messages have come: a segment may hold ten
-thousand of them. A message is never cut in two, so one that takes longer does take longer."""
+"""After which other tasks have their turn: a segment may hold ten thousand messages. Reading one
+message is never interrupted."""
 
 T = TypeVar("T")
 ReadBytes: TypeAlias = Callable[[int | None], Awaitable[bytes]]
@@ -89,54 +90,53 @@ class GuardedConnection(WebSocketConnection):
 
     @property
     def _is_open(self) -> bool:
-        """Whether no Close frame has gone either way."""
+        """Whether neither side has sent a Close frame."""
         return self._wsproto.state is ConnectionState.OPEN
 
     async def read(self, receiver: Receiver) -> None:
-        """Read until there is nothing more to read, or to wait for."""
+        """Read until the link ends."""
         self._receiver = receiver
         try:
             await self._read_patiently()
-        except Exception:  # noqa: BLE001 - whatever a peer found below us, it ends its link alone
+        except Exception:  # noqa: BLE001 - a fault below us that a peer has found ends its own link
             logger.exception("reading from a WebSocket failed")
             await self.fail(CloseCode.INTERNAL, "internal error")
         if self._is_failed:
             await self._socket.finish()
 
     def send_now(self, frames: Sequence[bytes]) -> bool:
-        """Send frames as far as that needs no waiting; see `Transport.send_now`."""
         return self.reason is None and self._sender.put(self._frames_out.write(frames))
 
     def ping_now(self, payload: bytes) -> bool:
-        """Send a ping likewise; trio-websocket's own `ping` also waits for the pong."""
+        # Not by trio-websocket's own `ping`, which waits for the pong.
         is_open = self.reason is None and self._is_open
         return is_open and self._sender.put(self._wsproto.send(Ping(payload)))
 
     async def send_rest(self) -> None:
-        """Wait until what could not leave at once has left.
+        """Wait until everything has been sent.
 
         Raises:
-            ConnectionClosed: the link has ended, or is ending.
+            ConnectionClosed: the link has ended or is ending.
         """
         if self.reason is not None:
             raise ConnectionClosed(self._close_reason)
         await self._drain()
 
-    async def say_goodbye(self, closing: CloseReason) -> None:
-        """Send a Close frame; from now on the receiver hears nothing."""
+    async def send_close(self, closing: CloseReason) -> None:
+        """Send a Close frame; nothing is delivered from now on."""
         self.note_reason(closing)
         if self._is_open:
             await self._send(CloseConnection(closing.code, closing.reason))
 
     async def fail(self, code: int, reason: str) -> None:
-        """Send a Close frame for something that the peer, or the receiver, did; read no more."""
+        """Send a Close frame because of a fault of the peer or the receiver; read no more."""
         self._is_failed = True
         with trio.move_on_after(self._limits.close_seconds), suppress(ConnectionClosed):
-            await self.say_goodbye(CloseReason(code, reason, remote=False))
+            await self.send_close(CloseReason(code, reason, remote=False))
         self._patience.cancel()
 
     def note_reason(self, reason: CloseReason) -> None:
-        """Remember why the link ends, if it was not ending before."""
+        """Set the reason for which the link ends, unless it has one."""
         if self.reason is None:
             self.reason = reason
             self._assembly.clear()
@@ -145,7 +145,6 @@ class GuardedConnection(WebSocketConnection):
     # Reading
 
     def limit_messages(self, limit: MessageLimit) -> None:
-        """Take messages of another size from now on; see `Transport.limit_messages`."""
         self._assembly.message_limit, self._frames_in.limit = limit, limit.size
 
     async def _read_patiently(self) -> None:
@@ -153,7 +152,7 @@ class GuardedConnection(WebSocketConnection):
             with self._patience:
                 await self._reader_task()
         finally:
-            self._pause()
+            self._receiver.on_pause()
         if self._patience.cancelled_caught and self._is_open:
             seconds = self._limits.incomplete_seconds
             problem = f"a message was incomplete for {seconds:g} s (the limit incomplete_seconds)"
@@ -163,9 +162,9 @@ class GuardedConnection(WebSocketConnection):
         self._patience.deadline = trio.current_time() + seconds
 
     async def _receive_for_engine(self, max_bytes: int | None) -> bytes:
-        """Wait for bytes that wsproto is to read; the text before them goes to the receiver."""
+        """Wait for bytes for wsproto, and deliver the whole texts that come before them."""
         while True:
-            self._pause()
+            self._receiver.on_pause()
             data = bytes(await self._byte_stream.receive_some(max_bytes))
             self._turn_ends = perf_counter() + TURN_SECONDS
             if not data or not (self._frames_in.is_incomplete or self._is_engine_idle()):
@@ -174,7 +173,7 @@ class GuardedConnection(WebSocketConnection):
                 return rest
 
     async def _take_texts(self, data: bytes) -> bytes:
-        """Give the texts at the beginning of `data` to the receiver; return what follows them."""
+        """Deliver the texts at the beginning of `data`; return what follows them."""
         frames = self._frames_in
         was_incomplete = frames.is_incomplete
         frames.feed(data)
@@ -188,7 +187,7 @@ class GuardedConnection(WebSocketConnection):
         return rest
 
     def _is_engine_idle(self) -> bool:
-        """Tell whether wsproto has read all that it got, and stands between two messages."""
+        """Whether wsproto has read all that it got, and is between two messages."""
         engine = self._wsproto.connection
         if engine is None:
             return False
@@ -220,15 +219,15 @@ class GuardedConnection(WebSocketConnection):
         await self._give(self._receiver.on_pong, bytes(event.payload))
 
     async def _handle_ping_event(self, event: Ping) -> None:
-        # The bytes came when the socket says so: to read them late is no fault of the peer.
+        # Counted when the bytes came: a peer is not to blame if they are read late.
         if self._is_open and not self._ping_tokens.take(self._socket.received_at):
             await self.fail(CloseCode.POLICY, too_many_pings(self._limits))
         elif self._is_open and not self._sender.put(self._wsproto.send(event.response())):
-            self._receiver.on_rest()  # those that wait are as few as the pings that may come
+            self._receiver.on_rest()  # the limit of pings bounds the pongs that wait
         await self._yield_turn()
 
     async def _handle_close_connection_event(self, event: CloseConnection) -> None:
-        if self._is_open:  # not the peer's: a Close of the peer would have changed that
+        if self._is_open:  # so it is not the peer's, after which the state is another
             await self.fail(int(event.code), event.reason or "")
         else:
             self.note_reason(CloseReason(int(event.code), event.reason or ""))
@@ -236,11 +235,11 @@ class GuardedConnection(WebSocketConnection):
             await super()._handle_close_connection_event(event)
 
     async def _give(self, callback: Callable[[T], None], payload: T) -> None:
-        """Give to the receiver what came, unless the link is ending, and others their turn."""
+        """Deliver what came, unless the link is ending; then let other tasks have their turn."""
         if self.reason is None:
             try:
                 callback(payload)
-            except BaseException as exc:  # a fault of ours must not look like one of the network
+            except BaseException as exc:  # a bug of ours must not look like a fault of the network
                 if ends_program(exc):
                     raise
                 logger.exception("the receiver of a transport failed")
@@ -249,21 +248,14 @@ class GuardedConnection(WebSocketConnection):
             await self._yield_turn()
 
     async def _yield_turn(self) -> None:
-        """Let others run, if what came at once has taken long already."""
+        """Let other tasks run, if this turn has taken long already."""
         if perf_counter() > self._turn_ends:
-            self._pause()
+            self._receiver.on_pause()
             await trio.lowlevel.checkpoint()
             self._turn_ends = perf_counter() + TURN_SECONDS
 
-    def _pause(self) -> None:
-        """Tell the receiver that nothing more comes for now: due before all that may wait."""
-        self._receiver.on_pause()
-
     def _note_incomplete(self) -> None:
-        """Watch the time of a message whose end has not come, and tell what is kept of it.
-
-        The peer has its time from the first piece on, and not again with each.
-        """
+        """Report the size of an incomplete message, and limit its time, from its first piece on."""
         if self.reason is not None:
             return
         is_incomplete = self._assembly.is_incomplete or self._frames_in.is_incomplete
@@ -277,11 +269,11 @@ class GuardedConnection(WebSocketConnection):
             self._incomplete = size
             self._receiver.on_incomplete(size)
 
-    # Sending: all that trio-websocket sends passes here as well
+    # Sending; trio-websocket calls `_send` as well
 
     async def _send(self, event: Event) -> None:
         if not self._sender.put(self._wsproto.send(event)):
-            # A Close frame may be torn, for nothing follows it; and its time is short.
+            # A Close frame may be torn, for nothing follows it, and its time is short.
             await self._drain(shield=not isinstance(event, CloseConnection))
 
     async def _drain(self, *, shield: bool = True) -> None:
@@ -289,13 +281,13 @@ class GuardedConnection(WebSocketConnection):
             try:
                 await self._sender.drain()
             except LOST:
-                # trio-websocket would stop its reader here. Let it read: what the peer said last,
-                # such as why it hung up, may still lie in the socket, and the end of it after that.
+                # trio-websocket would stop its reader here. Let it go on: the socket may still hold
+                # what the peer sent last, such as why it hung up.
                 raise ConnectionClosed(self._close_reason) from None
 
 
 class _Tap(trio.abc.ReceiveStream):
-    """What trio-websocket's reader receives from."""
+    """The stream that trio-websocket's reader reads from."""
 
     def __init__(self, receive: ReadBytes) -> None:
         self._receive = receive
@@ -304,5 +296,5 @@ class _Tap(trio.abc.ReceiveStream):
         return await self._receive(max_bytes)
 
     async def aclose(self) -> None:
-        """Leave it to the stream that sends, which is the same one below."""
+        """Do nothing: closing the sending stream closes the socket, which is the same."""
         await trio.lowlevel.checkpoint()

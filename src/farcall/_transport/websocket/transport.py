@@ -44,16 +44,16 @@ class WebSocketTransport:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Tell who is at both ends."""
+        """Both ends of the link."""
         return self._endpoint
 
     @property
     def received_at(self) -> float:
-        """Tell when the last byte came, on Trio's clock, and be it in the middle of a frame."""
+        """The time of the last byte, on Trio's clock, even in the middle of a frame."""
         return self._socket.received_at
 
     def limit_messages(self, limit: MessageLimit) -> None:
-        """Take messages of another size; see `Transport.limit_messages`."""
+        """Change the limit of incoming messages; see `Transport.limit_messages`."""
         self._connection.limit_messages(limit)
 
     async def run(self, receiver: Receiver) -> CloseReason:
@@ -76,40 +76,37 @@ class WebSocketTransport:
         return self._connection.ping_now(payload)
 
     async def send_rest(self) -> None:
-        """Wait until all has left; see `Transport.send_rest`."""
+        """Wait until everything has been sent; see `Transport.send_rest`."""
         try:
             await self._connection.send_rest()
         except ConnectionClosed:
             raise trio.BrokenResourceError(str(self._reason)) from None
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
-        """Say goodbye, wait for the peer's, hang up; see `Transport.aclose`."""
+        """Send a Close frame, wait for the other, hang up; see `Transport.aclose`."""
         if self._connection.reason is not None:
             await trio.lowlevel.checkpoint()
             return
         seconds = self._socket.limits.close_seconds
         try:
             with awaiting_close(self.endpoint.peer, seconds), suppress(ConnectionClosed):
-                await self._connection.say_goodbye(CloseReason(code, reason, remote=False))
-                await self._wait_hung_up()
+                await self._connection.send_close(CloseReason(code, reason, remote=False))
+                # `run` sees the peer's answer; without it, this waits for the end of the bytes.
+                if self._idle.is_set():
+                    await self._socket.finish()
+                else:
+                    await self._idle.wait()
         finally:
             self._socket.abort()
 
     def abort(self) -> None:
-        """Hang up without a goodbye; see `Transport.abort`."""
+        """Hang up without a Close frame; see `Transport.abort`."""
         self._connection.note_reason(ABORTED)
         self._socket.abort()
 
-    async def _wait_hung_up(self) -> None:
-        """Wait for `run`, which sees the peer's answer, or without it for the end of the bytes."""
-        if self._idle.is_set():
-            await self._socket.finish()
-        else:
-            await self._idle.wait()
-
     @property
     def _reason(self) -> CloseReason:
-        """Why the link has ended; nobody has noted it where the socket just broke."""
+        """Why the link has ended; a socket that just broke has noted no reason."""
         if self._connection.reason is not None:
             return self._connection.reason
         return stalled(self._socket.limits.stall_seconds) if self._socket.has_stalled else HUNG_UP
