@@ -1,14 +1,14 @@
 """Whole text frames in bytes (RFC 6455, section 5), and nothing else of WebSocket.
 
-Theory of operation. Nearly all that two peers say to each other is text in one frame, and wsproto,
-the engine, takes 20 us for the round trip of such a frame. A `FrameReader` stands before it: it
-takes out of the bytes what is one whole message of text beyond any doubt. From the first byte of
-anything else on (a fragment, a control frame, binary data, a frame that is not all here, a wrong
-bit or length, text that is not UTF-8, a message over the limit) the bytes are left to the engine
-just as they came, until that stands between two messages again. So this is a short cut around the
-engine and never a second opinion: what is odd is judged in one place.
+Theory of operation. Nearly all that two peers send is text in one frame, and wsproto, the engine,
+takes 20 us for the round trip of such a frame. A `FrameReader` stands before it and takes what is
+certainly one whole text message. From the first byte of anything else on (a fragment, a control
+frame, binary data, a frame that is not all here, a wrong bit or length, text that is not UTF-8, a
+message over the limit) the engine gets the bytes as they came, until it is between two messages
+again. So this is a short cut around the engine, and never a second opinion: everything unusual is
+judged in one place.
 
-A large frame that has begun is kept here until it is whole, for the engine would copy each of its
+A large frame that has begun stays here until it is whole, for the engine would copy each of its
 pieces several times.
 """
 
@@ -25,21 +25,21 @@ TEXT: Final = 0x1
 BINARY: Final = 0x2
 MASKED: Final = 0x80
 SHORT: Final = 125
-"""The largest payload whose size stands in the second byte; 126 and 127 announce 2 and 8 more."""
+"""The largest payload whose size fits into the second byte; 126 and 127 announce 2 and 8 more."""
 
 BINARY_MARK: Final = b"\0"
-"""A payload that begins so, as no JSON does, is sent as binary data."""
+"""A payload that begins with it, as no JSON does, is sent as binary data."""
 
 LARGE: Final = 4096
-"""From this size on a frame that is not all here is kept. The engine finds text that is not UTF-8
-before the end of its frame, and for what is smaller than this its way costs little."""
+"""From this size on, a frame that is not whole waits here. The engine finds text that is not UTF-8
+before the end of its frame, and smaller frames cost it little."""
 
 KEY_BYTES: Final = 4
 KEYS: Final = 128
-"""Masking keys fetched at a time: a system call for each would cost more than the masking."""
+"""Masking keys made at a time: a system call for each would cost more than the masking."""
 
 SMALL_MASK: Final = 2048
-"""Up to this size one large integer is the faster mask; above it four tables of bytes are."""
+"""Up to this size one large integer masks faster, above it four tables of bytes."""
 
 Mask: TypeAlias = Callable[[bytes, bytes], bytes]
 
@@ -56,8 +56,8 @@ def mask(data: bytes, key: bytes) -> bytes:
         masked = int.from_bytes(data, "little") ^ int.from_bytes(repeated, "little")
         return masked.to_bytes(size, "little")
     buffer = bytearray(data)
-    for place, byte in enumerate(key):
-        buffer[place::KEY_BYTES] = buffer[place::KEY_BYTES].translate(_xor_table(byte))
+    for index, byte in enumerate(key):
+        buffer[index::KEY_BYTES] = buffer[index::KEY_BYTES].translate(_xor_table(byte))
     return bytes(buffer)
 
 
@@ -68,7 +68,7 @@ def _xor_table(byte: int) -> bytes:
 
 @cache
 def find_mask() -> Mask:
-    """Choose what masks: the C of ``websockets`` where that is installed (the extra ``fast``)."""
+    """Return what masks: the C of ``websockets`` if that is installed (the extra ``fast``)."""
     try:
         in_c: Mask = import_module("websockets.speedups").apply_mask
     except ImportError:
@@ -91,7 +91,7 @@ class FrameWriter:
         self._keys_used = 0
 
     def write(self, payloads: Sequence[bytes]) -> bytes:
-        """Write a frame for each payload: of text, or binary where that begins with NUL."""
+        """Return a frame for each payload: binary if that begins with NUL, else text."""
         parts: list[bytes] = []
         for payload in payloads:
             opcode = BINARY if payload[:1] == BINARY_MARK else TEXT
@@ -117,7 +117,7 @@ class FrameWriter:
 
 
 def _head(opcode: int, size: int, mask_bit: int) -> bytes:
-    """Write what stands before the masking key: a final frame, and the size of its payload.
+    """Return what stands before the masking key: that of a final frame, with its payload's size.
 
     "In all cases, the minimal number of bytes MUST be used to encode the length" (section 5.2).
     """
@@ -129,46 +129,45 @@ def _head(opcode: int, size: int, mask_bit: int) -> bytes:
 
 
 class FrameReader:
-    """Takes whole messages of text out of the bytes of a peer.
+    """Takes whole text messages out of the bytes of a peer.
 
     Feed it the bytes that came, take texts until there is none, then give the rest to the engine.
-    What the engine has not finished reading must go on to it, and not in here.
+    While the engine is in the middle of a message, its next bytes must go to it directly.
 
     Args:
         is_client: Whether the peer is a server, whose frames are not masked.
-        limit: The size in bytes of the largest message that is taken.
+        limit: How large a message may be to be taken here, in bytes.
     """
 
     def __init__(self, *, is_client: bool, limit: int) -> None:
         self._is_masked = not is_client
         self.limit = limit
-        """May change at any time; it holds for what begins after that."""
+        """May change at any time; it applies to messages that begin after that."""
         self._mask = find_mask()
         self._data = b""
         self._at = 0
-        self._kept = bytearray()
+        self._large = bytearray()
         self._head = 0
         self._missing = 0
         self._is_dropping = False
 
     @property
     def is_incomplete(self) -> bool:
-        """Whether the end of a large frame is missing."""
+        """Whether a large frame has begun and not ended."""
         return self._missing > 0
 
     @property
     def size(self) -> int:
-        """What is kept of its payload, in bytes."""
-        return max(0, len(self._kept) - self._head)
+        """Bytes held of its payload."""
+        return max(0, len(self._large) - self._head)
 
     def feed(self, data: bytes) -> None:
-        """Take the bytes that came."""
         if self._missing:
             data = self._add(data)
         self._data, self._at = data, 0
 
     def next_text(self) -> bytes | None:
-        """Take the next message, which is valid UTF-8; None where no whole one comes next."""
+        """Take the next message, which is valid UTF-8; None if no whole one comes next."""
         data, at = self._data, self._at
         found = _find_payload(data, at, self._is_masked)
         if found is None:
@@ -186,7 +185,7 @@ class FrameReader:
         return text
 
     def rest(self) -> bytes:
-        """Take what the engine is to read; empty also where a large frame has begun."""
+        """Take what the engine is to read; nothing if a large frame has begun."""
         data, at = self._data, self._at
         self._data, self._at = b"", 0
         if at == len(data):
@@ -201,38 +200,37 @@ class FrameReader:
             return rest
         self._head, self._missing = start, missing
         if not self._is_dropping:
-            self._kept += rest
+            self._large += rest
         return b""
 
     def drop(self) -> None:
-        """Keep nothing any more; a large frame that has begun is passed over when it ends."""
+        """Hold nothing any more; the rest of a large frame is dropped as it comes."""
         self._is_dropping = True
-        self._kept = bytearray()
+        self._large = bytearray()
 
     def _add(self, data: bytes) -> bytes:
-        """Add to the large frame that has begun; give what there is to read now."""
+        """Add to the large frame that has begun; return what can be read now."""
         missing = self._missing
         self._missing = max(0, missing - len(data))
         if self._is_dropping:
             return data[missing:]
-        self._kept += data
+        self._large += data
         if self._missing:
             return b""
-        whole, self._kept = bytes(self._kept), bytearray()
+        whole, self._large = bytes(self._large), bytearray()
         return whole
 
 
 def _find_payload(data: bytes, at: int, is_masked: bool) -> tuple[int, int] | None:
-    """Tell where the payload of the frame at `at` begins, and its size.
+    """Return where the payload of the frame at `at` begins, and its size.
 
-    None where that is no message of text in one frame, breaks a rule, or has not all of its head
-    here.
+    None if the frame is not a whole text message, breaks a rule, or its head is not all here.
     """
     if len(data) - at < 2:
         return None
     first, second = data[at], data[at + 1]
     at += 2
-    # The bit FIN, no reserved one, and the opcode of text; masked by a client, and by no server.
+    # The bit FIN, no reserved bit, and the opcode of text; masked by a client, not by a server.
     if first != FIN | TEXT or (second >= MASKED) != is_masked:
         return None
     size = second & ~MASKED

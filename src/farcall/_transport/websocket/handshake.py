@@ -1,11 +1,11 @@
-"""How a WebSocket is opened, from either side, on a connection that is there already.
+"""The WebSocket handshake, from either side, on a connection that is open already.
 
-wsproto is driven by hand here rather than by trio-websocket's reader: what it raises for bytes
-that a peer chose (`UnicodeError`, its own errors and h11's) is caught in one place, a peer that
-hangs up is seen, and no task has to run. Whoever calls sets the time limit with a cancel scope.
+wsproto is driven directly here, not by trio-websocket's reader. So what it raises for bytes of a
+peer (`UnicodeError`, its own errors and h11's) is caught in one place, a peer that hangs up is
+seen, and no task has to run. The caller sets the time limit with a cancel scope.
 
 Extensions are neither offered nor accepted, so nothing is ever compressed: a kilobyte of deflate
-may hold a megabyte, and texts compressed together leak each other.
+may hold a megabyte, and texts that are compressed together leak each other.
 """
 
 from __future__ import annotations
@@ -44,35 +44,35 @@ from farcall._transport.websocket.transport import WebSocketTransport
 from farcall.errors import ConnectFailed
 
 _WRONG_BYTES: Final = (ProtocolError, h11.ProtocolError, UnicodeError)
-"""What wsproto raises for a handshake that is none; the last for what is not ASCII, or IDNA."""
+"""What wsproto raises for a malformed handshake; the last for what is not ASCII, or not IDNA."""
 
 _ONCE: Final = (b"sec-websocket-key", b"sec-websocket-version")
-"""What must not be there twice (RFC 6455, section 11.3); wsproto would take the last one."""
+"""Headers that must not be repeated (RFC 6455, section 11.3); wsproto would take the last one."""
 _KEY_BYTES: Final = 16
 
 _TOO_EARLY: Final = "a client waits for the answer to its handshake before it sends more"
 
 _STEPS_TO_LOOK: Final = 3
-"""Turns of the event loop in which a receive takes what is here: one to start it, one for the lock
-of Trio's SSLStream, and one because tasks of a turn run in any order. From then on it waits, and
+"""Turns of the event loop in which a receive gets what is here: one to start it, one for the lock
+of Trio's SSLStream, and one because the tasks of a turn run in any order. After that it waits, and
 can be cancelled without losing a byte."""
 
 _HEAD_END: Final = re.compile(rb"\n\r?\n")
-"""The end of the head of an answer, as h11 sees it."""
+"""The end of the head of a response, as h11 sees it."""
 
 _BODY: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", b"trailer"})
-"""Headers that announce a body. Neither a request for a WebSocket nor its 101 has one: a proxy
-takes for the body what we would take for frames."""
+"""Headers that announce a body. Neither a request for a WebSocket nor a 101 has one: a proxy would
+take for the body what we take for frames."""
 
 EXPLANATION_SECONDS: Final = 1.0
-"""How long a refused client waits for the words behind the status, which are a courtesy."""
+"""How long a refused client waits for the text after the status, which is optional."""
 EXPLANATION_BYTES: Final = 200
-"""How much of them is shown: our own reasons are one line."""
+"""How much of it is shown: our own reasons are one line."""
 
 
 @attrs.frozen
 class Upgrade:
-    """A request for a WebSocket that is right in itself."""
+    """A valid request for a WebSocket."""
 
     _protocol: WSConnection
 
@@ -81,8 +81,8 @@ class Upgrade:
         """Check a request.
 
         Raises:
-            Rejection: it is no request for a WebSocket of version 13 over HTTP/1.1, or something
-                follows it that might be taken for frames.
+            Rejection: it does not ask for a WebSocket of version 13 over HTTP/1.1, or something
+                follows it that could be taken for frames.
         """
         if request.method != "GET" or request.version != "1.1":
             raise Rejection(400, "a WebSocket is asked for by GET, in HTTP/1.1")
@@ -102,18 +102,18 @@ class Upgrade:
         return cls(protocol)
 
     def answer(self) -> bytes:
-        """Write the yes (RFC 6455, section 4.2.2), once: from then on it is a WebSocket."""
+        """Return the response 101 (RFC 6455, section 4.2.2), once: it begins the WebSocket."""
         return self._protocol.send(AcceptConnection())
 
     async def accept(self, stream: ByteStream, endpoint: Endpoint) -> WebSocketTransport:
-        """Say yes.
+        """Accept the request.
 
         Raises:
-            Rejection: the peer did not wait for the answer.
+            Rejection: the peer did not wait for the response.
             trio.BrokenResourceError: the peer has hung up.
 
         Cancellation:
-            Half of the answer may have left; hang up.
+            Half of the response may have been sent, so hang up.
         """
         await _check_waiting(stream)
         await stream.send_all(self.answer())
@@ -122,9 +122,9 @@ class Upgrade:
 
 
 async def _check_waiting(stream: trio.abc.ReceiveStream) -> None:
-    """Refuse a peer whose next bytes are here before our answer (RFC 6455, section 4.1).
+    """Refuse a peer whose next bytes are here before our response (RFC 6455, section 4.1).
 
-    What is still on its way is not seen; it cannot be told from what was sent after the answer.
+    Bytes that are still on their way look as if they were sent after the response.
     """
     came: list[bytes | bytearray] = []
 
@@ -143,7 +143,7 @@ async def _check_waiting(stream: trio.abc.ReceiveStream) -> None:
 
 
 def _check_key(fields: Sequence[tuple[bytes, bytes]]) -> None:
-    """Check what wsproto takes as it comes (RFC 6455, section 4.2.1)."""
+    """Check what wsproto does not (RFC 6455, section 4.2.1)."""
     names = [name for name, _ in fields]
     if any(names.count(name) > 1 for name in _ONCE):
         raise Rejection(400, "a header of WebSocket is there twice")
@@ -160,7 +160,7 @@ def _is_key(key: bytes) -> bool:
 
 
 def _explain(error: RemoteProtocolError) -> Rejection:
-    """Answer as wsproto suggests: 400, or 426 with the version that it speaks."""
+    """Return the response that wsproto suggests: 400, or 426 with the version that it speaks."""
     hint = error.event_hint
     status, headers = (
         (hint.status_code, hint.headers) if isinstance(hint, RejectConnection) else (400, [])
@@ -190,12 +190,12 @@ async def connect_websocket(
         server_name: What the server's certificate must be for.
 
     Raises:
-        ConnectFailed: the server does not answer as one, or refuses.
+        ConnectFailed: the server is no WebSocket server, or refuses.
 
     Cancellation:
         Cancelled, it closes the stream.
     """
-    async with _own(stream, limits) as sock:
+    async with _aborting_on_error(stream, limits) as sock:
         try:
             if ssl_context is None:
                 return await _connect(sock, host, target, headers or {})
@@ -209,8 +209,9 @@ async def connect_websocket(
 
 
 @asynccontextmanager
-async def _own(stream: trio.SocketStream, limits: Limits) -> AsyncIterator[GuardedSocket]:
-    """Guard a socket, and hang it up when the block raises."""
+async def _aborting_on_error(
+    stream: trio.SocketStream, limits: Limits
+) -> AsyncIterator[GuardedSocket]:
     sock = GuardedSocket(stream, limits)
     try:
         yield sock
@@ -234,33 +235,33 @@ async def _connect(
 
 
 async def _read_answer(stream: ByteStream, protocol: WSConnection) -> AcceptConnection:
-    said = b""
+    head = b""
     while True:
         data = await _receive(stream)
-        said += data
+        head += data
         protocol.receive_data(data)
-        # One event alone: behind an answer stand messages, which are the reader's.
+        # One event alone: messages may follow the response, and they are for the reader.
         match next(protocol.events(), None):
             case AcceptConnection() as answer:
-                _check_switch(said, answer)
+                _check_switch(head, answer)
                 return answer
             case RejectConnection() as refusal:
                 raise await _refused(stream, protocol, refusal)
             case _:
-                pass  # more of the answer is to come; h11 limits how much
+                pass  # more of the response is to come; h11 limits how much
 
 
-def _check_switch(said: bytes, answer: AcceptConnection) -> None:
-    """Check of a 101 what wsproto takes as it comes.
+def _check_switch(received: bytes, answer: AcceptConnection) -> None:
+    """Check of a response 101 what wsproto does not.
 
-    Frames begin where its head ends, so there must be one way alone to read that.
+    Frames begin where its head ends, so every reader must see the same end.
 
     Raises:
-        ConnectFailed: there are two.
+        ConnectFailed: two readers may understand it differently.
     """
-    found = _HEAD_END.search(said)
+    found = _HEAD_END.search(received)
     assert found is not None  # or h11 would wait for it
-    head = said[: found.end()]
+    head = received[: found.end()]
     problem = ambiguity(head)
     names = [line.partition(b":")[0].lower() for line in head.split(b"\r\n")]
     if not head.startswith(b"HTTP/1.1 "):
@@ -285,12 +286,12 @@ async def _refused(
     status = refusal.status_code
     problem = f"the server answered with HTTP status {status}"
     is_text = readable(refusal.headers).get("content-type", "").startswith("text/plain")
-    words = await _read_words(stream, protocol) if refusal.has_body and is_text else ""
-    return ConnectFailed(f"{problem}: {words}" if words else problem, status=status)
+    text = await _read_text(stream, protocol) if refusal.has_body and is_text else ""
+    return ConnectFailed(f"{problem}: {text}" if text else problem, status=status)
 
 
-async def _read_words(stream: ByteStream, protocol: WSConnection) -> str:
-    """Read the first line of the body of a refusal, or what comes of it in time."""
+async def _read_text(stream: ByteStream, protocol: WSConnection) -> str:
+    """Read the first line of the body of a refusal, or as much as comes in time."""
     body = bytearray()
     with trio.move_on_after(EXPLANATION_SECONDS), suppress(*LOST, *_WRONG_BYTES):
         while len(body) < EXPLANATION_BYTES:

@@ -1,7 +1,7 @@
-"""The bytes that leave through a WebSocket, in the order in which they were made.
+"""The outgoing bytes of a WebSocket, in the order in which they were made.
 
-Theory of operation. `Sender.put` never waits: the socket takes as many bytes as it has room for,
-and the rest stands in line. `Sender.drain` sends the line, in order, whichever task calls it. So
+Theory of operation. `Sender.put` never waits: the socket accepts as many bytes as it has room for,
+and the rest is queued. `Sender.drain` sends the queue, in order, whichever task calls it. So
 nothing comes between two pieces of a frame, not even a pong, and nothing follows a Close frame.
 """
 
@@ -15,7 +15,7 @@ from farcall._transport.websocket.socket import GuardedSocket
 
 
 class Sender:
-    """What sends on one connection."""
+    """The sender of one connection."""
 
     def __init__(self, stream: trio.abc.SendStream, sock: GuardedSocket) -> None:
         self._stream = stream
@@ -25,7 +25,7 @@ class Sender:
         self._lock = trio.StrictFIFOLock()
 
     def put(self, data: bytes) -> bool:
-        """Send `data` after all that waits; return whether the socket has taken all of it."""
+        """Send `data` after all that waits; return whether the socket has accepted all of it."""
         if self._waiting or not self._is_direct:
             self._waiting.append(data)
             return False
@@ -38,20 +38,19 @@ class Sender:
     async def drain(self) -> None:
         """Wait until all that waits has been sent, by this task or by another.
 
-        Any number of tasks may call it. Cancelled, or when it raises, it drops what still waits: a
-        frame may be torn, and nothing may follow it. So call it under a shield, unless the link is
-        to be hung up then.
+        Any number of tasks may call it. If it is cancelled or raises, it drops what still waits: a
+        frame may be torn, and nothing may follow it. So call it under a shield, or hang up then.
 
         Raises:
             trio.BrokenResourceError, trio.ClosedResourceError: the link has ended.
         """
-        # Free, the lock is taken without a checkpoint: sending is one, and each costs a turn.
+        # A free lock is taken without a checkpoint: sending is one, and each costs a turn.
         try:
             self._lock.acquire_nowait()
         except trio.WouldBlock:
             await self._lock.acquire()
         try:
-            # It stays in line until it is sent, so that `put` sends nothing before its end.
+            # It stays in the queue until it is sent, so that `put` sends nothing before its end.
             while self._waiting:
                 await self._stream.send_all(self._waiting[0])
                 self._waiting.popleft()

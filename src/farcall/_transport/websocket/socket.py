@@ -1,14 +1,14 @@
-"""The socket below a WebSocket, watched: when bytes came last, and whether ours are taken.
+"""The socket below a WebSocket, which notes when bytes come and whether ours are accepted; and TLS.
 
-Trio's `SocketStream.send_all` tells only whether all of a message has gone. A large message on a
-slow line is no fault; a peer that takes nothing is. So the partial sends are made here. Under TLS
-the bytes on the socket count as well, so the socket stays at hand: it is watched there, and it can
-be hung up at any time. Close frames say when a WebSocket ends, so neither side sends or expects
+Trio's `SocketStream.send_all` says only whether all of a message was sent. A large message on a
+slow line is no fault, but a peer that accepts nothing is. So the partial sends are made here. With
+TLS the bytes on the socket count as well, so the socket stays at hand: it is watched there, and can
+be closed at any time. Close frames say when a WebSocket ends, so neither side sends or expects
 ``close_notify``.
 
-Trio's own calls ask the socket first, usually in vain, and then wait; each of them is a checkpoint,
-and so a turn of the event loop. So the socket below Trio's is asked directly: for bytes when there
-are some, and to send without waiting.
+Trio's own calls try the socket first, usually in vain, and then wait; each of them is a checkpoint,
+and so a turn of the event loop. So the socket below Trio's is called directly, to receive once it
+is readable, and to send without waiting.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from farcall._transport.transport import awaiting_close
 from farcall.errors import ConnectFailed
 
 _SocketName: TypeAlias = tuple[str, int] | tuple[str, int, int, int] | str
-"""What a socket says of an end: IPv4, IPv6, or the path of a Unix socket."""
+"""The name of one end of a socket: IPv4, IPv6, or the path of a Unix socket."""
 
 RECEIVE_BYTES: Final = 64 * 1024
-"""Asked of the socket at a time: Trio's own choice; trio-websocket's 4 KiB cost calls."""
+"""Bytes received at a time, as in Trio; the 4 KiB of trio-websocket cost more system calls."""
 
 
 class GuardedSocket(trio.abc.HalfCloseableStream):
@@ -51,18 +51,18 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
         self.peer = _address(peer)
         """The address of the other side, as text."""
         self.local_ip = _ip(local)
-        """The same without its port; None for a Unix socket."""
+        """Its IP address; None for a Unix socket."""
         self.peer_ip = _ip(peer)
-        """The same of the other side; None also for a peer that has gone already."""
+        """That of the other side; None also if the peer has gone already."""
         self.received_at = trio.current_time()
-        """When the last byte came, on Trio's clock."""
+        """The time of the last byte, on Trio's clock."""
         self._raw = _raw_socket(stream.socket)
         self._is_drained = True
         self.has_stalled = False
-        """Whether the peer took no byte for too long."""
+        """Whether the peer accepted no byte for too long."""
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send all of `data`; a peer that takes none of it for too long has lost the link."""
+        """Send all of `data`; abort if the peer accepts no byte for `stall_seconds`."""
         with trio.move_on_after(self.limits.stall_seconds) as patience:
             try:
                 await self._send_pieces(memoryview(data), patience)
@@ -74,10 +74,10 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
             raise trio.BrokenResourceError("the peer takes no data")
 
     def send_now(self, data: bytes) -> int:
-        """Send what the socket takes without waiting; return how many bytes that were.
+        """Send what the socket accepts without waiting; return how many bytes that were.
 
-        Call it only while no task is in `send_all`. A link that has ended takes nothing; `send_all`
-        of the rest raises.
+        Call it only while no task is in `send_all`. A socket that is closed accepts nothing;
+        `send_all` of the rest raises then.
         """
         if self._raw is None:
             return 0
@@ -100,8 +100,8 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Wait for bytes, and note when they came.
 
-        Each call waits for the socket, or lets other tasks run where the last call has left bytes
-        in it. So a peer that sends without end holds up no other task.
+        Each call waits for the socket, or lets other tasks run if the last call has left bytes in
+        it. So a peer that sends without end holds up no other task.
 
         Raises:
             trio.BrokenResourceError: the connection was lost.
@@ -133,7 +133,7 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
                 return data
 
     async def send_eof(self) -> None:
-        """Tell the peer that nothing follows; see `trio.abc.HalfCloseableStream`."""
+        """Send the end of file; see `trio.abc.HalfCloseableStream`."""
         await self._stream.send_eof()
 
     async def aclose(self) -> None:
@@ -145,11 +145,11 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
         self._stream.socket.close()
 
     async def finish(self) -> None:
-        """Hang up such that the peer gets the last bytes that were sent.
+        """Hang up so that the peer still gets the last bytes that were sent.
 
-        A socket that is closed while unread bytes lie in it sends a reset, and a reset may
-        overtake what was sent before. So: say that nothing follows, and read what the peer still
-        sends until it hangs up, for `close_seconds` at most.
+        A socket that is closed while it holds unread bytes sends a reset, which may overtake what
+        was sent before. So send the end of file, and read until the peer hangs up, for
+        `close_seconds` at most.
         """
         try:
             with awaiting_close(self.peer, self.limits.close_seconds), suppress(*LOST):
@@ -161,13 +161,13 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
 
 
 LOST = (trio.BrokenResourceError, trio.ClosedResourceError)
-"""What a stream raises when the link ends, by the peer or by ourselves."""
+"""What a stream raises when either side ends the link."""
 
 
 def _raw_socket(outer: trio.socket.SocketType) -> socket.socket | None:
-    """Give the socket that Trio's wraps; None for one that is no socket of the system."""
-    # Trio has no public name for it. Should it be called otherwise one day, all of this still
-    # works, by Trio's own calls, and a test tells that it has become slow.
+    """Return the socket that Trio's wraps, if it is one of the system."""
+    # Trio has no public name for it. If the private one changes, all of this still works, by
+    # Trio's own calls, and a test fails because it has become slow.
     inner: object = getattr(outer, "_sock", None)
     return inner if isinstance(inner, socket.socket) else None
 
@@ -176,7 +176,7 @@ def _name(ask: Callable[[], _SocketName]) -> _SocketName:
     try:
         return ask()
     except OSError:
-        return "unknown"  # the peer of a connection just accepted may have gone already
+        return "unknown"  # the peer of a new connection may have gone already
 
 
 def _ip(name: _SocketName) -> IPv4Address | IPv6Address | None:
@@ -194,16 +194,16 @@ def _address(name: _SocketName) -> str:
 logger = logging.getLogger("farcall")
 
 NOT_TLS: Final = frozenset({"HTTP_REQUEST", "WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL"})
-"""How OpenSSL calls what was said by a peer that does not speak TLS, or none of this age."""
+"""OpenSSL's reasons for a peer that speaks no TLS, or an outdated version."""
 
 
 NO_CERTIFICATE: Final = "PEER_DID_NOT_RETURN_A_CERTIFICATE"
-"""How it calls a client without one, where the context has ``verify_mode=ssl.CERT_REQUIRED``."""
+"""Its reason for a client without one, if the context has ``verify_mode=ssl.CERT_REQUIRED``."""
 
 
 MAY_ASK: Final = "it may ask for a TLS certificate of the client"
-"""With TLS 1.3 a client has ended its handshake when the server finds out that it has none; and
-Trio's SSLStream keeps to itself what OpenSSL would tell the peer."""
+"""With TLS 1.3 the server learns that the client has none after the client's handshake has ended;
+and Trio's SSLStream does not send the alert of OpenSSL."""
 
 
 ByteStream: TypeAlias = GuardedSocket | trio.SSLStream[GuardedSocket]
@@ -211,7 +211,6 @@ ByteStream: TypeAlias = GuardedSocket | trio.SSLStream[GuardedSocket]
 
 
 def socket_below(stream: ByteStream) -> GuardedSocket:
-    """Give the socket of a stream, with or without TLS."""
     return stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
 
 
@@ -219,8 +218,8 @@ async def accept_tls(sock: GuardedSocket, context: ssl.SSLContext) -> trio.SSLSt
     """Perform the server's half of a TLS handshake.
 
     Raises:
-        Rejection: the peer spoke plain HTTP, and can be answered so.
-        trio.BrokenResourceError: it came to nothing.
+        Rejection: the peer speaks plain HTTP, and can get a response in it.
+        trio.BrokenResourceError: the handshake failed.
     """
     stream = trio.SSLStream(sock, context, server_side=True, https_compatible=True)
     try:
@@ -234,7 +233,7 @@ async def accept_tls(sock: GuardedSocket, context: ssl.SSLContext) -> trio.SSLSt
 
 
 def _log_certificate(peer: str, cause: BaseException | None) -> None:
-    """Say what was wrong with the certificate of a client: it cannot tell a lack from a refusal."""
+    """Log what is wrong with the certificate of a client, which does not learn it itself."""
     match cause:
         case ssl.SSLCertVerificationError():
             logger.warning("%s: its TLS certificate was refused: %s", peer, cause.verify_message)
@@ -251,11 +250,11 @@ async def dial_tls(
 
     Args:
         sock: The socket.
-        context: Says which certificates are good.
+        context: Decides which certificates are valid.
         host: The name, or address, that the certificate must be for.
 
     Raises:
-        ConnectFailed: the server is not who it should be, or speaks no TLS.
+        ConnectFailed: the certificate is not valid for `host`, or the server speaks no TLS.
         trio.BrokenResourceError: it hung up.
     """
     stream = trio.SSLStream(sock, context, server_hostname=host, https_compatible=True)
