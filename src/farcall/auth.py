@@ -1,7 +1,7 @@
-"""Ready-made answers to the question who a peer is, for ``serve(authenticate=...)``.
+"""Ready-made authentication, for ``serve(authenticate=...)``.
 
-Secrets are compared by `hmac.compare_digest` alone, and a name that nobody has costs the same one
-hash as a wrong password, so that neither time nor anything else tells which of the two it was.
+Secrets are compared with `hmac.compare_digest`. An unknown name costs one hash, as a wrong password
+does, so that the time of a login does not reveal which names are known.
 """
 
 from __future__ import annotations
@@ -37,29 +37,28 @@ __all__ = ["BearerTokens", "StaticUsers", "first_of", "hash_password", "verify_p
 COST: Final = 2**14
 BLOCK_SIZE: Final = 8
 PARALLELISM: Final = 5
-"""For scrypt (RFC 7914), as OWASP advises where memory is short: 16 MiB and about 0.2 s a hash."""
+"""For scrypt (RFC 7914), by OWASP's advice for little memory: 16 MiB and about 0.2 s a hash."""
 
 MAX_MEMORY: Final = 256 * 1024 * 1024
-"""Bytes that the parameters of a stored hash may ask for; eight logins may run at a time."""
+"""Bytes that a stored hash may require; eight logins may run at a time."""
 
 SALT_BYTES: Final = 16
 HASH_BYTES: Final = 32
 
 MAX_BYTES: Final = 1024
-"""Of a name, and of a password, in UTF-8. Nobody types more, and the time that it takes to
-normalise a text grows with the square of its length: 40 s for 480 kB of accents, in which nothing
-else runs."""
+"""Of a name, and of a password, in UTF-8. The time to normalise a text grows with the square of its
+length: 40 s for 480 kB of accents, in which nothing else runs."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 """RFC 8265, section 4.2: no password has a control character. One that ends with NUL characters
-would match the hash of the same without them: HMAC, below scrypt, fills up its key with those."""
+would match the hash of the same without them, because HMAC, below scrypt, pads its key with NUL."""
 
 NO_PARTS: Final = "a stored hash is scrypt$cost$block size$parallelism$salt$hash, in base64"
 
 
 @attrs.frozen
 class _Stored:
-    """A password as it is kept: how it was hashed, and what came out."""
+    """The hash of a password, with its parameters."""
 
     cost: int
     block_size: int
@@ -69,10 +68,10 @@ class _Stored:
 
     @classmethod
     def read(cls, text: str) -> _Stored:
-        """Read what `render` wrote.
+        """Parse the text that `render` returned.
 
         Raises:
-            ValueError: it is something else, or asks for more memory than any login may have.
+            ValueError: it is malformed, or requires too much memory.
         """
         scheme, *parts = text.split("$")
         if scheme != "scrypt" or len(parts) != 5:
@@ -90,23 +89,22 @@ class _Stored:
         return stored
 
     def render(self) -> str:
-        """Write it as one text."""
         numbers = (str(each) for each in (self.cost, self.block_size, self.parallelism))
         texts = (base64.b64encode(each).decode() for each in (self.salt, self.hash))
         return "$".join(["scrypt", *numbers, *texts])
 
     @property
     def price(self) -> tuple[int, ...]:
-        """What a hash like this one costs, in time and memory: the same for the same numbers."""
+        """Equal for hashes that cost the same time and memory."""
         return self.cost, self.block_size, self.parallelism, len(self.salt), len(self.hash)
 
     @property
     def memory(self) -> int:
-        """The bytes that the hash takes, as OpenSSL counts them."""
+        """The bytes that hashing takes, as OpenSSL counts them."""
         return 128 * self.block_size * (self.cost + self.parallelism + 2)
 
     def hash_of(self, password: str) -> bytes:
-        """Hash a password as this one was."""
+        """Hash a password with the parameters and the salt of this hash."""
         return hashlib.scrypt(
             _bytes(unicodedata.normalize("NFC", password)),
             salt=self.salt,
@@ -118,7 +116,7 @@ class _Stored:
         )
 
     def unmatched(self) -> _Stored:
-        """Make one that costs the same, and that no password matches."""
+        """Make a hash of the same price that no password matches."""
         return attrs.evolve(
             self,
             salt=secrets.token_bytes(len(self.salt)),
@@ -137,18 +135,18 @@ def hash_password(
 
     Args:
         password: A text of 1 to 1,024 bytes in UTF-8, without control characters. Every other
-            character counts, spaces and upper case too. It is normalised to NFC, for keyboards
-            write one letter in several ways.
+            character counts, also spaces and case. It is normalised to NFC, because keyboards
+            write the same letter in several ways.
         cost: Of scrypt, a power of two.
-        block_size: Of scrypt; 128 times `cost` times this is the memory in bytes.
-        parallelism: Of scrypt; the time grows with it, and the memory does not.
+        block_size: Of scrypt; the memory in bytes is 128 times `cost` times this.
+        parallelism: Of scrypt; multiplies the time, but not the memory.
 
     Returns:
-        A text that holds these parameters, a new salt, and the hash.
+        A text with these parameters, a new salt, and the hash.
 
     Raises:
-        TypeError: the password is no str, or a parameter no int.
-        ValueError: the password is not as described, or scrypt does not take these parameters.
+        TypeError: the password is not a str, or a parameter not an int.
+        ValueError: the password is not as described, or scrypt does not accept the parameters.
 
     >>> stored = hash_password("open sesame")
     >>> verify_password("open sesame", stored), verify_password("guess", stored)
@@ -168,13 +166,13 @@ def hash_password(
 
 
 def verify_password(password: str, stored: str) -> bool:
-    """Say whether `stored` is the hash of a password; takes as long as it took to make.
+    """Return whether `stored` is the hash of a password; takes as long as `hash_password` did.
 
-    What `hash_password` refuses is not, and takes no time.
+    For a password that `hash_password` refuses it returns False at once.
 
     Raises:
-        TypeError: one of them is no str.
-        ValueError: `stored` is not what `hash_password` gives.
+        TypeError: one of them is not a str.
+        ValueError: `stored` is not a text of `hash_password`.
     """
     check_text("stored", stored, may_be_empty=True)
     known = _Stored.read(stored)
@@ -182,9 +180,9 @@ def verify_password(password: str, stored: str) -> bool:
 
 
 def _problem(password: object) -> str | None:
-    """Say why a text cannot be a password, or None where it can; this costs next to nothing."""
+    """Return why a text cannot be a password, or None if it can; costs next to nothing."""
     if not isinstance(password, str):
-        raise TypeError(f"a password is a text, not {type(password).__name__}")
+        raise TypeError(f"a password is a str, not {type(password).__name__}")
     if not password:
         return "has at least one character"
     if _is_too_long(password):
@@ -203,24 +201,24 @@ def _matches(stored: _Stored, password: str) -> bool:
 
 
 class StaticUsers:
-    """Know some users by name and password: ``serve(..., authenticate=StaticUsers(hashes))``.
+    """Authenticate users by name and password: ``serve(..., authenticate=StaticUsers(hashes))``.
 
-    A login is ``{"name": ..., "password": ...}`` or ``[name, password]``. In the handshake
-    everybody is let in, as nobody.
+    A login is ``{"name": ..., "password": ...}`` or ``[name, password]``. Every handshake is
+    accepted, without a principal.
 
-    Names are compared character by character. A name or a password that is longer than 1,024 bytes,
-    and a password that `hash_password` refuses, fails before anything is done with it.
+    Names are compared character by character. A name or a password of more than 1,024 bytes, and a
+    password that `hash_password` refuses, fails before it is hashed.
 
     Args:
-        hashes: What `hash_password` gave, by the name of the user.
-        roles: The roles of a user, by name.
-        expires_after: Seconds that a login holds; None for the life of the connection.
+        hashes: The results of `hash_password`, by the name of the user.
+        roles: The roles of users, by name.
+        expires_after: Seconds until a login expires; None for the life of the connection.
 
     Raises:
-        TypeError: an argument is of another type; names it.
-        ValueError: a hash is none, two were made with different parameters, so that the time of a
-            login would tell who is known, a name is too long, or roles are given to a user whom
-            nobody knows.
+        TypeError: an argument is of another type; the message names it.
+        ValueError: a hash is malformed; two have different parameters, so that the time of a login
+            would reveal which names are known; a name is too long; or a user with roles has no
+            hash.
 
     >>> users = StaticUsers({"ada": hash_password("open sesame")}, roles={"ada": {"admin"}})
     >>> trio.run(users, Credentials(login={"name": "ada", "password": "open sesame"})).roles
@@ -244,17 +242,17 @@ class StaticUsers:
         _check_prices(self._stored)
         self._principals = _principals(self._stored, roles or {}, expires_after)
         some = next(iter(self._stored.values()), None)
-        self._nobody = _Stored(COST, BLOCK_SIZE, PARALLELISM, b" " * SALT_BYTES, b" " * HASH_BYTES)
-        self._nobody = (some or self._nobody).unmatched()
+        self._unknown = _Stored(COST, BLOCK_SIZE, PARALLELISM, b" " * SALT_BYTES, b" " * HASH_BYTES)
+        self._unknown = (some or self._unknown).unmatched()
 
     def __repr__(self) -> str:
         return f"<StaticUsers: {len(self._stored)}>"
 
     async def __call__(self, credentials: Credentials) -> Principal | None:
-        """Tell who logs in; the hash is made in a thread.
+        """Return the principal of a login, or None; hashes in a thread.
 
         Cancellation:
-            Cancelled, it waits for the thread, which cannot be stopped.
+            Waits for the thread, which cannot be stopped.
         """
         login = _name_and_password(credentials.login)
         if login is None:
@@ -262,26 +260,26 @@ class StaticUsers:
         name, password = login
         if _is_too_long(name) or _problem(password) is not None:
             return None
-        stored = self._stored.get(name, self._nobody)
+        stored = self._stored.get(name, self._unknown)
         is_right = await trio.to_thread.run_sync(_matches, stored, password)
         return self._principals.get(name) if is_right else None
 
 
 class BearerTokens:
-    """Know some peers by a token: ``serve(..., authenticate=BearerTokens(principals))``.
+    """Authenticate peers by a token: ``serve(..., authenticate=BearerTokens(principals))``.
 
-    A token comes in the handshake, as ``Authorization: Bearer ...``, where a wrong one is refused
-    with 401; or by a login, ``{"token": ...}`` or ``[token]``. Who brings none is nobody.
+    The token comes in the handshake, as ``Authorization: Bearer ...``, where a wrong one is refused
+    with HTTP 401; or by a login, ``{"token": ...}`` or ``[token]``. A handshake without a token is
+    accepted, without a principal.
 
-    Each is compared with all of them, so they should not be more than some hundreds.
+    Each token is compared with all principals, so there should be at most a few hundred.
 
     Args:
-        principals: By token; a token is long and random, as from ``secrets.token_urlsafe()``.
+        principals: By token; a token is long and random, such as ``secrets.token_urlsafe()``.
 
     Raises:
-        TypeError: it is no mapping from texts to principals.
-        ValueError: a token is empty, or white space stands at one of its ends, which no header
-            can bring.
+        TypeError: `principals` is not a mapping from str to `Principal`.
+        ValueError: a token is empty, or begins or ends with white space, which no header can have.
 
     >>> tokens = BearerTokens({"a long and random text": Principal("ada")})
     >>> trio.run(tokens, Credentials(login=["a long and random text"])).name
@@ -291,26 +289,26 @@ class BearerTokens:
     def __init__(self, principals: Mapping[str, Principal]) -> None:
         _check_tokens(principals)
         if "" in principals:
-            raise ValueError("principals has an empty token, which anybody could send")
+            raise ValueError("principals has an empty token, which any peer could send")
         if any(token != token.strip() for token in principals):
-            raise ValueError("a token has no white space at its ends; strip() what a file holds")
+            raise ValueError("a token must not begin or end with white space; write token.strip()")
         self._principals = {_bytes(token): each for token, each in principals.items()}
 
     def __repr__(self) -> str:
         return f"<BearerTokens: {len(self._principals)}>"
 
     async def __call__(self, credentials: Credentials) -> Principal | None:
-        """Tell whose token it is.
+        """Return the principal of the token, or None.
 
         Raises:
-            Unauthorized: a handshake brings one that nobody has.
+            Unauthorized: a handshake has an unknown token.
         """
         if credentials.login is not None:
             return self._find(_token_of_login(credentials.login))
         token = _token_of_header(credentials.headers.get("authorization", ""))
         principal = self._find(token)
         if token is not None and principal is None:
-            raise Unauthorized("nobody has this token")
+            raise Unauthorized("unknown token")
         return principal
 
     def _find(self, token: str | None) -> Principal | None:
@@ -318,31 +316,31 @@ class BearerTokens:
             return None
         given, found = _bytes(token), None
         for known, principal in self._principals.items():
-            # All of them, and to the end: how long it takes tells nothing about any.
+            # Compare with all of them, so that the time reveals nothing about any.
             if hmac.compare_digest(known, given):
                 found = principal
         return found
 
 
 def first_of(*authenticates: Authenticate) -> Authenticate:
-    """Ask several, one after the other; the first one who knows the peer counts.
+    """Combine several ways to authenticate: the first that returns a principal counts.
 
     Args:
         authenticates: Such as a `BearerTokens` and a `StaticUsers`.
 
     Returns:
-        What `farcall.serve` takes. It raises `Unauthorized` where one of them does, and no other
-        one knows the peer.
+        A function for ``serve(authenticate=...)``. It raises `Unauthorized` if one of them does
+        and none returns a principal.
 
     Raises:
-        TypeError: there is none, or one is no async function of the credentials.
+        TypeError: there is none, or one is not an async function of the credentials.
 
     >>> robots, guests = (BearerTokens({name: Principal(name)}) for name in ("robot", "guest"))
     >>> trio.run(first_of(robots, guests), Credentials(login=["guest"])).name
     'guest'
     """
     if not authenticates:
-        raise TypeError("first_of takes one or several to ask; write first_of(tokens, users)")
+        raise TypeError("first_of takes at least one argument; write first_of(tokens, users)")
     for each in authenticates:
         check_authenticate("each argument of first_of", each)
 
@@ -364,7 +362,7 @@ def first_of(*authenticates: Authenticate) -> Authenticate:
 
 
 def _check_roles(roles: object) -> None:
-    """Check the roles of users; a text would be taken for a set of its letters."""
+    """Check the roles of users; a str would pass for a set of its letters."""
     write = 'roles={"ada": {"admin"}}'
     check_instance("roles=", roles, Mapping, "a mapping from names to sets of roles", write)
     for name, each in cast("Mapping[object, object]", roles).items():
@@ -373,7 +371,7 @@ def _check_roles(roles: object) -> None:
 
 
 def _check_tokens(principals: object) -> None:
-    """Check principals by token, without showing a token."""
+    """Check principals by token, showing no token."""
     write = '{"a long and random text": Principal("ada")}'
     takes = "a mapping from tokens to principals"
     check_instance("principals", principals, Mapping, takes, write)
@@ -391,13 +389,13 @@ def _read_hash_of(name: str, text: str) -> _Stored:
 
 
 def _check_prices(stored: Mapping[str, _Stored]) -> None:
-    """Refuse hashes that do not cost the same: the one that nobody has can be like one of them."""
+    """Refuse hashes of several prices: that of an unknown name can have only one."""
     first = next(iter(stored), None)
     for name, each in stored.items():
         if first is not None and each.price != stored[first].price:
             raise ValueError(
-                f"the hashes of {first!r} and {name!r} cost differently, so the time of a login"
-                " would tell who is known; make all of them with the same parameters"
+                f"the hashes of {first!r} and {name!r} have different parameters, so the time of a"
+                " login would reveal which names are known; make all with the same parameters"
             )
 
 
@@ -408,7 +406,7 @@ def _principals(
 ) -> dict[str, Principal]:
     unknown = sorted(set(roles) - set(names))
     if unknown:
-        raise ValueError(f"roles are given to {', '.join(unknown)}, who has no hash")
+        raise ValueError(f"roles= has {', '.join(unknown)}, for whom hashes has no hash")
     return {name: Principal(name, frozenset(roles.get(name, ())), expires_after) for name in names}
 
 
@@ -434,10 +432,10 @@ def _token_of_login(login: Any) -> str | None:
 
 def _token_of_header(header: str) -> str | None:
     scheme, _, token = header.partition(" ")
-    # RFC 9110, section 5.6.3: white space is these two. `str.strip` would make one token of many.
+    # RFC 9110, section 5.6.3: only these are white space; `strip()` would accept more tokens.
     return token.strip(" \t") if scheme.lower() == "bearer" else None
 
 
 def _bytes(text: str) -> bytes:
-    """Encode a text that came from somewhere; no two texts give the same bytes."""
+    """Encode any str; no two give the same bytes."""
     return text.encode("utf-8", "surrogatepass")

@@ -1,6 +1,6 @@
 """The `farcall` command.
 
-It needs the extra ``cli``; without it this module still loads, and says what is missing.
+It needs the extra ``cli``; without it the command says how to install it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ EXTRA = ("cyclopts", "psutil", "rich")
 
 
 def main() -> None:
-    """Run the command line; the status of the process is the command's."""
+    """Run the command and exit with its status."""
     try:
         _starting.has_started()
         status = _run()
@@ -28,19 +28,19 @@ def main() -> None:
 
 def _run() -> int:
     if not all(find_spec(each) for each in EXTRA):
-        print("farcall: the command line needs more: pip install 'farcall[cli]'", file=sys.stderr)
+        print("farcall: the command needs an extra: pip install 'farcall[cli]'", file=sys.stderr)
         return WRONG_USE
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
-        # A path, or a docstring, may have letters that the terminal does not know.
+        # A path, or a docstring, may have characters that the terminal cannot show.
         reconfigure(errors="backslashreplace")
     try:
         from farcall._cli.app import run  # noqa: PLC0415 - it needs the extra
 
         status = run()
-        sys.stdout.flush()  # what still waits could not be written, either, where nobody reads
+        sys.stdout.flush()  # here, where `BrokenPipeError` is caught
         return status
     except BrokenPipeError:
-        # Python would write what it still holds once more at its end, and complain.
+        # At exit Python would flush the rest again, and print another error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED

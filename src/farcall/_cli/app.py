@@ -20,7 +20,7 @@ from rich.console import Console
 import farcall
 from farcall import stubgen
 from farcall._cli.errors import FAILED, WRONG_USE, CommandError
-from farcall._cli.serving import Place, check_can_be_called, serve_until_signal
+from farcall._cli.serving import ServeOptions, check_can_be_called, serve_until_signal
 from farcall._cli.targets import load
 from farcall.stubgen._errors import in_one_line
 
@@ -39,16 +39,16 @@ logger = logging.getLogger("farcall")
 
 
 def run(tokens: Sequence[str] | None = None) -> int:
-    """Run one command and give its status; what goes wrong is one line on the error stream.
+    """Run one command and return its status; an error is one line on standard error.
 
     Args:
-        tokens: The words behind ``farcall``; those of the process, if left out.
+        tokens: The arguments of the command; by default those of the process.
 
     Returns:
-        0, 1 where the command failed, or 2 where its words are at fault.
+        0; 1 if the command failed; or 2 if its arguments are wrong.
 
     Raises:
-        BrokenPipeError: whoever read the output has gone.
+        BrokenPipeError: the reader of the output has gone.
     """
     try:
         status = app(tokens, result_action="return_value", exit_on_error=False, print_error=False)
@@ -58,7 +58,7 @@ def run(tokens: Sequence[str] | None = None) -> int:
         return _failed(error, FAILED)
     except BrokenPipeError:
         raise
-    except Exception as error:  # of a @background method, or a mistake of ours
+    except Exception as error:  # of a @background method, or a fault in farcall
         logger.error("the command failed", exc_info=error)
         return _failed(in_one_line(error), FAILED)
     return status if isinstance(status, int) else 0
@@ -71,16 +71,16 @@ def _failed(reason: object, status: int) -> int:
 
 @app.command
 def demo(*, seconds: Seconds = 4.0, port: Port = 0, forever: bool = False) -> None:
-    """Serve this machine's live figures, and look at them through a generated stub.
+    """Serve live figures of this machine, and show them through a generated stub.
 
     Parameters
     ----------
     seconds
-        How long samples are shown.
+        How long to show samples.
     port
-        To listen at; 0 for any that is free.
+        The TCP port; 0 for a free one.
     forever
-        Keep serving until interrupted.
+        Serve until interrupted.
     """
     from farcall._cli.demo import Demo, run_demo  # noqa: PLC0415 - the others need no psutil
 
@@ -102,46 +102,48 @@ def serve(
     allowed_host: tuple[str, ...] = (),
     trusted_proxy: tuple[str, ...] = (),
 ) -> None:
-    """Serve one or several services until interrupted, then let running calls end.
+    """Serve one or several services until interrupted, then let running calls finish.
 
     Parameters
     ----------
     services
         Each is module:Class or module:object, looked for in the working directory first.
     port
-        To listen at; 0 for any that is free; 8765 unless there is --unix or --fd.
+        The TCP port; 0 for a free one; 8765 unless there is --unix or --fd.
     host
         The address to listen at; may be given several times.
     unix
         The path of a Unix socket to listen at.
     fd
-        The descriptor of an inherited socket that listens; may be given several times.
+        The descriptor of an inherited listening socket; may be given several times.
     tls_cert
         The certificate chain for TLS, in PEM.
     tls_key
         Its key, unless it is in the same file.
     allowed_origin
-        Whose pages may connect, such as https://example.com; may be given several times.
+        Web pages that may connect, such as https://example.com; may be given several times.
     allowed_host
         A name of this server, for a proxy on this machine; may be given several times.
     trusted_proxy
-        An address, a network or "unix" whose X-Forwarded-For counts; may be given several times.
+        A proxy whose X-Forwarded-For is trusted: an address, a network or "unix"; may be given
+        several times.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     objects = [_instance(target) for target in services]
     check_can_be_called(objects)
-    place = Place(
-        port,
-        host,
-        unix,
-        fd,
-        tls_cert,
-        tls_key,
-        allowed_origin,
-        allowed_host,
-        trusted_proxy,
+    options = ServeOptions(
+        port=port,
+        host=host,
+        unix=unix,
+        fd=fd,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        allowed_origin=allowed_origin,
+        allowed_host=allowed_host,
+        trusted_proxy=trusted_proxy,
     )
-    trio.run(partial(serve_until_signal, objects, _announce, **place.options()))
+    keywords = options.keywords()
+    trio.run(partial(serve_until_signal, objects, _announce, options.port_to_listen, **keywords))
 
 
 async def _announce(server: farcall.Server) -> None:
@@ -156,12 +158,12 @@ def _instance(target: str) -> object:
         inspect.signature(found).bind()
     except TypeError as error:
         raise CommandError(
-            f"{target} cannot be made without arguments: {error}; name an object of it instead"
+            f"{target} needs arguments ({error}); name an object of the class instead"
         ) from error
     try:
         made: object = found()
-    except Exception as error:  # the constructor is the user's and may raise anything
-        reason = f"{target} cannot be made: {in_one_line(error)}"
+    except Exception as error:  # the user's constructor may raise anything
+        reason = f"{target}() failed: {in_one_line(error)}"
         raise CommandError(reason) from error
     return made
 
@@ -174,16 +176,16 @@ def stubs(
     output: Annotated[Path, Parameter(alias="-o")] = Path("stubs"),
     check: bool = False,
 ) -> int:
-    """Write the typed client of each service.
+    """Generate the typed client of each service.
 
     Parameters
     ----------
     services
         Each is module:Class or module:object, looked for in the working directory first.
     output
-        The folder to write to.
+        The directory of the stubs.
     check
-        Write nothing; show what would change, with status 1 if anything would.
+        Write nothing; show the differences, with status 1 if there are any.
     """
     found = [load(target) for target in services]
     try:

@@ -1,6 +1,6 @@
-"""The demonstration: serve the monitor, call it through its stub, and draw its samples.
+"""``farcall demo``: serve the monitor, call it through its stub, and draw its samples.
 
-It draws a table on a terminal, and lines elsewhere.
+It draws a table on a terminal, and writes lines elsewhere.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from farcall._demo.monitor import Disk, Load, Memory, MonitorProxy, NoSuchProces
 from farcall._demo.service import Monitor
 
 SAMPLES_SHOWN = 8
-"""As many fit below the calls on a terminal of 24 lines."""
+"""These fit below the calls on a terminal of 24 lines."""
 
 GIB = 2**30
 MIB = 2**20
 
 
 def say(console: Console, text: str) -> None:
-    """Print text as it is, however long its lines."""
+    """Print text unchanged, without wrapping its lines."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 async def draw(console: Console, samples: AsyncIterable[Sample]) -> None:
-    """Draw samples as they come: in one table that redraws, or a line for each.
+    """Draw samples as they come: in one table on a terminal, or a line for each elsewhere.
 
     Args:
-        console: Where to; whether it can redraw decides.
+        console: The output.
         samples: Drawn until they end.
 
     Cancellation:
-        The table stays as it is.
+        Leaves the table on the terminal.
     """
     if console.is_interactive:
         await _redraw(console, samples)
@@ -92,10 +92,10 @@ def in_words(figures: Load | Memory | Process | Disk | Sample) -> str:
 
 
 INTERVAL = 0.5
-"""Seconds between samples: few enough that something moves, enough to read them."""
+"""Seconds between samples: short enough for a live picture, long enough to read them."""
 
 ANOTHER_PORT = 8765
-"""To advise where the port of the demo itself is gone by the time the advice is read."""
+"""For the advice, which is read after the port of the demo has closed."""
 
 PYTHON = """\
 import farcall, trio
@@ -116,7 +116,7 @@ client.on("open", async () => console.log(await client.call("Monitor.load")))
 
 @attrs.frozen
 class Demo:
-    """What was asked for on the command line."""
+    """The options of ``farcall demo``."""
 
     console: Console
     port: int
@@ -125,16 +125,16 @@ class Demo:
 
 
 async def run_demo(demo: Demo) -> None:
-    """Serve the monitor, and show it for a while.
+    """Serve the monitor and show it for a while.
 
     Raises:
         CommandError: it cannot listen at the port.
         SystemExit: a second signal came.
 
     Cancellation:
-        Server and client end.
+        Ends the server and the client.
     """
-    await serve_until_signal([Monitor(INTERVAL)], partial(_visit, demo), port=demo.port)
+    await serve_until_signal([Monitor(INTERVAL)], partial(_visit, demo), demo.port)
 
 
 async def _visit(demo: Demo, server: farcall.Server) -> None:

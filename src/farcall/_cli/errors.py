@@ -1,4 +1,4 @@
-"""What goes wrong in a command, and the status it leaves."""
+"""The error of a command, and the exit statuses."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from farcall.errors import FarcallError
 
 FAILED = 1
 WRONG_USE = 2
-"""The words on the command line are at fault, as most commands have it."""
+"""The arguments of the command are wrong."""
 
 
 class CommandError(FarcallError):
-    """Say in one line what the user can mend."""
+    """A mistake that the user can correct, in one line."""

@@ -1,6 +1,6 @@
-"""``farcall serve``: where it listens, and how signals end it.
+"""``farcall serve``: its options, and the signals that end it.
 
-The first signal drains the server, the second one cuts that short.
+The first signal drains the server, a second one ends it at once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias, Unpack
 
 import attrs
 import trio
@@ -20,58 +20,61 @@ import trio
 import farcall
 from farcall._cli.errors import CommandError
 from farcall._nursery import open_owned_nursery
+from farcall._server.options import ServeKeywords
 from farcall._serving.endpoints import Endpoints, some_of
 
 Visit: TypeAlias = Callable[[farcall.Server], Awaitable[None]]
 
 
 def check_can_be_called(services: Sequence[object]) -> None:
-    """Refuse to serve what nobody could use: this command has no way to log in.
+    """Refuse services that no peer could use, because this command has no logins.
 
     Raises:
         CommandError: every member needs a login.
-        DeclarationError: an object is no service, or a name is offered twice.
+        DeclarationError: an object is no service, or two offer the same name.
     """
     endpoints = Endpoints.of(services)
     if len(endpoints.protected) == len(endpoints.members):
         raise CommandError(
             f"every member needs a login ({some_of(endpoints.protected)}), and `farcall serve` has"
-            " none: serve it from Python, with farcall.serve(..., authenticate=...)"
+            " no logins; serve it from Python with farcall.serve(..., authenticate=...)"
         )
 
 
-async def serve_until_signal(services: Sequence[object], visit: Visit, **options: Any) -> None:
+async def serve_until_signal(
+    services: Sequence[object],
+    visit: Visit,
+    port: int | None,
+    **keywords: Unpack[ServeKeywords],
+) -> None:
     """Serve until `farcall.Server.shutdown`, SIGINT or SIGTERM, and drain.
 
     Args:
-        services: What to serve.
-        visit: Runs beside the server as soon as it listens; cancelled by a signal.
-        options: Those of `farcall.serve`.
+        services: As for `farcall.serve`.
+        visit: Runs beside the server as soon as it listens; a signal cancels it.
+        port: As for `farcall.serve`.
+        keywords: As for `farcall.serve`.
 
     Raises:
         CommandError: it cannot listen there, or an option makes no sense.
-        DeclarationError: a name is offered twice.
+        DeclarationError: two services offer the same name.
         SystemExit: a second signal came.
     """
+    serve = partial(farcall.serve, services, port, **keywords)
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with open_owned_nursery() as nursery:
-            server = await _start(nursery, partial(farcall.serve, services, **options))
+            try:
+                server: farcall.Server = await nursery.start(serve)
+            except OSError as error:
+                raise CommandError(error.strerror) from error
+            except ValueError as error:
+                raise CommandError(_in_words_of_the_command(error)) from error
             visiting = trio.CancelScope()
             nursery.start_soon(_obey, signals, server, visiting)
             with visiting:
                 await visit(server)
             await server.wait_closed()
             nursery.cancel_scope.cancel()
-
-
-async def _start(nursery: trio.Nursery, serve: Callable[..., Awaitable[object]]) -> farcall.Server:
-    try:
-        server: farcall.Server = await nursery.start(serve)
-    except OSError as error:
-        raise CommandError(error.strerror) from error
-    except ValueError as error:
-        raise CommandError(_in_words_of_the_command(error)) from error
-    return server
 
 
 _OPTIONS: Final[Mapping[str, str]] = {
@@ -84,7 +87,7 @@ _OPTIONS: Final[Mapping[str, str]] = {
 
 
 def _in_words_of_the_command(error: ValueError) -> str:
-    """Name the options of `farcall.serve` as they are written on the command line."""
+    """Replace the keywords of `farcall.serve` by the options of the command."""
     text = str(error)
     for name, option in _OPTIONS.items():
         text = text.replace(name, option)
@@ -104,9 +107,9 @@ async def _obey(
 DEFAULT_PORT: Final = 8765
 
 
-@attrs.frozen
-class Place:
-    """The options of `farcall.serve` that say where, and for whom."""
+@attrs.frozen(kw_only=True)
+class ServeOptions:
+    """The options of ``farcall serve``."""
 
     port: int | None
     host: Sequence[str]
@@ -118,15 +121,19 @@ class Place:
     allowed_host: Sequence[str]
     trusted_proxy: Sequence[str]
 
-    def options(self) -> dict[str, Any]:
-        """Give them as arguments of `farcall.serve`.
+    @property
+    def port_to_listen(self) -> int | None:
+        """The port; `DEFAULT_PORT` if nothing says where to listen."""
+        elsewhere = self.unix is not None or bool(self.fd)
+        return DEFAULT_PORT if self.port is None and not elsewhere else self.port
+
+    def keywords(self) -> ServeKeywords:
+        """Make the keywords of `farcall.serve`.
 
         Raises:
             CommandError: a certificate cannot be read, or a descriptor is no socket.
         """
-        elsewhere = self.unix is not None or bool(self.fd)
         return {
-            "port": DEFAULT_PORT if self.port is None and not elsewhere else self.port,
             "host": self.host,
             "unix": self.unix,
             "sock": [_inherited(number) for number in self.fd],
@@ -143,9 +150,9 @@ class Place:
             return None
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         try:
-            # An encrypted key would be asked for at the terminal, of which a server has none.
+            # Without `password` OpenSSL would ask for that of an encrypted key at the terminal.
             context.load_cert_chain(self.tls_cert, self.tls_key, password=lambda: "")
-        except OSError as error:  # those of OpenSSL are of this class too
+        except OSError as error:  # also `ssl.SSLError`
             files = " ".join(str(path) for path in (self.tls_cert, self.tls_key) if path)
             raise CommandError(f"cannot use {files} for TLS: {error.strerror or error}") from error
         return context

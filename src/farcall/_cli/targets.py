@@ -1,4 +1,4 @@
-"""Find the service that a command line names as ``module:Class``."""
+"""Import the service that an argument of the command names as ``module:Class``."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from farcall.stubgen._errors import StubError, in_one_line
 def load(target: str) -> object:
     """Import the service that `target` names.
 
-    The working directory comes first on ``sys.path`` from then on, as with ``python -m``.
+    The working directory is first on ``sys.path`` from then on, as with ``python -m``.
 
     Args:
-        target: Such as ``shop.service:Shop``: a decorated class, an object of one, or what
-            `functions` has made.
+        target: Such as ``shop.service:Shop``: a service class, an object of one, or the result of
+            `functions`.
 
     Returns:
-        That class or object, for `service_of`, or to be served.
+        That class or object.
 
     Raises:
-        StubError: there is no such service, or its module cannot be imported; it says in one line
-            what is missing, or where the module fails.
-        DeclarationError: the service is declared wrongly.
+        StubError: there is no such service, or its module cannot be imported; the message says in
+            one line what is missing, or where the module fails.
+        DeclarationError: the declaration of the service has a mistake.
     """
     name, colon, attribute = target.partition(":")
     if not (colon and _is_dotted(name) and _is_dotted(attribute)):
@@ -53,7 +53,7 @@ def _import(name: str) -> ModuleType:
         return importlib.import_module(name)
     except DeclarationError:
         raise
-    except Exception as exc:  # a module is a program and may raise anything
+    except Exception as exc:  # the module may raise anything
         if isinstance(exc, ModuleNotFoundError) and f"{name}.".startswith(f"{exc.name}."):
             reason = f"there is no module {exc.name}, neither in {directory} nor installed"
         else:
@@ -62,7 +62,7 @@ def _import(name: str) -> ModuleType:
 
 
 def _hidden(name: str) -> str | None:
-    """Say which module Python has in place of that of the working directory, if it has one."""
+    """Name the module that hides one of the working directory, if there is one."""
     *packages, last = name.split(".")
     folder, top = Path.cwd().joinpath(*packages), name.partition(".")[0]
     candidates = (folder / f"{last}.py", folder / last / "__init__.py")

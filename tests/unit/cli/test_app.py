@@ -164,7 +164,7 @@ def test_a_service_that_needs_arguments_is_one_line(
 ) -> None:
     """Serve an object instead."""
     assert run(["serve", f"{project.stem}:Needy"]) == 1
-    assert "cannot be made without arguments" in capsys.readouterr().err
+    assert "needs arguments" in capsys.readouterr().err
 
 
 def test_a_service_that_cannot_be_made_is_one_line(
@@ -174,7 +174,7 @@ def test_a_service_that_cannot_be_made_is_one_line(
     assert run(["serve", f"{project.stem}:Broken"]) == 1
 
     shown = capsys.readouterr().err
-    assert shown.startswith(f"farcall: {project.stem}:Broken cannot be made: {project}:")
+    assert shown.startswith(f"farcall: {project.stem}:Broken() failed: {project}:")
     assert shown.endswith(": RuntimeError: no database\n")
     assert shown.count("\n") == 1
 
@@ -212,7 +212,7 @@ def test_what_needs_a_login_throughout_is_not_served(
     shown = capsys.readouterr().err
     assert shown == (
         f"farcall: every member needs a login ({kind}.look, {kind}.opened), and `farcall serve` has"
-        " none: serve it from Python, with farcall.serve(..., authenticate=...)\n"
+        " no logins; serve it from Python with farcall.serve(..., authenticate=...)\n"
     )
 
 

@@ -35,7 +35,7 @@ def test_a_missing_extra_is_one_line(
 
     assert status_of_main() == 2
     assert capsys.readouterr().err == (
-        "farcall: the command line needs more: pip install 'farcall[cli]'\n"
+        "farcall: the command needs an extra: pip install 'farcall[cli]'\n"
     )
 
 

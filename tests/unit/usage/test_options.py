@@ -774,7 +774,7 @@ TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
     "farcall.auth.hash_password": (
         hash_password,
         [
-            *(("password", value, T, "a password is a text, not") for value in (None, 5, b"x")),
+            *(("password", value, T, "a password is a str, not") for value in (None, 5, b"x")),
             *(("cost", value, T, "an int") for value in (None, "2", True, 2.0)),
             *(("cost", value, V, "cost=") for value in (-2, 0, 1)),
             ("cost", 3, V, "write 4"),
@@ -788,7 +788,7 @@ TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
     "farcall.auth.verify_password": (
         verify,
         [
-            *(("password", value, T, "a password is a text, not") for value in (None, 5, b"x")),
+            *(("password", value, T, "a password is a str, not") for value in (None, 5, b"x")),
             *(("stored", value, T, "a str") for value in (None, 5, b"x")),
         ],
     ),
@@ -818,14 +818,14 @@ TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
     "farcall.auth.first_of": (
         first_of,
         [
-            ("authenticates", (), T, "one or several"),
+            ("authenticates", (), T, "at least one argument"),
             ("authenticates", ([allows],), T, "each argument of first_of"),
             *(("authenticates", (row[1],), T, row[3]) for row in authenticate("authenticates")),
         ],
     ),
 }
 
-NAMELESS = {"nowhere to listen", "one or several", "ws://"}
+NAMELESS = {"nowhere to listen", "at least one argument", "ws://"}
 """What is wrong with more than one parameter, or with the only one."""
 
 UNCHECKED: Final[Mapping[str, str]] = {

@@ -1,4 +1,4 @@
-"""Where `farcall serve` listens."""
+"""The options of `farcall serve`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import trio
 import farcall
 from farcall._cli.app import run
 from farcall._cli.errors import CommandError
-from farcall._cli.serving import DEFAULT_PORT, Place
+from farcall._cli.serving import DEFAULT_PORT, ServeOptions
 from tests.patience import PATIENCE
 from tests.unit.transport.websocket.certificates import authority, client_context
 
@@ -25,32 +25,44 @@ ROOT = Path(__file__).parents[3]
 CHAT = "examples.chat.service:Chat"
 
 
-def place(
+def options(
     port: int | None = None,
     unix: Path | None = None,
     fd: tuple[int, ...] = (),
     cert: Path | None = None,
     key: Path | None = None,
-) -> Place:
-    return Place(port, ["127.0.0.1"], unix, fd, cert, key, [], [], [])
+) -> ServeOptions:
+    return ServeOptions(
+        port=port,
+        host=["127.0.0.1"],
+        unix=unix,
+        fd=fd,
+        tls_cert=cert,
+        tls_key=key,
+        allowed_origin=[],
+        allowed_host=[],
+        trusted_proxy=[],
+    )
 
 
 def test_the_port_has_a_default() -> None:
-    """Unless there is another place to listen at."""
-    assert place().options()["port"] == DEFAULT_PORT
-    assert place(port=0).options()["port"] == 0
-    assert place(unix=Path("a")).options()["port"] is None
-    assert place(port=1, unix=Path("a")).options()["port"] == 1
+    """The port has a default only without --unix and --fd."""
+    assert options().port_to_listen == DEFAULT_PORT
+    assert options(port=0).port_to_listen == 0
+    assert options(unix=Path("a")).port_to_listen is None
+    assert options(port=1, unix=Path("a")).port_to_listen == 1
 
 
 def test_a_descriptor_is_a_socket() -> None:
-    """What is none is refused by its number."""
+    """A descriptor that is no socket is refused by its number."""
     with socket.socket() as inherited:
-        (sock,) = place(fd=(os.dup(inherited.fileno()),)).options()["sock"]
+        sock = options(fd=(os.dup(inherited.fileno()),)).keywords().get("sock")
+        assert isinstance(sock, list)
+        (sock,) = sock
         assert sock.family == inherited.family
         sock.close()
     with open(os.devnull) as file, pytest.raises(CommandError, match=r"--fd \d+ is no socket"):
-        place(fd=(file.fileno(),)).options()
+        options(fd=(file.fileno(),)).keywords()
 
 
 def test_certificates(tmp_path: Path) -> None:
@@ -60,10 +72,10 @@ def test_certificates(tmp_path: Path) -> None:
     issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
     issued.private_key_pem.write_to_path(tmp_path / "key.pem")
 
-    assert place().options()["ssl_context"] is None
+    assert options().keywords().get("ssl_context") is None
     for cert, key in (("both.pem", None), ("cert.pem", "key.pem")):
         key_path = None if key is None else tmp_path / key
-        assert place(cert=tmp_path / cert, key=key_path).options()["ssl_context"] is not None
+        assert options(cert=tmp_path / cert, key=key_path).keywords().get("ssl_context") is not None
 
 
 def test_certificates_that_are_none(tmp_path: Path) -> None:
@@ -71,11 +83,11 @@ def test_certificates_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "a.pem").write_text("no certificate")
 
     with pytest.raises(CommandError, match=r"cannot use .*a\.pem for TLS"):
-        place(cert=tmp_path / "a.pem").options()
+        options(cert=tmp_path / "a.pem").keywords()
     with pytest.raises(CommandError, match=r"cannot use .*b\.pem for TLS: No such file"):
-        place(cert=tmp_path / "b.pem").options()
+        options(cert=tmp_path / "b.pem").keywords()
     with pytest.raises(CommandError, match="--tls-key needs the certificate"):
-        place(key=tmp_path / "a.pem").options()
+        options(key=tmp_path / "a.pem").keywords()
 
 
 @pytest.mark.parametrize(
