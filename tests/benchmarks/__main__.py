@@ -91,20 +91,26 @@ def make_run(options: argparse.Namespace) -> Run:
     plan = Plan(works, choice.systems, named, options.rounds, options.seconds)
     machine, began = this_machine(), time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     titles = {name: system.title for name, system in choice.systems.items()}
-    rows = trio.run(measure, plan, Printer().tell)
+    printer = Printer()
+    try:
+        trio.run(measure, plan, printer.tell)
+    except KeyboardInterrupt:
+        print("\nInterrupted; what was measured until now is kept.")
+    rows = printer.rows
     return Run(began, plan.rounds, plan.seconds, machine, titles, choice.skipped, rows)
 
 
 class Printer:
-    """Prints rows below one another."""
+    """Prints rows below one another, and keeps them."""
 
     def __init__(self) -> None:
-        self._above: Row | None = None
+        self.rows: list[Row] = []
 
     def tell(self, row: Row) -> None:
         """Print a row, and a title where it begins another table."""
-        print("\n".join(lines_of(row, self._above)), flush=True)
-        self._above = row
+        above = self.rows[-1] if self.rows else None
+        print("\n".join(lines_of(row, above)), flush=True)
+        self.rows.append(row)
 
 
 def main(words: Sequence[str] | None = None) -> None:

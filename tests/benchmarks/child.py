@@ -114,9 +114,17 @@ async def _work(peer: Peer, port: int) -> None:
             await LOADS[order.load](field, order)
         except Exception as error:  # noqa: BLE001 - the parent goes on with others
             traceback.print_exc()
-            say({"failed": f"{type(error).__name__}: {error}"[:300]})
+            cause = _cause(error)
+            say({"failed": f"{type(cause).__name__}: {cause}"[:300]})
             return
         say({"closed": True})
+
+
+def _cause(error: Exception) -> Exception:
+    """Give the first exception of a group."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _raise_descriptors() -> None:

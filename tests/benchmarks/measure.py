@@ -36,21 +36,14 @@ class Plan:
 Tell = Callable[[Row], None]
 
 
-async def measure(plan: Plan, tell: Tell) -> list[Row]:
+async def measure(plan: Plan, tell: Tell) -> None:
     """Measure all works; each row is told as soon as it is complete."""
-    return [row for work in plan.works for row in await _measure_work(plan, work, tell)]
-
-
-async def _measure_work(plan: Plan, work: Work, tell: Tell) -> list[Row]:
-    systems = [each for each in plan.systems.values() if plan.takes_part(each, work)]
-    rows: list[Row] = []
-    async with _running(work) as pairs:
-        for point in work.points:
-            found = await _measure_point(plan, pairs, point, systems)
-            for row in found:
-                tell(row)
-            rows += found
-    return rows
+    for work in plan.works:
+        systems = [each for each in plan.systems.values() if plan.takes_part(each, work)]
+        async with _running(work) as pairs:
+            for point in work.points:
+                for row in await _measure_point(plan, pairs, point, systems):
+                    tell(row)
 
 
 async def _measure_point(
@@ -132,6 +125,8 @@ async def _sample(pair: Pair, order: Order) -> Sample:
     found = await pair.measure(order)
     after = await pair.server_usage()
     await pair.close()
+    if not found["operations"]:
+        raise Failed("it did nothing in the time")
     return Sample(
         operations=found["operations"],
         seconds=found["seconds"],

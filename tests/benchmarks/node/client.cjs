@@ -2,7 +2,7 @@
 const { Client } = require("rpc-websockets");
 const { cpu, lines, say, usage } = require("./child.cjs");
 
-const AT_ONCE = 50; // connections that are opened at a time
+const AT_ONCE = 20; // connections that are opened at a time
 const url = `ws://127.0.0.1:${process.argv[2]}`;
 const next = lines();
 const now = () => performance.now() / 1000;
@@ -69,12 +69,13 @@ async function callFor(calls, seconds) {
   const latencies = [];
   const until = now() + seconds;
   const callOn = async (call) => {
-    for (let began = now(); began < until; ) {
-      await call();
-      const ended = now();
-      latencies.push(ended - began);
+    let [began, ended] = [0, now()];
+    do {
       began = ended;
-    }
+      await call();
+      ended = now();
+      latencies.push(ended - began);
+    } while (ended < until);
   };
   await Promise.all(calls.map(callOn));
   return { operations: latencies.length, latencies };
