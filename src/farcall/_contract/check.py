@@ -74,7 +74,7 @@ class _Walk:
                 check_constants(spec, self.definitions)
             case MapOf(kind, key) if set(json_forms(key, self.definitions)) != {"string"}:
                 raise UnsupportedType(
-                    f"the keys of a {kind} are text in JSON, {label(key)} is not",
+                    f"the keys of a {kind} must be strings in JSON, and {label(key)} is not",
                     f"use {kind}[str, ...], or a list of pairs",
                 )
             case ArrayOf("set" | "frozenset" as kind, item) if not self._is_hashable(item):

@@ -102,7 +102,7 @@ _FIXES: Mapping[Any, str] = {
     any: "use Any",
     **dict.fromkeys(
         (abc.AsyncIterable, abc.AsyncIterator, abc.AsyncGenerator),
-        "annotate a parameter with AsyncIterable[...] alone, or use list[...]",
+        "use AsyncIterable[...] as the whole annotation of a parameter, or list[...]",
     ),
 }
 
@@ -118,7 +118,7 @@ def describe(annotation: object, definitions: Definitions) -> TypeSpec:
             spec = _Scope(definitions).describe(annotation)
         except RecursionError as error:
             raise UnsupportedType(
-                "a type alias contains itself", "let it contain itself through a record"
+                "a type alias contains itself", "use a record for the recursion"
             ) from error
         check(spec, definitions)
     return spec
@@ -162,7 +162,7 @@ class _Scope:
             return self.variables[variable]
         raise self._unsupported(
             f"the type variable {variable.__name__} is not bound here",
-            "write the type itself",
+            "write a concrete type",
         )
 
     def _new_type(self, new_type: NewType) -> TypeSpec:
@@ -181,7 +181,7 @@ class _Scope:
         if value is None or type(value) in (bool, int, str, bytes):
             return cast("LiteralValue", value)
         raise self._unsupported(
-            f"{value!r} cannot stand in a Literal", "use None, bool, int, str, bytes or Enum"
+            f"{value!r} cannot be used in a Literal", "use None, bool, int, str, bytes or Enum"
         )
 
     def _member(self, value: Enum) -> EnumMember:
@@ -196,7 +196,7 @@ class _Scope:
     def _check_text(self, text: str) -> None:
         if has_lone_surrogate(text):
             raise self._unsupported(
-                f"{text!r} has a lone surrogate, which UTF-8 cannot hold",
+                f"{text!r} contains a lone surrogate, which UTF-8 cannot encode",
                 "use another text",
             )
 
@@ -293,7 +293,7 @@ class _Scope:
             spec = scope.describe(argument)
             if variables.setdefault(variable, spec) != spec:
                 raise self._unsupported(
-                    f"the type variable {variable.__name__} means two things, one in a base class",
+                    f"the type variable {variable.__name__} has two meanings, one in a base class",
                     "use another name in one of them",
                 )
         return variables
@@ -343,7 +343,7 @@ class _Scope:
         if known is None:
             return True
         raise self._unsupported(
-            f"{name} is the name of two types, of {_home(known)} and of {_home(cls)}",
+            f"two types are named {name}: {_home(known)} and {_home(cls)}",
             "rename one of them",
         )
 
@@ -351,7 +351,7 @@ class _Scope:
         name = cls.__name__
         arguments = "str, Any" if cls in _MAPS else "Any, ..." if cls is tuple else "Any"
         return self._unsupported(
-            f"{name} does not say what it holds",
+            f"{name} has no item type",
             f"write {name}[{arguments}] if it can hold anything",
         )
 
@@ -361,7 +361,7 @@ class _Scope:
         if is_bare_qualifier(annotation):
             name = str(annotation).rpartition(".")[2]
             return self._unsupported(f"{name} has no type", f"write {name}[...]")
-        named, fix = get_origin(annotation) or annotation, "use an attrs class of such types"
+        named, fix = get_origin(annotation) or annotation, "use an attrs class with fields that can"
         return self._unsupported(
             f"{inspect.formatannotation(annotation)} cannot cross the wire",
             _FIXES.get(named, fix) if isinstance(named, abc.Hashable) else fix,

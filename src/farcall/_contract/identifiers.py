@@ -36,5 +36,5 @@ def python_name(text: str) -> str:
 
 
 def has_lone_surrogate(text: str) -> bool:
-    """Tell whether a text has a lone surrogate, which UTF-8 cannot hold."""
+    """Tell whether a text contains a lone surrogate, which UTF-8 cannot encode."""
     return any("\ud800" <= each <= "\udfff" for each in text)

@@ -126,14 +126,14 @@ def resolve_hints(cls: type) -> dict[str, Any]:
     except NameError as error:
         raise UnsupportedType(
             f"the name {error.name!r} in its annotations is not defined in {cls.__module__}",
-            "define or import it at the level of the module, not under TYPE_CHECKING,"
-            " or use a record of your own where the class is not yours",
+            "define or import it at module level, outside `if TYPE_CHECKING`,"
+            " or write a record of your own if the class is not yours",
             cls.__name__,
         ) from error
     except (TypeError, AttributeError, SyntaxError) as error:
         raise UnsupportedType(
             f"its annotations cannot be evaluated ({error})",
-            "write types in them",
+            "write types",
             cls.__name__,
         ) from error
 
@@ -158,7 +158,7 @@ def _dataclass_fields(cls: Any, hints: Mapping[str, Any]) -> Iterator[Field]:
     for field in dataclasses.fields(cls):
         if field.init:
             is_private = field.name.startswith("_")
-            to_send = f"call it {field.name.lstrip('_') or 'value'} to send it"
+            to_send = f"rename it to {field.name.lstrip('_') or 'value'} to send it"
             default = _dataclass_default(field)
             yield Field(
                 name=field.name,
@@ -233,8 +233,8 @@ def _namedtuple_fields(cls: Any, hints: Mapping[str, Any]) -> Iterator[Field]:
 def _private(cls: type, name: str, to_send: str) -> UnsupportedType:
     field = "attrs.field" if attrs.has(cls) else "field"
     return UnsupportedType(
-        "its name begins with an underscore, and yet it would cross the wire",
-        f"write {field}(init=False) to keep it on this side, or {to_send}",
+        "its name begins with an underscore, but it would cross the wire",
+        f"write {field}(init=False) to keep it local, or {to_send}",
         f"{cls.__name__}.{name}",
         kind="private",
     )
@@ -243,8 +243,8 @@ def _private(cls: type, name: str, to_send: str) -> UnsupportedType:
 def _no_fields(cls: type) -> tuple[Field, ...]:
     if cls.__init__ is not ApplicationError.__init__:  # type: ignore[misc]
         raise UnsupportedType(
-            "it has a constructor of its own, so its fields are not known",
-            "make it an attrs class: @attrs.define",
+            "it has its own constructor, so its fields are unknown",
+            "make it an attrs class with @attrs.define",
             cls.__name__,
         )
     return ()
@@ -259,7 +259,7 @@ def _check_decorated(cls: type[Any], hints: Mapping[str, Any]) -> None:
         if get_origin(hints[name]) is not ClassVar and not hasattr(ApplicationError, name):
             decorator = "@dataclass" if dataclasses.is_dataclass(cls) else "@attrs.define"
             raise UnsupportedType(
-                f"{name!r} is annotated, and is not a field",
+                f"{name!r} is annotated but not a field",
                 f"put {decorator} on the class",
                 cls.__name__,
             )
@@ -275,7 +275,7 @@ def _check_names(cls: type, fields: tuple[Field, ...]) -> None:
         if not is_python_name(name):
             raise UnsupportedType(
                 f"Python code cannot use {name!r} as the name of a field",
-                f"call it {python_name(name)}",
+                f"rename it to {python_name(name)}",
                 f"{cls.__name__}.{name}",
                 kind="name",
             )

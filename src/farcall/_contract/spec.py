@@ -305,7 +305,7 @@ class UnsupportedType(Exception):
     `farcall._declare` turns it into a numbered error that names the declaration.
 
     Args:
-        problem: Why not, such as ``"list does not say what it holds"``.
+        problem: Why not, such as ``"list has no item type"``.
         fix: What to write instead.
         path: The part of the type, such as ``"Order.items"``; empty for the type itself.
         kind: The rule that it breaks.

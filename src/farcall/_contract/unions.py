@@ -292,9 +292,9 @@ def _not_apart(members: Sequence[_Member], is_free: bool) -> UnsupportedType:
                 f"{names} cannot be told apart: {TAG!r} of {member.name} may be left out",
                 "make it a required key"
                 if member.is_table
-                else "give it no default, or its text itself as the default",
+                else "remove its default, or use its only value as the default",
             )
     return UnsupportedType(
         f"{names} cannot be told apart by {TAG!r}, which is one of their fields",
-        "rename it, or make it a Literal of its own text in each",
+        "rename it, or make it a Literal with another string in each record",
     )

@@ -67,7 +67,7 @@ def test_write(value: object, text: str) -> None:
     ("value", "error"),
     [
         (object(), "expected JSON, got object @ value"),
-        (["a", 1j], "complex cannot cross the wire; use an attrs class of such types"),
+        (["a", 1j], "complex cannot cross the wire; use an attrs class with fields that can"),
         ({"a": [float("nan")]}, "expected finite float @ value.a[0]"),
         ({1: 2}, "expected text as a key, got int @ value['1']"),
         ([Box(1)], "Box is generic; write Box[...] with types for T @ value[0]"),

@@ -159,11 +159,19 @@ def test_supported(annotation: Any) -> None:
 @pytest.mark.parametrize(
     ("annotation", "problem", "path"),
     [
-        (dict[int, str], "the keys of a dict are text in JSON, int is not", ""),
-        (dict[Any, str], "the keys of a dict are text in JSON, JSON is not", ""),
-        (dict[Level, str], "the keys of a dict are text in JSON, Level is not", ""),
-        (Mapping[str | None, str], "the keys of a mapping are text in JSON, str | null is not", ""),
-        (list[dict[Quote, str]], "the keys of a dict are text in JSON, Quote is not", ""),
+        (dict[int, str], "the keys of a dict must be strings in JSON, and int is not", ""),
+        (dict[Any, str], "the keys of a dict must be strings in JSON, and JSON is not", ""),
+        (dict[Level, str], "the keys of a dict must be strings in JSON, and Level is not", ""),
+        (
+            Mapping[str | None, str],
+            "the keys of a mapping must be strings in JSON, and str | null is not",
+            "",
+        ),
+        (
+            list[dict[Quote, str]],
+            "the keys of a dict must be strings in JSON, and Quote is not",
+            "",
+        ),
         (set[list[int]], "list has no hash, so a set cannot hold it", ""),
         (set[Sequence[int]], "sequence has no hash, so a set cannot hold it", ""),
         (set[Mutable], "Mutable has no hash, so a set cannot hold it", ""),
@@ -182,7 +190,11 @@ def test_supported(annotation: Any) -> None:
         (Shop, "str and datetime look the same in JSON", "Order.when"),
         (Names | tuple[int], "Names and tuple look the same in JSON", ""),
         (Box[str | datetime.date], "str and date look the same in JSON", "Box.item"),
-        (NewType("Bad", dict[int, int]), "the keys of a dict are text in JSON, int is not", ""),
+        (
+            NewType("Bad", dict[int, int]),
+            "the keys of a dict must be strings in JSON, and int is not",
+            "",
+        ),
     ],
 )
 def test_unsupported(annotation: Any, problem: str, path: str) -> None:

@@ -407,18 +407,18 @@ OtherQuote = attrs.make_class("Quote", {"a": attrs.field(type=int)})
 @pytest.mark.parametrize(
     ("annotation", "text"),
     [
-        (list, "list does not say what it holds; write list[Any] if it can hold anything"),
-        (typing.List, "list does not say what it holds; write list[Any] if it can hold anything"),  # noqa: UP006
-        (dict, "dict does not say what it holds; write dict[str, Any] if it can hold anything"),
-        (tuple, "tuple does not say what it holds; write tuple[Any, ...] if it can hold anything"),
+        (list, "list has no item type; write list[Any] if it can hold anything"),
+        (typing.List, "list has no item type; write list[Any] if it can hold anything"),  # noqa: UP006
+        (dict, "dict has no item type; write dict[str, Any] if it can hold anything"),
+        (tuple, "tuple has no item type; write tuple[Any, ...] if it can hold anything"),
         (
             Callable[[int], str],
-            "Callable[[int], str] cannot cross the wire; use an attrs class of such types",
+            "Callable[[int], str] cannot cross the wire; use an attrs class with fields that can",
         ),
         (any, "<built-in function any> cannot cross the wire; use Any"),
         (datetime, "datetime is a module; name a class in it"),
-        (Literal[1.5], "1.5 cannot stand in a Literal; use None, bool, int, str, bytes or Enum"),
-        (complex, "complex cannot cross the wire; use an attrs class of such types"),
+        (Literal[1.5], "1.5 cannot be used in a Literal; use None, bool, int, str, bytes or Enum"),
+        (complex, "complex cannot cross the wire; use an attrs class with fields that can"),
         (bytearray, "bytearray cannot cross the wire; use bytes"),
         (
             Iterable[int],
@@ -435,16 +435,16 @@ OtherQuote = attrs.make_class("Quote", {"a": attrs.field(type=int)})
         (
             AsyncIterator[int],
             "collections.abc.AsyncIterator[int] cannot cross the wire;"
-            " annotate a parameter with AsyncIterable[...] alone, or use list[...]",
+            " use AsyncIterable[...] as the whole annotation of a parameter, or list[...]",
         ),
-        ("Quote", "'Quote' cannot cross the wire; use an attrs class of such types"),
+        ("Quote", "'Quote' cannot cross the wire; use an attrs class with fields that can"),
         (
             list["Quote"],
-            "'Quote' cannot cross the wire; use an attrs class of such types",
+            "'Quote' cannot cross the wire; use an attrs class with fields that can",
         ),
-        (3, "3 cannot cross the wire; use an attrs class of such types"),
-        ({}, "{} cannot cross the wire; use an attrs class of such types"),
-        (T, "the type variable T is not bound here; write the type itself"),
+        (3, "3 cannot cross the wire; use an attrs class with fields that can"),
+        ({}, "{} cannot cross the wire; use an attrs class with fields that can"),
+        (T, "the type variable T is not bound here; write a concrete type"),
         (Tree, "Tree is generic; write Tree[...] with types for T"),
         (Pair, "Pair is generic; write Pair[...] with types for T, U"),
         (Rights, "Rights is a Flag; use an Enum whose values are int or str"),
@@ -472,17 +472,17 @@ OtherQuote = attrs.make_class("Quote", {"a": attrs.field(type=int)})
         (Untyped, "Untyped.a: it has no type; annotate it"),
         (
             Twisted[int],
-            "Twisted: the type variable T means two things, one in a base class;"
+            "Twisted: the type variable T has two meanings, one in a base class;"
             " use another name in one of them",
         ),
         (
             Unbound,
-            "Unbound.item: the type variable T is not bound here; write the type itself",
+            "Unbound.item: the type variable T is not bound here; write a concrete type",
         ),
         (
             Outer,
             "Holder.callback: Callable[[int], str] cannot cross the wire;"
-            " use an attrs class of such types",
+            " use an attrs class with fields that can",
         ),
         (
             str | datetime.date,
@@ -505,7 +505,7 @@ def test_two_types_of_one_name() -> None:
 
     here = Quote.__module__
     assert caught.value.problem == (
-        f"Quote is the name of two types, of {here}.Quote and of {OtherQuote.__module__}.Quote"
+        f"two types are named Quote: {here}.Quote and {OtherQuote.__module__}.Quote"
     )
 
 
@@ -521,7 +521,7 @@ def test_type_alias() -> None:
 
     for endless in (list[alias], alias):  # type: ignore[valid-type]
         alias.__value__ = endless
-        with pytest.raises(UnsupportedType, match="a type alias contains itself; let it"):
+        with pytest.raises(UnsupportedType, match="a type alias contains itself; use a record"):
             described(alias)
 
 

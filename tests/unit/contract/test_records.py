@@ -206,14 +206,14 @@ class DerivedData(Plain):
 @pytest.mark.parametrize(
     ("cls", "problem"),
     [
-        (Undecorated, "'symbol' is annotated, and is not a field"),
-        (Derived, "'size' is annotated, and is not a field"),
-        (DerivedData, "'size' is annotated, and is not a field"),
+        (Undecorated, "'symbol' is annotated but not a field"),
+        (Derived, "'size' is annotated but not a field"),
+        (DerivedData, "'size' is annotated but not a field"),
         (Hidden, "the name 'Decimal' in its annotations is not defined in "),
         (Nonsense, "its annotations cannot be evaluated (unsupported operand"),
         (Seeded, "its constructor takes other arguments than its fields"),
         (Handmade, "its constructor takes other arguments than its fields"),
-        (Talkative, "it has a constructor of its own, so its fields are not known"),
+        (Talkative, "it has its own constructor, so its fields are unknown"),
         (Shadowing, "'args' is already an attribute of every error"),
     ],
 )
