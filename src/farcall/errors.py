@@ -38,8 +38,8 @@ from typing import Any, ClassVar, cast
 import attrs
 import trio
 
+from farcall._usage.as_json import as_json, fields_as_json
 from farcall._usage.options import check_flag, check_int, check_seconds, check_text, optional
-from farcall._usage.plain import shown, shown_fields
 
 
 class ErrorCode(IntEnum):
@@ -150,7 +150,7 @@ class RpcError(FarcallError):
 
     def __str__(self) -> str:
         call = "" if self.method is None else f"{self.method}: "
-        detail = "" if self.data is None else f" {shown(self.data)}"
+        detail = "" if self.data is None else f" {as_json(self.data)}"
         return f"{call}{self.message} ({self.code}){detail}{self._hint}"
 
     @property
@@ -388,7 +388,7 @@ class ApplicationError(FarcallError):
         name = type(self).__name__
         if not attrs.has(type(self)):
             return super().__str__() or name
-        fields = ", ".join(f"{field}={value}" for field, value in shown_fields(self))
+        fields = ", ".join(f"{field}={value}" for field, value in fields_as_json(self))
         return f"{name}: {fields}" if fields else name
 
 

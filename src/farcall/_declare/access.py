@@ -41,13 +41,15 @@ def read_access(site: Site, protected: bool | None, roles: object) -> DeclaredAc
     Raises:
         DeclarationError: The roles are not a set of names, or the member is open and has roles.
     """
-    if not isinstance(roles, Set) or not all(
-        isinstance(role, str) and role for role in cast("Set[object]", roles)
-    ):
+    got = repr(roles) if isinstance(roles, str) else type(roles).__name__
+    given = cast("Set[object]", roles) if isinstance(roles, Set) else None
+    names = frozenset(each for each in given or () if isinstance(each, str) and each)
+    if given is None or len(names) < len(given):
+        if given is not None:
+            got = f"a set with {next(each for each in given if each not in names)!r}"
         name = roles if isinstance(roles, str) and roles else "trader"
-        problem = f"roles= takes a set of non-empty strings, got {_spelled(roles)}"
+        problem = f"roles= takes a set of non-empty strings, got {got}"
         raise site.error(Rule.BAD_ROLES, problem, f'Write roles={{"{name}"}}')
-    names = frozenset(cast("Set[str]", roles))
     if names and protected is False:
         raise site.error(
             Rule.ROLES_IN_THE_OPEN,
@@ -83,15 +85,6 @@ def check_broadcast(site: Site, access: Access, allow: object) -> None:
             "broadcast=True sends it to everyone, but protected=, roles= or allow= restrict it",
             "Remove one of the two; in a protected class, protected=False opens the signal",
         )
-
-
-def _spelled(roles: object) -> str:
-    if isinstance(roles, Set):
-        wrong = (
-            each for each in cast("Set[object]", roles) if not (isinstance(each, str) and each)
-        )
-        return f"a set with {next(wrong)!r}"
-    return repr(roles) if isinstance(roles, str) else type(roles).__name__
 
 
 def _problem_of_allow(allow: object) -> str | None:

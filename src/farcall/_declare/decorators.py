@@ -106,11 +106,11 @@ def functions(*functions: Callable[..., object], name: str) -> object:
     name = checked_service_name(name, site, mistakes)
 
     def read(function: Callable[..., object]) -> None:
-        reading = _read_plain(function, scope, mistakes)
-        if reading.attribute in body:
-            problem = f"two of the functions are named {reading.attribute}"
-            raise reading.site.error(Rule.TAKEN_NAME, problem, "Rename one of them")
-        body[reading.attribute] = reading
+        parsed = _read_plain(function, scope, mistakes)
+        if parsed.attribute in body:
+            problem = f"two of the functions are named {parsed.attribute}"
+            raise parsed.site.error(Rule.TAKEN_NAME, problem, "Rename one of them")
+        body[parsed.attribute] = parsed
 
     mistakes.each(read, functions)
     defined = [each for each in functions if isinstance(each, FunctionType)]

@@ -17,12 +17,12 @@ from farcall._declare.marks import Marks, function_within, marks_of
 from farcall._declare.mistakes import Mistakes
 from farcall._declare.names import check_python_name
 from farcall._declare.rules import Rule
-from farcall._declare.signals import SignalReading, read_signal
+from farcall._declare.signals import ParsedSignal, read_signal
 from farcall._declare.sites import site_of_attribute
 from farcall._declare.streams import check_stream
 from farcall._signals import Signal
 
-Member: TypeAlias = ParsedFunction | SignalReading
+Member: TypeAlias = ParsedFunction | ParsedSignal
 
 
 def read_body(cls: type[Any], scope: Scope, mistakes: Mistakes) -> dict[str, Member]:
@@ -39,18 +39,18 @@ def read_body(cls: type[Any], scope: Scope, mistakes: Mistakes) -> dict[str, Mem
     return {name: member for name, member in found if member is not None}
 
 
-def check_background(reading: ParsedFunction) -> None:
+def check_background(parsed: ParsedFunction) -> None:
     """Check that a background task can run without arguments and a result.
 
     Raises:
         DeclarationError: It is a plain ``def``, or has parameters or a result.
     """
-    takes_something = reading.parameters or reading.status is not None
-    if not reading.is_async or takes_something or reading.result not in (None, type(None)):
-        raise reading.site.error(
+    takes_something = parsed.parameters or parsed.status is not None
+    if not parsed.is_async or takes_something or parsed.result not in (None, type(None)):
+        raise parsed.site.error(
             Rule.BAD_BACKGROUND,
             "a background task takes no arguments and returns None, because the server starts it",
-            f"Write `async def {reading.attribute}(self) -> None`",
+            f"Write `async def {parsed.attribute}(self) -> None`",
         )
 
 
@@ -151,10 +151,10 @@ class _Body:
         if marks.kind == "stream":
             check_stream(value, site_of_attribute(self.cls, attribute))
         before = self.mistakes.count
-        reading = read_function(value, attribute, marks, self.scope, self.mistakes)
+        parsed = read_function(value, attribute, marks, self.scope, self.mistakes)
         if marks.kind == "background" and self.mistakes.count == before:
-            check_background(reading)
-        return reading
+            check_background(parsed)
+        return parsed
 
     def _check_name(self, attribute: str, what: str, keeps: str) -> None:
         check_python_name(attribute, site_of_attribute(self.cls, attribute), what, keeps)

@@ -53,12 +53,12 @@ class Method:
 
 
 def endpoint_of(
-    reading: ParsedFunction, wire_name: str, definitions: Definitions, *, protected: bool = False
+    parsed: ParsedFunction, wire_name: str, definitions: Definitions, *, protected: bool = False
 ) -> Method:
     """Make an endpoint, and define the types that it names.
 
     Args:
-        reading: The parsed function.
+        parsed: The parsed function.
         wire_name: Its whole name.
         definitions: Of the service; takes the types.
         protected: Whether its class is protected.
@@ -66,55 +66,55 @@ def endpoint_of(
     Raises:
         DeclarationError: A type in it cannot cross the wire, or its options contradict it.
     """
-    parameters = reading.parameters
+    parameters = parsed.parameters
     spec = attrs.evolve(
-        _described(reading, definitions),
+        _described(parsed, definitions),
         wire_name=wire_name,
-        access=reading.marks.access.within(protected=protected),
+        access=parsed.marks.access.within(protected=protected),
     )
     if spec.oneway:
-        _check_oneway(spec, reading.site)
+        _check_oneway(spec, parsed.site)
     # Among the arguments, an upload is a reference to its stream, of any JSON form.
     arguments = (
         attrs.evolve(each, annotation=Json) if each.is_upload else each for each in parameters
     )
     return Method(
         spec=spec,
-        attribute=reading.attribute,
+        attribute=parsed.attribute,
         arguments=Arguments(arguments),
-        result=codec_of(reading.result),
-        errors=ErrorCodec(reading.marks.raises),
-        is_async=reading.is_async,
-        in_thread=reading.marks.in_thread,
-        ordered=reading.marks.ordered,
-        is_stream=reading.is_stream,
+        result=codec_of(parsed.result),
+        errors=ErrorCodec(parsed.marks.raises),
+        is_async=parsed.is_async,
+        in_thread=parsed.marks.in_thread,
+        ordered=parsed.marks.ordered,
+        is_stream=parsed.is_stream,
         uploads={each.name: codec_of(each.annotation) for each in parameters if each.is_upload},
-        started=None if reading.status is None else codec_of(reading.status.value),
+        started=None if parsed.status is None else codec_of(parsed.status.value),
     )
 
 
-def _described(reading: ParsedFunction, definitions: Definitions) -> MethodSpec:
+def _described(parsed: ParsedFunction, definitions: Definitions) -> MethodSpec:
     """Describe a function; the error lists all that is wrong with its types."""
-    mistakes, site = Mistakes(), reading.site
-    types = [(reading.result, "an item" if reading.is_stream else "the result")]
-    if reading.status is not None:
-        types.append((reading.status.value, "the value of task_status"))
-    arguments = mistakes.each(lambda each: _argument(each, site, definitions), reading.parameters)
+    mistakes, site = Mistakes(), parsed.site
+    types = [(parsed.result, "an item" if parsed.is_stream else "the result")]
+    if parsed.status is not None:
+        types.append((parsed.status.value, "the value of task_status"))
+    arguments = mistakes.each(lambda each: _argument(each, site, definitions), parsed.parameters)
     described_ = mistakes.each(lambda each: described(each[0], definitions, site, each[1]), types)
-    raises = mistakes.each(lambda each: _error(each, site, definitions), reading.marks.raises)
-    mistakes.each(lambda each: _check_upload(each, reading), reading.parameters)
+    raises = mistakes.each(lambda each: _error(each, site, definitions), parsed.marks.raises)
+    mistakes.each(lambda each: _check_upload(each, parsed), parsed.parameters)
     mistakes.check()
     return MethodSpec(
-        name=reading.attribute,
-        wire_name=reading.attribute,
+        name=parsed.attribute,
+        wire_name=parsed.attribute,
         arguments=tuple(arguments),
         result=described_[0],
         raises=tuple(raises),
-        oneway=reading.marks.oneway,
-        started=None if reading.status is None else described_[1],
-        inline=not reading.is_async,
-        doc=reading.doc,
-        stream=reading.is_stream,
+        oneway=parsed.marks.oneway,
+        started=None if parsed.status is None else described_[1],
+        inline=not parsed.is_async,
+        doc=parsed.doc,
+        stream=parsed.is_stream,
     )
 
 
@@ -136,7 +136,7 @@ def method_of(
     """
     marks = Marks("stream" if stream else "method", raises=tuple(raises), oneway=oneway)
     mistakes = Mistakes()
-    reading = read_function(function, function.__name__, marks, Scope({}), mistakes)
+    parsed = read_function(function, function.__name__, marks, Scope({}), mistakes)
     mistakes.check()
     # In a class Python renames a parameter ``__x``; a plain function of a service keeps it.
     owner = function.__qualname__.split(".")[-2:][0]
@@ -145,10 +145,10 @@ def method_of(
         attrs.evolve(each, name=f"__{each.name.removeprefix(prefix)}")
         if each.name.startswith(prefix)
         else each
-        for each in reading.parameters
+        for each in parsed.parameters
     )
     known = Definitions() if definitions is None else definitions
-    return endpoint_of(attrs.evolve(reading, parameters=parameters), wire_name, known)
+    return endpoint_of(attrs.evolve(parsed, parameters=parameters), wire_name, known)
 
 
 def described(annotation: Any, definitions: Definitions, site: Site, what: str) -> TypeSpec:
@@ -207,9 +207,9 @@ def _error(cls: type[ApplicationError], site: Site, definitions: Definitions) ->
     return cls.__name__
 
 
-def _check_upload(parameter: ParsedParameter, reading: ParsedFunction) -> None:
-    if parameter.is_upload and not (reading.is_async or reading.is_stream):
-        raise reading.site.error(
+def _check_upload(parameter: ParsedParameter, parsed: ParsedFunction) -> None:
+    if parameter.is_upload and not (parsed.is_async or parsed.is_stream):
+        raise parsed.site.error(
             Rule.UPLOAD_TO_DEF,
             f"the upload {parameter.name!r} needs `async for`, but this is a plain def",
             "Write an async def, or take a list",

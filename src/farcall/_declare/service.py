@@ -22,7 +22,7 @@ from farcall._declare.methods import Method, endpoint_of
 from farcall._declare.mistakes import Mistakes
 from farcall._declare.names import wire_names
 from farcall._declare.rules import Rule
-from farcall._declare.signals import SignalEntry, SignalReading, event_of
+from farcall._declare.signals import ParsedSignal, SignalEntry, event_of
 from farcall._declare.sites import Site, site_of_attribute, site_of_class
 from farcall._signals import Signal
 
@@ -100,7 +100,7 @@ def declared_on(cls: type[Any]) -> Service | None:
     found = vars(cls).get(_ATTRIBUTE)
     if not isinstance(found, Service):
         return None
-    signals = [each for each in found.body.values() if isinstance(each, SignalReading)]
+    signals = [each for each in found.body.values() if isinstance(each, ParsedSignal)]
     is_changed = any(vars(cls).get(each.attribute) is not each.signal for each in signals)
     if found.cls is not cls or is_changed:
         raise site_of_class(cls).error(

@@ -40,7 +40,7 @@ class SignalEntry:
 
 
 @attrs.frozen(eq=False)
-class SignalReading:
+class ParsedSignal:
     """A signal before it becomes an event of a service; subclasses use that of their bases."""
 
     attribute: str
@@ -58,7 +58,7 @@ class SignalReading:
         return self.options.name
 
 
-def read_signal(cls: type[Any], attribute: str, signal: Any, scope: Scope) -> SignalReading:
+def read_signal(cls: type[Any], attribute: str, signal: Any, scope: Scope) -> ParsedSignal:
     """Check the options of a signal, and find its type in the annotation or in ``Signal[T]()``.
 
     Raises:
@@ -82,16 +82,16 @@ def read_signal(cls: type[Any], attribute: str, signal: Any, scope: Scope) -> Si
             "the signal has no value type",
             f"Write `{attribute}: Signal[float] = Signal()`, with the type of the values",
         )
-    return SignalReading(attribute, site, signal, options, get_args(annotation)[0], access)
+    return ParsedSignal(attribute, site, signal, options, get_args(annotation)[0], access)
 
 
 def event_of(
-    reading: SignalReading, wire_name: str, definitions: Definitions, *, protected: bool = False
+    parsed: ParsedSignal, wire_name: str, definitions: Definitions, *, protected: bool = False
 ) -> SignalEntry:
     """Make an event, and define the types that it names.
 
     Args:
-        reading: The signal.
+        parsed: The signal.
         wire_name: Its whole name.
         definitions: Of the service; takes the types.
         protected: Whether its class is protected.
@@ -100,23 +100,23 @@ def event_of(
         DeclarationError: Its values cannot cross the wire, its key is not a field for a key, or it
             is a broadcast with a rule about its subscribers.
     """
-    options, access = reading.options, reading.access.within(protected=protected)
+    options, access = parsed.options, parsed.access.within(protected=protected)
     if options.broadcast:
-        check_broadcast(reading.site, access, options.allow)
-    value = described(reading.value, definitions, reading.site, "the values")
-    key = None if options.key is None else _key_field(reading, options.key)
+        check_broadcast(parsed.site, access, options.allow)
+    value = described(parsed.value, definitions, parsed.site, "the values")
+    key = None if options.key is None else _key_field(parsed, options.key)
     spec = SignalSpec(
-        name=reading.attribute,
+        name=parsed.attribute,
         wire_name=wire_name,
         value=value,
         key=options.key,
-        key_type=None if key is None else _key_type(key, reading.site, definitions),
+        key_type=None if key is None else _key_type(key, parsed.site, definitions),
         access=access,
         **options.flags(),
     )
     by_key = None if key is None else SignalKey(key.attribute, codec_of(key.annotation))
-    codecs = SignalCodec[Any](codec_of(reading.value), by_key)
-    return SignalEntry(spec, reading.attribute, reading.signal, codecs)
+    codecs = SignalCodec[Any](codec_of(parsed.value), by_key)
+    return SignalEntry(spec, parsed.attribute, parsed.signal, codecs)
 
 
 def _key_type(field: Field, site: Site, definitions: Definitions) -> TypeSpec:
@@ -143,20 +143,20 @@ def _is_key(spec: TypeSpec, definitions: Definitions) -> bool:
             return False
 
 
-def _key_field(reading: SignalReading, key: str) -> Field:
-    cls = get_origin(reading.value) or reading.value
+def _key_field(parsed: ParsedSignal, key: str) -> Field:
+    cls = get_origin(parsed.value) or parsed.value
     fields = read_fields(cls) if isinstance(cls, type) and kind_of(cls) else ()
     field = next((field for field in fields if field.name == key), None)
     if field is None:
         names = ", ".join(field.name for field in fields)
-        raise reading.site.error(
+        raise parsed.site.error(
             Rule.BAD_KEY,
             f"key={key!r} is not a field of the values",
             f"Name one of {names}" if names else "Use a record for the values, or remove key=",
         )
     # A TypedDict may lack a field without having a default for it.
     if not field.is_required and field.default is attrs.NOTHING:
-        raise reading.site.error(
+        raise parsed.site.error(
             Rule.BAD_KEY,
             f"the key {field.name!r} may be missing",
             "Name a required field, or remove key=",

@@ -69,11 +69,13 @@ def read_audience(to: object) -> frozenset[Address]:
     """
     if not isinstance(to, Set):
         raise wrong_type("to=", "a set of users and rooms", to, '{farcall.user("ada")}')
+    audience = set[Address]()
     for address in cast("Set[object]", to):
         if not isinstance(address, User | Room):
             write = "farcall.user(...) or farcall.room(...)"
             raise wrong_type("each element of to=", "a user or a room", address, write)
-    return frozenset(cast("Set[Address]", to))
+        audience.add(address)
+    return frozenset(audience)
 
 
 class Membership:

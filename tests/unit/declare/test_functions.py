@@ -19,9 +19,9 @@ from farcall._declare.rules import Rule
 
 def read(function: Callable[..., Any]) -> ParsedFunction:
     mistakes = Mistakes()
-    reading = read_function(function, function.__name__, Marks(), Scope({}), mistakes)
+    parsed = read_function(function, function.__name__, Marks(), Scope({}), mistakes)
     mistakes.check()
-    return reading
+    return parsed
 
 
 def logged(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,17 +40,17 @@ async def quote(self: object, symbol: str, *, at: float = 0.0) -> float:
 @pytest.mark.parametrize("function", [quote, logged(quote)])
 def test_read(function: Callable[..., Any]) -> None:
     """A function is parsed through wrappers made by functools.wraps."""
-    reading = read(function)
-    symbol, at = reading.parameters
+    parsed = read(function)
+    symbol, at = parsed.parameters
 
     assert (symbol.name, symbol.role, symbol.annotation) == ("symbol", "either", str)
     assert (at.name, at.role, at.annotation, at.default) == ("at", "keyword", float, 0.0)
     assert not symbol.has_default
     assert at.has_default
-    assert reading.result is float
-    assert reading.is_async
-    assert reading.doc == "Say what it costs."
-    assert reading.site.member == "quote"
+    assert parsed.result is float
+    assert parsed.is_async
+    assert parsed.doc == "Say what it costs."
+    assert parsed.site.member == "quote"
 
 
 def test_without_docstring() -> None:
@@ -120,11 +120,11 @@ def opens_items(self: object) -> AbstractAsyncContextManager[AsyncIterator[int]]
 @pytest.mark.parametrize("function", [plain_items, generated, opens_items])
 def test_item_of_a_stream(function: Callable[..., Any]) -> None:
     """A stream is read from the generator, or from the context manager that a stub has."""
-    reading = read_function(function, "f", Marks("stream"), Scope({}), Mistakes())
+    parsed = read_function(function, "f", Marks("stream"), Scope({}), Mistakes())
 
-    assert reading.result is int
-    assert reading.is_stream
-    assert reading.is_async
+    assert parsed.result is int
+    assert parsed.is_stream
+    assert parsed.is_async
 
 
 def uploads(

@@ -27,15 +27,15 @@ _BARE = re.compile(r"[\w.:@/+-]+")
 """Texts that can stand in a sentence without quotes."""
 
 
-def shown_fields(record: object) -> Iterator[tuple[str, str]]:
+def fields_as_json(record: object) -> Iterator[tuple[str, str]]:
     """Yield the fields of an attrs object that its repr shows, each with its value as text."""
     for field in attrs.fields(_class_of(record)):
         if field.repr:
-            write = field.repr if callable(field.repr) else shown
+            write = field.repr if callable(field.repr) else as_json
             yield field.name, str(write(getattr(record, field.name)))
 
 
-def shown(value: object) -> str:
+def as_json(value: object) -> str:
     """Write a value as JSON; a simple text gets no quotes."""
     plain = _plain(value, _MAX_LEVELS)
     is_bare = isinstance(plain, str) and _is_bare(plain)
