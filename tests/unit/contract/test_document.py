@@ -189,7 +189,7 @@ def test_a_stub_of_a_document_is_the_stub_of_the_class(service: type[Any]) -> No
 @SOME
 @given(strategies.services())
 def test_every_stub_can_be_made_of_a_document(spec: ServiceSpec) -> None:
-    """The document of any service is read back as it was written."""
+    """A stub made from the document of any service is the same byte for byte."""
     (read,) = read_document(through_json(document_of([spec])))
 
     assert render_module(read, digest(read)) == render_module(spec, digest(spec))
