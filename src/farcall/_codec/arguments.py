@@ -1,4 +1,4 @@
-"""The arguments of one method: bound as Python would, sent by name or by position."""
+"""The arguments of one method: bound as Python binds them, sent by name or by position."""
 
 from __future__ import annotations
 
@@ -32,28 +32,24 @@ class Declared(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name, here and on the wire."""
+        """The name, here and on the wire."""
         ...
 
     @property
-    def role(self) -> Role:
-        """How it may be given."""
-        ...
+    def role(self) -> Role: ...
 
     @property
-    def annotation(self) -> Any:
-        """Its type."""
-        ...
+    def annotation(self) -> Any: ...
 
     @property
     def default(self) -> object:
-        """Its default, or `inspect.Parameter.empty`."""
+        """The default, or `inspect.Parameter.empty`."""
         ...
 
 
 @attrs.frozen
 class Argument:
-    """A `Declared` parameter, for who has no function."""
+    """A `Declared` parameter without a function."""
 
     name: str
     annotation: Any
@@ -65,7 +61,7 @@ class Arguments:
     """Carries the arguments of one method over the wire.
 
     Args:
-        parameters: In their order, positional ones first, as in the function.
+        parameters: The parameters in the order of the function, positional ones first.
 
     Raises:
         UnsupportedType: values of a type cannot cross the wire.
@@ -74,26 +70,29 @@ class Arguments:
     def __init__(self, parameters: Iterable[Declared]) -> None:
         declared = tuple(parameters)
         self._codecs = [codec_of(each.annotation) for each in declared]
-        self._fields = [_field(*each) for each in zip(declared, self._codecs, strict=True)]
+        self._fields = [
+            Field(each.name, each.name, codec, each.default is Parameter.empty)
+            for each, codec in zip(declared, self._codecs, strict=True)
+        ]
         self._names = [each.name for each in declared]
         self._required = [each.name for each in declared if each.default is Parameter.empty]
         self._positional = [each.name for each in declared if each.role != "keyword"]
         self._only_positional = {
             each.name: each.default for each in declared if each.role == "positional"
         }
-        # Their names mean nothing to a server that takes arguments by position alone.
+        # A server that takes all arguments by position does not know their names.
         self._is_array = len(self._only_positional) == len(declared)
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Bind arguments to names in declared order, omitting those not passed.
 
         Raises:
-            TypeError: the call is wrong, as it would be locally, or leaves out an argument that
-                goes by position before others.
+            TypeError: Python would raise it for a local call, or the call leaves out an argument
+                that goes by position before others.
         """
         if len(args) > len(self._positional):
             most = len(self._positional)
-            raise TypeError(f"at most {most} arguments go by position, and {len(args)} were given")
+            raise TypeError(f"expected at most {most} arguments by position, got {len(args)}")
         bound = dict(zip(self._positional, args, strict=False))
         for name in kwargs:
             self._check_keyword(name, bound)
@@ -111,13 +110,13 @@ class Arguments:
     def encode(
         self, args: Sequence[Any], kwargs: Mapping[str, Any], *, is_plain: bool = False
     ) -> bytes | None:
-        """Write the arguments of a call; None when there are none.
+        """Write the arguments of a call; None if there are none.
 
-        They are an array where all parameters are positional only, and an object otherwise. Those
+        They are an array if all parameters are positional only, and an object otherwise. Arguments
         that were not passed, or are `OMIT`, are left out: the server's defaults apply.
 
         Raises:
-            TypeError: the call is wrong, as it would be locally.
+            TypeError: see `bind`.
             EncodeError: an argument is not of its type.
         """
         return self.write(self.bind(args, kwargs), is_plain=is_plain)
@@ -129,12 +128,12 @@ class Arguments:
         *,
         is_plain: bool = False,
     ) -> bytes | None:
-        """Write arguments that `bind` gave; see `encode`.
+        """Write the arguments that `bind` returned; see `encode`.
 
         Args:
-            bound: By name.
-            texts: Others, which are JSON text already.
-            is_plain: Whether a plain peer gets them, which may get lone surrogates.
+            bound: Arguments by name.
+            texts: Further arguments by name, which are JSON text already.
+            is_plain: Whether a plain peer gets them, which can get lone surrogates.
         """
         if self._is_array:
             return self._write_array(bound, texts, is_plain)
@@ -142,7 +141,7 @@ class Arguments:
             if bound and (write := self._quick_write) is not None:
                 try:
                     return write(bound)
-                except Exception:  # noqa: BLE001  # the codec takes them, or says why not
+                except Exception:  # noqa: BLE001  # the codec writes them, or reports the fault
                     pass
             return encoded(self._writing, bound, _AT, is_plain=is_plain) if bound else None
         members = list[bytes]()
@@ -168,13 +167,13 @@ class Arguments:
         return b"[%b]" % b",".join(items)
 
     def decode(self, params: bytes | None) -> tuple[list[Any], dict[str, Any]]:
-        """Read the arguments of a call, given by position or by name.
+        """Read the arguments of a call, which came by position or by name.
 
         Returns:
-            What to call the function with.
+            The positional and the keyword arguments for the function.
 
         Raises:
-            Faults: one is missing, unknown, or not of its type.
+            Faults: an argument is missing, unknown, or not of its type.
         """
         values = self._read_quickly(params)
         if values is None:
@@ -184,7 +183,7 @@ class Arguments:
         return self.split(self._given(values))
 
     def read(self, params: bytes | None) -> dict[str, Any]:
-        """Read the arguments of a call by name, omitting those not given; see `decode`."""
+        """Read the arguments of a call by name, omitting those not sent; see `decode`."""
         values = self._read_quickly(params)
         if values is None:
             return self._read_carefully(params)
@@ -194,12 +193,12 @@ class Arguments:
         return decoded(self._reading, b"{}" if params is None else params, _AT)
 
     def _read_quickly(self, params: bytes | None) -> list[Any] | None:
-        """Read the arguments with msgspec alone; None where the codec has to look at them."""
+        """Read the arguments by their mirrors; None if the codec has to."""
         if (read := self._quick_read) is None:
             return None
         try:
             return read(b"{}" if params is None else params)
-        except BaseException as error:  # the codec takes them, or says why not
+        except BaseException as error:  # the codec reads them, or reports the fault
             if ends_program(error):
                 raise
             return None
@@ -209,14 +208,14 @@ class Arguments:
         return {name: value for name, value in pairs if value is not UNSET}
 
     def split(self, values: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """Tell what to call the function with, from arguments by name."""
+        """Split arguments by name into positional and keyword arguments for the function."""
         kwargs = dict(values)
-        # A parameter without a name to call it by cannot be skipped, only filled in.
+        # A positional-only argument cannot be skipped: it gets its default.
         args = [kwargs.pop(name, default) for name, default in self._only_positional.items()]
         return args, kwargs
 
     def _check_gaps(self, given: Mapping[str, Any]) -> None:
-        """Refuse to leave out an argument that has others after it: an array has no gaps."""
+        """Refuse to leave out an argument before others: an array has no gaps."""
         for name, expected in zip(given, self._names, strict=False):
             if name != expected:
                 raise TypeError(f"argument {expected!r} cannot be left out before {name!r}")
@@ -274,10 +273,13 @@ class Arguments:
         return FastThenDetailed(self._reader)
 
     def _reader(self, is_detailed: bool) -> Convert[dict[str, Any]]:
+        def position(name: str) -> str:
+            return item(self._positional.index(name))
+
         table = self._table(is_detailed)
         read_object = read_named = members_reader("arguments", table)
         if is_detailed:
-            read_named = members_reader("arguments", attrs.evolve(table, place=self._position))
+            read_named = members_reader("arguments", attrs.evolve(table, place=position))
 
         def read(data: Any) -> Any:
             if is_object(data):
@@ -289,9 +291,12 @@ class Arguments:
         return read
 
     def _table(self, is_detailed: bool) -> Fields:
+        def shape(codec: Codec[Any]) -> Shape:
+            return codec.shape(is_detailed=is_detailed)
+
         converter = converter_of(
-            lambda codec: _shape(codec, is_detailed).read,
-            lambda codec: _shape(codec, is_detailed).write,
+            lambda codec: shape(codec).read,
+            lambda codec: shape(codec).write,
             is_detailed=is_detailed,
         )
         return Fields(self._fields, converter, refuses_unknown=True, noun="argument")
@@ -300,15 +305,3 @@ class Arguments:
         if len(data) > len(self._positional):
             raise mismatch("unknown argument", item(len(self._positional)))
         return dict(zip(self._positional, data, strict=False))
-
-    def _position(self, name: str) -> str:
-        return item(self._positional.index(name))
-
-
-def _shape(codec: Codec[Any], is_detailed: bool) -> Shape:
-    return codec.shape(is_detailed=is_detailed)
-
-
-def _field(declared: Declared, codec: Codec[Any]) -> Field:
-    is_required = declared.default is Parameter.empty
-    return Field(declared.name, declared.name, codec, is_required)

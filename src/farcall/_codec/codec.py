@@ -23,8 +23,8 @@ T = TypeVar("T")
 
 
 Unknown: TypeAlias = Literal["refuse", "ignore"]
-"""What becomes of fields that a record does not know: parameters refuse them, so that nothing
-that was asked for is overlooked; results ignore them, so that servers may add some."""
+"""Unknown fields of records: parameters refuse them, so that no request is served in part; results
+ignore them, so that servers can add some."""
 
 
 class Codec(Generic[T]):
@@ -37,25 +37,25 @@ class Codec(Generic[T]):
 
     @property
     def is_bytes(self) -> bool:
-        """Whether its values are bytes, which need not be JSON to cross."""
+        """Whether its values are bytes, which can cross without JSON."""
         return self._spec == Scalar("bytes")
 
     def encode(self, value: T, *, at: str = "value", is_plain: bool = False) -> bytes:
         """Write a value.
 
         Args:
-            value: Is checked against the type.
-            at: What it is called in errors.
-            is_plain: Whether a plain peer gets it, which may get lone surrogates.
+            value: A value, which is checked against the type.
+            at: The name of the value in errors.
+            is_plain: Whether a plain peer gets it, which can get lone surrogates.
 
         Raises:
-            EncodeError: it is not of the type, or holds what JSON cannot say. The message tells
-                what and where: ``expected int, got str @ value.items[3].qty``.
+            EncodeError: the value is not of the type, or has a part that JSON cannot hold. The
+                message has the path: ``expected int, got str @ value.items[3].qty``.
         """
         if (write := self._quick_write) is not None:
             try:
                 return write(value)
-            except Exception:  # noqa: BLE001  # the codec takes the value, or says why not
+            except Exception:  # noqa: BLE001  # the codec writes it, or reports the fault
                 pass
         return encoded(self.writing, value, at, is_plain=is_plain)
 
@@ -63,18 +63,18 @@ class Codec(Generic[T]):
         """Read a value.
 
         Args:
-            text: JSON. How deep it nests was checked where the frame was read.
-            unknown: What becomes of fields that a record does not know.
-            at: What the value is called in errors.
+            text: JSON, whose depth was checked when its frame was read.
+            unknown: Whether to refuse unknown fields of records.
+            at: The name of the value in errors.
 
         Raises:
-            Faults: the text is no JSON, or not of the type.
+            Faults: the text is not JSON, or not of the type.
         """
         is_strict = unknown == "refuse"
         if (read := self._quick_strict if is_strict else self._quick_tolerant) is not None:
             try:
                 return read(text)
-            except BaseException as error:  # the codec takes the text, or says why not
+            except BaseException as error:  # the codec reads it, or reports the fault
                 if ends_program(error):
                     raise
         value: T = decoded(self.strict if is_strict else self.tolerant, text, at)
@@ -93,15 +93,15 @@ class Codec(Generic[T]):
         return find_mirror(lambda: self.mirror_reading("ignore").decoder())
 
     def mirror_writing(self) -> Writing:
-        """Find out how msgspec writes values.
+        """Return the mirror that writes values.
 
         Raises:
-            NoMirror: not as the codec does.
+            NoMirror: there is none.
         """
         return Writings(self._definitions).of(self._spec)
 
     def mirror_reading(self, unknown: Unknown) -> Reading:
-        """Find out how msgspec reads values; see `mirror_writing`."""
+        """Return the mirror that reads values; see `mirror_writing`."""
         return Readings(self._definitions, unknown == "refuse").of(self._spec)
 
     @cached_property
@@ -120,10 +120,10 @@ class Codec(Generic[T]):
         return FastThenDetailed(lambda is_detailed: self._shape("ignore", is_detailed).read)
 
     def shape(self, *, is_detailed: bool) -> Shape:
-        """Give the shape that refuses unknown fields, for use inside of another codec.
+        """Return the shape that refuses unknown fields, for use inside another codec.
 
         Args:
-            is_detailed: Whether it tells the path of each fault, which takes longer.
+            is_detailed: Whether it reports the path of each fault, which takes longer.
         """
         return self._shape("refuse", is_detailed)
 
@@ -140,18 +140,18 @@ def codec_of(annotation: type[T]) -> Codec[T]: ...
 @overload
 def codec_of(annotation: object) -> Codec[Any]: ...
 def codec_of(annotation: object) -> Codec[Any]:
-    """Give the codec of a resolved annotation, such as ``list[Quote] | None``.
+    """Return the codec of a resolved annotation, such as ``list[Quote] | None``.
 
     Raises:
         UnsupportedType: values of the type cannot cross the wire.
     """
     try:
         return _cached(annotation, repr(annotation))
-    except TypeError:  # notes of `Annotated` may have no hash
+    except TypeError:  # a note of `Annotated` without a hash
         return Codec(annotation)
 
 
 @lru_cache(maxsize=1024)
 def _cached(annotation: object, _text: str) -> Codec[Any]:
-    # Its text tells apart unions that differ in their order alone, which Python calls equal.
+    # Unions that differ in their order alone are equal to Python; their texts differ.
     return Codec(annotation)

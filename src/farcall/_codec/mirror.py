@@ -4,12 +4,12 @@ A mirror of a record is a struct with its fields. Reading decodes JSON into the 
 every value, and calls the record's class with the fields. Writing copies the record into the struct
 with `msgspec.convert`, which checks every value as well, and encodes the struct.
 
-A mirror may refuse what the codec takes, such as a subclass of `list` or an int of more than 64
-bits, and never the other way round: the codec is asked again whenever a mirror fails, and words all
-errors. A type for which this does not hold has no mirror, or one that reads and none that writes.
+A mirror can refuse a value that the codec accepts, such as an instance of a subclass of `list` or
+an int of more than 64 bits. The reverse must not happen: when a mirror fails, the codec tries again
+and words all errors. A type for which msgspec accepts more has no mirror, or one that only reads.
 `tests/unit/codec/test_mirror.py` compares mirrors with the codec for random types and values.
 
-This module has what both directions share; see `mirror_reading` and `mirror_writing`.
+Both directions share this module; see `mirror_reading` and `mirror_writing`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ M = TypeVar("M")
 
 
 class NoMirror(Exception):
-    """msgspec and the codec differ for a type."""
+    """msgspec accepts other values of a type than the codec."""
 
 
 _MOST: Final = sys.float_info.max
@@ -46,13 +46,13 @@ _MOST: Final = sys.float_info.max
 AS_THEY_ARE: Final[Mapping[ScalarName, tuple[Any, type]]] = {
     "none": (None, type(None)),
     "bool": (bool, bool),
-    # An int of any size may have more digits than Python reads back.
+    # A larger int can have more digits than Python reads back.
     "int": (Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)], int),
     # msgspec would write NaN as null.
     "float": (Annotated[float, Meta(ge=-_MOST, le=_MOST)], float),
     "str": (str, str),
 }
-"""The scalars that JSON has itself: each as msgspec is told of it, and its class."""
+"""The scalars that JSON has itself, each with its msgspec type and its class."""
 
 
 @attrs.frozen
@@ -60,10 +60,10 @@ class Member:
     """A field of a record, or an argument of a call.
 
     Args:
-        name: On the wire, and as an argument of the constructor.
-        attribute: Of the struct; of a record as well, where that is read by its attributes.
-        is_required: False where it may be absent.
-        type: What the contract says, or for an argument its codec.
+        name: The name on the wire, and of the argument of the constructor.
+        attribute: The attribute of the struct, and of a record that is read by its attributes.
+        is_required: Whether it must be there.
+        type: The type in the contract; for an argument its codec.
     """
 
     name: str
@@ -77,7 +77,7 @@ def members_of(record: RecordSpec, ref: Ref, definitions: Definitions) -> list[M
 
     Raises:
         NoMirror: it is neither an attrs class nor a dataclass. A TypedDict keeps the order of its
-            keys, which a struct does not, and msgspec takes a named tuple for an array.
+            keys, which a struct does not, and msgspec writes a named tuple as an array.
     """
     if record.kind not in ("attrs", "dataclass"):
         raise NoMirror(ref)
@@ -97,7 +97,7 @@ def struct_of(
     refuses_unknown: bool,
     is_array: bool = False,
 ) -> Any:
-    """Make the struct that has these members, as msgspec is told of their types."""
+    """Make the struct of members, with their msgspec types."""
     fields: list[Any] = [
         (member.attribute, each)
         if member.is_required
@@ -114,7 +114,7 @@ def struct_of(
 
 
 def literal(spec: LiteralOf) -> tuple[Any, frozenset[type]]:
-    """Give a literal as msgspec is told of it, and the classes of its values."""
+    """Return the msgspec type of a literal, and the classes of its values."""
     classes = frozenset(map(type, spec.values))
     if not classes <= {int, str, type(None)}:
         raise NoMirror(spec)
@@ -122,7 +122,7 @@ def literal(spec: LiteralOf) -> tuple[Any, frozenset[type]]:
 
 
 def enum(spec: EnumSpec, definitions: Definitions) -> Any:
-    """Give an enum that is told by its values alone."""
+    """Return the class of an enum, if its members are found by their values alone."""
     cls: Any = definitions.class_of(spec.name)
     if "_missing_" in vars(cls):
         raise NoMirror(spec)
@@ -131,16 +131,16 @@ def enum(spec: EnumSpec, definitions: Definitions) -> Any:
 
 @attrs.frozen
 class Walk:
-    """The records that a walk through a type is in: a record inside of itself has no mirror."""
+    """The records around the current part of a type: a record inside itself has no mirror."""
 
     _inside: list[Ref] = attrs.field(factory=list[Ref], init=False)
 
     @contextmanager
     def into(self, ref: Ref) -> Iterator[None]:
-        """Walk through a record in the block.
+        """Walk through the fields of a record in the block.
 
         Raises:
-            NoMirror: the walk is in it already.
+            NoMirror: it is inside itself.
         """
         if ref in self._inside:
             raise NoMirror(ref)
@@ -150,20 +150,20 @@ class Walk:
 
 
 def find_mirror(find: Callable[[], M]) -> M | None:
-    """Find a mirror; None where there is none."""
+    """Return a mirror; None if there is none."""
     try:
         return find()
-    except (NoMirror, TypeError, NotImplementedError):  # the last two are of msgspec
+    except (NoMirror, TypeError, NotImplementedError):  # msgspec raises the last two
         return None
 
 
 def union(types: Sequence[Any]) -> Any:
-    """Make the union of types as msgspec is told of them.
+    """Make the union of msgspec types.
 
     Raises:
-        NoMirror: a tuple with a fixed number of items is in it. msgspec 0.23 would then look for
-            the bounds of numbers at a wrong place in its memory, and crash.
+        NoMirror: one is a tuple with a fixed number of items. In such a union msgspec 0.23 looks
+            for the bounds of numbers at a wrong place in its memory, and crashes.
     """
     if any(get_origin(each) is tuple and get_args(each)[-1] is not Ellipsis for each in types):
         raise NoMirror(types)
-    return Union[tuple(types)]  # noqa: UP007  # their number is not known here
+    return Union[tuple(types)]  # noqa: UP007  # `|` takes two types

@@ -1,4 +1,4 @@
-"""Mirrors that read: what msgspec decodes into, and how a value is made of that."""
+"""Mirrors that read: msgspec decodes a text, and a function makes the value of the result."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ from farcall._contract.spec import (
 )
 
 Make: TypeAlias = Callable[[Any], Any]
-"""Makes a value of what msgspec has decoded."""
+"""Makes a value of the object that msgspec has decoded."""
 
 _astuple: Any = msgspec.structs.astuple  # typed for dataclasses
 
 
 @attrs.frozen
 class Reading:
-    """How one type is read."""
+    """The mirror of one type."""
 
     type: Any
-    """What msgspec decodes into."""
+    """The type that msgspec decodes."""
     classes: frozenset[type] = frozenset()
-    """The classes of what msgspec gives; empty for any."""
+    """The classes of the objects that msgspec decodes; empty for any class."""
     make: Make | None = None
-    """None where msgspec gives the value itself."""
+    """None if msgspec decodes the value itself."""
 
     def decoder(self) -> Callable[[bytes | Raw], Any]:
-        """Make the function that reads a text; it fails with any exception at all."""
+        """Make the function that reads a text. It can fail with any exception."""
         decode, make = msgspec.json.Decoder(self.type).decode, self.make
         if make is None:
             return decode
@@ -66,18 +66,18 @@ class Reading:
 
 @attrs.frozen
 class Readings:
-    """Finds out how the types of one set of definitions are read."""
+    """Makes the mirrors that read the types of one set of definitions."""
 
     definitions: Definitions
     refuses_unknown: bool
-    """Whether records refuse fields that they do not know."""
+    """Whether records refuse unknown fields."""
     _walk: Walk = attrs.field(factory=Walk, init=False)
 
     def of(self, spec: TypeSpec) -> Reading:
-        """Find out how a type is read.
+        """Make the mirror of a type.
 
         Raises:
-            NoMirror: not by msgspec.
+            NoMirror: there is none.
         """
         match target(spec, self.definitions):
             case Scalar(name):
@@ -115,8 +115,8 @@ class Readings:
     def _named(self, ref: Ref) -> Reading:
         definition = self.definitions[ref.name]
         if isinstance(definition, EnumSpec):
-            told_by_value = enum(definition, self.definitions)
-            return Reading(told_by_value, frozenset({told_by_value}))
+            cls = enum(definition, self.definitions)
+            return Reading(cls, frozenset({cls}))
         assert isinstance(definition, RecordSpec)
         members = members_of(definition, ref, self.definitions)
         with self._walk.into(ref):
@@ -148,7 +148,7 @@ def _union(members: Sequence[Reading]) -> Reading:
     makes = {cls: member.make for member in members for cls in member.classes if member.make}
     wanted = union([member.type for member in members])
 
-    def make(value: Any) -> Any:
+    def make(value: object) -> Any:
         one = makes.get(type(value))
         return value if one is None else one(value)
 
@@ -211,13 +211,13 @@ def arguments_reader(
     """Make the function that reads the arguments of a call.
 
     Args:
-        members: All of them, in their order.
-        readings: How each is read.
-        positional: How many may be given by position; they are the first.
+        members: All arguments, in their order.
+        readings: The mirror of each.
+        positional: The number of the first arguments that can be sent by position.
 
     Returns:
-        A function of the params of a request. It gives the values in the order of the members, with
-        `msgspec.UNSET` for what is absent, and fails with any exception at all.
+        A function of the params of a request. It returns the values in the order of the members,
+        with `msgspec.UNSET` for those not sent, and can fail with any exception.
     """
     types = [reading.type for reading in readings]
     makes = None if all(reading.make is None for reading in readings) else readings

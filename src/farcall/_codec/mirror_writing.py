@@ -1,9 +1,8 @@
-"""Mirrors that write: what `msgspec.convert` copies a value into, and what it takes too lightly.
+"""Mirrors that write: `msgspec.convert` copies a value into objects that msgspec encodes.
 
-msgspec does not ask for the class of a value where a struct, a list or a tuple is wanted. So a
-mirror looks at the classes of all values that stand at one place of the type, such as one field of
-all records of a list, before msgspec looks at the values: one look for a column, and none where
-msgspec is as strict as the codec.
+msgspec does not check the class of a value that it copies into a struct, a list or a tuple. So a
+mirror first checks the classes of all values of one part of the type, such as one field of all
+records in a list: one check for a column, and none where msgspec is as strict as the codec.
 """
 
 from __future__ import annotations
@@ -48,27 +47,26 @@ from farcall._contract.spec import (
 )
 
 Check: TypeAlias = Callable[[Sequence[Any]], bool]
-"""Tells whether msgspec takes these values as strictly as the codec does; if not, it may still be
-that the codec takes them."""
+"""Tells whether msgspec can write these values. If not, the codec tries, and can accept them."""
 
 
 @attrs.frozen
 class Writing:
-    """How one type is written."""
+    """The mirror of one type."""
 
     type: Any
-    """What msgspec copies a value into."""
+    """The type into which msgspec copies a value."""
     classes: frozenset[type]
-    """The classes of values for which `check` may say yes."""
+    """The classes of values that can pass `check`."""
     check: Check | None = None
-    """None where it would always say yes."""
+    """None if msgspec checks as much."""
     depth: int = 0
-    """How many arrays and objects stand inside of one another."""
+    """Levels of arrays and objects."""
 
     def encoder(self) -> Callable[[Any], bytes]:
-        """Make the function that writes a value; it fails with any exception at all."""
+        """Make the function that writes a value. It can fail with any exception."""
         wanted, check = self.type, self.check
-        msgspec.json.Decoder(wanted)  # raises TypeError for what msgspec cannot tell apart
+        msgspec.json.Decoder(wanted)  # raises TypeError for a type that msgspec does not support
 
         def write(value: Any) -> bytes:
             if check is not None and not check((value,)):
@@ -79,7 +77,7 @@ class Writing:
 
 
 class _Text:
-    """A value that is text in JSON, in a struct. Each such scalar has a class of its own."""
+    """The text of a scalar in a struct. Each scalar that is text in JSON has its own subclass."""
 
     __slots__ = ("text",)
     write: Callable[[Any], str]
@@ -113,16 +111,16 @@ _encode = msgspec.json.Encoder(enc_hook=_text_of).encode
 
 @attrs.frozen
 class Writings:
-    """Finds out how the types of one set of definitions are written."""
+    """Makes the mirrors that write the types of one set of definitions."""
 
     definitions: Definitions
     _walk: Walk = attrs.field(factory=Walk, init=False)
 
     def of(self, spec: TypeSpec) -> Writing:
-        """Find out how a type is written.
+        """Make the mirror of a type.
 
         Raises:
-            NoMirror: not by msgspec.
+            NoMirror: there is none.
         """
         match target(spec, self.definitions):
             case Scalar(name):
@@ -163,7 +161,7 @@ class Writings:
         with self._walk.into(ref):
             inners = [self.of(member.type) for member in members]
         struct = struct_of(members, [inner.type for inner in inners], refuses_unknown=True)
-        if issubclass(cls, Mapping):  # msgspec would look at its items
+        if issubclass(cls, Mapping):  # msgspec would read its items
             raise NoMirror(ref)
         columns = [
             (_column(attrgetter(m.attribute)), inner)
@@ -187,7 +185,7 @@ Columns: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
 
 
 def _nested(wanted: Any, cls: type, columns: Sequence[tuple[Columns, Writing]]) -> Writing:
-    """Give a type of which each value has parts; each column holds the parts at one place."""
+    """Make the mirror of a type with parts; a column is one part of all values."""
     depth = 1 + max((inner.depth for _, inner in columns), default=0)
     if depth > MAX_VALUE_DEPTH:
         raise NoMirror(wanted)
@@ -239,9 +237,9 @@ def _column(get: Callable[[Any], Any]) -> Columns:
 def arguments_writer(
     members: Sequence[Member], writings: Sequence[Writing]
 ) -> Callable[[Mapping[str, Any]], bytes]:
-    """Make the function that writes arguments by name; it fails with any exception at all."""
+    """Make the function that writes arguments by name. It can fail with any exception."""
     wanted = struct_of(members, [each.type for each in writings], refuses_unknown=True)
-    msgspec.json.Decoder(wanted)  # raises TypeError, as above
+    msgspec.json.Decoder(wanted)  # raises TypeError, as in `Writing.encoder`
     checks = [
         (member.name, writing.check)
         for member, writing in zip(members, writings, strict=True)
