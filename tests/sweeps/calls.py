@@ -129,7 +129,7 @@ async def emit(connection: farcall.Connection) -> None:
 
 def endpoints(connection: farcall.Connection) -> Any:
     handler: Any = connection._link.handler
-    return handler._endpoints.methods.values()
+    return handler.endpoints.methods.values()
 
 
 async def ping(pair: Pair[Session]) -> None:
