@@ -1,11 +1,11 @@
-"""Test services without a socket: the pair in memory, on which virtual time works."""
+"""Tests of services without a socket: a link in memory, which works with virtual time."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Generic, NamedTuple, TypeVar, Unpack, cast, overload
+from typing import Any, Generic, NamedTuple, TypeVar, Unpack, overload
 
 import attrs
 import trio
@@ -50,7 +50,7 @@ class Pair(NamedTuple, Generic[ClientT]):
     """Both ends of a link."""
 
     client: ClientT
-    """The proxy, or the session where no proxy was asked for."""
+    """The proxy, or the session if `open_pair` got no proxy."""
     connection: Connection
     """The server's end."""
 
@@ -64,7 +64,7 @@ class PairKeywords(HostKeywords, SessionKeywords, total=False):
 
 @attrs.frozen(kw_only=True, slots=False)
 class PairOptions(HostOptions, ClientOptions):
-    """The options of both ends; of those that both sides have, the server's."""
+    """The options of the server, and those that only a client has."""
 
     path: str = attrs.field(default="/", validator=validator(check_text, write='"/"'))
     client_interceptors: Sequence[Interceptor] = attrs.field(
@@ -97,13 +97,13 @@ def open_pair(
 ) -> AbstractAsyncContextManager[Pair[Any]]:
     """Serve services to one client in this process, over a link in memory.
 
-    Everything but the socket is what `farcall.serve` and `farcall.connect` use, and all of it runs
+    Everything but the socket is the same as in `farcall.serve` and `farcall.connect`, and works
     under ``trio.testing.MockClock``.
 
     Args:
         services: As for `farcall.serve`.
         proxy: A stub, or the service class; without it the client is a `Session`.
-        path: What the client asks for, with a query behind it if need be.
+        path: The path that the client requests, with a query if it has one.
         headers: As for `farcall.connect`.
         login: As for `farcall.connect`.
         authenticate: As for `farcall.serve`.
@@ -112,25 +112,25 @@ def open_pair(
         serves: As for `farcall.connect`.
         interceptors: Of the server.
         client_interceptors: Of the client.
-        max_call_seconds: Of the server, for each call.
+        max_call_seconds: Of the server.
         debug: Of the server.
         cancel_grace: Of both ends.
         limits: Of both ends.
         heartbeat: Of both ends.
 
     Returns:
-        A context manager that gives a `Pair`: the client, and the server's `Connection`.
+        A context manager whose block gets a `Pair`: the client, and the server's `Connection`.
 
     Raises:
-        ConnectFailed: the server refuses the handshake, or the login, or one end has gone before
-            the other one was there.
-        DeclarationError: something served is no service, or `proxy` is no stub.
-        TypeError: an argument is of another type; names it.
+        ConnectFailed: the server refuses the handshake or the login, or one end has ended before
+            the link was open.
+        DeclarationError: an object is no service, or `proxy` is no stub.
+        TypeError: an argument is of another type; the message names it.
         ValueError: an argument makes no sense, such as an empty list of services.
-        Exception: what a ``@background`` method raised, as it is.
+        Exception: an exception of a ``@background`` method, unchanged.
 
     Cancellation:
-        The link is cut, and both ends end.
+        Cuts the link and ends both sides.
 
     >>> import trio
     >>> from farcall import functions
@@ -180,8 +180,9 @@ async def _open_pair(
         nursery.start_soon(host.serve_link, accepted)
         await trio.testing.wait_all_tasks_blocked()
         if not host.links:
-            raise ConnectFailed(f"memory:{path}: the server has cut the link already")
+            raise ConnectFailed(f"memory:{path}: the server has already cut the link")
         (link,) = host.links
         async with open_session(dialled, f"memory:{path}", proxy, options) as client:
-            yield Pair(client, cast("Dispatcher", link.handler).caller.connection)
+            assert isinstance(link.handler, Dispatcher)
+            yield Pair(client, link.handler.caller.connection)
         nursery.cancel_scope.cancel()

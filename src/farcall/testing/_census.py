@@ -1,7 +1,6 @@
-"""What a link holds on behalf of calls and subscriptions, counted by its kind.
+"""The counts of everything that links hold for calls and subscriptions.
 
-This is the one place that looks into all the parts of a link: what they hold is nobody's business
-but theirs, and that of whoever wants to know that it is gone.
+After a call or a subscription has ended, each count must be what it was before.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from farcall._signals import SignalState
 
 
 def census(links: Iterable[Link]) -> Counter[str]:
-    """Count what links hold, and who listens to the signals that they offer.
+    """Count what links hold, and the subscribers of their signals.
 
     Returns:
-        Counts by a description such as ``server: calls in``; signals are counted once, however
-        many links offer them. What is zero is left out.
+        Counts other than zero, by a description such as ``server: calls in``. A signal that
+        several links offer counts once.
     """
     counts: Counter[str] = Counter()
     signals: dict[int, SignalState[object]] = {}
@@ -40,7 +39,7 @@ def _held_by(link: Link) -> Iterator[tuple[str, int]]:
     yield "calls out", len(link.protocol.outgoing)
     yield "bytes of calls out", link.protocol.outgoing_size
     yield "calls in", len(link.protocol.incoming)
-    if not link.is_closed:  # what waited for a writer that has ended goes with the link
+    if not link.is_closed:  # messages of a link that has ended go with its writer
         yield "messages in the queue", len(link.lanes)
     yield "callers that wait for their turn", len([c for c in link.calls.line if not c.is_left])
     yield "bytes held", link.account.held

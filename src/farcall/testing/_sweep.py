@@ -1,4 +1,4 @@
-"""The cancel sweep: end a scenario at every one of its steps, and look at what is left of it."""
+"""The cancel sweep: cancel a scenario at each of its steps, and check that nothing is left."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
 from contextlib import AbstractAsyncContextManager
-from typing import Generic, Literal, TypeAlias, TypeVar, cast, get_args
+from typing import Final, Generic, Literal, TypeAlias, TypeVar, cast, get_args
 
 import attrs
 import trio
@@ -34,35 +34,36 @@ logger = logging.getLogger("farcall")
 T = TypeVar("T")
 
 CancelledBy: TypeAlias = Literal["caller", "handlers", "server", "cut"]
-"""Who ends the scenario: its own scope; the server, which cancels its handlers and subscriptions
-as at the end of a drain; the server's nursery, cancelled as a whole; or a link that breaks."""
+"""How the scenario ends: ``caller``, its own scope is cancelled; ``handlers``, the server cancels
+handlers and subscriptions as at the end of a drain; ``server``, the server's nursery is cancelled;
+``cut``, the link breaks."""
 
-MAX_STEPS = 10_000
-"""A scenario of more steps is no scenario but a load test, and its sweep would take hours."""
+MAX_STEPS: Final = 10_000
+"""The sweep of a longer scenario would take hours."""
 
-SCENARIO_SECONDS = 60.0
-"""Longer than any time limit of a link, so that only what hangs for good is called hanging."""
+SCENARIO_SECONDS: Final = 60.0
+"""Longer than any time limit of a link, so that a scenario that takes longer hangs for good."""
 
-SETTLE_SECONDS = 1.0
-"""For the other side to end what it did: many round trips, where one is enough."""
+SETTLE_SECONDS: Final = 1.0
+"""For the other side to finish: many round trips, where one is enough."""
 
 _POLLS = 20
 
 
 @attrs.frozen
 class SweepReport:
-    """What a sweep has done."""
+    """The result of a sweep."""
 
     steps: int
-    """Task steps, on both sides, of the run that came to its end uncancelled."""
+    """Task steps, on both sides, of the run that was not cancelled."""
     completed: int
-    """Runs in which the scenario came to its end all the same: a result had won."""
+    """Cancelled runs in which the scenario still completed, because its result came first."""
     runs: int
-    """Runs that were cut off, each after one more step than the one before."""
+    """Cancelled runs, each one step longer than the one before."""
 
 
 class CancelSweepError(AssertionError):
-    """A scenario that was cancelled left something behind, or did not end; says at which step."""
+    """A cancelled scenario left something behind, or did not end; the message has the step."""
 
 
 async def cancel_sweep(
@@ -78,40 +79,40 @@ async def cancel_sweep(
     max_steps: int = MAX_STEPS,
     seed: int = 0,
 ) -> SweepReport:
-    """Run a scenario again and again, cancelled after its 1st, 2nd, 3rd ... step.
+    """Run a scenario again and again, cancelled after its first, second, third ... step.
 
-    Each run is in a fresh environment. A step is one of any task that began in it: of the
-    scenario, of both ends of each link, of handlers. Afterwards nothing may be left that was not
-    there before: no task, no call in flight or waited for on either side, no message in a queue,
-    no handler, no subscription. A link that was not broken must be good for another call. The
-    sweep ends when the scenario does before it is cancelled.
+    Each run has a new environment. The steps are those of all tasks that start in it: of the
+    scenario, of both ends of each link, of handlers. After each run nothing new may be left: no
+    task, no call in flight on either side, no message in a queue, no handler, no subscription. If
+    the link was not broken, it must still be usable. The sweep ends with the run that completes
+    before it is cancelled.
 
     Use it under ``trio.testing.MockClock`` with ``autojump_threshold=0`` (`autojump_clock` of
     pytest-trio) and with `open_pair`: then a run can be repeated step by step.
 
     Args:
         open: Makes the environment, such as ``lambda: open_pair(Shop(), ShopProxy)``.
-        scenario: What is done in it; given what `open` gave.
-        by: Who ends it; a function, called between two steps and given what `open` gave, may end
-            it in a way of its own, after which links may be broken.
-        again: What must work afterwards, where the link was not broken; the scenario itself
-            where nothing is given.
-        tolerate: What the scenario may end with when it is cancelled, beside `FarcallError`.
-        settle_seconds: For the other side to end what it did.
-        scenario_seconds: After which a run is taken to hang. The scenario does not see it.
-        max_steps: After which the sweep gives up.
-        seed: Chooses among the orders in which Trio may run tasks.
+        scenario: An async function of the environment.
+        by: How the scenario ends; or a function of the environment, called between two steps,
+            which ends it in another way, and may break links.
+        again: An async function of the environment that must succeed afterwards, if the link was
+            not broken; by default the scenario.
+        tolerate: Exceptions that a cancelled scenario may raise, besides `FarcallError`.
+        settle_seconds: Time for the other side to finish.
+        scenario_seconds: After which a run hangs. The scenario does not see this deadline.
+        max_steps: After which the sweep fails.
+        seed: Chooses an order in which Trio runs tasks.
 
     Raises:
-        TypeError: an argument is of another type; names it.
-        ValueError: an argument makes no sense, such as a word for `by` that is not known.
-        CancelSweepError: something was left behind, or a run did not end, or there was no end of
-            steps.
-        Exception: what the scenario raised when it was not cancelled, or what nothing here
-            tolerates.
+        TypeError: an argument is of another type; the message names it.
+        ValueError: an argument makes no sense, such as an unknown word for `by`.
+        CancelSweepError: something was left behind, a run did not end, or the scenario has too
+            many steps.
+        Exception: an exception of the scenario when it was not cancelled, or one that is not
+            tolerated.
 
     Cancellation:
-        Ends the run that is under way.
+        Ends the present run.
 
     >>> import trio.testing
     >>> from farcall import functions
@@ -148,7 +149,6 @@ async def cancel_sweep(
 
 
 def _check(open: object, scenario: object, by: object, again: object, tolerate: object) -> None:  # noqa: A002
-    """Check what is to be swept."""
     if not callable(open):
         raise wrong_type("open", "a function", open, "lambda: open_pair(Shop(), ShopProxy)")
     write = "an async function of what open gives"
@@ -159,12 +159,8 @@ def _check(open: object, scenario: object, by: object, again: object, tolerate: 
         check_word("by=", by, get_args(CancelledBy))
     check_instance("tolerate=", tolerate, tuple, "a tuple of exception classes", "(ValueError,)")
     for each in cast("tuple[object, ...]", tolerate):
-        if not _is_exception_class(each):
+        if not (isinstance(each, type) and issubclass(each, Exception)):
             raise wrong_type("each element of tolerate=", "a class of exceptions", each)
-
-
-def _is_exception_class(thing: object) -> bool:
-    return isinstance(thing, type) and issubclass(thing, Exception)
 
 
 @attrs.frozen
@@ -179,11 +175,11 @@ class _Sweep(Generic[T]):
 
 
 class _Run(Generic[T]):
-    """One run of the scenario, cut off after one step.
+    """One run of the scenario, cancelled after a step.
 
     Args:
-        sweep: What it is a run of.
-        step: After how many steps; 0 for before the first one.
+        sweep: The sweep.
+        step: The number of the step; 0 to cancel before the first one.
     """
 
     def __init__(self, sweep: _Sweep[T], step: int) -> None:
@@ -200,14 +196,14 @@ class _Run(Generic[T]):
         self.is_link_broken = False
 
     async def go(self) -> None:
-        """Run all of it.
+        """Run it.
 
         Raises:
-            CancelSweepError: something was left behind, or it hung.
+            CancelSweepError: something was left behind, or it did not end.
         """
         with watching(self.watch):
             async with open_owned_nursery() as nursery:
-                # A task, not a deadline: that would travel with the calls.
+                # A task, because a deadline would be sent with the calls.
                 nursery.start_soon(self._end_what_hangs)
                 await self._live()
                 nursery.cancel_scope.cancel()
@@ -219,7 +215,7 @@ class _Run(Generic[T]):
         await trio.sleep(self._sweep.scenario_seconds)
         problem = f"it has not ended in {self._sweep.scenario_seconds:g} s"
         error = self._error(problem, self.watch.tasks)
-        # Told now: what hangs in a shield lets no exception out.
+        # Logged as well: a run that hangs in a shield lets no exception out.
         logger.error("%s", error)
         raise error
 
@@ -227,8 +223,11 @@ class _Run(Generic[T]):
         async with self._sweep.open() as self._environment:
             await wait_all_tasks_blocked()
             links = tuple(self.watch.links)
-            self._note_before()
-            await self._play()
+            self._tasks_before = frozenset(self.watch.tasks)
+            self._held_before = census(self.watch.links)
+            async with open_owned_nursery() as nursery:
+                # In a new task, because only the steps of new tasks count.
+                nursery.start_soon(self._play)
             await self._settle()
             self.is_link_broken = any(link.state is not ConnectionState.OPEN for link in links)
             if self.was_cut_off and not self.is_link_broken:
@@ -237,18 +236,9 @@ class _Run(Generic[T]):
         self._tasks_before, self._held_before = frozenset(), Counter()
         await self._settle()
 
-    def _note_before(self) -> None:
-        self._tasks_before = frozenset(self.watch.tasks)
-        self._held_before = census(self.watch.links)
-
     # The scenario
 
     async def _play(self) -> None:
-        async with open_owned_nursery() as nursery:
-            # In a task of its own, whose steps count.
-            nursery.start_soon(self._play_here)
-
-    async def _play_here(self) -> None:
         self.watch.is_counting = True
         try:
             with self._scope:
@@ -279,8 +269,8 @@ class _Run(Generic[T]):
         if by == "caller":
             self._scope.cancel()
         elif by == "cut" or callable(by):
-            # The task that took the step is still the current one, and a socket that it waits for
-            # cannot be closed in its name.
+            # The task that took the step is still the current one, which must not close a socket
+            # that it waits for.
             trio.lowlevel.current_trio_token().run_sync_soon(self._act)
         else:
             self._act()
@@ -293,13 +283,13 @@ class _Run(Generic[T]):
                 return
             for link in self.watch.links:
                 _WAYS[by](link)
-        except Exception as fault:  # noqa: BLE001 - raised again when the run has ended
+        except Exception as fault:  # noqa: BLE001 - raised again after the run
             self.watch.fault = self.watch.fault or fault
 
     # What is left
 
     async def _settle(self) -> None:
-        """Wait until nothing is left that was not there before."""
+        """Wait until nothing new is left."""
         for _ in range(_POLLS):
             await wait_all_tasks_blocked()
             if not self._tasks_left() and not self._held():
@@ -349,7 +339,7 @@ _WAYS: Mapping[str, Callable[[Link], None]] = {
 
 
 def _check_links(by: object, runs: Iterable[_Run[T]], last: _Run[T]) -> None:
-    """Look for links that did not survive what ends one call alone."""
+    """Raise if cancelling one call has ended its link."""
     broken = [run.step for run in runs if run.is_link_broken]
     if broken and not last.is_link_broken and by in ("caller", "handlers"):
         raise CancelSweepError(f"cancelled ({by}) after step {broken[0]}, the link ended as well")

@@ -1,4 +1,4 @@
-"""Watching a Trio run: its tasks, their steps, the links that live in them."""
+"""Observing a Trio run: its tasks, their steps, and the links that they run."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from farcall._connection.link import Link
 
 
 class Watch(trio.abc.Instrument):
-    """Follow the tasks that are spawned while it is installed, and count the steps they take.
+    """Follows the tasks that are spawned while it is installed, and counts their steps.
 
     Args:
-        on_step: Called after each step that counts, in the run but between the tasks; it is given
-            the number of the step, from 1 up, and the task that took it.
+        on_step: Called after each step that counts, between two tasks, with the number of the
+            step, from 1 up, and the task that took it.
     """
 
     def __init__(self, on_step: Callable[[int, Task], None]) -> None:
@@ -30,11 +30,11 @@ class Watch(trio.abc.Instrument):
         self.is_counting = False
         self.steps = 0
         self.fault: Exception | None = None
-        """What went wrong between two steps; Trio would only log it, or take it for its own."""
+        """An exception of `on_step`, which Trio would only log, or treat as an internal error."""
 
     def task_spawned(self, task: Task) -> None:
-        """Note a task, and the link that it runs."""
-        # Those below the root are Trio's own, and live as long as the run.
+        """Add a task, and the link that it runs."""
+        # Tasks directly below the root are Trio's own, and last as long as the run.
         nursery = task.parent_nursery
         if nursery is None or nursery.parent_task is trio.lowlevel.current_root_task():
             return
@@ -44,22 +44,25 @@ class Watch(trio.abc.Instrument):
             self.links.append(link)
 
     def task_exited(self, task: Task) -> None:
-        """Forget a task."""
+        """Remove a task."""
         self.tasks.discard(task)
 
     def after_task_step(self, task: Task) -> None:
-        """Count a step, of the tasks that were spawned under watch alone."""
+        """Count a step of a task that was spawned under this watch."""
         if not self.is_counting or task not in self.tasks:
             return
         self.steps += 1
         try:
             self._on_step(self.steps, task)
-        except Exception as fault:  # noqa: BLE001 - raised again where the watch is read
+        except Exception as fault:  # noqa: BLE001 - raised again by the sweep
             self.fault = self.fault or fault
 
 
 def _link_of(task: Task) -> Link | None:
-    """Tell whose life a task is: the frame of its coroutine holds the link."""
+    """Return the link that a task runs, from the frame of its coroutine.
+
+    The alternative is a hook in `Link.run`, which every link would pay for.
+    """
     frame = getattr(task.coro, "cr_frame", None)
     if frame is None or frame.f_code is not Link.run.__code__:
         return None
@@ -69,7 +72,7 @@ def _link_of(task: Task) -> Link | None:
 
 @contextmanager
 def watching(watch: Watch) -> Iterator[None]:
-    """Install a watch for a while."""
+    """Install a watch for the block."""
     trio.lowlevel.add_instrument(watch)
     try:
         yield
@@ -79,10 +82,10 @@ def watching(watch: Watch) -> Iterator[None]:
 
 @contextmanager
 def scheduled_by(seed: int) -> Iterator[None]:
-    """Let Trio choose among runnable tasks by a seed, so that a run can be repeated step by step.
+    """Shuffle runnable tasks by a seed, so that a run can be repeated step by step.
 
-    Trio shuffles each batch of tasks, lest programs rely on an order; the switch is what
-    pytest-trio throws for Hypothesis. Without virtual time a clock and sockets still differ.
+    Trio shuffles each batch of tasks so that programs rely on no order; pytest-trio sets the same
+    switch for Hypothesis. The clock and sockets still differ between runs without virtual time.
     """
     inside: Any = trio_run
     before, inside._ALLOW_DETERMINISTIC_SCHEDULING = inside._ALLOW_DETERMINISTIC_SCHEDULING, True
@@ -94,7 +97,7 @@ def scheduled_by(seed: int) -> Iterator[None]:
 
 
 def stack_of(task: Task) -> str:
-    """Show where a task stands, the innermost call last."""
+    """Format the stack of a task, the innermost call last."""
     frames = list(task.iter_await_frames())
     shown = traceback.StackSummary.extract(iter(frames)).format()
     return f"  task {task.name}\n{''.join(shown)}"
