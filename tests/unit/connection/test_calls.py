@@ -1,4 +1,4 @@
-"""Calls of this side: made, in line, in flight, settled, left."""
+"""The calls of one side: in line, sent, settled, cancelled and left."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Side:
         self._limits = limits
 
     async def greet(self) -> Side:
-        """Say hello, and have the peer answer."""
+        """Say hello, and have the peer respond."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.calls.greet)
             await wait_all_tasks_blocked()
@@ -67,12 +67,12 @@ class Side:
         self.strays.append(problem)
 
     def sent(self) -> list[Any]:
-        """Let the writer take what waits, and read it."""
+        """Have the writer take what waits, and read it."""
         frames = self.lanes.take(trio.current_time())
         return [msgspec.json.decode(frame) for frame in frames]
 
     def hear(self, message: Any) -> None:
-        """Let the peer say something."""
+        """Deliver a message of the peer."""
         self.protocol.receive(msgspec.json.encode({"jsonrpc": "2.0", **message}))
         self.calls.advance()
 
@@ -90,7 +90,7 @@ class Side:
 
 
 class Callers:
-    """Tasks that call one method each, and what becomes of them, in order."""
+    """Tasks that call one method each, and the outcomes in order."""
 
     def __init__(self, side: Side, nursery: trio.Nursery) -> None:
         self.side = side
@@ -129,7 +129,7 @@ def methods(messages: Sequence[Any]) -> list[str]:
 
 
 async def test_a_result_ends_the_wait(callers: Callers) -> None:
-    """The text comes out as it came."""
+    """The caller gets the JSON text of the result unchanged."""
     await callers.begin("ask")
     (request,) = callers.side.sent()
     callers.side.answer(request["id"], [1])
@@ -139,7 +139,7 @@ async def test_a_result_ends_the_wait(callers: Callers) -> None:
 
 
 async def test_an_error_has_all_that_was_on_the_wire(callers: Callers) -> None:
-    """Code, message and data; types are known elsewhere."""
+    """A RemoteFailure has the code, the message and the data as JSON."""
     await callers.begin("ask")
     (request,) = callers.side.sent()
     callers.side.refuse(request["id"])
@@ -151,7 +151,7 @@ async def test_an_error_has_all_that_was_on_the_wire(callers: Callers) -> None:
 
 
 async def test_a_malformed_answer_names_the_method(callers: Callers) -> None:
-    """The call ends, for no other answer will come."""
+    """A malformed response ends its call, for no other response will come."""
     await callers.begin("ask")
     (request,) = callers.side.sent()
     callers.side.hear({"id": request["id"]})
@@ -165,7 +165,7 @@ async def test_a_malformed_answer_names_the_method(callers: Callers) -> None:
 async def test_the_end_of_the_link_tells_each_call_whether_it_was_sent(
     nursery: trio.Nursery,
 ) -> None:
-    """A call in the queue or in line was not; a settled one keeps its outcome."""
+    """A call in the queue or in line was not sent; a settled call keeps its outcome."""
     callers = callers_of(await Side(PeerLimits(2**20, calls=3)).greet(), nursery)
     await callers.begin("settled", "sent")
     settled, _ = callers.side.sent()
@@ -182,7 +182,7 @@ async def test_the_end_of_the_link_tells_each_call_whether_it_was_sent(
 
 
 async def test_a_call_that_is_cancelled_in_the_queue_leaves_no_trace(callers: Callers) -> None:
-    """The writer never sees it, and the peer hears nothing of it."""
+    """A call that is cancelled in the queue is never sent, and neither is a cancel."""
     scope = trio.CancelScope()
     await callers.begin("ask", scope=scope)
     scope.cancel()
@@ -196,7 +196,7 @@ async def test_a_call_that_is_cancelled_in_the_queue_leaves_no_trace(callers: Ca
 async def test_a_call_that_is_cancelled_in_flight_waits_for_the_answer(
     callers: Callers, autojump_clock: MockClock
 ) -> None:
-    """A result that came first is given all the same."""
+    """A cancelled caller that finds a result has it, if the result came first."""
     scope = trio.CancelScope()
     await callers.begin("ask", scope=scope)
     (request,) = callers.side.sent()
@@ -212,7 +212,7 @@ async def test_a_call_that_is_cancelled_in_flight_waits_for_the_answer(
 async def test_a_call_is_abandoned_after_the_grace(
     callers: Callers, autojump_clock: MockClock
 ) -> None:
-    """It counts as in flight until its answer comes, which then is dropped silently."""
+    """An abandoned call is in flight until its response comes, which is dropped silently."""
     scope = trio.CancelScope()
     await callers.begin("ask", scope=scope)
     (request,) = callers.side.sent()
@@ -228,7 +228,7 @@ async def test_a_call_is_abandoned_after_the_grace(
 async def test_a_call_that_runs_out_of_time_in_the_queue_is_not_sent(
     callers: Callers, autojump_clock: MockClock
 ) -> None:
-    """Its caller waits for its own scope, as if the peer had said so."""
+    """The caller waits for its own deadline, as if the peer had responded."""
     await callers.begin("ask", scope=trio.CancelScope(deadline=trio.current_time() + 1))
     await trio.sleep(2)
 
@@ -237,7 +237,7 @@ async def test_a_call_that_runs_out_of_time_in_the_queue_is_not_sent(
 
 
 async def test_a_notification_is_not_waited_for(callers: Callers) -> None:
-    """It leaves, and that is all."""
+    """A notification is sent, and nothing waits for a response."""
     await callers.side.calls.notify("tell", b"[1]")
 
     assert callers.side.sent() == [{"jsonrpc": "2.0", "method": "tell", "params": [1]}]
@@ -258,7 +258,7 @@ async def test_a_notification_is_not_waited_for(callers: Callers) -> None:
 def test_whose_deadline_it_was_is_read_however_it_is_written(
     data: bytes | None, is_own: bool
 ) -> None:
-    """Another implementation may put spaces, or other members."""
+    """The data of an error may have spaces, or members that are not known."""
     assert RemoteFailure(-32002, "Deadline exceeded", data).is_own_deadline is is_own
     assert not RemoteFailure(-32800, "Cancelled", data).is_own_deadline
 
@@ -267,7 +267,7 @@ def test_whose_deadline_it_was_is_read_however_it_is_written(
 
 
 async def test_calls_wait_in_order(nursery: trio.Nursery) -> None:
-    """Each answer sends the call that has waited longest, in the same step."""
+    """Each response sends the oldest call in line, in the same step."""
     callers = callers_of(await Side(PeerLimits(2**20, calls=1)).greet(), nursery)
     await callers.begin("a", "b", "c")
     sent = callers.side.sent()
@@ -281,7 +281,7 @@ async def test_calls_wait_in_order(nursery: trio.Nursery) -> None:
 
 
 async def test_calls_leave_in_order_where_many_places_are_freed(nursery: trio.Nursery) -> None:
-    """Trio would run tasks that are woken together in any order."""
+    """Calls are sent in order, though Trio runs tasks that are woken together in any order."""
     callers = callers_of(await Side(PeerLimits(2**20, calls=20)).greet(), nursery)
     names = [str(number) for number in range(40)]
     await callers.begin(*names)
@@ -293,7 +293,7 @@ async def test_calls_leave_in_order_where_many_places_are_freed(nursery: trio.Nu
 
 
 async def test_a_later_call_takes_no_place_of_the_line(nursery: trio.Nursery) -> None:
-    """Not even one that is made before the task of the oldest has run."""
+    """A new call does not overtake the line, even before the task of the oldest call has run."""
     callers = callers_of(await Side(PeerLimits(2**20, calls=1)).greet(), nursery)
     await callers.begin("a", "b")
     (a,) = callers.side.sent()
@@ -304,7 +304,7 @@ async def test_a_later_call_takes_no_place_of_the_line(nursery: trio.Nursery) ->
 
 
 async def test_a_cancelled_call_leaves_the_line(nursery: trio.Nursery) -> None:
-    """The calls after it move up."""
+    """When a call in line is cancelled, the calls after it move up."""
     callers = callers_of(await Side(PeerLimits(2**20, calls=1)).greet(), nursery)
     scope = trio.CancelScope()
     await callers.begin("a")
@@ -319,7 +319,7 @@ async def test_a_cancelled_call_leaves_the_line(nursery: trio.Nursery) -> None:
 
 
 async def test_a_call_that_cannot_be_made_holds_up_nothing(nursery: trio.Nursery) -> None:
-    """Its caller gets the error, and the next call its place."""
+    """When a call in line cannot be sent, its caller gets the error, and the next call is sent."""
     callers = callers_of(await Side(PeerLimits(1000, calls=1)).greet(), nursery)
     await callers.begin("a")
     await callers.begin("large", params=b'["%b"]' % (b"x" * 2000))
@@ -333,7 +333,7 @@ async def test_a_call_that_cannot_be_made_holds_up_nothing(nursery: trio.Nursery
 
 
 async def test_a_large_call_is_not_overtaken_by_small_ones(nursery: trio.Nursery) -> None:
-    """What its parameters need gets free while the calls after it wait as well."""
+    """Small calls wait behind a large one until the peer has room for its parameters."""
     callers = callers_of(await Side(PeerLimits(2**20, 10, call_bytes=100)).greet(), nursery)
     await callers.begin("a", params=b'["%b"]' % (b"a" * 56))
     await callers.begin("b", params=b'["%b"]' % (b"b" * 36))
@@ -348,7 +348,7 @@ async def test_a_large_call_is_not_overtaken_by_small_ones(nursery: trio.Nursery
 
 
 async def test_parameters_that_never_fit_are_refused(nursery: trio.Nursery) -> None:
-    """Their turn would never come."""
+    """A call whose parameters exceed the limit of the peer by themselves is refused at once."""
     callers = callers_of(await Side(PeerLimits(2**20, call_bytes=10)).greet(), nursery)
     await callers.begin("large", params=b'["%b"]' % (b"x" * 10))
 
@@ -358,7 +358,7 @@ async def test_parameters_that_never_fit_are_refused(nursery: trio.Nursery) -> N
 
 
 async def test_calls_wait_for_room_in_the_queue(nursery: trio.Nursery) -> None:
-    """They leave in order when the writer has taken what was before them."""
+    """When the writer has made room in the queue, the calls in line are sent in order."""
     side = await Side(queue=Limits(queued_messages=2)).greet()
     callers = callers_of(side, nursery)
     await callers.begin("a", "b", "c")
@@ -370,7 +370,7 @@ async def test_calls_wait_for_room_in_the_queue(nursery: trio.Nursery) -> None:
 async def test_a_call_back_is_refused_where_it_would_wait_for_its_peer(
     nursery: trio.Nursery,
 ) -> None:
-    """Each end might wait for the other for ever."""
+    """A handler that calls back does not wait for calls of its peer: both might wait for ever."""
     side = await Side(PeerLimits(2**20, calls=1)).greet()
     callers = callers_of(side, nursery)
     await callers.begin("a")
@@ -384,7 +384,7 @@ async def test_a_call_back_is_refused_where_it_would_wait_for_its_peer(
 
 
 class Serving:
-    """A call of the peer, which is being handled."""
+    """A call of the peer whose handler runs."""
 
     is_over = False
     cancel_reason = trace = None
@@ -399,7 +399,7 @@ class Serving:
 async def test_a_task_tells_of_its_start_on_the_way_to_its_end(
     callers: Callers, nursery: trio.Nursery
 ) -> None:
-    """Even where both came in one frame."""
+    """`on_started` is called before the result is returned, even if both came in one frame."""
     told: list[bytes] = []
     results = in_task(nursery, callers.side, told.append)
     await wait_all_tasks_blocked()
@@ -412,7 +412,7 @@ async def test_a_task_tells_of_its_start_on_the_way_to_its_end(
 
 
 async def test_a_task_may_end_without_a_start(callers: Callers, nursery: trio.Nursery) -> None:
-    """Then there is nothing to tell."""
+    """A remote task that ends without a start never calls `on_started`."""
     told: list[bytes] = []
     results = in_task(nursery, callers.side, told.append)
     await wait_all_tasks_blocked()
@@ -427,7 +427,7 @@ async def test_a_task_may_end_without_a_start(callers: Callers, nursery: trio.Nu
 async def test_a_start_that_is_refused_ends_the_task(
     callers: Callers, nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
-    """What its value was is not what was agreed."""
+    """If `on_started` raises, the call is cancelled and the error is raised to the caller."""
 
     def refuse(_value: bytes) -> None:
         raise InvalidResult("not that")
@@ -461,7 +461,7 @@ def in_task(
 
 
 class Stream:
-    """A stream call in a task of its own, and what it told."""
+    """A stream call in a task of its own, and what it received."""
 
     def __init__(self, side: Side, nursery: trio.Nursery, method: str = "watch") -> None:
         self.side = side
@@ -492,7 +492,7 @@ class Stream:
 
 @pytest.fixture
 async def stream(nursery: trio.Nursery) -> Stream:
-    """One whose request has been sent; its id is 2."""
+    """A stream call that has been sent; its id is 2."""
     stream = Stream(await Side().greet(), nursery)
     await wait_all_tasks_blocked()
     assert stream.side.sent()[0]["id"] == 2
@@ -500,7 +500,7 @@ async def stream(nursery: trio.Nursery) -> Stream:
 
 
 async def test_a_stream_starts_brings_items_and_ends(stream: Stream) -> None:
-    """Its end is told once, with no error for a result."""
+    """`on_end` is called once, without an error if the stream ends with a result."""
     stream.side.start(2)
     stream.side.give(2, 0, [1, 2])
     await wait_all_tasks_blocked()
@@ -516,7 +516,7 @@ async def test_a_stream_starts_brings_items_and_ends(stream: Stream) -> None:
 
 
 async def test_a_stream_that_never_starts_raises_its_error(stream: Stream) -> None:
-    """Where its start is waited for."""
+    """A stream call that fails before it starts raises its error when the block is entered."""
     stream.side.refuse(2)
     await wait_all_tasks_blocked()
 
@@ -526,7 +526,7 @@ async def test_a_stream_that_never_starts_raises_its_error(stream: Stream) -> No
 
 
 async def test_a_stream_that_started_and_failed_has_started(stream: Stream) -> None:
-    """Its error is told at the end, for its reader, even where both came in one frame."""
+    """A stream that starts and fails in one frame gives its error to `on_end`."""
     stream.side.start(2)
     stream.side.refuse(2)
     await wait_all_tasks_blocked()
@@ -539,7 +539,7 @@ async def test_a_stream_that_started_and_failed_has_started(stream: Stream) -> N
 async def test_items_of_a_stream_that_was_left_are_dropped(
     stream: Stream, autojump_clock: MockClock
 ) -> None:
-    """They were on their way."""
+    """Items that come after the block was left are dropped."""
     stream.side.start(2)
     await wait_all_tasks_blocked()
     stream.left.set()
@@ -551,7 +551,7 @@ async def test_items_of_a_stream_that_was_left_are_dropped(
 
 
 async def test_a_subscription_does_not_stand_in_line(nursery: trio.Nursery) -> None:
-    """It never ends, so it is counted apart, and waits for the queue alone."""
+    """Subscriptions are counted apart from calls, and wait for room in the queue alone."""
     side = await Side(PeerLimits(2**20, calls=1)).greet()
     await callers_of(side, nursery).begin("a", "b")
     stream = Stream(side, nursery, "rpc.subscribe")
@@ -566,7 +566,7 @@ async def test_a_subscription_does_not_stand_in_line(nursery: trio.Nursery) -> N
 async def test_no_more_subscriptions_are_asked_for_than_the_peer_serves(
     nursery: trio.Nursery,
 ) -> None:
-    """It would refuse them."""
+    """A subscription over the limit of the peer is refused on this side."""
     side = await Side(PeerLimits(2**20, subscriptions=1)).greet()
     first, second = (Stream(side, nursery, "rpc.subscribe") for _ in range(2))
     await wait_all_tasks_blocked()

@@ -1,4 +1,4 @@
-"""One task for all links of a Trio run."""
+"""The one task that flushes all links of a Trio run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def flusher_tasks() -> list[trio.lowlevel.Task]:
 
 
 async def test_all_that_have_something_to_send_do_so_in_one_turn() -> None:
-    """None in the step that adds it, and all in the next turn of the event loop."""
+    """No writer is flushed in the step that adds it; all are in the next turn of the event loop."""
     writers = [Noting() for _ in range(3)]
     flusher = Flusher()
     with flusher.using():
@@ -54,7 +54,7 @@ async def test_all_that_have_something_to_send_do_so_in_one_turn() -> None:
 
 
 async def test_what_is_added_in_a_flush_is_flushed_as_well() -> None:
-    """It need not wait for another turn."""
+    """A writer that is added during a flush is flushed in the same turn."""
     flusher = Flusher()
     second = Noting()
     first = Noting(lambda: flusher.add(second))
@@ -66,7 +66,7 @@ async def test_what_is_added_in_a_flush_is_flushed_as_well() -> None:
 
 
 async def test_its_task_ends_with_the_last_link() -> None:
-    """It lives while there is a link, and one task serves all of them."""
+    """The task lives while there is a link, and one task serves all links."""
     flusher = Flusher()
     assert flusher_tasks() == []
     with flusher.using():
@@ -81,7 +81,7 @@ async def test_its_task_ends_with_the_last_link() -> None:
 
 
 async def test_a_link_that_comes_as_the_last_one_leaves() -> None:
-    """The task that was to end goes on, and is no second one."""
+    """If a link comes while the task is about to end, the task goes on."""
     flusher = Flusher()
     writer = Noting()
     with flusher.using():
@@ -95,7 +95,7 @@ async def test_a_link_that_comes_as_the_last_one_leaves() -> None:
 
 
 async def test_a_link_that_comes_after_the_last_one_has_left() -> None:
-    """A new task begins."""
+    """A link that comes later starts a new task."""
     flusher = Flusher()
     for _ in range(2):
         writer = Noting()
@@ -108,7 +108,7 @@ async def test_a_link_that_comes_after_the_last_one_has_left() -> None:
 
 
 async def test_what_a_link_leaves_behind_is_forgotten() -> None:
-    """A writer that is added when its link has ended is not kept alive."""
+    """A writer that is added after the last link has ended is not kept in memory."""
     flusher = Flusher()
     writer = Noting()
     with flusher.using():
@@ -123,12 +123,12 @@ async def test_what_a_link_leaves_behind_is_forgotten() -> None:
 
 
 async def test_there_is_one_in_a_run() -> None:
-    """Links of one run share it."""
+    """All links of a Trio run share one flusher."""
     assert current_flusher() is current_flusher()
 
 
 def test_each_run_has_its_own() -> None:
-    """What one Trio run has left does not reach into the next one."""
+    """Each Trio run has its own flusher."""
 
     async def find() -> Flusher:
         return current_flusher()
@@ -160,7 +160,7 @@ async def talk() -> list[int]:
 
 
 def test_runs_one_after_another_and_at_once() -> None:
-    """Each of several runs in a process, in threads of their own too, has all its links served."""
+    """Several Trio runs in one process, in threads too, flush all their links."""
     found: list[list[int]] = [trio.run(talk), trio.run(talk, clock=MockClock(autojump_threshold=0))]
     threads = [threading.Thread(target=lambda: found.append(trio.run(talk))) for _ in range(3)]
     for thread in threads:

@@ -1,4 +1,4 @@
-"""Silent peers, on a clock that jumps."""
+"""The heartbeat, in virtual time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from farcall.testing import open_pair
 
 
 class Pulse:
-    """A peer whose bytes a test makes up."""
+    """A peer whose bytes the test makes up."""
 
     def __init__(self) -> None:
         self.received_at = trio.current_time()
@@ -31,7 +31,7 @@ EXACT = Heartbeat(jitter=0.0)
 
 
 async def test_a_silent_peer_is_pinged_and_then_given_up(autojump_clock: MockClock) -> None:
-    """After 20 s, and 20 s later."""
+    """A silent peer is pinged after 20 s, and given up 20 s later."""
     pulse = Pulse()
     began = trio.current_time()
 
@@ -42,7 +42,7 @@ async def test_a_silent_peer_is_pinged_and_then_given_up(autojump_clock: MockClo
 
 
 async def test_a_peer_that_answers_is_asked_again(autojump_clock: MockClock) -> None:
-    """For as long as the link lives."""
+    """A peer that answers is pinged again after each silence."""
     pulse = Pulse()
 
     with trio.move_on_after(100) as scope:
@@ -55,7 +55,7 @@ async def test_a_peer_that_answers_is_asked_again(autojump_clock: MockClock) -> 
 async def test_a_ping_that_waits_for_its_turn_costs_the_peer_nothing(
     autojump_clock: MockClock,
 ) -> None:
-    """A large message may be in front of it on a slow line; the grace begins behind that."""
+    """The grace begins when the ping is sent, which may wait behind a large message."""
     pulse = Pulse()
 
     async def ping_late() -> None:
@@ -68,7 +68,7 @@ async def test_a_ping_that_waits_for_its_turn_costs_the_peer_nothing(
 
 
 async def test_a_busy_peer_is_not_pinged(autojump_clock: MockClock) -> None:
-    """Any byte is a sign of life."""
+    """Any byte counts as a sign of life."""
     pulse = Pulse()
 
     async def talk() -> None:
@@ -86,7 +86,7 @@ async def test_a_busy_peer_is_not_pinged(autojump_clock: MockClock) -> None:
 
 
 def test_pings_of_many_links_are_spread() -> None:
-    """By a tenth, either way."""
+    """The times of many links differ by up to a tenth in either direction."""
     heartbeat = Heartbeat()
     seconds = [spread(heartbeat, 20) for _ in range(200)]
 
@@ -107,7 +107,7 @@ class Sleeper:
 
 
 async def test_a_dead_server_ends_a_waiting_call(autojump_clock: MockClock) -> None:
-    """Half-open: nothing comes any more, and no error either. Both ends notice."""
+    """On a half-open link both ends notice that the other is gone."""
     sleeper = Sleeper()
     async with open_pair(sleeper, heartbeat=EXACT) as (session, connection):
         began = trio.current_time()

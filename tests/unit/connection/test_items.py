@@ -1,4 +1,4 @@
-"""How items cross: bytes as they are to who knows that they are bytes, all else as JSON."""
+"""Items of a stream: bytes in binary frames if both sides know the type, else JSON."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Bytes:
 
 @service(name="Bytes")
 class Texts:
-    """What another service, or another version of it, makes of the same calls."""
+    """The same methods, as another version of the service declares them."""
 
     async def take(self, chunks: AsyncIterable[Json]) -> Json:
         return [chunk async for chunk in chunks]
@@ -50,7 +50,7 @@ async def items_of(session: Session, **options: Any) -> list[Any]:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_bytes_without_a_type_are_base64(dialect: Dialect, autojump_clock: MockClock) -> None:
-    """As in any result; whether they came in a binary frame is not for the caller to know."""
+    """A caller without types gets base64, whether or not the item came in a binary frame."""
     async with open_pair(Bytes(), dialect=dialect) as (session, _):
         assert await items_of(session) == [BASE64]
         assert await items_of(session, returns=str) == [BASE64]
@@ -60,7 +60,7 @@ async def test_bytes_without_a_type_are_base64(dialect: Dialect, autojump_clock:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_bytes_are_of_no_other_type(dialect: Dialect, autojump_clock: MockClock) -> None:
-    """The error is that of any text in the wrong place."""
+    """Bytes where another type is declared are refused like a wrong text."""
     async with open_pair(Bytes(), dialect=dialect) as (session, _):
         with pytest.raises(InvalidResult, match=r"Bytes\.give: expected int @ item"):
             await items_of(session, returns=int)
@@ -70,13 +70,13 @@ async def test_bytes_are_of_no_other_type(dialect: Dialect, autojump_clock: Mock
 async def test_a_handler_may_take_bytes_for_text(
     dialect: Dialect, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its caller knew another contract."""
+    """A handler that declares text gets the base64 of bytes."""
     async with open_pair(Texts(), Bytes, dialect=dialect, contract="warn") as (proxy, _):
         assert await proxy.take(chunks()) == [BASE64, "Ag=="]
 
 
 async def test_bytes_are_bytes_and_nothing_else(autojump_clock: MockClock) -> None:
-    """Handlers and callers get the built-in type."""
+    """Handlers and callers get built-in `bytes`."""
     async with open_pair(Bytes(), Bytes) as (proxy, _):
         async with proxy.give() as items:
             assert [type(item) async for item in items] == [bytes]
@@ -85,7 +85,7 @@ async def test_bytes_are_bytes_and_nothing_else(autojump_clock: MockClock) -> No
 
 
 def test_bytes_are_handed_out_as_they_came() -> None:
-    """They may be large, and each copy takes as long as all the rest."""
+    """Items of bytes are not copied on their way to the reader."""
     data = b"\xff\x00\x01"
     item = ItemCodec(codec_of(bytes), is_binary=True)
 

@@ -1,4 +1,4 @@
-"""The order in which what waits is taken."""
+"""The order in which the writer takes messages from the lanes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from farcall._quota import MemoryAccount, ProcessQuota
 
 
 class Numbers:
-    """A stream that has some messages to send."""
+    """A stream with some messages to send."""
 
     ahead = 0
 
@@ -21,7 +21,7 @@ class Numbers:
 
 
 class Call:
-    """A call that the writer takes, or has been withdrawn before."""
+    """A call that the writer takes, unless it was withdrawn before."""
 
     def __init__(self, text: bytes) -> None:
         self.text = text
@@ -42,7 +42,7 @@ def make_lanes(bundle: int = 0) -> tuple[Lanes, list[str]]:
 
 
 def test_control_goes_first() -> None:
-    """Ahead of calls and streams, whatever was put first."""
+    """Control messages overtake calls and streams that were put before them."""
     lanes, _ = make_lanes()
     lanes.put_call(b"call")
     lanes.put_stream(Numbers("s", 1))
@@ -52,7 +52,7 @@ def test_control_goes_first() -> None:
 
 
 def test_the_answer_to_a_hello_leaves_alone() -> None:
-    """The peer reads bundles from then on, and not before."""
+    """The response to a hello has a frame of its own: the peer reads bundles only after it."""
     lanes, _ = make_lanes(bundle=10)
     lanes.put_call(b"call")
     lanes.put_control(b"cancel")
@@ -62,7 +62,7 @@ def test_the_answer_to_a_hello_leaves_alone() -> None:
 
 
 def test_credit_is_merged_for_each_stream() -> None:
-    """Totals only grow, so the last one says all; an upload of the same id is another stream."""
+    """New credit replaces older credit of a stream; an upload of the same id has its own."""
     lanes, _ = make_lanes()
     lanes.put_credit(b"1", b"40")
     lanes.put_credit(b"2", b"41")
@@ -73,7 +73,7 @@ def test_credit_is_merged_for_each_stream() -> None:
 
 
 def test_calls_keep_their_order() -> None:
-    """First in, first out."""
+    """Calls leave in the order in which they were put."""
     lanes, _ = make_lanes()
     for call in (b"a", b"b", b"c"):
         lanes.put_call(call)
@@ -82,7 +82,7 @@ def test_calls_keep_their_order() -> None:
 
 
 def test_calls_and_streams_share() -> None:
-    """One of each in turn, and the streams in turn among themselves."""
+    """Calls and streams take turns, and so do the streams."""
     lanes, _ = make_lanes()
     for call in (b"a", b"b", b"c"):
         lanes.put_call(call)
@@ -93,7 +93,7 @@ def test_calls_and_streams_share() -> None:
 
 
 def test_a_stream_with_nothing_to_send_leaves_until_it_is_put_again() -> None:
-    """It does not keep the writer awake."""
+    """A stream that has nothing to send does not wake the writer again."""
     lanes, _ = make_lanes()
     stream = Numbers("s", 0)
     lanes.put_stream(stream)
@@ -105,7 +105,7 @@ def test_a_stream_with_nothing_to_send_leaves_until_it_is_put_again() -> None:
 
 
 def test_what_a_call_brings_along_is_taken_with_it() -> None:
-    """Its uploads are put when the call is taken, and may follow at once."""
+    """Uploads that are put as their call is taken may follow at once."""
     lanes, _ = make_lanes()
 
     class Bringing(Call):
@@ -119,7 +119,7 @@ def test_what_a_call_brings_along_is_taken_with_it() -> None:
 
 
 def test_a_call_learns_when_it_is_taken() -> None:
-    """One that has nothing to send by then is passed over."""
+    """A call that has nothing to send when it is taken is skipped."""
     lanes, _ = make_lanes()
     kept, withdrawn = Call(b"kept"), Call(b"withdrawn")
     withdrawn.is_withdrawn = True
@@ -131,7 +131,7 @@ def test_a_call_learns_when_it_is_taken() -> None:
 
 
 def test_a_bundle_holds_no_more_than_the_peer_takes() -> None:
-    """By messages and by bytes; a message that is larger than a bundle leaves alone."""
+    """A bundle is limited in messages and bytes; a larger message has a frame of its own."""
     lanes, _ = make_lanes(bundle=2)
     for call in (b"a", b"b", b"c"):
         lanes.put_call(call)
@@ -144,7 +144,7 @@ def test_a_bundle_holds_no_more_than_the_peer_takes() -> None:
 
 
 def test_a_binary_message_has_a_frame_of_its_own() -> None:
-    """JSON goes on in the next one, in order."""
+    """JSON messages after a binary one go on in a new frame, in order."""
     lanes, _ = make_lanes(bundle=10)
     for call in (b"a", b"\0b", b"c", b"d"):
         lanes.put_call(call)
@@ -153,7 +153,7 @@ def test_a_binary_message_has_a_frame_of_its_own() -> None:
 
 
 def test_the_writer_takes_no_more_than_it_sends_at_once() -> None:
-    """What stays behind may still be withdrawn, or overtaken by a cancel."""
+    """What stays in the lanes may still be withdrawn, or overtaken by a cancel."""
     lanes, _ = make_lanes()
     for _ in range(3):
         lanes.put_call(b"x" * (BUNDLE_BYTES // 2))
@@ -162,7 +162,7 @@ def test_the_writer_takes_no_more_than_it_sends_at_once() -> None:
 
 
 def test_a_ping_is_a_thing_of_its_own() -> None:
-    """It is a frame, not a message."""
+    """A ping is taken apart from the messages."""
     lanes, _ = make_lanes()
     assert lanes.take_ping() is None
     lanes.put_ping(b"1")
@@ -172,7 +172,7 @@ def test_a_ping_is_a_thing_of_its_own() -> None:
 
 
 def test_closed_lanes_drop_everything_but_pings() -> None:
-    """Nothing more will be read."""
+    """Closed lanes drop all messages, but still give out pings."""
     lanes, _ = make_lanes()
     lanes.put_call(b"a")
     lanes.close()
@@ -188,7 +188,7 @@ def test_closed_lanes_drop_everything_but_pings() -> None:
 
 
 def test_every_lane_wakes_the_writer() -> None:
-    """A request or a response in a way of its own: a lone one may leave at once."""
+    """Requests and responses wake it in their own way, for a lone one is sent at once."""
     lanes, woken = make_lanes()
     lanes.put_control(b"a")
     lanes.put_ping(b"1")

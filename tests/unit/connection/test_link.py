@@ -1,4 +1,4 @@
-"""One link at its edges: what is begun while it ends, or is ended while it begins."""
+"""One link as it begins and ends."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def make_handler(link: Link) -> Handler:
 
 
 async def test_a_link_that_ends_before_the_hello_is_lost_at_once(autojump_clock: MockClock) -> None:
-    """Whoever greets then hears of it without waiting for an answer that cannot come."""
+    """A hello on a link that has ended raises at once."""
     dialled, accepted = memory_pair()
     protocol = Protocol(Hello(v=1, limits=PeerLimits(2**20)), has_dialled=True)
     link = Link(dialled, protocol, make_handler, heartbeat=farcall.Heartbeat())
@@ -50,7 +50,7 @@ async def test_a_link_that_ends_before_the_hello_is_lost_at_once(autojump_clock:
 
 
 async def test_a_link_that_hangs_up_takes_no_more_calls(autojump_clock: MockClock) -> None:
-    """While the peer is still to answer the Close frame, a call fails at once, and as not sent."""
+    """While it waits for the Close of the peer, a new call fails at once, as not sent."""
     async with open_pair(Echo()) as (session, connection):
         connection._link._transport.freeze()  # type: ignore[attr-defined]  # the memory pair's
         session._link.hang_up(1008, "enough")
@@ -63,7 +63,7 @@ async def test_a_link_that_hangs_up_takes_no_more_calls(autojump_clock: MockCloc
 
 
 async def test_a_peer_that_goes_away_reopens_nothing(autojump_clock: MockClock) -> None:
-    """A goaway that crosses our own goodbye leaves the state as it is."""
+    """A goaway of the peer does not change the state of a link that is closing."""
     async with open_pair(Echo()) as (session, _):
         session._link.hang_up(1008, "enough")
         assert session.connection is not None
@@ -75,7 +75,7 @@ async def test_a_peer_that_goes_away_reopens_nothing(autojump_clock: MockClock) 
 async def test_two_may_close_a_link_and_what_waits_is_sent_all_the_same(
     autojump_clock: MockClock,
 ) -> None:
-    """The second one does not cut short what the first one still sends."""
+    """A second `aclose` does not cut short what the first one still sends."""
     async with open_pair(Echo()) as (session, connection):
         server = connection._link
         server._transport.freeze()  # type: ignore[attr-defined]  # the memory pair's
@@ -94,7 +94,7 @@ async def test_two_may_close_a_link_and_what_waits_is_sent_all_the_same(
 
 
 class SlowLine(MemoryTransport):
-    """A link on which a message is a minute on its way."""
+    """A link on which each message takes a minute."""
 
     def send_now(self, frames: Sequence[bytes]) -> bool:
         self._late = [*frames]
@@ -107,7 +107,7 @@ class SlowLine(MemoryTransport):
 
 
 async def test_a_large_message_on_a_slow_line_is_no_silence(autojump_clock: MockClock) -> None:
-    """The peer hears it out, and answers the ping that had to wait behind it."""
+    """The peer gets the message, and answers the ping that had to wait behind it."""
     dialled, accepted = memory_pair()
     inbound, outbound = dialled._inbound, dialled._outbound
     slow = SlowLine(dialled.endpoint, inbound, outbound, dialled._limits, is_client=True)
@@ -128,7 +128,7 @@ async def test_a_large_message_on_a_slow_line_is_no_silence(autojump_clock: Mock
 async def test_a_cancelled_link_does_not_wait_for_a_peer_that_reads_nothing(
     autojump_clock: MockClock,
 ) -> None:
-    """A frame that is being sent is finished under a shield; hanging up ends that as well."""
+    """A cancelled link hangs up, which ends even what is sent under a shield."""
     dialled, accepted = memory_pair()
     protocol = Protocol(Hello(v=1, limits=PeerLimits(2**20)), has_dialled=False)
     link = Link(accepted, protocol, make_handler, heartbeat=Heartbeat())

@@ -1,4 +1,4 @@
-"""Pings and their pongs, on a clock that a test moves."""
+"""Pings and their pongs, on a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.patience import PATIENCE
 
 
 async def test_a_pong_measures_the_round_trip(mock_clock: MockClock) -> None:
-    """From the ping on, in seconds; the wait for it ends."""
+    """A pong ends the wait, and gives the seconds since the ping."""
     pings = Pings()
     ping = pings.new()
     mock_clock.jump(0.25)
@@ -24,7 +24,7 @@ async def test_a_pong_measures_the_round_trip(mock_clock: MockClock) -> None:
 
 
 async def test_each_ping_measures_for_itself(mock_clock: MockClock) -> None:
-    """Whoever asked gets the answer to its own ping, though a later pong has come meanwhile."""
+    """A task gets the round trip of its own ping, even if a later pong has come meanwhile."""
     pings = Pings()
     first = pings.new()
     mock_clock.jump(1)
@@ -49,7 +49,7 @@ async def test_a_pong_answers_all_pings_before_it(mock_clock: MockClock) -> None
 
 
 async def test_a_pong_that_nobody_asked_for_means_nothing() -> None:
-    """Be it made up, or the second one to a ping; the waiting ones still wait."""
+    """An unknown or repeated pong ends no wait."""
     pings = Pings()
     answered = pings.new()
     pings.on_pong(answered.payload)
@@ -61,7 +61,7 @@ async def test_a_pong_that_nobody_asked_for_means_nothing() -> None:
 
 
 async def test_the_end_of_the_link_ends_every_wait() -> None:
-    """Without a round trip: the pong has not come."""
+    """When the link ends, pings end without a round trip."""
     pings = Pings()
     ping = pings.new()
     pings.end()
@@ -72,7 +72,7 @@ async def test_the_end_of_the_link_ends_every_wait() -> None:
 
 
 async def test_a_pong_that_came_before_the_end_of_the_link_counts() -> None:
-    """Whoever waited for it had its answer, though it hears of it only now."""
+    """A task whose pong came before the link ended gets the round trip."""
     pings = Pings()
     ping = pings.new()
     pings.on_pong(ping.payload)
@@ -82,7 +82,7 @@ async def test_a_pong_that_came_before_the_end_of_the_link_counts() -> None:
 
 
 async def test_the_round_trip_begins_when_the_writer_takes_the_ping(mock_clock: MockClock) -> None:
-    """What was being sent before it is not the way's fault."""
+    """The time for which a ping waits to be sent is not part of its round trip."""
     pings = Pings()
     ping = pings.new()
     mock_clock.jump(60)
@@ -96,7 +96,7 @@ async def test_the_round_trip_begins_when_the_writer_takes_the_ping(mock_clock: 
 
 
 async def test_nobody_waits_for_a_writer_that_has_ended() -> None:
-    """Neither with a ping that waits for it already, nor with a later one."""
+    """Without a writer, no ping waits to be taken."""
     pings = Pings()
     waiting = pings.new()
     pings.lose_writer()

@@ -1,4 +1,4 @@
-"""What waits for the writer: its order, its size, its room."""
+"""The send queue: its order, its size and its room."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def response(size: int) -> bytes:
 
 
 class Call:
-    """A message that is told when it is taken."""
+    """A message that notes when it is taken."""
 
     def __init__(self, text: bytes, taken: bytes | None = None) -> None:
         self.text = text
@@ -31,7 +31,7 @@ class Call:
 
 
 def test_size_is_that_of_the_texts_that_wait() -> None:
-    """With the envelopes; one that has grown when it was taken counts as it waited."""
+    """The size counts the texts, and a message that grows when taken counts as it waited."""
     queue = make_queue(10)
     queue.put(response(100))
     queue.put(Call(b"12345", b"1234567890"))
@@ -42,7 +42,7 @@ def test_size_is_that_of_the_texts_that_wait() -> None:
 
 
 def test_what_is_not_to_be_sent_any_more_is_empty() -> None:
-    """It gives its room back like any other."""
+    """A message with nothing to send gives its room back like any other."""
     queue = make_queue(2)
     queue.put(Call(b"12345", b""))
     queue.put(response(1))
@@ -53,7 +53,7 @@ def test_what_is_not_to_be_sent_any_more_is_empty() -> None:
 
 
 def test_the_account_is_told_once_for_all_that_is_taken() -> None:
-    """The bytes count until then, so none is free that is still in a frame."""
+    """The account is released once, after all messages of a frame were taken."""
     account = MemoryAccount(2**30, lambda: None, ProcessQuota())
     queue = SendQueue(Limits(), account)
     queue.put(response(1))
@@ -68,7 +68,7 @@ def test_the_account_is_told_once_for_all_that_is_taken() -> None:
 
 
 def test_room_by_messages_and_by_bytes() -> None:
-    """A queue is full at either limit, and a message may be larger than what is left."""
+    """A queue is full at either limit; the last message may be larger than the room left."""
     by_messages, by_bytes, by_one = make_queue(2, 100), make_queue(9, 100), make_queue(9, 100)
     rooms: list[bool] = []
     for queue, size in [
@@ -85,7 +85,7 @@ def test_room_by_messages_and_by_bytes() -> None:
 
 
 def test_excess_is_what_the_reader_put_in_all_the_same() -> None:
-    """At the limit there is none yet; and the bytes leave room for one large message."""
+    """The queue exceeds a limit only above it, and by bytes only above one more message."""
     queue = make_queue(2, 100)
     queue.put(response(150))
     queue.put(response(50))
@@ -96,7 +96,7 @@ def test_excess_is_what_the_reader_put_in_all_the_same() -> None:
 
 
 def test_what_is_withdrawn_takes_no_room() -> None:
-    """It is found by itself, not by being like another one; and once only."""
+    """A message is withdrawn by identity, and once."""
     queue = make_queue()
     first, second = Call(b"12345"), Call(b"12345")
     queue.put(first)
@@ -109,7 +109,7 @@ def test_what_is_withdrawn_takes_no_room() -> None:
 
 
 def test_a_closed_queue_takes_nothing() -> None:
-    """What waited is dropped, and nobody has to wait for room."""
+    """A closed queue drops its messages, and no task waits for room."""
     queue = make_queue(1)
     queue.put(response(5))
     queue.close()
@@ -119,7 +119,7 @@ def test_a_closed_queue_takes_nothing() -> None:
 
 
 def test_a_promise_is_kept_when_it_is_taken() -> None:
-    """Not when it is put, and not if it never leaves."""
+    """A promise calls its function when it is taken, and never if it is dropped."""
     kept: list[str] = []
     queue = make_queue()
     queue.put(Promise(b"a", lambda: kept.append("a")))
@@ -132,7 +132,7 @@ def test_a_promise_is_kept_when_it_is_taken() -> None:
 
 
 def test_room_is_told_before_the_tasks_that_wait_for_it() -> None:
-    """Calls in line came before them."""
+    """`on_writable` is called before waiting tasks go on: calls in line came before them."""
     rooms: list[bool] = []
     queue = make_queue(1)
     queue.on_writable = lambda: rooms.append(queue.is_writable)
@@ -145,7 +145,7 @@ def test_room_is_told_before_the_tasks_that_wait_for_it() -> None:
 
 
 async def test_waiting_tasks_go_on_as_there_is_room(nursery: trio.Nursery) -> None:
-    """One message taken lets one in; the rest go on waiting, and none is forgotten."""
+    """Each message that is taken lets one task go on; the others still wait."""
     queue, came = make_queue(2), list[int]()
 
     async def put(number: int) -> None:

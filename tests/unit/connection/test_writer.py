@@ -1,4 +1,4 @@
-"""What sends: at once where the transport takes it, and in a task what it leaves."""
+"""The writer: it sends at once what the transport accepts, and the rest in its task."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.patience import PATIENCE
 
 @attrs.define(eq=False)
 class Sink:
-    """A transport that takes what it gets while it has room."""
+    """A transport that accepts frames while it has room."""
 
     endpoint = Endpoint("here", "there")
     is_writable: bool = True
@@ -59,7 +59,7 @@ class Sink:
 
 
 class Desk:
-    """A writer on its lanes, as a link has them."""
+    """A writer on its lanes, as in a link."""
 
     def __init__(self) -> None:
         self.sink = Sink()
@@ -89,7 +89,7 @@ async def open_desk() -> AsyncIterator[Desk]:
 
 
 async def test_what_is_put_in_one_turn_leaves_together() -> None:
-    """Nothing leaves in the step that puts it, and all of it in the next turn."""
+    """Nothing is sent in the step that puts it; all is in the next turn of the event loop."""
     async with open_desk() as desk:
         desk.lanes.put_call(b"1")
         desk.lanes.put_call(b"2")
@@ -101,7 +101,7 @@ async def test_what_is_put_in_one_turn_leaves_together() -> None:
 
 
 async def test_a_lone_message_leaves_at_once() -> None:
-    """It does in the step that asks for it."""
+    """`wake_through` sends in the same step."""
     async with open_desk() as desk:
         desk.lanes.put_call(b"1")
         desk.writer.wake_through()
@@ -112,7 +112,7 @@ async def test_a_lone_message_leaves_at_once() -> None:
 
 
 async def test_nothing_leaves_while_the_reader_holds_it() -> None:
-    """What is put while the reader reads leaves when it pauses, and needs no turn for it."""
+    """What is put while the reader reads is sent when it pauses, without another turn."""
     async with open_desk() as desk:
         desk.writer.is_held = True
         desk.lanes.put_call(b"1")
@@ -126,7 +126,7 @@ async def test_nothing_leaves_while_the_reader_holds_it() -> None:
 
 
 async def test_a_flush_without_anything_to_send() -> None:
-    """It does nothing."""
+    """A flush of empty lanes sends nothing."""
     async with open_desk() as desk:
         desk.writer.flush_now()
         desk.writer.wake_through()
@@ -135,7 +135,7 @@ async def test_a_flush_without_anything_to_send() -> None:
 
 
 async def test_what_is_put_as_a_message_is_taken_leaves_in_the_same_flush() -> None:
-    """A flush within a flush only marks that there is more to do."""
+    """A flush within a flush only notes that there is more to send."""
     async with open_desk() as desk:
 
         def put_more() -> None:
@@ -151,7 +151,7 @@ async def test_what_is_put_as_a_message_is_taken_leaves_in_the_same_flush() -> N
 
 
 async def test_what_is_put_where_nothing_can_be_taken_leaves_as_well() -> None:
-    """A call that ran out of time sends nothing, and yet lets the next one in."""
+    """A call that ran out of time sends nothing, but lets the next one be sent."""
 
     class Expired:
         text = b"late"
@@ -168,7 +168,7 @@ async def test_what_is_put_where_nothing_can_be_taken_leaves_as_well() -> None:
 
 
 async def test_what_a_transport_tells_while_it_is_given_something() -> None:
-    """What is put in the step that sends leaves after that."""
+    """What is put while the transport sends is sent after that."""
     async with open_desk() as desk:
 
         def put_once() -> None:
@@ -184,7 +184,7 @@ async def test_what_a_transport_tells_while_it_is_given_something() -> None:
 
 
 async def test_nothing_is_taken_before_the_rest_has_left() -> None:
-    """The transport is given nothing more until it has taken all."""
+    """The transport gets nothing more until it has sent the rest."""
     async with open_desk() as desk:
         desk.sink.is_writable = False
         desk.lanes.put_call(b"1")
@@ -203,7 +203,7 @@ async def test_nothing_is_taken_before_the_rest_has_left() -> None:
 
 
 async def test_what_is_being_sent_is_counted() -> None:
-    """Its bytes count as held until they have left, and no longer."""
+    """Bytes are charged until they have been sent."""
     async with open_desk() as desk:
         desk.sink.is_writable = False
         desk.lanes.put_call(b"x" * 1000)
@@ -216,7 +216,7 @@ async def test_what_is_being_sent_is_counted() -> None:
 
 
 async def test_what_was_put_before_the_task_runs() -> None:
-    """It leaves, and be it that the transport does not take it at once."""
+    """Messages that were put before the task runs are sent, at once or later."""
     desk = Desk()
     desk.sink.is_writable = False
     desk.lanes.put_call(b"1")
@@ -234,7 +234,7 @@ async def test_what_was_put_before_the_task_runs() -> None:
 
 
 async def test_a_broken_link() -> None:
-    """Nothing is taken any more, and pings wait for no writer."""
+    """On a broken link nothing is taken, and pings do not wait for the writer."""
     async with open_desk() as desk:
         desk.sink.is_broken = True
         desk.lanes.put_call(b"1")
@@ -250,7 +250,7 @@ async def test_a_broken_link() -> None:
 
 
 async def test_a_pong_that_found_no_room() -> None:
-    """The task waits until it has left, and nothing is taken before."""
+    """The task waits until the pong has been sent; nothing is taken before that."""
     async with open_desk() as desk:
         desk.writer.note_rest()
         desk.lanes.put_call(b"1")
@@ -270,7 +270,7 @@ async def test_a_pong_that_found_no_room() -> None:
 
 
 async def test_pings_go_first() -> None:
-    """A ping is a frame of its own; its round trip begins when it is taken."""
+    """A ping has a frame of its own, and its round trip begins when it is taken."""
     async with open_desk() as desk:
         desk.lanes.put_call(b"1")
         ping = desk.pings.new()
@@ -283,7 +283,7 @@ async def test_pings_go_first() -> None:
 
 
 async def test_a_ping_waits_for_what_is_being_sent() -> None:
-    """A large message on a slow line is no part of a round trip."""
+    """A large message on a slow line is not part of a round trip."""
     async with open_desk() as desk:
         desk.sink.is_writable = False
         desk.lanes.put_call(b"1")
@@ -298,7 +298,7 @@ async def test_a_ping_waits_for_what_is_being_sent() -> None:
 
 
 async def test_lanes_that_are_closed_as_messages_are_taken() -> None:
-    """What has just been too much is not sent."""
+    """If taking messages hangs up the link, they are not sent."""
     async with open_desk() as desk:
         desk.lanes.put_call(Promise(b"1", desk.lanes.close))
         desk.writer.wake_through()
@@ -309,7 +309,7 @@ async def test_lanes_that_are_closed_as_messages_are_taken() -> None:
 
 
 async def test_waiting_until_all_has_left() -> None:
-    """It waits for what is being sent and for what was put meanwhile."""
+    """`flush` waits for what is being sent, and for what was put meanwhile."""
     async with open_desk() as desk, trio.open_nursery() as nursery:
         desk.sink.is_writable = False
         desk.lanes.put_call(b"1")
@@ -326,14 +326,14 @@ async def test_waiting_until_all_has_left() -> None:
 
 
 async def test_waiting_where_nothing_is_to_be_sent() -> None:
-    """There is nothing to wait for."""
+    """`flush` returns if there is nothing to send."""
     async with open_desk() as desk:
         with trio.fail_after(PATIENCE):
             await desk.writer.flush()
 
 
 async def test_a_link_that_ends_lets_go_who_waits() -> None:
-    """Nothing will leave through it any more."""
+    """The end of the link ends a wait in `flush`."""
     async with open_desk() as desk, trio.open_nursery() as nursery:
         desk.sink.is_writable = False
         desk.lanes.put_call(b"1")
@@ -344,7 +344,7 @@ async def test_a_link_that_ends_lets_go_who_waits() -> None:
 
 
 async def test_a_fault_ends_its_link_alone(caplog: pytest.LogCaptureFixture) -> None:
-    """Who happened to flush does not hear of it, the log does, and the next link is flushed."""
+    """A fault is logged and ends its own link; the task that flushed and other links go on."""
     async with open_desk() as good, open_desk() as bad:
 
         def fail() -> None:
@@ -368,7 +368,7 @@ async def test_a_fault_ends_its_link_alone(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_an_interrupt_loses_nothing() -> None:
-    """One that comes in the middle of a flush is raised after it: all that was taken is sent."""
+    """A Ctrl-C during a flush is raised after it, when all that was taken has been sent."""
     desks: list[Desk] = []
 
     async def main() -> None:
@@ -393,7 +393,7 @@ class Echo:
 async def test_callers_of_a_link_with_such_a_fault(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """They lose that connection, and others keep theirs."""
+    """Callers lose the connection with the fault, and keep all others."""
     caplog.set_level(logging.CRITICAL, "farcall")
     async with open_pair(Echo()) as (good, _), open_pair(Echo()) as (bad, _):
 
