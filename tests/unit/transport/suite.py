@@ -1,7 +1,4 @@
-"""What every transport does: one suite, run on the pair in memory and on WebSocket.
-
-No check waits for time to pass, so it makes no difference whether the clock is real.
-"""
+"""What every transport does: one suite, run on the pair in memory and on WebSocket."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ SMALL = 1000
 
 
 class Maker(Protocol):
-    """What opens a link: gives the end that dialled, and the other."""
+    """Opens a link, and gives the end that dialled, and the other."""
 
     def __call__(
         self, *, limits: Limits | None = None
@@ -34,20 +31,20 @@ class Maker(Protocol):
 
 
 async def send(transport: Transport, frames: Sequence[bytes]) -> None:
-    """Let others have their turn, send frames, and wait until all have left."""
+    """Let other tasks run, send frames, and wait until all have been sent."""
     await trio.lowlevel.checkpoint()
     if not transport.send_now(frames):
         await transport.send_rest()
 
 
 async def send_ping(transport: Transport, payload: bytes) -> None:
-    """Send a ping, and wait until it has left."""
+    """Send a ping, and wait until it has been sent."""
     if not transport.ping_now(payload):
         await transport.send_rest()
 
 
 class Recorder:
-    """A receiver that remembers, and lets a test wait for the next thing."""
+    """A receiver that records what it gets, and lets a test wait for it."""
 
     def __init__(self) -> None:
         self._put_frame, self._frames = trio.open_memory_channel[str | bytes](10_000)
@@ -107,7 +104,7 @@ class FaultyReceiver(Recorder):
 
 @attrs.define
 class End:
-    """One end of a link, being run."""
+    """One end of a link, whose `run` a task calls."""
 
     transport: Transport
     heard: Recorder = attrs.field(factory=Recorder)
@@ -136,7 +133,7 @@ class End:
 
 @asynccontextmanager
 async def running(*ends: End) -> AsyncIterator[None]:
-    """Run `ends`; hang up, and see that each `run` returns, when the block is left."""
+    """Run `ends`; when the block is left, hang up and check that each `run` returns."""
     with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             for end in ends:
@@ -187,7 +184,7 @@ async def nothing_to_send_is_fine(maker: Maker) -> None:
 
 
 async def large_messages_pass(maker: Maker) -> None:
-    """A message may be larger than what lies in the buffers between the ends."""
+    """A message may be larger than the buffers between the ends."""
     message = b"x" * 1_000_000
     async with open_ends(maker) as (left, right):
         await send(left.transport, [message])
@@ -198,7 +195,7 @@ async def large_messages_pass(maker: Maker) -> None:
 
 
 async def frames_wait_for_run(maker: Maker) -> None:
-    """What came before the other end is run is not lost."""
+    """Frames that came before the other end was run are not lost."""
     async with maker() as (left, right):
         await send(left, [b"early"])
         reading = End(right)
@@ -207,7 +204,7 @@ async def frames_wait_for_run(maker: Maker) -> None:
 
 
 async def pings_are_answered(maker: Maker) -> None:
-    """The pong of a ping comes to the receiver, with the payload."""
+    """The receiver gets the pong of a ping, with its payload."""
     async with open_ends(maker) as (left, right):
         await send_ping(left.transport, b"123")
         await send_ping(right.transport, b"")
@@ -217,7 +214,7 @@ async def pings_are_answered(maker: Maker) -> None:
 
 
 async def received_at_moves(maker: Maker) -> None:
-    """The time of the last byte is that of the last thing that came."""
+    """`received_at` is the time of the last message."""
     async with open_ends(maker) as (left, right):
         before = trio.current_time()
         await send(left.transport, [b"x"])
@@ -227,7 +224,7 @@ async def received_at_moves(maker: Maker) -> None:
 
 
 async def both_ends_know_why_they_closed(maker: Maker) -> None:
-    """Code and reason of a Close frame are what either end's `run` returns."""
+    """`run` returns the code and the reason of the Close frame at both ends."""
     async with open_ends(maker) as (left, right):
         await right.transport.aclose(1001, "going away")
 
@@ -236,7 +233,7 @@ async def both_ends_know_why_they_closed(maker: Maker) -> None:
 
 
 async def the_dialling_end_may_close(maker: Maker) -> None:
-    """It does not matter who says goodbye."""
+    """Either end may close."""
     async with open_ends(maker) as (left, right):
         await left.transport.aclose(1008, "policy: ü")
 
@@ -245,7 +242,7 @@ async def the_dialling_end_may_close(maker: Maker) -> None:
 
 
 async def what_was_sent_before_a_close_arrives(maker: Maker) -> None:
-    """A goodbye stands in line behind the frames that were sent before it."""
+    """A Close frame queues behind the frames that were sent before it."""
     async with open_ends(maker) as (left, right):
         await send(left.transport, [b"x" * 100_000, b"last"])
         await left.transport.aclose()
@@ -256,7 +253,7 @@ async def what_was_sent_before_a_close_arrives(maker: Maker) -> None:
 
 
 async def closing_twice_is_fine(maker: Maker) -> None:
-    """The second goodbye does nothing, whoever says it; so does one after the end."""
+    """A second `aclose` does nothing, at either end, also after the link has ended."""
     async with open_ends(maker) as (left, right):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(left.transport.aclose, 1001)
@@ -268,7 +265,7 @@ async def closing_twice_is_fine(maker: Maker) -> None:
 
 
 async def both_may_close_at_once(maker: Maker) -> None:
-    """Two goodbyes that cross end the link for both."""
+    """Two Close frames that cross end the link for both."""
     async with open_ends(maker) as (left, right):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(left.transport.aclose)
@@ -278,7 +275,7 @@ async def both_may_close_at_once(maker: Maker) -> None:
 
 
 async def a_link_that_is_not_run_can_be_closed(maker: Maker) -> None:
-    """A goodbye arrives also where nobody reads the answer to it."""
+    """A Close frame arrives even if no task reads the answer to it."""
     async with maker() as (left, right):
         reading = End(right)
         async with running(reading):
@@ -288,7 +285,7 @@ async def a_link_that_is_not_run_can_be_closed(maker: Maker) -> None:
 
 
 async def abort_ends_both(maker: Maker) -> None:
-    """Hanging up ends `run` here at once, and there with 1006."""
+    """`abort` ends `run` here at once, and at the peer with 1006."""
     async with open_ends(maker) as (left, right):
         left.transport.abort()
         left.transport.abort()
@@ -300,7 +297,7 @@ async def abort_ends_both(maker: Maker) -> None:
 
 
 async def a_receiver_may_abort(maker: Maker) -> None:
-    """After an abort in the receiver itself it hears nothing more."""
+    """After an abort in the receiver, nothing more is delivered."""
     async with maker() as (left, right):
 
         class Aborting(Recorder):
@@ -316,7 +313,7 @@ async def a_receiver_may_abort(maker: Maker) -> None:
 
 
 async def sending_on_an_ended_link_raises(maker: Maker) -> None:
-    """An ended link takes neither frames nor pings, and who waits for them gets to know it."""
+    """A link that has ended sends nothing, and `send_rest` raises."""
     async with open_ends(maker) as (left, right):
         await left.transport.aclose()
         await right.wait_ended()
@@ -329,7 +326,7 @@ async def sending_on_an_ended_link_raises(maker: Maker) -> None:
 
 
 async def sending_needs_no_task(maker: Maker) -> None:
-    """A frame, or a ping, that the link has room for leaves in the step that sends it."""
+    """A frame or a ping for which there is room is sent in the same step."""
     async with open_ends(maker) as (left, right):
         if not left.transport.send_now([b"now"]):
             await left.transport.send_rest()  # TLS cannot
@@ -340,7 +337,7 @@ async def sending_needs_no_task(maker: Maker) -> None:
 
 
 async def what_finds_no_room_is_kept(maker: Maker) -> None:
-    """What a full link does not take waits for `send_rest`, and all arrives in its order."""
+    """Frames for which there is no room wait for `send_rest`, and arrive in order."""
     texts = [b"%d" % number * 500_000 for number in range(8)]
     async with maker() as (left, right):
         for text in texts:
@@ -359,7 +356,7 @@ async def what_finds_no_room_is_kept(maker: Maker) -> None:
 
 
 async def a_goodbye_waits_for_what_finds_no_room(maker: Maker) -> None:
-    """A Close frame follows what was given before, and nothing follows the Close frame."""
+    """A Close frame waits for the frames before it, and nothing follows it."""
     async with open_ends(maker) as (left, right):
         for _ in range(8):
             left.transport.send_now([b"x" * 500_000])
@@ -376,7 +373,7 @@ async def a_goodbye_waits_for_what_finds_no_room(maker: Maker) -> None:
 
 
 async def a_cancelled_wait_goes_on(maker: Maker) -> None:
-    """Cancelled while it waits for room, `send_rest` leaves no frame half sent."""
+    """A cancelled `send_rest` leaves no frame half sent."""
     async with maker() as (left, right):
         for _ in range(8):
             left.send_now([b"x" * 500_000])
@@ -400,7 +397,7 @@ async def a_cancelled_wait_goes_on(maker: Maker) -> None:
 
 
 async def many_may_wait_for_the_rest(maker: Maker) -> None:
-    """Each of several tasks in `send_rest` goes on when all has left."""
+    """Several tasks may wait in `send_rest`; each returns when all has been sent."""
     async with maker() as (left, right):
         for _ in range(8):
             left.send_now([b"x" * 500_000])
@@ -416,7 +413,7 @@ async def many_may_wait_for_the_rest(maker: Maker) -> None:
 
 
 async def a_busy_link_keeps_order(maker: Maker) -> None:
-    """Frames of any size, sent both ways at once among pings, arrive whole and in order."""
+    """Frames of any size in both directions, among pings, arrive whole and in order."""
     sizes = [0, 3, 125, 126, 4_000, 5_000, 65_535, 65_536, 200_000] * 12
     frames = [b"%d:" % number + b"x" * size for number, size in enumerate(sizes)]
     async with open_ends(maker) as ends, trio.open_nursery() as nursery:
@@ -438,7 +435,7 @@ async def a_busy_link_keeps_order(maker: Maker) -> None:
 
 
 async def a_receiver_may_send(maker: Maker) -> None:
-    """What the receiver sends in the reader itself leaves."""
+    """A receiver may send in the reader itself."""
     async with maker() as (left, right):
 
         class Echo(Recorder):
@@ -457,7 +454,7 @@ async def a_receiver_may_send(maker: Maker) -> None:
 
 
 async def a_reader_pauses_before_it_waits(maker: Maker) -> None:
-    """When nothing is left to read the receiver is told, whatever kind of frame came last."""
+    """`on_pause` is called when nothing is left to read, whatever frame came last."""
     async with open_ends(maker) as (left, right):
         await send(left.transport, [b"text"])
         await right.heard.next_frame()
@@ -471,7 +468,7 @@ async def a_reader_pauses_before_it_waits(maker: Maker) -> None:
 
 
 async def a_reader_pauses_when_it_ends(maker: Maker) -> None:
-    """A receiver is told of the end of reading also where that is cancelled."""
+    """`on_pause` is called when reading ends, even if it is cancelled."""
     async with maker() as (left, right):
         with trio.CancelScope() as scope:
 
@@ -489,7 +486,7 @@ async def a_reader_pauses_when_it_ends(maker: Maker) -> None:
 
 
 async def a_cancelled_run_leaves_the_link(maker: Maker) -> None:
-    """A link whose `run` was cancelled can still send, and be aborted."""
+    """After a cancelled `run` the link can still send, and be aborted."""
     async with maker() as (left, right):
         reading = End(right)
         async with running(reading):
@@ -506,7 +503,7 @@ async def a_cancelled_run_leaves_the_link(maker: Maker) -> None:
 
 
 async def large_enough_is_not_too_large(maker: Maker) -> None:
-    """The limit is in bytes, and a message of just that size passes."""
+    """A message of exactly the limit, in bytes, passes."""
     message = "ü" * (SMALL // 2)
     async with open_ends(maker, limits=Limits(message=SMALL)) as (left, right):
         await send(left.transport, [message.encode()])
@@ -515,7 +512,7 @@ async def large_enough_is_not_too_large(maker: Maker) -> None:
 
 
 async def too_large_closes_1009(maker: Maker) -> None:
-    """A message over the limit closes the link, and the limit is named."""
+    """A message over the limit closes the link; the reason names the limit."""
     async with open_ends(maker, limits=Limits(message=SMALL)) as (left, right):
         await send(left.transport, [b"x" * (SMALL + 1)])
 
@@ -527,7 +524,7 @@ async def too_large_closes_1009(maker: Maker) -> None:
 
 
 async def characters_are_counted_in_bytes(maker: Maker) -> None:
-    """A message that is over the limit in bytes alone is over the limit."""
+    """The limit counts bytes, not characters."""
     async with open_ends(maker, limits=Limits(message=SMALL)) as (left, right):
         await send(left.transport, [("ü" * (SMALL // 2 + 1)).encode()])
 
@@ -535,7 +532,7 @@ async def characters_are_counted_in_bytes(maker: Maker) -> None:
 
 
 async def a_faulty_receiver_closes_1011(maker: Maker) -> None:
-    """An exception of the receiver goes to the log, and the peer learns that it was not its own."""
+    """An exception of the receiver is logged, and the peer gets 1011."""
     async with open_ends(maker, heard=FaultyReceiver()) as (left, right):
         await send(left.transport, [b"boom"])
 
@@ -544,7 +541,7 @@ async def a_faulty_receiver_closes_1011(maker: Maker) -> None:
 
 
 async def a_fault_in_a_pong_closes_1011(maker: Maker) -> None:
-    """So does an exception of the receiver of a pong."""
+    """An exception in `on_pong` is handled in the same way."""
     async with open_ends(maker, heard=FaultyReceiver()) as (left, right):
         await send_ping(right.transport, b"boom")
 

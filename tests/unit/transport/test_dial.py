@@ -1,4 +1,4 @@
-"""How a client comes to a server: over TCP, TLS or a Unix socket, or why not."""
+"""Dialling a server over TCP, TLS or a Unix socket, and what errors say."""
 
 from __future__ import annotations
 
@@ -69,24 +69,24 @@ async def refusal_by(url: str, **options: Any) -> farcall.ConnectFailed:
 
 
 class TestTls:
-    """Certificates, right and wrong ones."""
+    """Certificates, valid and not."""
 
     async def test_right(self) -> None:
-        """A server with a certificate for its address is served and called as any other."""
+        """A server with a certificate for its address is called like any other."""
         async with serving(ssl_context=server_context()) as server:
             assert server.url == f"wss://127.0.0.1:{server.port}"
             async with farcall.connect(server.url, ssl_context=client_context()) as session:
                 assert await session.call("Echo.say", "x" * 100_000) == "x" * 100_000
 
     async def test_a_name(self) -> None:
-        """The certificate has to be for the host of the URL, whatever address that has."""
+        """The certificate has to be for the host of the URL, whatever its address is."""
         async with serving(ssl_context=server_context("localhost")) as server:
             url = f"wss://localhost:{server.port}"
             async with farcall.connect(url, ssl_context=client_context()) as session:
                 assert await session.call("Echo.say", "a") == "a"
 
     async def test_unknown_authority(self) -> None:
-        """A certificate that nobody trusted has signed is refused."""
+        """A certificate of an unknown authority is refused."""
         async with serving(ssl_context=server_context(ca=trustme.CA())) as server:
             refusal = await refusal_by(server.url, ssl_context=client_context())
 
@@ -94,19 +94,19 @@ class TestTls:
         assert (refusal.status, refusal.code) == (None, None)
 
     async def test_the_default_is_what_the_system_trusts(self) -> None:
-        """Without a context of their own, users get the checks of every browser."""
+        """Without a context, certificates are checked as in a browser."""
         async with serving(ssl_context=server_context()) as server:
             assert "certificate was refused" in str(await refusal_by(server.url))
 
     async def test_expired(self) -> None:
-        """A certificate of yesterday is refused."""
+        """An expired certificate is refused."""
         async with serving(ssl_context=server_context(days=-1)) as server:
             refusal = await refusal_by(server.url, ssl_context=client_context())
 
         assert "its certificate was refused: certificate has expired" in str(refusal)
 
     async def test_wrong_name(self) -> None:
-        """A certificate for another host is refused, and the error says for which it should be."""
+        """A certificate for another host is refused; the error names the host."""
         async with serving(ssl_context=server_context("example.com")) as server:
             refusal = await refusal_by(server.url, ssl_context=client_context())
 
@@ -114,7 +114,7 @@ class TestTls:
         assert "'127.0.0.1'" in str(refusal)
 
     async def test_a_plain_client_at_a_tls_port(self) -> None:
-        """It learns in plain words what the port speaks."""
+        """A client without TLS learns that the port speaks TLS."""
         async with serving(ssl_context=server_context()) as server:
             refusal = await refusal_by(server.url.replace("wss", "ws"))
 
@@ -122,7 +122,7 @@ class TestTls:
         assert "this port speaks TLS; use https:// or wss://" in str(refusal)
 
     async def test_a_tls_client_at_a_plain_port(self) -> None:
-        """It learns that there is no TLS, and what to try."""
+        """A client with TLS learns that the port has none, and what to try."""
         async with serving() as server:
             url = server.url.replace("ws", "wss")
             refusal = await refusal_by(url, ssl_context=client_context())
@@ -131,7 +131,7 @@ class TestTls:
         assert "ws://?" in str(refusal)
 
     async def test_a_client_that_never_ends_its_handshake(self, running_clock: MockClock) -> None:
-        """TLS is within the time of the handshake."""
+        """TLS counts towards the time of the handshake."""
         async with serving(ssl_context=server_context()) as server:
             async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
                 await stream.send_all(b"\x16\x03\x01")
@@ -143,7 +143,7 @@ class TestTls:
                 assert await session.call("Echo.say", "next") == "next"
 
     async def test_a_server_that_never_ends_its_handshake(self) -> None:
-        """The same for a client, which names the limit."""
+        """TLS counts for a client as well, and the error names the limit."""
         (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
         async with listener:
             port = listener.socket.getsockname()[1]
@@ -153,19 +153,19 @@ class TestTls:
         assert "no connection in 0.05 s (the limit handshake_seconds)" in str(refusal)
 
     def test_a_context_without_tls(self) -> None:
-        """Whoever gives one wants TLS, and would not get it."""
+        """A context for a URL without TLS is refused."""
         with pytest.raises(ValueError, match="ws://a/ has no TLS, which ssl_context is for"):
             farcall.connect("ws://a", ssl_context=client_context())
 
     def test_the_context_is_made_once(self) -> None:
-        """A session that connects again does not read the system's certificates again."""
+        """Dialling again does not read the certificates of the system again."""
         dialler = Dialler.of("wss://a", None, Limits(), None)
 
         assert isinstance(dialler.ssl_context, ssl.SSLContext)
         assert dialler.ssl_context.check_hostname
 
     async def test_origins_are_those_of_https(self) -> None:
-        """A page that came over TLS is one of a server that has TLS; one in clear is not."""
+        """A page over TLS is one of a server with TLS; one without TLS is not."""
         async with serving(ssl_context=server_context()) as server:
             connect = partial(farcall.connect, server.url, ssl_context=client_context())
             here = f"127.0.0.1:{server.port}"
@@ -181,11 +181,11 @@ class TestTls:
 
 
 class TestNames:
-    """What is looked up, and asked for."""
+    """The name that is looked up, and the path that is requested."""
 
     @pytest.mark.parametrize("tail", ["/?name=ä", "/?name=a b", "/?%"])
     async def test_beyond_ascii(self, tail: str) -> None:
-        """A query arrives as it was written."""
+        """A query with letters beyond ASCII arrives unchanged."""
 
         async def authenticate(credentials: farcall.Credentials) -> farcall.Principal:
             return farcall.Principal(credentials.query.get("name", "nobody"))
@@ -198,7 +198,7 @@ class TestNames:
 
     @pytest.mark.parametrize("tail", ["/ä", "/a b", "/\u200b"])
     async def test_a_path_that_is_not_served(self, tail: str) -> None:
-        """It is asked for, and is not there."""
+        """A path that is not served is refused with 404."""
         async with serving() as server:
             assert (await refusal_by(server.url + tail)).status == 404
 
@@ -207,14 +207,14 @@ class TestNames:
         ["a..b", "x" * 64, "xn--", "a_b.ü", "ü" * 64, "ü..a", "-ü", "a b", ".a", "ex%61mple"],
     )
     async def test_a_name_that_is_none(self, host: str) -> None:
-        """No host has it, so there is no connection."""
+        """A name that is malformed raises ConnectFailed."""
         refusal = await refusal_by(f"ws://{host}:1/?s3cret")
 
         assert "s3cret" not in str(refusal)
         assert str(refusal).startswith(f"ws://{host}:1/: ")
 
     async def test_one_name_for_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It is looked up, asked for, and checked in the certificate in one form."""
+        """One form of a name is looked up, sent as Host, and checked in the certificate."""
         looked_up: list[str] = []
 
         async def open_here(host: str, port: int) -> trio.SocketStream:
@@ -233,7 +233,7 @@ class TestNames:
         assert b"\r\nHost: xn--strae-oqa.example:81\r\n" in head
 
     async def test_a_zone(self) -> None:
-        """It says which interface, and the server hears nothing of it."""
+        """A zone chooses the interface, and is not sent to the server."""
         try:
             (listener,) = await trio.open_tcp_listeners(0, host="::1")
         except OSError:
@@ -248,7 +248,7 @@ class TestNames:
     async def test_an_answer_to_the_login_that_is_none(
         self, dialect: Any, answer: dict[str, Any]
     ) -> None:
-        """There is no login, so there is no connection."""
+        """A malformed response to the login raises an error."""
         dialled, accepted = memory_pair()
         server = RawPeer(accepted)
 
@@ -273,7 +273,7 @@ class TestNames:
         "name", ["Host", "CONTENT-LENGTH", "Expect", "Trailer", "Sec-WebSocket-Accept"]
     )
     def test_headers_of_the_handshake(self, name: str) -> None:
-        """Whatever would make a second head, or a body, of it is refused where it is given."""
+        """A header that would add another head or a body is refused when it is given."""
         with pytest.raises(ValueError, match=f"{name}.*belongs to the handshake") as caught:
             farcall.connect("ws://a", headers={name: "s3cret"})
 
@@ -285,7 +285,7 @@ class TestOwnUrl:
 
     @pytest.mark.parametrize("host", ["0.0.0.0", "::", None, ["0.0.0.0", "::"], "localhost"])
     async def test_every_address(self, host: Any, caplog: pytest.LogCaptureFixture) -> None:
-        """Also where that is none that one can connect to; the log says that others do as well."""
+        """A wildcard address has a URL for this machine; the log warns that all can connect."""
         caplog.set_level(logging.INFO)
         try:
             async with serving(host=host) as server:
@@ -300,7 +300,7 @@ class TestOwnUrl:
         assert is_open is (host != "localhost")
 
     async def test_a_relative_path(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The URL holds the whole path, and the file is removed wherever the process is then."""
+        """The URL has the absolute path, and the file is removed from any directory."""
         with TemporaryDirectory(prefix="fc") as folder:
             monkeypatch.chdir(folder)
             async with serving(None, unix="a.sock") as server:
@@ -311,7 +311,7 @@ class TestOwnUrl:
             assert os.listdir(folder) == []
 
     async def test_an_inherited_socket(self) -> None:
-        """One that listens at every address."""
+        """A socket that listens at every address may be inherited."""
         with socket.create_server(("0.0.0.0", 0)) as inherited:
             async with serving(None, sock=inherited) as server:
                 assert server.url.startswith("ws://127.0.0.1:")
@@ -319,7 +319,7 @@ class TestOwnUrl:
                     assert await echo.say("a") == "a"
 
     async def test_with_tls(self) -> None:
-        """The certificate has to be for this address, as for any."""
+        """The certificate has to be for the address of the URL."""
         async with serving(host="0.0.0.0", ssl_context=server_context()) as server:
             context = client_context()
             async with farcall.connect(server.url, Echo, ssl_context=context) as echo:
@@ -330,7 +330,7 @@ class TestUnix:
     """Unix sockets."""
 
     async def test_url(self) -> None:
-        """The URL of the server is taken as it is, and with a path behind it."""
+        """The URL of the server works as it is, and with a path appended."""
         with TemporaryDirectory(prefix="fc") as folder:
             path = Path(folder) / "a b.sock"
             async with serving(None, unix=path) as server:
@@ -345,14 +345,14 @@ class TestUnix:
             assert os.listdir(folder) == []
 
     async def test_nobody_listens(self) -> None:
-        """The error names the path."""
+        """Without a server, the error names the path."""
         refusal = await refusal_by("ws+unix:///run/none/a.sock:/b?secret")
 
         assert "ws+unix:///run/none/a.sock:/b: " in str(refusal)
         assert "secret" not in str(refusal)
 
     async def test_there_is_no_tls(self) -> None:
-        """Beside a TLS port a Unix socket is plain: it does not leave the machine."""
+        """A Unix socket has no TLS, even beside a TLS port: it does not leave the machine."""
         with TemporaryDirectory(prefix="fc") as folder:
             unix, context = f"{folder}/a.sock", server_context()
             async with serving(unix=unix, ssl_context=context) as server:
@@ -362,7 +362,7 @@ class TestUnix:
                     assert await session.call("Echo.say", "a") == "a"
 
     async def test_host_is_not_checked(self) -> None:
-        """No page can name a Unix socket, so whatever a proxy passes on as Host is right."""
+        """Host is not checked on a Unix socket, which no page can reach."""
         with TemporaryDirectory(prefix="fc") as folder:
             async with serving(None, unix=f"{folder}/a.sock"):
                 async with await trio.open_unix_socket(f"{folder}/a.sock") as stream:
@@ -373,10 +373,10 @@ class TestUnix:
 
 
 class TestForwarded:
-    """Proxies in front."""
+    """Proxies in front of a server."""
 
     async def test_a_trusted_proxy(self) -> None:
-        """Where the operator says so, the peer is whom the proxy names."""
+        """The peer is the client that a trusted proxy names."""
         headers = {"X-Forwarded-For": "6.6.6.6, 192.0.2.1"}
         async with serving(trusted_proxies=["127.0.0.1"]) as server:
             async with farcall.connect(server.url, Echo, headers=headers) as echo:
@@ -385,14 +385,14 @@ class TestForwarded:
                 assert (await echo.who()).startswith("127.0.0.1:")
 
     async def test_anybody_else(self) -> None:
-        """Where he does not, the header is what anybody may write."""
+        """Without trust, the header does not count."""
         headers = {"X-Forwarded-For": "192.0.2.1"}
         async with serving() as server:
             async with farcall.connect(server.url, Echo, headers=headers) as echo:
                 assert (await echo.who()).startswith("127.0.0.1:")
 
     async def test_behind_a_unix_socket(self) -> None:
-        """A proxy on the same machine may well use one."""
+        """A proxy on a Unix socket may be trusted."""
         headers = {"X-Forwarded-For": "192.0.2.1"}
         with TemporaryDirectory(prefix="fc") as folder:
             unix = f"{folder}/a.sock"
@@ -402,7 +402,7 @@ class TestForwarded:
 
 
 async def test_a_server_that_ends_the_connection_at_the_hello() -> None:
-    """The close code is told, as rules for another try need it."""
+    """The error has the close code, which decides about another try."""
     async with trio.open_nursery() as nursery:
         server: farcall.Server = await nursery.start(
             partial(farcall.serve, Echo(), 0, limits=Limits(message=10))

@@ -1,4 +1,4 @@
-"""Where a server can listen, and what it leaves behind."""
+"""Where a server can listen, and what it cleans up."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from farcall._transport.listen import Listeners, Place, _url, open_listeners
 
 @pytest.fixture
 def path() -> Iterator[Path]:
-    """Give a path that is short enough for a Unix socket, wherever the tests run."""
+    """Give a path that is short enough for a Unix socket."""
     with TemporaryDirectory(prefix="fc") as folder:
         yield Path(folder) / "a.sock"
 
@@ -28,7 +28,7 @@ async def listen_at(path: Path) -> Listeners:
 
 
 async def test_several_addresses_have_one_port() -> None:
-    """Asked for any port, all addresses get the same."""
+    """With port 0, all addresses get the same port."""
     listeners = await open_listeners(Place(["127.0.0.1", "127.0.0.2"], 0))
     (port,) = set(listeners.ports)
 
@@ -41,7 +41,7 @@ async def test_several_addresses_have_one_port() -> None:
 
 
 async def test_a_port_that_is_taken_at_one_address() -> None:
-    """Nothing listens at the others then, and the error names the one."""
+    """If one address fails, no address listens, and the error names the one."""
     with socket.create_server(("127.0.0.2", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match=rf"127\.0\.0\.2:{port}: the port is in use"):
@@ -51,14 +51,14 @@ async def test_a_port_that_is_taken_at_one_address() -> None:
 
 
 async def test_no_port_is_free_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is looked for some times, and no more."""
+    """The search for a common port ends after some tries."""
     monkeypatch.setattr("farcall._transport.listen.PORT_TRIES", 0)
     with pytest.raises(OSError, match=r"no port is free at all addresses of \*, ::1"):
         await open_listeners(Place([None, "::1"], 0))
 
 
 async def test_a_unix_socket(path: Path) -> None:
-    """It is for its owner alone from the start, and its file goes with it."""
+    """A Unix socket has mode 0600 from the start, and its file is removed at the end."""
     listeners = await listen_at(path)
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -72,7 +72,7 @@ async def test_a_unix_socket(path: Path) -> None:
 
 
 async def test_the_mask_of_the_process_stays(path: Path) -> None:
-    """It is changed for the socket alone, and also given back when that fails."""
+    """The umask is changed for the socket alone, and restored even after an error."""
     before = os.umask(0o022)
     try:
         (await listen_at(path)).close()
@@ -84,7 +84,7 @@ async def test_the_mask_of_the_process_stays(path: Path) -> None:
 
 
 async def test_a_stale_socket_is_replaced(path: Path) -> None:
-    """A file that a server left behind does not keep the next one from listening."""
+    """The file of a server that was killed does not stop the next one."""
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(os.fspath(path))
 
@@ -95,7 +95,7 @@ async def test_a_stale_socket_is_replaced(path: Path) -> None:
 
 
 async def test_a_live_socket_is_not_replaced(path: Path) -> None:
-    """Who listens goes on, and the error names the path."""
+    """A socket in use stays, and the error names the path."""
     listeners = await listen_at(path)
     with pytest.raises(OSError, match=f"at {path}: another server listens there") as caught:
         await listen_at(path)
@@ -108,7 +108,7 @@ async def test_a_live_socket_is_not_replaced(path: Path) -> None:
 
 
 async def test_another_file_is_not_replaced(path: Path) -> None:
-    """What is no socket may be somebody's work."""
+    """A file that is not a socket stays."""
     path.write_text("work")
     with pytest.raises(OSError, match=f"at {path}: there is a file that is not a socket"):
         await listen_at(path)
@@ -117,7 +117,7 @@ async def test_another_file_is_not_replaced(path: Path) -> None:
 
 
 async def test_a_newer_socket_is_not_removed(path: Path) -> None:
-    """A server that ends leaves the file alone which another one has made since."""
+    """A server that ends leaves the socket of a newer server alone."""
     old = await listen_at(path)
     path.rename(path.with_name("b.sock"))
     new = await listen_at(path)
@@ -130,20 +130,20 @@ async def test_a_newer_socket_is_not_removed(path: Path) -> None:
 
 
 async def test_a_folder_that_is_not_there(path: Path) -> None:
-    """The error names the path, and nothing is left open."""
+    """If the directory is missing, the error names the path, and nothing stays open."""
     with pytest.raises(OSError, match=r"cannot listen at .*/none/a.sock: No such file"):
         await listen_at(path.parent / "none" / "a.sock")
 
 
 async def test_a_failure_at_one_place_closes_the_others(path: Path) -> None:
-    """Either all of it listens, or nothing does."""
+    """Either all sockets listen, or none."""
     path.write_text("work")
     with pytest.raises(OSError, match="a file that is not a socket"):
         await open_listeners(Place(["127.0.0.1"], 0, path))
 
 
 def test_the_interface_of_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A link-local address means something together with its interface alone."""
+    """The URL of a link-local address names its interface."""
     monkeypatch.setattr(socket, "if_indextoname", {7: "eth7"}.__getitem__)
 
     assert _url("ws", ("fe80::1", 81, 0, 7)) == "ws://[fe80::1%25eth7]:81"
@@ -154,7 +154,7 @@ def test_the_interface_of_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_an_inherited_socket() -> None:
-    """One that listens already is used as it is."""
+    """A socket that listens already is used as it is."""
     with socket.create_server(("127.0.0.1", 0)) as inherited:
         port = inherited.getsockname()[1]
         listeners = await open_listeners(Place(sockets=[inherited]))
@@ -165,6 +165,6 @@ async def test_an_inherited_socket() -> None:
 
 
 async def test_an_inherited_socket_that_does_not_listen() -> None:
-    """It is refused, with the reason."""
+    """A socket that does not listen is refused, with the reason."""
     with socket.socket() as idle, pytest.raises(ValueError, match="cannot be served at"):
         await open_listeners(Place(sockets=[idle]))

@@ -30,7 +30,7 @@ async def open_pair(*, limits: Limits | None = None) -> AsyncIterator[tuple[Tran
 
 @check_transport
 async def test_is_a_transport(check: Check) -> None:
-    """It does what every transport does."""
+    """It passes the suite of every transport."""
     await check(open_pair)
 
 
@@ -46,7 +46,7 @@ async def test_endpoint() -> None:
 
 
 async def test_repr() -> None:
-    """The text of an end says whether it is open, or how it ended."""
+    """The repr of an end says whether it is open, or how it ended."""
     left, _ = memory_pair()
 
     assert repr(left) == "<MemoryTransport / open>"
@@ -90,7 +90,7 @@ async def test_text_must_be_utf8() -> None:
 
 
 async def test_full_pipe_makes_a_sender_wait() -> None:
-    """What the peer does not read holds the sender back, until it reads."""
+    """A sender waits while the peer reads nothing."""
     left, right = memory_pair(window=10)
     sent: list[int] = []
 
@@ -112,7 +112,7 @@ async def test_full_pipe_makes_a_sender_wait() -> None:
 
 
 async def test_a_send_that_began_is_finished() -> None:
-    """A batch whose sender is cancelled in its middle is sent to its end."""
+    """A cancelled `send_rest` still sends all frames."""
     left, right = memory_pair(window=10)
     reading, scope = End(right), trio.CancelScope()
 
@@ -131,7 +131,7 @@ async def test_a_send_that_began_is_finished() -> None:
 
 
 async def test_a_link_without_progress_is_aborted(autojump_clock: MockClock) -> None:
-    """A peer that takes nothing for 10 s has lost the link."""
+    """A peer that accepts nothing for 10 s loses the link."""
     left, _ = memory_pair(window=10)
     with pytest.raises(trio.BrokenResourceError, match="no byte was taken for 10 s"):
         await send(left, [b"1" * 20, b"2"])
@@ -143,7 +143,7 @@ async def test_a_link_without_progress_is_aborted(autojump_clock: MockClock) -> 
 
 
 async def test_slow_progress_is_progress(autojump_clock: MockClock) -> None:
-    """A sender waits for as long as the peer takes something every 10 s."""
+    """A sender waits as long as the peer accepts something every 10 s."""
     pair = memory_pair(window=10)
     reading = End(pair[1])
     async with running(reading), trio.open_nursery() as nursery:
@@ -157,7 +157,7 @@ async def test_slow_progress_is_progress(autojump_clock: MockClock) -> None:
 
 
 async def test_hanging_up_frees_a_waiting_sender() -> None:
-    """A sender that waits for room learns that the link has ended."""
+    """The end of the link ends the wait of a sender."""
     left, _ = memory_pair(window=10)
     async with trio.open_nursery() as nursery:
 
@@ -171,7 +171,7 @@ async def test_hanging_up_frees_a_waiting_sender() -> None:
 
 
 async def test_the_wait_for_a_goodbye_is_bounded(autojump_clock: MockClock) -> None:
-    """A peer that does not answer a Close frame is left after 5 s."""
+    """A peer that does not answer a Close frame is cut off after 5 s."""
     pair = memory_pair()
     left, right = ends(pair)
     async with running(left, right):
@@ -183,7 +183,7 @@ async def test_the_wait_for_a_goodbye_is_bounded(autojump_clock: MockClock) -> N
 
 
 async def test_a_cancelled_goodbye_hangs_up(autojump_clock: MockClock) -> None:
-    """A goodbye does not wait when it is cancelled, and the link ends all the same."""
+    """A cancelled `aclose` hangs up at once."""
     pair = memory_pair()
     left, right = ends(pair)
     async with running(left, right):
@@ -212,7 +212,7 @@ async def test_nothing_is_heard_after_our_goodbye() -> None:
 
 
 async def test_frozen_link_tells_nobody() -> None:
-    """On a half-open link nothing arrives, no pong and no end."""
+    """On a frozen link nothing arrives, not even a pong or the end."""
     pair = memory_pair()
     left, right = ends(pair)
     async with running(left, right):
@@ -230,7 +230,7 @@ async def test_frozen_link_tells_nobody() -> None:
 
 
 async def test_cut_ends_both() -> None:
-    """A cut ends both ends with 1006, and what was on its way is lost."""
+    """`cut` ends both ends with 1006, and what was on its way is lost."""
     pair = memory_pair()
     left, right = ends(pair)
     async with running(left, right):
@@ -243,7 +243,7 @@ async def test_cut_ends_both() -> None:
 
 
 async def test_a_ping_on_a_full_link_ends_with_it() -> None:
-    """A pong that finds no room ends with the link, and nobody waits for it."""
+    """A pong that waits for room is dropped when the link ends."""
     left, right = memory_pair(window=10)
     reading = End(right)
     async with running(reading):

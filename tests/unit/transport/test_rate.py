@@ -1,4 +1,4 @@
-"""A token bucket."""
+"""The token bucket."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def take_all(bucket: TokenBucket, now: float) -> int:
 
 
 def test_a_burst() -> None:
-    """It is full at first, and then empty."""
+    """A bucket is full at first, and then empty."""
     bucket = TokenBucket(4, 3, at=100)
 
     assert take_all(bucket, 100) == 3
@@ -22,7 +22,7 @@ def test_a_burst() -> None:
 
 
 def test_tokens_come_back() -> None:
-    """One at a time, and no token sooner because somebody asked for it in vain."""
+    """Tokens return one at a time; a failed try does not delay them."""
     bucket = TokenBucket(4, 3, at=0)
     take_all(bucket, 0)
 
@@ -30,7 +30,7 @@ def test_tokens_come_back() -> None:
 
 
 def test_it_holds_no_more_than_a_burst() -> None:
-    """However long nobody took anything."""
+    """A bucket never holds more than a burst."""
     bucket = TokenBucket(4, 3, at=0)
 
     assert take_all(bucket, 1000) == 3

@@ -42,14 +42,14 @@ from farcall._transport.url import WebSocketUrl, tcp_url, unix_url
     ],
 )
 def test_a_url_is_taken_apart(url: str, authority: str, target: str, shown: str) -> None:
-    """The query is asked for and never shown."""
+    """The query is sent, and never shown."""
     parsed = WebSocketUrl.parse(url)
 
     assert (parsed.authority, parsed.target, parsed.shown) == (authority, target, shown)
 
 
 def test_what_is_connected_to() -> None:
-    """A name without brackets, and a port; or a path."""
+    """A URL leads to a name without brackets and a port, or to a path."""
     tcp = WebSocketUrl.parse("wss://[::1]")
     unix = WebSocketUrl.parse("ws+unix:///run/a%3Ab:/c")
 
@@ -61,7 +61,7 @@ def test_what_is_connected_to() -> None:
 
 
 def test_urls_are_written() -> None:
-    """What is written is read as the same."""
+    """A written URL parses to the same address."""
     assert tcp_url("wss", "::1", 81) == "wss://[::1]:81"
     assert tcp_url("ws", "fe80::1%eth0", 81) == "ws://[fe80::1%25eth0]:81"
     assert unix_url("/a b:c?") == "ws+unix:///a%20b%3Ac%3F"
@@ -92,7 +92,7 @@ def test_urls_are_written() -> None:
     ],
 )
 def test_what_is_no_such_url_is_refused(url: str, words: str) -> None:
-    """And the error says what one looks like."""
+    """Another URL is refused, with examples."""
     with pytest.raises(ValueError, match=words):
         WebSocketUrl.parse(url)
 
@@ -134,7 +134,7 @@ MORE_SECRETS = [
 
 @pytest.mark.parametrize("url", SECRETS)
 def test_a_user_is_refused(url: str) -> None:
-    """And a password alone: the error says where it belongs, and repeats nothing."""
+    """A user or a password in a URL is refused; the error quotes neither."""
     with pytest.raises(ValueError, match=r"no user and no password.*headers=") as caught:
         farcall.connect(url)
 
@@ -145,7 +145,7 @@ def test_a_user_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize("url", MORE_SECRETS)
 def test_what_may_be_secret_is_not_repeated(url: str) -> None:
-    """Errors end up in logs."""
+    """Errors, which end up in logs, quote nothing that may be secret."""
     with pytest.raises(ValueError, match="URL") as caught:
         farcall.connect(url)
 
@@ -154,7 +154,7 @@ def test_what_may_be_secret_is_not_repeated(url: str) -> None:
 
 
 def test_a_url_is_a_text() -> None:
-    """Bytes would be taken for something else."""
+    """A URL in bytes is refused."""
     with pytest.raises(TypeError, match="url takes a str, not a bytes") as caught:
         farcall.connect(b"ws://:s3cret@a")  # type: ignore[call-overload]
 

@@ -1,4 +1,4 @@
-"""Answers of HTTP."""
+"""HTTP responses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _date(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_answer_is_written() -> None:
-    """It has a date, a length and a type, and says that the connection ends."""
+    """A response has a date, a length and a type, and says that the connection ends."""
     assert Answer(200, b"hello", "text/html", headers={"X-A": "b"}).render() == (
         b"HTTP/1.1 200 OK\r\n"
         b"Date: today\r\n"
@@ -27,14 +27,14 @@ def test_an_answer_is_written() -> None:
 
 
 def test_head() -> None:
-    """HEAD gets what GET would, but for the body."""
+    """HEAD gets the response of GET without its body."""
     answer = Answer(200, b"hello")
 
     assert answer.render("HEAD") == answer.render().removesuffix(b"hello")
 
 
 def test_a_header_of_the_answer_takes_the_place_of_ours() -> None:
-    """No field stands there twice."""
+    """A header of a response replaces the default one."""
     shown = Answer(426, headers={"Connection": "close, upgrade"}).render()
 
     assert shown.count(b"Connection: ") == 1
@@ -43,13 +43,13 @@ def test_a_header_of_the_answer_takes_the_place_of_ours() -> None:
 
 @pytest.mark.parametrize("value", ["a\r\nb: c", "a\nb", "\0", "€"])
 def test_a_header_that_cannot_be_written(value: str) -> None:
-    """What would begin another field is refused where the answer is made."""
+    """A value that would begin another field is refused when the response is made."""
     with pytest.raises(ValueError, match="the header X-A cannot hold"):
         Answer(200, headers={"X-A": value})
 
 
 def test_a_rejection() -> None:
-    """Its reason is the text of the answer, and what the log shows."""
+    """Its reason is the body of the response, and appears in the log."""
     rejection = Rejection(401, "log in", {"WWW-Authenticate": "Bearer"})
 
     assert str(rejection) == "401, log in"

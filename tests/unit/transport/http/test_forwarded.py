@@ -1,4 +1,4 @@
-"""Who asks, where proxies stand in front."""
+"""The address of a client behind proxies."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ PROXIES = TrustedProxies.of(["10.0.0.0/8", "127.0.0.1", "2001:db8::/32"])
     ],
 )
 def test_the_rightmost_untrusted_one_asks(peer: str, forwarded: str, client: str | None) -> None:
-    """Only trusted peers are believed, each for the one whom it was asked by."""
+    """The client is the rightmost address that is not trusted."""
     assert PROXIES.client_of(ip_address(peer), forwarded) == client
 
 
 def test_nobody_is_trusted_unasked() -> None:
-    """Without the operator's word the header is anybody's."""
+    """By default the header never counts, for anybody may send it."""
     assert TrustedProxies.of([]).client_of(ip_address("127.0.0.1"), "192.0.2.1") is None
     assert TrustedProxies.of([]).client_of(None, "192.0.2.1") is None
     assert PROXIES.client_of(None, "192.0.2.1") is None
 
 
 def test_unix_sockets_have_a_name() -> None:
-    """Who connects over one has no address by which to be trusted."""
+    """Peers on a Unix socket have no address; `unix` trusts them."""
     assert TrustedProxies.of(["unix"]).client_of(None, "192.0.2.1") == "192.0.2.1"
 
 
 @pytest.mark.parametrize("text", ["example.com", "10.0.0.1/8", "", "*"])
 def test_what_is_no_network_is_refused(text: str) -> None:
-    """Also a network with bits of a host, which says two things."""
+    """A network with bits of a host is refused as well, for it is ambiguous."""
     with pytest.raises(ValueError, match="no network such as 10"):
         TrustedProxies.of([text])

@@ -1,4 +1,4 @@
-"""Whose pages may connect."""
+"""The check of Origin and Host."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def is_let_in(
 def test_the_origin_is_that_of_the_host(
     host: str | None, origin: str | None, expected: bool
 ) -> None:
-    """Without an Origin it is no page; with one it must be a page of this server."""
+    """A request without Origin may pass; one with it must be from a page of this server."""
     assert is_let_in(OriginPolicy.of(), host=host, origin=origin) is expected
 
 
@@ -72,7 +72,7 @@ def test_the_origin_is_that_of_the_host(
 def test_under_tls_the_default_port_is_that_of_https(
     host: str, origin: str, expected: bool
 ) -> None:
-    """A page that came in clear is not one of a server that speaks TLS."""
+    """A page loaded without TLS is not one of a server with TLS."""
     assert is_let_in(OriginPolicy.of(), host=host, origin=origin, is_secure=True) is expected
 
 
@@ -88,14 +88,14 @@ def test_under_tls_the_default_port_is_that_of_https(
     ],
 )
 def test_origins_may_be_allowed(origin: str, expected: bool) -> None:
-    """Scheme, host and port count, all three."""
+    """An allowed origin must match in scheme, host and port."""
     gate = OriginPolicy.of(origins=["https://app.example", "chrome-extension://abc"])
 
     assert is_let_in(gate, host="a.example", origin=origin) is expected
 
 
 def test_null_may_be_allowed() -> None:
-    """By its name alone; other pages are not let in by it."""
+    """Allowing null allows no other origin."""
     gate = OriginPolicy.of(origins=["null"])
 
     assert is_let_in(gate, host="a.example", origin="null")
@@ -121,7 +121,7 @@ def test_null_may_be_allowed() -> None:
     ],
 )
 def test_a_loopback_server_has_few_names(local: str, host: str | None, expected: bool) -> None:
-    """A name that was made to mean this machine is none of them, whatever Origin says."""
+    """On the loopback, other host names are refused, whatever Origin says."""
     assert is_let_in(OriginPolicy.of(), host=host, local=local) is expected
     if host is not None:
         assert (
@@ -142,27 +142,27 @@ def test_a_loopback_server_has_few_names(local: str, host: str | None, expected:
     ],
 )
 def test_hosts_may_be_allowed(host: str, expected: bool) -> None:
-    """With a port, or with any."""
+    """A host may be allowed with one port, or with any."""
     gate = OriginPolicy.of(hosts=["A.example", "b.example:8765"])
 
     assert is_let_in(gate, host=host, local="127.0.0.1") is expected
 
 
 def test_elsewhere_host_is_not_checked() -> None:
-    """What reaches another address was not sent there by a name alone; nor to a Unix socket."""
+    """Host is not checked at other addresses, nor at a Unix socket."""
     assert is_let_in(OriginPolicy.of(), host="any.example")
     assert is_let_in(OriginPolicy.of(), host="any.example", local=None)
 
 
 @pytest.mark.parametrize("text", ["example.com", "https://", "https://a/b", ""])
 def test_an_origin_that_is_none_is_refused(text: str) -> None:
-    """Where the operator wrote it, in words that show one."""
+    """A malformed entry of allowed_origins is refused with an example."""
     with pytest.raises(ValueError, match="no origin such as https://"):
         OriginPolicy.of(origins=[text])
 
 
 @pytest.mark.parametrize("text", ["https://a.example", "a b", "", "a:b"])
 def test_a_host_that_is_none_is_refused(text: str) -> None:
-    """The same for hosts."""
+    """A malformed entry of allowed_hosts is refused with an example."""
     with pytest.raises(ValueError, match="no host such as"):
         OriginPolicy.of(hosts=[text])

@@ -19,7 +19,7 @@ GET: Final = b"GET /chat?token=1 HTTP/1.1\r\nHost: example.com\r\n\r\n"
 
 
 async def read(*pieces: bytes, limits: Limits = Limits()) -> Request:  # noqa: B008 - frozen
-    """Read what arrives in these pieces, each by itself."""
+    """Read a request that arrives in these pieces."""
     near, far = trio.testing.memory_stream_one_way_pair()
 
     async def feed() -> None:
@@ -50,7 +50,7 @@ async def refusal_of(*pieces: bytes, limits: Limits = Limits()) -> Rejection:  #
 
 
 async def test_a_request() -> None:
-    """It tells all that stands in its head."""
+    """A request has everything that its head says."""
     request = await read(GET)
 
     assert (request.method, request.target, request.version) == ("GET", "/chat?token=1", "1.1")
@@ -61,7 +61,7 @@ async def test_a_request() -> None:
 
 
 async def test_in_pieces() -> None:
-    """It does not matter how the bytes of a request arrive."""
+    """A request may arrive in any pieces."""
     pieces = [GET[number : number + 1] for number in range(len(GET))]
 
     assert await read(*pieces) == await read(GET)
@@ -69,12 +69,12 @@ async def test_in_pieces() -> None:
 
 @pytest.mark.parametrize("behind", [b"\x81\x05early", b"GET / HTTP/1.1\r\n\r\n", b"\xff\n\n"])
 async def test_what_comes_behind(behind: bytes) -> None:
-    """Bytes behind the blank line are no part of the request, and are not looked at."""
+    """Bytes after the blank line are not part of the request, and are not read."""
     assert (await read(GET + behind)).early == behind
 
 
 async def test_repeated_headers() -> None:
-    """Headers that stand there twice are joined, cookies as cookies are."""
+    """Repeated headers are joined by commas, and cookies by semicolons."""
     request = await read(
         with_headers(b"Cookie: a=1", b"X-Real: 1", b"Cookie: b=2", b"X-Real: \xfc")
     )
@@ -88,7 +88,7 @@ async def test_repeated_headers() -> None:
     [(b"websocket", True), (b"h2c, WebSocket", True), (b"h2c", False), (b"websockets", False)],
 )
 async def test_who_wants_a_websocket(value: bytes, expected: bool) -> None:
-    """Upgrade is a list, in which case does not matter."""
+    """Upgrade is a list of names without case."""
     assert (await read(with_headers(b"Upgrade: " + value))).wants_websocket is expected
 
 
@@ -110,7 +110,7 @@ async def test_who_wants_a_websocket(value: bytes, expected: bool) -> None:
     ],
 )
 async def test_what_is_no_request(said: bytes) -> None:
-    """It gets 400 as soon as that can be seen."""
+    """A malformed request gets 400 as soon as that is certain."""
     assert (await refusal_of(said)).status == 400
 
 
@@ -124,7 +124,7 @@ async def test_what_is_no_request(said: bytes) -> None:
     ],
 )
 async def test_nothing_of_a_wrong_request_is_quoted(said: bytes) -> None:
-    """A refusal is logged, and sent: neither is a place for what may be a secret, or 16 KiB."""
+    """A refusal quotes nothing: the request may be secret, and 16 KiB long."""
     with pytest.raises(Rejection) as caught:
         await read(said)
 
@@ -132,13 +132,13 @@ async def test_nothing_of_a_wrong_request_is_quoted(said: bytes) -> None:
 
 
 async def test_an_unknown_coding_is_not_implemented() -> None:
-    """RFC 9112, section 6.1, has a status of its own for it."""
+    """An unknown transfer coding gets 501 (RFC 9112, section 6.1)."""
     assert (await refusal_of(with_headers(b"Transfer-Encoding: magic"))).status == 501
 
 
 @pytest.mark.parametrize("said", [b"", b"GET / HT", GET[:-1]])
 async def test_a_peer_that_hangs_up(said: bytes) -> None:
-    """Half a request is none."""
+    """A peer that hangs up in its request is lost."""
     with pytest.raises(trio.BrokenResourceError, match="hung up"):
         await read(*filter(None, [said]))
 
@@ -170,7 +170,7 @@ def head_of(size: int) -> bytes:
     ],
 )
 async def test_the_limits(make: Callable[[int], bytes], most: int, limit: str) -> None:
-    """What is just within a limit is read; one more gets 431, which names the limit."""
+    """A request at a limit is read; one over it gets 431, which names the limit."""
     await read(make(most))
     rejection = await refusal_of(make(most + 1))
 
@@ -180,7 +180,7 @@ async def test_the_limits(make: Callable[[int], bytes], most: int, limit: str) -
 
 
 async def test_a_head_without_an_end() -> None:
-    """It is refused as soon as it is too large, be it in one piece or in many."""
+    """A head over the limit is refused at once, in one piece or in many."""
     flood = GET[:-2] + b"X: " + b"x" * 16_384
 
     for pieces in ([flood], [flood[n : n + 1000] for n in range(0, len(flood), 1000)]):
@@ -190,6 +190,6 @@ async def test_a_head_without_an_end() -> None:
 
 @given(said=st.binary(max_size=300) | st.binary(max_size=60).map(lambda tail: GET[:-2] + tail))
 async def test_any_bytes(said: bytes) -> None:
-    """Whatever is said is a request, or refused, or not yet complete."""
+    """Any bytes are a request, or refused, or not yet complete."""
     with suppress(Rejection, trio.BrokenResourceError):
         await read(*filter(None, [said]))

@@ -1,4 +1,4 @@
-"""Certificates for tests: those of an authority that is trusted, and others."""
+"""Certificates for tests, of an authority that is trusted and of others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def authority() -> trustme.CA:
 def server_context(
     name: str = "127.0.0.1", *, ca: trustme.CA | None = None, days: int = 1
 ) -> ssl.SSLContext:
-    """Make a server's context, with a certificate that ends in so many days."""
+    """Make the context of a server, with a certificate valid for so many days."""
     now = datetime.datetime.now(datetime.UTC)
     ends = now + datetime.timedelta(days=days)
     begins = min(now, ends) - datetime.timedelta(days=1)

@@ -1,4 +1,4 @@
-"""Real sockets on the loopback interface, and peers that speak in bytes."""
+"""Real sockets on the loopback interface, and peers that send bytes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def close_frame(code: int, reason: str = "", *, masked: bool = True) -> bytes:
 
 
 async def accept(stream: trio.SocketStream, limits: Limits = SMALL) -> WebSocketTransport:
-    """Open a WebSocket to whoever asks."""
+    """Accept a WebSocket."""
     sock = GuardedSocket(stream, limits)
     request = await read_request(sock, Limits())
     endpoint = Endpoint(sock.local, sock.peer, request.path, request.query, request.headers)
@@ -91,7 +91,7 @@ async def open_pair(
 
 
 class Raw:
-    """A peer that says what it likes."""
+    """A peer that sends any bytes."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self.stream = stream
@@ -133,7 +133,7 @@ class Raw:
 async def open_raw_client(
     limits: Limits = SMALL, *, early: Sequence[bytes] = ()
 ) -> AsyncIterator[tuple[Raw, WebSocketTransport]]:
-    """Open a WebSocket between a client that speaks in bytes and a server's transport."""
+    """Open a WebSocket between a client of bytes and a transport of a server."""
     async with open_sockets() as (near, far):
         raw = Raw(near)
         await raw.send(REQUEST)
@@ -147,7 +147,7 @@ async def open_raw_client(
 async def open_raw_server(
     limits: Limits = SMALL, *, early: Sequence[bytes] = ()
 ) -> AsyncIterator[tuple[Raw, WebSocketTransport]]:
-    """Open a WebSocket between a server that speaks in bytes and a client's transport."""
+    """Open a WebSocket between a server of bytes and a transport of a client."""
     async with open_sockets() as (near, far):
         raw = Raw(far)
 

@@ -1,4 +1,4 @@
-"""Messages from pieces."""
+"""Fragments joined to messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def assembly() -> Assembly:
 
 
 def test_whole_messages(assembly: Assembly) -> None:
-    """A message in one piece comes out as it is."""
+    """A message in one piece comes out unchanged."""
     assert assembly.add(TextMessage("text")) == "text"
     assert assembly.add(BytesMessage(b"bytes")) == b"bytes"
     assert isinstance(assembly.add(BytesMessage(bytearray(b"x"))), bytes)
@@ -35,7 +35,7 @@ def test_pieces_are_joined(assembly: Assembly) -> None:
 
 
 def test_a_message_is_incomplete_until_its_last_piece(assembly: Assembly) -> None:
-    """It is from its first piece on, and be that empty."""
+    """Even an empty first piece begins a message."""
     seen = [assembly.is_incomplete]
     for is_last in (False, False, True):
         assembly.add(TextMessage("", message_finished=is_last))
@@ -45,7 +45,7 @@ def test_a_message_is_incomplete_until_its_last_piece(assembly: Assembly) -> Non
 
 
 def test_what_an_incomplete_message_holds(assembly: Assembly) -> None:
-    """Its bytes, until it is complete or nobody wants it any more."""
+    """`size` counts its bytes until it is complete or dropped."""
     seen: list[int] = []
     for event in (
         TextMessage("1"),
@@ -63,7 +63,7 @@ def test_what_an_incomplete_message_holds(assembly: Assembly) -> None:
 
 @pytest.mark.parametrize("text", ["x" * 11, "ü" * 6])
 def test_a_whole_message_over_the_limit(assembly: Assembly, text: str) -> None:
-    """Bytes count, not characters."""
+    """The limit counts bytes, not characters."""
     with pytest.raises(Refused, match="larger than 10 bytes") as caught:
         assembly.add(TextMessage(text))
 
@@ -72,12 +72,12 @@ def test_a_whole_message_over_the_limit(assembly: Assembly, text: str) -> None:
 
 @pytest.mark.parametrize("text", ["x" * 10, "ü" * 5])
 def test_a_whole_message_within_the_limit(assembly: Assembly, text: str) -> None:
-    """The limit itself is allowed."""
+    """A message of exactly the limit passes."""
     assert assembly.add(TextMessage(text)) == text
 
 
 def test_pieces_over_the_limit(assembly: Assembly) -> None:
-    """All pieces count together, and the message is refused before its end."""
+    """All pieces count together, and a message is refused before its end."""
     assembly.add(BytesMessage(b"x" * 10, message_finished=False))
 
     with pytest.raises(Refused, match="larger than 10 bytes"):
@@ -85,7 +85,7 @@ def test_pieces_over_the_limit(assembly: Assembly) -> None:
 
 
 def test_too_many_fragments(assembly: Assembly) -> None:
-    """The number of frames in a message is limited, however small they are."""
+    """The frames of a message are limited, however small they are."""
     for _ in range(5):
         assembly.add(TextMessage("", message_finished=False))
 
@@ -96,7 +96,7 @@ def test_too_many_fragments(assembly: Assembly) -> None:
 
 
 def test_fragments_are_counted_for_each_message(assembly: Assembly) -> None:
-    """The next message may have as many again."""
+    """Each message may have as many frames."""
     for _ in range(3):
         for _ in range(4):
             assembly.add(TextMessage("", message_finished=False))
@@ -104,7 +104,7 @@ def test_fragments_are_counted_for_each_message(assembly: Assembly) -> None:
 
 
 def test_pieces_of_one_frame_are_no_fragments() -> None:
-    """A frame that arrives slowly is one frame."""
+    """A frame that arrives in pieces counts as one."""
     assembly = Assembly(MessageLimit(10_000), 5, never)
     for _ in range(10):
         assembly.add(TextMessage("x", frame_finished=False, message_finished=False))

@@ -1,4 +1,4 @@
-"""trio-websocket's connection as farcall needs it, against peers that misbehave."""
+"""The adapted connection of trio-websocket, against peers that misbehave."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from tests.unit.transport.websocket.sockets import (
 
 
 async def fate_of(limits: Limits, *frames: bytes) -> tuple[CloseReason, bytes]:
-    """Send `frames` to a server; tell how its link ended, and what it sent until then."""
+    """Send `frames` to a server; return how its link ended, and what it had sent."""
     async with open_raw_client(limits) as (raw, server):
         end = End(server)
         async with running(end):
@@ -73,7 +73,7 @@ def starts_with_close(answer: bytes, code: int) -> bool:
     ],
 )
 async def test_wrong_frames(wrong: bytes, code: int) -> None:
-    """A peer that breaks the protocol gets a Close frame that says so, and is hung up on."""
+    """A peer that breaks the protocol gets a Close frame with the reason, and is cut off."""
     reason, answer = await fate_of(SMALL, frame(PING), wrong, frame(TEXT, b"more"))
 
     assert (reason.code, reason.remote) == (code, False)
@@ -120,7 +120,7 @@ async def test_binary() -> None:
 
 
 class Slow(Recorder):
-    """Takes its time for each message, and notes in whose turn it came."""
+    """A receiver that takes its time for each message, and notes the turn in which it came."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -138,7 +138,7 @@ class Slow(Recorder):
 
 
 async def test_others_have_their_turn_between_messages_that_came_at_once() -> None:
-    """A segment full of small messages holds nobody up for longer than the first few take."""
+    """A segment of many small messages is read in several turns of the event loop."""
     async with open_raw_client() as (raw, server):
         end = End(server)
         slow = end.heard = Slow()
@@ -156,7 +156,7 @@ async def test_others_have_their_turn_between_messages_that_came_at_once() -> No
 
 
 class Steps(trio.abc.Instrument):
-    """Counts how often the task of a function was run."""
+    """Counts how often the task of a function runs."""
 
     def __init__(self, function: str) -> None:
         self._function = function
@@ -179,7 +179,7 @@ DROPPED = {
 async def test_others_have_their_turn_while_what_comes_is_dropped(
     monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """A peer that goes on sending after our Close frame holds nobody up either."""
+    """What comes after our Close frame is dropped in several turns as well."""
     monkeypatch.setattr(connection, "TURN_SECONDS", 0)
     steps = Steps(End.run.__qualname__)
     async with open_raw_client() as (raw, server):
@@ -197,7 +197,7 @@ async def test_others_have_their_turn_while_what_comes_is_dropped(
 
 
 async def test_fragments_are_joined() -> None:
-    """A message may come in fragments, a character be cut in two, and a ping stand between."""
+    """A message may come in fragments, with a character cut in two and a ping between."""
     async with open_raw_client() as (raw, server):
         end = End(server)
         async with running(end):
@@ -213,7 +213,7 @@ async def test_fragments_are_joined() -> None:
 
 
 async def test_too_many_fragments() -> None:
-    """A message of more than 1,024 fragments closes 1008, and the limit is named."""
+    """A message of more than 1,024 fragments closes 1008; the reason names the limit."""
     reason, answer = await fate_of(
         SMALL, frame(TEXT, fin=False), *[frame(CONTINUATION, fin=False)] * 1024
     )
@@ -240,14 +240,14 @@ async def test_too_large_really_closes() -> None:
 
 
 async def test_a_frame_is_refused_before_it_is_there() -> None:
-    """The limit holds for what has arrived of a frame, which need not be all."""
+    """A frame over the limit is refused before all of it has come."""
     reason, _ = await fate_of(SMALL, frame(TEXT, b"x" * 100_000)[:2_000])
 
     assert reason.code == 1009
 
 
 async def test_an_incomplete_message() -> None:
-    """A message whose end does not come closes 1008, without anything more from the peer."""
+    """A message whose end does not come closes 1008."""
     reason, answer = await fate_of(
         attrs.evolve(SMALL, incomplete_seconds=0.01), frame(TEXT, b"x", fin=False)
     )
@@ -258,7 +258,7 @@ async def test_an_incomplete_message() -> None:
 
 
 async def test_dripping_does_not_help() -> None:
-    """The time of a message runs from its first piece, whatever comes behind."""
+    """The time of a message runs from its first piece."""
     # Much more than lies between two drops, and much less than 1,024 of them take.
     async with open_raw_client(attrs.evolve(SMALL, incomplete_seconds=0.2)) as (raw, server):
         end = End(server)
@@ -279,7 +279,7 @@ async def test_dripping_does_not_help() -> None:
 
 
 async def test_a_complete_message_has_time() -> None:
-    """When a message is complete its time no longer runs."""
+    """The time ends with the message."""
     async with open_raw_client(attrs.evolve(SMALL, incomplete_seconds=0.01)) as (raw, server):
         end = End(server)
         async with running(end):
@@ -297,7 +297,7 @@ HEAD = len(LARGE_TEXT) - 50_000
 
 
 async def test_a_large_frame_whose_end_does_not_come() -> None:
-    """Its time runs from its first bytes, and dripping more of them does not help."""
+    """The time of a large frame runs from its first bytes."""
     async with open_raw_client(attrs.evolve(ROOMY, incomplete_seconds=0.1)) as (raw, server):
         end = End(server)
         async with running(end), trio.open_nursery() as nursery:
@@ -318,7 +318,7 @@ async def test_a_large_frame_whose_end_does_not_come() -> None:
 
 
 async def test_a_large_frame_has_time_when_it_is_complete(mock_clock: MockClock) -> None:
-    """Its time is over with its last byte."""
+    """The time of a large frame ends with its last byte."""
     async with open_raw_client(attrs.evolve(ROOMY, incomplete_seconds=10)) as (raw, server):
         end = End(server)
         async with running(end):
@@ -336,7 +336,7 @@ async def test_a_large_frame_has_time_when_it_is_complete(mock_clock: MockClock)
 
 @pytest.mark.parametrize("kind", ["a frame", "a fragment"])
 async def test_what_an_incomplete_message_costs_is_told(kind: str) -> None:
-    """The receiver hears how many bytes are kept, and of 0 when the message is complete."""
+    """The receiver learns how many bytes are held, and 0 when the message is complete."""
     if kind == "a frame":
         pieces = [LARGE_TEXT[:5_000], LARGE_TEXT[5_000:10_000], LARGE_TEXT[10_000:]]
         expected = [5_000 - HEAD, 10_000 - HEAD, 0]
@@ -358,7 +358,7 @@ async def test_what_an_incomplete_message_costs_is_told(kind: str) -> None:
 
 
 async def test_a_peer_that_hangs_up_in_a_large_frame() -> None:
-    """It is 1006, as everywhere in a message."""
+    """The end of the bytes in a large frame is 1006."""
     async with open_raw_client(ROOMY) as (raw, server):
         end = End(server)
         async with running(end):
@@ -370,7 +370,7 @@ async def test_a_peer_that_hangs_up_in_a_large_frame() -> None:
 
 
 async def test_a_large_frame_that_is_no_text() -> None:
-    """It closes 1007, also where that shows only when all of it is here."""
+    """A large frame that is not UTF-8 closes 1007, even if only its end shows it."""
     wrong = frame(TEXT, b"x" * 50_000 + b"\xff")
     async with open_raw_client(ROOMY) as (raw, server):
         end = End(server)
@@ -387,7 +387,7 @@ async def test_a_large_frame_that_is_no_text() -> None:
 
 
 async def test_our_goodbye_in_the_middle_of_a_large_frame() -> None:
-    """The frame is dropped, and the answer of the peer behind it is found."""
+    """The frame is dropped, and the Close of the peer behind it is found."""
     async with open_raw_client(ROOMY) as (raw, server):
         end = End(server)
         async with running(end), trio.open_nursery() as nursery:
@@ -403,7 +403,7 @@ async def test_our_goodbye_in_the_middle_of_a_large_frame() -> None:
 
 
 async def test_nothing_comes_between_two_pieces_of_a_frame() -> None:
-    """A pong waits for the rest of a frame that has begun; so does a Close frame."""
+    """A pong or a Close frame waits for the rest of a frame."""
     async with open_raw_client() as (raw, server):
         end = End(server)
         async with running(end), trio.open_nursery() as nursery:
@@ -418,7 +418,7 @@ async def test_nothing_comes_between_two_pieces_of_a_frame() -> None:
 
 
 async def test_pongs_are_told_apart() -> None:
-    """A pong comes with its payload, asked for or not."""
+    """A pong comes with its payload, solicited or not."""
     async with open_raw_client() as (raw, server):
         end = End(server)
         async with running(end):
@@ -431,7 +431,7 @@ async def test_pongs_are_told_apart() -> None:
 
 
 async def test_a_pong_that_cannot_leave() -> None:
-    """A peer that is gone when its ping is answered is a lost link, and no error."""
+    """A peer that has gone when its ping is answered is a lost link, and no error."""
     async with open_raw_client() as (raw, server):
         await raw.send(frame(PING), frame(TEXT, b"behind"))
         await send(server, [b"unread"])
@@ -444,7 +444,7 @@ async def test_a_pong_that_cannot_leave() -> None:
 
 
 async def test_a_goodbye_that_cannot_leave() -> None:
-    """A link that is to be closed for a fault, but takes no byte, is hung up all the same."""
+    """A link that is closed for a fault, but accepts no byte, is cut."""
     async with open_raw_client(attrs.evolve(SMALL, close_seconds=0.01)) as (raw, server):
         end = End(server)
         async with running(end), trio.open_nursery() as nursery:
@@ -457,7 +457,7 @@ async def test_a_goodbye_that_cannot_leave() -> None:
 
 
 async def test_a_pong_that_began_is_finished(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reader that is cancelled when half of a pong has left leaves no torn frame."""
+    """A cancelled reader leaves no pong half sent."""
     send_now, scope, heard = GuardedSocket.send_now, trio.CancelScope(), Recorder()
     heard.on_rest = scope.cancel
     async with open_raw_client() as (raw, server):
@@ -479,7 +479,7 @@ async def send_quietly(transport: WebSocketTransport, message: bytes) -> None:
 async def test_a_fault_below_us(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An exception that nobody foresaw is logged, and ends this link alone, with 1011."""
+    """An unexpected exception is logged, and ends this link alone, with 1011."""
     async with open_raw_client() as (raw, server):
         monkeypatch.setattr(wsproto.WSConnection, "receive_data", raise_bug)
         end = End(server)
@@ -495,7 +495,7 @@ async def test_a_fault_below_us(
 
 
 async def test_a_fault_below_us_while_closing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After our own Close frame such a fault ends the link, and nothing more is said."""
+    """After our Close frame, such an exception just ends the link."""
     async with open_raw_client() as (raw, server):
         monkeypatch.setattr(wsproto.WSConnection, "receive_data", raise_bug)
         end = End(server)
@@ -518,7 +518,7 @@ def raise_bug(_self: wsproto.WSConnection, _data: bytes) -> None:
 @given(said=st.binary(max_size=200))
 @settings(max_examples=50)
 async def test_any_bytes(said: bytes) -> None:
-    """Whatever comes after the handshake, `run` returns, and the socket is closed."""
+    """Whatever bytes come, `run` returns, and the socket is closed."""
     async with open_raw_client(early=[said]) as (raw, server), trio.open_nursery() as nursery:
         await raw.stream.send_eof()
         nursery.start_soon(raw.read_to_end)
@@ -529,7 +529,7 @@ async def test_any_bytes(said: bytes) -> None:
 
 
 async def test_what_is_used_of_trio_websocket() -> None:
-    """What `GuardedConnection` touches inside of trio-websocket has the shape that it relies on."""
+    """The parts of trio-websocket that `GuardedConnection` uses have the expected shape."""
     signatures = {
         "__init__": "self stream ws_connection host path client_subprotocols client_extra_headers "
         "message_queue_size max_message_size receive_buffer_size",

@@ -9,7 +9,7 @@ from tests.unit.transport.websocket.sockets import BINARY, TEXT, close_frame, fr
 
 
 async def test_what_is_heard_is_said_again() -> None:
-    """Text comes back as text, and bytes as bytes, until the link ends."""
+    """Text returns as text, and bytes as bytes, until the link ends."""
     async with open_raw_client(LIMITS) as (raw, server), trio.open_nursery() as nursery:
         nursery.start_soon(Echo(server).run)
         await raw.send(frame(TEXT, "grün".encode()), frame(BINARY, b"\xff"))
@@ -21,7 +21,7 @@ async def test_what_is_heard_is_said_again() -> None:
 
 
 def test_a_report_is_added_up() -> None:
-    """By the section, in the order of numbers."""
+    """Results are added up for each section, in order."""
     outcomes = {"10.1.1": "OK", "2.1": "OK", "2.2": "NON-STRICT", "2.10": "OK"}
     report = {"farcall": {case: {"behavior": how} for case, how in outcomes.items()}}
 

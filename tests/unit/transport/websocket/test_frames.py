@@ -1,4 +1,4 @@
-"""Whole text frames, beside the engine that reads and writes all kinds of them."""
+"""Whole text frames, beside the engine that reads and writes every kind."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ by_role = pytest.mark.parametrize("is_client", [False, True], ids=["a server", "
 
 
 class Engine:
-    """wsproto alone, as what is heard of a peer."""
+    """wsproto alone, and what it reads."""
 
     def __init__(self, *, is_client: bool) -> None:
         role = ConnectionType.CLIENT if is_client else ConnectionType.SERVER
@@ -58,13 +58,13 @@ class Engine:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it stands between two messages."""
+        """Whether it is between two messages."""
         decoder = self._connection._proto._frame_decoder
         is_between = decoder.header is None and not len(decoder.buffer)
         return is_between and self._connection._proto._message_decoder.opcode is None
 
     def read(self, data: bytes) -> Iterator[Heard]:
-        """Give what is heard of more bytes; nothing after the end."""
+        """Return what more bytes contain; nothing after the end."""
         if self.has_ended:
             return
         self._connection.receive_data(data)
@@ -95,13 +95,13 @@ class Engine:
 
 
 def by_engine(chunks: Sequence[bytes], *, is_client: bool) -> list[Heard]:
-    """Tell what the engine hears."""
+    """Return what the engine reads."""
     engine = Engine(is_client=is_client)
     return [heard for chunk in chunks for heard in engine.read(chunk)]
 
 
 def by_both(chunks: Sequence[bytes], *, is_client: bool) -> list[Heard]:
-    """Tell what is heard where a `FrameReader` stands before the engine."""
+    """Return what is read if a `FrameReader` stands before the engine."""
     reader = FrameReader(is_client=is_client, limit=LIMIT)
     engine = Engine(is_client=is_client)
     found: list[Heard] = []
@@ -142,7 +142,7 @@ texts = st.one_of(
 
 @st.composite
 def some_frames(draw: st.DrawFn, *, is_masked: bool) -> bytes:
-    """Frames of every kind, most of them right."""
+    """Frames of every kind, most of them valid."""
     opcode = draw(st.sampled_from([TEXT] * 6 + [BINARY, CONTINUATION, PING, PONG, CLOSE, 3]))
     fin = draw(st.sampled_from([True] * 5 + [False]))
     is_control = opcode >= CLOSE
@@ -155,7 +155,7 @@ def some_frames(draw: st.DrawFn, *, is_masked: bool) -> bytes:
 
 
 def streams(*, is_masked: bool) -> st.SearchStrategy[bytes]:
-    """What a peer may send: frames, perhaps broken off, or anything at all."""
+    """What a peer may send: frames, perhaps broken off, or any bytes."""
     several = st.lists(some_frames(is_masked=is_masked), max_size=8).map(b"".join)
     broken = st.tuples(several, st.binary(max_size=20)).map(b"".join)
     return st.one_of(several, broken, st.binary(max_size=60))
@@ -174,20 +174,20 @@ def agrees(stream: bytes, places: Sequence[int], *, is_client: bool) -> None:
 
 @given(streams(is_masked=True), cuts)
 def test_a_server_hears_what_the_engine_hears(stream: bytes, places: list[int]) -> None:
-    """Whatever a client sends, in whatever pieces, is heard as by the engine alone."""
+    """Whatever a client sends, in any pieces, is read as by the engine alone."""
     agrees(stream, places, is_client=False)
 
 
 @given(streams(is_masked=False), cuts)
 def test_a_client_hears_what_the_engine_hears(stream: bytes, places: list[int]) -> None:
-    """So is what a server sends."""
+    """Whatever a server sends is read as by the engine alone."""
     agrees(stream, places, is_client=True)
 
 
 @by_role
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, LARGE, 0xFFFF, 0x10000, 0x10001])
 def test_each_cut(size: int, is_client: bool) -> None:
-    """A frame may be cut in two anywhere in its head, and anywhere around its end."""
+    """A frame may be cut anywhere in its head, and anywhere around its end."""
     text = written(TEXT, b"x" * size, fin=True, is_masked=not is_client)
     stream = text + written(PING, b"", fin=True, is_masked=not is_client) + text
     places = [*range(16), *range(len(text) - 3, len(text) + 16), len(stream) - 1]
@@ -198,7 +198,7 @@ def test_each_cut(size: int, is_client: bool) -> None:
 def read_all(
     data: bytes, *, is_client: bool = True, limit: int = LIMIT
 ) -> tuple[list[bytes], bytes]:
-    """Give the texts of one chunk, and what is left of it for the engine."""
+    """Return the texts of one chunk, and what is left for the engine."""
     reader = FrameReader(is_client=is_client, limit=limit)
     reader.feed(data)
     found = list(iter(reader.next_text, None))
@@ -207,7 +207,7 @@ def read_all(
 
 @by_role
 def test_whole_frames_of_text_are_taken_out(is_client: bool) -> None:
-    """They are, one after another; nothing is left for the engine."""
+    """Whole text frames are taken one after another, and the engine gets nothing."""
     said = [b"{}", b"", "grün".encode(), b"x" * 200, b"x" * LIMIT, b"\0"]
     data = b"".join(written(TEXT, each, fin=True, is_masked=not is_client) for each in said)
 
@@ -240,17 +240,17 @@ FIRST = frame(TEXT, b"first", masked=False)
     ],
 )
 def test_from_what_is_odd_on_the_bytes_are_the_engines(odd: bytes) -> None:
-    """What comes before is taken out, and nothing that comes after."""
+    """From the first other byte on, the engine gets all bytes."""
     assert read_all(FIRST + odd) == ([b"first"], odd)
 
 
 def test_a_client_that_does_not_mask() -> None:
-    """A server leaves its frames to the engine, which closes for them."""
+    """A server leaves unmasked frames to the engine, which closes the link."""
     assert read_all(FIRST, is_client=False) == ([], FIRST)
 
 
 def test_the_limit_itself_is_allowed() -> None:
-    """It counts the bytes of the payload."""
+    """The limit counts the bytes of the payload, and includes itself."""
     data = frame(TEXT, b"x" * 1000, masked=False)
 
     assert read_all(data, limit=1000) == ([b"x" * 1000], b"")
@@ -258,7 +258,7 @@ def test_the_limit_itself_is_allowed() -> None:
 
 
 def test_a_large_frame_is_kept() -> None:
-    """Until its end comes; what is kept of its payload meanwhile is known."""
+    """A large frame waits for its end, and `size` counts its payload."""
     data = frame(TEXT, b"x" * LARGE, masked=False)
     reader = FrameReader(is_client=True, limit=LIMIT)
     seen: list[tuple[bool, int]] = []
@@ -276,7 +276,7 @@ def test_a_large_frame_is_kept() -> None:
 
 
 def test_a_large_frame_that_is_no_text_is_the_engines() -> None:
-    """It gets all of it, just as it came, when it is there."""
+    """The engine gets a whole large frame that is not UTF-8, unchanged."""
     data = frame(TEXT, b"x" * LARGE + b"\xff", masked=False)
     reader = FrameReader(is_client=True, limit=LIMIT)
     reader.feed(data[:100])
@@ -289,7 +289,7 @@ def test_a_large_frame_that_is_no_text_is_the_engines() -> None:
 
 @by_role
 def test_dropping(is_client: bool) -> None:
-    """Where nobody wants texts any more no byte of a large frame is kept; it ends all the same."""
+    """After `drop` no byte of a large frame is held, and its end is still found."""
     data = written(TEXT, b"x" * LARGE, fin=True, is_masked=not is_client)
     after = written(PING, b"x", fin=True, is_masked=not is_client)
     reader = FrameReader(is_client=is_client, limit=LIMIT)
@@ -316,7 +316,7 @@ def test_dropping(is_client: bool) -> None:
     st.lists(st.one_of(st.text(max_size=300), st.sampled_from(["x" * 70_000, "ü" * 9])), max_size=5)
 )
 def test_an_engine_reads_what_is_written(given_texts: list[str]) -> None:
-    """Either role writes frames that the other one reads."""
+    """Either side writes frames that the engine of the other reads."""
     said = [text.encode() for text in given_texts if not text.startswith("\0")]
     for is_client in (True, False):
         data = FrameWriter(is_client=is_client).write(said)
@@ -326,7 +326,7 @@ def test_an_engine_reads_what_is_written(given_texts: list[str]) -> None:
 
 @by_role
 def test_what_begins_with_nul_is_binary(is_client: bool) -> None:
-    """It is so in a frame of its own, whatever follows."""
+    """A payload that begins with NUL is sent in a binary frame."""
     data = FrameWriter(is_client=is_client).write([b"\0\xff", b"text"])
 
     assert by_engine([data], is_client=not is_client) == [("binary", b"\0\xff"), ("text", b"text")]
@@ -334,7 +334,7 @@ def test_what_begins_with_nul_is_binary(is_client: bool) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 0xFFFF, 0x10000])
 def test_sizes_are_written_in_the_fewest_bytes(size: int) -> None:
-    """What a server writes is, byte for byte, what the specification asks for."""
+    """The frames of a server are, byte for byte, those of the specification."""
     payload = b"x" * size
 
     assert FrameWriter(is_client=False).write([payload]) == frame(TEXT, payload, masked=False)
@@ -346,7 +346,7 @@ def keys_of(data: bytes, count: int) -> list[bytes]:
 
 
 def test_masks_are_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each frame has a key of its own, and all of them come from the system."""
+    """Each frame has its own key from the system."""
     drawn: list[bytes] = []
 
     def urandom(size: int) -> bytes:
@@ -361,7 +361,7 @@ def test_masks_are_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_masks_are_unpredictable() -> None:
-    """Keys show no pattern: over 4,000 of them each bit is set in about half."""
+    """Over 4,000 keys, each bit is set in about half of them."""
     writer = FrameWriter(is_client=True)
     keys = [int.from_bytes(key, "big") for key in keys_of(writer.write([b"x"] * 4000), 4000)]
 
@@ -372,7 +372,7 @@ def test_masks_are_unpredictable() -> None:
 
 
 def test_two_writers_share_no_key() -> None:
-    """What one link sends tells nothing of another one."""
+    """The keys of one link reveal nothing about those of another."""
     one, two = (FrameWriter(is_client=True).write([b"x"] * 500) for _ in range(2))
 
     assert len({*keys_of(one, 500), *keys_of(two, 500)}) > 990
@@ -404,7 +404,7 @@ def unchosen() -> Iterator[None]:
 def test_the_mask_in_c_is_used_where_it_is_installed(
     monkeypatch: pytest.MonkeyPatch, unchosen: None
 ) -> None:
-    """It is that of websockets, and is looked for when a link is first made."""
+    """The mask of websockets is used, and looked for when the first link is made."""
     speedups = ModuleType("websockets.speedups")
     speedups.apply_mask = lambda data, _key: data[::-1]  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "websockets", ModuleType("websockets"))
@@ -414,14 +414,14 @@ def test_the_mask_in_c_is_used_where_it_is_installed(
 
 
 def test_without_it_python_masks(monkeypatch: pytest.MonkeyPatch, unchosen: None) -> None:
-    """Where websockets is missing, or has no C, nothing is lost but time."""
+    """Without websockets, or without its C, Python masks."""
     monkeypatch.setitem(sys.modules, "websockets.speedups", None)
 
     assert find_mask() is mask
 
 
 def test_what_is_used_of_wsproto() -> None:
-    """Whether the engine is between two messages shows in the places that we look at."""
+    """The parts of wsproto that show whether it is between two messages have the expected shape."""
     protocol = wsproto.WSConnection(ConnectionType.SERVER)
     assert protocol.connection is None
 

@@ -1,4 +1,4 @@
-"""Opening a WebSocket, from both sides, against every kind of peer."""
+"""The handshake from both sides, against every kind of peer."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ VERSION = b"Sec-WebSocket-Version: 13\r\n"
 
 
 def request_of(said: bytes = REQUEST) -> Request:
-    """Read a request as one that is complete."""
+    """Read a complete request."""
     parser = h11.Connection(h11.SERVER)
     parser.receive_data(said)
     event = parser.next_event()
@@ -74,14 +74,14 @@ class TestServer:
         ],
     )
     def test_what_is_no_websocket(self, said: bytes, status: int) -> None:
-        """A request that is none for a WebSocket is refused with an HTTP status."""
+        """A request that is not for a WebSocket is refused with an HTTP status."""
         with pytest.raises(Rejection) as caught:
             Upgrade.of(request_of(said))
 
         assert caught.value.status == status
 
     def test_the_version_that_is_spoken(self) -> None:
-        """A client of another version learns which one would do."""
+        """A client of another version learns the version of the server."""
         with pytest.raises(Rejection) as caught:
             Upgrade.of(request_of(REQUEST.replace(b"Version: 13", b"Version: 8")))
 
@@ -98,7 +98,7 @@ class TestServer:
         ],
     )
     def test_hostile_headers(self, header: bytes) -> None:
-        """Bytes that wsproto cannot decode are the peer's fault, and get 400."""
+        """Bytes that wsproto cannot decode get 400."""
         name = header.partition(b":")[0]
         lines = [line for line in REQUEST.split(b"\r\n") if not line.startswith(name + b":")]
         said = b"\r\n".join([*lines[:-2], header, b"", b""])
@@ -115,7 +115,7 @@ class TestServer:
     )
     @settings(max_examples=200)
     async def test_any_header(self, name: str, value: bytes) -> None:
-        """Whatever stands in a header, the request is accepted or refused."""
+        """Whatever a header contains, the request is accepted or refused."""
         near, far = trio.testing.memory_stream_pair()
         await near.send_all(REQUEST[:-2] + name.encode() + b": " + value + b"\r\n\r\n")
         await near.aclose()
@@ -145,7 +145,7 @@ class TestClient:
             assert server.endpoint.headers["host"] == "localhost"
 
     async def test_headers(self) -> None:
-        """Headers may be added to the request, and the answer's can be read."""
+        """A request may have more headers, and those of the response can be read."""
 
         async def talk(raw: Raw) -> None:
             request = await raw.read_head()
@@ -167,14 +167,14 @@ class TestClient:
         await connect_to(talk)
 
     async def test_messages_behind_the_answer(self) -> None:
-        """What a server sends together with its answer is not lost."""
+        """Messages that come together with the response are not lost."""
         async with open_raw_server(early=[frame(TEXT, b"early", masked=False)]) as (_, client):
             end = End(client)
             async with running(end):
                 assert await end.heard.next_frame() == "early"
 
     async def test_an_answer_in_pieces(self) -> None:
-        """It does not matter how the bytes of the answer arrive."""
+        """A response may arrive in any pieces."""
 
         async def talk(raw: Raw) -> None:
             answer = welcome(await raw.read_head())
@@ -198,7 +198,7 @@ class TestClient:
         ],
     )
     async def test_a_server_that_refuses(self, answer: bytes, message: str) -> None:
-        """Whatever else a server answers raises ConnectFailed, which says what it was."""
+        """Any other response raises ConnectFailed, which quotes it."""
 
         async def talk(raw: Raw) -> None:
             await raw.read_head()
@@ -220,7 +220,7 @@ class TestClient:
         ],
     )
     async def test_the_words_of_a_refusal(self, kind: bytes, body: bytes, words: str) -> None:
-        """The first line of a text is quoted, as far as it can be shown, and the status told."""
+        """The error has the status, and the printable part of the first line of the text."""
 
         async def talk(raw: Raw) -> None:
             await raw.read_head()
@@ -240,7 +240,7 @@ class TestClient:
     async def test_the_words_of_a_refusal_are_not_waited_for(
         self, body: bytes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A server that does not end them is quoted with those that have come."""
+        """A text that does not end is quoted as far as it has come."""
         monkeypatch.setattr("farcall._transport.websocket.handshake.EXPLANATION_SECONDS", 0.05)
 
         async def talk(raw: Raw) -> None:
@@ -262,7 +262,7 @@ class TestClient:
             await connect_to(talk)
 
     async def test_a_wrong_token(self) -> None:
-        """A server that does not know the WebSocket protocol is not one."""
+        """A server that does not know the WebSocket protocol is refused."""
 
         async def talk(raw: Raw) -> None:
             await raw.read_head()
@@ -284,7 +284,7 @@ class TestClient:
     async def test_a_request_that_cannot_be_written(
         self, host: str, target: str, headers: dict[str, str]
     ) -> None:
-        """What does not fit into a request is refused before anything is sent."""
+        """What a request cannot contain is refused before anything is sent."""
         async with open_sockets() as (near, far):
             with pytest.raises(ConnectFailed, match="the handshake failed"):
                 await connect_websocket(near, host, target, headers=headers)
@@ -305,7 +305,7 @@ class TestClient:
 async def connect_to(
     talk: Callable[[Raw], Awaitable[None]], *, headers: dict[str, str] | None = None
 ) -> WebSocketTransport:
-    """Connect to a server that does what `talk` says, and close the sockets again."""
+    """Connect to a server that does what `talk` says, and close the sockets."""
     async with open_sockets() as (near, far):
         result: list[WebSocketTransport | ConnectFailed] = []
 

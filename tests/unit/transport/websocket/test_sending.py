@@ -1,4 +1,4 @@
-"""The bytes that leave, in the order in which they were made."""
+"""The outgoing bytes, in the order in which they were made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from farcall._transport.websocket.socket import GuardedSocket
 
 
 class Pipe:
-    """A socket, and the stream above it, that take so much at once and the rest when they may."""
+    """A socket, and the stream above it, that accept some bytes at once, and more when allowed."""
 
     def __init__(self, at_once: int = 0) -> None:
         self.at_once = at_once
@@ -41,7 +41,7 @@ def sender_on(pipe: Pipe, *, is_secure: bool = False) -> Sender:
 
 
 async def test_what_the_socket_takes_has_left() -> None:
-    """Nothing waits after that."""
+    """What the socket accepts at once does not wait."""
     pipe = Pipe(at_once=5)
     sender = sender_on(pipe)
 
@@ -54,7 +54,7 @@ async def test_what_the_socket_takes_has_left() -> None:
 
 
 async def test_the_rest_stands_in_line() -> None:
-    """What comes later waits for it, and be there room again meanwhile."""
+    """Later bytes wait for the rest, even if there is room again."""
     pipe = Pipe(at_once=2)
     sender = sender_on(pipe)
     assert not sender.put(b"123")
@@ -70,7 +70,7 @@ async def test_the_rest_stands_in_line() -> None:
 
 
 async def test_nothing_is_put_before_a_piece_that_is_being_sent() -> None:
-    """Not even where it is the last one in line."""
+    """The last piece in the queue stays there until it has been sent."""
     pipe = Pipe()
     sender = sender_on(pipe)
     async with trio.open_nursery() as nursery:
@@ -86,7 +86,7 @@ async def test_nothing_is_put_before_a_piece_that_is_being_sent() -> None:
 
 
 async def test_several_may_wait() -> None:
-    """Each goes on when what it put has left, whoever sent it."""
+    """Each task goes on when its bytes have been sent, whichever task sent them."""
     pipe = Pipe()
     sender = sender_on(pipe)
     async with trio.open_nursery() as nursery:
@@ -101,7 +101,7 @@ async def test_several_may_wait() -> None:
 
 
 async def test_nothing_follows_a_torn_frame() -> None:
-    """Who is cancelled while it sends leaves nothing to those who waited with it."""
+    """If a task is cancelled while it sends, the bytes of the others are dropped."""
     pipe = Pipe()
     sender = sender_on(pipe)
     async with trio.open_nursery() as nursery:
@@ -125,7 +125,7 @@ async def test_nothing_follows_a_torn_frame() -> None:
 
 
 async def test_a_lost_link() -> None:
-    """Who sends hears of it."""
+    """A task that sends on a lost link gets the error."""
     pipe = Pipe()
     pipe.is_lost = True
     pipe.may_take.set()
@@ -137,7 +137,7 @@ async def test_a_lost_link() -> None:
 
 
 async def test_tls_is_never_sent_to_at_once() -> None:
-    """All of it waits for the stream above the socket."""
+    """With TLS all bytes wait for the stream above the socket."""
     pipe = Pipe(at_once=100)
     sender = sender_on(pipe, is_secure=True)
 

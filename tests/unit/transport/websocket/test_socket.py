@@ -16,7 +16,7 @@ from tests.unit.transport.websocket.sockets import SMALL, open_sockets
 
 
 class FakeSocket:
-    """A socket that takes a few bytes now and then."""
+    """A socket that accepts a few bytes now and then."""
 
     family = socket.AF_INET6
 
@@ -55,7 +55,7 @@ def guarded(socket: FakeSocket) -> GuardedSocket:
 
 
 async def test_slow_is_not_stalled(autojump_clock: MockClock) -> None:
-    """A peer may take as long as it likes if it takes something every 10 s."""
+    """A peer may take any time if it accepts something every 10 s."""
     socket = FakeSocket(takes=1, seconds=9)
     await guarded(socket).send_all(b"12345")
 
@@ -64,7 +64,7 @@ async def test_slow_is_not_stalled(autojump_clock: MockClock) -> None:
 
 
 async def test_stalled(autojump_clock: MockClock) -> None:
-    """A peer that takes nothing for 10 s is hung up on."""
+    """A peer that accepts nothing for 10 s is cut off."""
     socket = FakeSocket(takes=1, seconds=11)
     sock = guarded(socket)
     with pytest.raises(trio.BrokenResourceError, match="takes no data"):
@@ -76,7 +76,7 @@ async def test_stalled(autojump_clock: MockClock) -> None:
 
 
 async def test_addresses() -> None:
-    """Addresses are shown as in URLs, and the end of a socket pair has none."""
+    """Addresses are shown as in URLs; the ends of a socket pair have none."""
     sock = guarded(FakeSocket(1, 1))
 
     assert (sock.local, sock.peer) == ("[::1]:80", "unnamed")
@@ -87,14 +87,14 @@ async def test_addresses() -> None:
 
 
 async def test_a_system_without_unix_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python has no name for them there, and a TCP socket is none."""
+    """Without AF_UNIX, a TCP socket is not a Unix socket."""
     monkeypatch.delattr(socket, "AF_UNIX")
 
     assert not guarded(FakeSocket(1, 1)).is_unix
 
 
 async def test_the_address_of_a_peer_that_is_gone() -> None:
-    """A peer that has reset the connection has no address any more, and that is no error."""
+    """A peer that has reset the connection has no address, and that is no error."""
     async with open_sockets() as (near, far):
         await far.send_all(b"unread")  # what makes the close of the other end a reset
         await near.wait_send_all_might_not_block()
@@ -106,7 +106,7 @@ async def test_the_address_of_a_peer_that_is_gone() -> None:
 
 
 async def test_is_a_stream() -> None:
-    """Whatever a stream does, TLS above it finds here."""
+    """It passes the tests of a Trio stream, on which TLS relies."""
     async with open_sockets() as (near, far):
         left, right = GuardedSocket(near, SMALL), GuardedSocket(far, SMALL)
         before = trio.current_time()
@@ -124,7 +124,7 @@ async def test_is_a_stream() -> None:
 
 
 async def test_sending_without_waiting() -> None:
-    """The socket is asked directly: what it takes leaves in this step, and the rest is counted."""
+    """`send_now` sends what the socket accepts, and returns how much that was."""
     async with open_sockets() as (near, far):
         sock = GuardedSocket(near, SMALL)
         assert sock.send_now(b"12345") == 5
@@ -136,7 +136,7 @@ async def test_sending_without_waiting() -> None:
 
 
 async def test_sending_without_waiting_on_a_lost_link() -> None:
-    """A link that has ended takes nothing; to send the rest tells of it."""
+    """A lost link accepts nothing; `send_all` of the rest raises."""
     async with open_sockets() as (near, far):
         sock = GuardedSocket(near, SMALL)
         await far.send_all(b"unread")
@@ -152,7 +152,7 @@ async def test_sending_without_waiting_on_a_lost_link() -> None:
 
 
 async def test_a_socket_that_is_not_of_the_system() -> None:
-    """It is sent to, and received from, by Trio's own calls."""
+    """Trio's own calls are used for a socket that is not of the system."""
     sock = guarded(FakeSocket(takes=5, seconds=0))
 
     assert sock.send_now(b"12345") == 0
@@ -161,7 +161,7 @@ async def test_a_socket_that_is_not_of_the_system() -> None:
 
 
 async def test_a_peer_that_sends_without_end_keeps_nobody_from_running() -> None:
-    """Each time it is received from is a turn for all others."""
+    """Each receive lets other tasks run."""
     async with open_sockets() as (near, far), trio.open_nursery() as nursery:
         sock = GuardedSocket(near, SMALL)
         nursery.start_soon(far.send_all, b"x" * 4_000_000)
@@ -183,7 +183,7 @@ async def test_a_peer_that_sends_without_end_keeps_nobody_from_running() -> None
 
 
 async def test_receiving_is_cancelled() -> None:
-    """While it waits, and where bytes are there as well."""
+    """A receive can be cancelled while it waits, and also if bytes are there."""
     async with open_sockets() as (near, far):
         sock = GuardedSocket(near, SMALL)
         with trio.move_on_after(0.01) as scope:
@@ -199,7 +199,7 @@ async def test_receiving_is_cancelled() -> None:
 
 
 async def test_receiving_on_a_lost_link() -> None:
-    """A reset is BrokenResourceError, and a socket that we closed ClosedResourceError."""
+    """A reset raises BrokenResourceError; a socket that we closed ClosedResourceError."""
     async with open_sockets() as (near, far):
         sock = GuardedSocket(near, SMALL)
         await near.send_all(b"unread")
@@ -215,7 +215,7 @@ async def test_receiving_on_a_lost_link() -> None:
 
 
 async def test_sending_to_a_peer_that_is_gone() -> None:
-    """What a socket says of a lost peer becomes BrokenResourceError."""
+    """An error of a lost socket becomes BrokenResourceError."""
     async with open_sockets() as (near, far):
         await far.aclose()
         with pytest.raises(trio.BrokenResourceError):  # at the second write at the latest
@@ -223,7 +223,7 @@ async def test_sending_to_a_peer_that_is_gone() -> None:
 
 
 async def test_abort_wakes_a_reader() -> None:
-    """Whoever reads when the sock is hung up gets ClosedResourceError."""
+    """A reader gets ClosedResourceError when the socket is aborted."""
     async with open_sockets() as (near, _), trio.open_nursery() as nursery:
         sock = GuardedSocket(near, SMALL)
 
@@ -237,7 +237,7 @@ async def test_abort_wakes_a_reader() -> None:
 
 
 async def test_finish_lets_the_last_bytes_arrive() -> None:
-    """A peer that is still sending gets what was sent to it before we hung up."""
+    """A peer that is still sending gets the bytes that were sent to it before."""
     async with open_sockets() as (near, far):
         left, right = GuardedSocket(near, SMALL), GuardedSocket(far, SMALL)
         await right.send_all(b"x" * 100_000)
@@ -252,7 +252,7 @@ async def test_finish_lets_the_last_bytes_arrive() -> None:
 
 
 async def test_finish_is_bounded() -> None:
-    """A peer that does not hang up is hung up on."""
+    """A peer that does not hang up is cut off."""
     async with open_sockets() as (near, far):
         await GuardedSocket(near, attrs.evolve(SMALL, close_seconds=0.01)).finish()
 
@@ -261,7 +261,7 @@ async def test_finish_is_bounded() -> None:
 
 
 async def test_finish_after_abort() -> None:
-    """A sock that has been hung up is finished."""
+    """`finish` after `abort` does nothing."""
     async with open_sockets() as (near, _):
         sock = GuardedSocket(near, SMALL)
         sock.abort()

@@ -57,12 +57,12 @@ async def open_secure_pair(
 
 @check_transport
 async def test_is_a_transport(check: Check) -> None:
-    """With TLS a WebSocket does what every transport does."""
+    """A WebSocket over TLS passes the suite of every transport."""
     await check(open_secure_pair)
 
 
 async def test_stalls_are_seen_below_tls() -> None:
-    """A peer that takes no byte is hung up on, and bytes that come are noted, as without TLS."""
+    """A stalled peer is cut off, and received bytes are noted, as without TLS."""
     async with open_secure_pair(limits=Limits(stall_seconds=0.05)) as (client, server):
         assert server.received_at <= trio.current_time()
         with pytest.raises(trio.BrokenResourceError, match="no byte was taken"):
@@ -83,7 +83,7 @@ async def test_the_socket_below() -> None:
 
 
 async def test_plain_http_at_a_tls_port() -> None:
-    """It can be answered in its own words."""
+    """A peer that speaks HTTP gets a response in HTTP."""
     async with open_sockets() as (near, far):
         await far.send_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         with pytest.raises(Rejection, match="400, this port speaks TLS"):
@@ -92,7 +92,7 @@ async def test_plain_http_at_a_tls_port() -> None:
 
 @pytest.mark.parametrize("said", [b"nonsense, and more of it", b"\x16\x03\x01", b""])
 async def test_no_tls_at_a_tls_port(said: bytes) -> None:
-    """Whatever else a peer says ends the handshake."""
+    """Any other bytes end the handshake."""
     async with open_sockets() as (near, far):
         if said:
             await far.send_all(said)
@@ -110,7 +110,7 @@ async def test_no_tls_at_a_tls_port(said: bytes) -> None:
     ],
 )
 async def test_a_server_without_tls(said: bytes, words: str) -> None:
-    """A client says what it met, and what might help."""
+    """A client says what it met, and what to try."""
     async with open_sockets() as (near, far):
         raw = Raw(far)
         if said:
@@ -144,7 +144,7 @@ class Echo:
 
 
 async def test_calls_over_tls_under_load() -> None:
-    """Many calls at once, small and large, come back whole; pings of both ends are answered."""
+    """Many calls at once, small and large, get their results; pings of both ends are answered."""
     async with trio.open_nursery() as nursery:
         serve = partial(farcall.serve, Echo(), 0, ssl_context=server_context())
         server: farcall.Server = await nursery.start(serve)

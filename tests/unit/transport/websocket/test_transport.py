@@ -29,12 +29,12 @@ IMPATIENT = attrs.evolve(SMALL, close_seconds=0.2)
 
 @check_transport
 async def test_is_a_transport(check: Check) -> None:
-    """It does what every transport does."""
+    """It passes the suite of every transport."""
     await check(open_pair)
 
 
 async def test_repr() -> None:
-    """The text of a transport names the peer, and says how the link ended."""
+    """The repr names the peer, and says how the link ended."""
     async with open_pair() as (client, _):
         assert repr(client) == f"<WebSocketTransport {client.endpoint.peer} / open>"
 
@@ -44,7 +44,7 @@ async def test_repr() -> None:
 
 
 async def test_a_batch_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All frames of a batch leave in one piece."""
+    """All frames of a batch are sent in one write."""
     written: list[bytes] = []
     async with open_raw_client() as (_, server):
 
@@ -79,7 +79,7 @@ async def test_a_frame_that_began_is_finished() -> None:
 
 
 async def test_the_wait_for_a_goodbye_is_bounded() -> None:
-    """A peer that does not answer our Close frame is hung up on."""
+    """A peer that does not answer our Close frame is cut off."""
     async with open_raw_client(IMPATIENT) as (raw, server):
         end = End(server)
         async with running(end):
@@ -90,7 +90,7 @@ async def test_the_wait_for_a_goodbye_is_bounded() -> None:
 
 
 async def test_so_is_it_without_run() -> None:
-    """The same holds when nobody runs the link."""
+    """The same holds if no task runs the link."""
     async with open_raw_client(IMPATIENT) as (raw, server):
         await server.aclose(1001)
 
@@ -98,7 +98,7 @@ async def test_so_is_it_without_run() -> None:
 
 
 async def test_a_goodbye_arrives_where_nothing_is_read() -> None:
-    """A link that is closed with unread bytes in it does not reset the connection."""
+    """A link that is closed with unread bytes does not reset the connection."""
     async with open_raw_client() as (raw, server), trio.open_nursery() as nursery:
         await raw.send(frame(TEXT, b"unread"))
         nursery.start_soon(server.aclose, 1001)
@@ -109,7 +109,7 @@ async def test_a_goodbye_arrives_where_nothing_is_read() -> None:
 
 
 async def test_a_second_goodbye_does_not_wait() -> None:
-    """Who closes a link that is being closed goes on at once, and disturbs nothing."""
+    """A second `aclose` returns at once, and disturbs nothing."""
     async with open_raw_client(attrs.evolve(SMALL, close_seconds=1000)) as (raw, server):
         end = End(server)
         async with running(end), trio.open_nursery() as nursery:
@@ -123,7 +123,7 @@ async def test_a_second_goodbye_does_not_wait() -> None:
 
 
 async def test_a_cancelled_goodbye_hangs_up() -> None:
-    """A goodbye that is cancelled does not wait for the peer's."""
+    """A cancelled `aclose` does not wait for the Close frame of the peer."""
     async with open_raw_client() as (raw, server):
         end = End(server)
         async with running(end):
@@ -154,7 +154,7 @@ async def test_nothing_is_heard_after_our_goodbye(caplog: pytest.LogCaptureFixtu
 
 
 async def test_nonsense_after_our_goodbye_ends_the_link() -> None:
-    """Bytes that are no frame end the wait for the peer's goodbye."""
+    """Bytes that are no frame end the wait for the Close frame of the peer."""
     async with open_raw_client() as (raw, server):
         end = End(server)
         async with running(end), trio.open_nursery() as nursery:
@@ -176,7 +176,7 @@ async def send_until_broken(transport: Transport) -> None:
 
 
 async def test_the_last_word_of_a_peer_is_heard() -> None:
-    """A send that fails does not hide why the peer has hung up."""
+    """A send that fails does not hide why the peer has closed."""
     async with open_raw_server() as (raw, client):
         await send(client, [b"unread"])
         await raw.send(close_frame(1013, "slow", masked=False))
@@ -187,7 +187,7 @@ async def test_the_last_word_of_a_peer_is_heard() -> None:
 
 
 async def test_a_server_that_does_not_hang_up() -> None:
-    """A client leaves the server the first move after a goodbye, but not for ever."""
+    """A client waits for the server to hang up first, but not for ever."""
     async with open_raw_server(IMPATIENT) as (raw, client):
         end = End(client)
         async with running(end):
@@ -199,7 +199,7 @@ async def test_a_server_that_does_not_hang_up() -> None:
 
 
 async def test_a_goodbye_without_code() -> None:
-    """A Close frame may be empty: the code is 1005 then, and the answer is empty too."""
+    """An empty Close frame has the code 1005, and gets an empty answer."""
     async with open_raw_client() as (raw, server):
         end = End(server)
         async with running(end):
@@ -210,7 +210,7 @@ async def test_a_goodbye_without_code() -> None:
 
 
 async def test_a_stalled_peer() -> None:
-    """A peer that takes no byte is hung up on, and `run` says why."""
+    """A peer that accepts no byte is cut off, and `run` returns the reason."""
     async with open_raw_client(attrs.evolve(SMALL, stall_seconds=0.01)) as (_, server):
         with pytest.raises(trio.BrokenResourceError, match="no byte was taken"):
             await send(server, [b"x" * 16_000_000])
