@@ -25,7 +25,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.loads import LOADS, Field, Found, Order
+from tests.benchmarks.loads import LOADS, Found, Order, Site
 from tests.benchmarks.peer import Options, Peer
 
 
@@ -108,10 +108,10 @@ def _quantile(ordered: list[float], share: float) -> float:
 
 async def _work(peer: Peer, port: int) -> None:
     parent = Parent(peer)
-    field = Field(peer.runtime, functools.partial(peer.connect, port), parent)
+    site = Site(peer.runtime, functools.partial(peer.connect, port), parent)
     while (order := await parent.next_order()) is not None:
         try:
-            await LOADS[order.load](field, order)
+            await LOADS[order.load](site, order)
         except Exception as error:  # noqa: BLE001 - the parent goes on with others
             traceback.print_exc()
             cause = _cause(error)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,6 +30,23 @@ def count_calls() -> Mapping[str, CallCounts]:
     }
 
 
+_LOADED = """
+import sys
+before = set(sys.modules)
+import farcall
+loaded = set(sys.modules) - before
+print(len(loaded), len([name for name in loaded if name.partition(".")[0] == "farcall"]))
+"""
+
+
+def count_loaded() -> Mapping[str, int]:
+    """Count the modules that ``import farcall`` loads, in a fresh interpreter."""
+    command = [sys.executable, "-c", _LOADED]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    all_of_them, own = map(int, found.stdout.split())
+    return {"all": all_of_them, "own": own}
+
+
 def show_calls(counts: Mapping[str, CallCounts]) -> None:
     """Print a line for each."""
     names = [field.name for field in attrs.fields(CallCounts)]
@@ -36,18 +55,25 @@ def show_calls(counts: Mapping[str, CallCounts]) -> None:
         print(f"{title:34}" + "".join(f"{value:>11.4g}" for value in attrs.astuple(found)))
 
 
+def show(title: str, counts: Mapping[str, object]) -> None:
+    """Print a line for each."""
+    print(f"\n{title}")
+    for name, value in counts.items():
+        print(f"  {name.replace('_', ' '):32}{value}")
+
+
 def main() -> None:
     """Read the command line, count and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.counts")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
-    calls, tree = count_calls(), attrs.asdict(count_tree())
+    calls, tree, loaded = count_calls(), attrs.asdict(count_tree()), count_loaded()
     show_calls(calls)
-    print("\nthe tree")
-    for name, value in tree.items():
-        print(f"{name.replace('_', ' '):34}{value}")
+    show("the tree", tree)
+    show("modules that `import farcall` loads", loaded)
     if options.json:
-        found = {"calls": {name: attrs.asdict(each) for name, each in calls.items()}, "tree": tree}
+        of_calls = {name: attrs.asdict(each) for name, each in calls.items()}
+        found = {"calls": of_calls, "tree": tree, "loaded": loaded}
         options.json.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
 
 

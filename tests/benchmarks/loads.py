@@ -59,7 +59,7 @@ class Stage(Protocol):
 
 
 @dataclass(frozen=True)
-class Field:
+class Site:
     """Where a load runs."""
 
     runtime: Runtime
@@ -67,7 +67,7 @@ class Field:
     stage: Stage
 
 
-Load = Callable[[Field, Order], Awaitable[None]]
+Load = Callable[[Site, Order], Awaitable[None]]
 
 
 class _Countdown:
@@ -89,21 +89,21 @@ class _Countdown:
 
 
 @asynccontextmanager
-async def _open(field: Field, count: int) -> AsyncIterator[Sequence[Client]]:
+async def _open(site: Site, count: int) -> AsyncIterator[Sequence[Client]]:
     """Open connections, each in a task of its own, and close them at the end of the block."""
     clients: list[Client] = []
-    released = field.runtime.event()
+    released = site.runtime.event()
 
     async def hold(opened: _Countdown) -> None:
-        async with field.connect() as client:
+        async with site.connect() as client:
             clients.append(client)
             opened.report()
             await released.wait()
 
-    async with field.runtime.tasks() as tasks:
+    async with site.runtime.tasks() as tasks:
         for first in range(0, count, AT_ONCE):
             some = min(AT_ONCE, count - first)
-            opened = _Countdown(field.runtime, some)
+            opened = _Countdown(site.runtime, some)
             for _ in range(some):
                 tasks.start(functools.partial(hold, opened))
             await opened.wait()
@@ -114,13 +114,13 @@ async def _open(field: Field, count: int) -> AsyncIterator[Sequence[Client]]:
 # Calls
 
 
-async def make_calls(field: Field, order: Order) -> None:
+async def make_calls(site: Site, order: Order) -> None:
     """Keep so many calls in flight on each connection."""
-    async with _open(field, order.connections) as clients:
+    async with _open(site, order.connections) as clients:
         calls = [_call(client, order) for client in clients for _ in range(order.in_flight)]
-        await _call_for(field.runtime, calls, order.seconds / 10)
-        await field.stage.begin()
-        await field.stage.end(await _call_for(field.runtime, calls, order.seconds))
+        await _call_for(site.runtime, calls, order.seconds / 10)
+        await site.stage.begin()
+        await site.stage.end(await _call_for(site.runtime, calls, order.seconds))
 
 
 def _call(client: Client, order: Order) -> Callable[[], Awaitable[None]]:
@@ -185,13 +185,13 @@ class _Deliveries:
 
 
 @asynccontextmanager
-async def _listening(field: Field, count: int) -> AsyncIterator[tuple[Client, _Deliveries]]:
+async def _listening(site: Site, count: int) -> AsyncIterator[tuple[Client, _Deliveries]]:
     """Give a connection that has the server emit, and what comes at so many others."""
-    deliveries = _Deliveries(field.runtime)
-    async with _open(field, count + 1) as (emitter, *clients), field.runtime.tasks() as tasks:
+    deliveries = _Deliveries(site.runtime)
+    async with _open(site, count + 1) as (emitter, *clients), site.runtime.tasks() as tasks:
         for first in range(0, count, AT_ONCE):
             some = clients[first : first + AT_ONCE]
-            started = _Countdown(field.runtime, len(some))
+            started = _Countdown(site.runtime, len(some))
             for client in some:
                 tasks.start(functools.partial(_listen, client, started, deliveries))
             await started.wait()
@@ -203,30 +203,30 @@ async def _listen(client: Client, started: _Countdown, deliveries: _Deliveries) 
     await client.listen(started.report, deliveries.received)
 
 
-async def emit_bursts(field: Field, order: Order) -> None:
+async def emit_bursts(site: Site, order: Order) -> None:
     """Emit a burst, wait until every subscriber has all of it, and go on with the next."""
-    async with _listening(field, order.connections) as (emitter, deliveries):
+    async with _listening(site, order.connections) as (emitter, deliveries):
         found = Found()
         await _burst(emitter, deliveries, order, Found())
-        await field.stage.begin()
+        await site.stage.begin()
         until = time.perf_counter() + order.seconds
         while time.perf_counter() < until:
             await _burst(emitter, deliveries, order, found)
-        await field.stage.end(found)
+        await site.stage.end(found)
 
 
-async def emit_paced(field: Field, order: Order) -> None:
+async def emit_paced(site: Site, order: Order) -> None:
     """Emit one value at a time at a steady pace."""
-    async with _listening(field, order.connections) as (emitter, deliveries):
+    async with _listening(site, order.connections) as (emitter, deliveries):
         found = Found()
         await _burst(emitter, deliveries, order, Found())
-        await field.stage.begin()
+        await site.stage.begin()
         began = time.perf_counter()
         for number in range(max(1, round(order.rate * order.seconds))):
             due = began + number / order.rate
-            await field.runtime.sleep(max(0.0, due - time.perf_counter()))
+            await site.runtime.sleep(max(0.0, due - time.perf_counter()))
             await _burst(emitter, deliveries, order, found)
-        await field.stage.end(found)
+        await site.stage.end(found)
 
 
 async def _burst(emitter: Client, deliveries: _Deliveries, order: Order, found: Found) -> None:
@@ -241,73 +241,73 @@ async def _burst(emitter: Client, deliveries: _Deliveries, order: Order, found: 
 # Items
 
 
-async def read_items(field: Field, order: Order) -> None:
+async def read_items(site: Site, order: Order) -> None:
     """Read one stream of numbers after the other."""
-    async with _open(field, 1) as (client,):
+    async with _open(site, 1) as (client,):
         found = Found()
         assert await client.count(order.amount // 10) == order.amount // 10
-        await field.stage.begin()
+        await site.stage.begin()
         until = time.perf_counter() + order.seconds
         while time.perf_counter() < until:
             began = time.perf_counter()
             found.operations += await client.count(order.amount)
             found.latencies.append(time.perf_counter() - began)
-        await field.stage.end(found)
+        await site.stage.end(found)
 
 
-async def read_bytes(field: Field, order: Order) -> None:
+async def read_bytes(site: Site, order: Order) -> None:
     """Read one stream of bytes, `amount` for each second; an operation is a chunk."""
-    async with _open(field, 1) as (client,):
+    async with _open(site, 1) as (client,):
         found = Found()
         await client.give(4)
-        await field.stage.begin()
+        await site.stage.begin()
         began = time.perf_counter()
         chunks = max(1, round(order.amount * order.seconds) // CHUNK)
         assert await client.give(chunks) == chunks * CHUNK
         found.latencies.append(time.perf_counter() - began)
         found.operations = chunks
-        await field.stage.end(found)
+        await site.stage.end(found)
 
 
 # Connections
 
 
-async def stay_idle(field: Field, order: Order) -> None:
+async def stay_idle(site: Site, order: Order) -> None:
     """Keep connections open, and do nothing; an operation is a connection."""
-    async with _open(field, order.connections):
-        await field.stage.begin()
-        await field.runtime.sleep(order.seconds)
-        await field.stage.end(Found(order.connections, [0.0]))
+    async with _open(site, order.connections):
+        await site.stage.begin()
+        await site.runtime.sleep(order.seconds)
+        await site.stage.end(Found(order.connections, [0.0]))
 
 
-async def connect_again(field: Field, order: Order) -> None:
+async def connect_again(site: Site, order: Order) -> None:
     """Connect, make one call, close, and do it again."""
     found = Found()
-    await _connect_once(field, Found())
-    await field.stage.begin()
+    await _connect_once(site, Found())
+    await site.stage.begin()
     until = time.perf_counter() + order.seconds
     while time.perf_counter() < until:
-        await _connect_once(field, found)
-    await field.stage.end(found)
+        await _connect_once(site, found)
+    await site.stage.end(found)
 
 
-async def _connect_once(field: Field, found: Found) -> None:
+async def _connect_once(site: Site, found: Found) -> None:
     began = time.perf_counter()
-    async with field.connect() as client:
+    async with site.connect() as client:
         assert await client.add(2, 3) == 5
         found.latencies.append(time.perf_counter() - began)
     found.operations += 1
 
 
-async def connect_nested(field: Field, order: Order) -> None:
+async def connect_nested(site: Site, order: Order) -> None:
     """Open connections one inside another in one task, and call over the innermost."""
     async with AsyncExitStack() as stack:
-        await field.stage.begin()
+        await site.stage.begin()
         began = time.perf_counter()
         for _ in range(order.connections):
-            client = await stack.enter_async_context(field.connect())
+            client = await stack.enter_async_context(site.connect())
         assert await client.add(2, 3) == 5
-        await field.stage.end(Found(order.connections, [time.perf_counter() - began]))
+        await site.stage.end(Found(order.connections, [time.perf_counter() - began]))
 
 
 LOADS: dict[str, Load] = {

@@ -51,7 +51,7 @@ async def _measure_point(
 ) -> list[Row]:
     order = dataclasses.replace(point.order, seconds=plan.seconds * pairs.work.seconds)
     rows = {system.name: _row(pairs.work, point, system) for system in systems}
-    for number in range(plan.rounds):
+    for number in range(min(plan.rounds, pairs.work.most_rounds)):
         for system in _turned(systems, number):
             await _add_sample(pairs, system, rows[system.name], order)
     return list(rows.values())

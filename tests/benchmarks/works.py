@@ -15,8 +15,8 @@ Unit = Literal["call", "delivery", "item", "chunk", "connection", "import"]
 MB = 1_000_000
 MIB = 1024 * 1024
 
-IDLE_SECONDS = 25.0
-"""A little more than one interval of the heartbeat, for each second of `--seconds`."""
+IDLE_SECONDS = 12.5
+"""For each second of `--seconds`: with its default, a little more than one interval of pings."""
 
 OURS = ("farcall", "farcall-async", "floor")
 
@@ -44,6 +44,8 @@ class Work:
     """Whether each measurement has a new server and a new client, because memory is measured."""
     seconds: float = 1.0
     """How long it is measured, in `--seconds`."""
+    most_rounds: int = 100
+    """For a work that takes long, and varies little."""
     systems: Sequence[str] = ()
     """The only systems, unless others are named; all that offer it where it is empty."""
     message: int = 0
@@ -97,6 +99,7 @@ def _growth(
         systems=OURS,
         message=message,
         seconds=0.5,
+        most_rounds=3,
     )
 
 
@@ -154,6 +157,7 @@ WORKS = (
         [_idle(500), _idle(5000)],
         is_fresh=True,
         seconds=IDLE_SECONDS,
+        most_rounds=2,
     ),
     Work("S8", "echo of a 1 MB string", "echo_text", "call", [_calls("", "echo_text", size=MB)]),
     _growth("flight", "calls in flight", "add", _grown("in_flight", _doublings(1, 4096))),
