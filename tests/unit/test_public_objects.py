@@ -321,7 +321,7 @@ async def test_what_lives_cannot_be_pickled() -> None:
     """The error says why, and does not name a socket somewhere inside."""
 
     def look(_: str, live: Any) -> None:
-        with pytest.raises(TypeError, match="cannot be pickled: it stands for what lives"):
+        with pytest.raises(TypeError, match="cannot be pickled: it is a handle"):
             pickle.dumps(live)
 
     await with_live_objects(look)

@@ -34,7 +34,7 @@ class Scope:
         types = {name: each for name, each in vars(owner).items() if isinstance(each, type)}
         return Scope({**around, **types})
 
-    def resolve(self, annotation: object, owner: object, site: Site, what: str) -> Any:
+    def resolve(self, annotation: object, owner: object, site: Site, part: str) -> Any:
         """Turn an annotation of `owner` (a function or class) into a type.
 
         Raises:
@@ -50,13 +50,13 @@ class Scope:
         except NameError as exc:
             raise site.error(
                 Rule.UNRESOLVED_ANNOTATION,
-                f"the annotation of {what} uses {exc.name!r}, which is not defined",
+                f"the annotation of {part} uses {exc.name!r}, which is not defined",
                 f"Define or import {exc.name} at module level, outside `if TYPE_CHECKING`",
             ) from exc
         except Exception as exc:  # an annotation is any expression and may raise anything
             raise site.error(
                 Rule.UNRESOLVED_ANNOTATION,
-                f"the annotation of {what} cannot be evaluated ({exc})",
+                f"the annotation of {part} cannot be evaluated ({exc})",
                 "Write a type",
             ) from exc
 

@@ -87,7 +87,7 @@ def read_function(
         attribute: The name of the member.
         marks: The options of its decorator.
         scope: Resolves the names in its annotations.
-        mistakes: Notes what is wrong with its parameters and its result.
+        mistakes: Notes mistakes in its parameters and its result.
         has_self: Whether the first parameter is ``self``.
 
     Returns:
@@ -187,9 +187,9 @@ class _Reader:
                 f"{stars}{declared.name} takes any arguments, but a contract lists each argument",
                 f"Take one parameter instead, as in `{declared.name}: {collection}`",
             )
-        what = f"parameter {declared.name!r}"
+        part = f"parameter {declared.name!r}"
         example = "trio.TaskStatus[None]" if declared.name == STATUS else "str"
-        resolved = self._resolved(declared.annotation, what, f"`{declared.name}: {example}`")
+        resolved = self._resolved(declared.annotation, part, f"`{declared.name}: {example}`")
         return declared, resolved
 
     def _parameter(self, declared: inspect.Parameter, annotation: Any) -> ParsedParameter:
@@ -233,15 +233,15 @@ class _Reader:
             )
         return item
 
-    def _item_type(self, annotation: object, what: str) -> Any:
+    def _item_type(self, annotation: object, part: str) -> Any:
         try:
             return item_type(annotation)
         except UnsupportedType as exc:
-            raise self.site.unsupported(exc, Rule.UNSUPPORTED_TYPE, what) from exc
+            raise self.site.unsupported(exc, Rule.UNSUPPORTED_TYPE, part) from exc
 
-    def _resolved(self, annotation: object, what: str, example: str) -> Any:
+    def _resolved(self, annotation: object, part: str, example: str) -> Any:
         if annotation is inspect.Signature.empty:
-            problem = f"{what} has no annotation"
+            problem = f"{part} has no annotation"
             fix = f"Annotate it, as in {example}"
             raise self.site.error(Rule.MISSING_ANNOTATION, problem, fix)
-        return self.scope.resolve(annotation, self.function, self.site, what)
+        return self.scope.resolve(annotation, self.function, self.site, part)

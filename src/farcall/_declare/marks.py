@@ -222,8 +222,8 @@ def not_yet(site: Site, rule: Rule) -> Exception:
 
     It is not accepted without effect: the author of an idempotent method relies on the retry.
     """
-    what, instead = _LATER[rule]
-    return site.error(rule, f"this version of farcall does not support {what} yet", instead)
+    option, instead = _LATER[rule]
+    return site.error(rule, f"this version of farcall does not support {option} yet", instead)
 
 
 def site_to_mark(function: object, decorator: str) -> Site:

@@ -156,8 +156,8 @@ class _Body:
             check_background(parsed)
         return parsed
 
-    def _check_name(self, attribute: str, what: str, keeps: str) -> None:
-        check_python_name(attribute, site_of_attribute(self.cls, attribute), what, keeps)
+    def _check_name(self, attribute: str, kind: str, keeps: str) -> None:
+        check_python_name(attribute, site_of_attribute(self.cls, attribute), kind, keeps)
 
     def _check_private(self, attribute: str, value: object) -> None:
         marks = marks_of(value)

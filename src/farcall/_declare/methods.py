@@ -151,7 +151,7 @@ def method_of(
     return endpoint_of(attrs.evolve(parsed, parameters=parameters), wire_name, known)
 
 
-def described(annotation: Any, definitions: Definitions, site: Site, what: str) -> TypeSpec:
+def described(annotation: Any, definitions: Definitions, site: Site, part: str) -> TypeSpec:
     """Describe the type of an annotation for the contract.
 
     Raises:
@@ -160,7 +160,7 @@ def described(annotation: Any, definitions: Definitions, site: Site, what: str) 
     try:
         spec = describe(annotation, definitions)
     except UnsupportedType as exc:
-        raise site.unsupported(exc, Rule.UNSUPPORTED_TYPE, what) from exc
+        raise site.unsupported(exc, Rule.UNSUPPORTED_TYPE, part) from exc
     _check_names(definitions, site)
     return spec
 
@@ -174,9 +174,9 @@ def _check_names(definitions: Definitions, site: Site) -> None:
 
 
 def _argument(parameter: ParsedParameter, site: Site, definitions: Definitions) -> ArgumentSpec:
-    part = "an item of " if parameter.is_upload else ""
-    what = f"{part}parameter {parameter.name!r}"
-    type_ = described(parameter.annotation, definitions, site, what)
+    prefix = "an item of " if parameter.is_upload else ""
+    part = f"{prefix}parameter {parameter.name!r}"
+    type_ = described(parameter.annotation, definitions, site, part)
     if parameter.is_upload:
         return ArgumentSpec(parameter.name, type_, parameter.role, upload=True)
     if not parameter.has_default:

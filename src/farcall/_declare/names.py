@@ -91,13 +91,13 @@ def wire_names(service: str, members: Mapping[str, Named], mistakes: Mistakes) -
     return {attribute: name for name, attribute in taken.items()}
 
 
-def check_python_name(name: str, site: Site, what: str, keeps: str = "") -> None:
+def check_python_name(name: str, site: Site, kind: str, keeps: str = "") -> None:
     """Check that a name can stand in the source of a stub.
 
     Args:
         name: The name of a class, a member or a parameter.
         site: Its place.
-        what: The kind of thing that has the name, for the message.
+        kind: The kind of thing that has the name, for the message.
         keeps: The option that keeps the name on the wire under another Python name.
 
     Raises:
@@ -107,7 +107,7 @@ def check_python_name(name: str, site: Site, what: str, keeps: str = "") -> None
         other = f"Rename it to {python_name(name)}"
         raise site.error(
             Rule.NO_PYTHON_NAME,
-            f"Python code cannot use {name!r} as the name of {what}",
+            f"Python code cannot use {name!r} as the name of {kind}",
             f"{other}; {keeps} keeps the wire name" if keeps else other,
         )
 

@@ -57,9 +57,9 @@ def check_overrides(service: Service, cls: type[Any], mistakes: Mistakes) -> Non
     mistakes.each(check_signal, signals)
 
 
-def _changed(cls: type[Any], attribute: str, what: str, fix: str) -> DeclarationError:
+def _changed(cls: type[Any], attribute: str, overridden: str, fix: str) -> DeclarationError:
     owner = next(base for base in cls.__mro__ if attribute in vars(base))
-    problem = f"it overrides {what}"
+    problem = f"it overrides {overridden}"
     return site_of_attribute(owner, attribute).error(Rule.CHANGED_MEMBER, problem, fix)
 
 

@@ -133,19 +133,19 @@ class Site:
         shown = _printable(self.member), _printable(problem), _printable(fix)
         return DeclarationError(str(rule), self.find(), *shown)
 
-    def unsupported(self, exc: UnsupportedType, rule: Rule, what: str) -> DeclarationError:
+    def unsupported(self, exc: UnsupportedType, rule: Rule, part: str) -> DeclarationError:
         """Make the error about a type that is used here.
 
         Args:
             exc: What is wrong with the type.
             rule: The rule that it breaks, unless `exc` has one of its own.
-            what: The part that has this type, for the message.
+            part: The part that has this type, for the message.
         """
-        place = f"{what}, at {exc.path}" if "." in exc.path else what
+        place = f"{part}, at {exc.path}" if "." in exc.path else part
         fix = exc.fix[:1].upper() + exc.fix[1:]
         error = self.error(_RULES.get(exc.kind, rule), f"{place}: {exc.problem}", fix)
         error.__cause__ = exc
-        error.others = tuple(self.unsupported(each, rule, what) for each in exc.others)
+        error.others = tuple(self.unsupported(each, rule, part) for each in exc.others)
         return error
 
 

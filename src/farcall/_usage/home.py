@@ -8,26 +8,26 @@ from threading import get_ident
 from trio.lowlevel import in_trio_task
 
 
-def check_trio(what: str) -> None:
+def check_trio(name: str) -> None:
     """Check that Trio runs here.
 
     Raises:
         RuntimeError: It does not; the message says what to write instead.
     """
     if not in_trio_task():
-        raise not_in_trio(what)
+        raise not_in_trio(name)
 
 
-def not_in_trio(what: str) -> RuntimeError:
+def not_in_trio(name: str) -> RuntimeError:
     """Make the error for something that was started outside of Trio."""
     if _is_asyncio():
         return RuntimeError(
-            f"{what} runs in Trio, and this is asyncio: write trio.run(main)"
-            " in place of asyncio.run(main())"
+            f"{name} needs Trio, but this is asyncio: write trio.run(main)"
+            " instead of asyncio.run(main())"
         )
     return RuntimeError(
-        f"{what} runs in Trio, and no Trio runs here: write trio.run(main), or, in a thread that"
-        " trio.to_thread.run_sync has started, trio.from_thread.run(...)"
+        f"{name} needs Trio, but no Trio runs here: write trio.run(main), or, in a thread started"
+        " by trio.to_thread.run_sync, trio.from_thread.run(...)"
     )
 
 
@@ -50,22 +50,22 @@ class Home:
     def __init__(self) -> None:
         self.thread = get_ident()
 
-    def check(self, what: str, instead: str) -> None:
+    def check(self, name: str, instead: str) -> None:
         """Check that this is the thread: another one would corrupt the state of the run.
 
         Args:
-            what: The function that was called.
+            name: The function that was called.
             instead: What to call in another thread.
 
         Raises:
             RuntimeError: This is another thread.
         """
         if get_ident() != self.thread:
-            raise elsewhere(what, instead)
+            raise elsewhere(name, instead)
 
 
-def elsewhere(what: str, instead: str) -> RuntimeError:
+def elsewhere(name: str, instead: str) -> RuntimeError:
     """Make the error for something that was called in another thread."""
     return RuntimeError(
-        f"{what} can be used in the thread of its Trio run only; from another one call {instead}"
+        f"{name} can be used only in the thread of its Trio run; in another thread call {instead}"
     )

@@ -23,4 +23,4 @@ class Live:
 
     def __reduce_ex__(self, _: object) -> NoReturn:
         name = type(self).__name__
-        raise TypeError(f"{name} cannot be pickled: it stands for what lives in this process")
+        raise TypeError(f"{name} cannot be pickled: it is a handle of something in this process")

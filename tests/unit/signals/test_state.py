@@ -250,7 +250,7 @@ async def test_undecorated() -> None:
         state.emit(3)
 
 
-THREAD = r"Market.ticked can be used in the thread .* trio.from_thread.run_sync\("
+THREAD = r"Market.ticked can be used only in the thread .* trio.from_thread.run_sync\("
 
 
 async def test_other_thread() -> None:

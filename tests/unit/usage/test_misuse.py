@@ -180,7 +180,7 @@ async def _later(function: Callable[[], object]) -> None:
 @pytest.mark.parametrize("make", OUTSIDE)
 def test_asyncio_is_told_to_be_trio(make: Callable[[], Any]) -> None:
     """Under asyncio, the error says to write trio.run(main)."""
-    with pytest.raises(RuntimeError, match=r"this is asyncio: write trio.run\(main\) in place of"):
+    with pytest.raises(RuntimeError, match=r"this is asyncio: write trio.run\(main\) instead of"):
         asyncio.run(make())
 
 
@@ -214,7 +214,7 @@ async def test_a_call_in_another_thread_says_how() -> None:
             lambda: trio.run(_open, market.history, "A"),
         ):
             error = await in_thread(work)
-            assert "can be used in the thread of its Trio run only" in str(error)
+            assert "can be used only in the thread of its Trio run" in str(error)
             assert 'call trio.from_thread.run(session.call, "Market.' in str(error)
 
         error = await in_thread(lambda: asyncio.run(session.call("Market.quote", "A")))
