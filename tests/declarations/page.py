@@ -51,7 +51,7 @@ TITLES: Mapping[Rule, str] = {
     Rule.SIGNAL_WITHOUT_TYPE: "signal without a type",
     Rule.SIGNAL_WITHOUT_VALUE: "signal that is not assigned",
     Rule.BAD_KEY: "wrong key of a signal",
-    Rule.NO_CLASS: "`@service` on something else than a class",
+    Rule.NO_CLASS: "`@service` on something other than a class",
     Rule.NO_MEMBERS: "service without members",
     Rule.NO_SERVICE: "served object that is not a service",
     Rule.REPLACED_CLASS: "class changed after `@service`",
@@ -82,7 +82,7 @@ earlier. The `farcall.DeclarationError` names file and line, the number of the r
 what is wrong, and what to write instead. This page shows each rule with an example that breaks it,
 and the message.
 
-The rules from FC201 on are about parts of farcall that are planned. Until then farcall refuses
+The rules from FC201 on are about planned parts of farcall. Until these exist, farcall refuses
 their options, so that no option is without effect.
 """
 
