@@ -77,7 +77,7 @@ MIXES = {
 async def test_kinds_of_methods_start_in_the_order_sent(
     mix: str, autojump_clock: MockClock
 ) -> None:
-    """Those that need nothing do not overtake; what runs in a thread starts when handed to it."""
+    """Plain, async and threaded methods start in the order of their calls."""
     kinds = Kinds()
     async with raw_client(kinds) as client:
         await client.ask(HELLO)
@@ -91,7 +91,7 @@ async def test_kinds_of_methods_start_in_the_order_sent(
 async def test_interceptors_are_entered_in_the_order_sent(
     mix: str, autojump_clock: MockClock
 ) -> None:
-    """To enter the first of them is the start of a call."""
+    """The first interceptors of calls start in the order of the calls."""
     entered: list[object] = []
 
     async def note(call: CallContext, proceed: Proceed) -> Any:
@@ -107,7 +107,7 @@ async def test_interceptors_are_entered_in_the_order_sent(
 
 @pytest.mark.usefixtures("_no_threads")
 async def test_calls_that_wait_for_a_thread_start_in_the_order_sent() -> None:
-    """Also when several threads become free at once."""
+    """The order holds when several threads become free at once."""
     kinds = Kinds()
     limiter = trio.to_thread.current_default_thread_limiter()
     holders = [object() for _ in range(int(limiter.total_tokens))]
@@ -124,7 +124,7 @@ async def test_calls_that_wait_for_a_thread_start_in_the_order_sent() -> None:
 
 
 async def test_an_ordered_call_that_waits_is_overtaken(autojump_clock: MockClock) -> None:
-    """By all but those that come behind it in the same line."""
+    """Other methods overtake a waiting call of an ordered method."""
     kinds = Kinds()
     async with raw_client(kinds) as client:
         await client.ask(HELLO)

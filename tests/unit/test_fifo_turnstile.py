@@ -27,7 +27,7 @@ class Hall:
 
 
 async def test_in_the_order_in_which_they_came(autojump_clock: MockClock) -> None:
-    """So many at a time, and never one who came later before one who came sooner."""
+    """At most so many tasks are inside, and none enters before an earlier one."""
     hall = Hall()
     began = trio.current_time()
     async with trio.open_nursery() as nursery:
@@ -43,7 +43,7 @@ async def test_in_the_order_in_which_they_came(autojump_clock: MockClock) -> Non
 
 
 async def test_nobody_who_comes_later_gets_between(autojump_clock: MockClock) -> None:
-    """Not even when a place is free, and its turn given to one who has not run yet."""
+    """A new task does not take the slot of a task that was woken and has not run."""
     hall = Hall()
 
     async def leave_and_come_again() -> None:
@@ -59,7 +59,7 @@ async def test_nobody_who_comes_later_gets_between(autojump_clock: MockClock) ->
 
 
 async def test_a_lower_rank_comes_first(autojump_clock: MockClock) -> None:
-    """In a rank those who came first; who is cancelled leaves each rank."""
+    """Tasks of the lowest rank enter first, in order; a cancelled one leaves its rank."""
     hall = Hall()
 
     async def visit(number: int, rank: int) -> None:
@@ -82,7 +82,7 @@ async def test_a_lower_rank_comes_first(autojump_clock: MockClock) -> None:
 
 
 async def test_everybody_has_a_number_of_his_own(autojump_clock: MockClock) -> None:
-    """Who bears nobody waits until all have left; those behind him wait with him."""
+    """The first task in line waits for its own limit, and delays the tasks after it."""
     hall = Hall()
     began = trio.current_time()
     async with trio.open_nursery() as nursery:
@@ -95,7 +95,7 @@ async def test_everybody_has_a_number_of_his_own(autojump_clock: MockClock) -> N
 
 
 async def test_who_is_cancelled_leaves_the_line(autojump_clock: MockClock) -> None:
-    """Those behind him move up, and those whom he held up go in."""
+    """When the first task in line is cancelled, the tasks that it delayed enter."""
     hall = Hall()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(hall.visit, 0, 2, 10)
@@ -113,7 +113,7 @@ async def test_who_is_cancelled_leaves_the_line(autojump_clock: MockClock) -> No
 
 
 async def test_a_turn_that_comes_with_a_cancellation_is_not_lost() -> None:
-    """It goes to the next one."""
+    """The turn of a cancelled task goes to the next one."""
     turnstile, scope = RankedLimiter(), trio.CancelScope()
     came: list[int] = []
 
@@ -135,7 +135,7 @@ async def test_a_turn_that_comes_with_a_cancellation_is_not_lost() -> None:
 
 @pytest.mark.parametrize("most", [1, 5])
 async def test_a_visitor_that_fails_leaves(most: int) -> None:
-    """Whatever ends his visit."""
+    """A task leaves the limiter whatever its block raises."""
     turnstile = RankedLimiter()
     with pytest.raises(KeyError):
         async with turnstile.one_of(most):

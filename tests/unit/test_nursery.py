@@ -13,7 +13,7 @@ async def fail(error: Exception) -> None:
 
 
 async def test_a_single_error_comes_out_as_itself() -> None:
-    """That of the body or of a task; the others were only cancelled."""
+    """The only error of a body or a task beside cancellations is raised as it is."""
     with pytest.raises(KeyError) as of_body:
         async with open_owned_nursery():
             raise KeyError("body")
@@ -25,7 +25,7 @@ async def test_a_single_error_comes_out_as_itself() -> None:
 
 
 async def test_several_errors_stay_a_group() -> None:
-    """None of them is hidden."""
+    """Several errors leave the nursery as a group."""
     with pytest.RaisesGroup(KeyError, ValueError):
         async with open_owned_nursery() as nursery:
             nursery.start_soon(fail, KeyError("task"))
@@ -33,14 +33,14 @@ async def test_several_errors_stay_a_group() -> None:
 
 
 async def test_a_group_of_the_user_stays_whole() -> None:
-    """Only the nursery's own layer is taken off."""
+    """A group that the user raised keeps its layers."""
     with pytest.RaisesGroup(KeyError):
         async with open_owned_nursery():
             raise ExceptionGroup("mine", [KeyError("x")])
 
 
 async def test_cancellation_passes_through() -> None:
-    """As one Cancelled, which the scope that asked for it catches."""
+    """A cancellation leaves the nursery as Cancelled, which its scope catches."""
     with trio.CancelScope() as scope:
         async with open_owned_nursery() as nursery:
             nursery.start_soon(trio.sleep_forever)

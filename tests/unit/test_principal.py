@@ -29,12 +29,12 @@ TRADERS = Access(protected=True, roles=frozenset({"trader", "clerk"}))
     ],
 )
 def test_may(principal: Principal | None, access: Access, answer: bool) -> None:
-    """A protected member needs a login, one with roles one of them."""
+    """A protected member needs a login; one with roles needs one of them."""
     assert may(principal, access) is answer
 
 
 def test_a_principal_is_checked() -> None:
-    """A text is no set of roles, and its name is one."""
+    """Roles must be a set of texts, and the name a text."""
     with pytest.raises(TypeError, match=r"write \{'trader'\}"):
         Principal("ada", roles="trader")
     with pytest.raises(TypeError, match="name"):
@@ -44,13 +44,13 @@ def test_a_principal_is_checked() -> None:
 
 
 def test_a_principal_is_a_value() -> None:
-    """It can be compared, and be in a set, whatever its claims are."""
+    """Principals can be compared and hashed, whatever their claims are."""
     assert len({Principal("ada", claims={"a": [1]}), Principal("ada", claims={"a": [1]})}) == 1
     assert Principal("ada") != Principal("ada", roles={"trader"})
 
 
 def test_nothing_secret_is_shown() -> None:
-    """What ends up in a log tells neither credentials nor claims."""
+    """The `repr` of credentials and principals shows no secrets and no claims."""
     told = read_credentials({"authorization": "secret", "cookie": "a=secret"}, "t=secret", "secret")
 
     assert "secret" not in repr(told)
@@ -58,7 +58,7 @@ def test_nothing_secret_is_shown() -> None:
 
 
 def test_credentials_are_read() -> None:
-    """Headers, query and cookies by name; of several values the first one."""
+    """Headers, query and cookies are read by name, with the first of several values."""
     headers = {"cookie": 'a=1; b="2";c=x=y ; a=3; d; =e'}
 
     told = read_credentials(headers, "token=a%20b&token=c&empty=&%ff=1", ["me"])
@@ -84,13 +84,13 @@ def test_credentials_are_read() -> None:
     ],
 )
 def test_a_cookie_is_taken_as_it_is(header: str, cookies: dict[str, str]) -> None:
-    """A name that browsers take for another one is another one, and half a quotation is none."""
+    """Names keep characters that browsers keep, and only a full pair of quotes is removed."""
     assert read_credentials({"cookie": header}, "").cookies == cookies
 
 
 @pytest.mark.parametrize("answer", [True, "ada", {"name": "ada"}])
 async def test_another_answer_is_a_defect(answer: Any) -> None:
-    """Whatever it is, nobody is let in by it."""
+    """Any other result of `authenticate` raises TypeError."""
 
     async def authenticate(_: Credentials) -> Principal | None:
         return answer  # type: ignore[no-any-return]

@@ -156,7 +156,7 @@ def copied(how: str, thing: Any) -> Any:
 
 
 def test_every_public_name_is_looked_at() -> None:
-    """A new one has its place in one of the tables here."""
+    """Each public name is in one of the tables of this module."""
     known = {*PLAIN, *FUNCTIONS, *ERRORS, *VALUES, *LIVE, "ConnectionStatistics"}
 
     assert set(farcall.__all__) - known == set()
@@ -168,7 +168,7 @@ def test_every_public_name_is_looked_at() -> None:
 @pytest.mark.parametrize("how", COPIES)
 @pytest.mark.parametrize("name", ERRORS)
 def test_an_error_survives(name: str, how: str) -> None:
-    """Its class, its text, its attributes, its fields and its notes are those of the copy."""
+    """A copied or pickled error keeps its class, text, attributes, fields and notes."""
     error = ERRORS[name]()
     error.add_note("look here")
 
@@ -185,7 +185,7 @@ def test_an_error_survives(name: str, how: str) -> None:
 
 @pytest.mark.parametrize("how", COPIES)
 def test_an_error_of_a_peer_survives(how: str) -> None:
-    """As it arrived: with the text of the peer, and with the call that it answered."""
+    """A copied error of a peer keeps the peer's text and the name of the call."""
 
     async def main() -> list[Exception]:
         @service
@@ -216,7 +216,7 @@ def test_an_error_of_a_peer_survives(how: str) -> None:
 
 
 def test_a_group_of_errors_survives() -> None:
-    """As `ExceptionGroup` itself does."""
+    """A group of errors can be copied and pickled."""
     group = ExceptionGroup("both", [SoldOut("A-1"), farcall.ConnectionLost("cut", sent=False)])
 
     twin = pickle.loads(pickle.dumps(group))
@@ -226,7 +226,7 @@ def test_a_group_of_errors_survives() -> None:
 
 @pytest.mark.parametrize("name", ERRORS)
 def test_an_error_can_be_compared_and_hashed(name: str) -> None:
-    """Two are equal where they are the same, as with all exceptions."""
+    """Two errors are equal only if they are the same object."""
     error: object = ERRORS[name]()
     other: object = ERRORS[name]()
 
@@ -241,7 +241,7 @@ def test_an_error_can_be_compared_and_hashed(name: str) -> None:
 @pytest.mark.parametrize("how", COPIES)
 @pytest.mark.parametrize("name", VALUES)
 def test_a_value_survives(name: str, how: str) -> None:
-    """A copy is equal to it, and has the same hash and the same text."""
+    """A copy of a value is equal to it, with the same hash and text."""
     value = VALUES[name]
 
     twin = copied(how, value)
@@ -254,7 +254,7 @@ def test_a_value_survives(name: str, how: str) -> None:
 
 @pytest.mark.parametrize("how", COPIES)
 def test_a_value_that_stands_for_itself_survives(how: str) -> None:
-    """There is one `OMIT`."""
+    """A copy of `OMIT` is `OMIT` itself."""
     assert copied(how, farcall.OMIT) is farcall.OMIT
 
 
@@ -299,7 +299,7 @@ async def with_live_objects(look: Callable[[str, Any], object]) -> None:
 
 
 async def test_a_copy_of_what_lives_is_that_itself() -> None:
-    """A record that holds a connection can be copied, and its copy shares it."""
+    """A copy of a record shares the connection that the record holds."""
     seen: set[str] = set()
 
     def look(name: str, live: Any) -> None:
@@ -318,7 +318,7 @@ async def test_a_copy_of_what_lives_is_that_itself() -> None:
 
 
 async def test_what_lives_cannot_be_pickled() -> None:
-    """The error says why, and does not name a socket somewhere inside."""
+    """Pickling a live object raises TypeError that names it, not a socket within it."""
 
     def look(_: str, live: Any) -> None:
         with pytest.raises(TypeError, match="cannot be pickled: it is a handle"):
@@ -328,7 +328,7 @@ async def test_what_lives_cannot_be_pickled() -> None:
 
 
 async def test_what_lives_can_be_looked_at_before_it_is_made() -> None:
-    """Mocks and debuggers make objects without `__init__`; none recurses."""
+    """Objects made without `__init__` can be inspected without recursion."""
 
     def look(_: str, live: Any) -> None:
         cls: Any = type(live)
@@ -342,7 +342,7 @@ async def test_what_lives_can_be_looked_at_before_it_is_made() -> None:
 
 
 async def test_statistics_survive() -> None:
-    """A snapshot is a value."""
+    """Statistics can be copied and pickled."""
     async with open_pair(Shop()) as (session, _):
         taken = session.statistics()
 
@@ -353,7 +353,7 @@ async def test_statistics_survive() -> None:
 
 
 async def test_the_context_of_a_call_does_not_show_its_arguments() -> None:
-    """It ends up in logs."""
+    """The `repr` of a call context shows no arguments."""
     seen: list[CallContext] = []
     async with open_pair(Shop(), interceptors=[noting(seen)]) as (session, _):
         await session.call("Shop.price", "s3cret")
@@ -364,7 +364,7 @@ async def test_the_context_of_a_call_does_not_show_its_arguments() -> None:
 
 
 def test_a_service_object_can_be_copied() -> None:
-    """Its copy has subscribers of its own."""
+    """A copy of a service object has subscribers of its own."""
     shop = Shop()
 
     twin = copy.copy(shop)

@@ -77,7 +77,7 @@ UNKNOWN_METHODS = [
 
 @pytest.mark.parametrize("answer", UNKNOWN_METHODS)
 async def test_an_error_to_rpc_on_is_no_refusal_of_the_event(answer: dict[str, Any]) -> None:
-    """The notifications of the server are heard, and it never gets a stray `rpc.off`."""
+    """After an error to `rpc.on` the client still listens, and sends no `rpc.off`."""
     async with subscribed(answer) as (subscriber, server):
         await server.send_json(tick(7))
         await wait_all_tasks_blocked()
@@ -91,7 +91,7 @@ async def test_an_error_to_rpc_on_is_no_refusal_of_the_event(answer: dict[str, A
 
 @pytest.mark.parametrize("result", [True, None, [], {}, {"tick": True}, {"tock": "ok"}, "ok"])
 async def test_a_result_of_another_shape_is_no_refusal(result: Any) -> None:
-    """Servers that take every method answer so; they are told in the end."""
+    """A server that accepts any method gets `rpc.off` at the end."""
     async with subscribed({} if result is None else {"result": result}) as (subscriber, server):
         await server.send_json(tick("a"))
         await wait_all_tasks_blocked()
@@ -113,7 +113,7 @@ async def test_a_result_of_another_shape_is_no_refusal(result: Any) -> None:
 async def test_a_refused_event_is_an_error_and_is_not_put_off(
     answer: dict[str, Any], expected: type[Exception]
 ) -> None:
-    """The server refuses this very event, so no `rpc.off` follows."""
+    """If the server refuses the event itself, no `rpc.off` follows."""
     async with subscribed(answer) as (subscriber, server):
         assert not subscriber.is_in
         assert isinstance(subscriber.error, expected)
@@ -121,7 +121,7 @@ async def test_a_refused_event_is_an_error_and_is_not_put_off(
 
 
 async def test_the_next_subscriber_asks_again_after_a_refusal() -> None:
-    """The user may have logged in meanwhile."""
+    """The next subscriber calls `rpc.on` again: the user may have logged in since."""
     async with raw_server(dialect="plain") as (session, server):
         for answer in (error(-32606, "Event forbidden"), {"result": {"tick": "ok"}}):
             subscriber = Subscriber()
@@ -138,7 +138,7 @@ async def test_the_next_subscriber_asks_again_after_a_refusal() -> None:
 async def test_a_subscriber_that_comes_while_rpc_off_is_unanswered_asks_anew(
     autojump_clock: MockClock,
 ) -> None:
-    """A listener that stays keeps nothing in force."""
+    """A listener that stays does not keep the subscription."""
     async with raw_server(dialect="plain") as (session, server):
         async with session.listen("tick"), trio.open_nursery() as nursery:
             first, second = Subscriber(), Subscriber()
@@ -167,7 +167,7 @@ class Ticks:
 
 
 async def test_a_served_method_and_a_subscription_both_get_a_notification() -> None:
-    """Neither takes it from the other."""
+    """A notification reaches a method in `serves=` and a subscriber."""
     ticks = Ticks()
     async with subscribed(error(-32601, "Method not found"), serves=[ticks]) as (
         subscriber,
@@ -183,7 +183,7 @@ async def test_a_served_method_and_a_subscription_both_get_a_notification() -> N
 
 
 async def test_listening_asks_the_server_for_nothing() -> None:
-    """Values are as those of a subscription, and nothing is sent in the end."""
+    """`listen` sends nothing, and gives values like those of a subscription."""
     async with raw_server(dialect="plain") as (session, server):
         async with session.listen("tick") as values, session.listen("tick", returns=int) as numbers:
             await server.send_json(tick(1))
@@ -199,7 +199,7 @@ async def test_listening_asks_the_server_for_nothing() -> None:
 
 
 async def test_a_farcall_server_may_notify_a_listener_too() -> None:
-    """What no method of the client takes, it hears."""
+    """A listener gets notifications for which the client serves no method."""
     async with raw_server() as (session, server), session.listen("tick") as values:
         await server.send_json(tick(7))
 
@@ -207,7 +207,7 @@ async def test_a_farcall_server_may_notify_a_listener_too() -> None:
 
 
 async def test_a_slow_listener_is_told() -> None:
-    """`on_lag` is as for `subscribe`."""
+    """`listen` takes the same policies of lag as `subscribe`."""
     async with raw_server(dialect="plain") as (session, server):
         async with session.listen("tick", on_lag="latest") as values:
             for n in range(5):
@@ -219,7 +219,7 @@ async def test_a_slow_listener_is_told() -> None:
 
 
 async def test_a_lost_link_ends_listening() -> None:
-    """Iterating raises ConnectionLost, and so does the next `listen`."""
+    """After the end of the link, iterating and the next `listen` raise ConnectionLost."""
     async with raw_server(dialect="plain") as (session, server):
         async with session.listen("tick") as values:
             server.hang_up()
@@ -231,7 +231,7 @@ async def test_a_lost_link_ends_listening() -> None:
 
 
 async def test_a_listener_stays_when_the_subscribers_of_its_name_leave() -> None:
-    """Only the subscribers are counted on `rpc.on`."""
+    """`rpc.off` follows the last subscriber, although a listener stays."""
     async with AsyncExitStack() as stack:
         session, server = await stack.enter_async_context(raw_server(dialect="plain"))
         values = await stack.enter_async_context(session.listen("tick"))
@@ -251,7 +251,7 @@ async def test_a_listener_stays_when_the_subscribers_of_its_name_leave() -> None
 
 
 async def test_interceptors_see_a_listener_as_a_subscription() -> None:
-    """One shape for all that a client hears."""
+    """Interceptors get a call of the kind "subscription" for `listen`."""
     seen: list[tuple[str, str]] = []
 
     async def note(call: farcall.CallContext, proceed: farcall.Proceed) -> Any:
@@ -273,7 +273,7 @@ class FeedProxy(Proxy):
 
 
 async def test_a_signal_of_a_stub_is_listened_to() -> None:
-    """Its values are of their type."""
+    """Values of a stub's signal have its type when it listens."""
     async with raw_server(FeedProxy, dialect="plain") as (proxy, server):
         async with proxy.tick.listen() as values:
             await server.send_json(tick(3))

@@ -104,7 +104,7 @@ async def numbers() -> AsyncIterator[int]:
 
 @either
 async def test_stream(proxy: type[Market] | type[MarketStub]) -> None:
-    """Items arrive as what they are, and a declared error after them as itself."""
+    """Items have their types, and a declared error after them is raised as itself."""
     seen = list[Quote]()
     async with open_pair(Market(), proxy) as (market, _):
         with pytest.raises(Closed) as caught:  # noqa: PT012 - a block is what is tested
@@ -118,7 +118,7 @@ async def test_stream(proxy: type[Market] | type[MarketStub]) -> None:
 
 @either
 async def test_early_exit(proxy: type[Market] | type[MarketStub]) -> None:
-    """The generator over there has ended when the block here has."""
+    """When the block of a stream ends, the generator of the server has ended."""
     service = Market()
     async with open_pair(service, proxy) as (market, _):
         async with market.history("ACME", count=1_000_000) as quotes:
@@ -129,7 +129,7 @@ async def test_early_exit(proxy: type[Market] | type[MarketStub]) -> None:
 
 @either
 async def test_upload(proxy: type[Market] | type[MarketStub]) -> None:
-    """An upload goes beside ordinary arguments."""
+    """An upload can be sent beside ordinary arguments."""
     async with open_pair(Market(), proxy) as (market, _):
         assert await market.place(orders(), at="noon") == "A+B noon"
 
@@ -148,7 +148,7 @@ async def test_both_ways(proxy: type[Market] | type[MarketStub]) -> None:
 async def test_a_method_is_shown_as_that_of_the_service(
     proxy: type[Market] | type[MarketStub],
 ) -> None:
-    """To `help` and in warnings it has the name, the docstring and the signature from there."""
+    """A proxy's method has the name, docstring and signature of the service's method."""
     async with open_pair(Market(), proxy) as (market, _):
         for method in (market.history, market.place):
             written = getattr(proxy, method.__name__)
@@ -164,14 +164,14 @@ async def test_a_method_is_shown_as_that_of_the_service(
 async def test_a_call_that_nobody_awaits_is_named(
     proxy: type[Market] | type[MarketStub],
 ) -> None:
-    """By its method, in Python's own warning."""
+    """Python's warning for a call without await names the method."""
     async with open_pair(Market(), proxy) as (market, _):
         with pytest.warns(RuntimeWarning, match=rf"'{proxy.__name__}\.place' was never awaited"):
             market.place(orders(), at="noon")  # type: ignore[unused-coroutine]
 
 
 async def test_a_proxy_of_a_class_is_documented_as_the_class() -> None:
-    """`help(market)` shows the endpoints and what is written below them, and nothing else."""
+    """`help(market)` shows the docstring of the service and its endpoints alone."""
     async with open_pair(Market(), Market) as (market, _):
         shown = pydoc.plain(pydoc.render_doc(market))
 
@@ -183,7 +183,7 @@ async def test_a_proxy_of_a_class_is_documented_as_the_class() -> None:
 
 
 async def test_a_function_has_its_own_parameters() -> None:
-    """Also where a service was made by functions(), whose functions have no self."""
+    """Functions served by `functions()` show their own parameters, without self."""
     calculator = farcall.functions(add, name="calc")
     async with open_pair(calculator, type(calculator)) as (calc, _):
         method = calc.add  # type: ignore[attr-defined]
@@ -193,7 +193,7 @@ async def test_a_function_has_its_own_parameters() -> None:
 
 
 async def test_a_proxy_of_a_class_can_be_looked_at() -> None:
-    """It can be copied, and an empty one does not look for itself for ever."""
+    """A proxy can be copied, and one without `__init__` does not recurse."""
     async with open_pair(Market(), Market) as (market, connection):
         assert await copy.copy(market).place(orders(), at="noon") == "A+B noon"
         assert type(connection.proxy(Market)) is type(market)
@@ -204,7 +204,7 @@ async def test_a_proxy_of_a_class_can_be_looked_at() -> None:
 
 @either
 async def test_wrong_arguments(proxy: type[Market] | type[MarketStub]) -> None:
-    """A wrong call of a stream is one here, as in local code."""
+    """A stream call with wrong arguments raises TypeError, as in local code."""
     async with open_pair(Market(), proxy) as (market, _):
         with pytest.raises(TypeError, match="symbol"):
             async with market.history():  # type: ignore[call-arg]
@@ -229,7 +229,7 @@ class FeedStub(Proxy, service="Feed", contract=service_of(Feed).digest):
 async def test_a_wrong_key_is_found_before_anything_is_sent(
     proxy: type[Feed] | type[FeedStub],
 ) -> None:
-    """As on the service itself: EncodeError for another type, TypeError where there is no key."""
+    """A key raises EncodeError for a wrong type, TypeError for a signal without keys."""
     feed = Feed()
     async with open_pair(feed, proxy) as (client, connection):
         before = connection.statistics().frames_in
@@ -244,7 +244,7 @@ async def test_a_wrong_key_is_found_before_anything_is_sent(
 
 @pytest.mark.parametrize("proxy", [Feed, FeedStub])
 async def test_a_right_key_filters(proxy: type[Feed] | type[FeedStub]) -> None:
-    """Values with another key do not come."""
+    """Values with other keys do not arrive."""
     feed = Feed()
     async with (
         open_pair(feed, proxy) as (client, _),
@@ -279,7 +279,7 @@ class RegistryStub(Proxy, service="Registry", contract=service_of(Registry).dige
 
 
 async def test_every_public_name_is_free_for_endpoints() -> None:
-    """What a stub knows of its service hides none of its methods."""
+    """No attribute of a stub hides an endpoint of the same name."""
     async with open_pair(Registry(), RegistryStub) as (registry, _):
         assert await registry.farcall_service() == "service"
         assert await registry.farcall_contract() == "contract"

@@ -37,7 +37,7 @@ class Plain:
 
 @pytest.mark.parametrize("name", ["number", "numbers"])
 async def test_a_result_is_no_stream(name: str, autojump_clock: MockClock) -> None:
-    """It is not dropped in silence: the method has run, and has nothing to iterate over."""
+    """A result where a stream was expected raises InvalidResult."""
     plain = Plain()
     async with open_pair(plain) as (session, _):
         with pytest.raises(InvalidResult, match=rf"Plain\.{name}: expected a stream, got a result"):
@@ -49,14 +49,14 @@ async def test_a_result_is_no_stream(name: str, autojump_clock: MockClock) -> No
 
 
 async def test_null_is_a_stream_without_items(autojump_clock: MockClock) -> None:
-    """Every stream ends with it."""
+    """A result of null is a stream without items."""
     async with open_pair(Plain()) as (session, _):
         async with session.stream("Plain.nothing") as items:
             assert [item async for item in items] == []
 
 
 async def test_a_plain_peer_answers_with_an_array(autojump_clock: MockClock) -> None:
-    """Nothing tells whether it is one of items."""
+    """A plain peer's stream is an array; any other result raises InvalidResult."""
     async with open_pair(Plain(), dialect="plain") as (session, _):
         async with session.stream("Plain.numbers") as items:
             assert [item async for item in items] == [7]
@@ -119,7 +119,7 @@ class Source:
 async def test_the_end_of_a_stream_ends_its_uploads(
     kind: str, every: float, autojump_clock: MockClock
 ) -> None:
-    """While its block goes on: nobody reads them any more."""
+    """Iterables stop when the stream ends, while its block goes on."""
     source = Source(every)
     async with open_pair(Duplex(), Duplex) as (duplex, connection):
         async with getattr(duplex, kind)(source.numbers()) as numbers:
@@ -132,7 +132,7 @@ async def test_the_end_of_a_stream_ends_its_uploads(
 
 
 async def test_a_source_that_would_fail_later_does_no_harm(autojump_clock: MockClock) -> None:
-    """The stream has ended well before."""
+    """An iterable that would fail after the end of the stream raises nothing."""
     source = Source(1, fails_at=2)
     async with open_pair(Duplex(), Duplex) as (duplex, _):
         async with duplex.one(source.numbers()) as numbers:
@@ -141,7 +141,7 @@ async def test_a_source_that_would_fail_later_does_no_harm(autojump_clock: MockC
 
 
 async def test_an_error_at_the_end_of_a_stream_is_not_lost(autojump_clock: MockClock) -> None:
-    """It comes where it came without uploads."""
+    """With uploads the error of a stream is raised where it is without them."""
     source = Source(1)
     async with open_pair(Duplex(), Duplex) as (duplex, _):
         got: list[int] = []
@@ -158,7 +158,7 @@ async def read(stream: AbstractAsyncContextManager[AsyncIterator[int]], got: lis
 
 
 async def test_a_source_that_fails_ends_a_stream_that_goes_on(autojump_clock: MockClock) -> None:
-    """The block is cancelled, and the caller gets the cause."""
+    """A failing iterable cancels the block, and the caller gets its error."""
     source = Source(1, fails_at=2)
     async with open_pair(Duplex(), Duplex) as (duplex, _):
         with pytest.raises(OSError, match="late"):

@@ -39,7 +39,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 async def test_values_come_in_order_and_of_their_type(kind: Kind) -> None:
-    """More of them than the window holds."""
+    """More values than the window arrive in order, with their type."""
     feed = Feed()
     async with open_client(kind, feed, Feed) as proxy, proxy.ticked.subscribe() as ticks:
         for n in range(100):
@@ -48,8 +48,8 @@ async def test_values_come_in_order_and_of_their_type(kind: Kind) -> None:
             assert [await anext(ticks) for _ in range(100)] == [Tick("A", n) for n in range(100)]
 
 
-async def test_to_error_ends_the_subscription_over_there(kind: Kind) -> None:
-    """When the block has ended, the server has answered: nothing is in flight on either side."""
+async def test_leaving_ends_the_subscription_over_there(kind: Kind) -> None:
+    """After the block nothing is in flight on either side."""
     feed = Feed()
     async with open_client(kind, feed) as session:
         async with session.subscribe("Feed.texts"):
@@ -60,7 +60,7 @@ async def test_to_error_ends_the_subscription_over_there(kind: Kind) -> None:
 
 
 async def test_a_cancelled_subscriber_leaves_as_well(kind: Kind) -> None:
-    """Cancelled while it waits for a value, it still tells the server."""
+    """A subscriber that is cancelled while it waits still ends its subscription."""
     feed = Feed()
     async with open_client(kind, feed) as session:
         async with trio.open_nursery() as nursery:
@@ -74,7 +74,7 @@ async def test_a_cancelled_subscriber_leaves_as_well(kind: Kind) -> None:
 
 
 async def test_a_key_selects_at_the_server() -> None:
-    """Only its values are sent."""
+    """The server sends only values with the key of the subscriber."""
     feed = Feed()
     async with open_pair(feed, Feed) as (proxy, _), proxy.ticked.subscribe(key="B") as ticks:
         feed.ticked.emit(Tick("A", 1))
@@ -84,7 +84,7 @@ async def test_a_key_selects_at_the_server() -> None:
 
 
 async def test_a_slow_subscriber_is_told_and_goes_on() -> None:
-    """SignalLagged says how many are missing where they are missing."""
+    """SignalLagged says how many values are missing, at their place."""
     feed = Feed()
     async with open_pair(feed) as (session, _), session.subscribe("Feed.texts") as texts:
         for n in range(32):  # the window
@@ -101,7 +101,7 @@ async def test_a_slow_subscriber_is_told_and_goes_on() -> None:
 
 
 async def test_latest_gives_the_newest_value() -> None:
-    """One value on its way at most, one kept behind it."""
+    """With "latest" at most one value is on its way, and one in the buffer."""
     feed = Feed()
     async with open_pair(feed) as (session, _):
         async with session.subscribe("Feed.texts", on_lag="latest") as texts:
@@ -115,7 +115,7 @@ async def test_latest_gives_the_newest_value() -> None:
 
 
 async def test_a_subscriber_that_does_not_read_slows_nobody(kind: Kind) -> None:
-    """Calls, and other subscribers of the same connection, go on."""
+    """Other calls and subscribers of the same connection go on."""
     feed = Feed()
     async with open_client(kind, feed) as session:
         async with session.subscribe("Feed.texts"), session.subscribe("Feed.texts") as texts:
@@ -127,7 +127,7 @@ async def test_a_subscriber_that_does_not_read_slows_nobody(kind: Kind) -> None:
 
 
 async def test_an_unknown_signal_is_refused(kind: Kind) -> None:
-    """On entering the block."""
+    """Subscribing to an unknown signal raises MethodNotFound before the block."""
     async with open_client(kind, Feed()) as session:
         with pytest.raises(farcall.MethodNotFound):
             async with session.subscribe("Feed.never"):
@@ -135,7 +135,7 @@ async def test_an_unknown_signal_is_refused(kind: Kind) -> None:
 
 
 async def test_a_value_of_another_type_is_an_error_of_its_own() -> None:
-    """The iteration raises for it and goes on."""
+    """A value of a wrong type raises InvalidResult, and the iteration goes on."""
     feed = Feed()
     async with open_pair(feed) as (session, _):
         async with session.subscribe("Feed.ticked", returns=int) as numbers:
@@ -145,7 +145,7 @@ async def test_a_value_of_another_type_is_an_error_of_its_own() -> None:
 
 
 async def test_a_lost_link_ends_the_iteration(kind: Kind) -> None:
-    """ConnectionLost, not silence."""
+    """After the end of the link, iterating raises ConnectionLost."""
     feed = Feed()
     async with open_client(kind, feed) as session, session.subscribe("Feed.texts") as texts:
         session._link.abort(1006, "cut")
@@ -154,7 +154,7 @@ async def test_a_lost_link_ends_the_iteration(kind: Kind) -> None:
 
 
 async def test_subscribing_can_be_cancelled_while_it_is_asked_for() -> None:
-    """Nothing is left of it."""
+    """A subscription that is cancelled before its start leaves nothing behind."""
     feed = Feed()
     async with open_pair(feed) as (session, _):
         with trio.CancelScope() as scope:
@@ -168,7 +168,7 @@ async def test_subscribing_can_be_cancelled_while_it_is_asked_for() -> None:
 
 
 async def test_a_subscription_that_ends_as_it_begins_says_why() -> None:
-    """The answer may come in the frame that starts it; its error is not lost."""
+    """An error in the same frame as the start is raised."""
     feed = Feed()
     feed.last.emit("x" * 17 * 2**20)  # more than the client takes
     async with open_pair(feed) as (session, _), session.subscribe("Feed.last") as texts:
@@ -182,7 +182,7 @@ async def test_a_subscription_that_ends_as_it_begins_says_why() -> None:
 async def test_a_plain_event_given_up_while_it_is_asked_for_is_put_off(
     autojump_clock: MockClock,
 ) -> None:
-    """The server sends no events for a subscriber that was cancelled too early."""
+    """A subscriber cancelled during `rpc.on` still sends `rpc.off`."""
     feed = Feed()
     async with open_pair(feed, dialect="plain") as (session, connection):
         transport = connection._link._transport
@@ -209,7 +209,7 @@ async def _subscribe(session: farcall.Session) -> None:
 
 
 async def test_nobody_joins_the_subscribers_of_a_lost_plain_link() -> None:
-    """Its events are in force no more, though an earlier subscriber has not left its block."""
+    """A lost link takes no new subscriber, though an old one is in its block."""
     async with open_pair(Feed(), dialect="plain") as (session, connection):
         async with session.subscribe("Feed.texts"):
             await connection.aclose()
@@ -219,7 +219,7 @@ async def test_nobody_joins_the_subscribers_of_a_lost_plain_link() -> None:
 
 
 async def test_a_plain_servers_events_are_asked_for_once() -> None:
-    """However many subscribe here, one `rpc.on` goes out, and one `rpc.off` in the end."""
+    """Several subscribers of one event share one `rpc.on` and one `rpc.off`."""
     feed = Feed()
     async with open_pair(feed, dialect="plain") as (session, _):
         async with session.subscribe("Feed.texts") as first:
@@ -232,7 +232,7 @@ async def test_a_plain_servers_events_are_asked_for_once() -> None:
 
 
 async def test_the_policies_hold_for_plain_servers_as_well() -> None:
-    """Here the buffer is the client's."""
+    """The client buffers the events of a plain server by the policy of each subscriber."""
     feed = Feed()
     async with open_pair(feed, dialect="plain") as (session, _):
         async with session.subscribe("Feed.texts") as texts:
@@ -247,14 +247,14 @@ async def test_the_policies_hold_for_plain_servers_as_well() -> None:
 
 
 async def test_a_plain_server_knows_no_keys() -> None:
-    """NotSupported, rather than values that were not wanted."""
+    """A key raises NotSupported at a plain server."""
     async with open_pair(Feed(), dialect="plain") as (session, _):
         with pytest.raises(farcall.NotSupported, match="no key"):
             session.subscribe("Feed.ticked", key="A")
 
 
 async def test_a_plain_event_that_the_server_lacks_is_refused() -> None:
-    """MethodNotFound names it."""
+    """MethodNotFound names an event that the server does not have."""
     async with open_pair(Feed(), dialect="plain") as (session, _):
         with pytest.raises(farcall.MethodNotFound, match=r"no event 'Feed\.never'"):
             async with session.subscribe("Feed.never"):
@@ -262,7 +262,7 @@ async def test_a_plain_event_that_the_server_lacks_is_refused() -> None:
 
 
 async def test_a_lost_plain_link_ends_the_iteration() -> None:
-    """ConnectionLost here as well."""
+    """After the end of a plain link, iterating raises ConnectionLost."""
     async with open_pair(Feed(), dialect="plain") as (session, connection):
         async with session.subscribe("Feed.texts") as texts:
             await connection.aclose()

@@ -65,7 +65,7 @@ async def each(values: Iterable[T]) -> AsyncIterator[T]:
 
 
 async def test_items_are_joined_as_far_as_the_peer_takes_them(autojump_clock: MockClock) -> None:
-    """More of them leave together to a peer that takes larger messages."""
+    """A peer that takes larger messages gets more items in one message."""
     async with open_pair(Drain(), Drain, limits=Limits(message=2048)) as (drain, _):
         assert await drain.texts(each(["x" * 400] * 100)) == 40_000
         assert await drain.blobs(each([b"x" * 400] * 100)) == 40_000
@@ -75,7 +75,7 @@ async def test_items_are_joined_as_far_as_the_peer_takes_them(autojump_clock: Mo
 async def test_an_item_passes_whole_or_fails_in_the_caller(
     kind: str, autojump_clock: MockClock
 ) -> None:
-    """Whatever its size and its number are; the link lives."""
+    """An item that is too large raises EncodeError in the caller; the link lives."""
     limit = 1024
     x: dict[str, str | bytes] = {"texts": "x", "blobs": b"x"}
     refusals: list[EncodeError] = []
@@ -103,7 +103,7 @@ async def spoilt() -> AsyncIterator[int]:
 
 @pytest.mark.parametrize("kind", ["early", "refuse"])
 async def test_an_error_of_cleaning_up_is_raised(kind: str, autojump_clock: MockClock) -> None:
-    """As it is by local code, whatever became of the call."""
+    """An error in an iterable's `finally` is raised, whatever the outcome of the call."""
     async with open_pair(Drain(), Drain) as (drain, connection):
         with pytest.raises(OSError, match="no space left"):
             await getattr(drain, kind)(spoilt())
@@ -115,7 +115,7 @@ async def test_an_error_of_cleaning_up_is_raised(kind: str, autojump_clock: Mock
 async def test_an_error_of_cleaning_up_is_raised_in_place_of_a_cancellation(
     autojump_clock: MockClock,
 ) -> None:
-    """As by any ``finally``."""
+    """An error in a `finally` replaces the cancellation, as in local code."""
     async with open_pair(Drain(), Drain) as (drain, _):
         with pytest.raises(OSError, match="no space left"), trio.move_on_after(5) as scope:
             async with drain.echo(spoilt()):
@@ -127,7 +127,7 @@ async def test_an_error_of_cleaning_up_is_raised_in_place_of_a_cancellation(
 async def test_an_error_of_cleaning_up_is_raised_behind_the_block(
     autojump_clock: MockClock,
 ) -> None:
-    """It does not disturb the block of a stream that has ended well."""
+    """An iterable's error after the stream's end does not disturb the block."""
     async with open_pair(Drain(), Drain) as (drain, _):
         with pytest.raises(OSError, match="no space left"):
             async with drain.first(spoilt()):
@@ -139,7 +139,7 @@ async def test_an_error_of_cleaning_up_is_raised_behind_the_block(
 async def test_an_error_of_cleaning_up_stands_beside_that_of_the_block(
     autojump_clock: MockClock,
 ) -> None:
-    """The traceback shows both."""
+    """The traceback shows the error of the block and that of the iterable."""
     async with open_pair(Drain(), Drain) as (drain, _):
         with pytest.raises(OSError, match="no space left") as caught:
             async with drain.echo(spoilt()):
@@ -153,7 +153,7 @@ async def test_an_error_of_cleaning_up_stands_beside_that_of_the_block(
 async def test_uploads_stand_beside_other_arguments(
     dialect: Dialect, autojump_clock: MockClock
 ) -> None:
-    """A plain peer gets an array in the place of each."""
+    """A plain peer gets an array for each upload."""
     trades = [Trade("A", (Decimal("1.50"),)), Trade("B")]
     async with open_pair(Drain(), Drain, dialect=dialect) as (drain, _):
         assert await drain.all_of(each(trades), each([1, 2]), note="x") == f"{(trades, [1, 2])} x"
@@ -161,7 +161,7 @@ async def test_uploads_stand_beside_other_arguments(
 
 
 async def test_a_wrong_item_for_a_plain_peer_is_named(autojump_clock: MockClock) -> None:
-    """As towards a farcall peer; nothing is sent."""
+    """EncodeError names the wrong item of an upload to a plain peer; nothing is sent."""
     texts: list[Any] = ["x", 2]
     async with open_pair(Drain(), Drain, dialect="plain") as (drain, _):
         with pytest.raises(EncodeError, match=r"expected str, got int @ params\.texts\[1\]"):
@@ -171,7 +171,7 @@ async def test_a_wrong_item_for_a_plain_peer_is_named(autojump_clock: MockClock)
 async def test_an_upload_that_a_plain_peer_cannot_take_stops_in_time(
     autojump_clock: MockClock,
 ) -> None:
-    """Its iterable may have no end. Nothing of it is sent."""
+    """An endless iterable stops at the plain peer's limit; nothing is sent."""
     given: list[int] = []
 
     async def large() -> AsyncIterator[str]:
@@ -212,7 +212,7 @@ async def merged(saw: list[str]) -> AsyncIterator[int]:
 
 @pytest.mark.parametrize("dialect", ["farcall", "plain"])
 async def test_a_generator_with_a_nursery_is_cancelled_when_its_call_ends(dialect: Dialect) -> None:
-    """Its nursery ends, and the caller gets the result."""
+    """The generator's nursery ends, and the caller gets the result."""
     saw: list[str] = []
     limits = Limits(message_out=2000)
     async with open_pair(First(), First, dialect=dialect, limits=limits) as (proxy, _):

@@ -74,7 +74,7 @@ class PlaneProxy(Proxy, service="Plane", contract="?"):
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_stub_calls_and_subscribes(kind: Kind) -> None:
-    """Values are of the types that its annotations name."""
+    """Results and values have the types of the stub's annotations."""
     plane = Plane()
     async with open_client(kind, plane, PlaneProxy) as proxy:
         assert await proxy.shift(Point(1), by=2) == Point(3)
@@ -88,7 +88,7 @@ async def test_a_stub_calls_and_subscribes(kind: Kind) -> None:
 
 
 async def test_a_wrong_argument_is_refused_before_it_is_sent() -> None:
-    """As a local call would: TypeError for the signature, EncodeError for the type."""
+    """A wrong call raises TypeError for the signature, EncodeError for a type."""
     async with open_pair(Plane(), PlaneProxy) as (proxy, connection):
         before = connection.statistics().frames_in
         with pytest.raises(TypeError, match=r"Plane\.shift: missing argument 'point'"):
@@ -100,14 +100,14 @@ async def test_a_wrong_argument_is_refused_before_it_is_sent() -> None:
 
 
 async def test_a_result_of_another_type_is_invalid() -> None:
-    """A stub that is not of this server meets an answer that it cannot read."""
+    """A stub of another server raises InvalidResult for a result of a wrong type."""
     async with open_pair(Plane(), PlaneProxy) as (proxy, _):
         with pytest.raises(farcall.InvalidResult, match=r"Plane\.shift: expected str @ result"):
             await proxy.shift_to_text(Point(1))
 
 
 async def test_another_contract_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:
-    """It names the service, and the calls are tried."""
+    """One warning names the service with another contract; calls are made nevertheless."""
     async with open_pair(Plane(), PlaneProxy) as (proxy, _):
         assert await proxy.inline() == 1
 
@@ -117,14 +117,14 @@ async def test_another_contract_is_one_warning(caplog: pytest.LogCaptureFixture)
 
 
 async def test_another_contract_is_an_error_where_that_is_asked_for() -> None:
-    """`contract="strict"` raises before any call."""
+    """`contract="strict"` raises ContractMismatch before any call."""
     with pytest.raises(farcall.ContractMismatch, match="Plane"):
         async with open_pair(Plane(), PlaneProxy, contract="strict"):
             pass
 
 
 async def test_the_right_contract_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
-    """A class-typed proxy of the very service agrees with its server."""
+    """A proxy typed by the served class logs no warning."""
     async with open_pair(Other(), Other, contract="strict") as (proxy, _):
         assert await proxy.ask() == 42
 
@@ -132,7 +132,7 @@ async def test_the_right_contract_is_no_warning(caplog: pytest.LogCaptureFixture
 
 
 async def test_services_may_share_a_name(caplog: pytest.LogCaptureFixture) -> None:
-    """Those with bare names do; each has a contract of its own."""
+    """Services without a name in front of their members each have a contract."""
     for proxy in (Left, Right):
         async with open_pair([Left(), Right()], proxy, serves=[Left()], contract="strict"):
             pass
@@ -153,13 +153,13 @@ class Right:
 
 @pytest.mark.parametrize("option", [{"dialect": "foo"}, {"contract": "foo"}])
 def test_an_option_that_is_no_word_is_refused(option: Any) -> None:
-    """It would be without effect."""
+    """An unknown word for an option raises ValueError."""
     with pytest.raises(ValueError, match=r"= takes '.*' or '.*', not 'foo'"):
         farcall.connect("ws://127.0.0.1:1", **option)
 
 
 async def test_an_error_of_the_peer_names_the_call() -> None:
-    """A method that is not there, and arguments that do not fit."""
+    """MethodNotFound and InvalidArguments name the method."""
     async with open_pair(Plane()) as (session, _):
         with pytest.raises(farcall.MethodNotFound, match=r"^Plane\.nope: Method not found"):
             await session.call("Plane.nope")
@@ -184,21 +184,21 @@ class Other:
 
 
 async def test_a_proxy_typed_by_the_class_has_its_endpoints_only() -> None:
-    """What stays on the server is no attribute of the proxy."""
+    """A proxy has no attribute for a method that stays on the server."""
     async with open_pair(Other(), Other) as (proxy, _):
         with pytest.raises(AttributeError, match=r"Other\.answer is not an endpoint"):
             proxy.answer()
 
 
 async def test_a_class_with_a_plain_def_is_no_type_for_a_proxy() -> None:
-    """Its type would promise an answer without await."""
+    """A class with a plain def endpoint raises NotSupported as a proxy."""
     with pytest.raises(farcall.NotSupported, match=r"Plane\.inline is a plain def"):
         async with open_pair(Plane(), Plane):
             pass
 
 
 async def test_arguments_go_by_position_or_by_name() -> None:
-    """Not both: JSON-RPC has an array or an object."""
+    """A call takes arguments by position or by name, not both."""
     async with open_pair(Plane()) as (session, _):
         assert await session.call("Plane.shift", point={"x": 1}, by=3, returns=Point) == Point(4)
         named = {"point": {"x": 1}, "by": 3}
@@ -208,14 +208,14 @@ async def test_arguments_go_by_position_or_by_name() -> None:
 
 
 async def test_a_result_may_be_read_as_a_type() -> None:
-    """`returns` says what is expected, and what comes is checked."""
+    """The result is checked against the type `returns`."""
     async with open_pair(Plane()) as (session, _):
         with pytest.raises(farcall.InvalidResult, match="expected str @ result"):
             await session.call("Plane.inline", returns=str)
 
 
 async def test_a_call_that_its_caller_abandons_is_forgotten_when_answered() -> None:
-    """A plain peer cannot be told; its id counts as in flight until then."""
+    """At a plain peer an abandoned id is in flight until its response."""
     plane = Plane()
     async with open_pair(plane, dialect="plain") as (session, _):
         with trio.CancelScope() as scope:
@@ -233,7 +233,7 @@ async def test_a_call_that_its_caller_abandons_is_forgotten_when_answered() -> N
 
 
 async def test_a_call_made_in_a_cancelled_scope_is_not_sent() -> None:
-    """Nothing of it reaches the wire."""
+    """A call in a cancelled scope sends nothing."""
     async with open_pair(Plane()) as (session, connection):
         before = connection.statistics().frames_in
         with trio.CancelScope() as scope:
@@ -247,7 +247,7 @@ async def test_a_call_made_in_a_cancelled_scope_is_not_sent() -> None:
 
 
 async def test_a_lost_link_ends_every_waiting_call() -> None:
-    """`sent` tells whether repeating is safe."""
+    """`ConnectionLost.sent` says whether a call can be repeated safely."""
     async with open_pair(Plane()) as (session, connection):
         outcomes: list[bool] = []
 
@@ -272,7 +272,7 @@ async def test_a_lost_link_ends_every_waiting_call() -> None:
 
 
 async def test_a_ping_measures_the_round_trip(autojump_clock: MockClock) -> None:
-    """Seconds, also in the statistics."""
+    """`ping` returns seconds, which are in the statistics as well."""
     async with open_pair(Plane()) as (session, _):
         assert session.statistics().round_trip is None
 
@@ -282,7 +282,7 @@ async def test_a_ping_measures_the_round_trip(autojump_clock: MockClock) -> None
 
 
 async def test_a_ping_on_a_lost_link_fails() -> None:
-    """It does not wait for a pong that cannot come."""
+    """A ping raises ConnectionLost if the link ends before the pong."""
     async with open_pair(Plane()) as (session, connection):
         await connection.aclose()
         await trio.testing.wait_all_tasks_blocked()
@@ -291,7 +291,7 @@ async def test_a_ping_on_a_lost_link_fails() -> None:
 
 
 async def test_the_bodys_error_comes_out_as_it_is() -> None:
-    """No group around it, and a group of the body stays one."""
+    """An error of the block is not wrapped in a group; a group stays one."""
     with pytest.raises(KeyError):
         async with open_pair(Plane()):
             raise KeyError("mine")
@@ -301,7 +301,7 @@ async def test_the_bodys_error_comes_out_as_it_is() -> None:
 
 
 async def test_the_state_of_a_session_can_be_seen() -> None:
-    """Open inside of the block, closed behind it."""
+    """A session is open within its block, and closed after it."""
     async with open_pair(Plane()) as (session, connection):
         inside: farcall.SessionState = session.state
         assert inside is farcall.SessionState.OPEN
@@ -322,7 +322,7 @@ async def test_the_state_of_a_session_can_be_seen() -> None:
     ],
 )
 async def test_a_type_that_cannot_come_back_is_refused(returns: Any, problem: str) -> None:
-    """By a TypeError that says what to write, before anything is sent."""
+    """A type in `returns` that cannot cross the wire raises TypeError."""
     async with open_pair(Plane()) as (session, connection):
         before = connection.statistics().frames_in
         with pytest.raises(TypeError, match=problem):
