@@ -33,14 +33,14 @@ METHODS: Mapping[str, Callable[..., Any]] = {
 
 
 class Calculator:
-    """Answer as a server does; each call is run when it comes, in any order wanted."""
+    """Respond as a server does; each call is run when it comes, in any order."""
 
     def __init__(self) -> None:
         self.peer = Peer(make_hello(), has_dialled=False)
         self.heard: list[str] = []
 
     def ask(self, frame: str | bytes, *, is_reversed: bool = False) -> Any:
-        """Give what is answered to a frame, as plain data; None for nothing.
+        """Return the reply to a frame, as plain data; None for no reply.
 
         Args:
             frame: What the client says.

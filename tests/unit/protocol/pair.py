@@ -52,7 +52,7 @@ def use(stream: OutgoingCall | IncomingUpload, size: int) -> bytes | None:
 
 
 class Call(OutgoingCall, eq=False):
-    """A call that records what it is told."""
+    """A call that records its events."""
 
     hear: Callable[[Told], object] = print
     """Records it."""
@@ -83,7 +83,7 @@ class Call(OutgoingCall, eq=False):
 
 @attrs.frozen(eq=False)
 class Owner(messages.Owner):
-    """Who serves a call of the peer, and records what it is told."""
+    """Serves a call of the peer, and records its events."""
 
     call: IncomingCall
     hear: Callable[[Told], object]
@@ -97,7 +97,7 @@ class Owner(messages.Owner):
 
 @attrs.frozen(eq=False)
 class Sender:
-    """Who has the values of an upload of this side."""
+    """Sends an upload of this side."""
 
     upload: OutgoingUpload
     hear: Callable[[Told], object]
@@ -112,7 +112,7 @@ class Sender:
 
 @attrs.frozen(eq=False)
 class Reader:
-    """Who takes the values of an upload of the peer."""
+    """Reads an upload of the peer."""
 
     upload: IncomingUpload
     hear: Callable[[Told], object]
@@ -217,7 +217,7 @@ class Peer:
         self.send(make(call, values, cursor=cursor, missed=missed, is_binary=is_binary))
 
     def receive(self, frame: str | bytes) -> list[Told]:
-        """Read one frame as the reader of a link does, and give what was told of it."""
+        """Read one frame as the reader of a link does, and return the events of it."""
         before = len(self.told)
         if isinstance(frame, str):
             self.protocol.receive(frame.encode())
@@ -226,7 +226,7 @@ class Peer:
         return self.told[before:]
 
     def say(self, members: str) -> Told:
-        """Read one JSON-RPC object with these members, and give the one thing told of it."""
+        """Read one JSON-RPC object with these members, and return the one event of it."""
         (told,) = self.receive(f'{{"jsonrpc":"2.0",{members}}}')
         return told
 
@@ -240,7 +240,7 @@ class Peer:
     # What it hears
 
     def hear(self, told: Told) -> None:
-        """Record what was told."""
+        """Record an event."""
         self.told.append(told)
 
     def on_reply(self, text: bytes, /) -> None:
@@ -321,11 +321,11 @@ class ProtocolPair:
         self.to_client()
 
     def to_server(self) -> list[Told]:
-        """Let the server read all that the client has sent, and give what it was told."""
+        """Let the server read all that the client has sent, and return its events."""
         return _deliver(self.client, self.server)
 
     def to_client(self) -> list[Told]:
-        """Let the client read all that the server has sent, and give what it was told."""
+        """Let the client read all that the server has sent, and return its events."""
         return _deliver(self.server, self.client)
 
     def call(

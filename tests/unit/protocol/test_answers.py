@@ -1,4 +1,4 @@
-"""Which call an answer ends, and how; no answer of a peer leaves its caller waiting."""
+"""Responses: which call each ends, and how; whatever a peer sends, no caller waits for ever."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def answer(pair: ProtocolPair, members: str) -> tuple[OutgoingCall, list[Told]]:
 
 @pytest.mark.parametrize("result", ["5", "null", "{ }", '"\u00e9"', "1e400"])
 def test_a_result_ends_its_call(pair: ProtocolPair, result: str) -> None:
-    """A result is handed on as it was written; the codec reads it."""
+    """A result is passed on as it was written, for the codec to read."""
     call, told = answer(pair, f'"result":{result},"more":1')
 
     assert told == [("result", call, result.encode())]
@@ -25,7 +25,7 @@ def test_a_result_ends_its_call(pair: ProtocolPair, result: str) -> None:
 
 
 def test_an_error_ends_its_call(pair: ProtocolPair) -> None:
-    """An error is handed on with its code, its message and the text of its data."""
+    """An error is passed on with its code, its message and the text of its data."""
     call, told = answer(
         pair, '"error":{"code":1,"message":"no","data":{"code": "No"},"more":1},"more":1'
     )
@@ -54,7 +54,7 @@ def test_an_error_ends_its_call(pair: ProtocolPair) -> None:
 def test_whatever_stands_for_an_error_is_one(
     plain: ProtocolPair, error: str, code: int, message: str, data: bytes | None
 ) -> None:
-    """JavaScript peers send what was thrown: a text, a number, an object of any shape."""
+    """JavaScript peers send whatever was thrown: a text, a number, an object of any shape."""
     call, told = answer(plain, f'"error":{error}')
 
     assert told == [("error", call, Error(code, message, data))]
@@ -64,7 +64,7 @@ def test_whatever_stands_for_an_error_is_one(
     "error", ['{"code":NaN}', '{"code":1e400}', '{"message":"\\udc00","data":1e}', "9" * 5_000]
 )
 def test_an_error_that_cannot_be_read_ends_its_call(plain: ProtocolPair, error: str) -> None:
-    """Where not even the error can be told, the caller is."""
+    """An error that cannot be read ends its call as an unreadable response."""
     call, told = answer(plain, f'"error":{error}')
 
     ((what, whose, _),) = told
@@ -72,14 +72,14 @@ def test_an_error_that_cannot_be_read_ends_its_call(plain: ProtocolPair, error: 
 
 
 def test_an_error_of_null_is_none(plain: ProtocolPair) -> None:
-    """Peers of JSON-RPC 1.0 always send both members."""
+    """An error of null beside a result is ignored: JSON-RPC 1.0 sends both members."""
     call, told = answer(plain, '"result":5,"error":null')
 
     assert told == [("result", call, b"5")]
 
 
 def test_an_error_goes_before_a_result(plain: ProtocolPair) -> None:
-    """Whoever sends both says that something went wrong."""
+    """A response with an error and a result is an error."""
     call, told = answer(plain, '"result":5,"error":{"code":1,"message":"m"}')
 
     assert told == [("error", call, Error(1, "m", None))]
@@ -87,7 +87,7 @@ def test_an_error_goes_before_a_result(plain: ProtocolPair) -> None:
 
 @pytest.mark.parametrize("members", ['"more":1', '"error":null'])
 def test_a_missing_result_of_a_plain_peer_is_null(plain: ProtocolPair, members: str) -> None:
-    """JavaScript leaves `undefined` out, so a method that returns nothing has no result."""
+    """JavaScript leaves `undefined` out, so a plain response without a result is null."""
     call, told = answer(plain, members)
 
     assert told == [("result", call, b"null")]
@@ -95,7 +95,7 @@ def test_a_missing_result_of_a_plain_peer_is_null(plain: ProtocolPair, members: 
 
 @pytest.mark.parametrize("members", ['"more":1', '"error":null'])
 def test_a_missing_result_of_a_farcall_peer_ends_the_call(pair: ProtocolPair, members: str) -> None:
-    """A farcall peer sends a result or an error; anything else is no answer."""
+    """A farcall response without result and error is unreadable."""
     call, told = answer(pair, members)
 
     assert told == [("unreadable", call, "neither a result nor an error")]
@@ -103,7 +103,7 @@ def test_a_missing_result_of_a_farcall_peer_ends_the_call(pair: ProtocolPair, me
 
 @pytest.mark.parametrize("id", ["1.0", "1e0", "10E-1"])
 def test_an_id_is_compared_by_its_value(plain: ProtocolPair, id: str) -> None:
-    """A peer that reads numbers as floats may write ours another way."""
+    """A peer that reads numbers as floats may write 1 as 1.0."""
     call = plain.client.call("add")
 
     told = plain.client.receive(f'{{"jsonrpc":"2.0","id":{id},"result":5}}')
@@ -112,7 +112,7 @@ def test_an_id_is_compared_by_its_value(plain: ProtocolPair, id: str) -> None:
 
 
 def test_an_id_may_come_back_escaped(pair: ProtocolPair) -> None:
-    """A text is the same however it is escaped."""
+    """An id is the same text however it is escaped."""
     call = pair.server.call("add")
 
     told = pair.server.receive('{"jsonrpc":"2.0","id":"\\u0073\\u0031","result":5}')
@@ -122,7 +122,7 @@ def test_an_id_may_come_back_escaped(pair: ProtocolPair) -> None:
 
 @pytest.mark.parametrize("id", ["1", "2"])
 def test_a_plain_peer_may_answer_with_the_text_of_a_number(plain: ProtocolPair, id: str) -> None:
-    """Some peers keep ids as texts; the caller is not to wait for ever."""
+    """A plain peer may turn the id 1 into "1"."""
     calls = {each.id: each for each in (plain.client.call(), plain.client.call())}
 
     told = plain.client.receive(f'{{"jsonrpc":"2.0","id":"{id}","result":5}}')
@@ -135,7 +135,7 @@ NOBODYS = ["3", '"3"', "1.5", "-1", "{}", "true", "1e400", '"\U0001f600"']
 
 @pytest.mark.parametrize("id", NOBODYS)
 def test_an_answer_to_nobody_is_counted(plain: ProtocolPair, id: str) -> None:
-    """An id that is not in flight ends nothing."""
+    """A plain peer's response to an id that is not in flight is a stray."""
     plain.client.call("add")
 
     ((what, _),) = plain.client.receive(f'{{"jsonrpc":"2.0","id":{id},"result":5}}')
@@ -146,7 +146,7 @@ def test_an_answer_to_nobody_is_counted(plain: ProtocolPair, id: str) -> None:
 
 @pytest.mark.parametrize("id", [*NOBODYS, '"2"'])
 def test_an_answer_to_nobody_ends_a_farcall_link(pair: ProtocolPair, id: str) -> None:
-    """Among farcall peers it is always a fault, and the caller that was meant would wait."""
+    """A farcall peer's response to an id that is not in flight is a violation."""
     pair.client.call("add")
 
     ((what, code, problem),) = pair.client.receive(f'{{"jsonrpc":"2.0","id":{id},"result":5}}')
@@ -158,7 +158,7 @@ def test_an_answer_to_nobody_ends_a_farcall_link(pair: ProtocolPair, id: str) ->
 @pytest.mark.parametrize("is_greeted", [True, False])
 @pytest.mark.parametrize("outcome", ['"result":5', '"error":{"code":1,"message":"no"}'])
 def test_an_answer_may_repeat_the_method(is_greeted: bool, outcome: str) -> None:
-    """What has a result, or an error, is an answer, whatever else it holds."""
+    """A message with a result or an error is a response, whatever else it has."""
     pair = ProtocolPair.of(is_greeted=is_greeted)
 
     call, told = answer(pair, f'"method":"add","params":[1],{outcome}')
@@ -169,7 +169,7 @@ def test_an_answer_may_repeat_the_method(is_greeted: bool, outcome: str) -> None
 
 
 def test_what_holds_a_result_is_no_request(plain: ProtocolPair) -> None:
-    """It is not answered, and nothing is served."""
+    """A stray message with a result and a method is not served."""
     told = plain.server.receive('{"jsonrpc":"2.0","id":7,"method":"add","result":null}')
 
     assert [what for what, *_ in told] == ["stray"]
@@ -177,7 +177,7 @@ def test_what_holds_a_result_is_no_request(plain: ProtocolPair) -> None:
 
 
 def test_a_stray_answer_does_not_fill_the_log(plain: ProtocolPair) -> None:
-    """Of an id as large as a message, a line's worth is reported."""
+    """Of a stray id as large as a message, the start is logged."""
     (told,) = plain.client.receive(f'{{"id":"{"x" * 100_000}","result":5}}')
 
     assert told[0] == "stray"
@@ -186,7 +186,7 @@ def test_a_stray_answer_does_not_fill_the_log(plain: ProtocolPair) -> None:
 
 @pytest.mark.parametrize(("is_greeted", "what"), [(True, "violation"), (False, "stray")])
 def test_a_second_answer_belongs_to_nothing(is_greeted: bool, what: str) -> None:
-    """An id settles once."""
+    """A second response to one id is a stray."""
     pair = ProtocolPair.of(is_greeted=is_greeted)
     call, _ = answer(pair, '"result":5')
 
@@ -197,7 +197,7 @@ def test_a_second_answer_belongs_to_nothing(is_greeted: bool, what: str) -> None
 
 @pytest.mark.parametrize(("is_greeted", "what"), [(True, "violation"), (False, "stray")])
 def test_an_answer_cannot_come_before_its_call(is_greeted: bool, what: str) -> None:
-    """A peer that guesses the id of a call still in the queue does not end it."""
+    """A response to a call in the queue, whose id a peer may guess, is a stray."""
     pair = ProtocolPair.of(is_greeted=is_greeted)
     call = pair.client.make()
 
@@ -209,7 +209,7 @@ def test_an_answer_cannot_come_before_its_call(is_greeted: bool, what: str) -> N
 
 
 def test_the_answer_to_an_abandoned_call_frees_its_id(pair: ProtocolPair) -> None:
-    """Nobody waits for the answer, but it is due: then the peer has no work left for the id."""
+    """The response to an abandoned call frees its id and is dropped."""
     call = pair.client.call("add")
     pair.client.protocol.abandon(call)
 
@@ -219,7 +219,7 @@ def test_the_answer_to_an_abandoned_call_frees_its_id(pair: ProtocolPair) -> Non
 
 @pytest.mark.parametrize("members", ['"id":null,', ""])
 def test_an_answer_without_an_id_ends_a_farcall_link(pair: ProtocolPair, members: str) -> None:
-    """Some call will never be answered, and nobody knows which; the lost link ends it."""
+    """A response without an id is a violation: an unknown call would wait for ever."""
     told = pair.client.receive(f'{{"jsonrpc":"2.0",{members}"error":{{"code":-32700}}}}')
 
     assert told == [("violation", 1002, "a response without an id")]
@@ -234,7 +234,7 @@ def unclaimed(pair: ProtocolPair, code: int) -> list[Told]:
 @pytest.mark.parametrize("members", ['"id":null,', ""])
 @pytest.mark.parametrize("outcome", ['"error":null', '"result":5', '"result":null,"error":null'])
 def test_a_result_without_an_id_is_counted(plain: ProtocolPair, members: str, outcome: str) -> None:
-    """Plain peers are known to answer notifications."""
+    """A plain peer's result without an id is a stray; some respond to notifications."""
     plain.client.call()
 
     assert plain.client.receive(f'{{"jsonrpc":"2.0",{members}{outcome}}}') == [
@@ -245,7 +245,7 @@ def test_a_result_without_an_id_is_counted(plain: ProtocolPair, members: str, ou
 
 @pytest.mark.parametrize("code", [-32700, -32600, -32601, -32000, 7])
 def test_an_error_without_an_id_answers_the_hello(plain: ProtocolPair, code: int) -> None:
-    """The hello is alone on the line, so it was meant; the server speaks the plain dialect."""
+    """An error without an id ends the hello if no other call is in flight."""
     call = plain.client.greet()
 
     assert unclaimed(plain, code) == [("error", call, Error(code, "m"))]
@@ -254,7 +254,7 @@ def test_an_error_without_an_id_answers_the_hello(plain: ProtocolPair, code: int
 
 @pytest.mark.parametrize("code", [-32700, -32600])
 def test_an_error_without_an_id_ends_the_one_call_in_flight(plain: ProtocolPair, code: int) -> None:
-    """The server could not read a request, and there is one only; those not sent do not count."""
+    """An error for an unreadable request ends the only call that was sent."""
     call = plain.client.call()
     plain.client.make()
 
@@ -264,7 +264,7 @@ def test_an_error_without_an_id_ends_the_one_call_in_flight(plain: ProtocolPair,
 
 @pytest.mark.parametrize("code", [-32601, -32603, -32000, 7])
 def test_another_error_without_an_id_ends_no_call(plain: ProtocolPair, code: int) -> None:
-    """The server of rpc-websockets answers notifications it does not know with -32601."""
+    """rpc-websockets sends -32601 without an id for unknown notifications."""
     plain.client.call()
 
     assert unclaimed(plain, code) == [("unclaimed", Error(code, "m"))]
@@ -273,7 +273,7 @@ def test_another_error_without_an_id_ends_no_call(plain: ProtocolPair, code: int
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_an_error_without_an_id_cannot_choose_among_calls(plain: ProtocolPair, count: int) -> None:
-    """Nor is it for any where there is none; the owner of the link is told."""
+    """An error without an id, with none or several calls in flight, is reported."""
     for _ in range(count):
         plain.client.call()
 
@@ -282,7 +282,7 @@ def test_an_error_without_an_id_cannot_choose_among_calls(plain: ProtocolPair, c
 
 
 def test_an_error_without_an_id_frees_an_abandoned_call(plain: ProtocolPair) -> None:
-    """Its caller waits no more."""
+    """An error without an id frees the id of the only call, an abandoned one."""
     plain.client.protocol.abandon(plain.client.call())
 
     assert unclaimed(plain, -32700) == []
@@ -299,7 +299,7 @@ TOO_DEEP = "[" * 65 + "]" * 65
 )
 @pytest.mark.parametrize("is_greeted", [True, False])
 def test_a_result_that_cannot_be_read_ends_its_call(result: str, is_greeted: bool) -> None:
-    """What is no JSON, or has too many levels, is that caller's affair; the link lives."""
+    """A result that is not JSON, or nests too deep, ends its call; the link lives."""
     pair = ProtocolPair.of(is_greeted=is_greeted)
     call, told = answer(pair, f'"result":{result}')
 
@@ -320,7 +320,7 @@ def test_a_result_that_cannot_be_read_ends_its_call(result: str, is_greeted: boo
     ],
 )
 def test_a_broken_answer_ends_its_call(is_greeted: bool, frame: bytes) -> None:
-    """Stray bytes, or a text cut in half: where the id can be told, its caller does not wait."""
+    """A response with stray bytes, or cut in half, ends its call if its id is found."""
     pair = ProtocolPair.of(is_greeted=is_greeted)
     call = pair.client.call()
 
@@ -332,7 +332,7 @@ def test_a_broken_answer_ends_its_call(is_greeted: bool, frame: bytes) -> None:
 
 @pytest.mark.parametrize("is_greeted", [True, False])
 def test_a_result_with_a_lone_surrogate_is_handed_on(is_greeted: bool) -> None:
-    """Half of an emoji: the codec takes it from a plain peer, and refuses it from another."""
+    """The codec takes lone surrogates from plain peers, and refuses them from others."""
     pair = ProtocolPair.of(is_greeted=is_greeted)
 
     call, told = answer(pair, r'"result":["\ud83d", "\\ud83d"]')
@@ -341,21 +341,21 @@ def test_a_result_with_a_lone_surrogate_is_handed_on(is_greeted: bool) -> None:
 
 
 def test_an_error_with_a_lone_surrogate_is_read_from_a_plain_peer(plain: ProtocolPair) -> None:
-    """As Python's json reads it."""
+    """A plain peer's error may hold lone surrogates."""
     call, told = answer(plain, r'"error":{"code":1,"message":"no \udcff","data":["\ud83d"]}')
 
     assert told == [("error", call, Error(1, "no \udcff", rb'["\ud83d"]'))]
 
 
 def test_the_last_of_two_results_counts(plain: ProtocolPair) -> None:
-    """As in every common JSON parser."""
+    """Of two members named result the last counts, as in every common JSON parser."""
     call, told = answer(plain, '"result":5,"result":6')
 
     assert told == [("result", call, b"6")]
 
 
 def test_an_unreadable_result_of_an_abandoned_call_frees_its_id(pair: ProtocolPair) -> None:
-    """Nobody waits for it, so it is counted; the link lives."""
+    """It is a stray; the link lives."""
     call = pair.client.call("add")
     pair.client.protocol.abandon(call)
 
@@ -366,7 +366,7 @@ def test_an_unreadable_result_of_an_abandoned_call_frees_its_id(pair: ProtocolPa
 
 
 def test_an_unreadable_request_ends_no_call(pair: ProtocolPair) -> None:
-    """The ids of both directions are independent, for what cannot be read as well."""
+    """An unreadable request does not end a call of this side with the same id."""
     call = pair.server.call("add")
 
     pair.server.receive(f'{{"id":{call.id.decode()},"method":"x","params":{TOO_DEEP}}}')
@@ -375,7 +375,7 @@ def test_an_unreadable_request_ends_no_call(pair: ProtocolPair) -> None:
 
 
 def test_a_hello_is_answered_with_one(plain: ProtocolPair) -> None:
-    """With the answer the dialect is farcall's."""
+    """A hello in response to a hello makes the dialect farcall's."""
     call = plain.client.greet()
 
     told = plain.client.receive(b'{"jsonrpc":"2.0","id":1,"result":%b}' % make_hello().render())
@@ -391,7 +391,7 @@ def hello_answered(pair: ProtocolPair, members: str) -> list[Told]:
 
 
 def test_an_error_as_the_answer_to_a_hello_means_the_plain_dialect(plain: ProtocolPair) -> None:
-    """Any error does; it comes as the error of the call that carried the hello."""
+    """Any error to a hello ends its call, and the dialect stays plain."""
     told = hello_answered(plain, '"error":{"code":-32601,"message":"Method not found"}')
 
     call = plain.client.protocol.hello_call
@@ -412,7 +412,7 @@ def test_an_error_as_the_answer_to_a_hello_means_the_plain_dialect(plain: Protoc
     ],
 )
 def test_an_answer_that_is_no_greeting_is_unreadable(plain: ProtocolPair, members: str) -> None:
-    """A server that answers anything to anything, or a version never offered, is no farcall."""
+    """A response to a hello without a valid greeting and version is unreadable."""
     (told,) = hello_answered(plain, members)
 
     assert told[0] == "unreadable"
@@ -421,7 +421,7 @@ def test_an_answer_that_is_no_greeting_is_unreadable(plain: ProtocolPair, member
 
 
 def test_a_hello_that_nobody_waits_for_changes_nothing(plain: ProtocolPair) -> None:
-    """Whoever gave up waiting for the answer has decided what the connection is."""
+    """The response to an abandoned hello does not change the dialect."""
     plain.client.greet()
     call = plain.client.protocol.hello_call
     assert call is not None

@@ -152,7 +152,7 @@ def is_violation(told: Told) -> bool:
 @given(st.lists(frames, min_size=1, max_size=4))
 @settings(max_examples=60)
 def test_any_text_is_told(side: str, is_greeted: bool, said: list[str | bytes]) -> None:
-    """On both sides, greeted or not: no frame raises, and what is answered can be sent."""
+    """Whatever text arrives, nothing is raised, and replies can be sent."""
     pair = busy(is_greeted=is_greeted)
     peer: Peer = getattr(pair, side)
     peer.sent.clear()
@@ -170,7 +170,7 @@ def test_any_text_is_told(side: str, is_greeted: bool, said: list[str | bytes]) 
 @given(st.lists(frames, min_size=1, max_size=4))
 @settings(max_examples=60)
 def test_every_call_made_of_any_text_can_be_answered(said: list[str | bytes]) -> None:
-    """Each request is answered once, and nothing is left in the table."""
+    """Each request gets one response, after which the table is empty."""
     peer = ProtocolPair().server
     for frame in said:
         peer.receive(_as_sent(frame))

@@ -14,7 +14,7 @@ MAX_BATCH = DEFAULT_LIMITS.batch
 
 
 def test_a_bundle_is_read_in_order(pair: ProtocolPair) -> None:
-    """The messages of a bundle are independent, and each is answered by itself."""
+    """The messages of a bundle are read in order, and each gets its own response."""
     told = pair.server.receive(
         '[{"jsonrpc":"2.0","method":"a"},{"jsonrpc":"2.0","id":7,"method":"b"},{"x":1},'
         '{"jsonrpc":"2.0","method":"c"}]'
@@ -32,7 +32,7 @@ def test_a_bundle_is_read_in_order(pair: ProtocolPair) -> None:
     "frame", ["[]", "[[]]", '[{"jsonrpc":"2.0","method":"a"},[{}]]', "[1]", "[null]", '[{},"x"]']
 )
 def test_a_bundle_of_anything_but_objects_is_a_violation(pair: ProtocolPair, frame: str) -> None:
-    """Nothing of such a bundle takes effect, and nothing after it is read."""
+    """A bundle with an element that is not an object has no effect."""
     (told,) = pair.server.receive(frame)
 
     assert told[:2] == ("violation", 1002)
@@ -41,7 +41,7 @@ def test_a_bundle_of_anything_but_objects_is_a_violation(pair: ProtocolPair, fra
 
 @pytest.mark.parametrize(("count", "is_fine"), [(3, True), (4, False)])
 def test_a_bundle_holds_what_was_announced(count: int, is_fine: bool) -> None:
-    """More messages than this side announced are a violation of policy, and named."""
+    """More messages than announced are a violation that names the limit."""
     pair = ProtocolPair.greeted(server=make_hello(bundle=3))
     messages = ",".join(['{"jsonrpc":"2.0","method":"a"}'] * count)
     told = pair.server.receive(f"[{messages}]")
@@ -55,7 +55,7 @@ def test_a_bundle_holds_what_was_announced(count: int, is_fine: bool) -> None:
 
 
 def test_nothing_of_a_bundle_follows_a_violation(pair: ProtocolPair) -> None:
-    """A violation is the last event of its frame."""
+    """After a violation the rest of its bundle is ignored."""
     told = pair.server.receive(
         '[{"jsonrpc":"2.0","method":"rpc.items"},{"jsonrpc":"2.0","method":"a"}]'
     )
@@ -64,7 +64,7 @@ def test_nothing_of_a_bundle_follows_a_violation(pair: ProtocolPair) -> None:
 
 
 def test_nothing_of_a_batch_follows_a_violation(plain: ProtocolPair) -> None:
-    """A server that answers the hello in an array, and goes on wrongly, is heard no further."""
+    """After a violation the rest of its array is ignored."""
     plain.client.greet()
     told = plain.client.receive(
         b'[{"jsonrpc":"2.0","id":1,"result":%b},{"jsonrpc":"2.0","method":"rpc.items"},'
@@ -75,7 +75,7 @@ def test_nothing_of_a_batch_follows_a_violation(plain: ProtocolPair) -> None:
 
 
 def test_a_batch_is_answered_at_once(plain: ProtocolPair) -> None:
-    """The reply leaves when the last answer is there, in the order of the requests."""
+    """The reply to a batch is sent after its last response, in the order of the requests."""
     told = plain.server.receive(
         '[{"jsonrpc":"2.0","id":1,"method":"a"},5,{"jsonrpc":"2.0","method":"n"},'
         '{"jsonrpc":"2.0","id":null,"method":"b"},{"jsonrpc":"2.0","id":3,"method":"rpc.x"}]'
@@ -99,7 +99,7 @@ def test_a_batch_is_answered_at_once(plain: ProtocolPair) -> None:
 
 
 def test_a_batch_of_notifications_is_not_answered(plain: ProtocolPair) -> None:
-    """Nothing is sent, not even an empty array."""
+    """A batch of notifications gets no reply, not even an empty array."""
     frame = '[{"jsonrpc":"2.0","method":"a"},{"jsonrpc":"2.0","method":"b"}]'
 
     assert plain.server.receive(frame) == [
@@ -111,7 +111,7 @@ def test_a_batch_of_notifications_is_not_answered(plain: ProtocolPair) -> None:
 
 @pytest.mark.parametrize("is_greeted", [True, False])
 def test_a_lone_surrogate_does_not_condemn_the_rest_of_an_array(is_greeted: bool) -> None:
-    """Each message of it is read."""
+    """A lone surrogate in one message does not affect the others."""
     pair = ProtocolPair.of(is_greeted=is_greeted)
     frame = r"""[{"jsonrpc":"2.0","id":1,"method":"a"},
         {"jsonrpc":"2.0","id":2,"method":"b","params":["\ud83d"]},
@@ -127,7 +127,7 @@ def test_a_lone_surrogate_does_not_condemn_the_rest_of_an_array(is_greeted: bool
 
 
 def test_a_batch_of_faults_is_answered_at_once(plain: ProtocolPair) -> None:
-    """Where no handler is needed the reply is due when the batch is read."""
+    """A batch without valid calls gets its reply when it has been read."""
     (told,) = plain.server.receive('[1,[],{"id":2},[[{}]]]')
 
     assert [answer["id"] for answer in replied(told)] == [None, None, 2, None]
@@ -135,14 +135,14 @@ def test_a_batch_of_faults_is_answered_at_once(plain: ProtocolPair) -> None:
 
 
 def test_an_empty_batch_is_refused(plain: ProtocolPair) -> None:
-    """The answer to an empty batch is one object, no array."""
+    """An empty batch gets one error object, not an array."""
     (told,) = plain.server.receive(" [ ] ")
 
     assert refused(told, -32600) is None
 
 
 def test_an_id_twice_in_a_batch_is_refused(plain: ProtocolPair) -> None:
-    """The second request of that id has its own place in the reply."""
+    """The second request with the same id gets an error of its own in the reply."""
     request = '{"jsonrpc":"2.0","id":1,"method":"a"}'
     (told,) = plain.server.receive(f"[{request},{request}]")
     assert told[0] == "request"
@@ -155,7 +155,7 @@ def test_an_id_twice_in_a_batch_is_refused(plain: ProtocolPair) -> None:
 
 
 def test_a_call_in_a_batch_can_be_cancelled(plain: ProtocolPair) -> None:
-    """The cancel concerns that call; the batch waits for its answer as before."""
+    """A cancelled call in a batch still gets its response in the reply."""
     (told,) = plain.server.receive('[{"jsonrpc":"2.0","id":1,"method":"a"}]')
     assert told[0] == "request"
 
@@ -167,7 +167,7 @@ def test_a_call_in_a_batch_can_be_cancelled(plain: ProtocolPair) -> None:
 
 @pytest.mark.parametrize(("count", "is_fine"), [(MAX_BATCH, True), (MAX_BATCH + 1, False)])
 def test_a_batch_is_limited(plain: ProtocolPair, count: int, is_fine: bool) -> None:
-    """A thousand messages are a batch; of one more, none takes effect."""
+    """A batch of a thousand messages is read; with one more, none takes effect."""
     requests = [f'{{"jsonrpc":"2.0","id":{n},"method":"a"}}' for n in range(count)]
     told = plain.server.receive(f"[{','.join(requests)}]")
 
@@ -187,7 +187,7 @@ def test_a_batch_is_limited(plain: ProtocolPair, count: int, is_fine: bool) -> N
 
 
 def test_a_batch_too_large_is_not_answered_by_the_side_that_dialled(plain: ProtocolPair) -> None:
-    """There is nobody to tell."""
+    """A client counts a batch that is too large as a stray."""
     (told,) = plain.client.receive(f"[{'1,' * MAX_BATCH}1]")
 
     assert told == ("stray", "a batch of 1001 messages")

@@ -28,7 +28,7 @@ def pair() -> ProtocolPair:
 
 @given(values=st.lists(st.binary(max_size=50), max_size=5), seq=st.integers(0, 2**53))
 def test_values_come_out_as_they_went_in(values: list[bytes], seq: int) -> None:
-    """Whatever bytes they hold, JSON or not."""
+    """Any bytes survive the round trip, JSON or not."""
     read = read_binary(binary_items(b'"s1"', seq, values))
 
     assert (bytes(read.id), read.seq) == (b'"s1"', seq)  # type: ignore[arg-type]  # it has an id
@@ -38,7 +38,7 @@ def test_values_come_out_as_they_went_in(values: list[bytes], seq: int) -> None:
 
 
 def test_a_frame_is_a_mark_a_length_a_head_and_the_values() -> None:
-    """As the protocol has it, byte for byte."""
+    """A binary frame has exactly the bytes that the protocol gives it."""
     frame = binary_items(b"7", 41, [b"\x00\xff", b"abc"])
 
     head = b'{"id":7,"seq":41,"sizes":[2,3]}'
@@ -46,7 +46,7 @@ def test_a_frame_is_a_mark_a_length_a_head_and_the_values() -> None:
 
 
 def test_items_of_a_call_may_be_binary(pair: ProtocolPair) -> None:
-    """They follow those that are JSON, and count as much."""
+    """Binary and JSON items share one sequence and one credit."""
     outgoing, incoming = pair.stream()
     pair.server.items(incoming, b"1")
     pair.server.items(incoming, b"\xff\x00", b"", is_binary=True)
@@ -61,7 +61,7 @@ def test_items_of_a_call_may_be_binary(pair: ProtocolPair) -> None:
 
 
 def test_items_of_an_upload_may_be_binary(pair: ProtocolPair) -> None:
-    """In the same way."""
+    """Binary and JSON items of an upload share one sequence and one credit."""
     outgoing, incoming = pair.upload()
 
     pair.client.send(pair.client.protocol.upload_items(outgoing, [b"{{{"], is_binary=True))
@@ -89,7 +89,7 @@ def test_items_of_an_upload_may_be_binary(pair: ProtocolPair) -> None:
 def test_a_binary_frame_that_cannot_be_right_ends_the_link(
     pair: ProtocolPair, frame: bytes
 ) -> None:
-    """Its head must be one, and tell the truth."""
+    """A malformed head, or wrong sizes in it, are a violation."""
     pair.stream()
 
     ((what, code, _),) = pair.client.receive(frame)
@@ -98,7 +98,7 @@ def test_a_binary_frame_that_cannot_be_right_ends_the_link(
 
 
 def test_items_in_a_frame_of_text_are_no_json(pair: ProtocolPair) -> None:
-    """A frame is what its sender says that it is, and not what it begins with."""
+    """A text frame that begins like a binary one is not read as one."""
     outgoing, _ = pair.stream()
     frame = binary_items(outgoing.id, 0, [b"a"])
 
@@ -109,14 +109,14 @@ def test_items_in_a_frame_of_text_are_no_json(pair: ProtocolPair) -> None:
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
-    """Nothing else is raised."""
+    """Any bytes are read, or raise UnreadableText."""
     with contextlib.suppress(UnreadableText):
         read_binary(b"\0" + data)
 
 
 @given(st.binary(max_size=40), st.sampled_from([b"", b"7", b'"u1"', b'"\xff"', b"{}"]))
 def test_any_binary_frame_is_told(data: bytes, id: bytes) -> None:
-    """On a link with the feature no binary frame raises, whatever its head says."""
+    """Whatever binary frame arrives, nothing is raised."""
     pair = ProtocolPair.greeted(make_hello(features=FEATURES), make_hello(features=FEATURES))
     head = b'{"id":%b,"seq":0,"sizes":[%d]}' % (id, len(data))
 
@@ -128,7 +128,7 @@ def test_any_binary_frame_is_told(data: bytes, id: bytes) -> None:
 def test_without_the_feature_on_both_sides_such_a_frame_is_no_json(
     client: tuple[str, ...], server: tuple[str, ...]
 ) -> None:
-    """It is answered as any text that cannot be read."""
+    """Without the feature a binary frame is a text that cannot be read."""
     pair = ProtocolPair.greeted(make_hello(features=client), make_hello(features=server))
     assert not pair.client.protocol.has_feature(FEATURE)
     assert not pair.server.protocol.has_feature(FEATURE)

@@ -1,4 +1,4 @@
-"""Flow control of one stream: neither side trusts the other, and no item waits for ever."""
+"""Flow control of one stream: both sides check it, and no item waits for ever."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_large_item_passes_alone() -> None:
 
 
 def test_a_large_item_waits_for_what_is_in_flight() -> None:
-    """An item larger than what is left waits until all before it is consumed."""
+    """An item larger than the rest of the window waits until all before it is consumed."""
     credit = WINDOW.for_sender()
     credit.spend(1, 1)
 
@@ -67,7 +67,7 @@ def test_a_stream_is_not_idle_while_its_bytes_are_granted_and_its_items_are_not(
 
 
 def test_nothing_follows_a_large_item_until_it_is_consumed() -> None:
-    """The debt of a large item is paid by its own credit."""
+    """After an item larger than the window, the next one waits for credit."""
     credit = WINDOW.for_sender()
     credit.spend(1, 500)
 
@@ -83,7 +83,7 @@ def test_nothing_follows_a_large_item_until_it_is_consumed() -> None:
     ("items", "size", "has_gained"), [(5, 100, True), (4, 101, True), (4, 100, False)]
 )
 def test_a_grant_tells_whether_it_gave_room(items: int, size: int, has_gained: bool) -> None:
-    """More of either unit is worth waking the sender for."""
+    """`grant` is true if either total has grown."""
     assert WINDOW.for_sender().grant(items, size) is has_gained
 
 
@@ -97,7 +97,7 @@ def test_old_totals_take_nothing_away() -> None:
 
 
 def test_totals_can_be_as_large_as_the_wire_allows() -> None:
-    """A peer that grants all there is makes nothing overflow."""
+    """The largest totals of the wire cause no overflow."""
     credit = WINDOW.for_sender()
 
     assert credit.grant(2**53, 2**53)
@@ -141,17 +141,17 @@ def test_a_large_item_is_accepted_alone() -> None:
 
 
 def test_a_large_item_in_a_batch_is_refused() -> None:
-    """A large item has to come alone."""
+    """An item larger than the window must be alone in its message."""
     assert not WINDOW.for_receiver().receive([1_000, 1])
 
 
 def test_a_large_item_is_refused_while_others_are_in_flight() -> None:
-    """A large item has to wait until all before it was granted again."""
+    """An item larger than the window waits until nothing is in flight."""
     assert not receiver_after(1).receive([1_000])
 
 
 def test_a_large_item_is_accepted_once_all_before_it_is_granted_again() -> None:
-    """Credit for everything received opens the way for the next large item."""
+    """Credit for all received items allows a large one."""
     credit = receiver_after(10, 20)
 
     assert granted(credit, 10) is None
@@ -160,12 +160,12 @@ def test_a_large_item_is_accepted_once_all_before_it_is_granted_again() -> None:
 
 
 def test_an_empty_batch_is_accepted_after_a_large_item() -> None:
-    """A batch without values brings a fresh cursor; it needs no credit."""
+    """A message without values, which brings a cursor, needs no credit."""
     assert receiver_after(1_000).receive([])
 
 
 def test_credit_is_due_when_half_of_the_items_are_consumed() -> None:
-    """The sender hears early enough to go on without a pause."""
+    """The receiver grants credit early enough for the sender not to pause."""
     credit = receiver_after(1, 1, 1, 1)
 
     assert granted(credit, 1) is None
@@ -173,12 +173,12 @@ def test_credit_is_due_when_half_of_the_items_are_consumed() -> None:
 
 
 def test_credit_is_due_when_half_of_the_bytes_are_consumed() -> None:
-    """Few large items are granted as early as many small ones."""
+    """A few large items are granted as early as many small ones."""
     assert granted(receiver_after(50, 1, 1), 50) == (5, 150)
 
 
 def test_credit_is_due_when_all_is_consumed() -> None:
-    """A large item may be waiting for an idle stream, so the receiver does not wait for half."""
+    """A large item may wait for an idle stream, so credit is due when all is consumed."""
     assert granted(receiver_after(1), 1) == (5, 101)
 
 
@@ -190,7 +190,7 @@ def test_credit_counts_from_what_was_granted() -> None:
 
 
 def test_what_the_receiver_grants_lets_the_sender_go_on() -> None:
-    """Both halves agree: a stream of items of any size never stops for good."""
+    """A stream of items of any size never stops for good."""
     sender = SendCredit(WINDOW)
     receiver = ReceiveCredit(WINDOW, sender.grant)
     for size in [1, 99, 100, 101, 1_000, 0, 1, 100] * 3:

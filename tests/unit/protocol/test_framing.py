@@ -1,4 +1,4 @@
-"""From text to messages and back; no text, however odd, takes long or raises anything else."""
+"""Messages as text; no text takes long, or raises an unexpected error."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_what_was_joined_is_split() -> None:
 
 @pytest.mark.parametrize("text", ["[1,", "[1 2]", "[1]x", "[tru]", "[", '["\\x"]', "[1]\0", "{}"])
 def test_an_array_that_is_no_json_is_refused(text: str) -> None:
-    """A broken array is refused as a whole, for nobody knows where its messages end."""
+    """A malformed array is refused as a whole."""
     with pytest.raises(UnreadableText):
         split(text.encode())
 
@@ -62,7 +62,7 @@ def test_an_array_that_is_no_json_is_refused(text: str) -> None:
     ],
 )
 def test_an_array_is_counted_before_it_is_split(text: str, is_fine: bool) -> None:
-    """A frame of nothing but commas must not become a gigabyte of small parts."""
+    """A frame of commas is refused before it becomes a gigabyte of parts."""
     if is_fine:
         split(text.encode())
     else:
@@ -90,7 +90,7 @@ def test_an_array_is_counted_before_it_is_split(text: str, is_fine: bool) -> Non
     ],
 )
 def test_depth_is_limited(text: str, is_deep: bool) -> None:
-    """A message may nest 64 levels; brackets inside of strings are none."""
+    """A message may nest 64 levels; brackets in strings do not count."""
     assert is_too_deep(text.encode()) is is_deep
 
 
@@ -112,7 +112,7 @@ def test_a_lowered_depth_counts_arrays_in_objects_as_two_levels(most: int) -> No
     "end", ['"' + '\\"' * 100_000, '"' + "\\" * 100_001, '"a' * 100_001, "[]" * 100_000]
 )
 def test_depth_is_measured_in_linear_time(end: str) -> None:
-    """A hostile text, as one string that never ends, costs no more than its length."""
+    """The depth of a hostile text, such as a string without end, takes linear time."""
     text = ("[" * (MAX_DEPTH + 1) + end).encode()
     start = time.process_time()
 
@@ -124,7 +124,7 @@ def test_depth_is_measured_in_linear_time(end: str) -> None:
 
 @given(st.text(alphabet='[]{}"\\a', max_size=200))
 def test_depth_is_that_of_the_brackets_outside_of_strings(text: str) -> None:
-    """The quick way to measure depth agrees with reading character by character."""
+    """The fast measure of depth agrees with a character-by-character count."""
     depth = deepest = 0
     is_string = is_escaped = False
     for character in text:
@@ -145,7 +145,7 @@ def test_depth_is_that_of_the_brackets_outside_of_strings(text: str) -> None:
 
 
 def test_a_message_keeps_its_members_as_text() -> None:
-    """Members that mean something are kept as they were written, others are skipped."""
+    """Known members are kept as they were written, others are skipped."""
     message = decode_message(b' {"id" : 1e0 , "params":[ 1 ], "more": {"id": 2}} ')
 
     assert isinstance(message.id, Raw)
@@ -164,7 +164,7 @@ def test_the_last_of_two_equal_members_counts() -> None:
 
 @pytest.mark.parametrize("text", [b"1", b'"x"', b"null", b" [1] ", b"-0.5e-3"])
 def test_json_that_is_no_object_is_told_from_no_json(text: bytes) -> None:
-    """What is JSON and no object can be read, and is no message."""
+    """JSON that is not an object is distinguished from text that is not JSON."""
     with pytest.raises(DECODE_ERRORS):
         decode_message(text)
     assert decode_odd(text) is None
@@ -189,7 +189,7 @@ def test_json_that_is_no_object_is_told_from_no_json(text: bytes) -> None:
     ],
 )
 def test_what_is_no_json_cannot_be_read(text: bytes) -> None:
-    """Neither a byte order mark, nor NUL, nor a number beyond all bounds is JSON to us."""
+    """A byte order mark, a NUL or a number out of range makes a text unreadable."""
     with pytest.raises(DECODE_ERRORS):
         decode_message(text)
     with pytest.raises(UnreadableText):
@@ -198,7 +198,7 @@ def test_what_is_no_json_cannot_be_read(text: bytes) -> None:
 
 @given(st.binary(max_size=30) | st.text(max_size=30).map(str.encode))
 def test_no_text_raises_anything_else(text: bytes) -> None:
-    """Whatever msgspec raises for a text is one of the errors that are expected."""
+    """Decoding any text raises only the expected errors."""
     with contextlib.suppress(*DECODE_ERRORS):
         decode_message(text)
     with contextlib.suppress(UnreadableText):
@@ -211,13 +211,13 @@ def test_no_text_raises_anything_else(text: bytes) -> None:
 
 @pytest.mark.parametrize("text", [b"1", b"null", b"[]", b'"\\ud800"', b'"\xff"'])
 def test_a_name_must_be_a_string(text: bytes) -> None:
-    """What is no string, or none that Unicode knows, is refused."""
+    """A name that is not a valid string is refused."""
     with pytest.raises(UnreadableText):
         read_text(Raw(text))
 
 
 def test_a_name_is_unescaped() -> None:
-    """Escapes in a name mean what they stand for, NUL included."""
+    """Escapes in a name are decoded, NUL included."""
     assert read_text(Raw(b'"a\\u0000\\ud83d\\ude00"')) == "a\0\U0001f600"
 
 
@@ -258,7 +258,7 @@ def test_a_name_is_unescaped() -> None:
     ids=range(27),
 )
 def test_an_answer_that_is_no_json_tells_whom_it_answers(text: bytes, id: bytes | None) -> None:
-    """NaN, stray bytes or escapes, too many levels or a missing end do not hide the id."""
+    """The id of a broken response is found: with NaN, bad escapes, or a missing end."""
     assert find_response_id(text) == id
 
 
@@ -275,7 +275,7 @@ def test_an_answer_that_is_no_json_tells_whom_it_answers(text: bytes, id: bytes 
     ids=range(6),
 )
 def test_whom_a_text_answers_is_found_in_linear_time(text: bytes) -> None:
-    """A hostile text costs no more than its length."""
+    """Finding the id of a hostile text takes linear time."""
     start = time.process_time()
 
     find_response_id(text)
@@ -294,7 +294,7 @@ def test_whom_a_text_answers_is_found_in_linear_time(text: bytes) -> None:
     ],
 )
 def test_a_message_with_a_lone_surrogate_is_decoded(text: bytes, params: bytes) -> None:
-    """Its parameters are kept as they came; who knows their types refuses them."""
+    """The parameters of such a message stay as they came; the codec refuses them."""
     message = decode_odd(b'{"jsonrpc":"2.0","id":7,"method":"a","params":%b}' % text)
 
     assert message is not None
@@ -305,7 +305,7 @@ def test_a_message_with_a_lone_surrogate_is_decoded(text: bytes, params: bytes) 
 
 @pytest.mark.parametrize("value", [b'"\\ud83d"', b"1e400", b"9" * 5_000])
 def test_a_name_that_cannot_be_read_is_none(value: bytes) -> None:
-    """It is neither left out nor a text, so the message is refused for what it is."""
+    """A method that cannot be read is None, so the message is refused."""
     message = decode_odd(b'{"id":7,"method":%b,"notification":%b}' % (value, value))
 
     assert message is not None
@@ -314,7 +314,7 @@ def test_a_name_that_cannot_be_read_is_none(value: bytes) -> None:
 
 
 def test_a_message_with_a_lone_surrogate_does_not_condemn_the_others() -> None:
-    """An array is split all the same, and each part is as it came."""
+    """An array with such a message is split, with each part as it came."""
     parts = [b'{"id":1}', b'{"x":"\\ud83d\\\\"}', b'["\\ude00\\ud83d"]', b"5"]
 
     assert split(join(parts)) == parts
@@ -340,7 +340,7 @@ def test_a_message_with_a_lone_surrogate_does_not_condemn_the_others() -> None:
     ],
 )
 def test_an_id_has_one_spelling(id: bytes, canonical: bytes) -> None:
-    """Numbers and texts that were written anew are recognised; all else stays as it is."""
+    """Rewritten numbers and texts are recognized; any other id stays as it is."""
     assert canonical_id(id, is_plain=False) == canonical
 
 
@@ -357,7 +357,7 @@ def test_an_id_has_one_spelling(id: bytes, canonical: bytes) -> None:
     ],
 )
 def test_a_plain_peer_may_make_text_of_a_number(id: bytes, canonical: bytes) -> None:
-    """The text of a number that was sent stands for it, among farcall peers it does not."""
+    """A plain peer may write the id 1 as "1"; a farcall peer may not."""
     assert canonical_id(id, is_plain=True) == canonical
     assert canonical_id(b'"7"', is_plain=False) == b'"7"'
 
@@ -372,5 +372,5 @@ def test_a_plain_peer_may_make_text_of_a_number(id: bytes, canonical: bytes) -> 
     ],
 )
 def test_what_a_peer_wrote_is_cut(text: str, result: str) -> None:
-    """Neither a megabyte nor a line break of a peer gets into a log line."""
+    """A peer's text is shortened in the log, and has no line breaks."""
     assert shown(text) == result

@@ -1,4 +1,4 @@
-"""How farcall peers greet, and what comes of a greeting at the wrong time."""
+"""The hello of farcall peers, in time and at a wrong time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.unit.protocol.reply import refused, replied
 
 
 def test_a_hello_makes_the_dialect_farcalls(plain: ProtocolPair) -> None:
-    """Both sides know each other's greeting, and the next array is a bundle."""
+    """After the hello both sides have the other's greeting, and arrays are bundles."""
     plain.greet()
 
     assert plain.client.protocol.peer == make_hello()
@@ -19,7 +19,7 @@ def test_a_hello_makes_the_dialect_farcalls(plain: ProtocolPair) -> None:
 
 
 def test_the_answer_to_a_hello_is_no_bundle(plain: ProtocolPair) -> None:
-    """The side that dialled takes no bundle before it has the answer."""
+    """The side that dialled takes no bundle before the response to its hello."""
     plain.client.greet()
     assert plain.to_server() == [("hello", make_hello())]
 
@@ -29,14 +29,14 @@ def test_the_answer_to_a_hello_is_no_bundle(plain: ProtocolPair) -> None:
 
 @pytest.mark.parametrize(("client", "server", "answered"), [(1, 1, 1), (3, 2, 2), (2, 3, 2)])
 def test_the_lower_version_holds(client: int, server: int, answered: int) -> None:
-    """The answer carries the lower one of both versions."""
+    """The response to a hello has the lower of the two versions."""
     pair = ProtocolPair.greeted(make_hello(v=client), make_hello(v=server))
 
     assert pair.client.protocol.peer == make_hello(v=answered)
 
 
 def test_unknown_features_and_members_are_ignored(plain: ProtocolPair) -> None:
-    """A later farcall may greet with more than this one knows."""
+    """Features and members of a later version are ignored."""
     plain.server.receive(
         '{"jsonrpc":"2.0","id":"h","method":"rpc.hello","meta":5,"more":1,'
         '"params":{"v":7,"features":["zip"],"more":{},"limits":{"more":1}}}'
@@ -66,7 +66,7 @@ def assert_still_plain(pair: ProtocolPair) -> None:
     ],
 )
 def test_a_hello_comes_first_or_is_refused(plain: ProtocolPair, first: str) -> None:
-    """After any other message, even a malformed hello, it is too late."""
+    """A hello after any other message, even a malformed hello, is refused."""
     plain.server.receive(first)
 
     assert refused(plain.server.say(f'"id":7,{HELLO}'), -32600) == 7
@@ -74,7 +74,7 @@ def test_a_hello_comes_first_or_is_refused(plain: ProtocolPair, first: str) -> N
 
 
 def test_a_hello_in_a_batch_is_refused(plain: ProtocolPair) -> None:
-    """A batch is the plain dialect."""
+    """A hello in a batch is refused: a batch is of the plain dialect."""
     (told,) = plain.server.receive(f'[{{"jsonrpc":"2.0","id":7,{HELLO}}}]')
 
     (answer,) = replied(told)
@@ -83,19 +83,19 @@ def test_a_hello_in_a_batch_is_refused(plain: ProtocolPair) -> None:
 
 
 def test_a_hello_without_an_id_is_refused(plain: ProtocolPair) -> None:
-    """A hello has to be answered."""
+    """A hello without an id is refused: it needs a response."""
     assert refused(plain.server.say(HELLO), -32600) is None
     assert_still_plain(plain)
 
 
 def test_a_second_hello_is_refused(pair: ProtocolPair) -> None:
-    """What was agreed on holds as long as the connection does."""
+    """A second hello is refused, and changes nothing."""
     assert refused(pair.server.say('"id":7,"method":"rpc.hello","params":{"v":9}'), -32600) == 7
     assert pair.server.protocol.peer == make_hello()
 
 
 def test_a_server_does_not_greet(plain: ProtocolPair) -> None:
-    """The side that dialled greets; a hello from the other one changes nothing."""
+    """A hello from the side that accepted is refused."""
     assert plain.client.say(f'"id":7,{HELLO}')[0] == "stray"
     assert not plain.client.protocol.is_greeted
 
@@ -113,7 +113,7 @@ def test_a_malformed_hello_is_refused(plain: ProtocolPair, params: str) -> None:
 
 
 def test_calls_sent_after_a_hello_are_read(plain: ProtocolPair) -> None:
-    """A peer need not wait for the answer before it calls, as long as it sends no bundle."""
+    """A peer may call before the response to its hello, without bundles."""
     plain.client.greet()
     plain.client.call("add")
 

@@ -132,12 +132,12 @@ EXAMPLES: list[tuple[str, str, Any]] = [
 def test_an_example_of_the_specification(
     calculator: Calculator, said: str, answer: Any, is_reversed: bool
 ) -> None:
-    """Each example of section 7 is answered as shown, in whatever order the handlers end."""
+    """Each example of section 7 gets the reply shown, in whatever order the handlers end."""
     assert without_data(calculator.ask(said, is_reversed=is_reversed)) == answer
 
 
 def test_notifications_are_heard(calculator: Calculator) -> None:
-    """What is not answered takes effect all the same, in a batch in its order."""
+    """Notifications take effect, in a batch in its order."""
     for _, said, answer in EXAMPLES:
         if answer is None:
             calculator.ask(said)
@@ -158,7 +158,7 @@ def test_an_id_comes_back(calculator: Calculator, id: Any) -> None:
 
 @pytest.mark.parametrize("id", [True, False, [], {}, [1], {"id": 1}])
 def test_an_id_of_another_kind_is_answered_with_null(calculator: Calculator, id: Any) -> None:
-    """If the id cannot be told, the answer has null (section 5)."""
+    """A response to a request with an invalid id has the id null (section 5)."""
     said = {"jsonrpc": "2.0", "method": "echo", "id": id}
 
     assert without_data(calculator.ask(json.dumps(said))) == INVALID
@@ -166,14 +166,14 @@ def test_an_id_of_another_kind_is_answered_with_null(calculator: Calculator, id:
 
 @pytest.mark.parametrize("id", ["1", '"a"', "null", "0"])
 def test_a_batch_may_repeat_an_id_that_is_settled(calculator: Calculator, id: str) -> None:
-    """Ids are the client's to choose, as long as no two in flight are equal."""
+    """An id may be used again after its response."""
     said = f'[{{"jsonrpc":"2.0","method":"echo","id":{id}}}]'
 
     assert calculator.ask(said) == calculator.ask(said) == [result([], json.loads(id))]
 
 
 def test_a_batch_is_answered_in_its_order(calculator: Calculator) -> None:
-    """The largest batch there may be, its handlers ending the wrong way round."""
+    """The largest batch gets its reply in order, though its handlers end in reverse."""
     said = [{"jsonrpc": "2.0", "method": "echo", "params": [n], "id": n} for n in range(1_000)]
 
     answers = calculator.ask(json.dumps(said), is_reversed=True)
@@ -183,5 +183,5 @@ def test_a_batch_is_answered_in_its_order(calculator: Calculator) -> None:
 
 @pytest.mark.parametrize("frame", [b'{"jsonrpc":"2.0","method":"echo","id":1}'])
 def test_binary_is_answered_like_text(calculator: Calculator, frame: bytes) -> None:
-    """What comes as bytes is the same text."""
+    """JSON in a binary frame is read as in a text frame."""
     assert calculator.ask(frame) == calculator.ask(frame.decode()) == result([], 1)

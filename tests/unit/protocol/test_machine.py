@@ -1,4 +1,4 @@
-"""Two honest peers and a slow network between them: whatever they do, the laws hold."""
+"""Two honest peers with a slow network between them: the laws always hold."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from tests.unit.protocol.pair import Call, Owner, Peer, Told, make_hello, use
 
 @attrs.define(eq=False)
 class Story:
-    """What happened to one call, as seen from outside of both cores."""
+    """What happened to one call, as seen from outside of both protocols."""
 
     outgoing: Call
     window: Window | None
     sent_at: float = 0.0
     incoming: IncomingCall | None = None
     is_done: bool = False
-    """Whether the caller waits no more: it has an answer, or has given up."""
+    """Whether the caller waits no more: it has a response, or has given up."""
     has_started: bool = False
     sent: list[bytes] = attrs.field(factory=list[bytes])
     received: list[bytes] = attrs.field(factory=list[bytes])
@@ -51,7 +51,7 @@ class Story:
 
     @property
     def deadline(self) -> float | None:
-        """When its caller stops to wait, as far as the peer is told."""
+        """When its caller stops waiting, if the peer knows that."""
         return None if self.outgoing.deadline == NEVER else self.outgoing.deadline
 
 
@@ -141,7 +141,7 @@ class Side(Peer):
         self.stories = [each for each in self.stories if each.outgoing is not call]
 
     def answer(self, call: IncomingCall, message: bytes | None) -> None:
-        """Say the one answer of a call, whose uploads end with it."""
+        """Respond to a call, whose uploads end with the response."""
         for upload in self.reading.pop(call, ()):
             self.protocol.uploads.end_incoming(upload)
         self.asked.remove(call)

@@ -30,7 +30,7 @@ WINDOW = Window(3, 20)
 
 @attrs.define(eq=False)
 class UploadStory:
-    """What happened to one upload, as seen from outside of both cores."""
+    """What happened to one upload, as seen from outside of both protocols."""
 
     call: Story
     outgoing: OutgoingUpload

@@ -1,4 +1,4 @@
-"""What each message looks like, and that a peer reads it as it was meant."""
+"""The text of each message, and that a peer reads what was written."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_a_message_is_written(message: bytes, members: str) -> None:
 def test_a_timeout_is_what_is_left_when_the_request_leaves_rounded_up(
     pair: ProtocolPair, now: float, timeout: int
 ) -> None:
-    """The milliseconds from `now` to the deadline; never more than JSON can hold."""
+    """The timeout is the milliseconds until the deadline, at most 2**53."""
     (text,) = pair.client.send(pair.client.make(deadline=10.0), now=now)
 
     assert json.loads(text)["meta"] == {"timeout": timeout}
@@ -153,7 +153,7 @@ def test_a_timeout_is_what_is_left_when_the_request_leaves_rounded_up(
 
 @pytest.mark.parametrize("milliseconds", [0, 1, 1500, 2**53, 2**70])
 def test_a_timeout_fits_into_the_room_that_is_kept_for_it(milliseconds: int) -> None:
-    """A request is measured before it is known how long its caller will still wait."""
+    """The longest timeout is no longer than the room that is reserved for it."""
     assert len(timeout_meta(milliseconds)) <= TIMEOUT_ROOM
     assert json.loads(b'{"jsonrpc":"2.0"' + timeout_meta(milliseconds))["meta"] == {
         "timeout": min(milliseconds, 2**53)
@@ -187,19 +187,19 @@ def test_a_hello_is_read_as_it_was_written() -> None:
 
 
 def test_members_left_out_of_a_hello_have_their_defaults() -> None:
-    """The version is all that a greeting must have."""
+    """A hello needs only its version."""
     assert read_hello(b'{"v":1}') == Hello(v=1, limits=PeerLimits(None, 1024, 128, 256, None))
 
 
 def test_limits_left_out_have_their_defaults() -> None:
-    """Each limit stands for itself; of two of them nothing is known."""
+    """Each limit in a hello may be left out."""
     assert read_hello(b'{"v":1,"limits":{"calls":1}}').limits == PeerLimits(None, calls=1)
     assert read_hello(b'{"v":1,"limits":{"call_bytes":9}}').limits.call_bytes == 9
     assert read_hello(b'{"v":1,"limits":{"message":null,"call_bytes":null}}').limits == PeerLimits()
 
 
 def test_unknown_members_of_a_hello_are_ignored() -> None:
-    """A later version may say more than this one knows."""
+    """Members of a later version are ignored."""
     text = b'{"v":9,"features":["?"],"more":[1],"limits":{"message":5,"more":{}}}'
 
     assert read_hello(text) == Hello(v=9, limits=PeerLimits(5), features=("?",))
@@ -241,7 +241,7 @@ def test_a_malformed_hello_is_refused(params: bytes | None) -> None:
 
 
 def test_a_hello_says_no_more_than_can_be_kept() -> None:
-    """It stays as long as its connection: so many contracts, with names of so many characters."""
+    """A hello is limited in its contracts, its features and the length of names."""
 
     def read(count: int, length: int) -> Hello:
         names = [f"{number:0{length}}" for number in range(count)]
@@ -261,7 +261,7 @@ def test_a_hello_says_no_more_than_can_be_kept() -> None:
 
 
 def test_no_subscriptions_are_a_limit_as_well() -> None:
-    """A peer may take no subscription at all."""
+    """A peer may announce that it takes no subscriptions."""
     assert read_hello(b'{"v":1,"limits":{"subscriptions":0}}').limits.subscriptions == 0
 
 
@@ -277,12 +277,12 @@ def test_no_subscriptions_are_a_limit_as_well() -> None:
     ],
 )
 def test_an_error_of_the_protocol_has_its_own_wording(data: Any, text: bytes) -> None:
-    """The message belongs to the code; data is left out where there is none."""
+    """The message of an error follows from its code; it may have no data."""
     assert Error.of(ErrorCode.INTERNAL_ERROR, data).render() == text
 
 
 def test_a_message_of_an_error_may_hold_what_json_cannot() -> None:
-    """Half of a surrogate pair, which undecodable file names have in Python, is replaced."""
+    """A lone surrogate in the message of an error is replaced."""
     text = Error(1, "no file \udcff").render()
 
     assert msgspec.json.decode(text)["message"] == "no file ?"
@@ -341,7 +341,7 @@ def test_meta_is_read(meta: Any, window: tuple[int, int] | None, timeout: int | 
     ],
 )
 def test_malformed_meta_is_refused(meta: bytes) -> None:
-    """A window is two counts above nought, a timeout one that may be nought."""
+    """A window is two positive counts, a timeout a count that may be 0."""
     with pytest.raises(UnreadableText):
         read_meta(Raw(meta))
 
@@ -387,7 +387,7 @@ def test_parameters_are_read(params: type[msgspec.Struct], text: bytes) -> None:
     ],
 )
 def test_other_parameters_are_refused(params: type[msgspec.Struct], text: bytes | None) -> None:
-    """A member that is missing or has another type makes the whole unreadable."""
+    """Parameters with a missing member, or one of a wrong type, are unreadable."""
     with pytest.raises(UnreadableText):
         read_params(msgspec.json.Decoder(params), text)
 
@@ -430,7 +430,7 @@ TO_CLIENT: list[tuple[bytes, Callable[[Call], Told]]] = [
 def test_a_message_to_the_side_that_dialled_is_read(
     message: bytes, told: Callable[[Call], Told], more: str
 ) -> None:
-    """What was written is read, with members that nobody knows as well."""
+    """A client reads what a server wrote, and ignores unknown members."""
     call, heard = read_by_client(message, more)
 
     assert heard == [told(call)]
@@ -459,7 +459,7 @@ def serving() -> tuple[Peer, Any]:
 def test_a_message_to_the_side_that_accepted_is_read(
     message: bytes, told: Callable[[Any], Told], more: str
 ) -> None:
-    """What was written is read, with members that nobody knows as well."""
+    """A server reads what a client wrote, and ignores unknown members."""
     server, call = serving()
 
     assert server.receive(message[:-1] + more.encode() + b"}") == [told(call)]
@@ -507,7 +507,7 @@ def test_a_start_is_read(pair: ProtocolPair, more: str) -> None:
 
 
 def test_a_reply_to_a_batch_is_read(plain: ProtocolPair) -> None:
-    """Each answer of a batch ends its own call."""
+    """Each response in a batch ends its own call."""
     first, second = plain.client.call("a"), plain.client.call("b")
 
     assert plain.client.receive(join([response(b"2", b"5"), response(b"1", b"6")])) == [
@@ -541,14 +541,14 @@ kinds = pytest.mark.parametrize(("make", "room"), KINDS, ids=["down", "up", "bin
 @kinds
 @pytest.mark.parametrize("seq", [0, LAST_COUNT])
 def test_the_largest_item_fits_whatever_its_number(make: Make, room: int, seq: int) -> None:
-    """And there was not much more room."""
+    """The largest item fits with any sequence number, and a little more would not."""
     assert 4096 - 24 <= len(make(seq, [b"x" * room])) <= 4096
 
 
 @kinds
 @given(sizes=st.lists(st.integers(0, 400), min_size=1, max_size=40))
 def test_several_items_fit(make: Make, room: int, sizes: list[int]) -> None:
-    """Where each but the first takes its overhead as well."""
+    """Several items fit if each but the first counts its overhead."""
     while sum(sizes) + ITEM_OVERHEAD * (len(sizes) - 1) > room:
         sizes.pop()
 
@@ -556,5 +556,5 @@ def test_several_items_fit(make: Make, room: int, sizes: list[int]) -> None:
 
 
 def test_a_peer_may_take_no_items_at_all() -> None:
-    """Then not even an empty one fits."""
+    """The size is negative for a limit below an empty message of items."""
     assert max_items_size(40, b"7") < 0

@@ -1,4 +1,4 @@
-"""What farcall peers tell each other about calls in flight."""
+"""Control messages of farcall peers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.unit.protocol.reply import refused
 
 
 def test_a_request_opens_a_window(pair: ProtocolPair) -> None:
-    """What the peer can take is known before the first item is sent."""
+    """The window of a stream is known before its first item."""
     _, call = pair.call("rpc.subscribe", b"{}", window=Window(1, 2))
 
     assert call.credit == SendCredit(Window(1, 2))
@@ -19,7 +19,7 @@ def test_a_request_opens_a_window(pair: ProtocolPair) -> None:
 
 @pytest.mark.parametrize("meta", ["5", "null", '{"credit":5}', '{"credit":[0,0]}'])
 def test_a_malformed_window_is_refused(pair: ProtocolPair, meta: str) -> None:
-    """Whoever opens a window says how large it is."""
+    """A window without both counts is refused."""
     told = pair.server.say(f'"id":7,"method":"rpc.subscribe","meta":{meta}')
 
     assert refused(told, -32600) == 7
@@ -27,7 +27,7 @@ def test_a_malformed_window_is_refused(pair: ProtocolPair, meta: str) -> None:
 
 @pytest.mark.parametrize("meta", ["5", '{"credit":5}', '{"credit":[1,1]}'])
 def test_meta_of_a_plain_peer_means_nothing(plain: ProtocolPair, meta: str) -> None:
-    """The member is unknown to JSON-RPC, so it may hold anything and has no effect."""
+    """A plain peer's `meta` may hold anything, and has no effect."""
     assert plain.server.called(f'"id":7,"method":"add","meta":{meta}').credit is None
 
 
@@ -35,7 +35,7 @@ def test_meta_of_a_plain_peer_means_nothing(plain: ProtocolPair, meta: str) -> N
 
 
 def test_a_start_is_told_with_its_value(pair: ProtocolPair) -> None:
-    """The value of `rpc.started` is handed on as it was written."""
+    """The value of `rpc.started` is passed on as it was written."""
     outgoing, incoming = pair.call("rpc.subscribe", b"{}", window=Window())
     pair.server.start(incoming, b'{"cursor": 1}')
 
@@ -43,7 +43,7 @@ def test_a_start_is_told_with_its_value(pair: ProtocolPair) -> None:
 
 
 def test_a_stream_starts_once(pair: ProtocolPair) -> None:
-    """The first `rpc.started` opens the stream, a second one ends the link."""
+    """The first `rpc.started` opens the stream, a second one is a violation."""
     outgoing, _ = pair.stream()
 
     assert pair.client.receive(started(outgoing.id, b"{}")) == [
@@ -52,7 +52,7 @@ def test_a_stream_starts_once(pair: ProtocolPair) -> None:
 
 
 def test_a_task_starts_once(pair: ProtocolPair) -> None:
-    """A call whose caller expects it may start as a stream does."""
+    """A remote task starts as a stream does, once."""
     outgoing, incoming = pair.call("run", may_start=True)
     pair.server.start(incoming, b"1")
     assert pair.to_client() == [("started", outgoing, b"1")]
@@ -64,7 +64,7 @@ def test_a_task_starts_once(pair: ProtocolPair) -> None:
 
 @pytest.mark.parametrize("has_started", [True, False])
 def test_a_task_ends_with_its_result(pair: ProtocolPair, has_started: bool) -> None:
-    """Whether it has started or not."""
+    """A remote task may end before or after its start."""
     outgoing, incoming = pair.call("run", may_start=True)
     if has_started:
         pair.server.start(incoming, b"1")
@@ -74,7 +74,7 @@ def test_a_task_ends_with_its_result(pair: ProtocolPair, has_started: bool) -> N
 
 
 def test_a_task_brings_no_items(pair: ProtocolPair) -> None:
-    """It opened no window for them."""
+    """Items for a remote task are a violation: it has no window."""
     outgoing, incoming = pair.call("run", may_start=True)
     pair.server.start(incoming, b"1")
     pair.to_client()
@@ -85,7 +85,7 @@ def test_a_task_brings_no_items(pair: ProtocolPair) -> None:
 
 
 def test_a_call_that_wants_no_start_has_none(pair: ProtocolPair) -> None:
-    """Its caller would not know what to do with the value."""
+    """`rpc.started` for an ordinary call is a violation."""
     outgoing, _ = pair.call("add")
 
     assert pair.client.receive(started(outgoing.id, b"1")) == [
@@ -97,7 +97,7 @@ def test_a_call_that_wants_no_start_has_none(pair: ProtocolPair) -> None:
 
 
 def test_items_come_in_order(pair: ProtocolPair) -> None:
-    """Values are handed on as they were written, with their cursor and what was missed."""
+    """Values are passed on as they were written, with the cursor and the missed count."""
     outgoing, incoming = pair.stream()
     pair.server.items(incoming, b"1", b"[ ]")
     pair.server.items(incoming, cursor="c")
@@ -111,7 +111,7 @@ def test_items_come_in_order(pair: ProtocolPair) -> None:
 
 
 def test_a_cursor_may_follow_a_large_item(pair: ProtocolPair) -> None:
-    """An empty batch needs no credit, which a large item has overdrawn."""
+    """A message without values needs no credit, even after a large item."""
     outgoing, incoming = pair.stream(Window(4, 10))
     pair.server.items(incoming, b"1" * 100)
     pair.server.items(incoming, cursor="c")
@@ -124,7 +124,7 @@ def test_a_cursor_may_follow_a_large_item(pair: ProtocolPair) -> None:
 
 @pytest.mark.parametrize("seq", [0, 2, 2**53])
 def test_items_out_of_order_are_a_violation(pair: ProtocolPair, seq: int) -> None:
-    """A gap, or a repetition, is nothing a reader could repair."""
+    """A gap or a repetition in the sequence is a violation."""
     outgoing, incoming = pair.stream()
     pair.server.items(incoming, b"1")
     pair.to_client()
@@ -135,7 +135,7 @@ def test_items_out_of_order_are_a_violation(pair: ProtocolPair, seq: int) -> Non
 
 
 def test_items_beyond_the_credit_are_a_violation(pair: ProtocolPair) -> None:
-    """A sender that ignores flow control is not read any further."""
+    """Items beyond the credit are a violation."""
     outgoing, _ = pair.stream(Window(2, 100))
 
     assert pair.client.receive(items(outgoing.id, 0, [b"1"] * 3)) == [
@@ -144,7 +144,7 @@ def test_items_beyond_the_credit_are_a_violation(pair: ProtocolPair) -> None:
 
 
 def test_items_before_the_start_are_a_violation(pair: ProtocolPair) -> None:
-    """A stream begins with `rpc.started`."""
+    """Items before `rpc.started` are a violation."""
     outgoing, _ = pair.call("rpc.subscribe", b"{}", window=Window())
 
     assert pair.client.receive(items(outgoing.id, 0, [b"1"])) == [
@@ -157,7 +157,7 @@ OF_A_STREAM = pytest.mark.parametrize("message", [started(b"2", b"{}"), items(b"
 
 @OF_A_STREAM
 def test_nothing_follows_the_end_of_a_stream(pair: ProtocolPair, message: bytes) -> None:
-    """The response ends id, stream and call together."""
+    """Items after the response are a violation."""
     _, incoming = pair.stream()
     pair.server.respond(incoming)
     pair.to_client()
@@ -169,7 +169,7 @@ def test_nothing_follows_the_end_of_a_stream(pair: ProtocolPair, message: bytes)
 
 @OF_A_STREAM
 def test_a_call_is_no_stream(pair: ProtocolPair, message: bytes) -> None:
-    """A call that opened no window neither starts nor brings items."""
+    """A start, or items, for a call without a window are a violation."""
     pair.call()
 
     ((what, code, _),) = pair.client.receive(message)
@@ -179,7 +179,7 @@ def test_a_call_is_no_stream(pair: ProtocolPair, message: bytes) -> None:
 
 @OF_A_STREAM
 def test_a_call_in_the_queue_is_no_stream_yet(pair: ProtocolPair, message: bytes) -> None:
-    """What the peer cannot have seen it cannot speak about."""
+    """A start, or items, for a call that was not sent are a violation."""
     pair.client.make("rpc.subscribe", b"{}", window=Window())
 
     ((what, code, _),) = pair.client.receive(message)
@@ -188,7 +188,7 @@ def test_a_call_in_the_queue_is_no_stream_yet(pair: ProtocolPair, message: bytes
 
 
 def test_an_abandoned_stream_is_read_in_silence(pair: ProtocolPair) -> None:
-    """What was on its way when the caller left is checked, and dropped."""
+    """Items of an abandoned stream are checked, and dropped."""
     outgoing, incoming = pair.call("rpc.subscribe", b"{}", window=Window(2, 100))
     pair.client.protocol.abandon(outgoing)
     pair.server.start(incoming)
@@ -205,7 +205,7 @@ def test_an_abandoned_stream_is_read_in_silence(pair: ProtocolPair) -> None:
 
 
 def test_credit_gives_room(pair: ProtocolPair) -> None:
-    """The sender is told when it may send more."""
+    """Credit that gives room is passed to the sender."""
     outgoing, incoming = pair.stream(Window(2, 100))
     pair.client.send(credit(outgoing.id, 3, 101))
 
@@ -216,7 +216,7 @@ def test_credit_gives_room(pair: ProtocolPair) -> None:
 
 @pytest.mark.parametrize("message", [credit(b"2", 2, 100), credit(b"9", 50, 500)])
 def test_credit_that_gives_nothing_is_ignored(pair: ProtocolPair, message: bytes) -> None:
-    """Old totals, and those of a stream that has ended meanwhile, are no fault."""
+    """Old totals, and credit for a stream that has ended, are ignored."""
     pair.stream(Window(2, 100))
     pair.client.send(message)
 
@@ -224,7 +224,7 @@ def test_credit_that_gives_nothing_is_ignored(pair: ProtocolPair, message: bytes
 
 
 def test_credit_for_a_call_is_ignored(pair: ProtocolPair) -> None:
-    """A call that opened no window has no use for credit."""
+    """Credit for a call without a window is ignored."""
     outgoing, _ = pair.call()
     pair.client.send(credit(outgoing.id, 2**53, 2**53))
 
@@ -232,7 +232,7 @@ def test_credit_for_a_call_is_ignored(pair: ProtocolPair) -> None:
 
 
 def test_credit_of_a_call_that_nobody_serves_yet_counts(pair: ProtocolPair) -> None:
-    """It may come before a task has begun to serve the stream."""
+    """Credit may come before a task serves the stream."""
     outgoing, incoming = pair.call("rpc.subscribe", b"{}", window=Window(2, 100))
     incoming.owner = None
     pair.client.send(credit(outgoing.id, 3, 101), cancel(outgoing.id, "caller"))
@@ -246,7 +246,7 @@ def test_credit_of_a_call_that_nobody_serves_yet_counts(pair: ProtocolPair) -> N
 
 @pytest.mark.parametrize("is_greeted", [True, False])
 def test_a_cancel_reaches_its_call(is_greeted: bool) -> None:
-    """The call is told, and stays in flight until it is answered."""
+    """A cancel reaches the owner of its call, which stays in flight until its response."""
     pair = ProtocolPair.of(is_greeted=is_greeted)
     _, incoming = pair.call()
     id = incoming.id.decode()
@@ -258,7 +258,7 @@ def test_a_cancel_reaches_its_call(is_greeted: bool) -> None:
 
 
 def test_a_cancel_has_a_reason(pair: ProtocolPair) -> None:
-    """Between farcall peers a cancel says why."""
+    """A cancel of a farcall peer has a reason."""
     outgoing, incoming = pair.call()
     pair.client.send(cancel(outgoing.id, "deadline"))
 
@@ -267,7 +267,7 @@ def test_a_cancel_has_a_reason(pair: ProtocolPair) -> None:
 
 @pytest.mark.parametrize("method", ["rpc.cancel", "$/cancelRequest"])
 def test_a_cancel_that_crossed_the_answer_is_ignored(pair: ProtocolPair, method: str) -> None:
-    """When the call has been answered already, there is nothing left to do."""
+    """A cancel of a call that has ended is ignored."""
     frame = f'{{"jsonrpc":"2.0","method":"{method}","params":{{"id":7}}}}'
 
     assert pair.server.receive(frame) == []
@@ -275,7 +275,7 @@ def test_a_cancel_that_crossed_the_answer_is_ignored(pair: ProtocolPair, method:
 
 @pytest.mark.parametrize("params", ["", ',"params":[1]', ',"params":{}', ',"params":{"x":1}'])
 def test_a_foreign_cancel_may_be_malformed(pair: ProtocolPair, params: str) -> None:
-    """`$/cancelRequest` is not our word, so nothing follows from a wrong one."""
+    """A malformed `$/cancelRequest` is a stray."""
     assert pair.server.say(f'"method":"$/cancelRequest"{params}')[0] == "stray"
 
 
@@ -289,7 +289,7 @@ def test_a_foreign_cancel_may_be_malformed(pair: ProtocolPair, params: str) -> N
 def test_a_malformed_word_of_our_own_is_a_violation(
     pair: ProtocolPair, method: str, params: str
 ) -> None:
-    """A farcall peer that says these things says them right."""
+    """A malformed control message of a farcall peer is a violation."""
     what, code, problem = pair.server.say(f'"method":"{method}","params":{params}')
 
     assert (what, code) == ("violation", 1002)
@@ -297,7 +297,7 @@ def test_a_malformed_word_of_our_own_is_a_violation(
 
 
 def test_a_goaway_is_heard(pair: ProtocolPair) -> None:
-    """The peer is about to close, and says how long it waits."""
+    """A goaway is passed on with its two times."""
     pair.server.send(goaway(10_000, 500))
 
     assert pair.to_client() == [("goaway", 10_000, 500)]
@@ -308,7 +308,7 @@ LONG_ID = b'"%b"' % (b"x" * 100_000)
 
 @pytest.mark.parametrize("message", [started(LONG_ID, b"1"), items(LONG_ID, 0, [])], ids=len)
 def test_a_violation_fits_into_a_close_frame(pair: ProtocolPair, message: bytes) -> None:
-    """Of an id as large as a message, what is reported stays short."""
+    """A violation shows the start of a long id."""
     ((what, _, problem),) = pair.client.receive(message)
 
     assert what == "violation"
@@ -316,7 +316,7 @@ def test_a_violation_fits_into_a_close_frame(pair: ProtocolPair, message: bytes)
 
 
 def test_a_message_with_a_null_id_holds_nothing(pair: ProtocolPair) -> None:
-    """Null names no call, in what is said about calls either."""
+    """A control message with the id null names no call."""
     pair.server.called('"id":null,"method":"rpc.subscribe","meta":{"credit":[1,1]}')
     pair.client.send(cancel(b"null", "caller"), credit(b"null", 5, 5))
 

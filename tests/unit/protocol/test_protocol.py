@@ -1,4 +1,4 @@
-"""The commands of one peer: calling, answering, streaming, and the end."""
+"""The commands of one peer: calling, responding, streaming, and the end."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def error_of(text: bytes | None) -> Any:
 
 
 def test_a_call_makes_the_round_trip(pair: ProtocolPair) -> None:
-    """A request, its response, and both tables are empty again."""
+    """After a request and its response both tables are empty."""
     outgoing, incoming = pair.call("add", b"[1,2]")
     assert (incoming.method, incoming.params) == ("add", b"[1,2]")
 
@@ -54,7 +54,7 @@ def test_a_call_makes_the_round_trip(pair: ProtocolPair) -> None:
 
 
 def test_an_error_makes_the_round_trip(pair: ProtocolPair) -> None:
-    """An error comes with its code, its message and its data."""
+    """An error arrives with its code, its message and its data."""
     outgoing, incoming = pair.call()
     error = Error(1, "no", b'{"code":"No"}')
 
@@ -64,13 +64,13 @@ def test_an_error_makes_the_round_trip(pair: ProtocolPair) -> None:
 
 
 def test_each_side_numbers_its_calls(plain: ProtocolPair) -> None:
-    """Who dialled counts from 1 up, who accepted from "s1"."""
+    """The side that dialled counts from 1, the other from "s1"."""
     assert [plain.client.call("a").id for _ in range(2)] == [b"1", b"2"]
     assert [plain.server.call("a").id for _ in range(2)] == [b'"s1"', b'"s2"']
 
 
 def test_a_call_is_sent_when_the_writer_takes_it(pair: ProtocolPair) -> None:
-    """Between making a call and taking its message it is in flight, and not sent."""
+    """A call in the queue is in flight, and not sent."""
     call = pair.client.make()
     assert pair.client.protocol.outgoing == {call.id: call}
     assert not call.was_sent
@@ -81,14 +81,14 @@ def test_a_call_is_sent_when_the_writer_takes_it(pair: ProtocolPair) -> None:
 
 
 def test_a_call_is_not_sent_twice(pair: ProtocolPair) -> None:
-    """Calls are at most once."""
+    """Taking a call again gives no message."""
     call = pair.client.call()
 
     assert pair.client.send(call) == []
 
 
 def test_a_call_in_the_queue_can_be_withdrawn(pair: ProtocolPair) -> None:
-    """The peer never hears of it, and the id is settled."""
+    """A withdrawn call is settled, and never sent."""
     call = pair.client.make()
 
     pair.client.protocol.withdraw(call)
@@ -99,7 +99,7 @@ def test_a_call_in_the_queue_can_be_withdrawn(pair: ProtocolPair) -> None:
 
 
 def test_a_call_that_was_sent_cannot_be_withdrawn(pair: ProtocolPair) -> None:
-    """From there on only the peer knows its outcome."""
+    """Withdrawing a call that was sent raises LocalProtocolError."""
     call = pair.client.call()
 
     with pytest.raises(LocalProtocolError, match="in OPEN"):
@@ -107,7 +107,7 @@ def test_a_call_that_was_sent_cannot_be_withdrawn(pair: ProtocolPair) -> None:
 
 
 def test_a_call_in_the_queue_cannot_be_abandoned(pair: ProtocolPair) -> None:
-    """Nothing is to be waited for; it is withdrawn instead."""
+    """Abandoning a call in the queue raises LocalProtocolError."""
     call = pair.client.make()
 
     with pytest.raises(LocalProtocolError, match="in QUEUED"):
@@ -115,7 +115,7 @@ def test_a_call_in_the_queue_cannot_be_abandoned(pair: ProtocolPair) -> None:
 
 
 def test_an_abandoned_call_counts_until_it_is_answered(pair: ProtocolPair) -> None:
-    """The peer may still be working on it."""
+    """An abandoned call is in flight until its response, for the peer may be at work."""
     outgoing, incoming = pair.call()
     pair.client.protocol.abandon(outgoing)
     assert len(pair.client.protocol.outgoing) == 1
@@ -128,7 +128,7 @@ def test_an_abandoned_call_counts_until_it_is_answered(pair: ProtocolPair) -> No
 
 @pytest.mark.parametrize("now", [10.0, 10.5])
 def test_a_call_whose_time_is_up_does_not_leave(pair: ProtocolPair, now: float) -> None:
-    """Nobody waits for the answer; its owner settles it, which withdraws it."""
+    """A call whose deadline has passed expires instead of being sent."""
     call = pair.client.make(deadline=10.0)
 
     assert pair.client.send(call, now=now) == []
@@ -138,14 +138,14 @@ def test_a_call_whose_time_is_up_does_not_leave(pair: ProtocolPair, now: float) 
 
 
 def test_a_deadline_does_not_travel_to_a_plain_peer(plain: ProtocolPair) -> None:
-    """It gets JSON-RPC 2.0 and nothing else; the caller's own clock ends the call."""
+    """A plain peer gets no timeout; the caller's own clock ends the call."""
     call = plain.client.make(deadline=10.0, traceparent="00-a-b-01")
 
     assert plain.client.send(call, now=99.0) == [b'{"jsonrpc":"2.0","id":1,"method":"add"}']
 
 
 def test_the_deadline_of_a_stream_does_not_travel(pair: ProtocolPair) -> None:
-    """A stream may outlast it, in a shield; leaving the stream ends it."""
+    """A stream may outlast its deadline in a shield, so it has no timeout."""
     call = pair.client.make(window=Window(1, 2), deadline=10.0)
 
     (text,) = pair.client.send(call, now=99.0)
@@ -154,7 +154,7 @@ def test_the_deadline_of_a_stream_does_not_travel(pair: ProtocolPair) -> None:
 
 
 def test_a_caller_tells_its_span(pair: ProtocolPair) -> None:
-    """With a stream and without, beside whatever else the request says."""
+    """A request may carry a span, beside a window or a timeout."""
     _, stream = pair.call("a"), pair.client.make(window=Window(1, 2), traceparent="00-s")
     call = pair.client.make(deadline=10.0, traceparent="00-c")
 
@@ -167,7 +167,7 @@ def test_a_caller_tells_its_span(pair: ProtocolPair) -> None:
 
 
 def test_a_notification_is_in_no_table(plain: ProtocolPair) -> None:
-    """What expects no answer is not in flight."""
+    """A notification is not in flight."""
     text = plain.client.protocol.notify("log", b"[1]", traceparent="00-a-b-01")
 
     assert len(plain.client.protocol.outgoing) == 0
@@ -175,7 +175,7 @@ def test_a_notification_is_in_no_table(plain: ProtocolPair) -> None:
 
 
 def test_a_notification_tells_its_span(pair: ProtocolPair) -> None:
-    """To a farcall peer."""
+    """A notification to a farcall peer may carry a span."""
     pair.client.send(pair.client.protocol.notify("log", None, traceparent="00-a-b-01"))
 
     assert pair.to_server() == [("notification", "log", None, "00-a-b-01")]
@@ -183,7 +183,7 @@ def test_a_notification_tells_its_span(pair: ProtocolPair) -> None:
 
 @pytest.mark.parametrize(("excess", "is_fine"), [(0, True), (1, False)])
 def test_a_request_has_the_size_that_the_peer_takes(excess: int, is_fine: bool) -> None:
-    """A larger one is refused before anything is sent, and the limit is named."""
+    """A larger request raises EncodeError that names the limit; nothing is sent."""
     pair = ProtocolPair.greeted(server=make_hello(message=100))
     envelope = len(request(b"2", "add", b'""', END, None))
     params = b'"%b"' % (b"x" * (100 - envelope + excess))
@@ -202,7 +202,7 @@ def test_a_request_has_the_size_that_the_peer_takes(excess: int, is_fine: bool) 
 
 @pytest.mark.parametrize(("excess", "is_fine"), [(0, True), (1, False)])
 def test_a_request_has_room_for_its_timeout(excess: int, is_fine: bool) -> None:
-    """How long it is is known when it leaves, when it is too late to refuse it."""
+    """The size of a request counts the longest timeout, which is added later."""
     pair = ProtocolPair.greeted(server=make_hello(message=200))
     room = 200 - TIMEOUT_ROOM - len(request(b"2", "add", b"", b"", None))
     params = b'"%b"' % (b"x" * (room - 2 + excess))
@@ -216,7 +216,7 @@ def test_a_request_has_room_for_its_timeout(excess: int, is_fine: bool) -> None:
 
 
 def test_a_plain_peer_takes_what_our_own_client_would(plain: ProtocolPair) -> None:
-    """A peer that announced nothing gets up to 16 MiB."""
+    """A message to a peer that announced no limit may have 16 MiB."""
     assert plain.client.protocol.message_limit == DEFAULT_MESSAGE_OUT
     with pytest.raises(EncodeError, match=r"\(the limit message_out\)"):
         plain.client.make("add", b'["%b"]' % (b"x" * DEFAULT_MESSAGE_OUT))
@@ -228,7 +228,7 @@ def test_a_plain_peer_takes_what_our_own_client_would(plain: ProtocolPair) -> No
 
 @pytest.mark.parametrize(("depth", "is_fine"), [(MIN_DEPTH - 1, True), (MIN_DEPTH, False)])
 def test_a_request_nests_as_deep_as_the_peer_reads(depth: int, is_fine: bool) -> None:
-    """The envelope is one level; whatever passes here is read at the other end."""
+    """A request may nest as deep as the peer reads, its envelope included."""
     pair = ProtocolPair.greeted(limits=SHALLOW)
 
     if is_fine:
@@ -242,7 +242,7 @@ def test_a_request_nests_as_deep_as_the_peer_reads(depth: int, is_fine: bool) ->
 
 
 def test_a_name_that_is_no_text_is_refused(pair: ProtocolPair) -> None:
-    """A method's name is the caller's; what JSON cannot hold is the caller's error."""
+    """A method name that JSON cannot hold raises EncodeError."""
     with pytest.raises(EncodeError):
         pair.client.make("\ud800")
     with pytest.raises(EncodeError):
@@ -251,7 +251,7 @@ def test_a_name_that_is_no_text_is_refused(pair: ProtocolPair) -> None:
 
 
 def test_a_protocol_tells_what_it_greets_with() -> None:
-    """Its own greeting is there from the beginning, the peer's when it has come."""
+    """A protocol has its own greeting from the start, the peer's after the hello."""
     protocol = Protocol(make_hello(), has_dialled=True)
 
     assert protocol.own == make_hello()
@@ -275,7 +275,7 @@ def test_a_cancel_is_answered(pair: ProtocolPair) -> None:
 
 
 def test_a_result_may_win_against_a_cancel(pair: ProtocolPair) -> None:
-    """When both cross on the way, the call ends with its result."""
+    """If a result and a cancel cross, the call ends with its result."""
     outgoing, incoming = pair.call()
     pair.server.respond(incoming, b"3")
     pair.client.cancel(outgoing)
@@ -285,7 +285,7 @@ def test_a_result_may_win_against_a_cancel(pair: ProtocolPair) -> None:
 
 
 def test_a_call_is_cancelled_once(pair: ProtocolPair) -> None:
-    """Asking again says nothing new."""
+    """A second cancel sends nothing."""
     outgoing, _ = pair.call()
 
     assert pair.client.protocol.cancel(outgoing, "deadline") == cancel(outgoing.id, "deadline")
@@ -293,12 +293,12 @@ def test_a_call_is_cancelled_once(pair: ProtocolPair) -> None:
 
 
 def test_a_call_in_the_queue_is_not_cancelled(pair: ProtocolPair) -> None:
-    """The peer has not heard of it; it is withdrawn."""
+    """A call in the queue is not cancelled at the peer; it is withdrawn."""
     assert pair.client.protocol.cancel(pair.client.make(), "caller") is None
 
 
 def test_a_settled_call_is_not_cancelled(pair: ProtocolPair) -> None:
-    """There is nothing left to end."""
+    """Cancelling a settled call sends nothing."""
     outgoing, incoming = pair.call()
     pair.server.respond(incoming)
     pair.to_client()
@@ -307,7 +307,7 @@ def test_a_settled_call_is_not_cancelled(pair: ProtocolPair) -> None:
 
 
 def test_an_abandoned_call_is_not_cancelled(pair: ProtocolPair) -> None:
-    """Whoever gave up has asked before."""
+    """Cancelling an abandoned call sends nothing."""
     outgoing, _ = pair.call()
     pair.client.protocol.abandon(outgoing)
 
@@ -315,7 +315,7 @@ def test_an_abandoned_call_is_not_cancelled(pair: ProtocolPair) -> None:
 
 
 def test_a_plain_peer_cannot_be_asked_to_cancel(plain: ProtocolPair) -> None:
-    """JSON-RPC has no word for it."""
+    """A plain peer gets no cancel: JSON-RPC 2.0 has none."""
     outgoing, _ = plain.call()
 
     assert plain.client.protocol.cancel(outgoing, "caller") is None
@@ -325,7 +325,7 @@ def test_a_plain_peer_cannot_be_asked_to_cancel(plain: ProtocolPair) -> None:
 
 
 def test_a_call_is_answered_once(pair: ProtocolPair) -> None:
-    """A second answer is a defect of this side."""
+    """A second response raises LocalProtocolError."""
     _, incoming = pair.call()
     pair.server.respond(incoming, b"3")
 
@@ -336,7 +336,7 @@ def test_a_call_is_answered_once(pair: ProtocolPair) -> None:
 
 
 def test_a_call_with_a_null_id_is_answered_once(plain: ProtocolPair) -> None:
-    """It is in no table, and ends like any."""
+    """A call with the id null is in no table, and ends once."""
     call = plain.server.called('"id":null,"method":"add"')
     assert len(plain.server.protocol.incoming) == 0
 
@@ -348,7 +348,7 @@ def test_a_call_with_a_null_id_is_answered_once(plain: ProtocolPair) -> None:
 
 @pytest.mark.parametrize(("excess", "is_fine"), [(0, True), (7, False)])
 def test_a_result_has_the_size_that_the_peer_takes(excess: int, is_fine: bool) -> None:
-    """A larger one becomes -32008 for that call alone, with the limit named."""
+    """A larger result becomes -32008 for that call, with the limit named."""
     pair = ProtocolPair.greeted(client=make_hello(message=200))
     _, incoming = pair.call()
     envelope = len(response(incoming.id, b'""'))
@@ -366,7 +366,7 @@ def test_a_result_has_the_size_that_the_peer_takes(excess: int, is_fine: bool) -
 
 
 def test_an_error_has_the_size_that_the_peer_takes() -> None:
-    """Errors carry fields of the user, so they can be too large as well."""
+    """A larger error becomes -32008 for that call, with the limit named."""
     pair = ProtocolPair.greeted(client=make_hello(message=200))
     _, incoming = pair.call()
 
@@ -377,7 +377,7 @@ def test_an_error_has_the_size_that_the_peer_takes() -> None:
 
 @pytest.mark.parametrize(("depth", "is_fine"), [(MIN_DEPTH - 1, True), (MIN_DEPTH, False)])
 def test_a_result_nests_as_deep_as_the_peer_reads(depth: int, is_fine: bool) -> None:
-    """A deeper one becomes -32008, and the link lives."""
+    """A deeper result becomes -32008, and the link lives."""
     pair = ProtocolPair.greeted(limits=SHALLOW)
     outgoing, incoming = pair.call()
     answer = pair.server.protocol.respond(incoming, nested(depth))
@@ -391,7 +391,7 @@ def test_a_result_nests_as_deep_as_the_peer_reads(depth: int, is_fine: bool) -> 
 
 
 def test_deep_messages_may_share_a_frame(pair: ProtocolPair) -> None:
-    """A message cannot know that it will be bundled, so the array around it is no level."""
+    """The array of a bundle does not count as a level of its messages."""
     calls = [pair.call() for _ in range(2)]
     pair.server.bundle(*(pair.server.protocol.respond(each, nested(63)) for _, each in calls))
 
@@ -406,7 +406,7 @@ def batch_of(pair: ProtocolPair, count: int) -> list[IncomingCall]:
 
 
 def test_the_reply_to_a_batch_is_one_message(plain: ProtocolPair) -> None:
-    """The answers to a batch share the limit; those that find no room become -32008."""
+    """The responses of a batch share the limit; those beyond it become -32008."""
     first, second, third = batch_of(plain, 3)
     half = b'"%b"' % (b"x" * (DEFAULT_MESSAGE_OUT // 2))
     assert plain.server.respond(first, half) == plain.server.respond(second, half) == []
@@ -422,7 +422,7 @@ def test_the_reply_to_a_batch_is_one_message(plain: ProtocolPair) -> None:
 def test_the_reply_to_a_batch_may_fill_a_message(
     plain: ProtocolPair, excess: int, is_fine: bool
 ) -> None:
-    """Brackets and commas count."""
+    """The size of a reply counts its brackets and commas."""
     first, second = batch_of(plain, 2)
     assert plain.server.protocol.respond(first, b"1") is None
     around = sum(len(response(call.id, b"")) for call in (first, second)) + len("[1,]")
@@ -434,7 +434,7 @@ def test_the_reply_to_a_batch_may_fill_a_message(
 
 
 def test_answers_that_wait_for_their_batch_are_counted(plain: ProtocolPair) -> None:
-    """They are memory that the peer holds, until the reply leaves."""
+    """Responses that wait for their batch count until the reply is sent."""
     first, second = batch_of(plain, 2)
     plain.server.respond(first, b"1")
     assert plain.server.protocol.batched == len(response(first.id, b"1")) + 1
@@ -448,7 +448,7 @@ def test_answers_that_wait_for_their_batch_are_counted(plain: ProtocolPair) -> N
 
 
 def test_a_stream_makes_the_round_trip(pair: ProtocolPair) -> None:
-    """Started, items, and the response that ends id, stream and call."""
+    """A stream has a start, items, and a response, after which both tables are empty."""
     outgoing, incoming = pair.stream()
     pair.server.items(incoming, b"1", b"2", cursor="c", missed=5)
     pair.server.respond(incoming)
@@ -461,7 +461,7 @@ def test_a_stream_makes_the_round_trip(pair: ProtocolPair) -> None:
 
 
 def test_the_answer_to_a_stream_counts_its_items(pair: ProtocolPair) -> None:
-    """So that it does not look whole where the last ones were lost."""
+    """The response to a stream counts its items, so that lost ones are noticed."""
     outgoing, incoming = pair.stream()
     pair.server.items(incoming, b"1", b"2")
     pair.server.items(incoming, b"3")
@@ -477,7 +477,7 @@ def test_the_answer_to_a_stream_counts_its_items(pair: ProtocolPair) -> None:
 
 
 def test_the_error_of_a_stream_counts_its_items(pair: ProtocolPair) -> None:
-    """Also where it takes the place of an answer that is too large."""
+    """An error counts the items as well, also one for a result that is too large."""
     _, incoming = pair.stream()
     pair.server.items(incoming, b"1")
     (text,) = pair.server.fail(incoming, Error(1, "x" * MESSAGE_LIMIT))
@@ -487,7 +487,7 @@ def test_the_error_of_a_stream_counts_its_items(pair: ProtocolPair) -> None:
 
 
 def test_the_count_of_items_is_part_of_the_size_of_an_answer() -> None:
-    """A peer takes the whole message, or none."""
+    """The count of items is part of the size of a response."""
     pair = ProtocolPair.greeted(client=make_hello(message=200))
     _, incoming = pair.stream()
     room = 200 - len(response(incoming.id, b'""')) - len(',"seq":0')
@@ -499,7 +499,7 @@ def test_the_count_of_items_is_part_of_the_size_of_an_answer() -> None:
 
 
 def test_the_answer_to_an_abandoned_stream_counts_as_well(pair: ProtocolPair) -> None:
-    """What was lost on a link is no concern of its caller alone."""
+    """The count in the response to an abandoned stream is checked as well."""
     outgoing, incoming = pair.stream()
     pair.client.protocol.abandon(outgoing)
     pair.server.items(incoming, b"1")
@@ -510,7 +510,7 @@ def test_the_answer_to_an_abandoned_stream_counts_as_well(pair: ProtocolPair) ->
 
 @pytest.mark.parametrize("members", ["", ',"seq":2'])
 def test_a_stream_whose_items_are_not_counted_is_believed(pair: ProtocolPair, members: str) -> None:
-    """An earlier version does not count them; a count that is right is fine."""
+    """A response without a count, as of an earlier version, is accepted."""
     outgoing, incoming = pair.stream()
     pair.server.items(incoming, b"1", b"2")
     pair.to_client()
@@ -522,7 +522,7 @@ def test_a_stream_whose_items_are_not_counted_is_believed(pair: ProtocolPair, me
 
 @pytest.mark.parametrize("seq", ["0", "3", "2.0", '"2"', "null", "true", "1" * 5_000])
 def test_a_wrong_count_ends_the_link(pair: ProtocolPair, seq: str) -> None:
-    """Whatever it is; what is reported of it is short."""
+    """A wrong count of items is a violation, whose text is short."""
     _, incoming = pair.stream()
     pair.server.items(incoming, b"1", b"2")
     pair.to_client()
@@ -535,7 +535,7 @@ def test_a_wrong_count_ends_the_link(pair: ProtocolPair, seq: str) -> None:
 
 
 def test_the_answer_to_a_call_counts_nothing(pair: ProtocolPair) -> None:
-    """Nor does that of a task that has started, nor of a stream that never did."""
+    """Responses to calls, remote tasks and streams that did not start have no count."""
     _, call = pair.call()
     _, task = pair.call("run", may_start=True)
     pair.server.start(task)
@@ -547,7 +547,7 @@ def test_the_answer_to_a_call_counts_nothing(pair: ProtocolPair) -> None:
 
 
 def test_a_count_of_a_plain_peer_means_nothing(plain: ProtocolPair) -> None:
-    """It is an unknown member there."""
+    """A plain peer's member `seq` is ignored."""
     call = plain.client.call()
 
     assert plain.client.receive('{"jsonrpc":"2.0","id":1,"result":5,"seq":9}') == [
@@ -556,7 +556,7 @@ def test_a_count_of_a_plain_peer_means_nothing(plain: ProtocolPair) -> None:
 
 
 def test_a_stream_is_started_once(pair: ProtocolPair) -> None:
-    """A second start is a defect of this side."""
+    """Starting a stream twice raises LocalProtocolError."""
     _, incoming = pair.stream()
 
     with pytest.raises(LocalProtocolError, match="in STARTED"):
@@ -564,7 +564,7 @@ def test_a_stream_is_started_once(pair: ProtocolPair) -> None:
 
 
 def test_items_follow_the_start(pair: ProtocolPair) -> None:
-    """Items of a stream that has not started are a defect of this side."""
+    """Sending items before the start raises LocalProtocolError."""
     _, incoming = pair.call("rpc.subscribe", b"{}", window=Window())
 
     with pytest.raises(LocalProtocolError, match="in OPEN"):
@@ -572,7 +572,7 @@ def test_items_follow_the_start(pair: ProtocolPair) -> None:
 
 
 def test_no_items_follow_the_end(pair: ProtocolPair) -> None:
-    """Items of a stream that has been answered are a defect of this side."""
+    """Sending items after the response raises LocalProtocolError."""
     _, incoming = pair.stream()
     pair.server.respond(incoming)
 
@@ -581,7 +581,7 @@ def test_no_items_follow_the_end(pair: ProtocolPair) -> None:
 
 
 def test_items_spend_credit(pair: ProtocolPair) -> None:
-    """What may be sent is known after each message, in both units."""
+    """Each message of items spends credit, in both units."""
     _, incoming = pair.stream(Window(4, 100))
     pair.server.items(incoming, b"1", b"22")
 
@@ -591,7 +591,7 @@ def test_items_spend_credit(pair: ProtocolPair) -> None:
 
 
 def test_a_stream_without_a_window_has_the_usual_one(pair: ProtocolPair) -> None:
-    """A peer that named no window gets the one of the protocol."""
+    """A stream call without a window gets the default one."""
     _, incoming = pair.call("rpc.subscribe", b"{}")
     given = pair.server.protocol.send_credit(incoming)
 
@@ -600,14 +600,14 @@ def test_a_stream_without_a_window_has_the_usual_one(pair: ProtocolPair) -> None
 
 
 def test_a_call_of_the_peer_knows_its_window(pair: ProtocolPair) -> None:
-    """The layer above tells a stream call by its credit, and needs not ask twice."""
+    """A stream call of the peer is recognized by its credit."""
     incoming = IncomingCall(b"1", "rpc.subscribe", credit=Window(1, 2).for_sender())
 
     assert pair.server.protocol.send_credit(incoming).window == Window(1, 2)
 
 
 def test_consuming_gives_credit(pair: ProtocolPair) -> None:
-    """The receiver tells the sender as it takes values, and the sender may go on."""
+    """The receiver grants credit as it consumes, and the sender may go on."""
     outgoing, incoming = pair.stream(Window(2, 100))
     pair.server.items(incoming, b"1", b"2")
     pair.to_client()
@@ -622,7 +622,7 @@ def test_consuming_gives_credit(pair: ProtocolPair) -> None:
 
 
 def test_no_credit_is_given_before_it_is_due(pair: ProtocolPair) -> None:
-    """Credit is worth a message when half of the window is free."""
+    """No credit is granted before half of the window is consumed."""
     outgoing, incoming = pair.stream(Window(4, 100))
     pair.server.items(incoming, b"1", b"1", b"1", b"1")
     pair.to_client()
@@ -632,7 +632,7 @@ def test_no_credit_is_given_before_it_is_due(pair: ProtocolPair) -> None:
 
 
 def test_a_stream_can_be_cancelled_before_it_starts(pair: ProtocolPair) -> None:
-    """What crosses the cancel on its way is fine, and the answer ends it."""
+    """A start that crosses the cancel is accepted, and the response ends the call."""
     outgoing, incoming = pair.call("rpc.subscribe", b"{}", window=Window())
     pair.client.cancel(outgoing)
     pair.server.start(incoming)
@@ -649,7 +649,7 @@ def test_a_stream_can_be_cancelled_before_it_starts(pair: ProtocolPair) -> None:
 
 
 def test_a_lost_link_gives_the_open_calls(pair: ProtocolPair) -> None:
-    """Whether each was sent decides whether it is safe to repeat."""
+    """`cut` returns the open calls, each with whether it was sent."""
     sent, queued = pair.client.call("a"), pair.client.make("b")
 
     calls = pair.client.protocol.cut()
@@ -659,7 +659,7 @@ def test_a_lost_link_gives_the_open_calls(pair: ProtocolPair) -> None:
 
 
 def test_a_lost_link_forgets_the_calls_of_the_peer(pair: ProtocolPair) -> None:
-    """Nobody is left who could be answered; a handler that ends late does no harm."""
+    """After the end of the link a response to a call of the peer does no harm."""
     _, incoming = pair.call()
 
     assert pair.server.protocol.cut() == []
@@ -669,7 +669,7 @@ def test_a_lost_link_forgets_the_calls_of_the_peer(pair: ProtocolPair) -> None:
 
 
 def test_nothing_is_read_from_a_lost_link(pair: ProtocolPair) -> None:
-    """A frame that was under way means nothing any more."""
+    """After the end of the link frames are ignored."""
     pair.client.call("a")
     pair.server.protocol.cut()
 
@@ -679,7 +679,7 @@ def test_nothing_is_read_from_a_lost_link(pair: ProtocolPair) -> None:
 
 @pytest.mark.parametrize("frame", ['{"jsonrpc":"2.0","id":1,"method":"a"}', b"\xff", "[]", "[{}]"])
 def test_nothing_is_read_after_a_violation(pair: ProtocolPair, frame: str | bytes) -> None:
-    """The link is about to be closed; what else the peer says has no effect."""
+    """After a violation frames are ignored."""
     ((what, *_),) = pair.server.receive("[]")
     assert what == "violation"
 

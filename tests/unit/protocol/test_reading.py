@@ -1,4 +1,4 @@
-"""What each message means: requests, notifications, events, and what no peer should send."""
+"""Reading requests, notifications, events, and invalid messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_ID_BYTES = DEFAULT_LIMITS.request_id
 
 
 def test_a_request_is_a_call(plain: ProtocolPair) -> None:
-    """A request is in flight from the moment it is read."""
+    """A request is in flight as soon as it is read."""
     call = plain.server.called('"id":7,"method":"add","params":[1, 2],"more":1')
 
     assert (call.id, call.method, call.params) == (b"7", "add", b"[1, 2]")
@@ -26,7 +26,7 @@ def test_a_request_is_a_call(plain: ProtocolPair) -> None:
 
 @pytest.mark.parametrize("method", ["__listMethods", "$/x", "rpc", "rpcx", "", "a b", "\\u0000"])
 def test_a_method_may_have_any_name(plain: ProtocolPair, method: str) -> None:
-    """Whether there is such a method is for the service to say."""
+    """A method may have any name; the server decides whether it exists."""
     assert plain.server.called(f'"id":7,"method":"{method}"').method == json.loads(f'"{method}"')
 
 
@@ -48,7 +48,7 @@ def test_a_method_may_have_any_name(plain: ProtocolPair, method: str) -> None:
     ],
 )
 def test_an_id_is_echoed(plain: ProtocolPair, id: str) -> None:
-    """An id is a string, a number or null, and comes back byte for byte."""
+    """An id is a string, a number or null, and is returned byte for byte."""
     call = plain.server.called(f'"id" : {id} ,"method":"add"')
 
     assert plain.server.respond(call, b"3") == [
@@ -61,12 +61,12 @@ def test_an_id_is_echoed(plain: ProtocolPair, id: str) -> None:
     ["true", "false", "{}", "[1]", "9" * (MAX_ID_BYTES + 1), f'"{"x" * (MAX_ID_BYTES - 1)}"'],
 )
 def test_an_id_of_another_kind_is_refused(plain: ProtocolPair, id: str) -> None:
-    """What cannot be an id, or is too long to keep, is answered with the id null."""
+    """A request with an invalid id, or one that is too long, gets an error with the id null."""
     assert refused(plain.server.say(f'"id":{id},"method":"add"'), -32600) is None
 
 
 def test_an_id_in_flight_is_refused(plain: ProtocolPair) -> None:
-    """A second call with the same id is answered with null, for the id is the first one's."""
+    """A second call with an id in flight gets an error with the id null."""
     call = plain.server.called('"id":7,"method":"add"')
 
     assert refused(plain.server.say('"id":7,"method":"add"'), -32600) is None
@@ -82,7 +82,7 @@ def test_an_id_may_be_used_again(plain: ProtocolPair) -> None:
 
 
 def test_calls_with_a_null_id_do_not_meet(plain: ProtocolPair) -> None:
-    """Null names no call, so any number of them may be under way."""
+    """Any number of calls with the id null may be in flight."""
     first = plain.server.called('"id":null,"method":"add"')
     second = plain.server.called('"id":null,"method":"add"')
 
@@ -107,7 +107,7 @@ def test_calls_with_a_null_id_do_not_meet(plain: ProtocolPair) -> None:
     ],
 )
 def test_what_is_no_request_is_refused(plain: ProtocolPair, message: str) -> None:
-    """A fault is answered with the id of the message that has it."""
+    """An invalid request gets an error with its id."""
     (told,) = plain.server.receive(message)
 
     assert refused(told, -32600) == 7
@@ -128,7 +128,7 @@ def test_what_is_no_request_is_refused(plain: ProtocolPair, message: str) -> Non
     ],
 )
 def test_what_has_no_id_is_refused_with_null(plain: ProtocolPair, message: str) -> None:
-    """Where there is no id, the answer has null."""
+    """An invalid message without an id gets an error with the id null."""
     (told,) = plain.server.receive(message)
 
     assert refused(told, -32600) is None
@@ -136,7 +136,7 @@ def test_what_has_no_id_is_refused_with_null(plain: ProtocolPair, message: str) 
 
 @pytest.mark.parametrize("is_greeted", [True, False])
 def test_a_request_with_a_lone_surrogate_is_a_call(is_greeted: bool) -> None:
-    """Half of an emoji among the arguments is refused by who knows their types, for that call."""
+    """A lone surrogate among the arguments is left to the codec."""
     pair = ProtocolPair.of(is_greeted=is_greeted)
 
     call = pair.server.called(r'"id":7,"method":"add","params":["\ud83d"]')
@@ -146,7 +146,7 @@ def test_a_request_with_a_lone_surrogate_is_a_call(is_greeted: bool) -> None:
 
 @pytest.mark.parametrize("name", [r'"\ud83d"', "1e400"])
 def test_a_method_whose_name_cannot_be_read_is_refused(plain: ProtocolPair, name: str) -> None:
-    """For that call alone."""
+    """A request whose method cannot be read gets an error with its id."""
     told = plain.server.say(f'"id":7,"method":{name}')
 
     assert refused(told, -32600) == 7
@@ -154,7 +154,7 @@ def test_a_method_whose_name_cannot_be_read_is_refused(plain: ProtocolPair, name
 
 
 def test_a_refusal_tells_why(plain: ProtocolPair) -> None:
-    """The data says what is wrong, in the words of rpc-websockets where it has some."""
+    """The data of an error says what is wrong, in the words of rpc-websockets if it has some."""
     assert replied(plain.server.say('"id":7,"method":1'))["error"] == {
         "code": -32600,
         "message": "Invalid Request",
@@ -167,7 +167,7 @@ def test_a_refusal_tells_why(plain: ProtocolPair) -> None:
 )
 @pytest.mark.parametrize("is_greeted", [True, False])
 def test_a_text_that_cannot_be_read_is_answered(frame: str | bytes, is_greeted: bool) -> None:
-    """The side that accepted the connection says so, with the id null."""
+    """The side that accepted responds to an unreadable text, with the id null."""
     pair = ProtocolPair.of(is_greeted=is_greeted)
     (told,) = pair.server.receive(frame)
 
@@ -175,7 +175,7 @@ def test_a_text_that_cannot_be_read_is_answered(frame: str | bytes, is_greeted: 
 
 
 def test_a_text_nested_too_deep_is_answered(plain: ProtocolPair) -> None:
-    """The limit is named in the error it causes."""
+    """The error of a text that nests too deep names the limit."""
     told = plain.server.say(f'"id":7,"method":"x","params":{"[" * 64 + "]" * 64}')
 
     assert refused(told, -32700) is None
@@ -186,7 +186,7 @@ def test_a_text_nested_too_deep_is_answered(plain: ProtocolPair) -> None:
     "frame", ["", "{", "5", "{}", "[]", "[1]", '{"jsonrpc":"2.0","id":7,"method":1}', "[{},"]
 )
 def test_the_side_that_dialled_tells_nobody(plain: ProtocolPair, frame: str) -> None:
-    """A plain server that says strange things is not answered, and goes on."""
+    """Invalid messages of a plain server are counted, and get no response."""
     (told,) = plain.client.receive(frame)
 
     assert told[0] == "stray"
@@ -195,14 +195,14 @@ def test_the_side_that_dialled_tells_nobody(plain: ProtocolPair, frame: str) -> 
 
 @pytest.mark.parametrize("frame", ["", "{", "5", "{}", '{"jsonrpc":"2.0","id":7,"method":1}'])
 def test_a_farcall_server_that_cannot_be_read_is_left(pair: ProtocolPair, frame: str) -> None:
-    """It might have meant an answer, and its caller must not wait for ever."""
+    """An unreadable text of a farcall server, maybe a response, is a violation."""
     (told,) = pair.client.receive(frame)
 
     assert told[:2] == ("violation", 1002)
 
 
 def test_a_server_may_call_too(pair: ProtocolPair) -> None:
-    """Both ends may serve; the ids of the directions are independent."""
+    """Both sides may call; the ids of the two directions are independent."""
     pair.client.call("add")
     call = pair.client.called('"id":2,"method":"add"')
 
@@ -215,7 +215,7 @@ def test_a_server_may_call_too(pair: ProtocolPair) -> None:
 
 @pytest.mark.parametrize("method", ["rpc.on", "rpc.off", "rpc.login", "rpc.discover"])
 def test_a_plain_peer_may_call_these(plain: ProtocolPair, method: str) -> None:
-    """The methods of rpc-websockets, and OpenRPC's, are calls like others."""
+    """The reserved methods of rpc-websockets and OpenRPC are passed on as calls."""
     assert plain.server.called(f'"id":1,"method":"{method}","params":["x"]').method == method
 
 
@@ -224,19 +224,19 @@ def test_a_plain_peer_may_call_these(plain: ProtocolPair, method: str) -> None:
     ["rpc.subscribe", "rpc.cancel", "rpc.items", "rpc.ping", "rpc.", "rpc.listMethods"],
 )
 def test_a_plain_peer_may_call_no_other(plain: ProtocolPair, method: str) -> None:
-    """Without a hello all other names under rpc. are unknown."""
+    """Before a hello other names under rpc. are not found."""
     assert refused(plain.server.say(f'"id":1,"method":"{method}"'), -32601) == 1
 
 
 @pytest.mark.parametrize("method", ["rpc.subscribe", "rpc.login", "rpc.discover"])
 def test_a_farcall_peer_may_call_these(pair: ProtocolPair, method: str) -> None:
-    """After a hello, signals are subscribed to by stream calls."""
+    """After a hello the reserved methods of farcall are passed on as calls."""
     assert pair.server.called(f'"id":1,"method":"{method}"').method == method
 
 
 @pytest.mark.parametrize("method", ["rpc.on", "rpc.off", "rpc.cancel", "rpc.x"])
 def test_a_farcall_peer_may_call_no_other(pair: ProtocolPair, method: str) -> None:
-    """After a hello, the ways of plain peers are not needed any more."""
+    """After a hello the reserved methods of plain peers are not found."""
     assert refused(pair.server.say(f'"id":1,"method":"{method}"'), -32601) == 1
 
 
@@ -256,7 +256,7 @@ def test_a_farcall_peer_may_call_no_other(pair: ProtocolPair, method: str) -> No
 def test_a_notification_is_not_answered(
     members: str, params: bytes | None, is_greeted: bool
 ) -> None:
-    """What has no id is heard and not answered; rpc-websockets writes null for no params."""
+    """A notification gets no response; its params may be null, as rpc-websockets sends."""
     pair = ProtocolPair.of(is_greeted=is_greeted)
 
     assert pair.server.say(members) == ("notification", "log", params, None)
@@ -275,7 +275,7 @@ def test_a_notification_is_not_answered(
 def test_a_notification_may_belong_to_a_span(
     is_greeted: bool, member: str, trace: str | None
 ) -> None:
-    """As a request may; the member of a plain peer means something of its own, or nothing."""
+    """A farcall notification may carry a span; a plain peer's member is ignored."""
     pair = ProtocolPair.of(is_greeted=is_greeted)
 
     heard = pair.server.say(f'"method":"log","traceparent":{member}')
@@ -285,7 +285,7 @@ def test_a_notification_may_belong_to_a_span(
 
 @pytest.mark.parametrize("method", ["rpc.on", "rpc.off", "rpc.login", "ping"])
 def test_a_plain_peer_may_notify_of_these(plain: ProtocolPair, method: str) -> None:
-    """What may be called may come without an id as well; what it means is not our affair."""
+    """Reserved methods that may be called may be notified as well."""
     assert plain.server.say(f'"method":"{method}"') == ("notification", method, None, None)
 
 
@@ -293,7 +293,7 @@ def test_a_plain_peer_may_notify_of_these(plain: ProtocolPair, method: str) -> N
     "method", ["rpc.items", "rpc.credit", "rpc.cancel", "rpc.started", "rpc.goaway", "rpc.x"]
 )
 def test_a_plain_peer_says_nothing_about_streams(plain: ProtocolPair, method: str) -> None:
-    """Without a hello, what farcall peers tell each other is counted and dropped."""
+    """Before a hello control messages are counted and dropped."""
     told = plain.server.say(f'"method":"{method}","params":{{"id":1}}')
 
     assert told == ("stray", f"a notification {method}")
@@ -301,14 +301,14 @@ def test_a_plain_peer_says_nothing_about_streams(plain: ProtocolPair, method: st
 
 @pytest.mark.parametrize("method", ["rpc.on", "rpc.off"])
 def test_a_farcall_peer_cannot_subscribe_by_notification(pair: ProtocolPair, method: str) -> None:
-    """After a hello the names of rpc-websockets mean nothing, with or without an id."""
+    """After a hello the names of rpc-websockets have no meaning."""
     told = pair.server.say(f'"method":"{method}","params":["Market.ticked"]')
 
     assert told == ("stray", f"a notification {method}")
 
 
 def test_a_farcall_peer_may_say_what_is_not_known_yet(pair: ProtocolPair) -> None:
-    """A later version may notify of more; the name is cut in the log."""
+    """An unknown control message is a stray, whose name is shortened in the log."""
     told = pair.server.say(f'"method":"rpc.{"x" * 10_000}"')
 
     assert told[0] == "stray"
@@ -335,18 +335,18 @@ def test_a_farcall_peer_may_say_what_is_not_known_yet(pair: ProtocolPair) -> Non
 def test_an_event_reaches_the_side_that_dialled(
     plain: ProtocolPair, message: str, event: Told
 ) -> None:
-    """The events of rpc-websockets are no JSON-RPC; farcall's serve clients of both kinds."""
+    """A client gets the events of rpc-websockets and of farcall servers."""
     assert plain.client.receive(message) == [event]
 
 
 @pytest.mark.parametrize("members", ['"notification":5', '"notification":"x","params":"abc"'])
 def test_an_event_that_is_none_is_counted(plain: ProtocolPair, members: str) -> None:
-    """An event without a name, or with params of no kind, is dropped."""
+    """An event without a name, or with invalid params, is dropped."""
     assert plain.client.say(members)[0] == "stray"
 
 
 def test_events_do_not_come_to_a_server(plain: ProtocolPair) -> None:
-    """To the side that accepted, a member `notification` is one of the unknown ones."""
+    """On the side that accepted, a member `notification` is ignored."""
     told = plain.server.say('"method":"log","notification":"x"')
 
     assert told == ("notification", "log", None, None)
@@ -372,7 +372,7 @@ CALL = '{"jsonrpc":"2.0","id":"7","method":"wait","params":["a"]'
     ],
 )
 def test_what_is_kept_of_a_call_does_not_keep_its_message(plain: ProtocolPair, frame: str) -> None:
-    """A few bytes cut out of a text would hold all of it, as long as the call takes."""
+    """A call holds copies of its id and params, not the whole message."""
     encoded = frame.encode()
     tracemalloc.start()
     try:

@@ -26,7 +26,7 @@ from tests.unit.protocol.pair import ProtocolPair
 def test_its_client_calls(
     plain: ProtocolPair, frame: str, method: str, params: bytes | None
 ) -> None:
-    """Calls of its client are calls, its internal ones for the layer above included."""
+    """Calls of its client are passed on, its internal methods included."""
     ((what, call),) = plain.server.receive(frame)
 
     assert what == "request"
@@ -38,7 +38,7 @@ def test_its_client_calls(
     ['{"jsonrpc":"2.0","method":"ping","params":null}', '{"jsonrpc":"2.0","method":"ping"}'],
 )
 def test_its_client_notifies(plain: ProtocolPair, frame: str) -> None:
-    """Its client writes null for no params; web3.js sends such a ping every five seconds."""
+    """Its client sends null for no params; web3.js sends such a ping every five seconds."""
     assert plain.server.receive(frame) == [("notification", "ping", None, None)]
     assert not plain.server.sent
 
@@ -58,7 +58,7 @@ def test_its_client_notifies(plain: ProtocolPair, frame: str) -> None:
 def test_its_client_is_refused_in_its_words(
     plain: ProtocolPair, frame: str, code: int, data: str | None
 ) -> None:
-    """The data of a refusal is the text that its own server has, where that has one."""
+    """The data of an error is the text that its own server sends, if it has one."""
     plain.server.receive(frame)
 
     error: Any = json.loads(plain.server.sent.popleft())["error"]
@@ -68,7 +68,7 @@ def test_its_client_is_refused_in_its_words(
 
 
 def test_an_event_serves_both_kinds_of_client() -> None:
-    """Its client looks at `notification`, a JSON-RPC client at `method`; params is an array."""
+    """Its client reads `notification`, a JSON-RPC client `method`; params is an array."""
     assert json.loads(event("ticked", b'{"a":1}')) == {
         "jsonrpc": "2.0",
         "method": "ticked",
@@ -89,7 +89,7 @@ def test_an_event_serves_both_kinds_of_client() -> None:
     ],
 )
 def test_its_server_emits(plain: ProtocolPair, params: str, value: bytes) -> None:
-    """Events come without `jsonrpc`, their params an array or one object."""
+    """Its events have no `jsonrpc`, and params are an array or an object."""
     assert plain.client.receive(f'{{"notification":"x","params":{params}}}') == [
         ("event", "x", value)
     ]
@@ -107,7 +107,7 @@ def test_its_server_emits(plain: ProtocolPair, params: str, value: bytes) -> Non
     ],
 )
 def test_its_server_answers(plain: ProtocolPair, members: str, outcome: tuple[str, object]) -> None:
-    """A method that returns nothing has no result, one that throws a text has it as its error."""
+    """Its response has no result for undefined, and a thrown text as its error."""
     call = plain.client.call("x")
     parts = ['"jsonrpc":"2.0"', members, '"id":1']
 
@@ -119,7 +119,7 @@ def test_its_server_answers(plain: ProtocolPair, members: str, outcome: tuple[st
 
 
 def test_its_server_answers_what_was_no_call(plain: ProtocolPair) -> None:
-    """It answers notifications of unknown methods, with the id null; no call ends by that."""
+    """Its errors to unknown notifications, with the id null, end no call."""
     call = plain.client.call("x")
 
     ((what, _),) = plain.client.receive(
@@ -131,7 +131,7 @@ def test_its_server_answers_what_was_no_call(plain: ProtocolPair) -> None:
 
 
 def test_its_server_does_not_know_a_hello(plain: ProtocolPair) -> None:
-    """It answers -32601, and the dialect stays plain."""
+    """It responds to a hello with -32601, and the dialect stays plain."""
     call = plain.client.greet()
 
     assert plain.client.receive(

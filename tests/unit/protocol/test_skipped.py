@@ -62,7 +62,7 @@ def skipped(text: bytes, piece: int) -> Skipped:
 def test_what_is_found_is_what_a_parser_reads(
     before: Any, large: Any, after: Any, write: Any, piece: int, where: str
 ) -> None:
-    """No member is found that is not at the top level, and none has another value there."""
+    """Each member that is found is at the top level, with the value a parser reads."""
     members = {**before, where: large, **after}
     text = write(members).encode()
     found = find_members(skipped(text, piece))
@@ -74,7 +74,7 @@ def test_what_is_found_is_what_a_parser_reads(
 
 @given(before=st.booleans(), large=LARGE, write=WRITERS, id=st.integers() | MARKS)
 def test_an_id_at_either_end_is_found(before: bool, large: Any, write: Any, id: int | str) -> None:
-    """Whatever stands between, and in whichever order a client writes."""
+    """The id is found first or last, whatever the other members are."""
     first = {"jsonrpc": "2.0", "id": id, "method": "m", "params": large}
     last = {"jsonrpc": "2.0", "method": "m", "params": large, "id": id}
     found = find_members(skipped(write(first if before else last).encode(), 1000))
@@ -84,7 +84,7 @@ def test_an_id_at_either_end_is_found(before: bool, large: Any, write: Any, id: 
 
 @given(st.binary(max_size=40), st.binary(max_size=40))
 def test_any_bytes(start: bytes, end: bytes) -> None:
-    """What is no JSON raises nothing."""
+    """Any bytes that are not JSON raise nothing."""
     find_members(skipped(b'{"' + start + b"x" * 2 * END_BYTES + end + b"}", 1000))
 
 
@@ -99,7 +99,7 @@ def test_any_bytes(start: bytes, end: bytes) -> None:
     ],
 )
 def test_what_is_no_object_has_no_members(text: bytes) -> None:
-    """Two objects, or an array, or brackets that do not match."""
+    """Two objects, an array, or mismatched brackets have no members."""
     found = find_members(skipped(text % (b"x" * 9000), 1000))
     assert found.get("id") in (None, b"1") if text.startswith(b'{"id":1,') else not found
 

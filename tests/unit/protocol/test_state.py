@@ -41,7 +41,7 @@ TABLE = {tuple(row[:2]): row[2] for row in map(str.split, LIFE.strip().splitline
 @pytest.mark.parametrize("stage", STAGES.values(), ids=repr)
 @pytest.mark.parametrize("step", STEPS)
 def test_each_stage_has_the_steps_of_the_protocol(stage: Stage, step: str) -> None:
-    """A step of the table leads on; there is no other."""
+    """Each stage has exactly the steps of the table."""
     after = TABLE.get((stage.name, step))
 
     assert getattr(stage, step) is (None if after is None else STAGES[after])
@@ -49,7 +49,7 @@ def test_each_stage_has_the_steps_of_the_protocol(stage: Stage, step: str) -> No
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=repr)
 def test_a_step_that_there_is_not_is_refused(stage: Stage) -> None:
-    """The call and its stage are named."""
+    """A step that is not allowed raises LocalProtocolError with the call and its stage."""
     with pytest.raises(
         LocalProtocolError, match=rf"no such step of add \(id b'7'\) in {stage.name}"
     ):
@@ -57,19 +57,19 @@ def test_a_step_that_there_is_not_is_refused(stage: Stage) -> None:
 
 
 def test_nothing_leads_out_of_the_end() -> None:
-    """A settled id stays settled."""
+    """A settled call has no further step."""
     assert {getattr(ENDED, step) for step in STEPS} == {None}
 
 
 def test_every_way_ends() -> None:
-    """What a stage calls its end is the end, for calls are settled without a look."""
+    """From each stage every path leads to the end."""
     ends = {stage.end for stage in STAGES.values()} | {QUEUED.withdraw}
 
     assert ends == {None, ENDED}
 
 
 def test_a_call_of_this_side_waits_for_the_writer() -> None:
-    """A new call has not been sent; once taken, its outcome is the peer's to know."""
+    """A new call is queued; once the writer takes it, it is open."""
     call = OutgoingCall("add", text=b"{}")
     assert not call.was_sent
 
@@ -80,7 +80,7 @@ def test_a_call_of_this_side_waits_for_the_writer() -> None:
 
 @pytest.mark.parametrize("stage", [OPEN, STARTED, ABANDONED, ENDED], ids=repr)
 def test_a_call_is_taken_once(stage: Stage) -> None:
-    """Calls are sent at most once, and those that were withdrawn never."""
+    """A call is sent at most once, and a withdrawn one never."""
     call = OutgoingCall("add", stage=stage, text=b"{}")
 
     assert call.take(0.0) == b""
@@ -88,7 +88,7 @@ def test_a_call_is_taken_once(stage: Stage) -> None:
 
 
 def test_a_call_of_the_peer_is_open_at_once() -> None:
-    """What the peer asked was sent by it."""
+    """A call of the peer begins open."""
     assert IncomingCall(b"1", "add").stage is OPEN
 
 
@@ -96,7 +96,7 @@ def test_a_call_of_the_peer_is_open_at_once() -> None:
 
 
 def test_a_call_is_found_by_its_id(plain: ProtocolPair) -> None:
-    """A call in flight is found by its id, byte for byte."""
+    """A call in flight is found by its id."""
     number = plain.server.called('"id":1,"method":"a"')
     text = plain.server.called('"id":"1","method":"a"')
 
@@ -104,7 +104,7 @@ def test_a_call_is_found_by_its_id(plain: ProtocolPair) -> None:
 
 
 def test_calls_count_with_the_size_of_their_parameters(pair: ProtocolPair) -> None:
-    """Each counts from its start to its end, and none after the end of the link."""
+    """A call counts the size of its parameters until its end."""
     protocol = pair.client.protocol
     first, incoming = pair.call("a", b"[1]")
     second = pair.client.make("b", b"[22]")
@@ -124,7 +124,7 @@ def test_calls_count_with_the_size_of_their_parameters(pair: ProtocolPair) -> No
 
 
 def test_subscriptions_count_by_themselves(pair: ProtocolPair) -> None:
-    """They are no calls that a server is busy with, and what they keep is counted elsewhere."""
+    """Subscriptions are counted apart from calls, without a size."""
     _, incoming = pair.stream()
     pair.call()
     assert pair.client.protocol.outgoing_subscriptions == 1
@@ -152,7 +152,7 @@ def make_state() -> ProtocolState:
 
 
 def test_the_answers_to_a_batch_are_given_in_the_order_of_its_requests() -> None:
-    """The last answer completes the reply, whichever request it is for."""
+    """The last response completes the reply, whichever request it is for."""
     state, batch = make_state(), Batch()
     first, second = batch.reserve(), batch.reserve()
     batch.is_read = True
@@ -165,7 +165,7 @@ def test_the_answers_to_a_batch_are_given_in_the_order_of_its_requests() -> None
 
 
 def test_a_batch_is_not_complete_before_it_is_read() -> None:
-    """The answers of the protocol come while the batch is read; more requests may follow."""
+    """A batch gets no reply while more of its requests may follow."""
     state, batch = make_state(), Batch()
 
     assert state.fill(batch, batch.reserve(), b"1") is None
@@ -175,7 +175,7 @@ def test_a_batch_is_not_complete_before_it_is_read() -> None:
 
 
 def test_a_batch_of_notifications_has_no_reply() -> None:
-    """Where nothing is to be answered, nothing is sent."""
+    """A batch without responses gets no reply."""
     assert make_state().reply(Batch(is_read=True)) is None
 
 
@@ -183,7 +183,7 @@ def test_a_batch_of_notifications_has_no_reply() -> None:
 
 
 def test_a_connection_is_plain_until_the_peer_has_said_hello() -> None:
-    """The dialect is farcall's from the hello of the peer on, and what it takes is known."""
+    """The peer's hello sets the dialect and the limit of messages."""
     state = make_state()
     assert (state.is_greeted, state.peer) == (False, None)
     assert (state.message_limit, state.message_limit_name) == (16 * 2**20, "message_out")
@@ -195,7 +195,7 @@ def test_a_connection_is_plain_until_the_peer_has_said_hello() -> None:
 
 
 def test_a_peer_that_does_not_say_what_it_takes_is_trusted_with_the_usual() -> None:
-    """Then the limit of this side holds."""
+    """Without an announced limit that of this side holds."""
     state = make_state()
 
     state.greet(make_hello(message=None))

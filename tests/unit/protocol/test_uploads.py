@@ -23,17 +23,17 @@ from tests.unit.protocol.pair import ProtocolPair, use
     ids=["items", "credit", "end", "failure", "count"],
 )
 def test_what_is_said_of_an_upload_names_it(message: bytes, params: dict[str, object]) -> None:
-    """The member `upload` stands where streams that are called have `id`."""
+    """Control messages of an upload have `upload` in place of `id`."""
     assert json.loads(message)["params"] == {"upload": "u1", **params}
 
 
 def test_uploads_have_names_of_their_own(pair: ProtocolPair) -> None:
-    """Counted on each connection, whatever ids its calls have."""
+    """Ids of uploads are counted for each connection, apart from those of calls."""
     assert [pair.client.protocol.uploads.send().id for _ in range(2)] == [b'"u1"', b'"u2"']
 
 
 def test_items_of_an_upload_come_in_order_until_its_end(pair: ProtocolPair) -> None:
-    """Values are handed on as they were written; after the end the name is free again."""
+    """Values are passed on as they were written; after the end the id is free."""
     outgoing, incoming = pair.upload()
     protocol = pair.client.protocol
     pair.client.send(
@@ -51,7 +51,7 @@ def test_items_of_an_upload_come_in_order_until_its_end(pair: ProtocolPair) -> N
 
 
 def test_an_upload_may_fail(pair: ProtocolPair) -> None:
-    """Its sender says why."""
+    """A failed upload ends with the error of its sender."""
     outgoing, incoming = pair.upload()
     pair.client.send(upload_end(outgoing.id, Error(7, "why", b'{"a":1}')))
 
@@ -62,7 +62,7 @@ def test_an_upload_may_fail(pair: ProtocolPair) -> None:
 def test_the_end_of_an_upload_counts_its_values(
     pair: ProtocolPair, seq: int | None, is_right: bool
 ) -> None:
-    """So that it does not look whole where the last ones were lost; an earlier version does not."""
+    """`rpc.end` counts the values; an earlier version sends no count."""
     outgoing, incoming = pair.upload()
     items = pair.client.protocol.upload_items(outgoing, [b"1", b"2"])
     pair.client.send(items, upload_end(outgoing.id, None, seq))
@@ -76,7 +76,7 @@ def test_the_end_of_an_upload_counts_its_values(
 
 
 def test_what_comes_after_the_end_of_its_call_is_dropped(pair: ProtocolPair) -> None:
-    """It was on its way when the answer left; nobody has done anything wrong."""
+    """Items that arrive after the response to their call are dropped."""
     outgoing, incoming = pair.upload()
     pair.server.protocol.uploads.end_incoming(incoming)
     pair.client.send(pair.client.protocol.upload_items(outgoing, [b"1"]), upload_end(outgoing.id))
@@ -85,14 +85,14 @@ def test_what_comes_after_the_end_of_its_call_is_dropped(pair: ProtocolPair) -> 
 
 
 def test_a_name_is_open_once(pair: ProtocolPair) -> None:
-    """A second upload of the same name would be mixed with the first."""
+    """An upload with an id that is open is refused."""
     pair.upload()
 
     assert pair.server.protocol.uploads.receive(b'"u1"') is None
 
 
 def test_the_end_of_a_former_upload_does_not_end_one_of_the_same_name(pair: ProtocolPair) -> None:
-    """Whoever reads the first, whose call ends late, does not end the second."""
+    """A late end of the first upload does not end the second."""
     _, first = pair.upload()
     pair.server.protocol.uploads.end_incoming(first)
     second = pair.server.protocol.uploads.receive(first.id)
@@ -103,7 +103,7 @@ def test_the_end_of_a_former_upload_does_not_end_one_of_the_same_name(pair: Prot
 
 
 def test_credit_of_an_upload_lets_its_sender_go_on(pair: ProtocolPair) -> None:
-    """It is given when half of the window has been read, and old news gives nothing."""
+    """Credit is granted at half of the window; old totals give nothing."""
     outgoing, incoming = pair.upload()
     window = Window()
     pair.client.send(pair.client.protocol.upload_items(outgoing, [b"1"] * window.items))
@@ -121,7 +121,7 @@ def test_credit_of_an_upload_lets_its_sender_go_on(pair: ProtocolPair) -> None:
 
 
 def test_credit_for_an_upload_that_has_ended_is_dropped(pair: ProtocolPair) -> None:
-    """It was on its way."""
+    """Credit for an upload that has ended is ignored."""
     outgoing, _ = pair.upload()
     assert pair.client.protocol.uploads.end_outgoing(outgoing)
     assert not pair.client.protocol.uploads.end_outgoing(outgoing)
@@ -140,7 +140,7 @@ def test_credit_for_an_upload_that_has_ended_is_dropped(pair: ProtocolPair) -> N
 def test_an_upload_keeps_the_laws_of_streams(
     pair: ProtocolPair, message: bytes, problem: str
 ) -> None:
-    """What skips a value, or is more than was granted, ends the link."""
+    """A gap, or items beyond the credit, are a violation."""
     pair.upload()
 
     ((what, code, why),) = pair.server.receive(message)
@@ -161,17 +161,17 @@ def test_an_upload_keeps_the_laws_of_streams(
 def test_what_names_neither_a_call_nor_an_upload_ends_the_link(
     pair: ProtocolPair, members: str
 ) -> None:
-    """No peer that follows the protocol sends that."""
+    """Items or credit without id and upload are a violation."""
     assert pair.server.say(members)[:2] == ("violation", 1002)
 
 
 def test_a_plain_peer_has_no_uploads(plain: ProtocolPair) -> None:
-    """To it `rpc.end` is a name like any other that is not known."""
+    """`rpc.end` of a plain peer is an unknown notification."""
     assert plain.server.receive(upload_end(b'"u1"')) == [("stray", "a notification rpc.end")]
 
 
 def test_the_end_of_the_link_ends_all_uploads(pair: ProtocolPair) -> None:
-    """Nothing of them is kept."""
+    """After the end of the link no upload is open."""
     pair.upload()
 
     pair.client.protocol.cut()
