@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from inspect import Parameter, signature
 from types import GenericAlias
 from typing import Any, TypeAlias
@@ -164,36 +164,37 @@ def _values(make: Make | None) -> Make | None:
 
 
 def _parts(inners: Sequence[Reading]) -> Make | None:
-    if all(inner.make is None for inner in inners):
-        return None
-    return lambda items: tuple(_made(items, inners))
+    makes = _makes(inners)
+    return None if not makes else lambda items: tuple(_made(items, makes))
 
 
-def _made(values: Sequence[Any], inners: Sequence[Reading]) -> list[Any]:
-    return [
-        value if inner.make is None or value is UNSET else inner.make(value)
-        for value, inner in zip(values, inners, strict=True)
-    ]
+def _makes(inners: Sequence[Reading]) -> list[tuple[int, Make]]:
+    """List which parts have to be made, each by its place."""
+    return [(place, each.make) for place, each in enumerate(inners) if each.make is not None]
+
+
+def _made(values: Iterable[Any], makes: Sequence[tuple[int, Make]]) -> list[Any]:
+    made = list(values)
+    for place, make in makes:
+        if (value := made[place]) is not UNSET:
+            made[place] = make(value)
+    return made
 
 
 def _record(cls: Any, members: Sequence[Member], inners: Sequence[Reading]) -> Make:
     """Make the function that calls a class with the fields of a struct."""
     names = [member.name for member in members]
-    makes = [inner.make for inner in inners]
-    is_plain = not any(makes)
+    makes = _makes(inners)
 
     def by_name(struct: Any) -> Any:
-        given = dict[str, Any]()
-        for name, value, make in zip(names, _astuple(struct), makes, strict=True):
-            if value is not UNSET:
-                given[name] = value if make is None else make(value)
-        return cls(**given)
+        values = zip(names, _made(_astuple(struct), makes), strict=True)
+        return cls(**{name: value for name, value in values if value is not UNSET})
 
     def by_position(struct: Any) -> Any:
         values = _astuple(struct)
         if UNSET in values:
             return by_name(struct)
-        return cls(*(values if is_plain else _made(values, inners)))
+        return cls(*(_made(values, makes) if makes else values))
 
     return by_position if _takes_by_position(cls, names) else by_name
 
@@ -220,7 +221,7 @@ def arguments_reader(
         with `msgspec.UNSET` for those not sent, and can fail with any exception.
     """
     types = [reading.type for reading in readings]
-    makes = None if all(reading.make is None for reading in readings) else readings
+    makes = _makes(readings)
     by_name = struct_of(members, types, refuses_unknown=True)
     by_place = struct_of(
         members[:positional], types[:positional], refuses_unknown=True, is_array=True
@@ -237,6 +238,6 @@ def arguments_reader(
             values = _astuple(decode_array(params)) + absent
         else:
             values = _astuple(decode_object(params))
-        return list(values) if makes is None else _made(values, makes)
+        return _made(values, makes)
 
     return read

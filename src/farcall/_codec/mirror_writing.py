@@ -81,9 +81,7 @@ class _Text:
 
     __slots__ = ("text",)
     write: Callable[[Any], str]
-
-    def __init__(self, value: object) -> None:
-        self.text = self.write(value)
+    text: str
 
 
 def _text_class(name: ScalarName) -> type[_Text]:
@@ -99,7 +97,9 @@ _TEXTS: Final = {
 
 
 def _make_text(cls: type[_Text], value: object) -> _Text:
-    return cls(value)
+    made = cls()
+    made.text = cls.write(value)
+    return made
 
 
 def _text_of(value: _Text) -> str:

@@ -138,7 +138,7 @@ def _base64(value: bytes) -> str:
 
 def _iso_text(value: datetime | time) -> str:
     offset = value.utcoffset()
-    if offset is not None and offset % timedelta(minutes=1):
+    if offset is not None and (offset.seconds % 60 or offset.microseconds):
         raise ValueError("its UTC offset must be whole minutes")
     return value.isoformat()
 
@@ -212,7 +212,7 @@ def _text(
         label: What is expected of the text, where that is not the label of the type.
     """
     scalar = SCALARS[name]
-    is_one = fits or instance_of(scalar.cls)
+    cls, is_one = scalar.cls, fits or instance_of(scalar.cls)
     expected = label or scalar.label
 
     def read(data: Any, _: object = None) -> Any:
@@ -224,7 +224,7 @@ def _text(
             raise mismatch(f"expected {expected}") from error
 
     def write(value: Any) -> str:
-        if not is_one(value):
+        if type(value) is not cls and not is_one(value):
             raise refused(expected, value)
         try:
             return text_of(value)
