@@ -9,7 +9,7 @@ import json
 import math
 import re
 from itertools import accumulate
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeGuard, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -51,6 +51,16 @@ def decode(decoder: msgspec.json.Decoder[T], text: bytes | Raw) -> T:
         return decoder.decode(text)
     except DECODE_ERRORS as error:
         raise UnreadableText(str(error)) from error
+
+
+def is_array(data: object) -> TypeGuard[list[Any]]:
+    """Tell whether decoded JSON is an array."""
+    return type(data) is list
+
+
+def is_object(data: object) -> TypeGuard[dict[str, Any]]:
+    """Tell whether decoded JSON is an object."""
+    return type(data) is dict
 
 
 def decode_surrogates(text: bytes | Raw) -> Any:

@@ -18,9 +18,10 @@ from farcall._codec.mirror import Member, find_mirror
 from farcall._codec.mirror_reading import arguments_reader
 from farcall._codec.mirror_writing import arguments_writer
 from farcall._codec.records import Fields, members_reader, members_writer
-from farcall._codec.shape import OMIT, Shape, is_array, is_object
+from farcall._codec.shape import OMIT, Shape
 from farcall._codec.text import Convert, FastThenDetailed, decoded, encoded
 from farcall._contract.spec import Role
+from farcall._json import is_array, is_object
 from farcall._nursery import ends_program
 
 _AT = "params"

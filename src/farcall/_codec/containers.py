@@ -10,7 +10,8 @@ import attrs
 import msgspec
 
 from farcall._codec.faults import Mismatch, item, member, mismatch, refused
-from farcall._codec.shape import Shape, is_array, is_object
+from farcall._codec.shape import Shape
+from farcall._json import is_array, is_object
 
 MAX_ALIKE = 16
 """Different values of one set, or keys of one table, that have the same hash. Python compares each

@@ -9,8 +9,9 @@ from msgspec import Raw
 
 from farcall._codec.codec import Codec, codec_of
 from farcall._codec.faults import Faults
-from farcall._codec.shape import Write, is_object
+from farcall._codec.shape import Write
 from farcall._codec.text import Convert, FastThenDetailed, decoded, encoded
+from farcall._json import is_object
 from farcall.errors import ApplicationError, is_of_protocol
 
 

@@ -131,10 +131,9 @@ class Hooks:
         return value
 
     def _named(self, ref: Ref) -> Shape:
-        definition = self.definitions[ref.name]
-        return self._enum(definition) if isinstance(definition, EnumSpec) else self._record(ref)
-
-    def _enum(self, spec: EnumSpec) -> Shape:
+        spec = self.definitions[ref.name]
+        if not isinstance(spec, EnumSpec):
+            return self._record(ref)
         enum: type[Enum] = self.definitions.class_of(spec.name)
         return constants(((enum[name], value) for name, value in spec.members), spec.name)
 

@@ -57,14 +57,6 @@ def class_of(data: object) -> type[object]:
     return type(data)
 
 
-def is_array(data: Any) -> TypeGuard[list[Any]]:
-    return type(data) is list
-
-
-def is_object(data: Any) -> TypeGuard[dict[str, Any]]:
-    return type(data) is dict
-
-
 def is_table(value: object) -> TypeGuard[Mapping[Any, Any]]:
     return isinstance(value, Mapping)
 

@@ -12,8 +12,16 @@ from msgspec import Raw
 
 from farcall._codec.anything import NO_SURROGATES, allowed_surrogates
 from farcall._codec.faults import Faults, Mismatch, item, member
-from farcall._codec.shape import is_array, is_object
-from farcall._json import LooseText, UnreadableText, decode, decode_surrogates, is_too_deep
+from farcall._contract.identifiers import has_lone_surrogate
+from farcall._json import (
+    LooseText,
+    UnreadableText,
+    decode,
+    decode_surrogates,
+    is_array,
+    is_object,
+    is_too_deep,
+)
 from farcall._limits import MAX_DEPTH
 from farcall._nursery import ends_program
 from farcall.errors import EncodeError
@@ -108,26 +116,18 @@ def _with_surrogates(text: bytes | Raw, error: UnreadableText, at: str) -> Any:
 def _find_surrogate(data: Any) -> str | None:
     """Return the path of the first text with a lone surrogate."""
     if isinstance(data, str):
-        return None if _is_text(data) else ""
+        return "" if has_lone_surrogate(data) else None
     parts: Iterable[tuple[str, Any]] = ()
     if is_array(data):
         parts = ((item(index), each) for index, each in enumerate(data))
     elif is_object(data):
-        if (key := next((key for key in data if not _is_text(key)), None)) is not None:
+        if (key := next(filter(has_lone_surrogate, data), None)) is not None:
             return member(key)
         parts = ((member(key), each) for key, each in data.items())
     for place, each in parts:
         if (inside := _find_surrogate(each)) is not None:
             return place + inside
     return None
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _reason(error: BaseException) -> str:

@@ -13,8 +13,9 @@ import attrs
 from farcall._codec.faults import Mismatch, member, mismatch, refused
 from farcall._codec.records import Record
 from farcall._codec.scalars import SCALAR_SHAPES
-from farcall._codec.shape import Plain, Shape, class_of, is_object, is_table
+from farcall._codec.shape import Plain, Shape, class_of, is_table
 from farcall._contract.unions import TAG, Constant, RecordChoice
+from farcall._json import is_object
 
 
 class Readable(Protocol):

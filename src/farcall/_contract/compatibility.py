@@ -104,7 +104,9 @@ class Fit:
             case Scalar(name), Scalar(other):
                 return name == other or other in SCALARS[name].read_by
             case Ref(), Ref():
-                return self._refs_fit(source, target)
+                return self._all_fit(source.arguments, target.arguments) and (
+                    source.name == target.name or self._is_renamed(source, target)
+                )
             case ArrayOf(item=item), ArrayOf(item=other):
                 return self.fits(item, other)
             case TupleOf(items), ArrayOf(item=other):
@@ -128,11 +130,6 @@ class Fit:
         return all(
             kind == target.name or target.name in SCALARS[kind].read_by for kind, _ in constants
         )
-
-    def _refs_fit(self, source: Ref, target: Ref) -> bool:
-        if not self._all_fit(source.arguments, target.arguments):
-            return False
-        return source.name == target.name or self._is_renamed(source, target)
 
     def _is_renamed(self, source: Ref, target: Ref) -> bool:
         """Compare records of two names by their fields; inside these the pair counts as fitting."""

@@ -69,7 +69,7 @@ from farcall._contract.traits import (
     is_shown,
     use_of,
 )
-from farcall.errors import FARCALL_CODES, PROTOCOL_CODES, ApplicationError, ErrorCode
+from farcall.errors import FARCALL_CODES, PROTOCOL_CODES, ErrorCode
 
 __all__ = ["Definitions", "UnsupportedType", "describe", "literal_source"]
 
@@ -276,7 +276,7 @@ class _Scope:
             fields=scope._fields(read_fields(cls, self.definitions.hints), cls),
             parameters=tuple(variable.__name__ for variable in parameters),
             frozen=is_frozen(cls),
-            code=self._code(cls) if kind == "error" else None,
+            code=self._code(cls.__name__, cls.code) if kind == "error" else None,
             doc=doc_of(cls),
             ordered=is_ordered(cls),
             slots=chosen_slots(cls),
@@ -326,14 +326,15 @@ class _Scope:
             use_of(cls, field.attribute, type_),
         )
 
-    def _code(self, cls: type[ApplicationError]) -> int:
-        if not _is_free_code(cls.code):
+    def _code(self, name: str, code: object) -> int:
+        taken = {ErrorCode.GROUP, *PROTOCOL_CODES, *FARCALL_CODES}
+        if not isinstance(code, int) or isinstance(code, bool) or code in taken:
             reserved = ", ".join(map(str, sorted(FARCALL_CODES, reverse=True)))
             raise self._unsupported(
-                f"{cls.__name__}.code is {cls.code!r}",
+                f"{name}.code is {code!r}",
                 f"choose an int other than 2, -32700, -32606 to -32600, {reserved}",
             )
-        return int(cls.code)
+        return int(code)
 
     def _claim(self, name: str, cls: object) -> bool:
         """Tell whether a name is new. It must not stand for another type."""
@@ -379,11 +380,6 @@ def _base_arguments(cls: type) -> Iterator[tuple[Any, Any]]:
         parent: Any = origin or base
         if inspect.isclass(parent):  # `TypedDict` is a function
             yield from _base_arguments(parent)
-
-
-def _is_free_code(code: object) -> bool:
-    is_int = isinstance(code, int) and not isinstance(code, bool)
-    return is_int and code not in {ErrorCode.GROUP, *PROTOCOL_CODES, *FARCALL_CODES}
 
 
 def _base(cls: type[Enum]) -> Literal["Enum", "IntEnum", "StrEnum"]:

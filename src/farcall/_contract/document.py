@@ -10,13 +10,12 @@ from farcall._contract.digest import digest
 from farcall._contract.form_reading import (
     MAX_PARTS,
     BadDocument,
-    is_array,
-    is_object,
     read_form,
 )
 from farcall._contract.forms import Form, form_of
 from farcall._contract.spec import ServiceSpec
 from farcall._contract.validity import check_contract
+from farcall._json import is_array, is_object
 
 VERSION: Final = 1
 """The version of the form; a reader takes its own and lower ones."""

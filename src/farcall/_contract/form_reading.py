@@ -14,7 +14,6 @@ from typing import (
     Any,
     Final,
     Literal,
-    TypeGuard,
     TypeVar,
     Union,
     cast,
@@ -42,6 +41,7 @@ from farcall._contract.spec import (
     TypeSpec,
     UnionOf,
 )
+from farcall._json import is_array, is_object
 
 MAX_NAME: Final = 256
 """Characters of a name."""
@@ -285,14 +285,6 @@ def _text(form: object, path: str) -> str:
     if has_lone_surrogate(form):
         raise BadDocument(path, "expected str without lone surrogates")
     return form
-
-
-def is_object(form: object) -> TypeGuard[dict[str, Any]]:
-    return type(form) is dict
-
-
-def is_array(form: object) -> TypeGuard[list[Any]]:
-    return type(form) is list
 
 
 def _listed(words: Any) -> str:

@@ -37,4 +37,8 @@ def python_name(text: str) -> str:
 
 def has_lone_surrogate(text: str) -> bool:
     """Tell whether a text contains a lone surrogate, which UTF-8 cannot encode."""
-    return any("\ud800" <= each <= "\udfff" for each in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False

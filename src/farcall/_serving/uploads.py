@@ -8,10 +8,10 @@ from typing import Any, TypeAlias, TypeVar, cast
 import msgspec
 
 from farcall._codec import Codec, Faults
-from farcall._codec.shape import is_array
 from farcall._connection.call import RemoteFailure
 from farcall._connection.link import Link
 from farcall._failures import error_of
+from farcall._json import is_array
 from farcall._protocol.binary import Encoded
 from farcall.errors import ErrorCode, RpcError, is_of_protocol
 
