@@ -162,9 +162,7 @@ def check_constants(spec: LiteralOf, definitions: Named) -> None:
     """
     constants = [constant(value, definitions) for value in spec.values]
     if len({(type(each), each) for each in constants}) < len(constants):
-        raise UnsupportedType(
-            f"two of {label(spec)} look the same in JSON", "leave out one of them"
-        )
+        raise UnsupportedType(f"two of {label(spec)} look the same in JSON", "remove one of them")
 
 
 def _constant_forms(constants: Iterator[Constant]) -> Forms:
