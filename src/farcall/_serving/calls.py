@@ -129,12 +129,6 @@ class ServedLink:
         orders = [lock.statistics() for lock in self.orders.values()]
         yield "turns of ordered methods", sum(each.locked + each.tasks_waiting for each in orders)
 
-    def order_of(self, endpoint: Endpoint) -> trio.Lock | None:
-        method = endpoint.method
-        if not method.ordered:
-            return None
-        return self.orders.setdefault(method.spec.wire_name, trio.Lock())
-
 
 class Runner:
     """The steps of a call in which a stream, or a remote task, differs from a plain call.
@@ -299,8 +293,10 @@ class ServedCall(Owner, msgspec.Struct, eq=False):
         return self._cancelled()
 
     async def _surrounded(self) -> object:
-        shared = self.shared
-        order = shared.order_of(self.endpoint)
+        shared, method = self.shared, self.endpoint.method
+        order: trio.Lock | None = None
+        if method.ordered:
+            order = shared.orders.setdefault(method.spec.wire_name, trio.Lock())
         async with in_turn(order) if order else nullcontext():
             self._check_principal()
             if shared.interceptors:

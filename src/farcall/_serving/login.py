@@ -131,6 +131,7 @@ class LoginHandler:
         link: Link,
         identity: Identity,
         logins: Logins | None,
+        *,
         longest: float,
         quota: CallQuota,
         start: Start,

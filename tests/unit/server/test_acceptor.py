@@ -1,4 +1,4 @@
-"""What peers of every kind get at the door, before they are served."""
+"""Handshakes of peers of every kind, before a link is served."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def door(admit: Admit = admit_all, **limits: float) -> Acceptor:
 
 @asynccontextmanager
 async def at(entrance: Acceptor) -> AsyncIterator[Raw]:
-    """Stand at a door as a peer that speaks in bytes; all is cleaned up behind it."""
+    """Connect as a peer that sends bytes; check that nothing is left afterwards."""
     async with open_sockets() as (near, far), trio.open_nursery() as nursery:
         nursery.start_soon(entrance.handle, far)
         with trio.fail_after(PATIENCE):
@@ -56,14 +56,14 @@ async def at(entrance: Acceptor) -> AsyncIterator[Raw]:
 
 
 async def answer_to(said: bytes, entrance: Acceptor | None = None) -> bytes:
-    """Say something, and give all that comes back until the other side hangs up."""
+    """Send bytes, and return the response up to the end of the connection."""
     async with at(entrance or door()) as raw:
         await raw.send(said)
         return await raw.read_to_end()
 
 
 async def test_a_websocket_is_served() -> None:
-    """Who asks for one at a path that is served can call, and counts as open."""
+    """After the upgrade a peer can call, and counts as an open connection."""
     entrance = door()
     async with at(entrance) as raw:
         await raw.send(UPGRADE)
@@ -74,7 +74,7 @@ async def test_a_websocket_is_served() -> None:
 
 
 async def test_a_plain_request_gets_a_hint() -> None:
-    """426 says what is spoken here, in its header and in words."""
+    """A plain request gets 426, which names WebSocket in its header and its text."""
     answer = await answer_to(GET)
 
     assert answer.startswith(b"HTTP/1.1 426 Upgrade Required\r\n")
@@ -102,7 +102,7 @@ async def test_a_plain_request_gets_a_hint() -> None:
     ],
 )
 async def test_each_refusal_has_its_status(said: bytes, status: int) -> None:
-    """Whatever is not served gets one answer, and the connection ends."""
+    """A refused request gets one response, and the connection ends."""
     answer = await answer_to(said)
 
     assert answer.startswith(b"HTTP/1.1 %d " % status)
@@ -116,7 +116,7 @@ async def test_what_may_be_asked_for_is_told() -> None:
 
 
 async def test_head_gets_no_body() -> None:
-    """But the length that the body has."""
+    """A response to HEAD has the length of the body, but no body."""
     answer = await answer_to(GET.replace(b"GET", b"HEAD"))
 
     assert answer.startswith(b"HTTP/1.1 426 ")
@@ -126,7 +126,7 @@ async def test_head_gets_no_body() -> None:
 
 @pytest.mark.parametrize("more", [GET, b"\xff" * 100_000, b"\n", UPGRADE])
 async def test_what_comes_behind_a_plain_request_is_ignored(more: bytes) -> None:
-    """One connection carries one request; the answer arrives all the same."""
+    """A connection has one request; bytes after it are ignored."""
     answer = await answer_to(GET + more)
 
     assert answer.startswith(b"HTTP/1.1 426 ")
@@ -134,7 +134,7 @@ async def test_what_comes_behind_a_plain_request_is_ignored(more: bytes) -> None
 
 
 async def test_a_peer_that_does_not_hang_up_is_not_waited_for_for_ever() -> None:
-    """Behind an answer it is bound by the time of its handshake."""
+    """After a response the time of the handshake still limits the connection."""
     entrance = door(handshake_seconds=0.05)
     async with at(entrance) as raw:
         await raw.send(GET)
@@ -144,7 +144,7 @@ async def test_a_peer_that_does_not_hang_up_is_not_waited_for_for_ever() -> None
 
 @pytest.mark.parametrize("said", [b"", b"GET / HT", UPGRADE[:-1], UPGRADE])
 async def test_a_peer_that_hangs_up(said: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    """It leaves nothing behind, and no error in the log."""
+    """A peer that hangs up leaves nothing behind, and no error in the log."""
     async with at(door()) as raw:
         await raw.send(said)
         await raw.hang_up()
@@ -153,7 +153,7 @@ async def test_a_peer_that_hangs_up(said: bytes, caplog: pytest.LogCaptureFixtur
 
 
 async def test_a_peer_that_resets() -> None:
-    """The same for one that resets the connection."""
+    """A connection that its peer resets is closed."""
     entrance = door()
     async with open_sockets() as (near, far):
         await far.send_all(b"unread")  # what makes the close of the other end a reset
@@ -164,7 +164,7 @@ async def test_a_peer_that_resets() -> None:
 
 
 async def test_a_peer_whose_address_is_gone() -> None:
-    """It is nobody behind a proxy, and a connection without a local address is no Unix socket."""
+    """A peer that has gone is not taken for one at a Unix socket, though it has no address."""
     async with open_sockets() as (near, _):
         sock = GuardedSocket(near, SMALL)
         sock.peer_ip = sock.local_ip = None
@@ -182,7 +182,7 @@ async def test_a_peer_whose_address_is_gone() -> None:
 
 
 async def test_admit_sees_the_request() -> None:
-    """It is given what the request says, before the upgrade."""
+    """Admit gets path, query and headers before the upgrade."""
     seen: list[Endpoint] = []
 
     async def admit(endpoint: Endpoint) -> None:
@@ -201,7 +201,7 @@ async def test_admit_sees_the_request() -> None:
 
 
 async def test_only_what_might_be_let_in_is_given_to_admit() -> None:
-    """It may cost much, so all that costs nothing comes first."""
+    """Admit may be slow, so all other checks come first."""
 
     async def admit(_endpoint: Endpoint) -> None:
         raise AssertionError
@@ -217,7 +217,7 @@ async def test_only_what_might_be_let_in_is_given_to_admit() -> None:
 
 
 async def test_admit_has_the_time_of_the_handshake() -> None:
-    """A decision that takes longer is not waited for."""
+    """The time of the handshake limits admit."""
 
     async def admit(_endpoint: Endpoint) -> None:
         await trio.sleep_forever()
@@ -226,7 +226,7 @@ async def test_admit_has_the_time_of_the_handshake() -> None:
 
 
 async def test_a_fault_in_admit(caplog: pytest.LogCaptureFixture) -> None:
-    """A bug fails this handshake, is logged, and not told to the peer."""
+    """An exception of admit fails the handshake with 500, and only the log has it."""
 
     async def admit(_endpoint: Endpoint) -> None:
         raise KeyError("secret")
@@ -241,7 +241,7 @@ async def test_a_fault_in_admit(caplog: pytest.LogCaptureFixture) -> None:
 async def test_a_fault_in_serving(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bug behind the handshake ends this connection, and is logged."""
+    """An exception in serving ends the connection, and is logged."""
 
     async def fail(_host: Host, _transport: object) -> None:
         raise KeyError("defect")
@@ -255,7 +255,7 @@ async def test_a_fault_in_serving(
 
 
 async def test_a_full_server_asks_nobody_to_decide() -> None:
-    """Where there is no room, whoever decides on logins has no work."""
+    """A full server refuses a peer before admit."""
 
     async def admit(_endpoint: Endpoint) -> None:
         raise Rejection(401, "log in")
@@ -271,7 +271,7 @@ async def test_a_full_server_asks_nobody_to_decide() -> None:
 
 
 async def test_room_is_asked_for_again_behind_admit() -> None:
-    """While one waits to be admitted another one may take the last place."""
+    """If another connection opens during admit, a full server refuses the peer after it."""
     entrance = door()
     waiting = trio.Event()
 
@@ -291,7 +291,7 @@ async def test_room_is_asked_for_again_behind_admit() -> None:
 
 
 async def test_a_handshake_that_is_cut_leaves_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A peer that is lost in the middle of our yes does not count as open."""
+    """A connection that is lost during the upgrade does not count as open."""
 
     async def lose(*_args: object) -> None:
         raise trio.BrokenResourceError
@@ -304,7 +304,7 @@ async def test_a_handshake_that_is_cut_leaves_its_place(monkeypatch: pytest.Monk
 
 
 async def test_the_log_holds_no_query(caplog: pytest.LogCaptureFixture) -> None:
-    """What stands behind the question mark of a URL may be a secret."""
+    """The query of a URL may be a secret, and is not logged."""
     caplog.set_level(logging.DEBUG)
     await answer_to(UPGRADE.replace(b"GET /?", b"GET /none?"))
     async with at(door()) as raw:
@@ -324,7 +324,7 @@ async def test_the_log_holds_no_query(caplog: pytest.LogCaptureFixture) -> None:
 )
 @settings(max_examples=60)
 async def test_any_bytes(said: bytes) -> None:
-    """Whatever a peer says, its connection ends, and nothing of it is left."""
+    """After any bytes the connection ends, and nothing is left of it."""
     async with at(door()) as raw:
         with suppress(trio.BrokenResourceError):
             await raw.send(said)

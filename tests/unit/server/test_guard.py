@@ -1,4 +1,4 @@
-"""How many peers there may be."""
+"""Limits on the number of peers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_descriptors_are_shared(descriptors: float, most_open: int, most_pending
 
 @pytest.mark.parametrize(("descriptors", "limit"), [(10, "descriptor_share"), (99, "connections")])
 def test_the_limit_that_holds_is_named(descriptors: int, limit: str) -> None:
-    """Who is sent away learns which of the two it was."""
+    """The refusal names the limit that is smaller."""
     capacity = ConnectionGuard.of(Limits(connections=9), descriptors)
     for _ in range(capacity.most_open):
         capacity.enter()
@@ -47,7 +47,7 @@ def test_the_limit_that_holds_is_named(descriptors: int, limit: str) -> None:
 
 
 def test_who_leaves_makes_room() -> None:
-    """The count is of connections that are open now."""
+    """A connection that ends makes room for another."""
     capacity = ConnectionGuard.of(Limits(connections=1), math.inf)
     for _ in range(3):
         capacity.enter()
@@ -57,7 +57,7 @@ def test_who_leaves_makes_room() -> None:
 
 
 def test_the_limit_of_this_process() -> None:
-    """It is the soft one, which is what counts when a descriptor is made."""
+    """The soft limit of the process counts."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
 
     assert descriptor_limit() == soft
@@ -66,7 +66,7 @@ def test_the_limit_of_this_process() -> None:
 async def test_a_handshake_has_its_time(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is ended when that is over, and the log names the limit."""
+    """A handshake ends after its time, and the log names the limit."""
     caplog.set_level(logging.DEBUG)
     capacity = ConnectionGuard.of(Limits(), math.inf)
     with capacity.handshake(10):
@@ -79,7 +79,7 @@ async def test_a_handshake_has_its_time(
 
 
 async def test_the_oldest_goes_for_the_newest(caplog: pytest.LogCaptureFixture) -> None:
-    """However many come, the last ones are there, and no more than may be."""
+    """At the limit a new handshake drops the oldest."""
     caplog.set_level(logging.DEBUG)
     capacity = ConnectionGuard.of(Limits(pending_handshakes=2), math.inf)
     ended: list[int] = []
@@ -103,7 +103,7 @@ async def test_the_oldest_goes_for_the_newest(caplog: pytest.LogCaptureFixture) 
 
 
 async def test_an_end_frees_the_place() -> None:
-    """A handshake that is over, well or not, drops nobody."""
+    """A handshake that has ended drops no other."""
     capacity = ConnectionGuard.of(Limits(pending_handshakes=1), math.inf)
     with capacity.handshake(10):
         pass

@@ -1,4 +1,4 @@
-"""Calls whose peers say much at once, or go."""
+"""Calls of peers that send several messages at once, or hang up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.ends import raw_client
 
 @service(name="back")
 class Back:
-    """What the peer would serve."""
+    """A service of the peer."""
 
     async def ask(self) -> int:
         return 0
@@ -25,7 +25,7 @@ class Back:
 
 @service(name="")
 class Waiting:
-    """What waits for its caller, or has to do with how much that one takes."""
+    """Handlers that wait for their caller, or for its credit."""
 
     ticked: Signal[int] = Signal()
 
@@ -44,7 +44,7 @@ class Waiting:
         return await self._note(current_call().connection.proxy(Back).ask())
 
     async def both(self) -> None:
-        """Do it in a nursery, which groups what fails."""
+        """Wait in a nursery, which groups exceptions."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.ask)
             nursery.start_soon(self.ask)
@@ -68,7 +68,7 @@ async def sum_of(numbers: AsyncIterable[int]) -> int:
 
 
 async def lose(method: str, *params: object) -> Waiting:
-    """Call a method, hang up while it waits, and let it end."""
+    """Call a method, hang up while it waits, and wait for its end."""
     waiting = Waiting()
     async with raw_client(waiting) as client:
         await client.ask(HELLO)
@@ -86,7 +86,7 @@ def told(method: str, **params: object) -> dict[str, object]:
 
 
 async def test_an_upload_may_share_the_bundle_of_its_call() -> None:
-    """What a bundle says behind a request is about what that request has begun."""
+    """Items of an upload may follow their request in one bundle."""
     async with raw_client(Waiting()) as client:
         await client.ask(HELLO)
         answers = await client.ask(
@@ -115,7 +115,7 @@ async def test_an_upload_may_share_the_bundle_of_its_call() -> None:
 async def test_what_ends_an_upload_is_the_callers_own_failure(
     error: object, answer: object, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is told back, whatever it says, and is none of the handler that lets it pass."""
+    """The caller gets its own failure back, which is no defect of the handler."""
     caplog.set_level(logging.ERROR)
     async with raw_client(Waiting()) as client:
         await client.ask(HELLO)
@@ -129,7 +129,7 @@ async def test_what_ends_an_upload_is_the_callers_own_failure(
 
 
 async def test_credit_may_share_the_bundle_of_its_stream() -> None:
-    """It is not lost, though nothing has begun yet."""
+    """Credit that comes before the handler has begun counts."""
     window = {"credit": [1, 100]}
     async with raw_client(Waiting()) as client:
         await client.ask(HELLO)
@@ -144,7 +144,7 @@ async def test_credit_may_share_the_bundle_of_its_stream() -> None:
 
 
 async def test_credit_may_share_the_bundle_of_its_subscription() -> None:
-    """It is not lost, also where the request itself has named no window."""
+    """Credit counts even if the request has no window."""
     waiting = Waiting()
     async with raw_client(waiting) as client:
         await client.ask(HELLO)
@@ -166,7 +166,7 @@ TICKED = {"signal": "ticked"}
 
 
 def flat(answers: list[Any]) -> list[Any]:
-    """Take bundles apart."""
+    """Split bundles into messages."""
     return [part for each in answers for part in (each if isinstance(each, list) else [each])]
 
 
@@ -176,7 +176,7 @@ def flat(answers: list[Any]) -> list[Any]:
 async def test_a_peer_that_leaves_writes_no_errors_into_the_log(
     method: str, params: list[object], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What a handler was waiting for from it is lost, which is no defect of the handler."""
+    """A handler that waits for a peer that hangs up gets ConnectionLost, which is not logged."""
     caplog.set_level(logging.ERROR)
 
     waiting = await lose(method, *params)
@@ -188,7 +188,7 @@ async def test_a_peer_that_leaves_writes_no_errors_into_the_log(
 async def test_a_defect_that_a_lost_peer_brings_out_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Though nobody is left to be told its id."""
+    """An error of a handler is logged even if its peer has hung up."""
     await lose("stumble")
 
     assert "stumble failed" in caplog.text
@@ -216,7 +216,7 @@ STRANGE = "\u202e" + "\n" * 500
 async def test_a_peer_writes_no_lines_into_the_log(
     messages: list[object], is_intercepted: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its own words are cut, and spelled out."""
+    """Names and reasons of a peer are cut and escaped in the log."""
     caplog.set_level(logging.DEBUG)
     interceptors = [pass_on] if is_intercepted else []
     async with raw_client(Waiting(), interceptors=interceptors) as client:

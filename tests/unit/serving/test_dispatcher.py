@@ -37,7 +37,7 @@ class Unlisted(ApplicationError):
 
 @service
 class Shop:
-    """A service with one of everything that a handler can do."""
+    """A service with a method for everything that a handler can do."""
 
     def __init__(self) -> None:
         self.started: list[int] = []
@@ -97,7 +97,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 async def test_a_call_brings_its_result(kind: Kind) -> None:
-    """Records go in and come out as themselves."""
+    """Records are arguments and results of their own classes."""
     async with open_client(kind, Shop()) as session:
         assert await session.call("Shop.buy", {"name": "pen", "price": 2}, 3, returns=Item) == Item(
             "pen", 6.0
@@ -123,7 +123,7 @@ class AsyncShop:
 
 @pytest.mark.parametrize("how", ["undeclared", "defect", "reserved", "wrong result", "unsayable"])
 async def test_what_is_not_declared_is_redacted(how: str, caplog: pytest.LogCaptureFixture) -> None:
-    """The peer gets an id, which the log has with the exception; nothing else leaks."""
+    """The peer gets only an id, and the log has the exception with the id."""
     async with open_pair(Shop()) as (session, _):
         with pytest.raises(farcall.InternalError) as caught:
             await session.call("Shop.fail", how)
@@ -134,7 +134,7 @@ async def test_what_is_not_declared_is_redacted(how: str, caplog: pytest.LogCapt
 
 
 async def test_an_rpc_error_goes_out_as_it_is() -> None:
-    """Code, message and data are the handler's."""
+    """Code, message and data are sent unchanged."""
     async with open_pair(Shop()) as (session, _):
         with pytest.raises(farcall.RpcError) as caught:
             await session.call("Shop.fail", "rpc")
@@ -146,7 +146,7 @@ async def test_an_rpc_error_goes_out_as_it_is() -> None:
 async def test_a_declared_error_that_cannot_be_encoded_is_still_answered(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A field of the wrong type is a defect of the server."""
+    """An error with a field of the wrong type is redacted."""
     async with open_pair(Shop()) as (session, _):
         with pytest.raises(farcall.InternalError):
             await session.call("Shop.buy", {"name": "badly"})
@@ -164,7 +164,7 @@ async def test_a_declared_error_that_cannot_be_encoded_is_still_answered(
     ],
 )
 async def test_a_wrong_argument_names_its_path(arguments: list[Any], path: str) -> None:
-    """-32602 says where the fault is."""
+    """-32602 has the path of the mistake."""
     async with open_pair(Shop()) as (session, _):
         with pytest.raises(farcall.InvalidArguments) as caught:
             await session.call("Shop.buy", *arguments)
@@ -173,7 +173,7 @@ async def test_a_wrong_argument_names_its_path(arguments: list[Any], path: str) 
 
 
 async def test_an_unknown_method_is_not_found() -> None:
-    """-32601, and the link lives on."""
+    """-32601, and the link is still usable."""
     async with open_pair(Shop()) as (session, _):
         with pytest.raises(farcall.MethodNotFound):
             await session.call("Shop.sell")
@@ -182,7 +182,7 @@ async def test_an_unknown_method_is_not_found() -> None:
 
 
 async def test_calls_start_in_the_order_in_which_they_were_sent() -> None:
-    """A hundred in one frame begin one after another, however Trio shuffles their tasks."""
+    """A hundred calls in one frame begin in order, though Trio shuffles their tasks."""
     shop = Shop()
     async with raw_client(shop) as client:
         requests = [
@@ -197,7 +197,7 @@ async def test_calls_start_in_the_order_in_which_they_were_sent() -> None:
 
 
 async def test_notifications_start_in_the_order_in_which_they_were_sent() -> None:
-    """One task sends a hundred, and the handlers begin in that order."""
+    """A hundred notifications of one task begin in order."""
     shop = Shop()
     async with open_pair(shop) as (session, _):
         for number in range(100):
@@ -208,7 +208,7 @@ async def test_notifications_start_in_the_order_in_which_they_were_sent() -> Non
 
 
 async def test_a_oneway_method_is_sent_and_not_waited_for(kind: Kind) -> None:
-    """The proxy's call returns at once, and the handler runs."""
+    """The call of the proxy returns at once, and the handler runs."""
     shop = Shop()
     async with open_client(kind, shop) as session:
         await session.notify("Shop.note", "hello")
@@ -218,7 +218,7 @@ async def test_a_oneway_method_is_sent_and_not_waited_for(kind: Kind) -> None:
 
 
 async def test_a_notification_that_fails_is_only_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """Nobody is there to be told."""
+    """A notification gets no response, so its failure is only logged."""
     async with open_pair(Shop()) as (session, _):
         await session.notify("Shop.fail", "defect")
         await session.notify("Shop.nothing")
@@ -228,7 +228,7 @@ async def test_a_notification_that_fails_is_only_logged(caplog: pytest.LogCaptur
 
 
 async def test_a_slow_plain_def_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
-    """It held up everything for its time, so the log names it."""
+    """A plain def that blocks all tasks is logged once."""
     async with open_pair(Shop()) as (session, _):
         with caplog.at_level(logging.WARNING):
             await session.call("Shop.slow")
@@ -238,7 +238,7 @@ async def test_a_slow_plain_def_is_named_once(caplog: pytest.LogCaptureFixture) 
 
 
 async def test_a_lost_link_cancels_its_handlers(kind: Kind) -> None:
-    """What a client has started does not outlive its connection."""
+    """The handlers of a client end with its connection."""
     shop = Shop()
     async with open_client(kind, [shop]) as session:
         async with trio.open_nursery() as nursery:
@@ -257,7 +257,7 @@ async def _call_and_fail(session: farcall.Session) -> None:
 
 
 async def test_a_handler_knows_its_call(kind: Kind) -> None:
-    """Method, path, and a dict that lives as long as the connection."""
+    """The current call has its method, its path, and a dict of its connection."""
     async with open_client(kind, {"/": Shop()}) as session:
         await session.call("Shop.whoami")
 
@@ -265,13 +265,13 @@ async def test_a_handler_knows_its_call(kind: Kind) -> None:
 
 
 def test_there_is_no_current_call_outside_of_a_handler() -> None:
-    """It says what it is for."""
+    """The error says where current_call may be used."""
     with pytest.raises(RuntimeError, match="in a handler"):
         current_call()
 
 
 async def test_login_is_answered_as_by_a_server_without_authentication() -> None:
-    """-32604 without params, -32601 with."""
+    """-32604 without params, -32601 with params."""
     async with open_pair(Shop(), dialect="plain") as (session, _):
         with pytest.raises(farcall.RpcError) as without:
             await session.call("rpc.login")
@@ -282,7 +282,7 @@ async def test_login_is_answered_as_by_a_server_without_authentication() -> None
 
 
 async def test_a_reply_that_is_too_large_ends_only_its_call() -> None:
-    """-32008 for that call, and the link lives."""
+    """-32008 for that call, and the link is still usable."""
     async with open_pair(Large()) as (session, _):
         with pytest.raises(farcall.ReplyTooLarge):
             await session.call("Large.text", 17 * 2**20)
@@ -294,7 +294,7 @@ async def test_a_reply_that_is_too_large_ends_only_its_call() -> None:
 async def test_a_reply_that_is_too_deep_ends_only_its_call(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As one that is too large; it is no defect that wants a traceback."""
+    """With -32008, and without a traceback in the log."""
     async with open_pair(Large()) as (session, _):
         with pytest.raises(farcall.ReplyTooLarge) as refusal:
             await session.call(f"Large.{name}", 61)
@@ -305,14 +305,14 @@ async def test_a_reply_that_is_too_deep_ends_only_its_call(
 
 
 async def test_an_argument_that_a_handler_cannot_send_is_no_reply() -> None:
-    """What is too deep is a call of its own, whose failure is a defect like any other."""
+    """An argument of the handler's own call that is too deep is a defect of the handler."""
     async with open_pair(Large()) as (session, _):
         with pytest.raises(farcall.InternalError):
             await session.call("Large.ask")
 
 
 async def test_a_request_that_is_too_large_is_not_sent() -> None:
-    """The caller gets an EncodeError that names the limit, and the link lives."""
+    """The caller gets an EncodeError that names the limit, and the link is still usable."""
     async with open_pair(Large()) as (session, _):
         with pytest.raises(farcall.EncodeError, match=r"1048576 .*limit message"):
             await session.call("Large.size", "x" * 2**20)
@@ -330,7 +330,7 @@ def nested(depth: int) -> farcall.Json:
 @service(name="Large")
 class AsyncLarge:
     async def size(self, value: farcall.Json) -> int:
-        """Take what cannot be sent."""
+        """Take a value that cannot be sent."""
         return len(str(value))
 
 
@@ -343,7 +343,7 @@ class Large:
         return nested(depth)
 
     async def ask(self) -> farcall.Json:
-        """Ask the caller back."""
+        """Call the caller."""
         connection = farcall.current_call().connection
         return await connection.proxy(AsyncLarge).size(nested(61))
 

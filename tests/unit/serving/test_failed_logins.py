@@ -1,4 +1,4 @@
-"""Counting the logins that have failed lately."""
+"""Counts of failed logins in the last minute."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from farcall._serving.failed_logins import MAX_ORIGINS, FailedLogins, origin_of
     ],
 )
 def test_the_address_of_a_peer(peer: str, expected: str | None) -> None:
-    """Whatever the port is; peers of this machine have none."""
+    """The port does not count; peers of this machine have no address."""
     origin = origin_of(peer)
 
     assert (None if origin is None else str(origin)) == expected
@@ -41,7 +41,7 @@ def failed(origin: str, times: int, now: float, into: FailedLogins) -> None:
 
 
 def test_a_minute_begins_with_the_first_failure() -> None:
-    """When it is over the count begins again."""
+    """After the minute the count starts again."""
     counts = FailedLogins(Limits(address_failed_logins=3))
     here = origin_of("192.0.2.1")
     failed("192.0.2.1", 2, 100, counts)
@@ -60,7 +60,7 @@ def test_a_minute_begins_with_the_first_failure() -> None:
 
 
 def test_a_connection_that_has_failed_is_told_from_others() -> None:
-    """Over the limit of the server, also where its peer has no address."""
+    """Over the limit of the server only connections and addresses that failed are refused."""
     counts = FailedLogins(Limits(server_failed_logins=2))
     failed("127.0.0.1", 2, 0, counts)
 
@@ -72,7 +72,7 @@ def test_a_connection_that_has_failed_is_told_from_others() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    """The address that has not failed for the longest time is forgotten first."""
+    """At most so many addresses are counted; the one that failed least recently goes first."""
     counts = FailedLogins(Limits())
     for number in range(MAX_ORIGINS):
         failed(f"10.0.{number // 256}.{number % 256}", 1, 0, counts)

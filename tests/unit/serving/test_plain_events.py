@@ -26,7 +26,7 @@ class Feed:
 
 @attrs.define
 class Gate:
-    """Lets events pass when a test says so."""
+    """An interceptor that proceeds when the test lets it."""
 
     doors: dict[str, trio.Event] = attrs.field(factory=dict[str, trio.Event])
     refused: set[str] = attrs.field(factory=set[str])
@@ -66,7 +66,7 @@ def off(id: int, *names: str) -> dict[str, Any]:
 
 
 async def test_the_answer_waits_for_all_interceptors() -> None:
-    """And the events begin with it, not with their own."""
+    """rpc.on is answered, and its events begin, when all interceptors have proceeded."""
     feed = Feed()
     async with gated(feed) as (client, gate):
         assert await client.ask(on(1, "first", "second")) == []
@@ -85,7 +85,7 @@ async def test_the_answer_waits_for_all_interceptors() -> None:
 
 
 async def test_one_refusal_refuses_all() -> None:
-    """The answer is that error, and none of the events is on; each may be asked for again."""
+    """The response is that error, and the peer is subscribed to none of the events."""
     feed = Feed()
     async with gated(feed) as (client, gate):
         gate.refused.add("second")
@@ -104,7 +104,7 @@ async def test_one_refusal_refuses_all() -> None:
 
 
 async def test_an_event_that_is_left_cancels_its_interceptors() -> None:
-    """At once, whether they have proceeded or not; the others of its request go on."""
+    """rpc.off cancels the interceptors of its event; the others of the request go on."""
     feed = Feed()
     async with gated(feed) as (client, gate):
         await gate.open("first")
@@ -122,7 +122,7 @@ async def test_an_event_that_is_left_cancels_its_interceptors() -> None:
 
 
 async def test_an_event_may_be_left_and_asked_for_again() -> None:
-    """The second time counts for itself."""
+    """A second subscription after rpc.off has interceptors of its own."""
     feed = Feed()
     async with gated(feed) as (client, gate):
         await client.ask(on(1, "first"))
@@ -137,7 +137,7 @@ async def test_an_event_may_be_left_and_asked_for_again() -> None:
 
 
 async def test_asked_for_twice_an_event_has_one_interceptor() -> None:
-    """The second request gets its answer at once."""
+    """A second rpc.on for the same event is answered at once."""
     async with gated(Feed()) as (client, gate):
         await client.ask(on(1, "first"))
         (answer,) = await client.ask(on(2, "first"))
@@ -146,7 +146,7 @@ async def test_asked_for_twice_an_event_has_one_interceptor() -> None:
 
 
 async def test_a_broadcast_needs_no_interceptors() -> None:
-    """It is on before anybody asks."""
+    """A broadcast is sent without rpc.on."""
     feed = Feed()
     async with gated(feed) as (client, gate):
         feed.news.emit("hello")
@@ -158,7 +158,7 @@ async def test_a_broadcast_needs_no_interceptors() -> None:
 
 
 async def test_a_notification_is_intercepted_as_well() -> None:
-    """A refusal has nobody to be told to."""
+    """rpc.on as a notification runs interceptors, whose refusal gets no response."""
     feed = Feed()
     async with gated(feed) as (client, gate):
         gate.refused.add("second")
@@ -174,7 +174,7 @@ async def test_a_notification_is_intercepted_as_well() -> None:
 
 
 async def test_a_lost_link_cancels_the_interceptors_of_events() -> None:
-    """Those that have proceeded, and those that have not."""
+    """Interceptors are cancelled whether they have proceeded or not."""
     async with gated(Feed()) as (client, gate):
         await gate.open("first")
         await client.ask(on(1, "first"))
@@ -187,7 +187,7 @@ async def test_a_lost_link_cancels_the_interceptors_of_events() -> None:
 async def test_interceptors_that_take_their_time_to_end_keep_their_place(
     autojump_clock: MockClock,
 ) -> None:
-    """Whoever asks and leaves, again and again, has no more of them than subscriptions."""
+    """Interceptors that still run after rpc.off count as subscriptions."""
 
     async def linger(call: CallContext, proceed: Proceed) -> Any:
         try:
@@ -212,7 +212,7 @@ async def test_interceptors_that_take_their_time_to_end_keep_their_place(
 async def test_an_event_that_its_interceptor_ends_is_off(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A plain peer cannot be told, but may ask for it again."""
+    """An event that its interceptors end may be subscribed to again."""
 
     async def bound(call: CallContext, proceed: Proceed) -> Any:
         with trio.fail_after(1):
@@ -230,7 +230,7 @@ async def test_an_event_that_its_interceptor_ends_is_off(
 
 
 async def test_a_logout_ends_intercepted_subscriptions() -> None:
-    """`proceed` raises what the subscriber hears."""
+    """`proceed` raises the error of the subscription."""
     seen: list[Any] = []
 
     async def note(call: CallContext, proceed: Proceed) -> Any:

@@ -1,4 +1,4 @@
-"""Who may hear what: protected signals, those with roles, and those where a function decides."""
+"""Access to signals: by login, by role, and by a function."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Quote:
 
 
 def own_symbols(call: CallContext, key: str | None) -> bool:
-    """Let everybody hear A, and those who claim it any other symbol."""
+    """Allow A to all peers, and any other symbol to peers whose login claims it."""
     assert call.kind == "subscription"
     assert dict(call.arguments) == {"key": key}
     assert call.principal == call.connection.principal
@@ -55,7 +55,7 @@ class Market:
 
 
 async def authenticate(credentials: Credentials) -> Principal | None:
-    """Believe whatever name it is."""
+    """Accept any name."""
     if credentials.login is None:
         return None
     name, *seconds = credentials.login
@@ -72,7 +72,7 @@ async def refused(session: farcall.Session, name: str, **options: Any) -> int:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_subscription_needs_the_login(kind: Kind) -> None:
-    """-32606 without it, or without the role; then the values come."""
+    """-32606 without the login or the role; with it the values come."""
     async with open_client(kind, Market(), authenticate=authenticate) as session:
         assert await refused(session, "protected") == await refused(session, "traded") == -32606
 
@@ -90,7 +90,7 @@ async def test_a_subscription_needs_the_login(kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_an_event_needs_the_login(kind: Kind) -> None:
-    """The same in the plain dialect."""
+    """An event of the plain dialect needs the login, too."""
     options: dict[str, Any] = {"authenticate": authenticate, "dialect": "plain"}
     async with open_client(kind, Market(), **options) as session:
         assert await refused(session, "protected") == await refused(session, "traded") == -32606
@@ -102,7 +102,7 @@ async def test_an_event_needs_the_login(kind: Kind) -> None:
 
 
 async def test_the_order_of_the_checks() -> None:
-    """Unknown, then forbidden, then arguments: nothing is told to who may not hear it."""
+    """Unknown, then forbidden, then arguments: without access a peer learns nothing more."""
     async with open_pair(Market(), authenticate=authenticate) as (session, _):
         assert await refused(session, "nothing") == -32601
         assert await refused(session, "traded", key="x") == -32606
@@ -110,7 +110,7 @@ async def test_the_order_of_the_checks() -> None:
 
 
 async def test_one_forbidden_event_refuses_the_whole_call() -> None:
-    """Nothing of it is in force; what is not known is told by its word."""
+    """One forbidden event fails the whole rpc.on; an unknown one has its word in the result."""
     async with raw_client(Market(), authenticate=authenticate) as client:
         (answer,) = await client.ask(request(1, "rpc.on", ["public", "protected"]))
         assert answer["error"] == {"code": -32606, "message": "Event forbidden"}
@@ -123,7 +123,7 @@ async def test_one_forbidden_event_refuses_the_whole_call() -> None:
 
 
 async def test_a_notification_subscribes_to_what_it_may() -> None:
-    """The others are left out; there is nobody to be told."""
+    """rpc.on as a notification leaves out the events that are forbidden."""
     async with raw_client(Market(), authenticate=authenticate) as client:
         names = ["traded", "public", "protected", "public"]
         await client.ask({"jsonrpc": "2.0", "method": "rpc.on", "params": names})
@@ -135,7 +135,7 @@ async def test_a_notification_subscribes_to_what_it_may() -> None:
 
 @pytest.mark.parametrize("dialect", ["farcall", "plain"])
 async def test_allow_decides(dialect: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """By the call and the key; a plain peer asks for everything."""
+    """allow= gets the call and the key, which is None for a plain peer."""
     pair = open_pair(Market(), authenticate=authenticate, dialect=dialect)
     async with pair as (session, _):
         assert await refused(session, "ticked") == -32606
@@ -153,7 +153,7 @@ async def test_allow_decides(dialect: Any, caplog: pytest.LogCaptureFixture) -> 
 
 @pytest.mark.parametrize("key", ["bug", "truthy"])
 async def test_a_fault_in_allow_lets_nobody_in(key: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Nor does an answer that is not True; the peer gets an id, and the log the rest."""
+    """An exception of allow=, or a result that is no bool, is logged and refuses."""
     async with open_pair(Market(), authenticate=authenticate) as (session, _):
         with pytest.raises(farcall.InternalError) as caught:
             async with session.subscribe("ticked", key=key):
@@ -186,7 +186,7 @@ async def subscribed(session: farcall.Session, *names: str) -> AsyncIterator[lis
 async def test_the_end_of_a_principal_ends_its_subscriptions(
     autojump_clock: MockClock, how: str
 ) -> None:
-    """Whoever ended it, and also when another one takes over; what is open goes on."""
+    """However the login ends, also by another login; open signals go on."""
     async with open_pair(Market(), authenticate=authenticate) as (session, connection):
         await session.call("rpc.login", "ada", *([5] if how == "expiry" else []))
         names = ("public", "protected", "traded", "ticked")
@@ -207,7 +207,7 @@ async def test_the_end_of_a_principal_ends_its_subscriptions(
 
 @pytest.mark.parametrize("how", ["logout", "server", "expiry", "other"])
 async def test_the_end_of_a_principal_ends_its_events(autojump_clock: MockClock, how: str) -> None:
-    """A plain peer cannot be told; nothing comes any more, and it may ask again."""
+    """A plain peer gets no more events, and may subscribe again."""
     pair = open_pair(Market(), authenticate=authenticate, dialect="plain")
     async with pair as (session, connection):
         await session.call("rpc.login", "ada", *([5] if how == "expiry" else []))
@@ -237,7 +237,7 @@ async def end_principal(how: str, session: farcall.Session, connection: Connecti
 
 
 async def test_an_event_asked_for_twice_comes_once() -> None:
-    """Left and asked for again before the first answer has left, it is one subscription."""
+    """rpc.off and rpc.on before the first response is sent leave one subscription."""
     async with raw_client(Market()) as client:
         names = ["public"]
         asked = [request(number, f"rpc.{verb}", names) for number, verb in enumerate(VERBS)]

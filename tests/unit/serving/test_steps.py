@@ -1,4 +1,4 @@
-"""Handlers that hold up everything else: told in the log, once."""
+"""Handlers that block all other tasks are logged once."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from farcall.testing import open_pair
 
 # A step is time of the machine, which no clock of Trio's can stand for.
 SLOW = 0.06
-"""Seconds; a little more than what is noted."""
+"""Seconds; a little more than the limit of a slow step."""
 
 
 @service
 class Busy:
-    """Each method blocks in a step of its own; names are counted for the whole process."""
+    """Each method blocks in another step; steps are counted by name in the whole process."""
 
     async def once(self) -> None:
         time.sleep(SLOW)  # noqa: ASYNC251 - what it is about
@@ -82,7 +82,7 @@ def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 async def test_one_slow_step_may_be_a_busy_machine(caplog: pytest.LogCaptureFixture) -> None:
-    """It is not told; nor is a handler that waits for long."""
+    """One slow step is not logged, nor a handler that waits for long."""
     async with open_pair(Busy(), Busy, debug=True) as (busy, _):
         await busy.once()
         assert await busy.quick() == "done"
@@ -91,7 +91,7 @@ async def test_one_slow_step_may_be_a_busy_machine(caplog: pytest.LogCaptureFixt
 
 
 async def test_a_handler_that_blocks_in_its_only_step(caplog: pytest.LogCaptureFixture) -> None:
-    """The second call tells, and no other."""
+    """Only the second slow step is logged."""
     async with open_pair(Busy(), Busy, debug=True) as (busy, _):
         for _ in range(3):
             await busy.at_its_end()
@@ -102,7 +102,7 @@ async def test_a_handler_that_blocks_in_its_only_step(caplog: pytest.LogCaptureF
 
 
 async def test_a_handler_that_blocks_between_two_waits(caplog: pytest.LogCaptureFixture) -> None:
-    """The line is that of the await at which the step ended."""
+    """The log names the line of the await at which the step ended."""
     async with open_pair(Busy(), Busy, debug=True) as (busy, _):
         assert await busy.later() == "done"
 
@@ -113,7 +113,7 @@ async def test_a_handler_that_blocks_between_two_waits(caplog: pytest.LogCapture
 async def test_a_handler_that_blocks_while_it_is_cancelled(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """What is thrown into a handler begins a step as well."""
+    """An exception that Trio throws into a handler begins a step, too."""
     async with open_pair(Busy(), Busy, debug=True) as (busy, _):
         for _ in range(2):
             with trio.move_on_after(0.01):
@@ -124,7 +124,7 @@ async def test_a_handler_that_blocks_while_it_is_cancelled(
 
 
 async def test_a_stream_and_a_remote_task(caplog: pytest.LogCaptureFixture) -> None:
-    """They are timed as calls are, and the line is that of the generator's."""
+    """Streams and tasks are timed; the line is that of the generator."""
     async with open_pair(Busy(), Busy, debug=True) as (busy, _), trio.open_nursery() as nursery:
         async with busy.count() as numbers:
             assert [number async for number in numbers] == [0, 1, 2]
@@ -137,7 +137,7 @@ async def test_a_stream_and_a_remote_task(caplog: pytest.LogCaptureFixture) -> N
 
 
 async def test_nothing_is_timed_without_debug(caplog: pytest.LogCaptureFixture) -> None:
-    """It costs a little at each wait of each handler."""
+    """Without debug no step is timed."""
     async with open_pair(Busy(), Busy) as (busy, _):
         for _ in range(3):
             await busy.untimed()
@@ -146,7 +146,7 @@ async def test_nothing_is_timed_without_debug(caplog: pytest.LogCaptureFixture) 
 
 
 async def test_debug_adds_the_stack(caplog: pytest.LogCaptureFixture) -> None:
-    """That of the middle of the step: what blocks is the last line of it."""
+    """The stack is taken during the step: its last line is the one that blocks."""
     async with open_pair(Busy(), Busy, debug=True) as (busy, _):
         await busy.told_with_its_stack()
 

@@ -1,4 +1,4 @@
-"""Streams while they are served: the generator, and who ends it."""
+"""Streams while they are served: the generator, and how it ends."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from farcall.testing import open_pair
 T = TypeVar("T")
 
 MANY = 100_000
-"""Where a generator that cannot be ended stops all the same."""
+"""Items after which an endless generator stops in any case."""
 
 
 @service
@@ -41,12 +41,12 @@ class Numbers:
         self.given = 0
 
     async def told(self) -> int:
-        """Tell how many were given."""
+        """Return how many items were yielded."""
         return self.given
 
     @stream
     async def count(self) -> AsyncIterator[int]:
-        """Wait for nothing but the reader."""
+        """Yield without waiting."""
         while self.given < MANY:
             self.given += 1
             yield self.given
@@ -55,7 +55,7 @@ class Numbers:
 async def test_a_generator_that_waits_for_nothing_ends_with_its_stream(
     autojump_clock: MockClock,
 ) -> None:
-    """There is a point of cancellation at each item, or it would hold up everybody for ever."""
+    """Each item is a checkpoint, so a generator that never waits can be cancelled."""
     numbers = Numbers()
     async with open_pair(numbers, Numbers) as (proxy, connection), trio.open_nursery() as nursery:
         transport: Any = connection._link._transport
@@ -78,7 +78,7 @@ async def thaw_soon(transport: Any) -> None:
 async def test_a_generator_that_waits_for_nothing_holds_up_nobody_while_an_array_is_made(
     autojump_clock: MockClock,
 ) -> None:
-    """A plain peer gets all items at once; others are served before they are all there."""
+    """A plain peer gets one array; other calls run while it is collected."""
     numbers = Numbers()
     async with (
         open_pair(numbers, dialect="plain") as (session, _),
@@ -115,7 +115,7 @@ class Parts:
 
 
 async def test_items_are_joined_as_far_as_the_peer_takes_them(autojump_clock: MockClock) -> None:
-    """More of them leave together to a peer that takes larger messages."""
+    """A message has as many items as the limit of the peer allows."""
     async with open_pair(Parts(), Parts, limits=Limits(message=2048)) as (parts, _):
         async with parts.texts([400] * 100) as texts:
             assert [len(text) async for text in texts] == [400] * 100
@@ -127,7 +127,7 @@ async def test_items_are_joined_as_far_as_the_peer_takes_them(autojump_clock: Mo
 async def test_an_item_passes_whole_or_ends_its_stream(
     kind: str, autojump_clock: MockClock
 ) -> None:
-    """Whatever its size and its number are; the link lives, and items before it have come."""
+    """An item that is too large ends its stream with -32008 after the items before it."""
     limit = 1024
     refusals: list[ReplyTooLarge] = []
     async with open_pair(Parts(), Parts, limits=Limits(message=limit)) as (parts, _):
@@ -150,7 +150,7 @@ async def test_an_item_passes_whole_or_ends_its_stream(
 
 
 async def extend(lengths: list[int], items: AsyncIterator[str | bytes]) -> None:
-    """Read all items as far as they come."""
+    """Read items until the stream ends."""
     async for item in items:
         lengths.append(len(item))  # noqa: PERF401 - those before an error count as well
 
@@ -162,11 +162,11 @@ class Spoilt(ApplicationError):
 
 @service
 class Large:
-    """Streams of three items, the last of which waits while a link is full of the others."""
+    """Streams of three items, the last of which waits because the link is full."""
 
     @stream
     async def ended(self) -> AsyncIterator[str]:
-        """Give all, and end."""
+        """Yield all items and return."""
         await trio.sleep(0.5)
         yield LARGE
         yield LARGE
@@ -174,7 +174,7 @@ class Large:
 
     @stream(raises=[Spoilt])
     async def failed(self) -> AsyncIterator[str]:
-        """Give all, and fail."""
+        """Yield all items and raise."""
         await trio.sleep(0.5)
         yield LARGE
         yield LARGE
@@ -183,7 +183,7 @@ class Large:
 
     @stream
     async def stubborn(self) -> AsyncIterator[str]:
-        """Give all, and end, cancelled or not."""
+        """Yield all items and return, even if cancelled."""
         await trio.sleep(0.5)
         yield LARGE
         yield LARGE
@@ -193,14 +193,14 @@ class Large:
 
 
 LARGE = "x" * 80_000
-"""More than a link in memory holds; two of them fit into the window of a stream."""
+"""Larger than a link in memory holds; two of them fit into the window of a stream."""
 
 
 @pytest.mark.parametrize("kind", ["ended", "failed", "stubborn"])
 async def test_a_stream_that_lost_items_does_not_end_as_if_it_had_given_them(
     kind: str, autojump_clock: MockClock
 ) -> None:
-    """Cancelled by its server it drops what waits, so it must not tell its outcome."""
+    """A stream that its server cancels drops items, so its outcome is the cancellation."""
     async with open_pair(Large(), Large) as (large, connection):
         link: Any = connection._link
         lengths: list[int] = []
@@ -213,7 +213,7 @@ async def test_a_stream_that_lost_items_does_not_end_as_if_it_had_given_them(
 async def read_slowly(
     stream: AbstractAsyncContextManager[AsyncIterator[str]], link: Any, lengths: list[int]
 ) -> None:
-    """Read nothing until the server has cancelled what it serves, as at the end of a drain."""
+    """Read only after the server has cancelled the stream, as at the end of a drain."""
     async with stream as items:
         link._transport._outbound.freeze()
         await trio.sleep(1)
@@ -234,7 +234,7 @@ class Clock:
 
 @pytest.mark.parametrize("is_local", [True, False])
 async def test_several_tasks_may_read_one_stream(is_local: bool, autojump_clock: MockClock) -> None:
-    """Here as over the wire: each item goes to one of them, and the end to all."""
+    """Each item goes to one of several tasks, and all of them see the end."""
     clock, got = Clock(), list[int]()
     async with open_pair(clock, Clock) as (proxy, _), contextlib.AsyncExitStack() as stack:
         ticks = await stack.enter_async_context((clock if is_local else proxy).ticks(20))
@@ -253,7 +253,7 @@ async def test_several_tasks_may_read_one_stream(is_local: bool, autojump_clock:
 
 @service
 class Both:
-    """Streams that are called as well."""
+    """Streams that are also called without items."""
 
     @stream
     async def numbers(self, count: int) -> AsyncIterator[int]:
@@ -278,7 +278,7 @@ DIALECTS: list[Dialect] = ["farcall", "plain"]
 async def test_a_stream_that_is_called_is_answered_with_an_array(
     dialect: Dialect, autojump_clock: MockClock
 ) -> None:
-    """A call opens no window, so there is nothing to send items into; the link lives."""
+    """A caller without a window for items gets one array of them."""
     async with open_pair(Both(), dialect=dialect) as (session, _):
         assert await session.call("Both.numbers", 3) == [0, 1, 2]
         assert await session.call("Both.numbers", 2, returns=tuple[int, ...]) == (0, 1)
@@ -291,7 +291,7 @@ async def test_a_stream_that_is_called_is_answered_with_an_array(
 async def test_a_stream_that_is_called_takes_no_longer_than_a_call(
     dialect: Dialect, autojump_clock: MockClock
 ) -> None:
-    """The limit of the server holds, for whoever waits for an array waits for one answer."""
+    """max_call_seconds limits a stream that is called for one array."""
     async with open_pair(Both(), dialect=dialect, max_call_seconds=5) as (session, _):
         with pytest.raises(RpcError) as refusal:
             await session.call("Both.slow")
@@ -302,7 +302,7 @@ async def test_a_stream_that_is_called_takes_no_longer_than_a_call(
 
 
 async def test_a_stream_that_is_called_ends_with_its_caller(autojump_clock: MockClock) -> None:
-    """Its deadline travels."""
+    """The deadline of the caller ends the stream."""
     async with open_pair(Both()) as (session, connection):
         with trio.move_on_after(2) as scope:
             await session.call("Both.slow")
@@ -312,7 +312,7 @@ async def test_a_stream_that_is_called_ends_with_its_caller(autojump_clock: Mock
 
 
 async def test_a_stream_that_is_read_lasts_as_long_as_it_is_read(autojump_clock: MockClock) -> None:
-    """The longest time for a call is not for it."""
+    """max_call_seconds does not limit a stream that is read item by item."""
     async with open_pair(Both(), Both, max_call_seconds=5) as (both, _):
         async with both.slow() as numbers:
             for _ in range(10):
@@ -323,7 +323,7 @@ async def test_a_stream_that_is_read_lasts_as_long_as_it_is_read(autojump_clock:
 class Deep:
     @stream
     async def nested(self, depth: int) -> AsyncIterator[Json]:
-        """Give one that is flat, and one that is not."""
+        """Yield a flat item, and a deep one."""
         value: Json = []
         yield value
         for _ in range(depth - 1):
@@ -335,7 +335,7 @@ class Deep:
 async def test_an_item_that_is_too_deep_ends_its_stream(
     dialect: Dialect, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As one that is too large; the link lives."""
+    """An item that nests too deep ends its stream with -32008; the link is still usable."""
     async with open_pair(Deep(), Deep, dialect=dialect) as (deep, _):
         got: list[Json] = []
         with pytest.raises(RpcError) as refusal:
@@ -361,7 +361,7 @@ async def read_all(stream: AbstractAsyncContextManager[AsyncIterator[T]], got: l
 
 @service
 class Merged:
-    """Generators that have opened something when they are left."""
+    """Generators with an open block when their stream ends."""
 
     def __init__(self) -> None:
         self.saw: list[str] = []
@@ -386,7 +386,7 @@ class Merged:
 
     @stream
     async def failing(self) -> AsyncIterator[int]:
-        """Fail beside the items, while the reader takes none."""
+        """Raise in a child task while the reader takes no items."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._fail)
             for number in range(10_000):
@@ -415,7 +415,7 @@ def errors_in(caplog: pytest.LogCaptureFixture) -> list[str]:
 async def test_a_generator_with_a_nursery_is_cancelled_where_it_stands(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It gets Cancelled at its yield, its nursery ends, and nothing is logged."""
+    """The generator gets Cancelled at its yield, its nursery ends, and nothing is logged."""
     served = Merged()
     async with open_pair(served, Merged) as (proxy, _):
         async with proxy.merged() as numbers:
@@ -429,7 +429,7 @@ async def test_a_generator_with_a_nursery_is_cancelled_where_it_stands(
 async def test_an_item_of_another_type_ends_a_generator_with_a_nursery(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """What is answered and logged is the fault of the item."""
+    """The response and the log have the error of the item."""
     served = Merged()
     async with open_pair(served, Merged) as (proxy, _):
         async with proxy.odd() as numbers:
@@ -444,7 +444,7 @@ async def test_an_item_of_another_type_ends_a_generator_with_a_nursery(
 
 
 async def test_a_nursery_in_a_generator_tells_what_failed_in_it(autojump_clock: MockClock) -> None:
-    """Also while the generator waits for its reader: its scope is around the wait."""
+    """An exception of a child task ends the generator, even while it waits for its reader."""
     async with open_pair(Merged(), Merged) as (proxy, _), proxy.failing() as numbers:
         await trio.sleep(2)
         with pytest.RaisesGroup(InternalError):
@@ -455,7 +455,7 @@ async def test_a_nursery_in_a_generator_tells_what_failed_in_it(autojump_clock: 
 async def test_a_generator_that_yields_although_it_is_cancelled_is_at_fault(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It is closed for good, and the log tells."""
+    """A generator that yields after its cancellation is closed, and the log says so."""
 
     @service(name="")
     class Stubborn:
