@@ -1,11 +1,11 @@
-"""What one call does at both ends together: functions called, objects made, steps of tasks."""
+"""What one call, delivery or item does at both ends together: functions, objects, task steps."""
 
 from __future__ import annotations
 
 import functools
 import gc
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from enum import EnumType
 from pathlib import Path
@@ -22,16 +22,17 @@ from tests.benchmarks.systems.farcall_service import Bench, PlainBench
 SOURCE = str(Path(farcall.__file__).parent)
 
 WAYS = ("memory", "websocket")
-HANDLERS = ("def", "async def")
-IN_FLIGHT = (1, 64)
 
-CALLS = 1280
-"""Counted of each kind: 20 for each of 64 tasks."""
+MANY = 64
+"""Calls in flight, or values in a burst."""
+
+ALL = 1280
+"""Operations of each kind that are counted: 20 for each of 64 tasks."""
 
 
 @attrs.frozen
-class CallCounts:
-    """Of one call, on average."""
+class Counts:
+    """Of one operation, on average."""
 
     python: float
     """Calls of Python functions, and resumptions of coroutines."""
@@ -49,9 +50,74 @@ class CallCounts:
     """Times that Trio ran a task."""
 
 
+Served = Bench | PlainBench
+
+Work = Callable[[Served, BenchProxy], Awaitable[None]]
+"""Do `ALL` operations, given both ends."""
+
+
+async def _make_calls(in_flight: int, served: Served, bench: BenchProxy) -> None:
+    async def call_on() -> None:
+        for _ in range(ALL // in_flight):
+            assert await bench.add(2, 3) == 5
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(in_flight):
+            nursery.start_soon(call_on)
+
+
+async def _deliver(burst: int, served: Served, bench: BenchProxy) -> None:
+    async with bench.quoted.subscribe() as quotes:
+        for _ in range(ALL // burst):
+            served.emit(burst)
+            for _ in range(burst):
+                await anext(quotes)
+
+
+async def _read_items(served: Served, bench: BenchProxy) -> None:
+    async with bench.count(ALL) as numbers:
+        async for _ in numbers:
+            pass
+
+
+KINDS: Mapping[str, tuple[type[Served], Work]] = {
+    "call, def": (PlainBench, functools.partial(_make_calls, 1)),
+    f"call, def, {MANY} in flight": (PlainBench, functools.partial(_make_calls, MANY)),
+    "call, async def": (Bench, functools.partial(_make_calls, 1)),
+    f"call, async def, {MANY} in flight": (Bench, functools.partial(_make_calls, MANY)),
+    "delivery, one at a time": (Bench, functools.partial(_deliver, 1)),
+    f"delivery, bursts of {MANY}": (Bench, functools.partial(_deliver, MANY)),
+    "item of a stream": (Bench, _read_items),
+}
+"""What is counted, each over each way."""
+
+
+async def count(way: str, kind: str) -> Counts:
+    """Count what an operation does, on average of many."""
+    service, work = KINDS[kind]
+    served = service()
+    async with _open(way, served) as bench:
+        await work(served, bench)  # what is made once is made
+        profile, steps = Profile(), Steps()
+        with profile:
+            await work(served, bench)
+        with count_deaths() as deaths:
+            await work(served, bench)
+        with steps:
+            await work(served, bench)
+    return Counts(
+        python=profile.python / ALL,
+        c=profile.c / ALL,
+        own=sum(profile.own.values()) / ALL,
+        functions=len(profile.own),
+        files=len({code.co_filename for code in profile.own}),
+        objects=deaths() / ALL,
+        steps=steps.count / ALL,
+    )
+
+
 @asynccontextmanager
-async def _open(way: str, handlers: str) -> AsyncIterator[BenchProxy]:
-    served = PlainBench() if handlers == "def" else Bench()
+async def _open(way: str, served: Served) -> AsyncIterator[BenchProxy]:
     if way == "memory":
         async with open_pair(served, BenchProxy) as pair:
             yield pair.client
@@ -61,39 +127,6 @@ async def _open(way: str, handlers: str) -> AsyncIterator[BenchProxy]:
         async with farcall.connect(server.url, BenchProxy) as bench:
             yield bench
         server.shutdown()
-
-
-async def count_call(way: str, handlers: str, in_flight: int) -> CallCounts:
-    """Count what a call does, on average of many."""
-    async with _open(way, handlers) as bench:
-        work = functools.partial(_make_calls, bench, in_flight)
-        await work()  # what is made once is made
-        profile, steps = Profile(), Steps()
-        with profile:
-            await work()
-        with count_deaths() as deaths:
-            await work()
-        with steps:
-            await work()
-    return CallCounts(
-        python=profile.python / CALLS,
-        c=profile.c / CALLS,
-        own=sum(profile.own.values()) / CALLS,
-        functions=len(profile.own),
-        files=len({code.co_filename for code in profile.own}),
-        objects=deaths() / CALLS,
-        steps=steps.count / CALLS,
-    )
-
-
-async def _make_calls(bench: BenchProxy, in_flight: int) -> None:
-    async def call_on() -> None:
-        for _ in range(CALLS // in_flight):
-            assert await bench.add(2, 3) == 5
-
-    async with trio.open_nursery() as nursery:
-        for _ in range(in_flight):
-            nursery.start_soon(call_on)
 
 
 class Profile:

@@ -1,4 +1,4 @@
-"""Print what noise cannot change: what one call does, and how large the tree is.
+"""Print what noise cannot change: what one operation does, and how large the tree is.
 
     python -m tests.benchmarks.counts [--json FILE]
 
@@ -18,15 +18,14 @@ from pathlib import Path
 import attrs
 import trio
 
-from tests.benchmarks.call_counts import HANDLERS, IN_FLIGHT, WAYS, CallCounts, count_call
+from tests.benchmarks.call_counts import KINDS, WAYS, Counts, count
 from tests.benchmarks.tree_counts import count_tree
 
 
-def count_calls() -> Mapping[str, CallCounts]:
-    """Count a call in each way, with each kind of handler, alone and among others."""
+def count_all() -> Mapping[str, Counts]:
+    """Count an operation of each kind, over each way."""
     return {
-        f"{way}, {handlers}, {in_flight} in flight": trio.run(count_call, way, handlers, in_flight)
-        for way, handlers, in_flight in itertools.product(WAYS, HANDLERS, IN_FLIGHT)
+        f"{way}: {kind}": trio.run(count, way, kind) for way, kind in itertools.product(WAYS, KINDS)
     }
 
 
@@ -47,12 +46,12 @@ def count_loaded() -> Mapping[str, int]:
     return {"all": all_of_them, "own": own}
 
 
-def show_calls(counts: Mapping[str, CallCounts]) -> None:
+def show_operations(counts: Mapping[str, Counts]) -> None:
     """Print a line for each."""
-    names = [field.name for field in attrs.fields(CallCounts)]
-    print(f"{'a call, both ends':34}" + "".join(f"{name:>11}" for name in names))
+    names = [field.name for field in attrs.fields(Counts)]
+    print(f"{'one operation, both ends':38}" + "".join(f"{name:>10}" for name in names))
     for title, found in counts.items():
-        print(f"{title:34}" + "".join(f"{value:>11.4g}" for value in attrs.astuple(found)))
+        print(f"{title:38}" + "".join(f"{value:>10.4g}" for value in attrs.astuple(found)))
 
 
 def show(title: str, counts: Mapping[str, object]) -> None:
@@ -67,13 +66,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.counts")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
-    calls, tree, loaded = count_calls(), attrs.asdict(count_tree()), count_loaded()
-    show_calls(calls)
+    operations, tree, loaded = count_all(), attrs.asdict(count_tree()), count_loaded()
+    show_operations(operations)
     show("the tree", tree)
     show("modules that `import farcall` loads", loaded)
     if options.json:
-        of_calls = {name: attrs.asdict(each) for name, each in calls.items()}
-        found = {"calls": of_calls, "tree": tree, "loaded": loaded}
+        of_each = {name: attrs.asdict(each) for name, each in operations.items()}
+        found = {"operations": of_each, "tree": tree, "loaded": loaded}
         options.json.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.call_counts import count_call
+from tests.benchmarks.call_counts import count
 from tests.benchmarks.tree_counts import count_tree
 
 ROOM = '''
@@ -52,8 +52,8 @@ def test_a_tree_is_counted(tmp_path: Path) -> None:
 @pytest.mark.slow
 async def test_a_call_is_counted() -> None:
     """A call takes steps, functions of farcall and objects; a `def` handler has no task."""
-    plain = await count_call("memory", "def", 1)
-    tasked = await count_call("memory", "async def", 1)
+    plain = await count("memory", "call, def")
+    tasked = await count("memory", "call, async def")
 
     assert 0 < plain.own < plain.python
     assert 0 < plain.files <= plain.functions
