@@ -1,4 +1,4 @@
-"""Who may use a member, as it is declared."""
+"""Access to members, as declared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the names in annotations are looked up."""
+"""Resolving the names in annotations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notes of `Annotated`: those that limit values are refused, those that describe them are not."""
+"""Notes of `Annotated`: those that limit values are refused, descriptions are ignored."""
 
 from __future__ import annotations
 

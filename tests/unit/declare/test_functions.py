@@ -1,4 +1,4 @@
-"""How a function is read."""
+"""Parsing functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What decorators of members leave behind."""
+"""The marks that decorators of members put on functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a class's body is on the wire."""
+"""The members of a class that are on the wire."""
 
 from __future__ import annotations
 

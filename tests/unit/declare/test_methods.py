@@ -1,4 +1,4 @@
-"""How an endpoint is made of what was read."""
+"""Endpoints: contracts and codecs of parsed functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All mistakes of a class are told at once, each with its place."""
+"""One error lists all mistakes of a class, each with its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Subclasses that are not decorated keep the contract, or are refused."""
+"""Undecorated subclasses keep the contract, or are refused."""
 
 from __future__ import annotations
 

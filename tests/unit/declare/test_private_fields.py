@@ -1,4 +1,4 @@
-"""Fields whose names begin with an underscore: they cross the wire only where that was said."""
+"""Fields with a leading underscore: they cross the wire only under an explicit alias."""
 
 from __future__ import annotations
 

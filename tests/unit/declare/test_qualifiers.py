@@ -1,4 +1,4 @@
-"""Types with something around them that means nothing on the wire: `Final`, `ReadOnly`, None."""
+"""Qualifiers of types that have no effect on the wire: `Final`, `ReadOnly`."""
 
 from __future__ import annotations
 

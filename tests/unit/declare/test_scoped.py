@@ -1,4 +1,4 @@
-"""A stream as local callers have it: a block in which its generator runs."""
+"""Streams for local callers: a block in which the generator runs."""
 
 from __future__ import annotations
 

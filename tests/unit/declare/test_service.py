@@ -1,4 +1,4 @@
-"""How members become one service."""
+"""Assembling members into one service."""
 
 from __future__ import annotations
 

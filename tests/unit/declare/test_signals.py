@@ -1,4 +1,4 @@
-"""How signals on a class are read."""
+"""Parsing signals of a class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where errors point."""
+"""The places that errors name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the source of a class says beyond what Python keeps of it."""
+"""The source of classes, and docstrings of attributes in it."""
 
 from __future__ import annotations
 

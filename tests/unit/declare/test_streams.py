@@ -1,4 +1,4 @@
-"""`@stream`: what it makes of an async generator, and what of a class that has one."""
+"""`@stream`, and classes with streams."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values for some: users and rooms."""
+"""Values for an audience of users and rooms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be shared, for nobody can change it."""
+"""Values that subscribers can share because they cannot change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table for what belongs to an object and cannot be put on it."""
+"""The table of values by object identity."""
 
 from __future__ import annotations
 

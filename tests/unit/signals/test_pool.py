@@ -1,4 +1,4 @@
-"""The buffers of one connection, and which of them loses when they hold too much together."""
+"""The buffers of one connection, and the one that drops when the pool is full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The values that a new subscriber gets at once."""
+"""The retained values of a signal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One signal of one service object: who listens, what was last, and the fan-out."""
+"""One signal of one object: subscribers, retained values, fan-out."""
 
 from __future__ import annotations
 

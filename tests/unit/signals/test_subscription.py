@@ -1,4 +1,4 @@
-"""What a subscriber iterates."""
+"""Iterating over a subscription."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service that uses every type there is, and names that its stub has other uses for."""
+"""A service with every type, and with names that its stub needs for other things."""
 
 from __future__ import annotations
 

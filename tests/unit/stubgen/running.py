@@ -1,4 +1,4 @@
-"""Import what was generated."""
+"""Import generated modules."""
 
 from __future__ import annotations
 

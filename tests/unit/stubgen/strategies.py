@@ -1,4 +1,4 @@
-"""Random contracts, as unpleasant as a service could make them."""
+"""Random contracts with unusual names, types and texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each type of the contract has its annotation."""
+"""Writing types as annotations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Defaults are written as a type checker wants them, or not at all."""
+"""Fitting defaults to their types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Definitions stand in an order that Python can run, and that is good to read."""
+"""Writing definitions, in an order that Python can run."""
 
 from __future__ import annotations
 

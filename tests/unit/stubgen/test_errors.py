@@ -1,4 +1,4 @@
-"""Errors of other people's code, told in one line."""
+"""Errors of users' code, in one line."""
 
 from __future__ import annotations
 

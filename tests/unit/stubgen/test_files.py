@@ -1,4 +1,4 @@
-"""Modules on disk are those that would be written now."""
+"""Writing stubs to disk, and comparing them."""
 
 from __future__ import annotations
 

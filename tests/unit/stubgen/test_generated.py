@@ -1,4 +1,4 @@
-"""What is generated for any service: formatted, clean, runs, and means what the contract says."""
+"""Stubs of random services are formatted, clean, importable and correct."""
 
 from __future__ import annotations
 

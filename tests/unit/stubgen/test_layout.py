@@ -1,4 +1,4 @@
-"""Long statements are broken where ruff would break them."""
+"""Breaking long statements as ruff does."""
 
 from __future__ import annotations
 

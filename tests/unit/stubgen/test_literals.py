@@ -1,4 +1,4 @@
-"""Values come back from the source that is written for them."""
+"""Writing values as Python source."""
 
 from __future__ import annotations
 

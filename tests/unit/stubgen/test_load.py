@@ -1,4 +1,4 @@
-"""What is named on a command line is found, or it is said in one line why not."""
+"""Loading the services named on a command line."""
 
 from __future__ import annotations
 

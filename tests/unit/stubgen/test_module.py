@@ -1,4 +1,4 @@
-"""A module holds all that a client needs, in a fixed order."""
+"""Whole modules, and clients that use them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that a service uses are used for nothing else in its module."""
+"""Choosing names for a module, none of which the service uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The class of a stub has a member for each of the service's."""
+"""Writing the proxy class of a service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of each kind are written as a service would write them."""
+"""Writing records of each kind."""
 
 from __future__ import annotations
 

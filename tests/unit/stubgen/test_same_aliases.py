@@ -1,4 +1,4 @@
-"""A stub names types as the service does: an alias stays one."""
+"""Stubs use the type aliases of the service."""
 
 import datetime as dt
 import re

@@ -1,4 +1,4 @@
-"""Defaults of a stub are those of the service, unless no source can hold them."""
+"""Stubs have the defaults of the service, as far as source can express them."""
 
 from __future__ import annotations
 

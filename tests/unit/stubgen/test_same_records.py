@@ -1,4 +1,4 @@
-"""Records of a stub show, compare, order and hash themselves as those of the service do."""
+"""Records of a stub have the repr, comparison and hash of those of the service."""
 
 from __future__ import annotations
 

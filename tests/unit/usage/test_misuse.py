@@ -1,4 +1,4 @@
-"""What is used in the wrong way, or in the wrong place, says what to write instead."""
+"""Errors for API used in a wrong way or place say what to write instead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is passed wrongly is refused where it is passed, by the name of the parameter."""
+"""A wrong argument raises at the call, with the name of the parameter."""
 
 from __future__ import annotations
 
