@@ -75,7 +75,7 @@ def service(cls: Any = None, /, *, name: str | None = None, protected: bool | No
                 f"@service decorates classes, got {type(cls).__name__}",
                 named if isinstance(cls, str) else decorated,
             )
-        _declare(cls, name, protected, around)
+        _make_service(cls, name, protected, around)
         return cls
 
     return declare if cls is None else declare(cls)
@@ -160,7 +160,7 @@ def service_of_object(target: object) -> Service:
     return service_of(target)
 
 
-def _declare(
+def _make_service(
     cls: type[Any], name: str | None, protected: bool | None, around: Mapping[str, object]
 ) -> None:
     site, mistakes = site_of_class(cls), Mistakes()

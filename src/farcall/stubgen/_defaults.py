@@ -127,34 +127,35 @@ class _Fit:
                 assert_never(definition)
 
     def _record(self, node: ast.expr, name: str, fields: Sequence[FieldSpec]) -> ast.expr | None:
-        types = {field.name: field.type for field in fields}
-        required = {field.name for field in fields if field.default is None}
         match node:
             case ast.Call(func=ast.Name(id=called), args=[]) if called == name:
-                given = {str(each.arg): each.value for each in node.keywords}
+                names = [each.arg for each in node.keywords]
+                values = self._values(names, [each.value for each in node.keywords], fields)
+                return _if_all(
+                    values,
+                    lambda fitting: RecordCall(
+                        node.func, [], list(map(ast.keyword, names, fitting))
+                    ),
+                )
             case _:
                 return None
-        if not required <= given.keys() <= types.keys():
-            return None
-        values = [self.value(value, types[field]) for field, value in given.items()]
-        return _if_all(
-            values,
-            lambda fitting: RecordCall(node.func, [], list(map(ast.keyword, given, fitting))),
-        )
 
     def _entries(self, node: ast.expr, fields: Sequence[FieldSpec]) -> ast.expr | None:
-        types = {field.name: field.type for field in fields}
-        required = {field.name for field in fields if field.default is None}
         if not isinstance(node, ast.Dict):
             return None
-        names = [each.value for each in node.keys if isinstance(each, ast.Constant)]
-        if len(names) < len(node.keys) or not required <= {*names} <= types.keys():
-            return None
-        values = [
-            self.value(value, types[str(name)])
-            for name, value in zip(names, node.values, strict=True)
-        ]
-        return _if_all(values, lambda values: ast.Dict(node.keys, values))
+        names = [each.value if isinstance(each, ast.Constant) else None for each in node.keys]
+        values = self._values(names, node.values, fields)
+        return _if_all(values, lambda fitting: ast.Dict(node.keys, fitting))
+
+    def _values(
+        self, names: Sequence[object], values: Sequence[ast.expr], fields: Sequence[FieldSpec]
+    ) -> Sequence[ast.expr | None]:
+        """Fit the values of a record. One is None if a name is unknown, or a field is missing."""
+        types: dict[object, TypeSpec] = {field.name: field.type for field in fields}
+        required = {field.name for field in fields if field.default is None}
+        if not required <= {*names} <= types.keys():
+            return [None]
+        return [self.value(value, types[name]) for name, value in zip(names, values, strict=True)]
 
     def _is_scalar(self, node: ast.expr, name: ScalarName) -> bool:
         match node:
