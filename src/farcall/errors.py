@@ -3,7 +3,7 @@
 ::
 
     FarcallError
-    ├── RpcError(code, message, data)        the peer answered with an error
+    ├── RpcError(code, message, data)        the peer responded with an error
     │   ├── InvalidArguments                 -32602  .errors: paths and messages
     │   ├── MethodNotFound                   -32601
     │   ├── Forbidden                        -32605, -32606
@@ -131,7 +131,7 @@ class RpcError(FarcallError):
         data: Any JSON value, or None for no ``data`` member.
 
     Raises:
-        TypeError: the code is no int, or the message no str.
+        TypeError: the code is not an int, or the message not a str.
         ValueError: the code has more than 64 bits.
     """
 
@@ -176,6 +176,10 @@ class RpcError(FarcallError):
 
     def _member(self, name: str) -> object:
         return _members_of(self.data).get(name)
+
+    def _text(self, name: str) -> str | None:
+        found = self._member(name)
+        return found if isinstance(found, str) else None
 
 
 def _members_of(value: object) -> Mapping[str, object]:
@@ -247,8 +251,7 @@ class Forbidden(RpcError):
     @property
     def reason(self) -> str | None:
         """What the caller lacks, such as a login or a role, if the peer said so."""
-        found = self._member("reason")
-        return found if isinstance(found, str) else None
+        return self._text("reason")
 
     def __str__(self) -> str:
         if self.reason is None:
@@ -289,8 +292,7 @@ class ShuttingDown(RpcError):
     @property
     def reason(self) -> str | None:
         """Why, if the peer said so: ``the server is shutting down``."""
-        reason = self._member("reason")
-        return reason if isinstance(reason, str) else None
+        return self._text("reason")
 
 
 class DeadlineExceeded(RpcError):
@@ -307,8 +309,7 @@ class RemoteCancelled(RpcError):
     @property
     def reason(self) -> str | None:
         """Why, if the peer said so: ``the server is shutting down``."""
-        reason = self._member("reason")
-        return reason if isinstance(reason, str) else None
+        return self._text("reason")
 
 
 class InternalError(RpcError):
@@ -317,8 +318,7 @@ class InternalError(RpcError):
     @property
     def id(self) -> str | None:
         """The id of the exception in the log of the server."""
-        found = self._member("id")
-        return found if isinstance(found, str) else None
+        return self._text("id")
 
 
 _REFUSALS: frozenset[int] = frozenset(

@@ -1,4 +1,4 @@
-"""What peers can say: each message as the struct that reads it, its writer and its hearer.
+"""Messages: the struct that reads each, its writer, and the methods of its receiver.
 
 Known members are read strictly, unknown ones are ignored. Parameters, results and values stay JSON
 text: the codec knows their types. Member names are those of JSON-RPC 2.0, of rpc-websockets, and of
@@ -96,7 +96,7 @@ def request(
     Args:
         id: As JSON text.
         method: The wire name.
-        params: JSON text, or None for no such member.
+        params: JSON text, or None to leave the member out.
         tail: The rest: the meta, or as much of it as is known by now.
         traceparent: The caller's span, or None (W3C Trace Context, section 3.2).
     """
@@ -179,7 +179,7 @@ class Error:
     code: int
     message: str
     data: bytes | None = None
-    """JSON text, or None for no such member."""
+    """JSON text, or None to leave the member out."""
 
     @classmethod
     def of(cls, code: ErrorCode, data: object = None) -> Error:
@@ -426,7 +426,7 @@ def _notification(name: bytes, members: bytes) -> bytes:
     return b'%b,"method":"rpc.%b","params":{%b}}' % (_HEAD, name, members)
 
 
-# What hears them. The methods are called while a frame is read, and neither block nor raise.
+# The receivers. Their methods are called while a frame is read, and neither block nor raise.
 
 
 class Waiter:

@@ -14,6 +14,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from farcall._json import UnreadableText
 from farcall._protocol.binary import Encoded, read_binary
+from farcall._protocol.credit import ReceiveCredit
 from farcall._protocol.framing import RequestId, shown_id
 from farcall._protocol.messages import (
     Cancel,
@@ -25,7 +26,7 @@ from farcall._protocol.messages import (
     read_error,
     read_params,
 )
-from farcall._protocol.state import STARTED, ProtocolState, Violation
+from farcall._protocol.state import STARTED, IncomingUpload, OutgoingCall, ProtocolState, Violation
 
 _cancel = msgspec.json.Decoder(Cancel)
 _credit = msgspec.json.Decoder(Credit)
@@ -121,11 +122,7 @@ def _take_items(
     call = state.outgoing.get(id)
     if call is None or call.credit is None or call.stage.items is None:
         raise Violation(f"rpc.items for id {shown_id(id)}")
-    if seq != call.seq:
-        raise _gap(seq, call.seq)
-    call.seq += len(values)
-    if not call.credit.receive([len(value) for value in values]):
-        raise _excess()
+    _count(call, call.credit, seq, values)
     if call.stage is STARTED:
         call.on_items(values, cursor, missed)
 
@@ -134,21 +131,23 @@ def _take_upload(state: ProtocolState, id: RequestId, seq: int, values: Sequence
     upload = state.uploads.incoming.get(id)
     if upload is None:  # its call has ended while they were on their way
         return
-    if seq != upload.seq:
-        raise _gap(seq, upload.seq)
-    upload.seq += len(values)
-    if not upload.credit.receive([len(value) for value in values]):
-        raise _excess()
+    _count(upload, upload.credit, seq, values)
     if upload.owner is not None:
         upload.owner.push(values)
 
 
-def _gap(seq: int, due: int) -> Violation:
-    return Violation(f"rpc.items with seq {seq} where {due} was due")
-
-
-def _excess() -> Violation:
-    return Violation("rpc.items beyond the credit of its stream")
+def _count(
+    stream: OutgoingCall | IncomingUpload,
+    credit: ReceiveCredit,
+    seq: int,
+    values: Sequence[Encoded],
+) -> None:
+    """Check that items come in order and within the credit, and count them."""
+    if seq != stream.seq:
+        raise Violation(f"rpc.items with seq {seq}, expected {stream.seq}")
+    stream.seq += len(values)
+    if not credit.receive([len(value) for value in values]):
+        raise Violation("rpc.items beyond the credit of its stream")
 
 
 def _read_upload_end(state: ProtocolState, params: bytes | None) -> None:

@@ -118,7 +118,7 @@ class Protocol(ProtocolState):
         Args:
             call: A new one, with credit if it is a stream call. A deadline that does not travel is
                 removed from it: a plain peer knows no deadlines, and a stream may outlast its own.
-            params: JSON text, or None for no such member.
+            params: JSON text, or None to leave the member out.
             traceparent: The caller's span, if it has one.
 
         Raises:

@@ -57,7 +57,7 @@ UNREAD_CODES = frozenset({ErrorCode.PARSE_ERROR, ErrorCode.INVALID_REQUEST})
 
 
 class _Invalid(Exception):
-    """A message is not a JSON-RPC request; answered with -32600."""
+    """A message is not a JSON-RPC request; the response is -32600."""
 
     def __init__(self, problem: str, id: RequestId = NULL_ID) -> None:
         super().__init__(problem)

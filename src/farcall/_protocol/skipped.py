@@ -94,7 +94,7 @@ def read_skipped(state: ProtocolState, message: Skipped, problem: str) -> bool:
         if call is not None:
             end_unreadable(state, call, problem)
             return True
-    # A farcall peer that greets is told by the close code.
+    # A farcall peer that greets learns the reason from the close code.
     is_hello = members.get("method") == b'"rpc.hello"'
     if has_outcome or is_hello or state.has_dialled or id in state.incoming:
         return False

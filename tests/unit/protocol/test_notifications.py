@@ -130,7 +130,7 @@ def test_items_out_of_order_are_a_violation(pair: ProtocolPair, seq: int) -> Non
     pair.to_client()
 
     assert pair.client.receive(items(outgoing.id, seq, [b"2"])) == [
-        ("violation", 1002, f"rpc.items with seq {seq} where 1 was due")
+        ("violation", 1002, f"rpc.items with seq {seq}, expected 1")
     ]
 
 

@@ -132,7 +132,7 @@ def test_credit_for_an_upload_that_has_ended_is_dropped(pair: ProtocolPair) -> N
 @pytest.mark.parametrize(
     ("message", "problem"),
     [
-        (items(b'"u1"', 1, [b"1"], is_upload=True), "rpc.items with seq 1 where 0 was due"),
+        (items(b'"u1"', 1, [b"1"], is_upload=True), "rpc.items with seq 1, expected 0"),
         (items(b'"u1"', 0, [b"1"] * 33, is_upload=True), "rpc.items beyond the credit"),
     ],
     ids=["seq", "credit"],
