@@ -88,3 +88,15 @@ def test_an_unknown_work_is_refused_with_a_line_that_names_all(
     """No traceback, and nothing is measured."""
     with pytest.raises(SystemExit, match="there is no work S99; there are S1, S2"):
         main(["--only", "S99"])
+
+
+def test_the_growth_of_a_large_text_is_counted_by_the_byte() -> None:
+    """Twice the bytes for twice the time is no growth; twice the time for a small text is."""
+    small = [Row("S9-size", "", "call", "", size, "farcall") for size in (1000, 2000)]
+    large = [Row("S9-size", "", "call", "", size, "farcall") for size in (40_000, 80_000)]
+    for pair in (small, large):
+        pair[0].samples.append(Sample(100, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0))
+        pair[1].samples.append(Sample(100, 1.0, 1.0, 1.0, 2.0, 2.0, 0.0, 0.0, 0.0))
+
+    assert [each.reached for each in verdicts(small)] == [2.0]
+    assert [each.reached for each in verdicts(large)] == [1.0]

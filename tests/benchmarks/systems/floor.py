@@ -69,7 +69,7 @@ class Link:
 
     async def flush(self) -> None:
         """Send what waits; what is put meanwhile leaves after that, in one send of another task."""
-        if self.is_sending:
+        if self.is_sending or not self._waiting:
             return
         data = b"".join(self._waiting)
         self._waiting.clear()
@@ -86,25 +86,14 @@ class Link:
 
     async def receive(self) -> list[bytes]:
         """Wait for lines; an empty list is the end."""
-        while data := await self._stream.receive_some(RECEIVED):
-            *lines, self._rest = (
-                (self._rest + data).split(b"\n") if self._rest else data.split(b"\n")
-            )
-            if lines:
-                return lines
-            if len(data) == RECEIVED:
-                return [await self._long_line()]
-        return []
-
-    async def _long_line(self) -> bytes:
-        """Collect a line of many pieces; adding each to the rest would copy it every time."""
         pieces = [self._rest]
-        while b"\n" not in pieces[-1]:
-            pieces.append(await self._stream.receive_some(RECEIVED))
-            if not pieces[-1]:
-                raise trio.BrokenResourceError
-        head, _, self._rest = pieces.pop().partition(b"\n")
-        return b"".join([*pieces, head])
+        while data := await self._stream.receive_some(RECEIVED):
+            pieces.append(data)
+            if b"\n" in data:
+                # Joined once: a long line has many pieces.
+                *lines, self._rest = b"".join(pieces).split(b"\n")
+                return lines
+        return []
 
 
 # The server
