@@ -98,12 +98,7 @@ class Dispatcher:
         identity.on_left = self._withdraw
         self._quota = CallQuota(link.limits)
         self._login_handler = LoginHandler(
-            link,
-            identity,
-            logins,
-            longest=options.max_call_seconds,
-            quota=self._quota,
-            start=self._start_task,
+            link, identity, logins, options, quota=self._quota, start=self._start_task
         )
         # Bounded like calls in flight and subscriptions: each entry has its task already.
         self._waiting: deque[ServedCall | Task] = deque()

@@ -30,6 +30,7 @@ from farcall._quota import CallQuota
 from farcall._serving.calls import Deadline
 from farcall._serving.failed_logins import FailedLogins, origin_of
 from farcall._serving.intercepted import Start
+from farcall._serving.options import LinkOptions
 from farcall._transport.http import Rejection
 from farcall._transport.transport import Endpoint
 from farcall.errors import CloseCode, ErrorCode, Unauthorized
@@ -121,7 +122,7 @@ class LoginHandler:
         link: The connection.
         identity: Its peer's, which a login changes.
         logins: How peers log in; None where they cannot.
-        longest: The limit of a login, in seconds.
+        options: Of the link; `max_call_seconds` limits a login.
         quota: Logins count as calls.
         start: Starts a task of the link.
     """
@@ -131,15 +132,15 @@ class LoginHandler:
         link: Link,
         identity: Identity,
         logins: Logins | None,
+        options: LinkOptions,
         *,
-        longest: float,
         quota: CallQuota,
         start: Start,
     ) -> None:
         self._link = link
         self._identity = identity
         self._logins = logins
-        self._longest = longest
+        self._longest = options.max_call_seconds
         self._quota = quota
         self._start = start
         self._origin = origin_of(link.endpoint.peer)

@@ -1,4 +1,4 @@
-"""The command line: what a user sees, when it works and when not."""
+"""The commands: their output, their errors and their status."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class NoService:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a folder with a module of services, as the working directory."""
+    """Make a working directory with a module of services."""
     name = f"greeting_{tmp_path.name}".replace("-", "_")
     (tmp_path / f"{name}.py").write_text(SERVICE)
     monkeypatch.chdir(tmp_path)
@@ -79,7 +79,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_stubs_are_written_and_checked(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--check` is silent while nothing has changed, and shows a diff with status 1 after."""
+    """`--check` prints nothing if nothing has changed, or else a diff, with status 1."""
     target = f"{project.stem}:Greeter"
 
     assert run(["stubs", target, "-o", "out"]) == 0
@@ -93,7 +93,7 @@ def test_stubs_are_written_and_checked(project: Path, capsys: pytest.CaptureFixt
 
 
 def test_a_source_is_never_overwritten(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`-o .` beside `greeter.py` would destroy it; the error is one line."""
+    """`-o .` beside `greeter.py` is refused in one line, for it would overwrite the source."""
     (source := Path("greeter.py")).write_text(SERVICE)
 
     assert run(["stubs", "greeter:Greeter", "-o", "."]) == 1
@@ -107,7 +107,7 @@ def test_a_source_is_never_overwritten(project: Path, capsys: pytest.CaptureFixt
 def test_what_cannot_be_written_is_one_line(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It names the file that is in the way."""
+    """The error names the file that is in the way."""
     Path("out").write_text("")
 
     assert run(["stubs", f"{project.stem}:Greeter", "-o", "out"]) == 1
@@ -115,7 +115,7 @@ def test_what_cannot_be_written_is_one_line(
 
 
 def test_letters_that_the_stream_does_not_know_are_escaped(project: Path) -> None:
-    """On an ASCII terminal a path beyond it is shown all the same, and so is a difference."""
+    """On an ASCII terminal other characters of a path or a diff are escaped."""
     command = [sys.executable, "-m", "farcall", "stubs", f"{project.stem}:Greeter", "-o", "été"]
     ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
 
@@ -145,7 +145,7 @@ def test_letters_that_the_stream_does_not_know_are_escaped(project: Path) -> Non
 def test_a_wrong_target_is_one_line(
     project: Path, capsys: pytest.CaptureFixture[str], attribute: str, words: str
 ) -> None:
-    """It says what is wrong with it, without a traceback."""
+    """The error names the mistake in one line, without a traceback."""
     assert run(["stubs", project.stem + attribute]) == 1
 
     shown = capsys.readouterr().err
@@ -154,7 +154,7 @@ def test_a_wrong_target_is_one_line(
 
 
 def test_no_target_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
-    """Both commands say what they need."""
+    """Both commands print what they need, with status 2."""
     assert run(["stubs"]) == run(["serve"]) == 2
     assert "SERVICES" in capsys.readouterr().err
 
@@ -162,7 +162,7 @@ def test_no_target_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_service_that_needs_arguments_is_one_line(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Serve an object instead."""
+    """The error says to name an object instead."""
     assert run(["serve", f"{project.stem}:Needy"]) == 1
     assert "needs arguments" in capsys.readouterr().err
 
@@ -170,7 +170,7 @@ def test_a_service_that_needs_arguments_is_one_line(
 def test_a_service_that_cannot_be_made_is_one_line(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It names the line of the constructor that failed."""
+    """The error names the line of the constructor that failed."""
     assert run(["serve", f"{project.stem}:Broken"]) == 1
 
     shown = capsys.readouterr().err
@@ -182,7 +182,7 @@ def test_a_service_that_cannot_be_made_is_one_line(
 def test_a_background_task_that_fails_ends_the_command(
     project: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The line says where, and the log has the rest."""
+    """The error names the line that failed, and the log has the traceback."""
     assert run(["serve", f"{project.stem}:Lost", "--port", "0"]) == 1
 
     last = capsys.readouterr().err.splitlines()[-1]
@@ -192,7 +192,7 @@ def test_a_background_task_that_fails_ends_the_command(
 
 
 def test_a_port_in_use_is_one_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It names the address."""
+    """The error names the address."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert run(["serve", f"{project.stem}:Greeter", "--port", port]) == 1
@@ -206,7 +206,7 @@ def test_a_port_in_use_is_one_line(project: Path, capsys: pytest.CaptureFixture[
 def test_what_needs_a_login_throughout_is_not_served(
     project: Path, capsys: pytest.CaptureFixture[str], kind: str
 ) -> None:
-    """The command has no way to log in, so nobody could use it; the line says what to write."""
+    """The command has no logins, so the error says to serve it from Python."""
     assert run(["serve", f"{project.stem}:{kind}", "--port", "0"]) == 1
 
     shown = capsys.readouterr().err
@@ -217,7 +217,7 @@ def test_what_needs_a_login_throughout_is_not_served(
 
 
 async def test_what_needs_a_login_is_counted_in_one_line(project: Path) -> None:
-    """A service of which something can be called is served."""
+    """If some members need no login, the others are logged in one line."""
     targets = [f"{project.stem}:{kind}" for kind in ("Vault", "Greeter")]
     command = [sys.executable, "-m", "farcall", "serve", *targets, "--port", "0"]
     async with trio.open_nursery() as nursery:
@@ -242,12 +242,12 @@ async def test_what_needs_a_login_is_counted_in_one_line(project: Path) -> None:
 
 
 def test_an_unknown_option_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
-    """Status 2, as of any command."""
+    """An unknown option has status 2."""
     assert run(["serve", "--speed", "9"]) == 2
 
 
 def test_the_demo_shows_calls_and_samples() -> None:
-    """Plain lines where the output is no terminal; it ends by itself with status 0."""
+    """Without a terminal the demo prints lines, and ends by itself with status 0."""
     shown = subprocess.run(
         [sys.executable, "-m", "farcall", "demo", "--seconds", "0.8"],
         capture_output=True,
@@ -262,7 +262,7 @@ def test_the_demo_shows_calls_and_samples() -> None:
 
 
 async def test_a_signal_ends_a_server() -> None:
-    """SIGTERM drains it, and the status is 0."""
+    """SIGTERM drains the server, and the status is 0."""
     command = [sys.executable, "-m", "farcall", "serve"]
     command += ["examples.chat.service:Chat", "--port", "0"]
     root = Path(__file__).parents[3]

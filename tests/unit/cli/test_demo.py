@@ -1,4 +1,4 @@
-"""The demonstration that goes on serving."""
+"""The demo with `--forever`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.patience import PATIENCE
 
 
 class Told(io.StringIO):
-    """Remembers what is written, and tells when some words were."""
+    """Records what is written, and waits for some words."""
 
     def __init__(self, words: str) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class Told(io.StringIO):
 
 
 async def test_forever_is_until_it_is_interrupted() -> None:
-    """Then the ways in name the port of this very server, and it ends when it is cancelled."""
+    """The examples name the port of this server, which ends when it is cancelled."""
     written = Told("Serving until Ctrl-C")
     with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
@@ -42,7 +42,7 @@ async def test_forever_is_until_it_is_interrupted() -> None:
 
 
 async def test_the_python_that_it_shows_runs() -> None:
-    """As anybody can run it: with nothing but what farcall documents."""
+    """The example in Python runs as a program of its own."""
     written = Told("Serving until Ctrl-C")
     with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:

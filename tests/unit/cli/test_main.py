@@ -1,4 +1,4 @@
-"""The process that the command runs in: its status, and what it does without its extra."""
+"""The process of the command: its status, Ctrl-C, and the missing extra."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def status_of_main() -> object:
 def test_a_missing_extra_is_one_line(
     missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It says what to install, and nothing of the extra is imported."""
+    """Without the extra the command says what to install."""
 
     def find_spec(name: str) -> object | None:
         return None if name == missing else object()
@@ -41,7 +41,7 @@ def test_a_missing_extra_is_one_line(
 
 @pytest.mark.parametrize("status", [0, 1, 2])
 def test_the_status_is_that_of_the_command(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever it is."""
+    """The status of the process is that of the command."""
     monkeypatch.setattr(app, "run", lambda: status)
 
     assert status_of_main() == status
@@ -50,7 +50,7 @@ def test_the_status_is_that_of_the_command(status: int, monkeypatch: pytest.Monk
 def test_an_interrupt_is_told_by_the_status_alone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """128 and the number of the signal, as shells have it."""
+    """Ctrl-C has the status 128 plus the number of the signal, as in shells."""
 
     def interrupted() -> int:
         raise KeyboardInterrupt
@@ -63,7 +63,7 @@ def test_an_interrupt_is_told_by_the_status_alone(
 
 @pytest.mark.parametrize("writes", ["print('x', flush=True)", "print('x')"])
 def test_a_reader_that_has_gone_is_no_news(writes: str) -> None:
-    """As in ``farcall stubs ... | head -1``: whether it shows at once or at the end."""
+    """A reader that has gone, as in ``farcall stubs ... | head -1``, causes no traceback."""
     program = (
         "from farcall import _cli; from farcall._cli import app;"
         f"app.run = lambda: {writes} or 0; input(); _cli.main()"
@@ -85,14 +85,14 @@ def test_a_reader_that_has_gone_is_no_news(writes: str) -> None:
 
 @pytest.fixture
 def slow_import(tmp_path: Path) -> dict[str, str]:
-    """Give an environment in which `import farcall` takes long, and says when it has begun."""
+    """Make an environment in which `import farcall` takes long, and reports its start."""
     (tmp_path / "trio.py").write_text("import time; print('importing', flush=True); time.sleep(60)")
     source = Path(__file__).parents[3] / "src"
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(source)])}
 
 
 def interrupted(command: list[str], environment: dict[str, str]) -> tuple[int, bytes]:
-    """Run a command, press Ctrl-C while it imports, and give its status and its complaints."""
+    """Run a command, press Ctrl-C while it imports, and return its status and its errors."""
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -107,7 +107,7 @@ def interrupted(command: list[str], environment: dict[str, str]) -> tuple[int, b
 def test_an_interrupt_while_it_imports_prints_nothing(
     how: str, tmp_path: Path, slow_import: dict[str, str]
 ) -> None:
-    """Ctrl-C in the first tenths of a second ends the command as it does later."""
+    """Ctrl-C during the import ends the command as it does later."""
     script = tmp_path / "farcall"
     script.write_text("from farcall._cli import main; main()")
     words = {"module": ["-m", "farcall", "demo"], "script": [str(script), "demo"]}
@@ -118,7 +118,7 @@ def test_an_interrupt_while_it_imports_prints_nothing(
 
 
 def test_an_interrupt_while_another_program_imports_is_its_own(slow_import: dict[str, str]) -> None:
-    """Farcall does nothing to the signals of a program that uses it."""
+    """A program that imports farcall keeps its own signal handlers."""
     program = """
 try:
     import farcall

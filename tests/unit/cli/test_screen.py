@@ -1,4 +1,4 @@
-"""What the demonstration draws."""
+"""The output of the demo."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ async def samples(count: int) -> AsyncIterator[Sample]:
 
 
 def minutes(written: io.StringIO) -> list[str]:
-    """List the times that were drawn last, without hours, for those depend on the place."""
+    """List the times that were drawn last, without hours, which depend on the time zone."""
     table = written.getvalue().rpartition("Monitor.sampled, live")[2]
     return [line.split(":")[1] for line in table.splitlines() if ":00.0" in line]
 
 
 async def test_lines_where_nothing_can_be_redrawn() -> None:
-    """One for each sample, and no escape sequences."""
+    """Without a terminal there is one line for each sample, and no escape sequence."""
     plain, written = console(is_interactive=False)
 
     await draw(plain, samples(2))
@@ -47,7 +47,7 @@ async def test_lines_where_nothing_can_be_redrawn() -> None:
 
 
 async def test_table_on_a_terminal() -> None:
-    """It has the last samples, and is drawn again in its own place for each."""
+    """On a terminal one table has the last samples, and is redrawn for each."""
     terminal, written = console(is_interactive=True)
 
     await draw(terminal, samples(SAMPLES_SHOWN + 2))
@@ -58,7 +58,7 @@ async def test_table_on_a_terminal() -> None:
 
 
 def test_text_is_shown_as_it_is() -> None:
-    """Brackets are no markup, and long lines are not broken: they may be copied."""
+    """Brackets are not read as markup, and long lines are not wrapped."""
     plain, written = console(is_interactive=False)
 
     say(plain, "[bold]" + "x" * 100)
@@ -76,5 +76,5 @@ def test_text_is_shown_as_it_is() -> None:
     ],
 )
 def test_words(figures: Load | Memory | Process | Disk, words: str) -> None:
-    """All figures fit into a few words, with their units."""
+    """All figures are written in a few words, with their units."""
     assert in_words(figures) == words

@@ -104,7 +104,7 @@ def test_certificates_that_are_none(tmp_path: Path) -> None:
 def test_a_wrong_option_is_one_line(
     options: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It says what is wrong, without a traceback."""
+    """The error names the option in one line, without a traceback."""
     assert run(["serve", CHAT, "--port", "0", *options]) == 1
 
     shown = capsys.readouterr().err

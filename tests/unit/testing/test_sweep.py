@@ -1,4 +1,4 @@
-"""The cancel sweep finds what is left behind, and nothing else."""
+"""The cancel sweep finds everything that is left behind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from farcall.testing import CancelSweepError, Pair, cancel_sweep, open_pair
 
 @service
 class Shop:
-    """Well behaved, but for what its name says."""
+    """Its methods leave nothing behind, but for `cling`."""
 
     sold: Signal[str] = Signal()
 
@@ -42,7 +42,7 @@ async def buy(pair: Pair[Shop]) -> None:
 
 
 async def test_a_sweep_ends_when_the_scenario_does(autojump_clock: MockClock) -> None:
-    """Each step was the last one once."""
+    """There is one cancelled run for each step."""
     report = await cancel_sweep(open_shop, buy)
 
     assert report.runs == report.steps + 1
@@ -50,7 +50,7 @@ async def test_a_sweep_ends_when_the_scenario_does(autojump_clock: MockClock) ->
 
 
 async def test_a_sweep_can_be_repeated(autojump_clock: MockClock) -> None:
-    """By its seed, which chooses among the orders in which tasks may run."""
+    """The same seed gives the same order of tasks."""
     assert await cancel_sweep(open_shop, buy, seed=3) == await cancel_sweep(open_shop, buy, seed=3)
 
 
@@ -68,7 +68,7 @@ async def test_a_handler_that_is_left_is_found(autojump_clock: MockClock) -> Non
 
 
 async def test_a_task_that_is_left_is_found(autojump_clock: MockClock) -> None:
-    """With its stack."""
+    """The error has the stack of the task."""
 
     @asynccontextmanager
     async def open_nursery() -> AsyncIterator[trio.Nursery]:
@@ -87,7 +87,7 @@ async def test_a_task_that_is_left_is_found(autojump_clock: MockClock) -> None:
 
 
 async def test_a_subscriber_that_is_left_is_found(autojump_clock: MockClock) -> None:
-    """Though no link knows of it."""
+    """A subscriber of a signal without a link is found."""
 
     @asynccontextmanager
     async def open_stack() -> AsyncIterator[tuple[Shop, AsyncExitStack]]:
@@ -108,7 +108,7 @@ async def test_a_subscriber_that_is_left_is_found(autojump_clock: MockClock) -> 
 async def test_a_count_that_is_not_given_back_is_found(
     what: str, autojump_clock: MockClock
 ) -> None:
-    """No task or table tells of it, but it is room that nobody has any more."""
+    """A quota that is not released is found, though no task or table has it."""
 
     async def keep(pair: Pair[Shop]) -> None:
         link: Any = pair.connection._link
@@ -124,7 +124,7 @@ async def test_a_count_that_is_not_given_back_is_found(
 
 
 async def test_what_hangs_is_found(autojump_clock: MockClock) -> None:
-    """Rather than to wait for it."""
+    """A run that hangs is an error, rather than waited for."""
 
     async def hang(_: object) -> None:
         await trio.sleep_forever()
@@ -134,7 +134,7 @@ async def test_what_hangs_is_found(autojump_clock: MockClock) -> None:
 
 
 async def test_a_link_that_ends_with_a_call_is_found(autojump_clock: MockClock) -> None:
-    """A call that is cancelled costs no other one its link."""
+    """A link that ends because a call was cancelled is an error."""
 
     async def close_when_cancelled(pair: Pair[Shop]) -> None:
         try:
@@ -148,7 +148,7 @@ async def test_a_link_that_ends_with_a_call_is_found(autojump_clock: MockClock) 
 
 
 async def test_steps_without_end_are_found(autojump_clock: MockClock) -> None:
-    """A sweep is bounded."""
+    """A scenario with too many steps is an error."""
 
     async def work(_: object) -> None:
         while True:
@@ -159,7 +159,7 @@ async def test_steps_without_end_are_found(autojump_clock: MockClock) -> None:
 
 
 async def test_what_works_no_more_is_found(autojump_clock: MockClock) -> None:
-    """After each run the scenario, or what stands in for it, must come to its end."""
+    """After each run the scenario, or `again`, must succeed."""
 
     async def once(pair: Pair[Shop]) -> None:
         if pair.connection.data:
@@ -173,7 +173,7 @@ async def test_what_works_no_more_is_found(autojump_clock: MockClock) -> None:
 
 
 async def test_an_error_nobody_expects_comes_out(autojump_clock: MockClock) -> None:
-    """Unless it is one of those that the user names."""
+    """An exception that is not in `tolerate` is raised."""
 
     async def turn(_: object) -> None:
         try:
@@ -187,7 +187,7 @@ async def test_an_error_nobody_expects_comes_out(autojump_clock: MockClock) -> N
 
 
 async def test_a_fault_in_the_users_own_way_comes_out(autojump_clock: MockClock) -> None:
-    """Trio would only log what an instrument raises."""
+    """An exception of the user's function is raised, where Trio would only log it."""
 
     def fail(pair: Pair[Shop]) -> None:
         raise KeyError("in the way")
@@ -199,7 +199,7 @@ async def test_a_fault_in_the_users_own_way_comes_out(autojump_clock: MockClock)
 async def test_the_users_own_way_may_close_what_a_task_waits_for(
     autojump_clock: MockClock,
 ) -> None:
-    """Also the task that took the step: it is called in the name of none of them."""
+    """The user's function may close a socket that the task of the step waits for."""
 
     @asynccontextmanager
     async def open_sockets() -> AsyncIterator[trio.socket.SocketType]:
