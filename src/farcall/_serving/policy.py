@@ -54,7 +54,7 @@ class SubscriptionPolicy:
         if source.allow is None:
             return None
         try:
-            is_allowed = self._ask(source, None if key is None else source.state.decode_key(key))
+            is_allowed = self._ask(source, None if key is None else source.state.key.decode(key))
         except BaseException as exc:  # any exception of the user's refuses the subscription
             if ends_program(exc):
                 raise

@@ -154,7 +154,7 @@ class Subscriptions:
 
 def _arguments(source: SignalEndpoint, key: bytes | None, on_lag: OnLag) -> ArgumentsByName:
     """Make the arguments that interceptors see."""
-    decoded = None if key is None else source.state.decode_key(key)
+    decoded = None if key is None else source.state.key.decode(key)
     return {"key": decoded, "on_lag": on_lag}
 
 
@@ -162,6 +162,6 @@ def _key(source: SignalEndpoint, key: Raw | UnsetType) -> bytes | None:
     if isinstance(key, UnsetType) or bytes(key) == b"null":
         return None
     try:
-        return source.state.read_key(key)
+        return source.state.key.read(key)
     except TypeError as error:
         raise Faults.one("params.key", str(error)) from None

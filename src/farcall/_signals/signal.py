@@ -226,7 +226,7 @@ class BoundSignal(Live, Openable, Generic[T]):
         Cancellation:
             The subscription ends at once.
         """
-        encoded = None if key is None else self._state.encode_key(key)
+        encoded = None if key is None else self._state.key.encode(key)
         buffer, subscription = open_subscription(self._state.read, on_lag=on_lag)
         return Opening(_attached(self._state, encoded, buffer, subscription), self._advice)
 

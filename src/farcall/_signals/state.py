@@ -85,13 +85,18 @@ class SignalKey:
         """
         return self.codec.encode(key, at="key")
 
-    def read(self, text: bytes | msgspec.Raw, at: str) -> bytes:
+    def read(self, text: bytes | msgspec.Raw, at: str = "params.key") -> bytes:
         """Encode the key that a remote subscriber asks for in the form that is compared.
 
         Raises:
             Faults: It is not of the field's type.
         """
         return self.codec.encode(self.codec.decode(text, unknown="refuse", at=at))
+
+    def decode(self, key: bytes) -> KeyValue:
+        """Decode a key that `of`, `encode` or `read` has encoded."""
+        decoded: KeyValue = self.codec.decode(key, unknown="refuse", at="key")
+        return decoded
 
 
 @attrs.frozen(eq=False)
@@ -153,6 +158,18 @@ class SignalState(Generic[T]):
         return f"{self._epoch}.{self._emitted}"
 
     @property
+    def key(self) -> SignalKey:
+        """The field by which subscribers may filter.
+
+        Raises:
+            TypeError: The signal has none.
+        """
+        key = self._known_codec().key
+        if key is None:
+            raise TypeError(f"{self.name} has no key: declare it with Signal(key=...)")
+        return key
+
+    @property
     def subscribers(self) -> int:
         return sum(len(buffers) for buffers in self._subscribed.values())
 
@@ -208,7 +225,7 @@ class SignalState(Generic[T]):
 
         Args:
             buffer: The buffer of the subscription.
-            key: As returned by `encode_key` or `read_key`; None for every value.
+            key: As encoded by `SignalKey`; None for every value.
             membership: The addresses of the subscriber; None for one in this process, which gets
                 every value.
 
@@ -231,29 +248,6 @@ class SignalState(Generic[T]):
 
         return detach
 
-    def encode_key(self, key: KeyValue) -> bytes:
-        """Encode the key of a local subscriber for `attach`.
-
-        Raises:
-            EncodeError: It is not of the field's type.
-            TypeError: The signal has no key.
-        """
-        return self._known_key().encode(key)
-
-    def read_key(self, text: bytes | msgspec.Raw, at: str = "params.key") -> bytes:
-        """Encode the key of a remote subscriber for `attach`.
-
-        Raises:
-            Faults: It is not of the field's type.
-            TypeError: The signal has no key.
-        """
-        return self._known_key().read(text, at)
-
-    def decode_key(self, key: bytes) -> KeyValue:
-        """Decode a key that `encode_key` or `read_key` has encoded."""
-        decoded: KeyValue = self._known_key().codec.decode(key, unknown="refuse", at="key")
-        return decoded
-
     def _addressed(self, entry: Entry) -> Sequence[Buffer]:
         # A copy: pushing wakes others, who may subscribe or leave meanwhile.
         by_key = None if entry.key is None else self._subscribed.get(entry.key)
@@ -271,11 +265,6 @@ class SignalState(Generic[T]):
         if self.codec is None:
             raise TypeError(f"{self.name} has no type yet: decorate its class with @service")
         return self.codec
-
-    def _known_key(self) -> SignalKey:
-        if (key := self._known_codec().key) is None:
-            raise TypeError(f"{self.name} has no key: declare it with Signal(key=...)")
-        return key
 
     def _check_thread(self) -> None:
         try:

@@ -36,7 +36,7 @@ def make_buffer(wake: Callable[[], object] = lambda: None) -> Buffer:
 
 def attached(state: SignalState[Quote], key: str | None = None) -> Buffer:
     buffer = make_buffer()
-    state.attach(buffer, None if key is None else state.encode_key(key))
+    state.attach(buffer, None if key is None else state.key.encode(key))
     return buffer
 
 
@@ -110,7 +110,7 @@ async def test_key_of_a_dict() -> None:
     """The key of a TypedDict is its item, even where dict has a method of that name."""
     codec = SignalCodec(codec_of(Row), SignalKey("items", codec_of(int)))
     state = SignalState[Row]("Table.changed", codec)
-    state.attach(buffer := make_buffer(), state.encode_key(3))
+    state.attach(buffer := make_buffer(), state.key.encode(3))
     state.emit({"items": 4})
     state.emit({"items": 3})
 
@@ -121,13 +121,13 @@ async def test_remote_key_is_compared_by_value() -> None:
     """A peer may write its key in any JSON form: it is decoded and encoded again."""
     state = make_state(key=True)
 
-    assert state.read_key(b'  "\\u0041"') == state.encode_key("A")
+    assert state.key.read(b'  "\\u0041"') == state.key.encode("A")
 
 
 async def test_remote_key_of_wrong_type() -> None:
     """A peer's key of another type is refused; the error names its path in the request."""
     with pytest.raises(Faults) as caught:
-        make_state(key=True).read_key(b"3")
+        make_state(key=True).key.read(b"3")
 
     assert [each.path for each in caught.value.errors] == ["params.key"]
 
@@ -135,11 +135,11 @@ async def test_remote_key_of_wrong_type() -> None:
 async def test_local_key_of_wrong_type() -> None:
     """A local key of another type is refused."""
     with pytest.raises(EncodeError, match="expected str, got int @ key"):
-        make_state(key=True).encode_key(3)
+        make_state(key=True).key.encode(3)
 
 
 @pytest.mark.parametrize(
-    "ask", [lambda state: state.encode_key("A"), lambda state: state.read_key(b'"A"')]
+    "ask", [lambda state: state.key.encode("A"), lambda state: state.key.read(b'"A"')]
 )
 async def test_no_key(ask: Callable[[SignalState[Quote]], bytes]) -> None:
     """A subscription with a key to a signal without one raises; the error names the fix."""
