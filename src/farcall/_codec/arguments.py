@@ -246,8 +246,8 @@ class Arguments:
     @cached_property
     def _members(self) -> list[Member]:
         return [
-            Member(field.name, f"_{place}", field.is_required, field.type)
-            for place, field in enumerate(self._fields)
+            Member(field.name, f"_{index}", field.is_required, field.type)
+            for index, field in enumerate(self._fields)
         ]
 
     @cached_property
@@ -280,7 +280,7 @@ class Arguments:
         table = self._table(is_detailed)
         read_object = read_named = members_reader("arguments", table)
         if is_detailed:
-            read_named = members_reader("arguments", attrs.evolve(table, place=position))
+            read_named = members_reader("arguments", attrs.evolve(table, path_of=position))
 
         def read(data: Any) -> Any:
             if is_object(data):

@@ -54,7 +54,7 @@ class Fields:
     """Has the hooks of their types."""
     refuses_unknown: bool
     noun: str = "field"
-    place: Callable[[str], str] = member
+    path_of: Callable[[str], str] = member
     """Writes the path of a member in the object."""
 
     @property
@@ -178,20 +178,20 @@ def _faults(
     of_members, of_all = error.group_exceptions()
     faults: list[Fault] = []
     for exc, note in of_members:
-        faults += _member_faults(fields.place, note.name, data, exc)
+        faults += _member_faults(fields.path_of, note.name, data, exc)
     if fields.refuses_unknown:
         faults += _unknown(fields, data)
     # cattrs calls the constructor only if it found no fault before.
-    return faults or [Fault(_refused_place(exc, label), _refusal(exc, label)) for exc in of_all]
+    return faults or [Fault(_refused_path(exc, label), _refusal(exc, label)) for exc in of_all]
 
 
 def _member_faults(
-    place: Callable[[str], str], name: str, data: Mapping[str, Any], exc: Exception
+    path_of: Callable[[str], str], name: str, data: Mapping[str, Any], exc: Exception
 ) -> list[Fault]:
     if name not in data:
         return [Fault(member(name), "missing")]
     if isinstance(exc, Mismatch):
-        return exc.within(place(name)).faults
+        return exc.within(path_of(name)).faults
     raise exc
 
 
@@ -206,7 +206,7 @@ _CHECK = re.compile(r"__attr_(?:validator|converter)_(\w+)\(")
 """The call of a field's validator or converter in a constructor that attrs generates."""
 
 
-def _refused_place(error: Exception, label: str) -> str:
+def _refused_path(error: Exception, label: str) -> str:
     """Find the field whose validator or converter refused its value; empty for a whole record.
 
     The exception is the one that the user's function raised, so the field is known from the

@@ -53,7 +53,7 @@ class Shape(Protocol):
 
 
 def class_of(data: object) -> type[object]:
-    """Give the class of JSON data, which tells its form."""
+    """Return the class of JSON data, which is its form."""
     return type(data)
 
 

@@ -109,8 +109,8 @@ def _with_surrogates(text: bytes | Raw, error: UnreadableText, at: str) -> Any:
         raise not_json from error
     if is_loose:
         return data
-    place = _find_surrogate(data)
-    raise (not_json if place is None else Faults.one(at + place, NO_SURROGATES)) from error
+    path = _find_surrogate(data)
+    raise (not_json if path is None else Faults.one(at + path, NO_SURROGATES)) from error
 
 
 def _find_surrogate(data: Any) -> str | None:
@@ -124,14 +124,14 @@ def _find_surrogate(data: Any) -> str | None:
         if (key := next(filter(has_lone_surrogate, data), None)) is not None:
             return member(key)
         parts = ((member(key), each) for key, each in data.items())
-    for place, each in parts:
+    for path, each in parts:
         if (inside := _find_surrogate(each)) is not None:
-            return place + inside
+            return path + inside
     return None
 
 
 def _reason(error: BaseException) -> str:
-    """Say why the quick pass failed, which names some faults without their path."""
+    """Return the reason of the quick pass, which knows some faults without their paths."""
     if isinstance(error, Mismatch):
         return f"{error.faults[0].message} somewhere inside"
     return "not of its type"

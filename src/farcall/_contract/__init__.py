@@ -1,1 +1,1 @@
-"""What a service means: the types that cross, and its contract as frozen data. No Trio."""
+"""The contract of a service: its members and types as frozen data. No Trio."""

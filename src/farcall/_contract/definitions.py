@@ -31,7 +31,7 @@ class Definitions(Mapping[str, Definition]):
         return len(self._specs)
 
     def claim(self, name: str, cls: object) -> object | None:
-        """Let a name stand for a class, and return the class that it stood for before."""
+        """Let a new name stand for a class; return the class that a known name stands for."""
         known: object | None = self._classes.get(name)
         self._classes.setdefault(name, cls)
         return known

@@ -66,7 +66,7 @@ class _Sides(Generic[S]):
 
     removed: list[S]
     added: list[S]
-    kept: list[tuple[S, S]]
+    common: list[tuple[S, S]]
 
 
 @attrs.frozen
@@ -107,16 +107,16 @@ class _Comparison:
             yield Change(old.name, f"is called {new.name!r} now", breaking=True)
         methods = _sides(old.methods, new.methods, "wire_name")
         yield from _presence(methods, "wire_name", removal_breaks=True)
-        for method, other_method in methods.kept:
+        for method, other_method in methods.common:
             yield from self._method(method, other_method)
         signals = _sides(old.signals, new.signals, "wire_name")
         yield from _presence(signals, "wire_name", removal_breaks=True)
-        for signal, other_signal in signals.kept:
+        for signal, other_signal in signals.common:
             yield from self._signal(signal, other_signal)
         definitions = _sides(old.definitions, new.definitions, "name")
         # A member that used a removed type has a change of its own, which breaks.
         yield from _presence(definitions, "name", removal_breaks=False)
-        for definition, other_definition in definitions.kept:
+        for definition, other_definition in definitions.common:
             if definition_form(definition) != definition_form(other_definition):
                 yield from self._definition(definition, other_definition)
 
@@ -154,7 +154,7 @@ class _Comparison:
         for each in arguments.added:
             path = f"{old.wire_name}({each.name})"
             yield _added(path, breaking=each.default is None)
-        for before, after in arguments.kept:
+        for before, after in arguments.common:
             yield from self._argument(f"{old.wire_name}({before.name})", before, after)
         if _is_moved(_positions(old), _positions(new)):
             yield Change(old.wire_name, "takes its arguments in another order", breaking=True)
@@ -218,7 +218,7 @@ class _Comparison:
             yield Change(f"{old.name}.{each.name}", "was removed", each.name in broken)
         for each in fields.added:
             yield _added(f"{old.name}.{each.name}", each.name in broken)
-        for before, after in fields.kept:
+        for before, after in fields.common:
             yield from _field(f"{old.name}.{before.name}", before, after, before.name in broken)
 
     def _broken_fields(self, old: RecordSpec, new: RecordSpec) -> set[str]:
@@ -308,8 +308,8 @@ def _positions(spec: MethodSpec) -> list[str]:
 
 def _is_moved(old: list[str], new: list[str]) -> bool:
     """Tell whether arguments that still go by position have other positions."""
-    kept = [name for name in old if name in new]
-    return new[: len(kept)] != kept
+    common = [name for name in old if name in new]
+    return new[: len(common)] != common
 
 
 def types_sent(spec: ServiceSpec) -> Iterator[TypeSpec]:

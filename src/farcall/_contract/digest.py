@@ -67,7 +67,7 @@ def argument_form(spec: ArgumentSpec) -> Form:
 
 
 def signal_form(spec: SignalSpec) -> Form:
-    """Reduce a signal to what subscribers can tell."""
+    """Reduce a signal to the parts that subscribers notice."""
     key = None if spec.key_type is None else canonical_form(spec.key_type)
     return [spec.wire_name, canonical_form(spec.value), spec.key, key, spec.retain, spec.broadcast]
 

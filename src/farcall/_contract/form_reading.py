@@ -88,11 +88,11 @@ def read_form(cls: type[T], form: object, path: str) -> T:
     made: Any = cls
     hints = _hints(made)
     for field in attrs.fields(made):
-        place = f"{path}.{field.name}"
+        inside = f"{path}.{field.name}"
         if field.name in form:
-            members[field.name] = _value(hints[field.name], form[field.name], place)
+            members[field.name] = _value(hints[field.name], form[field.name], inside)
         elif field.default is attrs.NOTHING:
-            raise BadDocument(place, "missing")
+            raise BadDocument(inside, "missing")
     return cls(**members)
 
 
@@ -117,8 +117,8 @@ def _value(annotation: Any, form: object, path: str) -> Any:
     if origin is tuple:
         parts = _list(form, path, len(arguments))
         return tuple(
-            _value(each, part, f"{path}[{place}]")
-            for place, (each, part) in enumerate(zip(arguments, parts, strict=True))
+            _value(each, part, f"{path}[{index}]")
+            for index, (each, part) in enumerate(zip(arguments, parts, strict=True))
         )
     if attrs.has(annotation):
         return read_form(annotation, form, path)
@@ -153,7 +153,7 @@ def _definition(form: object, path: str) -> Definition:
 
 def _several(annotation: Any, form: object, path: str) -> list[Any]:
     parts = enumerate(_list(form, path))
-    return [_value(annotation, part, f"{path}[{place}]") for place, part in parts]
+    return [_value(annotation, part, f"{path}[{index}]") for index, part in parts]
 
 
 def _list(form: object, path: str, length: int | None = None) -> list[Any]:
@@ -225,8 +225,8 @@ def _parameter(_: str, parts: list[Any], path: str, _levels: int) -> TypeSpec:
 def _literal(_: str, parts: list[Any], path: str, _levels: int) -> TypeSpec:
     if not parts:
         raise BadDocument(path, "expected a literal of at least one value")
-    places = enumerate(parts, start=1)
-    return LiteralOf(tuple(_literal_value(part, f"{path}[{place}]") for place, part in places))
+    indexed = enumerate(parts, start=1)
+    return LiteralOf(tuple(_literal_value(part, f"{path}[{index}]") for index, part in indexed))
 
 
 _KINDS: Final[Mapping[str, tuple[Callable[[str, list[Any], str, int], TypeSpec], int | None]]] = {
@@ -245,8 +245,8 @@ _KINDS: Final[Mapping[str, tuple[Callable[[str, list[Any], str, int], TypeSpec],
 def _types(
     forms: Sequence[object], path: str, levels: int, *, first: int = 1
 ) -> tuple[TypeSpec, ...]:
-    places = enumerate(forms, start=first)
-    return tuple(_type(form, f"{path}[{place}]", levels) for place, form in places)
+    indexed = enumerate(forms, start=first)
+    return tuple(_type(form, f"{path}[{index}]", levels) for index, form in indexed)
 
 
 def _literal_value(form: object, path: str) -> LiteralValue:

@@ -47,7 +47,7 @@ def unmet_needs(stub: ServiceSpec, server: ServiceSpec) -> tuple[Unmet, ...]:
     signals = {each.wire_name: each for each in server.signals}
     pairs: list[tuple[MethodSpec | SignalSpec, MethodSpec | SignalSpec | None]] = [
         *(_as_sent(each, methods.get(each.wire_name)) for each in stub.methods),
-        *(_as_heard(each, signals.get(each.wire_name)) for each in stub.signals),
+        *(_as_read(each, signals.get(each.wire_name)) for each in stub.signals),
     ]
     unmet: list[Unmet] = []
     for needed, offered in pairs:
@@ -85,7 +85,7 @@ def _with_code_of(definition: Definition, other: Definition | None) -> Definitio
     return definition
 
 
-def _as_heard(stub: SignalSpec, server: SignalSpec | None) -> tuple[SignalSpec, SignalSpec | None]:
+def _as_read(stub: SignalSpec, server: SignalSpec | None) -> tuple[SignalSpec, SignalSpec | None]:
     """Take the delivery of the server for that of the stub: no change of it fails a subscriber."""
     if server is None:
         return stub, None

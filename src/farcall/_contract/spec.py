@@ -261,7 +261,7 @@ class Delivery:
     """Whether plain peers get the values without asking."""
 
     def flags(self) -> dict[str, Any]:  # Any: so that they can be passed beside other options
-        """Give the options by name."""
+        """Return the options by name."""
         return {field.name: getattr(self, field.name) for field in attrs.fields(Delivery)}
 
 
@@ -321,8 +321,8 @@ class UnsupportedType(Exception):
         """Further faults of the same type."""
 
     def __str__(self) -> str:
-        place = f"{self.path}: " if self.path else ""
-        return f"{place}{self.problem}; {self.fix}"
+        text = f"{self.problem}; {self.fix}"
+        return f"{self.path}: {text}" if self.path else text
 
 
 def check_faults(faults: Iterable[UnsupportedType]) -> None:

@@ -48,12 +48,12 @@ def check_contract(spec: ServiceSpec, path: str) -> None:
     definitions = {each.name: each for each in spec.definitions}
     checks = _Checks(definitions, path)
     checks.service(spec)
-    for place, definition in enumerate(spec.definitions):
-        checks.at(f"definitions[{place}]").definition(definition)
-    for place, method in enumerate(spec.methods):
-        checks.at(f"methods[{place}]").method(method)
-    for place, signal in enumerate(spec.signals):
-        checks.at(f"signals[{place}]").signal(signal)
+    for index, definition in enumerate(spec.definitions):
+        checks.at(f"definitions[{index}]").definition(definition)
+    for index, method in enumerate(spec.methods):
+        checks.at(f"methods[{index}]").method(method)
+    for index, signal in enumerate(spec.signals):
+        checks.at(f"signals[{index}]").signal(signal)
 
 
 @attrs.frozen
@@ -82,8 +82,8 @@ class _Checks:
     def method(self, spec: MethodSpec) -> None:
         self.member(spec)
         self.unique("arguments", (each.name for each in spec.arguments))
-        for place, argument in enumerate(spec.arguments):
-            self.at(f"arguments[{place}]").argument(argument)
+        for index, argument in enumerate(spec.arguments):
+            self.at(f"arguments[{index}]").argument(argument)
         self.order(spec.arguments)
         self.type("result", spec.result)
         if spec.started is not None:
@@ -143,8 +143,8 @@ class _Checks:
         self.unique("parameters", spec.parameters)
         self.unique("fields", (each.name for each in spec.fields))
         self.unique("fields", (each.attribute or each.name for each in spec.fields))
-        for place, field in enumerate(spec.fields):
-            self.at(f"fields[{place}]").field(field, spec)
+        for index, field in enumerate(spec.fields):
+            self.at(f"fields[{index}]").field(field, spec)
         if spec.kind != "typeddict":
             required = [each.default for each in spec.fields if not each.keyword_only]
             self.defaults_last("fields", required)
