@@ -13,7 +13,7 @@ import attrs
 
 from farcall._principal import Authenticate, check_authenticate
 from farcall._serving.options import LinkKeywords, LinkOptions
-from farcall._transport.listen import Place
+from farcall._transport.listen import ListenSpec
 from farcall._usage.options import (
     check_instance,
     check_int,
@@ -91,7 +91,7 @@ class ServerOptions(HostOptions):
         validator=validator(check_seconds, may_be_zero=True, may_be_infinite=False),
     )
 
-    def place(self, port: int | None) -> Place:
+    def place(self, port: int | None) -> ListenSpec:
         """Return the addresses to listen at.
 
         Raises:
@@ -104,7 +104,7 @@ class ServerOptions(HostOptions):
         if port is None and self.unix is None and not sockets:
             raise ValueError("nowhere to listen: give a port, unix= or sock=")
         unix = None if self.unix is None else check_path("unix=", self.unix, '"/run/shop.sock"')
-        return Place(
+        return ListenSpec(
             hosts=() if port is None else hosts,
             port=port or 0,
             unix=None if unix is None else Path(unix),

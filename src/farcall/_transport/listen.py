@@ -28,7 +28,7 @@ OWNER_ONLY: Final = 0o177
 
 
 @attrs.frozen
-class Place:
+class ListenSpec:
     """Where a server listens."""
 
     hosts: Sequence[str | None] = ()
@@ -98,8 +98,8 @@ def _is_wildcard(host: str) -> bool:
     return ip_address(host).is_unspecified
 
 
-async def open_listeners(place: Place) -> Listeners:
-    """Listen everywhere at a place, or nowhere.
+async def open_listeners(spec: ListenSpec) -> Listeners:
+    """Open all sockets of `spec`, or none.
 
     Raises:
         OSError: it cannot; names the address and the reason.
@@ -107,11 +107,11 @@ async def open_listeners(place: Place) -> Listeners:
     """
     listeners = Listeners()
     try:
-        listeners.sockets += [_adopted(each) for each in place.sockets]
-        if place.hosts:
-            listeners.sockets += await _listen_tcp(place.hosts, place.port)
-        if place.unix is not None:
-            await _listen_unix(place.unix, listeners)
+        listeners.sockets += [_adopted(each) for each in spec.sockets]
+        if spec.hosts:
+            listeners.sockets += await _listen_tcp(spec.hosts, spec.port)
+        if spec.unix is not None:
+            await _listen_unix(spec.unix, listeners)
     except BaseException:
         listeners.close()
         raise

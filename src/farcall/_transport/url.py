@@ -57,7 +57,7 @@ class WebSocketUrl:
         parts = _split(url)
         if "@" in parts.netloc:
             raise ValueError(
-                "a WebSocket URL holds no user and no password, such as those before the @ here;"
+                "a WebSocket URL takes no user or password, such as the one before the @ here;"
                 " send them by headers=, as in headers={'Authorization': 'Bearer ...'}, or log in"
                 " by login="
             )
@@ -67,7 +67,7 @@ class WebSocketUrl:
             )
         parsed = _parse_unix(parts) if parts.scheme == UNIX else _parse_tcp(parts)
         if parsed is None:
-            raise ValueError(f"{_safe(url)} is no URL such as {_EXAMPLES}")
+            raise ValueError(f"{_safe(url)} is not a URL such as {_EXAMPLES}")
         return parsed
 
     @property
@@ -132,7 +132,7 @@ def _split(url: str) -> SplitResult:
     except UnicodeEncodeError:
         raise ValueError("a WebSocket URL has no lone surrogates") from None
     except ValueError:  # brackets without an IPv6 address, or strange letters in the host
-        raise ValueError(f"{_safe(url)} is no URL such as {_EXAMPLES}") from None
+        raise ValueError(f"{_safe(url)} is not a URL such as {_EXAMPLES}") from None
 
 
 def _safe(url: str) -> str:

@@ -129,7 +129,7 @@ async def test_a_refused_origin_is_warned_of_once(caplog: pytest.LogCaptureFixtu
             await refuse(server, "https://app.example")
         await refuse(server, "null")
 
-    hint = "may not connect, and are told no more than the close code 1006; to let them, add it to"
+    hint = "may not connect, and get no more than the close code 1006; to allow them, add it to"
     assert told(caplog) == [
         f"WARNING: refused with HTTP 403: pages of 'https://app.example' {hint} allowed_origins",
         f"WARNING: refused with HTTP 403: pages of 'null' {hint} allowed_origins",

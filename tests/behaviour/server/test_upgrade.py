@@ -132,7 +132,7 @@ async def test_bytes_with_the_request_are_refused(early: bytes) -> None:
     answer = await answer_to(HEADERS, b"\r\n", early)
 
     assert status_of(answer) == 400
-    assert answer.endswith(b"waits for the answer to its handshake before it sends more\n")
+    assert answer.endswith(b"wait for the response to its handshake before it sends more\n")
 
 
 @pytest.mark.parametrize("is_secure", [False, True])
@@ -235,13 +235,13 @@ class TestClient:
             (lambda said: said[:-2] + b"Content-Length: 5\r\n\r\n", "it has a body"),
             (lambda said: said[:-2] + b"Content-Length: 0\r\n\r\n", "it has a body"),
             (lambda said: said[:-2] + b"Transfer-Encoding: chunked\r\n\r\n", "it has a body"),
-            (lambda said: said[:-2] + b"X: a\r\n b\r\n\r\n", "goes on in a second line"),
+            (lambda said: said[:-2] + b"X: a\r\n b\r\n\r\n", "continues on a second line"),
             (lambda said: said[:-2] + b"X: a\n\n", "without a carriage return"),
             (lambda said: said.replace(b"\r\n", b"\n"), "without a carriage return"),
             (lambda said: said.replace(b"1.1", b"1.0", 1), "it is not HTTP/1.1"),
             (
                 lambda said: said.replace(b"Sec-", b"Sec-WebSocket-Accept: x\r\nSec-", 1),
-                "Sec-WebSocket-Accept is there twice",
+                "Sec-WebSocket-Accept is repeated",
             ),
         ],
     )

@@ -93,10 +93,10 @@ def test_certificates_that_are_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--allowed-origin", "example.com"], "in --allowed-origin is no origin such as"),
+        (["--allowed-origin", "example.com"], "in --allowed-origin is not an origin such as"),
         (["--allowed-origin", "https://*.example.com"], "in --allowed-origin has a star"),
-        (["--allowed-host", "a b"], "in --allowed-host is no host such as"),
-        (["--trusted-proxy", "example.com"], "in --trusted-proxy is no address"),
+        (["--allowed-host", "a b"], "in --allowed-host is not a host such as"),
+        (["--trusted-proxy", "example.com"], "in --trusted-proxy is not an address"),
         (["--host", ""], "--host takes an address or a name"),
         (["--unix", "/none/a.sock"], "cannot listen at /none/a.sock"),
     ],

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 import trio
 
-from farcall._transport.listen import Listeners, Place, _url, open_listeners
+from farcall._transport.listen import Listeners, ListenSpec, _url, open_listeners
 
 
 @pytest.fixture
@@ -24,12 +24,12 @@ def path() -> Iterator[Path]:
 
 
 async def listen_at(path: Path) -> Listeners:
-    return await open_listeners(Place(unix=path))
+    return await open_listeners(ListenSpec(unix=path))
 
 
 async def test_several_addresses_have_one_port() -> None:
     """With port 0, all addresses get the same port."""
-    listeners = await open_listeners(Place(["127.0.0.1", "127.0.0.2"], 0))
+    listeners = await open_listeners(ListenSpec(["127.0.0.1", "127.0.0.2"], 0))
     (port,) = set(listeners.ports)
 
     assert listeners.urls(is_secure=False) == [
@@ -45,7 +45,7 @@ async def test_a_port_that_is_taken_at_one_address() -> None:
     with socket.create_server(("127.0.0.2", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match=rf"127\.0\.0\.2:{port}: the port is in use"):
-            await open_listeners(Place(["127.0.0.1", "127.0.0.2"], port))
+            await open_listeners(ListenSpec(["127.0.0.1", "127.0.0.2"], port))
         with socket.create_server(("127.0.0.1", port)):
             pass
 
@@ -54,7 +54,7 @@ async def test_no_port_is_free_everywhere(monkeypatch: pytest.MonkeyPatch) -> No
     """The search for a common port ends after some tries."""
     monkeypatch.setattr("farcall._transport.listen.PORT_TRIES", 0)
     with pytest.raises(OSError, match=r"no port is free at all addresses of \*, ::1"):
-        await open_listeners(Place([None, "::1"], 0))
+        await open_listeners(ListenSpec([None, "::1"], 0))
 
 
 async def test_a_unix_socket(path: Path) -> None:
@@ -139,7 +139,7 @@ async def test_a_failure_at_one_place_closes_the_others(path: Path) -> None:
     """Either all sockets listen, or none."""
     path.write_text("work")
     with pytest.raises(OSError, match="a file that is not a socket"):
-        await open_listeners(Place(["127.0.0.1"], 0, path))
+        await open_listeners(ListenSpec(["127.0.0.1"], 0, path))
 
 
 def test_the_interface_of_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +157,7 @@ async def test_an_inherited_socket() -> None:
     """A socket that listens already is used as it is."""
     with socket.create_server(("127.0.0.1", 0)) as inherited:
         port = inherited.getsockname()[1]
-        listeners = await open_listeners(Place(sockets=[inherited]))
+        listeners = await open_listeners(ListenSpec(sockets=[inherited]))
 
         assert listeners.urls(is_secure=True) == [f"wss://127.0.0.1:{port}"]
 
@@ -167,4 +167,4 @@ async def test_an_inherited_socket() -> None:
 async def test_an_inherited_socket_that_does_not_listen() -> None:
     """A socket that does not listen is refused, with the reason."""
     with socket.socket() as idle, pytest.raises(ValueError, match="cannot be served at"):
-        await open_listeners(Place(sockets=[idle]))
+        await open_listeners(ListenSpec(sockets=[idle]))

@@ -71,24 +71,24 @@ def test_urls_are_written() -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("http://a", "is no URL such as ws://"),
-        ("a:80", "is no URL such as ws://"),
-        ("ws:///b", "is no URL such as ws://"),
-        ("ws://a:x", "is no URL such as ws://"),
-        ("ws://a:70000", "is no URL such as ws://"),
-        ("ws+unix://host/run/a.sock", "is no URL such as ws://"),
-        ("ws+unix://", "is no URL such as ws://"),
-        ("ws+unix:///run/a.sock:b", "is no URL such as ws://"),
+        ("http://a", "is not a URL such as ws://"),
+        ("a:80", "is not a URL such as ws://"),
+        ("ws:///b", "is not a URL such as ws://"),
+        ("ws://a:x", "is not a URL such as ws://"),
+        ("ws://a:70000", "is not a URL such as ws://"),
+        ("ws+unix://host/run/a.sock", "is not a URL such as ws://"),
+        ("ws+unix://", "is not a URL such as ws://"),
+        ("ws+unix:///run/a.sock:b", "is not a URL such as ws://"),
         ("ws://a/#b", "no fragment; write %23"),
         ("ws://a/\n", "no control characters"),
         ("ws://a/\tb", "no control characters"),
         (" ws://a/", "no white space at its ends"),
         ("ws://a/ ", "no white space at its ends"),
         ("ws://a/\ud800", "no lone surrogates"),
-        ("ws://[::1", "is no URL such as ws://"),
-        ("ws://[a]", "is no URL such as ws://"),
-        ("ws://a\u2100b", "is no URL such as ws://"),
-        ("", "is no URL such as ws://"),
+        ("ws://[::1", "is not a URL such as ws://"),
+        ("ws://[a]", "is not a URL such as ws://"),
+        ("ws://a\u2100b", "is not a URL such as ws://"),
+        ("", "is not a URL such as ws://"),
     ],
 )
 def test_what_is_no_such_url_is_refused(url: str, words: str) -> None:
@@ -135,7 +135,7 @@ MORE_SECRETS = [
 @pytest.mark.parametrize("url", SECRETS)
 def test_a_user_is_refused(url: str) -> None:
     """A user or a password in a URL is refused; the error quotes neither."""
-    with pytest.raises(ValueError, match=r"no user and no password.*headers=") as caught:
+    with pytest.raises(ValueError, match=r"no user or password.*headers=") as caught:
         farcall.connect(url)
 
     assert "s3cret" not in str(caught.value)

@@ -70,8 +70,8 @@ def _network(text: str) -> IpNetwork:
         return ip_network(text)
     except ValueError as error:
         raise ValueError(
-            f"{text!r} in trusted_proxies is no address, no network such as 10.0.0.0/8, "
-            f"and not {UNIX!r}: {error}"
+            f"{text!r} in trusted_proxies is not an address, a network such as 10.0.0.0/8, "
+            f"or {UNIX!r}: {error}"
         ) from None
 
 

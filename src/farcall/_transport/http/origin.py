@@ -139,7 +139,7 @@ class OriginPolicy:
         host = Authority.parse(headers.get("host", ""))
         if local is not None and is_loopback(local) and not self._is_known(host):
             raise NotAllowed(
-                "this host name means nobody here; the operator can add it to allowed_hosts",
+                "this server has no such host name; the operator can add it to allowed_hosts",
                 "a client asked for the host {}, which is not one of this server; if it is, add it"
                 " to allowed_hosts",
                 headers.get("host", ""),
@@ -147,8 +147,8 @@ class OriginPolicy:
         origin = headers.get("origin")
         if origin is not None and not self._is_welcome(origin, host, is_secure=is_secure):
             raise NotAllowed(
-                "pages of this origin may not; the operator can add it to allowed_origins",
-                "pages of {} may not connect, and are told no more than the close code 1006; to let"
+                "pages of this origin may not connect; the operator can add it to allowed_origins",
+                "pages of {} may not connect, and get no more than the close code 1006; to allow"
                 " them, add it to allowed_origins",
                 origin,
             )
@@ -193,11 +193,15 @@ def _origin(text: str) -> Origin:
     _check_letters(text, "allowed_origins")
     origin = Origin.parse(text)
     if origin is None or not _is_port(origin.authority.port):
-        raise ValueError(f"{text!r} in allowed_origins is no origin such as https://example.com")
+        raise ValueError(
+            f"{text!r} in allowed_origins is not an origin such as https://example.com"
+        )
     if origin.scheme in _PAGES:
         # A page may open a ws:// URL, but is never at one.
         write = text.lower().replace(origin.scheme, _PAGES[origin.scheme], 1)
-        raise ValueError(f"{text!r} in allowed_origins is no origin of a page; write {write!r}")
+        raise ValueError(
+            f"{text!r} in allowed_origins is not the origin of a page; write {write!r}"
+        )
     return origin
 
 
@@ -205,7 +209,7 @@ def _host(text: str) -> Authority:
     _check_letters(text, "allowed_hosts")
     host = Authority.parse(text)
     if host is None or not _is_port(host.port):
-        raise ValueError(f"{text!r} in allowed_hosts is no host such as example.com:8765")
+        raise ValueError(f"{text!r} in allowed_hosts is not a host such as example.com:8765")
     return host
 
 
@@ -219,7 +223,7 @@ def _is_port(port: int | None) -> bool:
 def _check_letters(text: str, option: str) -> None:
     """Refuse a name that no request could match."""
     if "*" in text:
-        problem = f"{text!r} in {option} has a star, and there are no patterns"
+        problem = f"{text!r} in {option} has a star, but patterns are not supported"
         raise ValueError(f"{problem}; write each name that is allowed")
     if not text.isascii():
         problem = f"{text!r} in {option} has letters beyond ASCII, which no request has"

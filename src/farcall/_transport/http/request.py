@@ -125,7 +125,7 @@ def ambiguity(head: bytes | bytearray) -> str | None:
     if _BARE_LINE_END.search(head):
         return "a line ends without a carriage return"
     if _FOLDED_LINE.search(head):
-        return "a header goes on in a second line"
+        return "a header continues on a second line"
     return None
 
 
@@ -135,7 +135,7 @@ def _request(event: h11.Request, early: bytes) -> Request:
     if not target.startswith("/"):
         target, fields = _origin_form(target, fields)
     if "#" in target:
-        raise Rejection(400, "the target of a request has no fragment")
+        raise Rejection(400, "the target of a request must not have a fragment")
     method, version = event.method.decode("ascii"), event.http_version.decode("ascii")
     return Request(method, target, version, fields, early)
 

@@ -50,7 +50,7 @@ _ONCE: Final = (b"sec-websocket-key", b"sec-websocket-version")
 """Headers that must not be repeated (RFC 6455, section 11.3); wsproto would take the last one."""
 _KEY_BYTES: Final = 16
 
-_TOO_EARLY: Final = "a client waits for the answer to its handshake before it sends more"
+_TOO_EARLY: Final = "a client must wait for the response to its handshake before it sends more"
 
 _STEPS_TO_LOOK: Final = 3
 """Turns of the event loop in which a receive gets what is here: one to start it, one for the lock
@@ -85,7 +85,7 @@ class Upgrade:
                 follows it that could be taken for frames.
         """
         if request.method != "GET" or request.version != "1.1":
-            raise Rejection(400, "a WebSocket is asked for by GET, in HTTP/1.1")
+            raise Rejection(400, "a request for a WebSocket must be a GET in HTTP/1.1")
         if any(name in _BODY for name, _ in request.fields):
             raise Rejection(400, "a request for a WebSocket has no body")
         if request.early:
@@ -98,7 +98,7 @@ class Upgrade:
         except RemoteProtocolError as exc:
             raise _explain(exc) from None
         except _WRONG_BYTES:
-            raise Rejection(400, "a header holds what it may not") from None
+            raise Rejection(400, "a header has a character that it must not have") from None
         return cls(protocol)
 
     def answer(self) -> bytes:
@@ -137,7 +137,7 @@ async def _check_waiting(stream: trio.abc.ReceiveStream) -> None:
             await trio.lowlevel.checkpoint()
         nursery.cancel_scope.cancel()
     if b"" in came:
-        raise trio.BrokenResourceError("the peer hung up before the answer to its handshake")
+        raise trio.BrokenResourceError("the peer hung up before the response to its handshake")
     if came:
         raise Rejection(400, _TOO_EARLY)
 
@@ -146,7 +146,7 @@ def _check_key(fields: Sequence[tuple[bytes, bytes]]) -> None:
     """Check what wsproto does not (RFC 6455, section 4.2.1)."""
     names = [name for name, _ in fields]
     if any(names.count(name) > 1 for name in _ONCE):
-        raise Rejection(400, "a header of WebSocket is there twice")
+        raise Rejection(400, "a header of WebSocket is repeated")
     key = dict(fields).get(_ONCE[0])
     if key is not None and not _is_key(key):
         raise Rejection(400, "Sec-WebSocket-Key is not 16 bytes in base64")
@@ -267,11 +267,11 @@ def _check_switch(received: bytes, answer: AcceptConnection) -> None:
     if not head.startswith(b"HTTP/1.1 "):
         problem = "it is not HTTP/1.1"
     elif names.count(b"sec-websocket-accept") > 1:
-        problem = "Sec-WebSocket-Accept is there twice"
+        problem = "Sec-WebSocket-Accept is repeated"
     elif any(name in _BODY for name, _ in answer.extra_headers):
         problem = "it has a body"
     if problem is not None:
-        raise ConnectFailed(f"the server's answer 101 is wrong: {problem}")
+        raise ConnectFailed(f"the server's response 101 is invalid: {problem}")
 
 
 async def _receive(stream: ByteStream) -> bytes:

@@ -157,12 +157,12 @@ def test_elsewhere_host_is_not_checked() -> None:
 @pytest.mark.parametrize("text", ["example.com", "https://", "https://a/b", ""])
 def test_an_origin_that_is_none_is_refused(text: str) -> None:
     """A malformed entry of allowed_origins is refused with an example."""
-    with pytest.raises(ValueError, match="no origin such as https://"):
+    with pytest.raises(ValueError, match="not an origin such as https://"):
         OriginPolicy.of(origins=[text])
 
 
 @pytest.mark.parametrize("text", ["https://a.example", "a b", "", "a:b"])
 def test_a_host_that_is_none_is_refused(text: str) -> None:
     """A malformed entry of allowed_hosts is refused with an example."""
-    with pytest.raises(ValueError, match="no host such as"):
+    with pytest.raises(ValueError, match="not a host such as"):
         OriginPolicy.of(hosts=[text])
