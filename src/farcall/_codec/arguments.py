@@ -120,6 +120,12 @@ class Arguments:
             TypeError: see `bind`.
             EncodeError: an argument is not of its type.
         """
+        are_all = len(args) == len(self._names) == len(self._positional)
+        if args and are_all and not kwargs and (write := self._quick_write) is not None:
+            try:
+                return write(dict(zip(self._names, args, strict=True)))
+            except Exception:  # noqa: BLE001  # the codec writes them, or reports the fault
+                pass
         return self.write(self.bind(args, kwargs), is_plain=is_plain)
 
     def write(
@@ -136,14 +142,14 @@ class Arguments:
             texts: Further arguments by name, which are JSON text already.
             is_plain: Whether a plain peer gets them, which can get lone surrogates.
         """
+        if bound and not texts and (write := self._quick_write) is not None:
+            try:
+                return write(bound)
+            except Exception:  # noqa: BLE001  # the codec writes them, or reports the fault
+                pass
         if self._is_array:
             return self._write_array(bound, texts, is_plain)
         if not texts:
-            if bound and (write := self._quick_write) is not None:
-                try:
-                    return write(bound)
-                except Exception:  # noqa: BLE001  # the codec writes them, or reports the fault
-                    pass
             return encoded(self._writing, bound, _AT, is_plain=is_plain) if bound else None
         members = list[bytes]()
         if bound:
@@ -239,7 +245,7 @@ class Arguments:
     def _quick_write(self) -> Callable[[Mapping[str, Any]], bytes] | None:
         def find() -> Callable[[Mapping[str, Any]], bytes]:
             writings = [codec.mirror_writing() for codec in self._codecs]
-            return arguments_writer(self._members, writings)
+            return arguments_writer(self._members, writings, is_array=self._is_array)
 
         return find_mirror(find)
 

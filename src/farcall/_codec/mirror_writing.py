@@ -7,7 +7,8 @@ records in a list: one check for a column, and none where msgspec is as strict a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from operator import attrgetter, itemgetter
 from types import GenericAlias
@@ -65,15 +66,34 @@ class Writing:
 
     def encoder(self) -> Callable[[Any], bytes]:
         """Make the function that writes a value. It can fail with any exception."""
-        wanted, check = self.type, self.check
-        msgspec.json.Decoder(wanted)  # raises TypeError for a type that msgspec does not support
+        check = self.check
+        # msgspec looks at a type again in each call of `convert`, and at a struct once.
+        box = struct_of([_VALUE], [self.type], refuses_unknown=True, is_array=True)
+        copy = _copier(box, [self])
 
         def write(value: Any) -> bytes:
             if check is not None and not check((value,)):
                 raise NoMirror
-            return _encode(convert(value, wanted, from_attributes=True, dec_hook=_make_text))
+            return _encode(copy((value,)).value)
 
         return write
+
+
+_VALUE: Final = Member("value", "value", is_required=True, type=None)
+
+_JSON_CLASSES: Final = frozenset(cls for _, cls in AS_THEY_ARE.values())
+
+
+def _copier(struct: Any, writings: Iterable[Writing]) -> Callable[[Any], Any]:
+    """Make the function that copies values into a struct.
+
+    Raises:
+        TypeError: msgspec does not support a type in it.
+    """
+    msgspec.json.Decoder(struct)
+    if all(each.classes <= _JSON_CLASSES for each in writings):
+        return partial(convert, type=struct)
+    return partial(convert, type=struct, from_attributes=True, dec_hook=_make_text)
 
 
 class _Text:
@@ -235,11 +255,19 @@ def _column(get: Callable[[Any], Any]) -> Columns:
 
 
 def arguments_writer(
-    members: Sequence[Member], writings: Sequence[Writing]
+    members: Sequence[Member], writings: Sequence[Writing], *, is_array: bool
 ) -> Callable[[Mapping[str, Any]], bytes]:
-    """Make the function that writes arguments by name. It can fail with any exception."""
-    wanted = struct_of(members, [each.type for each in writings], refuses_unknown=True)
-    msgspec.json.Decoder(wanted)  # raises TypeError, as in `Writing.encoder`
+    """Make the function that writes arguments by name. It can fail with any exception.
+
+    Args:
+        members: All arguments, in their order.
+        writings: The mirror of each.
+        is_array: Whether they are written as an array, which has to have them all.
+    """
+    if max((each.depth for each in writings), default=0) >= MAX_VALUE_DEPTH:
+        raise NoMirror
+    types = [each.type for each in writings]
+    copy = _copier(struct_of(members, types, refuses_unknown=True, is_array=is_array), writings)
     checks = [
         (member.name, writing.check)
         for member, writing in zip(members, writings, strict=True)
@@ -250,6 +278,6 @@ def arguments_writer(
         for name, check in checks:
             if name in bound and not check((bound[name],)):
                 raise NoMirror
-        return _encode(convert(bound, wanted, dec_hook=_make_text, from_attributes=True))
+        return _encode(copy(list(bound.values()) if is_array else bound))
 
     return write
