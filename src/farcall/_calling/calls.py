@@ -293,7 +293,7 @@ def _bind(
         raise TypeError(f"{method.spec.wire_name}: {error}") from None
 
 
-def _inbox_failure(inbox: Inbox[Any]) -> Exception | None:
+def _inbox_failure(inbox: Inbox[object]) -> Exception | None:
     return inbox.failure
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import attrs
 import msgspec
@@ -23,24 +23,26 @@ from farcall._protocol.binary import Encoded
 from farcall._protocol.credit import DEFAULT_WINDOW
 from farcall.errors import InvalidResult, RpcError
 
+T = TypeVar("T")
+
 
 @attrs.frozen
-class Download:
+class Download(Generic[T]):
     """A stream of the peer that is to be called."""
 
     name: str
     """The wire name."""
-    codec: Codec[Any]
+    codec: Codec[T]
     contracts: Contracts
     """What the peer offers, for errors."""
     method: Method | None = None
     """The declared method, whose errors arrive as themselves; None without a stub."""
 
-    def reader(self, link: Link) -> Callable[[Encoded], Any]:
+    def reader(self, link: Link) -> Callable[[Encoded], T]:
         """Return the function that decodes an item."""
         item = item_codec(link.protocol, self.codec)
 
-        def read(value: Encoded) -> Any:
+        def read(value: Encoded) -> T:
             return decoded(item, value, name=self.name, at="item")
 
         return read
@@ -84,10 +86,10 @@ async def call_stream(
 @asynccontextmanager
 async def open_download(
     link: Link,
-    download: Download,
+    download: Download[T],
     sent: SentUploads,
     trace: str | None = None,
-) -> AsyncIterator[Inbox[Any]]:
+) -> AsyncIterator[Inbox[T]]:
     """Call a stream of the peer; leaving the block ends it.
 
     Args:
@@ -111,7 +113,7 @@ async def open_download(
             yield items
         return
     credit = DEFAULT_WINDOW.for_receiver()
-    inbox = Inbox[Any](download.reader(link), link.account, credit)
+    inbox = Inbox[T](download.reader(link), link.account, credit)
 
     def end(error: Exception | None) -> None:
         inbox.end(download.error(error))
@@ -141,7 +143,9 @@ async def open_download(
 
 
 @asynccontextmanager
-async def _whole(link: Link, download: Download, params: bytes | None) -> AsyncIterator[Inbox[Any]]:
+async def _whole(
+    link: Link, download: Download[T], params: bytes | None
+) -> AsyncIterator[Inbox[T]]:
     """Call a stream of a plain peer, which responds with an array of all items."""
     with download.failing():
         text = await link.calls.call(download.name, params)
@@ -149,7 +153,7 @@ async def _whole(link: Link, download: Download, params: bytes | None) -> AsyncI
         parts = [bytes(part) for part in msgspec.json.decode(text, type=list[Raw])]
     except msgspec.MsgspecError:
         raise InvalidResult(f"{download.name}: expected an array of items @ result") from None
-    inbox = Inbox[Any](download.reader(link), link.account)
+    inbox = Inbox[T](download.reader(link), link.account)
     inbox.push(parts)
     inbox.end()
     try:

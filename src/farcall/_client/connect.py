@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Any, TypeVar, Unpack, overload
+from typing import TypeVar, Unpack, overload
 
 import trio
 
@@ -141,7 +141,7 @@ def connect(
 @takes(ConnectKeywords, ClientOptions)
 def connect(
     url: str, proxy: type[object] | None = None, /, **keywords: Unpack[ConnectKeywords]
-) -> AbstractAsyncContextManager[Any]:
+) -> AbstractAsyncContextManager[object]:
     """Connect to a server for as long as an ``async with`` block runs.
 
     Args:
@@ -215,7 +215,7 @@ def connect(
 @asynccontextmanager
 async def _connect(
     dialler: Dialler, proxy: type[object] | None, options: ClientOptions
-) -> AsyncIterator[Any]:
+) -> AsyncIterator[object]:
     check_trio("farcall.connect")
     transport = await dialler.dial()
     try:
