@@ -101,7 +101,7 @@ def _single(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
     return errors[0] if len(errors) == 1 else None
 
 
-def is_group(exc: BaseException) -> TypeGuard[BaseExceptionGroup[BaseException]]:
+def is_group(exc: BaseException | None) -> TypeGuard[BaseExceptionGroup[BaseException]]:
     """Tell whether an exception is a group, also to type checkers: a bare check leaves `Any`."""
     return isinstance(exc, BaseExceptionGroup)
 

@@ -12,7 +12,7 @@ import secrets
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Final, Protocol, cast
+from typing import Final, Protocol
 
 import attrs
 import msgspec
@@ -20,7 +20,7 @@ import trio
 
 from farcall._codec import ErrorCodec, Faults, encode_untyped
 from farcall._limits import exceeded
-from farcall._nursery import ends_program, is_cancelled, must_leave
+from farcall._nursery import ends_program, is_cancelled, is_group, must_leave
 from farcall._protocol.messages import MESSAGES, Error
 from farcall.errors import (
     ApplicationError,
@@ -44,9 +44,7 @@ BEYOND_LEAVES: Final[Mapping[str, str | int]] = exceeded("leaves", MAX_LEAVES)
 
 def parts(group: BaseException) -> tuple[BaseException, ...] | None:
     """Return the exceptions of a group; None for any other exception."""
-    if not isinstance(group, BaseExceptionGroup):
-        return None
-    return cast("BaseExceptionGroup[BaseException]", group).exceptions
+    return group.exceptions if is_group(group) else None
 
 
 def leaves(exc: BaseException, level: int = 1) -> Iterator[BaseException]:
@@ -154,13 +152,12 @@ def without(exc: BaseException, kind: type[BaseException]) -> BaseException | No
 
     A group that is nested deeper than the stack is returned whole.
     """
-    if not isinstance(exc, BaseExceptionGroup):
+    if not is_group(exc):
         return None if isinstance(exc, kind) else exc
-    group = cast("BaseExceptionGroup[BaseException]", exc)
     try:
-        return group.split(kind)[1]
+        return exc.split(kind)[1]
     except RecursionError:
-        return group
+        return exc
 
 
 @attrs.define
@@ -224,7 +221,7 @@ class _Writer:
 
     def _message(self, group: BaseException) -> str:
         """Return the message of a group, which is a secret if all of its exceptions are."""
-        assert isinstance(group, BaseExceptionGroup)
+        assert is_group(group)
         is_secret = not any(map(self._is_sendable, leaves(group)))
         return MESSAGES[ErrorCode.INTERNAL_ERROR] if is_secret else group.message
 

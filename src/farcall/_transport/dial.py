@@ -14,6 +14,7 @@ import idna
 import trio
 
 from farcall._limits import Limits, check_limits
+from farcall._nursery import is_group
 from farcall._transport.transport import Transport
 from farcall._transport.url import WebSocketUrl
 from farcall._transport.websocket import connect_websocket
@@ -159,7 +160,6 @@ def _is_field_value(value: str) -> bool:
 def _reason(error: BaseException) -> str:
     """Return why no server answers; Trio has a cause for each address that it has tried."""
     cause = error.__cause__
-    if isinstance(cause, BaseExceptionGroup):
-        attempts = cast("BaseExceptionGroup[BaseException]", cause).exceptions
-        return "; ".join(dict.fromkeys(map(str, attempts)))
+    if is_group(cause):
+        return "; ".join(dict.fromkeys(map(str, cause.exceptions)))
     return str(cause or error)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from typing import cast
 
+from farcall._nursery import is_group
 from farcall.errors import FarcallError
 
 
@@ -18,9 +18,8 @@ def in_one_line(error: BaseException) -> str:
     Args:
         error: The error; of a group, each of its leaves is written.
     """
-    if isinstance(error, BaseExceptionGroup):
-        parts = cast("BaseExceptionGroup[BaseException]", error).exceptions
-        return "; ".join(map(in_one_line, parts))
+    if is_group(error):
+        return "; ".join(map(in_one_line, error.exceptions))
     # The text of a syntax error repeats the place.
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     line = " ".join(text.split())
