@@ -10,6 +10,7 @@ with the names of `spec`, without members that have their default.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from operator import attrgetter
 from typing import Any, Final, TypeAlias, TypeGuard, assert_never
 
 import attrs
@@ -111,7 +112,8 @@ def _object_form(part: Any) -> Form:
     for sort, cls in SORTS.items():
         if _class_of(part) is cls:
             form[SORT] = sort
-    for field in attrs.fields(_class_of(part)):
+    # The name of a part first, and the options that it inherits last.
+    for field in sorted(attrs.fields(_class_of(part)), key=attrgetter("inherited")):
         value = getattr(part, field.name)
         if value != field.default:
             form[field.name] = form_of(value)
