@@ -40,8 +40,9 @@ from weakref import WeakKeyDictionary
 import attrs
 
 from farcall._codec import Codec, codec_of
-from farcall._contract.describe import Definitions, UnsupportedType, describe
-from farcall._contract.spec import MethodSpec, ServiceSpec, SignalSpec
+from farcall._contract.definitions import Definitions
+from farcall._contract.describe import describe
+from farcall._contract.spec import MethodSpec, ServiceSpec, SignalSpec, UnsupportedType
 from farcall._declare import (
     Method,
     Service,

@@ -31,11 +31,10 @@ from farcall._contract.algebra import union_of
 from farcall._contract.check import check
 from farcall._contract.definitions import Definitions
 from farcall._contract.identifiers import has_lone_surrogate, is_attribute_name
-from farcall._contract.literals import default_source, literal_source
+from farcall._contract.literals import default_source
 from farcall._contract.notes import AliasName, check_notes, is_bare_qualifier, unwrapped
 from farcall._contract.records import (
     Field,
-    Kind,
     doc_of,
     kind_of,
     read_fields,
@@ -52,6 +51,7 @@ from farcall._contract.spec import (
     MapOf,
     NewTypeSpec,
     Parameter,
+    RecordKind,
     RecordSpec,
     Ref,
     Scalar,
@@ -70,8 +70,6 @@ from farcall._contract.traits import (
     use_of,
 )
 from farcall.errors import FARCALL_CODES, PROTOCOL_CODES, ErrorCode
-
-__all__ = ["Definitions", "UnsupportedType", "describe", "literal_source"]
 
 _SCALARS: Mapping[Any, ScalarName] = {
     **{each.cls: each.name for each in SCALARS.values()},
@@ -255,7 +253,7 @@ class _Scope:
             "use an Enum whose values are int or str",
         )
 
-    def _record(self, cls: Any, kind: Kind, arguments: Sequence[Any]) -> TypeSpec:
+    def _record(self, cls: Any, kind: RecordKind, arguments: Sequence[Any]) -> TypeSpec:
         parameters = getattr(cls, "__parameters__", ())
         if len(parameters) != len(arguments):
             names = ", ".join(each.__name__ for each in parameters)
@@ -266,7 +264,7 @@ class _Scope:
             self.definitions.define(self._define_record(cls, kind, parameters))
         return Ref(cls.__name__, tuple(map(self.describe, arguments)))
 
-    def _define_record(self, cls: Any, kind: Kind, parameters: Sequence[Any]) -> RecordSpec:
+    def _define_record(self, cls: Any, kind: RecordKind, parameters: Sequence[Any]) -> RecordSpec:
         own = {variable: Parameter(variable.__name__) for variable in parameters}
         scope = attrs.evolve(self, variables=own, path=cls.__name__)
         scope = attrs.evolve(scope, variables=scope._with_bases(cls))

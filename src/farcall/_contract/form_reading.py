@@ -16,7 +16,6 @@ from typing import (
     Literal,
     TypeVar,
     Union,
-    cast,
     get_args,
     get_origin,
     get_type_hints,
@@ -148,7 +147,7 @@ def _definition(form: object, path: str) -> Definition:
     sort = form.get(SORT) if is_object(form) else None
     if type(sort) is not str or sort not in SORTS:
         raise BadDocument(f"{path}.{SORT}", f"expected {_listed(SORTS)}")
-    return cast("Definition", read_form(SORTS[sort], form, path))
+    return read_form(SORTS[sort], form, path)
 
 
 def _several(annotation: Any, form: object, path: str) -> list[Any]:

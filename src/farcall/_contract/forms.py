@@ -17,6 +17,7 @@ import attrs
 
 from farcall._contract.spec import (
     ArrayOf,
+    Definition,
     EnumMember,
     EnumSpec,
     LiteralOf,
@@ -34,7 +35,7 @@ from farcall._contract.spec import (
 
 Form: TypeAlias = "str | int | bool | None | list[Form] | dict[str, Form]"
 
-SORTS: Final[Mapping[str, type]] = {
+SORTS: Final[Mapping[str, type[Definition]]] = {
     "record": RecordSpec,
     "enum": EnumSpec,
     "newtype": NewTypeSpec,

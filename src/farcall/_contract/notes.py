@@ -110,7 +110,7 @@ def check_notes(notes: Iterable[object], path: str = "") -> None:
                 f"{_shown(limit)} limits the values, and farcall does not enforce limits yet",
                 "remove it from the annotation, and check the values in the method",
                 path,
-                kind="constraint",
+                rule="constraint",
             )
 
 

@@ -11,7 +11,6 @@ from typing import (
     Annotated,
     Any,
     ClassVar,
-    Literal,
     NotRequired,
     Required,
     TypeAlias,
@@ -23,12 +22,10 @@ import attrs
 
 from farcall._contract.identifiers import is_python_name, python_name
 from farcall._contract.notes import is_qualified
-from farcall._contract.spec import UnsupportedType
+from farcall._contract.spec import RecordKind, UnsupportedType
 from farcall.errors import ApplicationError
 
 Hints: TypeAlias = Callable[[type], Mapping[str, Any]]
-
-Kind: TypeAlias = Literal["attrs", "dataclass", "typeddict", "namedtuple", "error"]
 
 
 @attrs.frozen
@@ -53,7 +50,7 @@ class Field:
         return self.attribute.lstrip("_") != self.name.lstrip("_")
 
 
-def kind_of(cls: type[Any]) -> Kind | None:
+def kind_of(cls: type[Any]) -> RecordKind | None:
     """Return the kind of record that a class is; None for other classes."""
     if issubclass(cls, ApplicationError):
         return "error"
@@ -218,7 +215,7 @@ def _mangled(cls: type, name: str) -> UnsupportedType | None:
         f"Python changes the key {plain} to {name}, which would cross the wire",
         f'write {cls.__name__} = TypedDict("{cls.__name__}", {{"{plain}": ...}})',
         f"{cls.__name__}.{plain}",
-        kind="private",
+        rule="private",
     )
 
 
@@ -236,7 +233,7 @@ def _private(cls: type, name: str, to_send: str) -> UnsupportedType:
         "its name begins with an underscore, but it would cross the wire",
         f"write {field}(init=False) to keep it local, or {to_send}",
         f"{cls.__name__}.{name}",
-        kind="private",
+        rule="private",
     )
 
 
@@ -277,7 +274,7 @@ def _check_names(cls: type, fields: tuple[Field, ...]) -> None:
                 f"Python code cannot use {name!r} as the name of a field",
                 f"rename it to {python_name(name)}",
                 f"{cls.__name__}.{name}",
-                kind="name",
+                rule="name",
             )
 
 

@@ -141,12 +141,16 @@ class FieldSpec:
     use: FieldUse = FieldUse()
 
 
+RecordKind: TypeAlias = Literal["attrs", "dataclass", "typeddict", "namedtuple", "error"]
+"""What made a record; ``error`` is a declared `ApplicationError`."""
+
+
 @attrs.frozen
 class RecordSpec:
-    """A class with fields; ``error`` is a declared `ApplicationError`."""
+    """A class with fields."""
 
     name: str
-    kind: Literal["attrs", "dataclass", "typeddict", "namedtuple", "error"]
+    kind: RecordKind
     fields: tuple[FieldSpec, ...]
     parameters: tuple[str, ...] = ()
     """The type variables of a generic record."""
@@ -294,7 +298,7 @@ class ServiceSpec:
     doc: str | None = None
 
 
-Kind: TypeAlias = Literal["type", "private", "constraint", "name"]
+TypeRule: TypeAlias = Literal["type", "private", "constraint", "name"]
 """The rule that a type breaks: it must have a form in JSON, have no private field, set no limits to
 its values, and have fields whose names Python code can use."""
 
@@ -308,15 +312,15 @@ class UnsupportedType(Exception):
         problem: Why not, such as ``"list has no item type"``.
         fix: What to write instead.
         path: The part of the type, such as ``"Order.items"``; empty for the type itself.
-        kind: The rule that it breaks.
+        rule: The rule that it breaks.
     """
 
-    def __init__(self, problem: str, fix: str, path: str = "", *, kind: Kind = "type") -> None:
+    def __init__(self, problem: str, fix: str, path: str = "", *, rule: TypeRule = "type") -> None:
         super().__init__(problem, fix, path)
         self.problem = problem
         self.fix = fix
         self.path = path
-        self.kind: Kind = kind
+        self.rule: TypeRule = rule
         self.others: tuple[UnsupportedType, ...] = ()
         """Further faults of the same type."""
 

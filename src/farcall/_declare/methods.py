@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 
 from farcall._codec import OMIT, Arguments, Codec, ErrorCodec, Json, codec_of
-from farcall._contract.describe import Definitions, describe
+from farcall._contract.definitions import Definitions
+from farcall._contract.describe import describe
 from farcall._contract.literals import literal_source
 from farcall._contract.spec import (
     ArgumentSpec,

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from farcall._contract.describe import Definitions
+from farcall._contract.definitions import Definitions
 from farcall._contract.digest import digest
 from farcall._contract.records import doc_of
 from farcall._contract.spec import ServiceSpec

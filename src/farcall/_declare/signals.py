@@ -9,7 +9,7 @@ import attrs
 
 from farcall._codec import Codec, codec_of
 from farcall._contract.algebra import target
-from farcall._contract.describe import Definitions
+from farcall._contract.definitions import Definitions
 from farcall._contract.labels import spelled
 from farcall._contract.records import Field, kind_of, read_fields
 from farcall._contract.spec import EnumSpec, LiteralOf, Ref, Scalar, SignalSpec, TypeSpec

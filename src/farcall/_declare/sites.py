@@ -17,7 +17,7 @@ from typing import Any
 
 import attrs
 
-from farcall._contract.spec import Kind, UnsupportedType
+from farcall._contract.spec import TypeRule, UnsupportedType
 from farcall._declare.rules import Rule
 from farcall.errors import DeclarationError
 
@@ -111,7 +111,7 @@ def _names_in(statement: ast.stmt) -> list[str]:
 _BETWEEN = ("farcall.", "trio.", "outcome.", "contextlib")
 """Modules whose frames lie between a user's line and the check that finds its mistake."""
 
-_RULES: Mapping[Kind, Rule] = {
+_RULES: Mapping[TypeRule, Rule] = {
     "private": Rule.PRIVATE_FIELD,
     "constraint": Rule.CONSTRAINT_LATER,
     "name": Rule.NO_PYTHON_NAME,
@@ -143,7 +143,7 @@ class Site:
         """
         place = f"{part}, at {exc.path}" if "." in exc.path else part
         fix = exc.fix[:1].upper() + exc.fix[1:]
-        error = self.error(_RULES.get(exc.kind, rule), f"{place}: {exc.problem}", fix)
+        error = self.error(_RULES.get(exc.rule, rule), f"{place}: {exc.problem}", fix)
         error.__cause__ = exc
         error.others = tuple(self.unsupported(each, rule, part) for each in exc.others)
         return error

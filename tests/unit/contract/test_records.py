@@ -18,8 +18,8 @@ from typing import (
 import attrs
 import pytest
 
-from farcall._contract.records import Kind, attribute_names, kind_of, read_fields
-from farcall._contract.spec import UnsupportedType
+from farcall._contract.records import attribute_names, kind_of, read_fields
+from farcall._contract.spec import RecordKind, UnsupportedType
 from farcall._contract.traits import is_frozen
 from farcall.errors import ApplicationError
 
@@ -90,7 +90,7 @@ class Bare(ApplicationError):
         (int, None),
     ],
 )
-def test_kind(cls: type, kind: Kind | None) -> None:
+def test_kind(cls: type, kind: RecordKind | None) -> None:
     """Each kind of record is told from the others, and from other classes."""
     assert kind_of(cls) == kind
 

@@ -30,6 +30,7 @@ from farcall._contract.spec import (
     MethodSpec,
     NewTypeSpec,
     Parameter,
+    RecordKind,
     RecordSpec,
     Ref,
     Scalar,
@@ -46,7 +47,6 @@ AWKWARD = ("int", "list", "date", "field", "attrs", "farcall", "builtins", "typi
 
 X = TypeVar("X")
 
-Kind = Literal["attrs", "dataclass", "typeddict", "namedtuple", "error"]
 Base = Literal["Enum", "IntEnum", "StrEnum"]
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -322,7 +322,7 @@ def enums(draw: DrawFn, name: str) -> EnumSpec:
 @st.composite
 def records(draw: DrawFn, name: str, parameters: Sequence[str], scope: Scope) -> RecordSpec:
     """Make records of each kind."""
-    kind: Kind = draw(st.sampled_from(get_args(Kind)))
+    kind: RecordKind = draw(st.sampled_from(get_args(RecordKind)))
     odd_keys = kind == "typeddict" and not parameters
     field_names = draw(st.lists(keys if odd_keys else names, max_size=4, unique=True))
     inside = attrs.evolve(scope, parameters=tuple(parameters))
@@ -361,7 +361,7 @@ def records(draw: DrawFn, name: str, parameters: Sequence[str], scope: Scope) ->
     )
 
 
-def _uses(kind: Kind, eq: bool) -> SearchStrategy[FieldUse]:
+def _uses(kind: RecordKind, eq: bool) -> SearchStrategy[FieldUse]:
     """Make what the methods of a record look at; without an equality of fields, only the repr."""
     shown = st.booleans() if kind in ("attrs", "dataclass", "error") else st.just(True)
     if kind not in ("attrs", "dataclass") or not eq:

@@ -25,7 +25,8 @@ from typing_extensions import TypeAliasType
 
 import farcall
 from farcall import ApplicationError, DeclarationError, Signal, method, service, stubgen
-from farcall._contract.describe import Definitions, describe
+from farcall._contract.definitions import Definitions
+from farcall._contract.describe import describe
 from farcall._contract.spec import Definition, NewTypeSpec, RecordSpec
 from farcall._declare import method_of, service_of
 from farcall.testing import open_pair

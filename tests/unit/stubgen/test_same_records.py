@@ -12,7 +12,8 @@ import attrs
 import pytest
 
 from farcall import ApplicationError, method, service, stubgen, testing
-from farcall._contract.describe import Definitions, describe
+from farcall._contract.definitions import Definitions
+from farcall._contract.describe import describe
 from farcall._declare import service_of
 from tests.unit.stubgen.running import imported
 
