@@ -1,4 +1,4 @@
-"""Ready-made logins. What they cost is counted, not timed."""
+"""The logins of `farcall.auth`: their cost is checked by counting hashes, not by timing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Counter:
 
 
 def test_a_hash_holds_its_parameters() -> None:
-    """And a salt of its own; the defaults are those that OWASP advises."""
+    """A hash holds its parameters and a salt; the defaults are those that OWASP recommends."""
     stored = auth.hash_password("enigma")
 
     assert stored.startswith("scrypt$16384$8$5$")
@@ -51,7 +51,7 @@ def test_a_hash_holds_its_parameters() -> None:
 
 
 def test_one_letter_written_in_two_ways_is_one() -> None:
-    """A keyboard decides which; a letter that looks alike is another one."""
+    """A password matches whether its accents are typed as one code point or two."""
     stored = auth.hash_password("caf\u00e9", **CHEAP)
 
     assert auth.verify_password("cafe\u0301", stored)
@@ -88,21 +88,21 @@ EQUIVALENTS = [
 
 @pytest.mark.parametrize("password", EQUIVALENTS)
 async def test_a_password_is_taken_as_it_is(users: auth.StaticUsers, password: str) -> None:
-    """Another text is another password."""
+    """A password that only resembles the right one is refused."""
     assert not auth.verify_password(password, ENIGMA)
     assert await users(Credentials(login=["ada", password])) is None
     assert await users(Credentials(login={"name": "ada", "password": password})) is None
 
 
 def test_each_equivalent_is_another_text() -> None:
-    """The list above would show nothing if it held the password itself."""
+    """The list of lookalikes does not contain the password itself."""
     assert "enigma" not in EQUIVALENTS
     assert auth.verify_password("enigma", ENIGMA)
 
 
 @pytest.mark.parametrize("length", [63, 64, 65, 72, 73, 128, 255, 256, 1024])
 def test_no_length_is_cut(length: int) -> None:
-    """Each byte of a password counts, where other hashes stop at 72, or HMAC hashes its key."""
+    """Every byte of a password counts, beyond the lengths at which other hashes cut it."""
     password = "x" * length
     stored = auth.hash_password(password, **CHEAP)
 
@@ -113,7 +113,7 @@ def test_no_length_is_cut(length: int) -> None:
 
 @pytest.mark.parametrize("name", ["ada\0", "ada ", "Ada", "ADA", " ada", "a\u0064a\u200b", ""])
 async def test_a_name_is_taken_as_it_is(users: auth.StaticUsers, name: str) -> None:
-    """It is not normalised, nor padded."""
+    """A user name that only resembles a known one is refused."""
     assert await users(Credentials(login=[name, "enigma"])) is None
 
 
@@ -128,8 +128,8 @@ async def test_a_name_is_taken_as_it_is(users: auth.StaticUsers, name: str) -> N
         ("enigma\x85", "no control characters"),
     ],
 )
-def test_what_is_no_password(password: str, problem: str) -> None:
-    """It is refused where it is stored, and the error does not repeat it."""
+def test_a_password_that_cannot_be_typed_is_refused(password: str, problem: str) -> None:
+    """Hashing refuses an empty, too long or control-character password without showing it."""
     with pytest.raises(ValueError, match=problem) as caught:
         auth.hash_password(password, **CHEAP)
 
@@ -137,7 +137,7 @@ def test_what_is_no_password(password: str, problem: str) -> None:
 
 
 def test_a_password_is_a_text() -> None:
-    """Bytes have no letters."""
+    """Hashing or verifying a password that is bytes raises TypeError."""
     with pytest.raises(TypeError, match="a password is a str, not bytes"):
         auth.hash_password(b"enigma")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="a password is a str, not bytes"):
@@ -152,7 +152,7 @@ ACCENTS = "\u0301" * 120_000 + "\u0323" * 120_000
 async def test_a_long_text_costs_nothing(
     users: auth.StaticUsers, login: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name or a password of more than 1,024 bytes is neither normalised nor hashed."""
+    """A name or password over 1,024 bytes is refused before it is normalised or hashed."""
     hashes = Counter(monkeypatch, hashlib, "scrypt")
     normal_forms = Counter(monkeypatch, unicodedata, "normalize")
 
@@ -164,7 +164,7 @@ async def test_a_long_text_costs_nothing(
 
 
 def test_a_name_has_a_length() -> None:
-    """Nobody could log in by a longer one."""
+    """A user name of more than 1,024 bytes is refused when the users are declared."""
     with pytest.raises(ValueError, match="a name has at most 1024 bytes"):
         auth.StaticUsers({"x" * 1025: ENIGMA})
     auth.StaticUsers({"x" * 1024: ENIGMA})
@@ -186,8 +186,8 @@ def test_a_name_has_a_length() -> None:
         f"scrypt${2**30}$8$1$AAAA$AAAA",
     ],
 )
-def test_what_is_no_hash(stored: str) -> None:
-    """A password that was stored as it is, say, is refused; whose, is told."""
+def test_a_malformed_hash_is_refused(stored: str) -> None:
+    """A malformed stored hash is refused, and the error names the user."""
     with pytest.raises(ValueError, match="a stored hash"):
         auth.verify_password("enigma", stored)
     with pytest.raises(ValueError, match=r"hashes\['ada'\]: a stored hash"):
@@ -195,14 +195,14 @@ def test_what_is_no_hash(stored: str) -> None:
 
 
 def test_roles_are_those_of_users() -> None:
-    """A name that is written wrongly gives nobody anything."""
+    """Roles for an unknown user are refused."""
     with pytest.raises(ValueError, match="adda"):
         auth.StaticUsers({"ada": ENIGMA}, roles={"adda": {"trader"}})
 
 
 @pytest.mark.parametrize("login", [["ada", "enigma"], {"name": "ada", "password": "enigma"}])
 async def test_a_user_is_known(users: auth.StaticUsers, login: Any) -> None:
-    """By position and by name."""
+    """A login by position or by name gives the user's principal."""
     known = Principal("ada", {"trader"}, expires_after=60)
 
     assert await users(Credentials(login=login)) == known
@@ -223,10 +223,10 @@ async def test_a_user_is_known(users: auth.StaticUsers, login: Any) -> None:
         {"name": "ada", "password": "enigma", "more": 1},
     ],
 )
-async def test_what_is_no_login_costs_nothing(
+async def test_a_malformed_login_costs_no_hash(
     users: auth.StaticUsers, login: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And is answered like a wrong one."""
+    """A login of the wrong shape fails without a hash."""
     hashes = Counter(monkeypatch, hashlib, "scrypt")
 
     assert await users(Credentials(login=login)) is None
@@ -237,7 +237,7 @@ async def test_what_is_no_login_costs_nothing(
 async def test_a_wrong_name_costs_what_a_wrong_password_does(
     users: auth.StaticUsers, login: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One hash, with the same parameters, and one comparison."""
+    """A wrong name and a wrong password each cost one hash and one comparison."""
     hashes = Counter(monkeypatch, hashlib, "scrypt")
     comparisons = Counter(monkeypatch, hmac, "compare_digest")
 
@@ -248,7 +248,7 @@ async def test_a_wrong_name_costs_what_a_wrong_password_does(
 async def test_a_hash_is_made_alike_for_every_name(
     users: auth.StaticUsers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever they belong to, and for nobody, the parameters that cost time and memory are one."""
+    """Every login is hashed with the same parameters, also for an unknown name."""
     hashes = Counter(monkeypatch, hashlib, "scrypt")
     for name in ("ada", "bob", "eve"):
         await users(Credentials(login=[name, "guess"]))
@@ -260,7 +260,7 @@ async def test_a_hash_is_made_alike_for_every_name(
 
 @pytest.mark.parametrize("other", [{"cost": 4}, {"block_size": 2}, {"parallelism": 2}])
 def test_hashes_that_cost_differently_are_refused(other: dict[str, Any]) -> None:
-    """The time of a login would tell a name that is known from one that is not."""
+    """Users whose hashes cost differently are refused, because timing would reveal their names."""
     dear = auth.hash_password("enigma", **CHEAP | other)
 
     auth.StaticUsers({"ada": dear, "bob": dear})
@@ -269,7 +269,7 @@ def test_hashes_that_cost_differently_are_refused(other: dict[str, Any]) -> None
 
 
 async def test_nobody_is_known_where_there_are_no_users() -> None:
-    """Which costs a hash as well."""
+    """Without users, every login fails."""
     assert await auth.StaticUsers({})(Credentials(login=["ada", "enigma"])) is None
 
 
@@ -280,7 +280,7 @@ def tokens() -> auth.BearerTokens:
 
 @pytest.mark.parametrize("login", [["t-bob"], {"token": "t-bob"}])
 async def test_a_token_in_a_login(tokens: auth.BearerTokens, login: Any) -> None:
-    """By position and by name; the one of the handshake does not count then."""
+    """A token in a login, by position or by name, counts instead of the one in the header."""
     headers = {"authorization": "Bearer t-ada"}
 
     assert await tokens(Credentials(headers, login=login)) == Principal("bob")
@@ -290,7 +290,7 @@ async def test_a_token_in_a_login(tokens: auth.BearerTokens, login: Any) -> None
 
 @pytest.mark.parametrize("token", ["t-ada\0", "t-ada ", " t-ada", "T-ADA", "t-ada\n", "t-ada=", ""])
 async def test_a_token_is_taken_as_it_is(tokens: auth.BearerTokens, token: str) -> None:
-    """Another text is another token."""
+    """A token in a login that only resembles a known one is refused."""
     assert await tokens(Credentials(login=[token])) is None
     assert await tokens(Credentials(login={"token": token})) is None
 
@@ -299,26 +299,26 @@ async def test_a_token_is_taken_as_it_is(tokens: auth.BearerTokens, token: str) 
 async def test_a_token_of_a_header_is_taken_as_it_is(
     tokens: auth.BearerTokens, padding: str
 ) -> None:
-    """White space around it is that of HTTP alone."""
+    """Only the white space that HTTP knows is stripped from the token of a header."""
     with pytest.raises(Unauthorized):
         await tokens(Credentials({"authorization": f"Bearer t-ada{padding}"}))
 
 
 @pytest.mark.parametrize("token", [" t-ada", "t-ada\n"])
 def test_a_token_has_no_white_space_at_its_ends(token: str) -> None:
-    """One that was read from a file, say, with the end of its line."""
+    """A token that begins or ends with white space is refused when it is declared."""
     with pytest.raises(ValueError, match=r"must not begin or end with white space"):
         auth.BearerTokens({token: Principal("ada")})
 
 
 @pytest.mark.parametrize("header", ["Bearer t-ada", "bearer  t-ada "])
 async def test_a_token_in_the_handshake(tokens: auth.BearerTokens, header: str) -> None:
-    """As RFC 6750 has it."""
+    """A token in the header `Authorization: Bearer` gives its principal."""
     assert await tokens(Credentials({"authorization": header})) == Principal("ada")
 
 
 async def test_without_a_token(tokens: auth.BearerTokens) -> None:
-    """Who brings none, or what is none of ours to read, is nobody; a wrong one is refused."""
+    """A client without a bearer token has no principal; one with a wrong token is refused."""
     assert await tokens(Credentials()) is None
     assert await tokens(Credentials({"authorization": "Basic YTpi"})) is None
     for header in ("Bearer t-eve", "Bearer", "Bearer t-adaa"):
@@ -329,7 +329,7 @@ async def test_without_a_token(tokens: auth.BearerTokens) -> None:
 async def test_a_token_is_compared_with_all(
     tokens: auth.BearerTokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first one that matches ends nothing, for that would tell which it was."""
+    """A token is compared with every known token, so that timing does not reveal the match."""
     comparisons = Counter(monkeypatch, hmac, "compare_digest")
 
     await tokens(Credentials(login=["t-ada"]))
@@ -337,13 +337,13 @@ async def test_a_token_is_compared_with_all(
 
 
 def test_an_empty_token_is_none() -> None:
-    """A header without a token must not be somebody's."""
+    """An empty token is refused when it is declared."""
     with pytest.raises(ValueError, match="empty"):
         auth.BearerTokens({"": Principal("ada")})
 
 
 async def test_first_of(users: auth.StaticUsers, tokens: auth.BearerTokens) -> None:
-    """Who is known to one of them is let in, in any order."""
+    """`first_of` accepts a client that any of its logins accepts, in either order."""
     for both in (auth.first_of(users, tokens), auth.first_of(tokens, users)):
         assert await both(Credentials(login=["t-ada"])) == Principal("ada")
         known = await both(Credentials(login=["ada", "enigma"]))
@@ -361,7 +361,7 @@ async def test_first_of(users: auth.StaticUsers, tokens: auth.BearerTokens) -> N
 
 
 def test_nothing_secret_is_shown(users: auth.StaticUsers, tokens: auth.BearerTokens) -> None:
-    """Neither hashes nor tokens."""
+    """The repr of users and tokens shows neither hashes nor tokens."""
     assert repr(users) == "<StaticUsers: 2>"
     assert repr(tokens) == "<BearerTokens: 2>"
 
@@ -373,7 +373,7 @@ class Vault:
 
 
 async def test_over_a_link(users: auth.StaticUsers, tokens: auth.BearerTokens) -> None:
-    """As a server has them."""
+    """A server with `first_of` accepts a password login or a token, and refuses a wrong token."""
     both = auth.first_of(users, tokens)
     for options in ({"login": ["ada", "enigma"]}, {"headers": {"Authorization": "Bearer t-ada"}}):
         async with open_pair(Vault(), Vault, authenticate=both, **options) as (vault, _):

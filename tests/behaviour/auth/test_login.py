@@ -1,4 +1,4 @@
-"""Logging in, in both dialects, and what is protected by that."""
+"""Logging in and protected members, in both dialects."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WRONG = {"name": "ada", "password": "guess"}
 
 
 class Doorman:
-    """An ``authenticate`` that knows ada, who trades, and bob, who does not."""
+    """An ``authenticate`` that knows ada, a trader, and bob, who has no role."""
 
     def __init__(self, seconds: float = 0, expires_after: float | None = None) -> None:
         self.seconds = seconds
@@ -64,7 +64,7 @@ class Doorman:
 
 @service(name="")
 class Vault:
-    """What needs a login, and what does not."""
+    """A service with open and protected members."""
 
     def __init__(self) -> None:
         self.heard: list[object] = []
@@ -116,7 +116,7 @@ async def refused(session: farcall.Session, name: str, *args: Any) -> int:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_login_opens_what_is_protected(kind: Kind, dialect: Dialect) -> None:
-    """-32605 before it, and the call after it; it answers true."""
+    """A protected method is forbidden before the login and served after it."""
     async with open_client(kind, Vault(), authenticate=Doorman(), dialect=dialect) as session:
         assert await refused(session, "look") == await refused(session, "glance") == -32605
         assert await session.call("whoami") is None
@@ -130,7 +130,7 @@ async def test_a_login_opens_what_is_protected(kind: Kind, dialect: Dialect) -> 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_login_without_the_role_is_not_enough(dialect: Dialect) -> None:
-    """Bob may look, and take nothing."""
+    """A user without the role of a method cannot call it."""
     async with open_pair(Vault(), authenticate=Doorman(), dialect=dialect) as (session, _):
         await session.call("rpc.login", arguments=BOB)
 
@@ -142,7 +142,7 @@ async def test_a_login_without_the_role_is_not_enough(dialect: Dialect) -> None:
 async def test_a_refused_login_says_false_and_no_more(
     dialect: Dialect, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whether it was wrong, unwelcome, or more than `authenticate` could bear."""
+    """A refused login returns false: wrong, unwelcome, or one that makes `authenticate` fail."""
     async with open_pair(Vault(), authenticate=Doorman(), dialect=dialect) as (session, _):
         assert await session.call("rpc.login", arguments=WRONG) is False
         assert await session.call("rpc.login", "banned") is False
@@ -156,7 +156,7 @@ async def test_a_refused_login_says_false_and_no_more(
 
 
 async def test_a_failed_login_leaves_the_principal() -> None:
-    """Only another one that succeeds takes its place."""
+    """A failed login leaves the current principal in place."""
     async with open_pair(Vault(), authenticate=Doorman()) as (session, _):
         await session.call("rpc.login", arguments=ADA)
         await session.call("rpc.login", arguments=WRONG)
@@ -167,7 +167,7 @@ async def test_a_failed_login_leaves_the_principal() -> None:
 
 
 async def test_login_takes_what_the_client_sends() -> None:
-    """By position or by name, and whatever is in it."""
+    """`authenticate` gets the parameters of a login as the client sent them."""
     doorman = Doorman()
     async with raw_client(Vault(), authenticate=doorman) as client:
         for params in (["a", None], {"token": {"x": [1]}}, [], {}):
@@ -179,7 +179,7 @@ async def test_login_takes_what_the_client_sends() -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_without_parameters_or_authenticate(dialect: Dialect) -> None:
-    """-32604 in any case, and -32601 where there are no logins."""
+    """A login without parameters is -32604; a server without `authenticate` has no `rpc.login`."""
     for authenticate in (None, Doorman()):
         async with open_pair(Vault(), authenticate=authenticate, dialect=dialect) as (session, _):
             with pytest.raises(farcall.RpcError) as caught:
@@ -191,7 +191,7 @@ async def test_without_parameters_or_authenticate(dialect: Dialect) -> None:
 
 
 async def test_a_login_without_an_id_is_none() -> None:
-    """It would have no answer; nobody is asked."""
+    """A login sent as a notification is ignored."""
     doorman = Doorman()
     async with raw_client(Vault(), authenticate=doorman) as client:
         request = {"jsonrpc": "2.0", "method": "rpc.login", "params": ADA}
@@ -204,7 +204,7 @@ async def test_a_login_without_an_id_is_none() -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_streams_are_checked(dialect: Dialect) -> None:
-    """Like calls, in both dialects."""
+    """A protected stream is forbidden before the login and served after it."""
     async with open_pair(Vault(), authenticate=Doorman(), dialect=dialect) as (session, _):
         with pytest.raises(farcall.Forbidden):
             async with session.stream("watch"):
@@ -216,7 +216,7 @@ async def test_streams_are_checked(dialect: Dialect) -> None:
 
 @service(name="", protected=True)
 class Yard:
-    """Protected members of other kinds."""
+    """Protected methods with a task status and with an upload."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []
@@ -236,7 +236,7 @@ class Yard:
 
 
 class Sacks:
-    """Counts those that were taken."""
+    """Count the sacks that were taken."""
 
     def __init__(self) -> None:
         self.taken = 0
@@ -248,7 +248,7 @@ class Sacks:
 
 
 async def test_remote_tasks_are_checked() -> None:
-    """One that may not be does not begin, and its nursery hears of it; it begins behind a login."""
+    """A protected remote task does not start before the login and starts after it."""
     yard = Yard()
     async with open_pair(yard, authenticate=Doorman()) as (session, _):
         proxy = session.proxy(Yard)
@@ -264,7 +264,7 @@ async def test_remote_tasks_are_checked() -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_uploads_are_checked(dialect: Dialect) -> None:
-    """Of one that may not be nothing is kept, and the connection goes on."""
+    """A refused upload leaves nothing behind, and works after the login."""
     yard, sacks = Yard(), Sacks()
     async with open_pair(yard, authenticate=Doorman(), dialect=dialect) as (session, connection):
         proxy = session.proxy(Yard)
@@ -283,7 +283,7 @@ async def test_uploads_are_checked(dialect: Dialect) -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_tasks_and_uploads_of_raw_peers_are_checked(dialect: Dialect) -> None:
-    """Whatever they bring along, in the place of an answer or without one."""
+    """A raw peer cannot start protected tasks or uploads, with or without an id."""
     yard = Yard()
     items = {"jsonrpc": "2.0", "method": "rpc.items", "params": {"upload": "u", "seq": 0}}
     items["params"]["values"] = [1, 2]  # type: ignore[index]
@@ -309,7 +309,7 @@ async def test_tasks_and_uploads_of_raw_peers_are_checked(dialect: Dialect) -> N
 
 
 async def test_the_order_of_the_checks() -> None:
-    """Unknown, then protected, then arguments: who may not call learns nothing about them."""
+    """An unknown method is reported first, then a missing login, then wrong arguments."""
     async with open_pair(Vault(), authenticate=Doorman()) as (session, _):
         with pytest.raises(farcall.MethodNotFound):
             await session.call("nothing")
@@ -321,7 +321,7 @@ async def test_the_order_of_the_checks() -> None:
 
 
 async def test_one_way_calls_are_checked() -> None:
-    """One that may not be is dropped."""
+    """A protected notification before the login is dropped."""
     vault = Vault()
     async with open_pair(vault, authenticate=Doorman()) as (session, _):
         await session.notify("note")
@@ -333,7 +333,7 @@ async def test_one_way_calls_are_checked() -> None:
 
 
 async def test_calls_in_a_batch_are_checked() -> None:
-    """Each on its own; those behind a login in one batch are too early."""
+    """Each call of a batch is checked when the batch arrives, before a login in it takes effect."""
     async with raw_client(Vault(), authenticate=Doorman()) as client:
         (answers,) = await client.ask(
             [
@@ -351,7 +351,7 @@ async def test_calls_in_a_batch_are_checked() -> None:
 
 @pytest.mark.parametrize(("authenticate", "login"), [(None, []), (Doorman(), ["rpc.login"])])
 async def test_list_methods(authenticate: Doorman | None, login: list[str]) -> None:
-    """What is protected is no secret, and `rpc.login` is there where it is."""
+    """`__listMethods` lists protected methods, and `rpc.login` where there is a login."""
     async with open_pair(Vault(), authenticate=authenticate, dialect="plain") as (session, _):
         names = await session.call("__listMethods")
 
@@ -362,7 +362,7 @@ async def test_list_methods(authenticate: Doorman | None, login: list[str]) -> N
 async def test_calls_behind_an_unanswered_login_see_the_old_principal(
     autojump_clock: MockClock,
 ) -> None:
-    """A login takes its time; what was sent behind it is not held up."""
+    """Calls sent before the login is answered still run as the previous user."""
     async with open_pair(Vault(), authenticate=Doorman(seconds=1)) as (session, _):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(lambda: session.call("rpc.login", arguments=ADA))
@@ -373,7 +373,7 @@ async def test_calls_behind_an_unanswered_login_see_the_old_principal(
 
 
 async def test_logout_drops_the_principal(autojump_clock: MockClock) -> None:
-    """Calls that run go on, and know who called; another login works."""
+    """After a logout, running calls keep their principal and new ones have none."""
     async with open_pair(Vault(), authenticate=Doorman()) as (session, connection):
         await session.call("rpc.login", arguments=ADA)
         async with trio.open_nursery() as nursery:
@@ -398,7 +398,7 @@ async def test_logout_drops_the_principal(autojump_clock: MockClock) -> None:
 async def test_a_principal_expires(
     autojump_clock: MockClock, headers: dict[str, str] | None
 ) -> None:
-    """Whether a handshake or a login has told it; then it is nobody until the next login."""
+    """A principal of a handshake or a login expires; another login replaces it."""
     doorman = Doorman(expires_after=10)
     login = None if headers else BOB
     pair = open_pair(Vault(), authenticate=doorman, headers=headers, login=login)
@@ -414,7 +414,7 @@ async def test_a_principal_expires(
 
 
 async def test_a_new_login_has_its_own_time(autojump_clock: MockClock) -> None:
-    """The end of the one before it does not concern it."""
+    """Each login starts its own time to expiry."""
     async with open_pair(Vault(), authenticate=Doorman(expires_after=10)) as (session, _):
         for login in (ADA, BOB, ADA):
             await session.call("rpc.login", arguments=login)
@@ -425,7 +425,7 @@ async def test_a_new_login_has_its_own_time(autojump_clock: MockClock) -> None:
 
 
 async def test_logins_of_a_connection_run_one_at_a_time(autojump_clock: MockClock) -> None:
-    """In the order in which they were sent; the last one counts."""
+    """Logins of one connection run one at a time, in the order sent, and the last one counts."""
     doorman = Doorman(seconds=1)
     async with raw_client(Vault(), authenticate=doorman) as client:
         for number, login in enumerate((ADA, BOB, WRONG)):
@@ -440,7 +440,7 @@ async def test_logins_of_a_connection_run_one_at_a_time(autojump_clock: MockCloc
 
 
 async def test_a_login_that_is_cancelled(autojump_clock: MockClock) -> None:
-    """It changes nothing, makes room for the next one, and counts as one that failed."""
+    """A cancelled login changes nothing and counts as failed."""
     doorman = Doorman(seconds=10)
     async with open_pair(Vault(), authenticate=doorman) as (session, connection):
         for _ in range(5):
@@ -455,7 +455,7 @@ async def test_a_login_that_is_cancelled(autojump_clock: MockClock) -> None:
 
 
 async def test_a_login_has_the_time_of_any_call(autojump_clock: MockClock) -> None:
-    """`max_call_seconds` ends it as well."""
+    """`max_call_seconds` ends a login that takes too long."""
     pair = open_pair(Vault(), authenticate=Doorman(seconds=10), max_call_seconds=3)
     async with pair as (session, _):
         with pytest.raises(farcall.DeadlineExceeded):
@@ -463,7 +463,7 @@ async def test_a_login_has_the_time_of_any_call(autojump_clock: MockClock) -> No
 
 
 async def test_a_drain_lets_a_login_end(autojump_clock: MockClock) -> None:
-    """A running one is answered, a new one refused."""
+    """A drain lets a running login end and refuses a new one."""
     async with open_pair(Vault(), authenticate=Doorman(seconds=3)) as (session, connection):
         answers: list[object] = []
 
@@ -481,7 +481,7 @@ async def test_a_drain_lets_a_login_end(autojump_clock: MockClock) -> None:
 
 
 async def test_a_drain_ends_a_login_that_takes_too_long(autojump_clock: MockClock) -> None:
-    """Like any call."""
+    """A drain cancels a login that outlasts the drain."""
     async with open_pair(Vault(), authenticate=Doorman(seconds=30)) as (session, connection):
         async with trio.open_nursery() as nursery:
 
@@ -495,7 +495,7 @@ async def test_a_drain_ends_a_login_that_takes_too_long(autojump_clock: MockCloc
 
 
 async def test_a_lost_connection_ends_its_logins(autojump_clock: MockClock) -> None:
-    """Nobody waits for their outcome, and they hold up nobody else's."""
+    """A lost connection cancels the running login and drops those that wait."""
     doorman = Doorman(seconds=30)
     async with raw_client(Vault(), authenticate=doorman) as client:
         for number in range(3):
@@ -509,7 +509,7 @@ async def test_a_lost_connection_ends_its_logins(autojump_clock: MockClock) -> N
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_handshake_tells_who_it_is(kind: Kind) -> None:
-    """By headers, so that no login is needed."""
+    """A client is authenticated by the headers of its handshake."""
     options: dict[str, Any] = {"authenticate": Doorman(), "headers": {"X-Name": "ada"}}
     async with open_client(kind, Vault(), **options) as session:
         assert await session.call("look") == "ada"
@@ -518,13 +518,13 @@ async def test_the_handshake_tells_who_it_is(kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_unauthorized_refuses_the_handshake(kind: Kind) -> None:
-    """With HTTP 401, which the client is told, and the reason is not."""
+    """`Unauthorized` refuses the handshake with HTTP 401 and keeps its reason on the server."""
     options: dict[str, Any] = {"authenticate": Doorman(), "headers": {"X-Name": "mallory"}}
 
     def is_401(error: farcall.ConnectFailed) -> bool:
         return error.status == 401 and "welcome" not in str(error)
 
-    # Over WebSocket the nursery of the server is around it.
+    # Over WebSocket the nursery of the server wraps the error.
     refusal = pytest.RaisesExc(farcall.ConnectFailed, check=is_401)
     with pytest.RaisesGroup(refusal, allow_unwrapped=True):
         async with open_client(kind, Vault(), **options):
@@ -534,7 +534,7 @@ async def test_unauthorized_refuses_the_handshake(kind: Kind) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_connect_logs_in(kind: Kind, dialect: Dialect) -> None:
-    """Behind the hello, before the block begins."""
+    """`connect(login=...)` logs in before its block begins."""
     options: dict[str, Any] = {"authenticate": Doorman(), "login": ADA, "dialect": dialect}
     async with open_client(kind, Vault(), **options) as session:
         assert await session.call("look") == "ada"
@@ -556,14 +556,14 @@ async def test_connect_logs_in(kind: Kind, dialect: Dialect) -> None:
 async def test_connect_without_a_login_fails(
     autojump_clock: MockClock, authenticate: Doorman | None, login: Any, problem: str
 ) -> None:
-    """The block does not begin, whatever the reason is."""
+    """`connect` raises ConnectFailed if its login fails."""
     with pytest.raises(farcall.ConnectFailed, match=problem):
         async with open_pair(Vault(), authenticate=authenticate, login=login):
             pytest.fail("it was let in")
 
 
 async def test_connect_fails_with_a_server_that_hangs_up(autojump_clock: MockClock) -> None:
-    """The code of its goodbye is told."""
+    """`connect` reports the close code of a server that hangs up during the login."""
 
     async def authenticate(credentials: Credentials) -> Principal | None:
         if credentials.login is not None:
@@ -583,8 +583,8 @@ async def test_connect_fails_with_a_server_that_hangs_up(autojump_clock: MockClo
     assert caught.value.code == 1008
 
 
-def test_what_nobody_can_use_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    """A server without logins counts in one line what needs one, and says what to write."""
+def test_members_that_no_peer_can_use_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    """A server without logins warns in one line of the members that need one."""
     make_host({"/": Vault(), "/side": Vault()})
 
     (told,) = [each.getMessage() for each in caplog.records]
@@ -595,7 +595,7 @@ def test_what_nobody_can_use_is_warned_of(caplog: pytest.LogCaptureFixture) -> N
 
 
 async def test_a_client_warns_as_well(caplog: pytest.LogCaptureFixture) -> None:
-    """Its server cannot log in at all; where nothing is protected there is no warning."""
+    """A client that serves protected members warns that its server cannot log in."""
 
     @service(name="")
     class Open:
@@ -616,7 +616,7 @@ async def test_a_client_warns_as_well(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_session_logs_in_again(autojump_clock: MockClock, dialect: Dialect) -> None:
-    """When its login has expired calls are refused until then; each login has its own time."""
+    """`session.login()` repeats the login of `connect` after it has expired."""
     options: dict[str, Any] = {"login": ADA, "dialect": dialect}
     doorman = Doorman(expires_after=10)
     async with open_pair(Vault(), authenticate=doorman, **options) as (session, connection):
@@ -633,7 +633,7 @@ async def test_a_session_logs_in_again(autojump_clock: MockClock, dialect: Diale
 
 
 async def test_a_session_logs_in_as_somebody_else() -> None:
-    """Without a new name it is the first one again."""
+    """`session.login(other)` changes the user once; `session.login()` repeats the first login."""
     async with open_pair(Vault(), authenticate=Doorman(), login=ADA) as (session, _):
         await session.login(BOB)
         assert await session.call("look") == "bob"
@@ -642,7 +642,7 @@ async def test_a_session_logs_in_as_somebody_else() -> None:
 
 
 async def test_a_subscription_can_be_had_again(autojump_clock: MockClock) -> None:
-    """One that has ended with its login stays so; another one works behind the next login."""
+    """A subscription ends with its login, and the next login allows another one."""
 
     @service(name="")
     class News:
@@ -675,7 +675,7 @@ async def test_a_subscription_can_be_had_again(autojump_clock: MockClock) -> Non
 async def test_a_later_login_that_fails(
     autojump_clock: MockClock, authenticate: Doorman | None, login: Any, problem: str
 ) -> None:
-    """It raises as `connect` does, and nobody is somebody else by it."""
+    """`session.login` raises ConnectFailed if the login fails, and sets no principal."""
     async with open_pair(Vault(), authenticate=authenticate) as (session, connection):
         with pytest.raises(farcall.ConnectFailed, match=problem):
             await session.login(login)
@@ -684,7 +684,7 @@ async def test_a_later_login_that_fails(
 
 
 async def test_a_later_login_on_a_lost_connection() -> None:
-    """Its reason is told."""
+    """`session.login` on a closed connection raises ConnectFailed with the close code."""
     async with open_pair(Vault(), authenticate=Doorman()) as (session, connection):
         await connection.aclose(1001)
         with pytest.raises(farcall.ConnectFailed, match="ended the connection") as caught:
@@ -693,7 +693,7 @@ async def test_a_later_login_on_a_lost_connection() -> None:
 
 
 async def test_there_must_be_a_login() -> None:
-    """What `connect` was not given cannot be repeated."""
+    """`session.login()` raises ValueError if `connect` was given no login."""
     async with open_pair(Vault(), authenticate=Doorman()) as (session, _):
         with pytest.raises(ValueError, match="no login"):
             await session.login()
@@ -701,7 +701,7 @@ async def test_there_must_be_a_login() -> None:
 
 @service(name="")
 class Queued:
-    """What may have to wait before it begins."""
+    """A service whose calls may wait before they begin."""
 
     def __init__(self) -> None:
         self.began: list[int] = []
@@ -750,14 +750,14 @@ async def outcome(
     [
         ("in_order", None, [0]),  # logged out
         ("in_order", ADA, [0]),  # another user
-        ("in_order", BOB, [0, 1, 2]),  # the same once more
+        ("in_order", BOB, [0, 1, 2]),  # the same user again
         ("open_to_all", None, [0, 1, 2]),
     ],
 )
 async def test_calls_that_have_not_begun_end_with_their_principal(
     name: str, login: object, began: list[int], autojump_clock: MockClock
 ) -> None:
-    """What runs goes on; what waits for its turn is asked again whether it may."""
+    """A call in the queue is checked again when it begins; a running call goes on."""
     queued, outcomes = Queued(), dict[int, int]()
     pair = open_pair(queued, authenticate=Doorman(), login=BOB)
     async with pair as (session, connection):
@@ -775,7 +775,7 @@ async def test_calls_that_have_not_begun_end_with_their_principal(
 
 
 async def test_calls_that_wait_for_a_thread_end_with_their_principal() -> None:
-    """They ask again once they have it."""
+    """A call that waits for a thread is checked again once it has one."""
     queued, outcomes = Queued(), dict[int, int]()
     limiter = trio.to_thread.current_default_thread_limiter()
     tokens, limiter.total_tokens = limiter.total_tokens, 1
@@ -805,7 +805,7 @@ async def read_all(session: farcall.Session, name: str) -> None:
 async def test_a_protected_stream_ends_with_its_principal(
     dialect: Dialect, autojump_clock: MockClock
 ) -> None:
-    """Its reader gets Forbidden, and its generator is told why it ends."""
+    """A protected stream ends with its principal: its reader gets Forbidden."""
     queued = Queued()
     doorman = Doorman(expires_after=5)
     pair = open_pair(queued, authenticate=doorman, login=BOB, dialect=dialect)
