@@ -16,7 +16,7 @@ from tests.ends import RawClient, raw_client
 
 @service(name="")
 class Ends:
-    """Handlers that end in their own ways, at once or when they are cancelled."""
+    """Handlers that each end in their own way, at once or when they are cancelled."""
 
     async def returns(self) -> str:
         return "done"
@@ -140,7 +140,7 @@ def cancel(id: int) -> dict[str, Any]:
 
 
 async def answers(client: RawClient) -> list[Any]:
-    """Wait for all that comes, and give the ids that were answered."""
+    """Wait for every answer and return their ids."""
     await trio.sleep(10)
     await wait_all_tasks_blocked()
     frames = client.heard()
@@ -153,7 +153,7 @@ async def answers(client: RawClient) -> list[Any]:
 async def test_a_handler_that_ends_by_itself_is_one_answer(
     name: str, greeted: bool, autojump_clock: MockClock
 ) -> None:
-    """Also where a cancel comes behind it; the link is good for another call."""
+    """A handler that ends by itself is answered once, even if a cancel follows."""
     async with raw_client(Ends()) as client:
         if greeted:
             await client.ask(HELLO)
@@ -167,7 +167,7 @@ async def test_a_handler_that_ends_by_itself_is_one_answer(
 
 @pytest.mark.parametrize("name", SLOW)
 async def test_a_handler_that_is_ended_is_one_answer(name: str, autojump_clock: MockClock) -> None:
-    """Whether it was cancelled, twice, or ran out of time."""
+    """A handler that is cancelled once or twice, or runs out of time, is answered once."""
     async with raw_client(Ends()) as client:
         await client.ask(HELLO)
         meta = {} if name.startswith("streams") else {"timeout": 1000}

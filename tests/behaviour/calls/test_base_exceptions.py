@@ -1,4 +1,4 @@
-"""Code of the user that raises what is no `Exception` fails for the one peer that it ran for."""
+"""User code that raises a BaseException fails only for the peer that it ran for."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ UPGRADE = REQUEST.replace(b"example.com", b"localhost").replace(b"/chat", b"/")
 
 
 class Panic(BaseException):
-    """What libraries in Rust raise on input that they do not expect."""
+    """A BaseException such as Rust libraries raise on input that they do not expect."""
 
 
 FAILURES: list[BaseException] = [
@@ -37,7 +37,7 @@ FAILURES: list[BaseException] = [
 
 
 class Failing:
-    """Which piece of the user's code fails, and how."""
+    """Which piece of the user's code fails, and with which error."""
 
     where = ""
     error: BaseException = Panic()
@@ -59,7 +59,7 @@ def _validate(_order: object, _field: object, count: int) -> None:
 
 @attrs.frozen
 class Order:
-    """A record whose constructor, converter and validator fail when they are told to."""
+    """A record whose constructor, converter or validator fails when a test says so."""
 
     sku: str = attrs.field(converter=_converted)
     count: int = attrs.field(validator=_validate)
@@ -111,7 +111,7 @@ def error(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ba
 
 @asynccontextmanager
 async def serving() -> AsyncIterator[farcall.Server]:
-    """Serve a shop, and check that a good client notices nothing."""
+    """Serve a shop, and check that another client is served before and after."""
     serve = partial(farcall.serve, Shop(), 0, authenticate=authenticate)
     async with trio.open_nursery() as nursery:
         server: farcall.Server = await nursery.start(serve)
@@ -132,7 +132,7 @@ def _nothing_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_authenticate_in_a_handshake(
     error: BaseException, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """HTTP 500, as for any fault; the log has it, and the peer learns nothing."""
+    """An `authenticate` that raises in a handshake gives HTTP 500; only the log has the error."""
     async with serving() as server:
         with monkeypatch.context() as patch:
             patch.setattr(Failing, "where", "handshake")
@@ -147,7 +147,7 @@ async def test_authenticate_in_a_handshake(
 async def test_authenticate_in_a_login(
     error: BaseException, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The login has failed; the connection goes on."""
+    """An `authenticate` that raises in a login fails that login; the connection goes on."""
     async with serving() as server, farcall.connect(server.url) as session:
         with monkeypatch.context() as patch:
             patch.setattr(Failing, "where", "login")
@@ -158,7 +158,7 @@ async def test_authenticate_in_a_login(
 
 
 async def _subscribe(session: farcall.Session, dialect: str) -> None:
-    if dialect == "plain":  # where a subscription listens in spite of any other error
+    if dialect == "plain":  # a plain subscription carries on after any error but this one
         await session.call("rpc.on", "sold")
     async with session.subscribe("sold"):
         pytest.fail("it was let in")
@@ -166,7 +166,7 @@ async def _subscribe(session: farcall.Session, dialect: str) -> None:
 
 @pytest.mark.parametrize("dialect", ["farcall", "plain"])
 async def test_allow(dialect: Any, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The subscription is refused with an id; the connection goes on."""
+    """An `allow` that raises refuses the subscription with an error id."""
     async with serving() as server, farcall.connect(server.url, dialect=dialect) as session:
         with monkeypatch.context() as patch:
             patch.setattr(Failing, "where", "allow")
@@ -188,7 +188,7 @@ async def test_the_arguments_of_a_call(
     error: BaseException,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """They are refused, with uploads and without; the connection goes on."""
+    """Arguments whose record raises are refused, with and without uploads."""
     order = {"sku": "A-1", "count": 1}
     uploads: list[Any] = {"order": [], "order_inline": [], "fill": [[]], "orders": []}[name]
     given = [[order]] if name == "orders" else [order, *uploads]
@@ -206,7 +206,7 @@ async def test_the_arguments_of_a_call(
 async def test_the_arguments_of_a_one_way_call(
     error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is dropped, and the connection goes on."""
+    """A notification whose arguments raise is dropped, and the connection goes on."""
     async with serving() as server, farcall.connect(server.url) as session:
         with monkeypatch.context() as patch:
             patch.setattr(Failing, "where", "validator")
@@ -216,10 +216,10 @@ async def test_the_arguments_of_a_one_way_call(
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)])
-async def test_what_ends_the_program_ends_it(
+async def test_keyboard_interrupt_and_system_exit_end_the_server(
     error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C in the middle of a login is no failed login."""
+    """KeyboardInterrupt and SystemExit in `authenticate` come out of `serve`."""
     monkeypatch.setattr(Failing, "error", error)
     monkeypatch.setattr(Failing, "where", "handshake")
     with pytest.RaisesGroup(type(error), flatten_subgroups=True):
@@ -234,7 +234,7 @@ async def test_what_ends_the_program_ends_it(
 async def test_a_handshake_out_of_time_with_a_group(
     running_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What fails beside a cancellation is logged, and the handshake just ends."""
+    """A handshake that times out is dropped; an error raised meanwhile is only logged."""
     asked = trio.Event()
 
     async def slow(_credentials: Credentials) -> Principal | None:
@@ -267,7 +267,7 @@ async def _fail_late() -> None:
 
 
 async def test_unauthorized_in_a_login_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
-    """It leaves no traceback."""
+    """A login that `authenticate` refuses with Unauthorized leaves no traceback in the log."""
 
     async def refuse(credentials: Credentials) -> Principal | None:
         if credentials.login is not None:
@@ -284,7 +284,7 @@ async def test_unauthorized_in_a_login_is_no_fault(caplog: pytest.LogCaptureFixt
 
 
 class Symbol(Enum):
-    """Cannot be made of any text but one."""
+    """An enum that raises for any value but its own."""
 
     ACME = "acme"
 
@@ -307,7 +307,7 @@ class Ticker:
 
 
 async def test_the_key_of_a_subscription() -> None:
-    """A key that cannot be read refuses the subscription, and nothing else."""
+    """A key that cannot be decoded refuses its subscription only."""
     async with open_pair(Ticker()) as (session, _):
         with pytest.raises(farcall.RpcError):
             async with session.subscribe("ticked", key="odd"):

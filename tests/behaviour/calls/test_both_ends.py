@@ -1,4 +1,4 @@
-"""Both ends serve, and interceptors stand around what they do."""
+"""Both ends of a connection serve, call and have interceptors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.ends import raw_server
 
 @service
 class Callbacks:
-    """What a client serves to its server."""
+    """The service of a client."""
 
     async def ask(self, question: str, depth: int = 0) -> str:
         if depth:
@@ -28,7 +28,7 @@ class Callbacks:
 
 @service
 class Desk:
-    """A service that asks its callers back."""
+    """A service that calls its callers back."""
 
     async def ask(self, question: str, depth: int = 0) -> str:
         return await current_call().connection.proxy(Callbacks).ask(question, depth)
@@ -38,7 +38,7 @@ class Desk:
 
 
 async def test_a_handler_calls_its_caller_back() -> None:
-    """While the call is in flight; the reader of neither side waits for a handler."""
+    """A handler can call its caller back while the call is in flight."""
     async with open_pair(Desk(), Desk, serves=[Callbacks()]) as (desk, connection):
         assert await desk.ask("hello") == "hello!"
         assert await desk.ask("deep", depth=5) == "deep!"
@@ -46,14 +46,14 @@ async def test_a_handler_calls_its_caller_back() -> None:
 
 
 async def test_a_side_that_serves_nothing_says_so() -> None:
-    """A call back to it finds no method; the handler's failure is its own."""
+    """A call back to a client that serves nothing is an error of the handler."""
     async with open_pair(Desk(), Desk) as (desk, _):
         with pytest.raises(farcall.InternalError):
             await desk.ask("hello")
 
 
 async def test_interceptors_stand_around_calls_on_both_sides(autojump_clock: MockClock) -> None:
-    """The first one outermost; each sees the arguments by name, and may change the result."""
+    """Interceptors of both sides wrap a call, the first one outermost."""
     seen: list[Any] = []
 
     def noting(side: str) -> farcall.Interceptor:
@@ -81,7 +81,7 @@ async def test_interceptors_stand_around_calls_on_both_sides(autojump_clock: Moc
 
 @service
 class Slow:
-    """What a client serves at its own pace."""
+    """A service of a client whose calls take a while."""
 
     def __init__(self) -> None:
         self.working = self.busiest = 0
@@ -98,7 +98,7 @@ class Slow:
 
 
 async def test_a_client_that_serves_limits_its_server(autojump_clock: MockClock) -> None:
-    """A farcall server knows the limit, and its calls back wait for their turn."""
+    """A server's calls back wait until the client's limit of calls allows them."""
     slow = Slow()
     async with open_pair(Desk(), serves=[slow], limits=Limits(calls=2)) as (_, connection):
         async with trio.open_nursery() as nursery:
@@ -109,7 +109,7 @@ async def test_a_client_that_serves_limits_its_server(autojump_clock: MockClock)
 
 
 async def test_a_client_refuses_what_is_over_its_limit(autojump_clock: MockClock) -> None:
-    """A server that does not wait is told -32003, as a client would be."""
+    """A client refuses calls over its limit with BUSY."""
     async with raw_server(serves=[Slow()], limits=Limits(calls=1)) as (_, server):
         answers = await server.ask(
             [
@@ -118,14 +118,16 @@ async def test_a_client_refuses_what_is_over_its_limit(autojump_clock: MockClock
             ]
         )
     assert [answer["error"]["code"] for answer in answers] == [ErrorCode.BUSY]
+    assert answers[0]["error"]["data"]["limit"] == "calls"
 
 
 async def test_a_client_caps_the_time_of_its_server(autojump_clock: MockClock) -> None:
-    """`max_call_seconds` of `connect` is for what it serves."""
+    """`max_call_seconds` of `connect` ends calls that the client serves."""
     slow = Slow()
     async with raw_server(serves=[slow], max_call_seconds=1) as (_, server):
         began = trio.current_time()
         await server.send_json({"jsonrpc": "2.0", "id": "s1", "method": "Slow.work", "params": [9]})
         answer = msgspec.json.decode(await server.hear(2))
     assert answer["error"]["code"] == ErrorCode.DEADLINE_EXCEEDED
+    assert answer["error"]["data"] == {"by": "server"}
     assert slow.ended == [pytest.approx(began + 1)]

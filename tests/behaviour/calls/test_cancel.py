@@ -1,4 +1,4 @@
-"""Cancelling a call: the handler ends as well, and each call is answered once."""
+"""Cancelling a call ends its handler, and each call is answered once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.ends import RawClient, raw_client
 
 @service
 class Stubborn:
-    """Handlers that take being cancelled in different ways."""
+    """Handlers that each treat their cancellation differently."""
 
     def __init__(self) -> None:
         self.log: list[str] = []
@@ -73,7 +73,7 @@ class Stubborn:
 
 
 async def cancelled_after(seconds: float, session: farcall.Session, name: str) -> object:
-    """Cancel a call after some seconds, and give what it returned all the same."""
+    """Cancel a call after some seconds; return its result, or the scope if it was cancelled."""
     with trio.CancelScope() as scope:
         async with trio.open_nursery() as nursery:
 
@@ -89,7 +89,7 @@ async def cancelled_after(seconds: float, session: farcall.Session, name: str) -
 async def test_a_cancelled_call_ends_its_handler_before_the_scope_ends(
     autojump_clock: MockClock,
 ) -> None:
-    """What a scope started has ended when it ends, on the other machine as well."""
+    """The handler of a cancelled call has ended when the caller's scope ends."""
     stubborn = Stubborn()
     async with open_pair(stubborn) as (session, connection):
         outcome = await cancelled_after(1, session, "Stubborn.obey")
@@ -101,7 +101,7 @@ async def test_a_cancelled_call_ends_its_handler_before_the_scope_ends(
 
 
 async def test_a_result_that_won_is_returned(autojump_clock: MockClock) -> None:
-    """Nothing that has happened is lost, though the caller was cancelled meanwhile."""
+    """A result that the handler returns in spite of the cancel reaches the caller."""
     async with open_pair(Stubborn()) as (session, _):
         assert await cancelled_after(1, session, "Stubborn.swallow") == "too late"
 
@@ -109,7 +109,7 @@ async def test_a_result_that_won_is_returned(autojump_clock: MockClock) -> None:
 async def test_a_handler_that_turns_its_cancellation_into_an_error_is_heard(
     autojump_clock: MockClock,
 ) -> None:
-    """As a local function would be."""
+    """An error that the handler raises in place of its cancellation reaches the caller."""
     async with open_pair(Stubborn()) as (session, _):
         with pytest.RaisesGroup(pytest.RaisesExc(farcall.RpcError, match="turned")):
             await cancelled_after(1, session, "Stubborn.turn")
@@ -118,7 +118,7 @@ async def test_a_handler_that_turns_its_cancellation_into_an_error_is_heard(
 async def test_a_caller_waits_for_the_answer_to_its_cancel_only_so_long(
     autojump_clock: MockClock,
 ) -> None:
-    """After the grace the call is abandoned; it is in flight until its handler has ended."""
+    """A cancelled caller waits at most the grace; the call stays in flight until it is answered."""
     stubborn = Stubborn()
     async with open_pair(stubborn, cancel_grace=2) as (session, _):
         began = trio.current_time()
@@ -133,7 +133,7 @@ async def test_a_caller_waits_for_the_answer_to_its_cancel_only_so_long(
 
 
 async def test_a_lost_connection_cancels_its_handlers(autojump_clock: MockClock) -> None:
-    """At once, and they can tell why."""
+    """A lost connection cancels its handlers with the reason "disconnect"."""
     stubborn = Stubborn()
     async with open_pair(stubborn) as (session, connection):
         async with trio.open_nursery() as nursery:
@@ -150,7 +150,7 @@ async def test_a_lost_connection_cancels_its_handlers(autojump_clock: MockClock)
 
 
 async def test_a_drain_cancels_what_takes_too_long(autojump_clock: MockClock) -> None:
-    """Its caller, who had not asked for that, gets RemoteCancelled."""
+    """A drain cancels a call that outlasts it, and the caller gets RemoteCancelled."""
     stubborn = Stubborn()
     async with open_pair(stubborn) as (session, connection):
         async with trio.open_nursery() as nursery:
@@ -166,7 +166,7 @@ async def test_a_drain_cancels_what_takes_too_long(autojump_clock: MockClock) ->
 
 
 async def test_ordered_calls_run_one_at_a_time(autojump_clock: MockClock) -> None:
-    """In the order in which they were sent."""
+    """Ordered calls run one at a time, in the order sent."""
     stubborn = Stubborn()
     async with open_pair(stubborn) as (session, _):
         async with trio.open_nursery() as nursery:
@@ -177,7 +177,7 @@ async def test_ordered_calls_run_one_at_a_time(autojump_clock: MockClock) -> Non
 
 
 async def test_a_method_may_run_in_a_thread() -> None:
-    """It knows its call there as well."""
+    """`current_call()` works in the thread of a threaded method."""
     async with open_pair(Stubborn()) as (session, _):
         assert await session.call("Stubborn.in_thread") == "Stubborn.in_thread"
 
@@ -196,20 +196,20 @@ def cancel(id: int, method: str = "rpc.cancel") -> dict[str, Any]:
 
 @asynccontextmanager
 async def greeted(served: object) -> AsyncIterator[RawClient]:
-    """Serve to a peer that has said hello, and now says what a test has it say."""
+    """Serve an object to a raw peer that has said hello."""
     async with raw_client(served) as client:
         await client.ask(HELLO)
         yield client
 
 
 def answers(heard: list[Any]) -> list[Any]:
-    """Take the messages out of bundles."""
+    """Unpack the messages of bundles."""
     return [each for part in heard for each in (part if isinstance(part, list) else [part])]
 
 
 @service
 class Marked:
-    """Notes what was begun."""
+    """A service that counts the calls it begins."""
 
     def __init__(self) -> None:
         self.begun = 0
@@ -224,7 +224,7 @@ class Marked:
 
 
 async def test_a_call_that_is_cancelled_before_its_start_is_not_begun() -> None:
-    """It is answered all the same; the calls around it are served."""
+    """A call that is cancelled before it starts is answered without starting."""
     marked = Marked()
     async with greeted(marked) as client:
         bundle = [request(2, "Marked.begin"), request(3, "Marked.begin"), cancel(2)]
@@ -238,7 +238,7 @@ async def test_a_call_that_is_cancelled_before_its_start_is_not_begun() -> None:
 
 
 async def test_a_cancel_may_come_twice_late_or_for_nothing() -> None:
-    """Each call has one answer, and the link lives."""
+    """A cancel that is repeated, late or of an unknown id changes nothing."""
     async with greeted(Marked()) as client:
         assert await client.ask(request(2, "Marked.last")) == []
         heard = answers(await client.ask([cancel(2), cancel(2), cancel(2), cancel(99)]))
@@ -249,7 +249,7 @@ async def test_a_cancel_may_come_twice_late_or_for_nothing() -> None:
 
 
 async def test_a_plain_peer_cancels_by_the_name_that_other_protocols_have() -> None:
-    """Though it has not said hello."""
+    """A plain peer may cancel with `$/cancelRequest`."""
     async with raw_client(Marked()) as client:
         assert await client.ask(request(2, "Marked.last")) == []
         (answer,) = await client.ask(cancel(2, "$/cancelRequest"))
@@ -257,7 +257,7 @@ async def test_a_plain_peer_cancels_by_the_name_that_other_protocols_have() -> N
 
 
 async def test_a_cancel_and_the_answer_may_cross(autojump_clock: MockClock) -> None:
-    """A cancel in the frame behind its call finds it answered, if an inline def served it."""
+    """A cancel in the same frame as a call to an inline method comes too late."""
     async with greeted(Stubborn()) as client:
         bundle = [request(2, "Stubborn.quick"), cancel(2)]
         (answer,) = answers(await client.ask(bundle))
@@ -267,7 +267,7 @@ async def test_a_cancel_and_the_answer_may_cross(autojump_clock: MockClock) -> N
 async def test_a_handler_whose_tasks_fail_while_it_is_cancelled_answers_once(
     autojump_clock: MockClock,
 ) -> None:
-    """What is left of its group, without the cancellations, is what it ended with."""
+    """A handler whose tasks fail during a cancellation is answered with their errors."""
     async with open_pair(Stubborn()) as (session, connection):
         with pytest.RaisesGroup(farcall.FarcallError, flatten_subgroups=True):
             await cancelled_after(1, session, "Stubborn.group")
@@ -275,7 +275,7 @@ async def test_a_handler_whose_tasks_fail_while_it_is_cancelled_answers_once(
 
 
 async def test_without_grace_a_cancelled_caller_goes_at_once(autojump_clock: MockClock) -> None:
-    """The call counts as in flight until its handler has ended."""
+    """Without a grace, a cancelled caller returns at once and the call stays in flight."""
     async with open_pair(Stubborn(), cancel_grace=0) as (session, _):
         began = trio.current_time()
         await cancelled_after(1, session, "Stubborn.cling")
@@ -284,7 +284,7 @@ async def test_without_grace_a_cancelled_caller_goes_at_once(autojump_clock: Moc
 
 
 async def test_a_link_that_breaks_ends_the_grace(autojump_clock: MockClock) -> None:
-    """Nobody is left who could answer: the caller is cancelled, and hears of no lost link."""
+    """A lost connection ends the grace: the caller is cancelled and gets no ConnectionLost."""
     async with open_pair(Stubborn(), cancel_grace=60) as (session, connection):
         began = trio.current_time()
         async with trio.open_nursery() as nursery:
@@ -300,23 +300,8 @@ async def test_a_link_that_breaks_ends_the_grace(autojump_clock: MockClock) -> N
             connection._link.abort(1011, "pulled")
 
 
-async def test_a_call_in_the_queue_is_withdrawn(autojump_clock: MockClock) -> None:
-    """The peer hears neither of it nor of its cancellation, and the caller waits for nobody."""
-    async with open_pair(Stubborn()) as (session, connection):
-        transport: Any = session._link._transport
-        transport.freeze()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(session.call, "Stubborn.one_at_a_time", "x" * 100_000)
-            nursery.start_soon(session.call, "Stubborn.one_at_a_time", "y")
-            await wait_all_tasks_blocked()
-            assert isinstance(await cancelled_after(0, session, "Stubborn.obey"), trio.CancelScope)
-            await wait_all_tasks_blocked()
-            transport.thaw()
-        assert connection.statistics().calls_in == 0
-
-
 async def test_a_shielded_caller_is_not_cancelled(autojump_clock: MockClock) -> None:
-    """Its handler runs to the end, as local code in a shield would."""
+    """A call in a shielded scope is not cancelled."""
     stubborn = Stubborn()
     async with open_pair(stubborn) as (session, _):
         with trio.move_on_after(0.5), trio.CancelScope(shield=True):
@@ -325,7 +310,7 @@ async def test_a_shielded_caller_is_not_cancelled(autojump_clock: MockClock) -> 
 
 
 async def test_the_reason_of_a_cancellation_travels(autojump_clock: MockClock) -> None:
-    """A handler, and those that it has called, can tell why they are to end."""
+    """The reason of a cancellation reaches the handlers that a handler has called."""
     stubborn = Stubborn()
     async with open_pair(stubborn) as (session, _):
         Relay.session = session
@@ -344,7 +329,7 @@ async def test_the_reason_of_a_cancellation_travels(autojump_clock: MockClock) -
 
 @service
 class Relay:
-    """Asks somebody else."""
+    """A service that passes its call on to another one."""
 
     session: ClassVar[farcall.Session]
 

@@ -1,4 +1,4 @@
-"""Deadlines travel with calls, and end on both sides as they do in local code."""
+"""Deadlines travel with calls, and end them on both sides."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.ends import raw_client, raw_server
 
 @service
 class Slow:
-    """Tells how its handlers ended."""
+    """A service that records how its handlers end."""
 
     def __init__(self) -> None:
         self.left: list[float] = []
@@ -39,7 +39,7 @@ class Slow:
 
 
 async def test_the_handler_runs_under_the_deadline_of_its_caller(autojump_clock: MockClock) -> None:
-    """A plain fail_after is all it takes."""
+    """A handler runs under the deadline of its caller."""
     async with open_pair(Slow(), Slow) as (slow, _):
         with trio.fail_after(2):
             assert await slow.deadline() == 2
@@ -47,7 +47,7 @@ async def test_the_handler_runs_under_the_deadline_of_its_caller(autojump_clock:
 
 
 async def test_a_deadline_ends_both_sides_at_once(autojump_clock: MockClock) -> None:
-    """The caller sees what it would see of local code, the handler is cancelled."""
+    """A deadline ends the caller and the handler at the same time."""
     slow = Slow()
     async with open_pair(slow, Slow) as (proxy, _):
         began = trio.current_time()
@@ -60,7 +60,7 @@ async def test_a_deadline_ends_both_sides_at_once(autojump_clock: MockClock) -> 
 
 
 async def test_the_cap_of_the_server_is_a_deadline_of_its_own(autojump_clock: MockClock) -> None:
-    """Its callers get DeadlineExceeded, at once, for their own time is not over."""
+    """`max_call_seconds` ends a call with DeadlineExceeded before the caller's own deadline."""
     slow = Slow()
     async with open_pair(slow, Slow, max_call_seconds=1) as (proxy, _):
         began = trio.current_time()
@@ -76,7 +76,7 @@ async def test_the_cap_of_the_server_is_a_deadline_of_its_own(autojump_clock: Mo
 
 
 async def test_no_deadline_is_none(autojump_clock: MockClock) -> None:
-    """There is no default: a dead peer is found by the heartbeat."""
+    """A call without a deadline runs without one."""
     slow = Slow()
     async with open_pair(slow, Slow) as (proxy, _):
         assert await proxy.wait(100) == "done"
@@ -85,7 +85,7 @@ async def test_no_deadline_is_none(autojump_clock: MockClock) -> None:
 
 @service
 class Chain:
-    """One service of several in a row: each asks the next one, after a while."""
+    """One of several services in a row, each of which calls the next after a second."""
 
     def __init__(self, onward: Chain | None = None) -> None:
         self.onward = onward
@@ -106,7 +106,7 @@ class Chain:
 
 
 async def test_a_deadline_shrinks_from_service_to_service(autojump_clock: MockClock) -> None:
-    """Each call inherits what is left of the one that it serves; all end at one time."""
+    """Each call in a chain inherits the time that is left, and all end together."""
     last = Chain()
     async with open_pair(last, Chain) as (to_last, _):
         middle = Chain(to_last)
@@ -124,7 +124,7 @@ async def test_a_deadline_shrinks_from_service_to_service(autojump_clock: MockCl
 
 
 async def test_no_caller_sees_the_servers_error_before_its_own(autojump_clock: MockClock) -> None:
-    """Milliseconds are rounded up, so the server's clock never strikes first."""
+    """The caller's deadline passes before the server's, because milliseconds are rounded up."""
     slow = Slow()
     async with open_pair(slow, Slow) as (proxy, _):
         began = trio.current_time()
@@ -143,7 +143,7 @@ async def test_no_caller_sees_the_servers_error_before_its_own(autojump_clock: M
 
 
 async def test_a_deadline_that_was_moved_is_told_by_its_error(autojump_clock: MockClock) -> None:
-    """What the peer was told holds; the caller, who has more time by now, gets the error."""
+    """A caller that moves its deadline gets DeadlineExceeded at the deadline that it sent."""
     async with open_pair(Slow(), Slow) as (slow, _):
         began = trio.current_time()
         with trio.move_on_after(2) as scope:
@@ -162,7 +162,7 @@ async def test_a_deadline_that_was_moved_is_told_by_its_error(autojump_clock: Mo
 
 
 async def test_a_call_out_of_time_is_not_begun() -> None:
-    """Neither a coroutine nor a plain def; the answer names the limit."""
+    """A call that arrives without time left is refused and does not begin."""
     async with raw_client(Counting()) as client:
         await client.ask(HELLO)
         for name in ("Counting.later", "Counting.now"):
@@ -178,7 +178,7 @@ HELLO = {"jsonrpc": "2.0", "id": 1, "method": "rpc.hello", "params": {"v": 1, "l
 
 @service
 class Counting:
-    """Notes what was begun."""
+    """A service that records the calls it begins."""
 
     begun: ClassVar[list[str]] = []
 
@@ -190,7 +190,7 @@ class Counting:
 
 
 async def test_the_cap_of_the_server_ends_one_way_calls_too(autojump_clock: MockClock) -> None:
-    """They have no caller whose time could run out."""
+    """`max_call_seconds` ends one-way calls too."""
     idle = Idle()
     async with open_pair(idle, Idle, max_call_seconds=3) as (proxy, _):
         began = trio.current_time()
@@ -201,7 +201,7 @@ async def test_the_cap_of_the_server_ends_one_way_calls_too(autojump_clock: Mock
 
 @service
 class Idle:
-    """Sleeps, and wants nobody to wait for it."""
+    """A service whose only method never returns by itself."""
 
     ended_at = 0.0
 
@@ -214,7 +214,7 @@ class Idle:
 
 
 async def test_a_shield_keeps_a_deadline_from_travelling(autojump_clock: MockClock) -> None:
-    """As it keeps it from ending local code."""
+    """The deadline outside a shield does not travel with a call inside it."""
     async with open_pair(Slow(), Slow) as (slow, _):
         with trio.move_on_after(1), trio.CancelScope(shield=True):
             assert await slow.deadline() == 1e6
@@ -222,7 +222,7 @@ async def test_a_shield_keeps_a_deadline_from_travelling(autojump_clock: MockClo
 
 
 async def test_a_call_that_waits_for_its_turn_runs_out_of_time(autojump_clock: MockClock) -> None:
-    """And is answered, though its handler never ran."""
+    """A call that waits in an ordered queue ends at its deadline, and its handler never runs."""
     queue = Queue()
     async with open_pair(queue, Queue) as (proxy, connection):
         async with trio.open_nursery() as nursery:
@@ -238,7 +238,7 @@ async def test_a_call_that_waits_for_its_turn_runs_out_of_time(autojump_clock: M
 
 @service
 class Queue:
-    """One at a time."""
+    """A service that takes one call at a time."""
 
     turns = 0
 
@@ -248,10 +248,10 @@ class Queue:
         await trio.sleep(5)
 
 
-async def test_a_peer_cannot_speak_of_a_deadline_that_there_is_not(
+async def test_a_peer_may_report_a_deadline_that_its_caller_has_not_set(
     autojump_clock: MockClock,
 ) -> None:
-    """The caller would wait for it for ever."""
+    """A caller without a deadline gets DeadlineExceeded from a peer that claims one."""
     async with raw_server() as (session, server):
         async with trio.open_nursery() as nursery:
 

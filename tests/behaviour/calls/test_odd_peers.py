@@ -1,4 +1,4 @@
-"""Peers that write what is hardly JSON-RPC: no caller waits for ever, and no text is lost."""
+"""Peers that bend JSON-RPC: every call ends, and no text is lost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.patience import PATIENCE
 
 @asynccontextmanager
 async def odd_server() -> AsyncIterator[tuple[farcall.Session, RawPeer]]:
-    """Connect to a plain server that says what a test has it say."""
+    """Connect to a plain server that a test speaks for."""
     dialled, accepted = memory_pair()
     server = RawPeer(accepted)
     async with trio.open_nursery() as nursery:
@@ -34,7 +34,7 @@ async def odd_server() -> AsyncIterator[tuple[farcall.Session, RawPeer]]:
 
 
 class Outcome:
-    """What became of a call that runs beside the test."""
+    """The outcome of a call that runs beside the test."""
 
     def __init__(self) -> None:
         self.result: Any = None
@@ -50,7 +50,7 @@ class Outcome:
 
 
 async def answered(frame: str | bytes) -> Outcome:
-    """Call a plain server, let it send a frame, and give what became of the call."""
+    """Call a plain server, answer with one frame, and return the outcome of the call."""
     outcome = Outcome()
     async with odd_server() as (session, server), trio.open_nursery() as nursery:
         nursery.start_soon(outcome.call, session)
@@ -66,7 +66,7 @@ async def answered(frame: str | bytes) -> Outcome:
     ["NaN", "[-Infinity]", "1e400", r'"\q"', '"\x01"', "[" * 65 + "]" * 65, "[1", "nul", "'x'"],
 )
 async def test_an_answer_that_is_no_json_ends_its_call(result: str) -> None:
-    """Its caller gets InvalidResult, and does not wait for ever."""
+    """A response that is no valid JSON ends its call with InvalidResult."""
     outcome = await answered(f'{{"jsonrpc":"2.0","id":1,"result":{result}}}')
 
     assert isinstance(outcome.error, farcall.InvalidResult)
@@ -74,19 +74,19 @@ async def test_an_answer_that_is_no_json_ends_its_call(result: str) -> None:
 
 @pytest.mark.parametrize("frame", ['{"result":[NaN],"id":1}', '{"jsonrpc":"2.0","id":1,"res'])
 async def test_the_id_may_stand_last_or_the_end_be_missing(frame: str) -> None:
-    """What is left of the answer tells whose it is."""
+    """A malformed response still ends its call if its id can be found."""
     assert isinstance((await answered(frame)).error, farcall.InvalidResult)
 
 
 async def test_an_answer_may_repeat_the_method() -> None:
-    """Ogmios does so; it is no request of the server."""
+    """A response may repeat the method of its request, as Ogmios does."""
     outcome = await answered('{"jsonrpc":"2.0","method":"ask","result":5,"id":1}')
 
     assert outcome.result == 5
 
 
 async def test_an_answer_may_have_the_text_of_its_number() -> None:
-    """Some servers keep ids as texts."""
+    """A response may have its id as a string."""
     assert (await answered('{"jsonrpc":"2.0","id":"1","result":5}')).result == 5
 
 
@@ -100,7 +100,7 @@ def unclaimed(code: int) -> bytes:
 
 @pytest.mark.parametrize("code", [-32004, -32600, -32601, -32700])
 async def test_a_hello_may_be_refused_without_an_id(code: int) -> None:
-    """Hardhat does so; the server speaks the plain dialect, and its callers do not wait."""
+    """A server that refuses the hello without an id, as Hardhat does, is taken for a plain one."""
     dialled, accepted = memory_pair()
     server, outcome = RawPeer(accepted), Outcome()
     async with trio.open_nursery() as nursery:
@@ -123,7 +123,7 @@ async def test_a_hello_may_be_refused_without_an_id(code: int) -> None:
 
 @pytest.mark.parametrize("code", [-32700, -32600])
 async def test_an_error_without_an_id_ends_the_only_call(code: int) -> None:
-    """The server could not read a request, and there is one only."""
+    """An error without an id ends the call if it is the only one in flight."""
     error = (await answered(unclaimed(code))).error
 
     assert isinstance(error, farcall.RpcError)
@@ -133,7 +133,7 @@ async def test_an_error_without_an_id_ends_the_only_call(code: int) -> None:
 async def test_an_unknown_notification_refused_ends_no_call(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The server of rpc-websockets answers it with -32601; the log tells once what was received."""
+    """A refused notification without an id, as rpc-websockets sends it, ends no call."""
     caplog.set_level(logging.WARNING, "farcall")
 
     outcome = await answered(b"[%b,%b]" % (unclaimed(-32601), unclaimed(-32601)))
@@ -147,7 +147,7 @@ async def test_an_unknown_notification_refused_ends_no_call(
 async def test_the_log_of_an_error_without_an_id_is_one_line(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Whatever the server says, and however much."""
+    """An error without an id takes one short line of ASCII in the log."""
     caplog.set_level(logging.WARNING, "farcall")
 
     await answered(r'{"id":null,"error":{"code":7,"message":"a\nb\ud83d %s"}}' % ("x" * 10_000))
@@ -164,7 +164,7 @@ HALF = "\ud83d"
 
 
 async def test_half_of_an_emoji_is_read_from_a_plain_server_and_sent_back() -> None:
-    """A name that was read can be asked for, as a file whose name is not UTF-8."""
+    """A lone surrogate from a plain server can be read and sent back."""
     outcome, again = Outcome(), Outcome()
     async with odd_server() as (session, server), trio.open_nursery() as nursery:
         nursery.start_soon(outcome.call, session)
@@ -184,7 +184,7 @@ async def test_half_of_an_emoji_is_read_from_a_plain_server_and_sent_back() -> N
 
 
 class Files(Proxy, service="", contract="?"):
-    """A stub, as one is written by hand for a plain server."""
+    """A stub for a plain server, written by hand."""
 
     @endpoint("read")
     async def read(self, name: str, size: int) -> str:
@@ -196,7 +196,7 @@ class Files(Proxy, service="", contract="?"):
 
 
 async def test_a_proxy_takes_half_of_an_emoji_as_well() -> None:
-    """What is of its type goes out, and the rest is refused as ever."""
+    """A proxy sends and receives lone surrogates in a plain dialect, and still checks types."""
     async with odd_server() as (session, server), trio.open_nursery() as nursery:
         files = session.proxy(Files)
         with pytest.raises(farcall.EncodeError, match="expected int"):
@@ -215,7 +215,7 @@ async def test_a_proxy_takes_half_of_an_emoji_as_well() -> None:
 
 
 async def test_an_upload_to_a_plain_server_may_hold_half_of_an_emoji() -> None:
-    """It travels as an array, of which each item is a text like any other."""
+    """An upload to a plain server may hold a lone surrogate."""
 
     async def names() -> AsyncIterator[str]:
         yield HALF
@@ -229,7 +229,7 @@ async def test_an_upload_to_a_plain_server_may_hold_half_of_an_emoji() -> None:
 
 
 async def test_an_error_may_hold_half_of_an_emoji() -> None:
-    """Its message is as Python's json reads it."""
+    """An error of a plain server may hold a lone surrogate."""
     outcome = await answered(r'{"id":1,"error":{"code":7,"message":"\ud83d","data":"\ud83d"}}')
 
     assert isinstance(outcome.error, farcall.RpcError)
@@ -238,7 +238,7 @@ async def test_an_error_may_hold_half_of_an_emoji() -> None:
 
 
 async def test_an_event_may_hold_half_of_an_emoji() -> None:
-    """One that is not understood would be lost."""
+    """An event of a plain server may hold a lone surrogate."""
     async with odd_server() as (session, server), trio.open_nursery() as nursery:
 
         async def grant() -> None:
@@ -255,7 +255,7 @@ async def test_an_event_may_hold_half_of_an_emoji() -> None:
 
 
 async def test_among_farcall_peers_the_caller_refuses_half_of_an_emoji() -> None:
-    """Neither is it sent, nor taken for a result."""
+    """Between farcall peers, the caller refuses a lone surrogate in arguments and results."""
     async with raw_server() as (session, server):
         with pytest.raises(farcall.EncodeError, match="lone surrogates"):
             await session.call("ask", HALF)
@@ -288,7 +288,7 @@ class Shelf:
 async def test_half_of_an_emoji_among_arguments_is_refused_at_its_place(
     params: str, path: str, is_greeted: bool
 ) -> None:
-    """With the id of the call, so that its caller does not wait for ever."""
+    """A server refuses a lone surrogate in arguments and names its path."""
     async with raw_client(Shelf()) as client:
         if is_greeted:
             await client.ask({"jsonrpc": "2.0", "id": 1, "method": "rpc.hello", "params": {"v": 1}})
@@ -304,7 +304,7 @@ async def test_half_of_an_emoji_among_arguments_is_refused_at_its_place(
 
 
 async def test_half_of_an_emoji_does_not_condemn_a_batch() -> None:
-    """The other calls have their results."""
+    """A lone surrogate in one call of a batch fails that call only."""
     async with raw_client(Shelf()) as client:
         await client.send(
             [
@@ -324,7 +324,7 @@ async def test_half_of_an_emoji_does_not_condemn_a_batch() -> None:
 
 
 async def test_an_answer_that_nobody_asked_for_ends_a_farcall_link() -> None:
-    """The caller that it was meant for would wait for ever."""
+    """A response to a call that is not in flight ends a farcall link."""
     async with raw_server() as (session, server):
         await server.send([b'{"jsonrpc":"2.0","id":99,"result":5}'])
         with pytest.raises(farcall.ConnectionLost, match="not in flight"):
@@ -332,7 +332,7 @@ async def test_an_answer_that_nobody_asked_for_ends_a_farcall_link() -> None:
 
 
 async def test_a_stream_that_lost_its_last_items_does_not_look_whole() -> None:
-    """The answer counts them."""
+    """A stream that lost its last items ends the link, because the response counts them."""
     async with raw_server() as (session, server), trio.open_nursery() as nursery:
 
         async def stream() -> None:
@@ -343,9 +343,6 @@ async def test_a_stream_that_lost_its_last_items_does_not_look_whole() -> None:
             await server.send([b'{"jsonrpc":"2.0","id":%d,"result":null,"seq":2}' % id])
 
         nursery.start_soon(stream)
-        values: list[Any] = []
         with pytest.raises(farcall.ConnectionLost, match="counts 2 items where 1 came"):
             async with session.stream("count") as items:
-                values.extend([each async for each in items])
-
-    assert values == [] or values == [1]
+                _ = [each async for each in items]

@@ -1,4 +1,4 @@
-"""Whoever connects or serves writes plain ``except``: no group of an inner nursery comes out."""
+"""An error comes out of `connect` and `serve` as itself, not in a group of an inner nursery."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Desk:
 
 @service
 class Failing:
-    """What a client serves, and what goes wrong beside the body of its block."""
+    """A client's service with a background method that fails when a test says so."""
 
     def __init__(self) -> None:
         self.fail = trio.Event()
@@ -65,7 +65,7 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 
 async def test_the_error_of_the_body_comes_out_as_itself(run: Run) -> None:
-    """Without a context that only tells of our nurseries."""
+    """An error in the block of a connection comes out as itself, without a context."""
 
     async def body(_session: farcall.Session, _cut: Callable[[], None]) -> None:
         raise KeyError("body")
@@ -76,8 +76,10 @@ async def test_the_error_of_the_body_comes_out_as_itself(run: Run) -> None:
 
 
 @pytest.mark.parametrize("is_noticed", [True, False])
-async def test_so_it_does_when_the_link_ends_at_the_same_time(run: Run, is_noticed: bool) -> None:
-    """What ends beside it was only cancelled."""
+async def test_the_error_of_the_body_comes_out_when_the_link_has_ended(
+    run: Run, is_noticed: bool
+) -> None:
+    """An error in the block comes out as itself if the link ends at the same time."""
 
     async def body(_session: farcall.Session, cut: Callable[[], None]) -> None:
         cut()
@@ -90,7 +92,7 @@ async def test_so_it_does_when_the_link_ends_at_the_same_time(run: Run, is_notic
 
 
 async def test_a_call_that_loses_its_link_says_so_plainly(run: Run) -> None:
-    """Through the block of the connection, too."""
+    """ConnectionLost comes out of the block of the connection as itself."""
 
     async def body(session: farcall.Session, cut: Callable[[], None]) -> None:
         cut()
@@ -101,7 +103,7 @@ async def test_a_call_that_loses_its_link_says_so_plainly(run: Run) -> None:
 
 
 async def test_the_error_of_a_background_method_ends_the_body(run: Run) -> None:
-    """It is the only error, for the body was only cancelled."""
+    """The error of a background method ends the block and comes out as itself."""
     failing = Failing()
 
     async def body(_session: farcall.Session, _cut: Callable[[], None]) -> None:
@@ -113,7 +115,7 @@ async def test_the_error_of_a_background_method_ends_the_body(run: Run) -> None:
 
 
 async def test_two_errors_are_a_group(run: Run) -> None:
-    """Neither of them is hidden, though the second one is raised while all is cancelled."""
+    """An error of a background method and one of the block come out as a group."""
     failing = Failing()
 
     async def body(_session: farcall.Session, _cut: Callable[[], None]) -> None:
@@ -130,7 +132,7 @@ async def test_two_errors_are_a_group(run: Run) -> None:
 
 
 async def test_an_error_of_a_cancelled_body_is_not_lost(run: Run) -> None:
-    """Closing the link is cancelled as well, and that hides nothing."""
+    """An error that a block raises while it is cancelled comes out."""
 
     async def body(_session: farcall.Session, _cut: Callable[[], None]) -> None:
         scope.cancel()
@@ -142,7 +144,7 @@ async def test_an_error_of_a_cancelled_body_is_not_lost(run: Run) -> None:
 
 
 async def test_a_group_of_the_body_stays_a_group(run: Run) -> None:
-    """The user made it, or asked a nursery for it."""
+    """A group that the block raises stays a group."""
 
     async def body(_session: farcall.Session, _cut: Callable[[], None]) -> None:
         async with trio.open_nursery():
@@ -153,7 +155,7 @@ async def test_a_group_of_the_body_stays_a_group(run: Run) -> None:
 
 
 async def test_the_error_of_a_served_background_method_comes_out_of_serve() -> None:
-    """As itself; who runs `serve` in a nursery gets that nursery's group."""
+    """The error of a background method comes out of `serve` as itself."""
     failing = Failing()
     failing.fail.set()
     with pytest.raises(KeyError, match="background"):

@@ -1,4 +1,4 @@
-"""Arguments of methods whose parameters have no names for callers: they travel in an array."""
+"""Arguments of methods with positional-only parameters travel in an array."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ async def lines() -> AsyncIterator[str]:
 async def test_what_goes_by_position_alone_travels_in_an_array(
     call: Callable[[NodeProxy], Awaitable[Block]], params: object
 ) -> None:
-    """An array where every parameter is positional only, an object where one has a name."""
+    """Arguments travel in an array if every parameter is positional-only, else in an object."""
     async with raw_server(NodeProxy) as (node, server), trio.open_nursery() as nursery:
         nursery.start_soon(call, node)
         await trio.testing.wait_all_tasks_blocked()
@@ -92,7 +92,7 @@ async def test_what_goes_by_position_alone_travels_in_an_array(
 
 
 def calls(server: RawPeer) -> list[Any]:
-    """Give what was called, beside the question what the server offers."""
+    """Return the calls that a server got, without `rpc.discover`."""
     frames = server.heard()
     messages = [
         each for frame in frames for each in (frame if isinstance(frame, list) else [frame])
@@ -101,7 +101,7 @@ def calls(server: RawPeer) -> list[Any]:
 
 
 async def test_one_way_calls_travel_in_an_array() -> None:
-    """A notification is no different."""
+    """One-way calls with positional-only parameters travel in an array."""
     async with raw_server(NodeProxy) as (node, server):
         await node.note("hello")
         await trio.testing.wait_all_tasks_blocked()
@@ -113,7 +113,7 @@ async def test_one_way_calls_travel_in_an_array() -> None:
 
 @pytest.mark.parametrize("options", [{}, {"dialect": "plain"}])
 async def test_a_farcall_server_reads_arrays(options: dict[str, Any]) -> None:
-    """Calls, uploads and streams by position arrive, in either dialect."""
+    """A server reads arrays of arguments for calls, uploads and streams in both dialects."""
     async with open_pair(Node(), **options) as (session, _):
         assert await session.call("block", "0x1", True, returns=Block) == Block(2)
         assert await session.call("block", number="0x1", full=True, returns=Block) == Block(2)
@@ -126,13 +126,13 @@ async def test_a_farcall_server_reads_arrays(options: dict[str, Any]) -> None:
 
 
 async def test_a_remote_task_is_started_in_an_array() -> None:
-    """Its task_status is no argument, so the others may all go by position."""
+    """A remote task gets its positional-only arguments."""
     async with open_pair(Node(), Node) as (node, _), trio.open_nursery() as nursery:
         assert await nursery.start(node.wait, 1.5) == "1.5 s"
 
 
 async def test_a_call_back_travels_in_an_array() -> None:
-    """What a server calls at its client is sent alike."""
+    """A call back gets its positional-only arguments."""
     heard = list[object]()
 
     @service(name="back")
@@ -154,7 +154,7 @@ async def test_a_call_back_travels_in_an_array() -> None:
 
 
 def test_the_stub_keeps_the_slash() -> None:
-    """A stub calls by position what the service takes by position."""
+    """A generated stub keeps the slash of positional-only parameters."""
     source = stubgen.render(Node())
 
     assert "async def block(self, number: str, full: bool = False, /) -> Block:" in source

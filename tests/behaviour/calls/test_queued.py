@@ -1,4 +1,4 @@
-"""What waits for the writer: what may leave, what goes first, and what the peer never hears of."""
+"""Calls that wait for the writer: which are sent, in what order, and which are withdrawn."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import msgspec
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -19,13 +18,13 @@ MORE_THAN_THE_PIPE_HOLDS = "x" * 1_000_000
 
 @asynccontextmanager
 async def stalled() -> AsyncIterator[tuple[farcall.Session, RawPeer]]:
-    """Connect to a server that has not read all of a first call, which holds up the writer."""
+    """Connect to a server that stops reading during a first call, so that later ones queue."""
     async with raw_server() as (session, server):
         server.stop_reading()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(session.call, "first", MORE_THAN_THE_PIPE_HOLDS)
             await wait_all_tasks_blocked()
-            # The first one fills the link, and the writer waits with this one in its hands.
+            # The first call fills the link, and the writer holds the second one.
             nursery.start_soon(session.call, "second", MORE_THAN_THE_PIPE_HOLDS)
             await wait_all_tasks_blocked()
             yield session, server
@@ -33,7 +32,7 @@ async def stalled() -> AsyncIterator[tuple[farcall.Session, RawPeer]]:
 
 
 async def heard_by(server: RawPeer) -> list[str]:
-    """Let the server read, and tell which methods it hears, in order."""
+    """Let the server read, and return the methods it hears, in order."""
     server.go_on_reading()
     await wait_all_tasks_blocked()
     frames = server.heard()
@@ -44,7 +43,7 @@ async def heard_by(server: RawPeer) -> list[str]:
 async def test_a_call_whose_time_runs_out_in_the_queue_is_not_sent(
     autojump_clock: MockClock,
 ) -> None:
-    """Though its caller waits on, who has more time by now and gets the error."""
+    """A call whose deadline passes in the queue is not sent, even if the caller moved its own."""
     async with stalled() as (session, server):
         with trio.move_on_after(1) as scope:
             async with trio.open_nursery() as nursery:
@@ -65,7 +64,7 @@ async def test_a_call_whose_time_runs_out_in_the_queue_is_not_sent(
 async def test_a_call_whose_caller_runs_out_of_time_is_withdrawn(
     autojump_clock: MockClock,
 ) -> None:
-    """The peer hears neither of it nor of its cancellation, and the caller waits for nobody."""
+    """A call whose caller runs out of time in the queue is withdrawn without a trace."""
     async with stalled() as (session, server):
         began = trio.current_time()
         with trio.move_on_after(1) as scope:
@@ -77,7 +76,7 @@ async def test_a_call_whose_caller_runs_out_of_time_is_withdrawn(
 
 
 async def test_a_cancel_goes_ahead_of_calls_that_wait(autojump_clock: MockClock) -> None:
-    """They were made before, and have not been taken."""
+    """A cancel is sent before calls that wait in the queue."""
     async with raw_server() as (session, server):
         async with trio.open_nursery() as nursery:
             scope = trio.CancelScope()
@@ -102,8 +101,8 @@ async def test_a_cancel_goes_ahead_of_calls_that_wait(autojump_clock: MockClock)
 
 
 @pytest.mark.parametrize("kind", ["call", "stream", "subscription"])
-async def test_who_is_cancelled_already_sends_nothing(kind: str, autojump_clock: MockClock) -> None:
-    """Neither a request nor its cancellation."""
+async def test_a_cancelled_caller_sends_nothing(kind: str, autojump_clock: MockClock) -> None:
+    """A caller that is cancelled already sends neither a request nor a cancel."""
     async with raw_server() as (session, server):
         with trio.CancelScope() as scope:
             scope.cancel()
@@ -115,25 +114,3 @@ async def test_who_is_cancelled_already_sends_nothing(kind: str, autojump_clock:
         await wait_all_tasks_blocked()
         assert scope.cancelled_caught
         assert server.heard() == []
-
-
-@farcall.service(name="")
-class Callbacks:
-    """What a client serves."""
-
-    async def hang(self) -> None:
-        await trio.sleep_forever()
-
-
-async def test_what_a_client_serves_obeys_its_limits(autojump_clock: MockClock) -> None:
-    """Of time and of number, as at a server."""
-    options: dict[str, Any] = {"serves": [Callbacks()], "max_call_seconds": 1}
-    async with raw_server(limits=farcall.Limits(calls=1), **options) as (_, server):
-        for id in (7, 8):
-            await server.send([msgspec.json.encode({"jsonrpc": "2.0", "id": id, "method": "hang"})])
-        await trio.sleep(2)
-        errors = {each["id"]: each["error"] for each in server.heard()}
-    assert errors[7]["code"] == -32002
-    assert errors[7]["data"] == {"by": "server"}
-    assert errors[8]["code"] == -32003
-    assert errors[8]["data"]["limit"] == "calls"

@@ -1,4 +1,4 @@
-"""Why a handler ends is known to it, to the log, and to those that it has called."""
+"""A handler, its callees and the log learn why a handler ends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.sweeps.sweep import ignore
 
 @service(name="")
 class Patient:
-    """Says why each of its handlers was ended."""
+    """A service that records why each of its handlers ended."""
 
     def __init__(self, onward: farcall.Session | None = None) -> None:
         self.begun = False
@@ -49,7 +49,7 @@ class Patient:
 
 
 async def test_a_server_that_is_cancelled_shuts_down(caplog: pytest.LogCaptureFixture) -> None:
-    """As for one that drains."""
+    """Cancelling `serve` ends its handlers with the reason "shutdown"."""
     caplog.set_level(logging.DEBUG, "farcall")
     patient = Patient()
     async with trio.open_nursery() as clients, trio.open_nursery() as nursery:
@@ -67,7 +67,7 @@ async def test_a_server_that_is_cancelled_shuts_down(caplog: pytest.LogCaptureFi
 
 
 async def test_a_link_that_is_cancelled_shuts_down(autojump_clock: MockClock) -> None:
-    """Its handlers are told before they are ended."""
+    """Cancelling a link ends its handlers with the reason "shutdown"."""
     patient = Patient()
     async with open_pair(patient) as (session, connection):
         async with trio.open_nursery() as nursery:
@@ -79,7 +79,7 @@ async def test_a_link_that_is_cancelled_shuts_down(autojump_clock: MockClock) ->
 
 
 async def test_a_side_that_closes_shuts_down(autojump_clock: MockClock) -> None:
-    """Its peer has not gone away."""
+    """A side that closes its connection ends its handlers with the reason "shutdown"."""
     patient = Patient()
     async with open_pair(patient) as (session, connection):
         async with trio.open_nursery() as nursery:
@@ -91,7 +91,7 @@ async def test_a_side_that_closes_shuts_down(autojump_clock: MockClock) -> None:
 
 @pytest.mark.parametrize("how", ["close", "cut"])
 async def test_a_peer_that_is_gone_has_disconnected(how: str, autojump_clock: MockClock) -> None:
-    """With a goodbye or without one."""
+    """A peer that closes or loses the connection ends handlers with the reason "disconnect"."""
     patient = Patient()
     async with open_pair(patient) as (session, _):
         async with trio.open_nursery() as nursery:
@@ -105,7 +105,7 @@ async def test_a_peer_that_is_gone_has_disconnected(how: str, autojump_clock: Mo
 
 
 async def test_a_stream_that_runs_out_of_time_says_so(autojump_clock: MockClock) -> None:
-    """Its deadline did not travel, but the reason does."""
+    """A stream ends with the reason "deadline" or "caller", whichever ended it."""
     patient = Patient()
     async with open_pair(patient) as (session, _):
         with trio.move_on_after(1):
@@ -123,7 +123,7 @@ async def test_a_stream_that_runs_out_of_time_says_so(autojump_clock: MockClock)
 async def test_the_reason_of_a_cancellation_travels_along_streams(
     autojump_clock: MockClock,
 ) -> None:
-    """As it does along calls."""
+    """The reason of a cancellation reaches a stream that the handler reads."""
     last = Patient()
     async with open_pair(last) as (onward, _), open_pair(Patient(onward)) as (session, connection):
         async with trio.open_nursery() as nursery:
