@@ -1,7 +1,6 @@
-"""What breaks whom when a service changes.
+"""Which changes of a service break clients or servers of the other version.
 
-The page says it, the comparison of contracts predicts it, and stubs of one version that call the
-other one show it.
+docs/changing.md is compared with the comparison of contracts, and with calls between versions.
 """
 
 from __future__ import annotations
@@ -39,14 +38,14 @@ class Version:
     use: str
 
     def declared(self) -> Any:
-        """Declare the service."""
+        """Return the class of the service."""
         namespace: dict[str, Any] = {"__name__": __name__}
         exec(compile(HEAD + self.source, "version.py", "exec", dont_inherit=True), namespace)
         return namespace["S"]
 
 
 def version(body: str, use: str, before: str = "") -> Version:
-    """Write a service that has `body`, beside a method that does not change."""
+    """Write a service with `body` and a method that never changes."""
     lines = "".join(f"    {line}\n" for line in body.strip("\n").splitlines())
     same = "    async def same(self) -> int:\n        return 1\n"
     return Version(f"{before}\n@service\nclass S:\n{same}{lines}", use)
@@ -228,7 +227,7 @@ CASES: Mapping[str, tuple[Version, Version]] = {
 
 
 def rows() -> Mapping[str, tuple[bool, bool]]:
-    """Read the page: for each change whether old and new clients work with the other server."""
+    """Read the page: for each change, whether an old and a new client work."""
     text = PAGE.read_text("utf-8")
     found = re.findall(
         r"^\| ([^|]+?) \| (works|fails)[^|]* \| (works|fails)[^|]* \|$", text, re.MULTILINE
@@ -237,14 +236,14 @@ def rows() -> Mapping[str, tuple[bool, bool]]:
 
 
 def test_the_page_lists_what_is_tested() -> None:
-    """Each row of the page has its case."""
+    """Each row of the page has a case here."""
     assert set(rows()) == set(CASES)
 
 
 @pytest.mark.parametrize("change", CASES)
 @pytest.mark.parametrize("direction", ["old client", "new client"])
 async def test_what_breaks_whom(change: str, direction: str) -> None:
-    """A client of one version works with a server of the other where the page says so."""
+    """A client works with a server of the other version exactly where the page says so."""
     old, new = CASES[change]
     client, server = (old, new) if direction == "old client" else (new, old)
     works = rows()[change][direction == "new client"]
@@ -256,7 +255,7 @@ async def test_what_breaks_whom(change: str, direction: str) -> None:
 
 
 async def is_used(client: Version, server: Version) -> bool:
-    """Say whether a stub of one version can be used with a server of another."""
+    """Return whether a client of one version works with a server of another."""
     with imported(stubgen.render(client.declared())) as stub:
         namespace: dict[str, Any] = {"stub": stub}
         lines = "".join(f"    {line}\n" for line in client.use.splitlines())

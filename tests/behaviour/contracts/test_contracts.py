@@ -1,4 +1,4 @@
-"""Stubs against servers of another version: who is warned or refused, and of what."""
+"""Stubs against servers of another version: when there is a warning or an error, and its text."""
 
 from __future__ import annotations
 
@@ -13,18 +13,11 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import farcall
-from examples.market.service import Market
 from farcall import Proxy, RemoteSignal, current_call, endpoint, functions, method, service
 from farcall._calling import contracts
-from farcall._calling.proxy import needs_of
 from farcall._client.connect import open_session
 from farcall._client.options import ClientOptions
-from farcall._contract.digest import digest
-from farcall._contract.needs import unmet_needs
-from farcall._contract.spec import ServiceSpec
-from farcall._declare import service_of
 from farcall.testing import memory_pair, open_pair
-from stubs.market import MarketProxy
 from tests.ends import RawPeer, raw_client
 from tests.past_stubs.bakery import BakeryProxy, Cake, Order, Size, SoldOut
 from tests.past_stubs.changed_bakery import Changed
@@ -35,7 +28,7 @@ from tests.past_stubs.grown_bakery import Size as GrownSize
 
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let each test begin as a process does."""
+    """Forget all contracts, as in a new process."""
     monkeypatch.setattr(contracts, "KNOWN", contracts.KnownContracts())
 
 
@@ -58,7 +51,7 @@ BROKEN = {
 async def test_a_stub_of_a_server_that_has_grown_is_no_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """New members, optional arguments and fields, errors and options fail no caller."""
+    """A server that has only grown causes no warning."""
     async with open_pair(Grown(), BakeryProxy) as (bakery, _):
         assert await bakery.buy(Order("a", 3)) == 6.0
 
@@ -66,7 +59,7 @@ async def test_a_stub_of_a_server_that_has_grown_is_no_warning(
 
 
 async def test_a_past_stub_works_with_a_server_that_has_grown() -> None:
-    """Every member of it, under `contract="strict"`."""
+    """A past stub works in strict mode with a server that has grown."""
     grown = Grown()
     async with open_pair(grown, BakeryProxy, contract="strict") as (bakery, _):
         assert await bakery.find("b", Size.LARGE) == Cake("b", Size.LARGE, 2.0)
@@ -92,7 +85,7 @@ async def several(*cakes: Cake) -> AsyncIterator[Cake]:
 async def test_a_change_that_fails_calls_is_one_warning_that_names_them(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It names the members of the stub, what has changed of each, and nothing else."""
+    """A breaking change causes one warning that names each broken member and no other."""
     async with open_pair(Changed(), BakeryProxy) as (bakery, _):
         await bakery.praise("good")
 
@@ -106,14 +99,14 @@ async def test_a_change_that_fails_calls_is_one_warning_that_names_them(
 
 
 async def test_a_change_that_fails_calls_is_refused_where_that_is_asked_for() -> None:
-    """`contract="strict"` raises before any call, and names the members."""
+    """`contract="strict"` refuses a broken stub and names a broken member."""
     with pytest.raises(farcall.ContractMismatch, match=r"Bakery\.menu was removed"):
         async with open_pair(Changed(), BakeryProxy, contract="strict"):
             pass
 
 
 async def test_an_error_of_such_a_call_says_that_the_contracts_differ() -> None:
-    """In its text and in `RpcError.contract`: calls, streams, tasks and subscriptions."""
+    """An error of a broken member says that the contracts differ."""
     async with open_pair(Changed(), BakeryProxy) as (bakery, _):
         with pytest.raises(farcall.InvalidArguments, match="made for another contract") as refused:
             await bakery.buy(Order("a"))
@@ -126,7 +119,7 @@ async def test_an_error_of_such_a_call_says_that_the_contracts_differ() -> None:
 
 
 async def test_an_error_of_the_handler_says_nothing_of_contracts() -> None:
-    """Only wrong arguments, and members that are not there, have to do with them."""
+    """An error that the handler raises says nothing of contracts."""
 
     @service(name="Bakery")
     class Closed:
@@ -140,7 +133,7 @@ async def test_an_error_of_the_handler_says_nothing_of_contracts() -> None:
 
 
 async def test_a_subscription_that_is_not_there_says_that_the_contracts_differ() -> None:
-    """A signal is a member like any other."""
+    """A subscription to a removed signal says that the contracts differ."""
     async with open_pair(functions(one, name="Ones"), BakeryProxy) as (bakery, _):
         with pytest.raises(farcall.MethodNotFound, match=r"Bakery\.baked was removed"):
             async with bakery.baked.subscribe():
@@ -154,7 +147,7 @@ def one() -> int:
 async def test_a_server_that_offers_nothing_of_a_stub_is_told_in_few_words(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Not member by member."""
+    """A warning about a server without the whole service is short."""
     async with open_pair(functions(one, name="Ones"), BakeryProxy):
         pass
 
@@ -163,7 +156,7 @@ async def test_a_server_that_offers_nothing_of_a_stub_is_told_in_few_words(
 
 
 class Part(Proxy, service="Bakery", contract="by hand"):
-    """A stub that somebody has written, of what is needed alone."""
+    """A hand-written stub of two members, one of which has an unknown type."""
 
     baked: RemoteSignal[Any] = RemoteSignal("Bakery.baked")
 
@@ -177,7 +170,7 @@ class Part(Proxy, service="Bakery", contract="by hand"):
 
 
 async def test_a_stub_of_some_members_needs_no_others() -> None:
-    """And one that cannot be read says so when it is called, as ever."""
+    """A stub needs only the members it has; one with a wrong type raises when it is called."""
     async with open_pair(Changed(), Part, contract="strict") as (part, _):
         await part.praise("good")
         with pytest.raises(farcall.DeclarationError, match="Missing"):
@@ -185,7 +178,7 @@ async def test_a_stub_of_some_members_needs_no_others() -> None:
 
 
 class Elsewhere(Proxy, service="Cakes", contract="?"):
-    """A stub by another name, of the same members."""
+    """A stub with the same member and another service name."""
 
     @endpoint("Bakery.praise", oneway=True)
     async def praise(self, text: str) -> None:
@@ -193,7 +186,7 @@ class Elsewhere(Proxy, service="Cakes", contract="?"):
 
 
 async def test_the_names_of_members_count_and_not_that_of_the_service() -> None:
-    """What a call says is the name of the member."""
+    """A stub matches a server by the wire names of its members, not by the name of the service."""
     async with open_pair(
         [Changed(), functions(one, name="Ones")], Elsewhere, contract="strict"
     ) as (there, _):
@@ -205,13 +198,13 @@ async def test_the_names_of_members_count_and_not_that_of_the_service() -> None:
 
 @asynccontextmanager
 async def counted(services: Any, proxy: Any = None, **options: Any) -> AsyncIterator[Any]:
-    """Connect, and give the client with the number of frames that it had sent by then."""
+    """Connect, and count the frames that the client has sent by then."""
     async with open_pair(services, proxy, **options) as (client, connection):
         yield client, connection.statistics().frames_in
 
 
 async def test_the_server_is_asked_once_and_the_answer_kept() -> None:
-    """A second connection to a server with that contract asks nothing."""
+    """A client asks for a contract once; a second connection uses the answer."""
     async with counted(Grown(), BakeryProxy) as (_, first):
         pass
     async with counted(Grown(), BakeryProxy) as (_, second):
@@ -221,7 +214,7 @@ async def test_the_server_is_asked_once_and_the_answer_kept() -> None:
 
 
 async def test_a_stub_of_the_right_contract_asks_nothing() -> None:
-    """The digests in the hello are enough."""
+    """A client whose stub has the server's digest asks for no contract."""
     async with counted(Grown(), Grown, contract="strict") as (_, frames):
         assert frames == 1
 
@@ -229,7 +222,7 @@ async def test_a_stub_of_the_right_contract_asks_nothing() -> None:
 async def test_a_session_asks_for_a_stub_in_the_background(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """`proxy` does not wait; the warning comes when the answer is there, once for each stub."""
+    """A session asks for the contract in the background and warns once."""
     async with open_pair(Changed()) as (session, connection):
         before = connection.statistics().frames_in
         for _ in range(3):
@@ -245,7 +238,7 @@ async def test_a_session_asks_for_a_stub_in_the_background(
 
 
 async def test_a_strict_session_knows_when_a_stub_is_used() -> None:
-    """It has asked as it connected, so `proxy` refuses at once, each time."""
+    """`proxy` of a strict session refuses a broken stub at once, every time."""
     async with open_pair(Changed(), contract="strict") as (session, _):
         session.proxy(Part)
         for _ in range(2):
@@ -255,7 +248,7 @@ async def test_a_strict_session_knows_when_a_stub_is_used() -> None:
 
 @service
 class Site:
-    """Calls back with a stub that its client has not."""
+    """A service that calls its client back with a stub that does not match."""
 
     def __init__(self) -> None:
         self.client = trio.Event()
@@ -266,7 +259,7 @@ class Site:
 
 
 async def test_a_stub_for_calls_back_is_compared_as_well(caplog: pytest.LogCaptureFixture) -> None:
-    """Each end tells what it serves; a warning is said once, whatever is called how often."""
+    """A stub for calls back is compared too, and warned of once."""
     async with open_pair(Site(), Site, serves=[Changed()]) as (site, _):
         await site.build()
         await site.build()
@@ -280,7 +273,7 @@ async def test_a_stub_for_calls_back_is_compared_as_well(caplog: pytest.LogCaptu
 
 
 async def refusal(answer: Mapping[str, Any] | None, **options: Any) -> Exception | None:
-    """Connect with a past stub to a server that answers `rpc.discover` so; None: not at all."""
+    """Connect with a past stub to a server that gives this answer to `rpc.discover`, or none."""
     dialled, accepted = memory_pair()
     server = RawPeer(accepted)
 
@@ -341,7 +334,7 @@ UNKNOWN = {
 async def test_what_a_server_offers_may_be_unknown(
     answer: Mapping[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Then a warning says why, and that calls may fail."""
+    """A server whose contract cannot be read causes one warning."""
     assert await refusal(answer) is None
 
     (warning,) = warnings(caplog)
@@ -354,7 +347,7 @@ async def test_what_a_server_offers_may_be_unknown(
 async def test_what_is_unknown_is_refused_where_that_is_asked_for(
     answer: Mapping[str, Any],
 ) -> None:
-    """`contract="strict"` promises that calls are understood."""
+    """`contract="strict"` refuses a server whose contract cannot be read."""
     error = await refusal(answer, contract="strict")
 
     assert isinstance(error, farcall.ContractMismatch)
@@ -362,7 +355,7 @@ async def test_what_is_unknown_is_refused_where_that_is_asked_for(
 
 
 async def test_a_description_that_is_too_long_is_not_read(caplog: pytest.LogCaptureFixture) -> None:
-    """Reading it would hold up everything else in the client."""
+    """A contract of more than 512 KiB is not read."""
     services = {"v": 1, "services": [], "padding": " " * 2**19}
     assert await refusal(result({"x-farcall": services})) is None
 
@@ -370,7 +363,7 @@ async def test_a_description_that_is_too_long_is_not_read(caplog: pytest.LogCapt
 
 
 async def test_a_server_writes_no_lines_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """The keys of a typed dictionary may be any text; they are cut, and stay in their line."""
+    """A server cannot write lines of its own into the client's log."""
     keys = [f"{n}\nWARNING {'x' * 200}" for n in range(5)]
     fields = [{"name": key, "type": "int"} for key in keys]
     order = {"sort": "record", "name": "Order", "kind": "typeddict", "fields": fields}
@@ -396,7 +389,7 @@ async def test_a_server_writes_no_lines_of_the_log(caplog: pytest.LogCaptureFixt
 async def test_a_server_that_does_not_answer_is_waited_for_as_at_the_hello(
     autojump_clock: MockClock,
 ) -> None:
-    """Five seconds, and the connection goes on."""
+    """A strict client waits five seconds for the server's contract."""
     error = await refusal(None, contract="strict")
 
     assert isinstance(error, farcall.ContractMismatch)
@@ -404,7 +397,7 @@ async def test_a_server_that_does_not_answer_is_waited_for_as_at_the_hello(
 
 
 async def test_a_refused_hello_is_a_mismatch_where_that_is_asked_for() -> None:
-    """A server that is not farcall has no contract to compare."""
+    """`contract="strict"` refuses a server that refuses the hello."""
     dialled, accepted = memory_pair()
     server = RawPeer(accepted)
 
@@ -423,22 +416,9 @@ async def test_a_refused_hello_is_a_mismatch_where_that_is_asked_for() -> None:
 
 
 def test_strict_needs_the_hello() -> None:
-    """Neither word is without effect."""
+    """`contract="strict"` with `dialect="plain"` raises ValueError."""
     with pytest.raises(ValueError, match="does not send; write one of the two"):
         farcall.connect("ws://localhost", dialect="plain", contract="strict")
-
-
-def test_no_more_contracts_are_kept_than_have_room() -> None:
-    """Those that were asked for last stay."""
-    known = contracts.KnownContracts()
-    specs = [ServiceSpec(f"S{n}", "S", (), (), ()) for n in range(contracts.MAX_CACHED + 1)]
-    known.add(specs[:-1])
-    assert list(known.find([digest(specs[0])])) == [specs[0]]
-    known.add(specs[-1:])
-
-    assert len(known) == contracts.MAX_CACHED
-    assert list(known.find([digest(specs[0])])) == [specs[0]]
-    assert list(known.find([digest(specs[1])])) == []
 
 
 # rpc.discover
@@ -446,7 +426,7 @@ def test_no_more_contracts_are_kept_than_have_room() -> None:
 
 @service
 class Vault:
-    """Has something that needs a login."""
+    """A service with an open and a protected method."""
 
     async def knock(self, at: str, times: int = 1) -> None:
         pass
@@ -460,7 +440,7 @@ DISCOVER = {"jsonrpc": "2.0", "id": 1, "method": "rpc.discover"}
 
 
 async def test_a_plain_peer_may_ask_what_is_offered() -> None:
-    """Before a hello, and what is protected too: a contract is no secret."""
+    """A plain peer gets the whole contract from `rpc.discover`, protected methods included."""
     async with raw_client(Vault()) as client:
         (answer,) = await client.ask(DISCOVER)
 
@@ -483,7 +463,7 @@ async def test_a_plain_peer_may_ask_what_is_offered() -> None:
 
 
 async def test_the_description_is_made_once() -> None:
-    """Peers that ask again and again have no source read, and nothing written anew."""
+    """A server makes its answer to `rpc.discover` once."""
     async with raw_client(Vault()) as client:
         (endpoints,) = client.host.paths.values()
         await client.ask(DISCOVER)
@@ -494,7 +474,7 @@ async def test_the_description_is_made_once() -> None:
 
 
 async def test_a_description_has_a_limit_as_every_answer() -> None:
-    """`message_out`; the error names it."""
+    """An answer to `rpc.discover` over `message_out` is refused with -32008."""
     limits = farcall.Limits(message_out=1024)
     async with raw_client([Vault(), Grown()], limits=limits) as client:
         (answer,) = await client.ask(DISCOVER)
@@ -503,19 +483,6 @@ async def test_a_description_has_a_limit_as_every_answer() -> None:
 
 
 async def test_asking_as_a_notification_is_answered_by_nothing() -> None:
-    """It has no id."""
+    """`rpc.discover` as a notification gets no answer."""
     async with raw_client(Vault()) as client:
         assert await client.ask({"jsonrpc": "2.0", "method": "rpc.discover"}) == []
-
-
-def test_a_generated_stub_needs_what_its_service_offers() -> None:
-    """Each member of it, as it is read back from the annotations."""
-    spec = service_of(Market).spec
-    needs = list(needs_of(MarketProxy))
-
-    assert [unmet_needs(each, spec) for each in needs] == [()] * len(needs)
-    assert sorted(member for each in needs for member in members(each)) == sorted(members(spec))
-
-
-def members(spec: ServiceSpec) -> list[str]:
-    return [*(each.wire_name for each in spec.methods), *(each.wire_name for each in spec.signals)]

@@ -1,6 +1,6 @@
-"""Stubs that past versions of farcall have written still run.
+"""Stubs that past versions of farcall have generated still work.
 
-Each file in ``past_stubs`` is kept as it was written; when the generator changes, add a file.
+Each file in ``past_stubs`` stays as it was generated; when the generator changes, add a file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ async def holdings() -> AsyncIterator[Holding]:
 
 
 async def test_the_first_stub() -> None:
-    """Calls, errors, streams both ways and a signal work as when it was written."""
+    """The first stub still calls, streams both ways, subscribes and receives errors."""
     async with open_pair(Market(), MarketProxy) as (market, _):
         assert await market.symbols() == ["ACME", "GLOBEX", "INITECH"]
         assert (await market.buy("ACME", 3, limit=1.0)).startswith("no deal: ACME costs")

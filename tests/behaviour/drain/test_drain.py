@@ -1,4 +1,4 @@
-"""A side that goes away lets what runs end, calls back and all."""
+"""A side that drains lets running calls finish, with the calls back that they make."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.sweeps.sweep import ignore
 
 @service
 class Desk:
-    """Serves the client, and asks it back."""
+    """A service that calls its client back."""
 
     async def work(self, seconds: float = 0) -> str:
         await trio.sleep(seconds)
@@ -45,7 +45,7 @@ class Desk:
 
 @service
 class Back:
-    """Serves the server."""
+    """The client's service for calls back."""
 
     changed: Signal[int] = Signal()
 
@@ -76,7 +76,7 @@ class Back:
 async def test_what_a_running_handler_asks_back_is_served(
     name: str, answer: object, autojump_clock: MockClock
 ) -> None:
-    """The side that stays has heard that the other one goes, and helps it to come to an end."""
+    """The calls back of a running handler are served during a drain."""
     async with open_pair(Desk(), serves=[Back()]) as pair:
         answers: list[object] = []
 
@@ -92,7 +92,7 @@ async def test_what_a_running_handler_asks_back_is_served(
 
 
 async def test_what_is_not_part_of_a_running_chain_is_refused(autojump_clock: MockClock) -> None:
-    """As long as no handler waits for the client; the client knows that the server drains."""
+    """A new call is refused during a drain, and the client knows that the server drains."""
     async with open_pair(Desk(), serves=[Back()]) as (session, connection):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(session.call, "Desk.work", 3)
@@ -105,7 +105,7 @@ async def test_what_is_not_part_of_a_running_chain_is_refused(autojump_clock: Mo
 
 
 async def test_both_sides_may_go_away(autojump_clock: MockClock) -> None:
-    """A side that drains as well refuses what it served while only the other one did."""
+    """A side that begins to drain refuses calls that it served until then."""
     async with open_pair(Desk(), serves=[Back()]) as (session, connection):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ignore, session.call, "Desk.work", 4)
@@ -123,7 +123,7 @@ async def test_both_sides_may_go_away(autojump_clock: MockClock) -> None:
 
 @service(name="")
 class Long:
-    """What lasts longer than a drain."""
+    """A service whose calls outlast any drain."""
 
     ticked: Signal[int] = Signal()
 
@@ -166,7 +166,7 @@ async def test_what_a_drain_cancels_is_told_why(
     interceptors: Sequence[farcall.Interceptor],
     autojump_clock: MockClock,
 ) -> None:
-    """A call, a stream and a subscription alike."""
+    """A call, stream or subscription that a drain cancels gets the reason."""
     async with (
         open_pair(Long(), interceptors=interceptors) as (session, connection),
         trio.open_nursery() as nursery,
@@ -179,7 +179,7 @@ async def test_what_a_drain_cancels_is_told_why(
 
 
 async def test_what_comes_too_late_for_a_drain_is_told_why(autojump_clock: MockClock) -> None:
-    """A call that is refused, and one that finds the link gone."""
+    """A request during or after a drain gets the reason why it is refused."""
     async with (
         open_pair(Long()) as (session, connection),
         trio.open_nursery() as nursery,

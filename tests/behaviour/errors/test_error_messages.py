@@ -1,4 +1,4 @@
-"""What errors say: declared ones, refused arguments, and records that refuse their own values."""
+"""The messages of declared errors, refused arguments and refused records."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Jobs:
     ],
 )
 async def test_message_of_a_declared_error(how: str, code: str, message: str) -> None:
-    """It is the name and the shown fields as JSON, unless the class writes its own."""
+    """The message of a declared error is its name and shown fields, or its own `__str__`."""
     async with open_pair(Jobs()) as (session, _):
         with pytest.raises(RpcError) as caught:
             await session.call("Jobs.fail", how)
@@ -101,7 +101,7 @@ async def test_message_of_a_declared_error(how: str, code: str, message: str) ->
 
 
 async def test_message_is_the_same_on_both_sides() -> None:
-    """The caller's exception says what the handler's said."""
+    """A declared error has the same message on both sides."""
     async with open_pair(Jobs(), Jobs) as (jobs, _):
         with pytest.raises(NoSuchJob) as caught:
             await jobs.fail("job")
@@ -141,12 +141,12 @@ async def test_message_is_the_same_on_both_sides() -> None:
     ],
 )
 def test_values_in_a_message(value: object, text: str) -> None:
-    """A value looks as it does in JSON, a simple text without quotes."""
+    """A value in a message looks as in JSON, and a simple text has no quotes."""
     assert str(Holds(value)) == f"Holds: value={text}"
 
 
 def test_a_message_does_not_fail() -> None:
-    """Whatever a field holds, the error can be shown."""
+    """The message of an error can be made whatever its fields hold."""
     circle: list[Any] = []
     circle.append(circle)
 
@@ -198,7 +198,7 @@ class Shop:
     ],
 )
 async def test_a_validator_refuses_a_field(order: Any, path: str, message: str) -> None:
-    """The path leads to the field whose validator, or converter, refused its value."""
+    """A refused field is named by its path, with the reason of its validator or converter."""
     async with open_pair(Shop()) as (session, _):
         with pytest.raises(InvalidArguments) as caught:
             await session.call("Shop.order", order=order)
@@ -207,7 +207,7 @@ async def test_a_validator_refuses_a_field(order: Any, path: str, message: str) 
 
 
 async def test_refused_arguments_read_as_a_sentence() -> None:
-    """The message of InvalidArguments names each fault with its place."""
+    """The message of InvalidArguments names each fault with its path."""
     async with open_pair(Shop()) as (session, _):
         with pytest.raises(InvalidArguments) as caught:
             await session.call("Shop.order", order={"lines": 1, "x": 2}, note=3)
@@ -230,12 +230,12 @@ async def test_refused_arguments_read_as_a_sentence() -> None:
     ],
 )
 def test_refusals_of_other_peers(data: object, text: str) -> None:
-    """What another server says of arguments is shown as JSON."""
+    """InvalidArguments shows the data of any other server as JSON."""
     assert str(InvalidArguments(-32602, "Invalid params", data)) == text
 
 
 async def test_a_wrong_literal_is_told_the_right_ones() -> None:
-    """The message lists the values that a Literal has."""
+    """The error of a wrong Literal lists the allowed values."""
     async with open_pair(Shop(), Shop) as (shop, _):
         with pytest.raises(EncodeError) as caught:
             await shop.order(Order([], side="hold"))  # type: ignore[arg-type]  # the mistake
@@ -246,7 +246,7 @@ async def test_a_wrong_literal_is_told_the_right_ones() -> None:
 
 
 def test_a_fault_of_an_interceptor_reads_alike() -> None:
-    """`InvalidArguments.at` makes the same sentence."""
+    """`InvalidArguments.at` has a message of the same form."""
     error = farcall.InvalidArguments.at("params.symbol", "unknown symbol")
 
     assert str(error) == "Invalid params: unknown symbol @ params.symbol (-32602)"
