@@ -1,4 +1,4 @@
-"""Interceptors stand around calls, streams and subscriptions alike, on either side."""
+"""Interceptors wrap calls, streams and subscriptions on either side."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def traffic(request: pytest.FixtureRequest) -> Traffic:
 async def test_one_shape_stands_around_everything(
     kind: Kind, dialect: Dialect, side: Side, traffic: Traffic
 ) -> None:
-    """It is told what is asked for, and `proceed` lasts as long as that does."""
+    """An interceptor sees the method, kind and arguments; `proceed` lasts as long as the call."""
     log: list[Any] = []
 
     async def note(call: CallContext, proceed: Proceed) -> Any:
@@ -78,7 +78,7 @@ async def test_one_shape_stands_around_everything(
 async def test_a_refusal_is_what_the_caller_gets(
     kind: Kind, dialect: Dialect, side: Side, traffic: Traffic
 ) -> None:
-    """With what it holds; with its class only from a peer whose codes are not its own."""
+    """An error that an interceptor raises reaches the caller."""
 
     async def refuse(call: CallContext, proceed: Proceed) -> Any:
         raise Busy.after(1.5, "come back later")
@@ -94,7 +94,7 @@ async def test_a_refusal_is_what_the_caller_gets(
 async def test_an_interceptor_may_try_again(
     kind: Kind, dialect: Dialect, side: Side, traffic: Traffic
 ) -> None:
-    """What could not begin begins at another try."""
+    """An interceptor can proceed again after an attempt that failed to begin."""
     tries = 0
 
     async def fail_twice(call: CallContext, proceed: Proceed) -> Any:
@@ -119,7 +119,7 @@ async def test_an_interceptor_may_try_again(
 async def test_a_client_tries_again_what_its_server_refused(
     kind: Kind, dialect: Dialect, traffic: Traffic
 ) -> None:
-    """Each try is a call of its own over the wire."""
+    """A client's interceptor can repeat a call that the server refused."""
     tries = 0
 
     async def fail_twice(call: CallContext, proceed: Proceed) -> Any:
@@ -144,14 +144,14 @@ async def test_a_client_tries_again_what_its_server_refused(
 
 
 async def leave_out(call: CallContext, proceed: Proceed) -> Any:
-    """Proceed with nothing."""
+    """Return a result without proceeding."""
     return "from the cache"
 
 
 async def test_an_interceptor_may_answer_by_itself(
     kind: Kind, dialect: Dialect, side: Side
 ) -> None:
-    """Then nobody else hears of the call."""
+    """An interceptor may return a result of its own, and the handler does not run."""
     shelf = Shelf()
     async with open_shelf(kind, [leave_out], side, dialect, shelf) as session:
         assert await use(session, "call") == "from the cache"
@@ -162,7 +162,7 @@ async def test_an_interceptor_may_answer_by_itself(
 async def test_a_client_that_does_not_proceed_is_told_of_its_mistake(
     kind: Kind, dialect: Dialect, traffic: Traffic
 ) -> None:
-    """There is no stream, and no subscription, to give to the block."""
+    """A client's interceptor that returns without opening a stream raises RuntimeError."""
     async with open_shelf(kind, [leave_out], "client", dialect) as session:
         with pytest.raises(RuntimeError, match=f"so there is no {traffic} of Shelf"):
             await use(session, traffic)
@@ -172,7 +172,7 @@ async def test_a_client_that_does_not_proceed_is_told_of_its_mistake(
 async def test_a_server_that_does_not_proceed_has_it_in_its_log(
     kind: Kind, dialect: Dialect, traffic: Traffic, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The caller gets an error, at once; the mistake is not its own."""
+    """A server's interceptor that returns without opening a stream is logged as a server fault."""
     async with open_shelf(kind, [leave_out], "server", dialect) as session:
         with pytest.raises(farcall.InternalError) as caught:
             await use(session, traffic)
@@ -182,13 +182,13 @@ async def test_a_server_that_does_not_proceed_has_it_in_its_log(
 
 
 async def proceed_twice(call: CallContext, proceed: Proceed) -> Any:
-    """Proceed again though it went well."""
+    """Proceed twice."""
     await proceed()
     return await proceed()
 
 
 async def test_a_call_may_be_made_twice(kind: Kind, dialect: Dialect, side: Side) -> None:
-    """Its handler runs each time, and the last result counts."""
+    """An interceptor may make a call twice, and the last result counts."""
     shelf = Shelf()
     async with open_shelf(kind, [proceed_twice], side, dialect, shelf) as session:
         assert await use(session, "call") == OUTCOMES["call"]
@@ -199,14 +199,14 @@ async def test_a_call_may_be_made_twice(kind: Kind, dialect: Dialect, side: Side
 async def test_what_has_begun_cannot_begin_again(
     kind: Kind, dialect: Dialect, traffic: Traffic
 ) -> None:
-    """Its block has been left by then: there is nobody to give it to."""
+    """A client's interceptor cannot open a stream or subscription twice."""
     async with open_shelf(kind, [proceed_twice], "client", dialect) as session:
         with pytest.raises(RuntimeError, match=f"again with the {traffic} of Shelf"):
             await use(session, traffic)
 
 
 async def test_a_served_stream_cannot_begin_again(kind: Kind, dialect: Dialect) -> None:
-    """What it has given is with its caller already."""
+    """A server's interceptor cannot run a stream twice."""
     async with open_shelf(kind, [proceed_twice], "server", dialect) as session:
         with pytest.raises(farcall.InternalError):
             await use(session, "stream")
@@ -215,7 +215,7 @@ async def test_a_served_stream_cannot_begin_again(kind: Kind, dialect: Dialect) 
 async def test_a_remote_task_that_has_started_cannot_start_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Its caller goes on already."""
+    """A remote task that has started cannot be started again."""
     async with open_pair(Shelf(), Shelf, interceptors=[proceed_twice]) as (shelf, _):
         with pytest.RaisesGroup(farcall.InternalError):
             async with trio.open_nursery() as nursery:
@@ -226,7 +226,7 @@ async def test_a_remote_task_that_has_started_cannot_start_again(
 async def test_an_interceptor_may_swallow_an_error(
     kind: Kind, dialect: Dialect, side: Side
 ) -> None:
-    """And give a result in its place."""
+    """An interceptor may return a result in place of an error."""
 
     async def forgive(call: CallContext, proceed: Proceed) -> Any:
         try:
@@ -239,7 +239,7 @@ async def test_an_interceptor_may_swallow_an_error(
 
 
 async def test_the_arguments_are_decoded_once_and_only_if_asked_for() -> None:
-    """As those of the contract; what is wrong with them is the caller's, whoever looks first."""
+    """An interceptor gets the arguments as one decoded mapping, and wrong ones raise."""
     seen: list[Any] = []
 
     async def look(call: CallContext, proceed: Proceed) -> Any:
@@ -257,7 +257,7 @@ async def test_the_arguments_are_decoded_once_and_only_if_asked_for() -> None:
 
 
 async def test_a_key_is_decoded() -> None:
-    """Both sides see what was asked for."""
+    """An interceptor of either side gets the decoded key of a subscription."""
     seen: list[Any] = []
 
     async def look(call: CallContext, proceed: Proceed) -> Any:
@@ -281,7 +281,7 @@ class Keyed:
 
 
 async def test_an_interceptor_knows_its_call_by_current_call_as_well() -> None:
-    """On the side that serves; what it calls for it is a part of that."""
+    """`current_call()` in a server's interceptor is the call that it wraps."""
     seen: list[bool] = []
 
     async def look(call: CallContext, proceed: Proceed) -> Any:
@@ -296,7 +296,7 @@ async def test_an_interceptor_knows_its_call_by_current_call_as_well() -> None:
 
 @pytest.mark.parametrize("dialect", ["farcall", "plain"])
 async def test_refusals_have_constructors(dialect: Dialect) -> None:
-    """Each says in one line what the caller should know."""
+    """`because`, `at` and `after` make errors that arrive as they were raised."""
     refusals: dict[str, RpcError] = {
         "a": Forbidden.because("only on weekdays"),
         "b": InvalidArguments.at("params.name", "expected a known name"),
@@ -322,7 +322,7 @@ async def test_refusals_have_constructors(dialect: Dialect) -> None:
 async def test_a_cancelled_caller_cancels_interceptors(
     traffic: Traffic, autojump_clock: MockClock
 ) -> None:
-    """Before they have proceeded; nothing of the call is left."""
+    """A cancelled caller cancels an interceptor that has not proceeded yet."""
     log: list[str | None] = []
 
     async def dawdle(call: CallContext, proceed: Proceed) -> Any:
@@ -342,7 +342,7 @@ async def test_a_cancelled_caller_cancels_interceptors(
 
 
 async def test_a_subscription_ends_when_its_interceptors_have(autojump_clock: MockClock) -> None:
-    """Leaving it waits for what they clean up, over there."""
+    """Leaving a subscription waits for the clean-up of the server's interceptors."""
     log: list[str] = []
 
     async def clean_up(call: CallContext, proceed: Proceed) -> Any:
@@ -361,7 +361,7 @@ async def test_a_subscription_ends_when_its_interceptors_have(autojump_clock: Mo
 
 
 async def test_an_interceptor_may_end_a_subscription(kind: Kind) -> None:
-    """The subscriber hears with which error, after the values that came before."""
+    """An error of a server's interceptor ends its subscription after the values before it."""
     scope = trio.CancelScope()
 
     async def bound(call: CallContext, proceed: Proceed) -> Any:
@@ -380,7 +380,7 @@ async def test_an_interceptor_may_end_a_subscription(kind: Kind) -> None:
 async def test_an_interceptor_that_goes_quietly_ends_a_subscription(
     autojump_clock: MockClock,
 ) -> None:
-    """The subscriber, which has not asked for that, gets `RemoteCancelled`."""
+    """A server's interceptor that leaves a subscription ends it with RemoteCancelled."""
 
     async def bound(call: CallContext, proceed: Proceed) -> Any:
         with trio.move_on_after(1):
@@ -398,7 +398,7 @@ async def test_an_interceptor_that_goes_quietly_ends_a_subscription(
 async def test_a_block_does_not_hang_when_its_interceptor_leaves_it(
     traffic: Traffic, autojump_clock: MockClock
 ) -> None:
-    """Its stream was left; its subscription is over."""
+    """A stream or subscription is closed when a client's interceptor leaves it."""
 
     async def bound(call: CallContext, proceed: Proceed) -> Any:
         with trio.move_on_after(1):
@@ -419,7 +419,7 @@ async def test_a_block_does_not_hang_when_its_interceptor_leaves_it(
 async def test_what_an_interceptor_raises_ends_the_block(
     autojump_clock: MockClock,
 ) -> None:
-    """While it runs: it comes out as it is, in no group."""
+    """An error of a client's interceptor ends the block and comes out as itself."""
 
     async def bound(call: CallContext, proceed: Proceed) -> Any:
         with trio.fail_after(1):
@@ -432,7 +432,7 @@ async def test_what_an_interceptor_raises_ends_the_block(
 
 
 async def test_the_error_of_a_block_is_its_own() -> None:
-    """Interceptors do not see it, and cannot swallow it."""
+    """An interceptor cannot swallow an error that the block raises."""
 
     async def forgive(call: CallContext, proceed: Proceed) -> Any:
         try:
@@ -447,7 +447,7 @@ async def test_the_error_of_a_block_is_its_own() -> None:
 
 
 async def test_a_drain_ends_intercepted_subscriptions(autojump_clock: MockClock) -> None:
-    """It answers them, and waits for what their interceptors clean up."""
+    """A drain ends subscriptions and waits for the clean-up of their interceptors."""
     log: list[Any] = []
 
     async def clean_up(call: CallContext, proceed: Proceed) -> Any:
@@ -469,7 +469,7 @@ async def test_a_drain_ends_intercepted_subscriptions(autojump_clock: MockClock)
 
 
 async def test_a_lost_link_cancels_intercepted_subscriptions(autojump_clock: MockClock) -> None:
-    """They can tell why."""
+    """A lost connection ends the interceptors of a subscription with the reason "disconnect"."""
     log: list[Any] = []
 
     async def note(call: CallContext, proceed: Proceed) -> Any:
@@ -488,7 +488,7 @@ async def test_a_lost_link_cancels_intercepted_subscriptions(autojump_clock: Moc
 
 
 async def test_all_that_a_peer_asks_for_starts_in_order() -> None:
-    """Calls, streams and subscriptions in one frame meet the first interceptor one by one."""
+    """Calls, streams and subscriptions of one frame reach the interceptors in the order sent."""
     started: list[Any] = []
 
     async def note(call: CallContext, proceed: Proceed) -> Any:

@@ -1,4 +1,4 @@
-"""Interceptors that make a call again, and what can be made only once."""
+"""Interceptors that repeat a call, and calls that cannot be repeated."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Jammed(ApplicationError):
 
 @service
 class Press:
-    """Fails at the first try, when it has read some of what it is given."""
+    """A service that fails on its first attempt, after it has read some of the upload."""
 
     def __init__(self) -> None:
         self.tries: list[list[int]] = []
@@ -56,7 +56,7 @@ class Press:
 
 
 async def again(call: CallContext, proceed: Proceed) -> Any:
-    """Proceed until it goes well."""
+    """Proceed until the call succeeds."""
     while True:
         try:
             return await proceed()
@@ -73,19 +73,19 @@ class Numbers:
 
 
 async def numbers() -> AsyncIterator[int]:
-    """An iterator: what it has given is gone."""
+    """Return an iterator, which can be read once only."""
     for number in range(3):
         yield number
 
 
 def on_side(side: Side, *interceptors: Interceptor) -> dict[str, Any]:
-    """Give the option of `open_pair` for interceptors of one side."""
+    """Return the option of `open_pair` for interceptors of one side."""
     return {"interceptors" if side == "server" else "client_interceptors": interceptors}
 
 
 @pytest.mark.parametrize("dialect", ["farcall", "plain"])
 async def test_a_client_sends_an_iterable_again(dialect: Dialect) -> None:
-    """It is asked for another iterator, and all of it crosses."""
+    """A repeated call sends all of an iterable again."""
     press = Press()
     async with open_pair(press, Press, dialect=dialect, client_interceptors=[again]) as (client, _):
         assert await client.total(Numbers()) == 3
@@ -94,7 +94,7 @@ async def test_a_client_sends_an_iterable_again(dialect: Dialect) -> None:
 
 @pytest.mark.parametrize("dialect", ["farcall", "plain"])
 async def test_a_client_does_not_send_the_rest_of_an_iterator(dialect: Dialect) -> None:
-    """Half of it is gone; a call with the other half is not the one that was asked for."""
+    """A call that has read from an iterator cannot be repeated."""
     press = Press()
     async with open_pair(press, Press, dialect=dialect, client_interceptors=[again]) as (client, _):
         with pytest.raises(RuntimeError, match=r"again with the call of Press\.total"):
@@ -102,8 +102,8 @@ async def test_a_client_does_not_send_the_rest_of_an_iterator(dialect: Dialect) 
     assert press.tries == [[0, 1]]
 
 
-async def test_nor_does_one_that_streams() -> None:
-    """A stream that could not begin has taken from the iterator all the same."""
+async def test_a_client_does_not_stream_the_rest_of_an_iterator() -> None:
+    """A stream with an upload can be repeated with an iterable, but not with an iterator."""
 
     async def fail_once(call: CallContext, proceed: Proceed) -> Any:
         if not press.tries:
@@ -127,7 +127,7 @@ async def test_nor_does_one_that_streams() -> None:
 async def test_a_server_does_not_run_a_handler_again_on_the_rest_of_an_upload(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """What the caller has sent was read by the first one."""
+    """A server does not run a handler again once it has read from the upload."""
     press = Press()
     async with open_pair(press, Press, interceptors=[again]) as (client, _):
         with pytest.raises(InternalError):
@@ -138,7 +138,7 @@ async def test_a_server_does_not_run_a_handler_again_on_the_rest_of_an_upload(
 
 @pytest.mark.parametrize("side", ["server", "client"])
 async def test_what_has_not_been_read_may_be_tried_again(side: Side) -> None:
-    """An interceptor further in has refused the call before anything was taken."""
+    """A call may be repeated if its upload has not been read."""
     tries = 0
 
     async def fail_once(call: CallContext, proceed: Proceed) -> Any:
@@ -149,14 +149,14 @@ async def test_what_has_not_been_read_may_be_tried_again(side: Side) -> None:
         return await proceed()
 
     press = Press()
-    press.tries.append([])  # it has failed before
+    press.tries.append([])  # the first attempt, which would fail
     async with open_pair(press, Press, **on_side(side, again, fail_once)) as (client, _):
         assert await client.total(numbers()) == 3
     assert tries == 2
 
 
 async def test_a_client_does_not_start_a_remote_task_again() -> None:
-    """Its nursery has the first one already."""
+    """A client's interceptor cannot start a remote task twice."""
     runs: list[str] = []
 
     async def twice(call: CallContext, proceed: Proceed) -> Any:
@@ -172,10 +172,10 @@ async def test_a_client_does_not_start_a_remote_task_again() -> None:
     assert runs == ["done"]
 
 
-async def test_nor_does_it_start_a_task_on_the_rest_of_an_upload(
+async def test_a_server_does_not_start_a_task_again_on_the_rest_of_an_upload(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Though the task has not told that it has started."""
+    """A task that has read from its upload is not run again, even before it has started."""
 
     @service
     class Mill:

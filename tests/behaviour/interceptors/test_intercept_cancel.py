@@ -1,4 +1,4 @@
-"""A block inside of interceptors is cancelled as if it stood alone."""
+"""Cancelling a block works the same with interceptors around it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.ends import raw_server, read_now
 
 @service(name="")
 class Clock:
-    """Ticks each second, in both ways."""
+    """A stream and a signal that give a number each second."""
 
     ticked: Signal[int] = Signal()
 
@@ -48,7 +48,7 @@ KINDS = ["stream", "subscription"]
 async def test_a_block_that_is_cancelled_as_a_value_comes_is_cancelled(
     autojump_clock: MockClock, kind: str, seed: int
 ) -> None:
-    """Whichever of the two tasks runs first, the block's or that of the interceptors."""
+    """A block that is cancelled as a value arrives is cancelled, whichever task runs first."""
     async with raw_server(interceptors=[pass_on]) as (session, server):
         scope = trio.CancelScope()
         async with trio.open_nursery() as nursery:
@@ -82,7 +82,7 @@ def notification(method: str, request: Any, **params: Any) -> Any:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_block_in_a_shield_reads_on(autojump_clock: MockClock, kind: str) -> None:
-    """Its stream is open until it is left, whoever is cancelled around it."""
+    """A block in a shield goes on reading when the scope outside is cancelled."""
     async with open_pair(Clock(), Clock, client_interceptors=[pass_on]) as (clock, _):
         with trio.move_on_after(1.5):
             opened: Any = clock.count() if kind == "stream" else clock.ticked.subscribe()

@@ -1,4 +1,4 @@
-"""What interceptors are told of a call, and what they may tell in turn."""
+"""What an interceptor knows of its call, and the trace that it can set."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.shelf import OUTCOMES, TRAFFIC, Dialect, Shelf, Side, Traffic, open_s
 
 @service
 class Bell:
-    """What a client serves for the server to call back."""
+    """A client's service for calls back."""
 
     async def ring(self) -> str:
         return "ding"
@@ -29,7 +29,7 @@ class Porter:
 
 
 async def test_an_interceptor_can_tell_served_calls_from_own_ones() -> None:
-    """On both sides it stands around both, so that a rate limit can let those of its own pass."""
+    """`call.is_served` tells calls that this side serves from calls that it makes."""
     seen: dict[Side, list[tuple[str, bool]]] = {"server": [], "client": []}
 
     def noting(side: Side) -> Interceptor:
@@ -58,7 +58,7 @@ async def test_an_interceptor_can_tell_served_calls_from_own_ones() -> None:
 async def test_streams_and_subscriptions_are_told_from_own_ones_as_well(
     kind: Kind, dialect: Dialect, side: Side, traffic: Traffic
 ) -> None:
-    """The same field says so for each kind of call."""
+    """`call.is_served` holds for every kind of call."""
     seen: list[bool] = []
 
     async def note(call: CallContext, proceed: Proceed) -> Any:
@@ -70,8 +70,8 @@ async def test_streams_and_subscriptions_are_told_from_own_ones_as_well(
     assert seen == [side == "server"]
 
 
-async def test_who_decides_on_subscriptions_decides_on_served_ones() -> None:
-    """``allow=`` is given the same kind of call."""
+async def test_allow_gets_a_served_call() -> None:
+    """`allow` of a signal gets a call with `is_served` set."""
     seen: list[bool] = []
 
     def allow(call: CallContext, key: None) -> bool:
@@ -91,13 +91,13 @@ SPAN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 async def mark(call: CallContext, proceed: Proceed) -> Any:
-    """Say that all calls belong to one span."""
+    """Set the trace of every call."""
     call.trace = SPAN
     return await proceed()
 
 
 async def use_all(session: farcall.Session) -> None:
-    """Use the shelf in each way there is."""
+    """Use the shelf with every kind of call."""
     for traffic in TRAFFIC:
         await use(session, traffic)
     await session.notify("Shelf.find", "pen")
@@ -113,7 +113,7 @@ EVERY_USE = ["Shelf.find", "Shelf.items", "Shelf.changed", "Shelf.find", "Shelf.
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_span_that_a_client_sets_reaches_its_server(kind: Kind) -> None:
-    """With calls, one-way calls, streams, subscriptions and remote tasks alike."""
+    """The trace that a client's interceptor sets reaches the server with every kind of call."""
     seen: list[tuple[str, str | None]] = []
 
     async def note(call: CallContext, proceed: Proceed) -> Any:
@@ -130,7 +130,7 @@ async def test_the_span_that_a_client_sets_reaches_its_server(kind: Kind) -> Non
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_plain_peer_is_told_no_span(kind: Kind) -> None:
-    """It gets JSON-RPC 2.0, and nothing that this does not know."""
+    """A plain peer gets no trace."""
     seen: list[str | None] = []
 
     async def note(call: CallContext, proceed: Proceed) -> Any:
@@ -148,7 +148,7 @@ async def test_a_plain_peer_is_told_no_span(kind: Kind) -> None:
 
 
 async def test_what_a_handler_asks_for_belongs_to_the_span_of_its_call() -> None:
-    """Without an interceptor, too; a subscription is no exception."""
+    """Calls that a handler makes carry the trace of its own call."""
     seen: list[tuple[str, str | None]] = []
 
     async def note(call: CallContext, proceed: Proceed) -> Any:
@@ -157,7 +157,7 @@ async def test_what_a_handler_asks_for_belongs_to_the_span_of_its_call() -> None
 
     @service
     class Reader:
-        """Uses a shelf for its callers."""
+        """A service that uses a shelf for its callers."""
 
         async def read(self) -> None:
             await use_all(shelf)
@@ -177,7 +177,7 @@ async def test_what_a_handler_asks_for_belongs_to_the_span_of_its_call() -> None
 async def test_the_arguments_of_a_call_are_not_for_interceptors_to_change(
     kind: Kind, dialect: Dialect, side: Side, traffic: Traffic
 ) -> None:
-    """One that tries is told at once, whatever the call and whichever the side."""
+    """The arguments that an interceptor gets cannot be changed."""
     seen: list[Any] = []
 
     async def change(call: CallContext, proceed: Proceed) -> Any:

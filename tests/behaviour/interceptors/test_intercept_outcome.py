@@ -1,4 +1,4 @@
-"""`proceed` raises what a stream, a subscription or its block ended with."""
+"""`proceed` raises the error that ended a stream, a subscription or its block."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCOPED: tuple[Traffic, ...] = ("stream", "subscription")
 
 
 class Log:
-    """An interceptor that notes how each call has ended."""
+    """An interceptor that records how each call ends."""
 
     def __init__(self) -> None:
         self.ends: list[BaseException | None] = []
@@ -43,14 +43,14 @@ async def read(stream: AbstractAsyncContextManager[AsyncIterator[Any]]) -> None:
 
 
 def begin(session: farcall.Session, traffic: Traffic) -> Any:
-    """Begin what lasts as long as a block."""
+    """Open a stream or a subscription."""
     if traffic == "stream":
         return session.stream("Shelf.items", count=100)
     return session.subscribe("Shelf.changed")
 
 
 async def test_a_stream_that_fails_midway_raises_in_the_interceptors_of_its_caller() -> None:
-    """The very error that its reader gets."""
+    """A stream that fails raises the same error in the client's interceptors as in its reader."""
     log = Log()
     async with open_pair(Shelf(), Shelf, client_interceptors=[log]) as (shelf, _):
         with pytest.raises(Missing) as caught:
@@ -59,7 +59,7 @@ async def test_a_stream_that_fails_midway_raises_in_the_interceptors_of_its_call
 
 
 async def test_a_stream_that_fails_midway_raises_in_the_interceptors_of_its_server() -> None:
-    """As the generator has raised it."""
+    """A stream that fails raises the generator's error in the server's interceptors."""
     log = Log()
     async with open_pair(Shelf(), Shelf, interceptors=[log]) as (shelf, _):
         with pytest.raises(Missing):
@@ -68,7 +68,7 @@ async def test_a_stream_that_fails_midway_raises_in_the_interceptors_of_its_serv
 
 
 async def test_a_failure_that_the_block_gets_over_is_still_the_end_of_the_stream() -> None:
-    """Interceptors see it; out of the block it does not come again."""
+    """`proceed` raises the error of a stream even if the block handled it; the block does not."""
     log = Log()
     async with open_pair(Shelf(), Shelf, client_interceptors=[log]) as (shelf, _):
         async with shelf.torn() as items:
@@ -79,7 +79,7 @@ async def test_a_failure_that_the_block_gets_over_is_still_the_end_of_the_stream
 
 
 async def test_a_group_of_failures_that_the_block_gets_over_does_not_come_again() -> None:
-    """No more than a single one, though nurseries on the way copy a group."""
+    """A handled group of errors does not come out of the block either."""
     log = Log()
 
     async def nest(call: CallContext, proceed: Proceed) -> Any:
@@ -97,7 +97,7 @@ async def test_a_group_of_failures_that_the_block_gets_over_does_not_come_again(
 
 
 async def test_a_part_of_a_group_may_be_raised_in_its_place() -> None:
-    """It is another error, though it was in there."""
+    """An interceptor may raise one error of a group in place of the group."""
 
     async def unwrap(call: CallContext, proceed: Proceed) -> Any:
         try:
@@ -111,7 +111,7 @@ async def test_a_part_of_a_group_may_be_raised_in_its_place() -> None:
 
 
 async def test_a_failure_that_nobody_was_told_is_none() -> None:
-    """Its reader had left before: that is how the call has ended."""
+    """An error that the reader never saw is not raised in the interceptors."""
     log = Log()
     async with open_pair(Shelf(), Shelf, client_interceptors=[log]) as (shelf, _):
         async with shelf.torn() as items:
@@ -125,7 +125,7 @@ async def test_a_failure_that_nobody_was_told_is_none() -> None:
 async def test_what_a_block_raises_is_what_its_call_ends_with(
     dialect: Dialect, traffic: Traffic
 ) -> None:
-    """Timing and tracing do not take it for a success."""
+    """`proceed` raises the error that the block raises."""
     log = Log()
     async with open_shelf("memory", [log, log], "client", dialect) as session:
         with pytest.raises(KeyError) as caught:
@@ -137,7 +137,7 @@ async def test_what_a_block_raises_is_what_its_call_ends_with(
 @pytest.mark.parametrize("dialect", ["farcall", "plain"])
 @pytest.mark.parametrize("traffic", SCOPED)
 async def test_a_block_that_is_left_ends_its_call_well(dialect: Dialect, traffic: Traffic) -> None:
-    """However much there was to come."""
+    """`proceed` returns if the block is left early."""
     log = Log()
     async with open_shelf("memory", [log], "client", dialect) as session:
         async with begin(session, traffic) as values:
@@ -149,7 +149,7 @@ async def test_a_block_that_is_left_ends_its_call_well(dialect: Dialect, traffic
 async def test_a_block_that_is_cancelled_cancels_its_interceptors(
     traffic: Traffic, autojump_clock: MockClock
 ) -> None:
-    """On both sides: leaving early is a cancellation over there."""
+    """A cancelled block raises Cancelled in the interceptors of both sides."""
     client, server = Log(), Log()
     async with open_pair(Shelf(), interceptors=[server], client_interceptors=[client]) as pair:
         with trio.move_on_after(1):
@@ -163,7 +163,7 @@ async def test_a_block_that_is_cancelled_cancels_its_interceptors(
 async def test_an_interceptor_in_a_shield_sees_the_cancellation_of_the_block(
     traffic: Traffic, autojump_clock: MockClock
 ) -> None:
-    """It is not cancelled itself, and the call has not ended well all the same."""
+    """A cancelled block raises Cancelled even in an interceptor inside a shield."""
     log = Log()
 
     async def shield(call: CallContext, proceed: Proceed) -> Any:
@@ -180,7 +180,7 @@ async def test_an_interceptor_in_a_shield_sees_the_cancellation_of_the_block(
 
 @pytest.mark.parametrize("dialect", ["farcall", "plain"])
 async def test_a_subscription_that_is_lost_raises_in_its_interceptors(dialect: Dialect) -> None:
-    """The error that its subscriber gets."""
+    """A lost connection raises the same error in the interceptors as in the subscriber."""
     log = Log()
     async with open_pair(Shelf(), dialect=dialect, client_interceptors=[log]) as (session, server):
 
@@ -195,7 +195,7 @@ async def test_a_subscription_that_is_lost_raises_in_its_interceptors(dialect: D
 
 
 async def test_a_subscription_that_its_server_ends_raises_in_the_interceptors_of_both() -> None:
-    """A value that is larger than the subscriber takes ends it."""
+    """A subscription that the server ends raises the error in the interceptors of both sides."""
     shelf, client, server = Shelf(), Log(), Log()
     async with open_pair(
         shelf,
@@ -216,11 +216,11 @@ async def test_a_subscription_that_its_server_ends_raises_in_the_interceptors_of
 
 
 class Renamed(Exception):
-    """What an interceptor makes of an error."""
+    """The error that an interceptor raises in place of another one."""
 
 
 async def rename(call: CallContext, proceed: Proceed) -> Any:
-    """Turn errors into those of the application."""
+    """Raise another error in place of the one of the call."""
     try:
         return await proceed()
     except (Missing, KeyError) as exc:
@@ -228,7 +228,7 @@ async def rename(call: CallContext, proceed: Proceed) -> Any:
 
 
 async def test_an_interceptor_may_raise_another_error_in_its_place() -> None:
-    """That is what comes out of the block, alone, as it would out of a call."""
+    """The error that an interceptor raises in place of another comes out of the block."""
     async with open_pair(Shelf(), Shelf, client_interceptors=[rename]) as (shelf, _):
         with pytest.raises(Renamed) as caught:
             await read(shelf.torn())
@@ -240,7 +240,7 @@ async def test_an_interceptor_may_raise_another_error_in_its_place() -> None:
 
 
 async def test_an_error_in_place_of_one_that_the_block_got_over_comes_out_of_it() -> None:
-    """It is news to the block."""
+    """An interceptor's own error comes out of the block even if the block handled the first one."""
 
     async def get_over(shelf: Shelf) -> None:
         with suppress(Missing):
@@ -255,7 +255,7 @@ async def test_an_error_in_place_of_one_that_the_block_got_over_comes_out_of_it(
 
 
 async def test_an_error_keeps_what_it_was_raised_in() -> None:
-    """What an interceptor did on the way is in the traceback."""
+    """The error of an interceptor keeps its context."""
 
     async def stumble(call: CallContext, proceed: Proceed) -> Any:
         try:
@@ -275,7 +275,7 @@ async def test_an_error_keeps_what_it_was_raised_in() -> None:
 
 
 async def test_a_nursery_around_proceed_does_not_double_an_error() -> None:
-    """It wraps what the block has raised into a group, which says nothing new."""
+    """A nursery around `proceed` does not turn the error of the block into a group."""
 
     async def nest(call: CallContext, proceed: Proceed) -> Any:
         async with trio.open_nursery():
@@ -288,7 +288,7 @@ async def test_a_nursery_around_proceed_does_not_double_an_error() -> None:
 
 
 async def test_what_has_begun_is_not_tried_again_when_it_fails() -> None:
-    """A retry that does not look gets an error that says so, with the one that it had."""
+    """A stream that has begun cannot be repeated; the error has the first one as its cause."""
 
     async def again(call: CallContext, proceed: Proceed) -> Any:
         while True:
@@ -306,7 +306,7 @@ async def test_what_has_begun_is_not_tried_again_when_it_fails() -> None:
 async def test_a_served_stream_that_has_begun_is_not_tried_again_either(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """What it has given is with its caller already."""
+    """A server's interceptor cannot repeat a stream that has begun."""
 
     async def again(call: CallContext, proceed: Proceed) -> Any:
         while True:
@@ -322,7 +322,7 @@ async def test_a_served_stream_that_has_begun_is_not_tried_again_either(
 
 
 async def test_a_traceback_is_that_of_the_block() -> None:
-    """The way of the error through the interceptors is not in it."""
+    """The traceback of an error in the block does not show the interceptors."""
     async with open_pair(Shelf(), client_interceptors=[Log()]) as (session, _):
         with pytest.raises(RpcError) as caught:
             async with session.subscribe("Shelf.lost"):
@@ -332,7 +332,7 @@ async def test_a_traceback_is_that_of_the_block() -> None:
 
 @pytest.mark.parametrize("dialect", ["farcall", "plain"])
 async def test_an_interceptor_may_give_another_result(dialect: Dialect) -> None:
-    """A server encodes it as the result of the method; a client gives it to the caller as it is."""
+    """An interceptor may change a result; the client's need not have the declared type."""
 
     async def shout(call: CallContext, proceed: Proceed) -> Any:
         return (await proceed()).upper()
@@ -350,7 +350,7 @@ async def test_an_interceptor_may_give_another_result(dialect: Dialect) -> None:
 async def test_a_result_that_is_not_of_its_type_is_a_fault_of_the_server(
     dialect: Dialect, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whoever made it: its caller gets an error, and the log the reason."""
+    """A result of the wrong type from a server's interceptor is a logged fault of the server."""
 
     async def count(call: CallContext, proceed: Proceed) -> Any:
         return len(await proceed())
@@ -362,7 +362,7 @@ async def test_a_result_that_is_not_of_its_type_is_a_fault_of_the_server(
 
 
 async def forgive(call: CallContext, proceed: Proceed) -> Any:
-    """Swallow whatever a call has ended with."""
+    """Swallow any error of a call."""
     try:
         return await proceed()
     except Exception:  # noqa: BLE001 - whatever it is
@@ -370,14 +370,14 @@ async def forgive(call: CallContext, proceed: Proceed) -> Any:
 
 
 async def test_a_server_that_swallows_the_error_of_a_stream_ends_it_well() -> None:
-    """Its reader has had all that there is."""
+    """A server's interceptor that swallows the error of a stream ends it without one."""
     async with open_pair(Shelf(), Shelf, interceptors=[forgive]) as (shelf, _):
         async with shelf.torn() as items:
             assert [item async for item in items] == [0]
 
 
 async def test_a_client_cannot_swallow_the_error_of_a_stream() -> None:
-    """The code behind the block would run without what it was to read."""
+    """A client's interceptor cannot swallow the error of a stream."""
     async with open_pair(Shelf(), Shelf, client_interceptors=[forgive]) as (shelf, _):
         with pytest.raises(Missing):
             await read(shelf.torn())
