@@ -196,16 +196,16 @@ async def _wait_left(left: trio.Event, around: trio.Nursery) -> None:
 
 async def _is_cancelled(nursery: trio.Nursery) -> bool:
     """Tell whether a nursery is cancelled, rather than a scope within it."""
-    answers: list[bool] = []
-    answered = trio.Event()
+    found: list[bool] = []
+    has_looked = trio.Event()
 
     async def look() -> None:
-        answers.append(trio.current_effective_deadline() == -math.inf)
-        answered.set()
+        found.append(trio.current_effective_deadline() == -math.inf)
+        has_looked.set()
 
     nursery.start_soon(look)
-    await answered.wait()
-    return answers[0]
+    await has_looked.wait()
+    return found[0]
 
 
 @attrs.define(eq=False)

@@ -119,11 +119,12 @@ async def authenticated(
         Unauthorized: `authenticate` refuses the peer.
         TypeError: it returned neither a principal nor None.
     """
-    answer = await authenticate(credentials)
-    if answer is None or isinstance(answer, Principal):
-        return answer
+    found = await authenticate(credentials)
+    if found is None or isinstance(found, Principal):
+        return found
     raise TypeError(
-        f"authenticate returns a farcall.Principal or None, and gave a {type(answer).__name__}"
+        "authenticate must return a farcall.Principal or None; it returned"
+        f" a value of type {type(found).__name__}"
     )
 
 

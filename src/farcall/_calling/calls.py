@@ -81,9 +81,9 @@ class LinkCaller:
         """Call a method of known types: encode, send, wait, decode.
 
         Raises:
-            TypeError: the arguments do not fit the signature.
+            TypeError: the arguments do not match the signature.
             EncodeError: an argument is not of its type.
-            ApplicationError: one of those the method declares.
+            ApplicationError: one that the method declares.
             RpcError: any other error of the peer.
             InvalidResult: the result is not of its type.
             ConnectionLost: the link ended first.
@@ -91,7 +91,7 @@ class LinkCaller:
         if self._interceptors or method.started is not None or method.uploads:
             return await self._call_around(method, args, kwargs)
         name, trace = method.spec.wire_name, _trace()
-        params = _encode(method, args, kwargs, self._is_plain)
+        params = _encode(method, args, kwargs, not self._link.protocol.is_greeted)
         if method.spec.oneway:
             return await self._link.calls.notify(name, params, traceparent=trace)
         try:
@@ -113,15 +113,15 @@ class LinkCaller:
             once.check()
             if not method.uploads:
                 params = _encode(method, args, kwargs, self._is_plain)
-                return await self._ask_method(context, method, SentUploads(params), on_started)
+                return await self._request_method(context, method, SentUploads(params), on_started)
             bound = _bind(method, args, kwargs)
             once.is_done = not can_repeat(method, bound)
             async with open_uploads(self._link, method, bound) as sent:
-                return await self._ask_method(context, method, sent, on_started)
+                return await self._request_method(context, method, sent, on_started)
 
         return await self._intercepted(context, core)
 
-    async def _ask_method(
+    async def _request_method(
         self,
         context: CallContext,
         method: Method,
@@ -130,7 +130,7 @@ class LinkCaller:
     ) -> Any:
         if method.spec.oneway:
             return await self._notify(context, sent.params)
-        text = await self._ask(context, sent, method, on_started)
+        text = await self._request(context, sent, method, on_started)
         return decoded(method.result, text, name=context.method, at="result")
 
     def open_stream(
@@ -171,7 +171,7 @@ class LinkCaller:
 
         async def core() -> T:
             params = untyped_params(name, args, kwargs, self._is_plain)
-            text = await self._ask(context, SentUploads(params), on_started=_ignore_start)
+            text = await self._request(context, SentUploads(params), on_started=_ignore_start)
             return decoded(returns, text, name=name, at="result")
 
         return await self._intercepted(context, core)
@@ -239,7 +239,7 @@ class LinkCaller:
     async def _notify(self, context: CallContext, params: bytes | None) -> None:
         await self._link.calls.notify(context.method, params, traceparent=context.trace)
 
-    async def _ask(
+    async def _request(
         self,
         context: CallContext,
         sent: SentUploads,

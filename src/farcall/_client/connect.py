@@ -118,7 +118,7 @@ async def _greet(link: Link, url: str, options: ClientOptions) -> None:
             ) from None
         logger.debug("%s speaks the plain dialect (%d)", url, failure.code)
     except trio.TooSlowError:
-        problem = f"{url} did not answer the hello in {seconds:g} s (the limit hello_seconds)"
+        problem = f"{url}: no response to the hello in {seconds:g} s (the limit hello_seconds)"
         raise ConnectFailed(f"{problem}; {hint}") from None
     except FarcallError as error:
         code = None if link.close_reason is None else link.close_reason.code

@@ -213,7 +213,7 @@ async def test_limit_hello_seconds(
         await trio.sleep(seconds)
         await server.send_json(result(hello["id"], hello["params"]))
 
-    problem = r"did not answer the hello in 5 s \(the limit hello_seconds\)"
+    problem = r"no response to the hello in 5 s \(the limit hello_seconds\)"
     async with trio.open_nursery() as nursery:
         nursery.start_soon(server.run)
         nursery.start_soon(answer)
