@@ -87,7 +87,12 @@ class Link:
         self.uploads = Uploads(protocol, self.lanes, self.account)
         self.calls = Calls(self.lifecycle, protocol, self.lanes, cancel_grace=cancel_grace)
         self.responses = Responses(
-            self.lifecycle, protocol, self.lanes, limits, self.account, self.hang_up
+            self.lifecycle,
+            protocol,
+            self.lanes,
+            limits=limits,
+            account=self.account,
+            hang_up=self.hang_up,
         )
         self.drops = Drops(transport.endpoint.peer)
         self._transport = transport

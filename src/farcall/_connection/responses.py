@@ -177,6 +177,7 @@ class Responses:
         lifecycle: Lifecycle,
         protocol: Protocol,
         lanes: Lanes,
+        *,
         limits: Limits,
         account: MemoryAccount,
         hang_up: Callable[[int, str], object],

@@ -65,6 +65,7 @@ class UploadInbox(Inbox[T]):
         upload: IncomingUpload,
         lanes: Lanes,
         account: MemoryAccount,
+        *,
         read: Callable[[Encoded], T],
         raised: Callable[[RemoteFailure], Exception],
     ) -> None:
@@ -131,7 +132,7 @@ class Uploads:
         if upload is None:
             return None
         protocol, lanes, account = self._protocol, self._lanes, self._account
-        return UploadInbox(protocol, upload, lanes, account, read, raised)
+        return UploadInbox(protocol, upload, lanes, account, read=read, raised=raised)
 
     def inbox(self, read: Callable[[Encoded], T], values: Sequence[bytes]) -> Inbox[T]:
         """Return an inbox of the items of a plain peer, which sends them in one array."""

@@ -331,8 +331,11 @@ class MemoryTransport(Live):
                 self._handle_frame(item, receiver)
             case _Pong(payload):
                 self._give(receiver.on_pong, payload)
+            case _Ping() if not self._ping_tokens.take(self._received_at):
+                self._refuse(CloseCode.POLICY, too_many_pings(self._limits))
             case _Ping(payload):
-                self._answer_ping(payload, receiver)
+                if not self._put([_Pong(payload)]):
+                    receiver.on_rest()
             case _:
                 assert_never(item)
 
@@ -360,12 +363,6 @@ class MemoryTransport(Live):
                 raise
             logger.exception("the receiver of a transport failed")
             self._refuse(CloseCode.INTERNAL, "internal error")
-
-    def _answer_ping(self, payload: bytes, receiver: Receiver) -> None:
-        if not self._ping_tokens.take(self._received_at):
-            self._refuse(CloseCode.POLICY, too_many_pings(self._limits))
-        elif not self._put([_Pong(payload)]):
-            receiver.on_rest()
 
     def _refuse(self, code: CloseCode, reason: str) -> None:
         closing = CloseReason(code, reason, remote=False)

@@ -470,6 +470,7 @@ class Stream:
         self.failure: Exception | None = None
         self.has_started = False
         self.left = trio.Event()
+        self.credit = Window().for_receiver()
         nursery.start_soon(self._run, method)
 
     async def _run(self, method: str) -> None:
@@ -477,7 +478,7 @@ class Stream:
             async with self.side.calls.open_stream(
                 method,
                 None,
-                credit=Window().for_receiver(),
+                credit=self.credit,
                 on_values=self._on_values,
                 on_end=self.ends.append,
             ):
@@ -512,6 +513,25 @@ async def test_a_stream_starts_brings_items_and_ends(stream: Stream) -> None:
 
     stream.side.answer(2)
     assert stream.ends == [None]
+    stream.left.set()
+
+
+async def test_reading_a_stream_grants_more(stream: Stream) -> None:
+    """Credit goes to the peer when it is due, and no more once the stream has ended."""
+    stream.side.start(2)
+    stream.side.give(2, 0, [1, 2])
+    stream.credit.use(1)
+    assert stream.side.sent() == []
+
+    stream.credit.use(1)
+    (message,) = stream.side.sent()
+    assert message["method"] == "rpc.credit"
+    assert message["params"] == {"id": 2, "items": 34, "bytes": 256 * 1024 + 2}
+
+    stream.side.give(2, 2, [3])
+    stream.side.answer(2)
+    stream.credit.use(1)
+    assert stream.side.sent() == []
     stream.left.set()
 
 

@@ -38,8 +38,17 @@ class TrustedProxies:
         Raises:
             ValueError: one of them is malformed.
         """
-        networks = tuple(_network(text) for text in proxies if text != UNIX)
-        return cls(networks, UNIX in proxies)
+        networks: list[IpNetwork] = []
+        for text in proxies:
+            try:
+                if text != UNIX:
+                    networks.append(ip_network(text))
+            except ValueError as error:
+                raise ValueError(
+                    f"{text!r} in trusted_proxies is not an address, a network such as 10.0.0.0/8, "
+                    f"or {UNIX!r}: {error}"
+                ) from None
+        return cls(tuple(networks), UNIX in proxies)
 
     def client_of(self, peer: IpAddress | None, forwarded: str) -> str | None:
         """Find the client.
@@ -63,16 +72,6 @@ class TrustedProxies:
 
     def _trusts(self, address: IpAddress) -> bool:
         return any(address in network for network in self._networks)
-
-
-def _network(text: str) -> IpNetwork:
-    try:
-        return ip_network(text)
-    except ValueError as error:
-        raise ValueError(
-            f"{text!r} in trusted_proxies is not an address, a network such as 10.0.0.0/8, "
-            f"or {UNIX!r}: {error}"
-        ) from None
 
 
 def _address(text: str) -> IpAddress | None:

@@ -147,16 +147,12 @@ def _check_key(fields: Sequence[tuple[bytes, bytes]]) -> None:
     names = [name for name, _ in fields]
     if any(names.count(name) > 1 for name in _ONCE):
         raise Rejection(400, "a header of WebSocket is repeated")
-    key = dict(fields).get(_ONCE[0])
-    if key is not None and not _is_key(key):
-        raise Rejection(400, "Sec-WebSocket-Key is not 16 bytes in base64")
-
-
-def _is_key(key: bytes) -> bool:
     try:
-        return len(b64decode(key, validate=True)) == _KEY_BYTES
+        key = b64decode(dict(fields).get(_ONCE[0], b""), validate=True)
     except ValueError:
-        return False
+        key = b""
+    if _ONCE[0] in names and len(key) != _KEY_BYTES:
+        raise Rejection(400, "Sec-WebSocket-Key is not 16 bytes in base64")
 
 
 def _explain(error: RemoteProtocolError) -> Rejection:

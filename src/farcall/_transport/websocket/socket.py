@@ -64,8 +64,12 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all of `data`; abort if the peer accepts no byte for `stall_seconds`."""
         with trio.move_on_after(self.limits.stall_seconds) as patience:
+            remaining = memoryview(data)
             try:
-                await self._send_pieces(memoryview(data), patience)
+                while remaining:
+                    sent = await self._stream.socket.send(remaining)
+                    remaining = remaining[sent:]
+                    patience.deadline = trio.current_time() + self.limits.stall_seconds
             except OSError as exc:
                 raise trio.BrokenResourceError(str(exc)) from exc
         if patience.cancelled_caught:
@@ -86,12 +90,6 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
         except OSError:
             return 0
         return sent
-
-    async def _send_pieces(self, remaining: memoryview, patience: trio.CancelScope) -> None:
-        while remaining:
-            sent = await self._stream.socket.send(remaining)
-            remaining = remaining[sent:]
-            patience.deadline = trio.current_time() + self.limits.stall_seconds
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until the socket has room; see `trio.abc.SendStream`."""
