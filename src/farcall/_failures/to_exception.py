@@ -7,7 +7,7 @@ shape, is an `RpcError` with the data unchanged.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 import attrs
 import msgspec
@@ -116,7 +116,7 @@ def _of_plain_peer(failure: RemoteFailure, method: Method | None) -> Exception:
     if declared is not None:
         return declared
     try:
-        value: Any = None if data is None else decode_json(data)
+        value: object = None if data is None else decode_json(data)
     except Faults as faults:
         return _unreadable(code, message, faults)
     return RpcError._of_plain(code, message, value)
@@ -185,12 +185,12 @@ class _Reader:
 
 def _plain(code: int, message: str, data: bytes | None) -> FarcallError:
     try:
-        value: Any = None if data is None else decode_json(data)
+        value: object = None if data is None else decode_json(data)
     except Faults as faults:
         return _unreadable(code, message, faults)
     if code == ErrorCode.INTERNAL_ERROR and isinstance(value, dict):
         # They are notes of the exception already.
-        members = cast("dict[str, Any]", value).items()
+        members = cast("dict[str, object]", value).items()
         value = {name: each for name, each in members if name not in _DEBUG_MEMBERS}
     return RpcError.of(code, message, value)
 

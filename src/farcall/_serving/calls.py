@@ -194,7 +194,7 @@ class ServedCall(Owner, msgspec.Struct, eq=False):
     refusal: RpcError | None = None
     """An error with a code of the protocol that farcall raised, rather than the handler."""
     _context: CallContext | None = None
-    _arguments: dict[str, Any] | None = None
+    _arguments: dict[str, object] | None = None
     """By name, once an interceptor, or an upload, has needed them so."""
     once: Once | None = None
     """For a plain call with uploads, whose items cannot be read again."""
@@ -383,7 +383,7 @@ class ServedCall(Owner, msgspec.Struct, eq=False):
             return handler
         return timed(handler, self.endpoint.method.spec.wire_name, source)
 
-    def _call_in_thread(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> object:
+    def _call_in_thread(self, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
         self._check_principal()  # it may have waited for the thread
         return self.endpoint.function(*args, **kwargs)
 
@@ -441,7 +441,7 @@ class ServedCall(Owner, msgspec.Struct, eq=False):
 
     # Arguments and result
 
-    def decode(self) -> tuple[list[Any], dict[str, Any]]:
+    def decode(self) -> tuple[list[object], dict[str, object]]:
         """Decode the arguments, by position and by name, as the handler takes them.
 
         Raises:
@@ -455,7 +455,7 @@ class ServedCall(Owner, msgspec.Struct, eq=False):
         except Faults as faults:
             raise self._refuse(faults) from None
 
-    def _read_arguments(self) -> dict[str, Any]:
+    def _read_arguments(self) -> dict[str, object]:
         if self._arguments is None:
             try:
                 self._arguments = self.endpoint.method.arguments.read(self.call.params)

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from functools import cached_property, partial
+from types import MethodType
 from typing import Any, Final, Literal, TypeAlias
 
 import attrs
@@ -42,7 +50,7 @@ class Endpoint:
     """A method of a service object, with what each call of it needs."""
 
     method: Method
-    target: Any
+    target: object
     """The service object."""
     kind: EndpointKind = attrs.field(init=False)
     is_inline: bool = attrs.field(init=False)
@@ -90,7 +98,7 @@ class Endpoints:
     signals: Mapping[str, SignalEndpoint]
     contracts: Mapping[str, str]
     """The digest of each contract, by the name of its service; see `contracts_of`."""
-    background: tuple[Any, ...]
+    background: tuple[MethodType, ...]
     """Bound ``@background`` methods."""
     services: tuple[Service, ...] = ()
     need_a_login: bool = attrs.field(init=False)
@@ -190,7 +198,7 @@ def some_of(names: Sequence[str]) -> str:
     return ", ".join(names[:MAX_NAMED]) + more
 
 
-_Services = list[tuple[Service, Any]]
+_Services = list[tuple[Service, object]]
 
 
 def _methods(services: _Services) -> Iterator[tuple[str, Endpoint]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from farcall._connection.link import Link
 from farcall._connection.responses import Request
@@ -66,7 +66,7 @@ class SubscriptionPolicy:
         reason = "the service does not allow this subscription"
         return self._identity.forbidden(ErrorCode.EVENT_FORBIDDEN, reason)
 
-    def _ask(self, source: SignalEndpoint, key: Any) -> bool:
+    def _ask(self, source: SignalEndpoint, key: object) -> bool:
         assert source.allow is not None
         call = CallContext(
             self._connection,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import trio
 
@@ -56,7 +55,7 @@ class TaskRunner(Runner):
         return self._served.too_large(self._served.call.excess(0))
 
 
-class ServedStatus(trio.TaskStatus[Any]):
+class ServedStatus(trio.TaskStatus[object]):
     """The ``task_status`` of a handler.
 
     Args:
@@ -64,12 +63,12 @@ class ServedStatus(trio.TaskStatus[Any]):
         report: Sends the encoded value; raises `EncodeError` if it is too large.
     """
 
-    def __init__(self, codec: Codec[Any], report: Callable[[bytes], None]) -> None:
+    def __init__(self, codec: Codec[object], report: Callable[[bytes], None]) -> None:
         self._codec = codec
         self._report = report
         self._is_started = self._is_ended = False
 
-    def started(self, value: Any = None) -> None:
+    def started(self, value: object = None) -> None:
         """Report to the caller that the task has started.
 
         Args:

@@ -34,7 +34,7 @@ class ReceivedUploads:
         self._refuse = refuse
         self._leave: list[Callable[[], None]] = []
 
-    def accept(self, name: str, given: Any, codec: Codec[Any]) -> AsyncIterator[Any]:
+    def accept(self, name: str, given: object, codec: Codec[T]) -> AsyncIterator[T]:
         """Make the iterable for the handler.
 
         Args:
@@ -62,7 +62,7 @@ class ReceivedUploads:
         for leave in self._leave:
             leave()
 
-    def _id(self, path: str, given: Any) -> bytes:
+    def _id(self, path: str, given: object) -> bytes:
         match given:
             case {"$stream": str(name)} if len(cast("dict[str, Any]", given)) == 1:
                 if self._link.is_greeted:

@@ -93,7 +93,7 @@ def open_pair(
 
 @takes(PairKeywords, PairOptions)
 def open_pair(
-    services: Services, proxy: type[Any] | None = None, /, **keywords: Unpack[PairKeywords]
+    services: Services, proxy: type[object] | None = None, /, **keywords: Unpack[PairKeywords]
 ) -> AbstractAsyncContextManager[Pair[Any]]:
     """Serve services to one client in this process, over a link in memory.
 
@@ -157,7 +157,7 @@ def open_pair(
 
 @asynccontextmanager
 async def _open_pair(
-    host: Host, endpoint: Endpoint, proxy: type[Any] | None, options: ClientOptions
+    host: Host, endpoint: Endpoint, proxy: type[object] | None, options: ClientOptions
 ) -> AsyncIterator[Pair[Any]]:
     check_trio("farcall.testing.open_pair")
     path = endpoint.path

@@ -159,8 +159,12 @@ def _check(open: object, scenario: object, by: object, again: object, tolerate: 
         check_word("by=", by, get_args(CancelledBy))
     check_instance("tolerate=", tolerate, tuple, "a tuple of exception classes", "(ValueError,)")
     for each in cast("tuple[object, ...]", tolerate):
-        if not (isinstance(each, type) and issubclass(each, Exception)):
+        if not _is_exception_class(each):
             raise wrong_type("each element of tolerate=", "a class of exceptions", each)
+
+
+def _is_exception_class(thing: object) -> bool:
+    return isinstance(thing, type) and issubclass(thing, Exception)
 
 
 @attrs.frozen
