@@ -1,4 +1,4 @@
-"""What the issue on speed wants to see: ratios within one run, and a few absolute figures."""
+"""What farcall is to reach: ratios within one run, and a few absolute figures."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ LARGE = 16 * 1024
 OF_TEXTS = ("S9-size", "S9-raised")
 """Works that grow by the bytes of a text."""
 
-FASTER_PEERS = ("websockets", "grpc", "socketio", "pyrpckit")
+PYTHON_PEERS = ("websockets", "grpc", "socketio", "pyrpckit")
 
 TARGETS: Sequence[Target] = (
     Target("S1", "p50_us", "<=", 1.0, "floor"),
@@ -70,7 +70,7 @@ TARGETS: Sequence[Target] = (
     Target("S4", "throughput", ">=", 3.0, "pyrpckit"),
     Target("S5", "throughput", ">=", 1.0, "floor"),
     Target("S5", "throughput", ">=", 0.8, "npm"),
-    *(Target("S5", "throughput", ">=", 1.0, peer) for peer in FASTER_PEERS),
+    *(Target("S5", "throughput", ">=", 1.0, peer) for peer in PYTHON_PEERS),
     Target("S5b", "server_us", "<=", 30.0, point="300 subscribers, 10 a second"),
     Target("S5b", "server_us", "<=", 30.0, point="300 subscribers, 50 a second"),
     Target("S5b", "server_us", "<=", 30.0, point="1,000 subscribers, 10 a second"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -177,7 +178,7 @@ async def serve(options: Options, listening: Callable[[int], None]) -> None:
 
 
 class Waiter:
-    """The task that waits for a reply, once it does, and what has come for it."""
+    """What has come for a call, and the task that waits for more, once it does."""
 
     __slots__ = ("is_done", "items", "result", "task")
 
@@ -185,7 +186,18 @@ class Waiter:
         self.task: trio.lowlevel.Task | None = None
         self.is_done = False
         self.result: Any = None
-        self.items = 0
+        self.items = deque[Any]()
+
+    async def wait(self) -> None:
+        """Wait until something comes."""
+        self.task = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(_never_cancelled)
+
+    def wake(self) -> None:
+        """Wake the task that waits."""
+        if self.task is not None:
+            trio.lowlevel.reschedule(self.task)
+            self.task = None
 
 
 class FloorClient(Client):
@@ -212,31 +224,42 @@ class FloorClient(Client):
 
     def _hear(self, reply: Reply) -> None:
         waiter = self._waiting[reply.id]
-        if not reply.is_last:
-            waiter.items += 1
-            return
-        del self._waiting[reply.id]
-        waiter.is_done, waiter.result = True, reply.result
-        if waiter.task is not None:
-            trio.lowlevel.reschedule(waiter.task)
+        if reply.is_last:
+            del self._waiting[reply.id]
+            waiter.is_done, waiter.result = True, reply.result
+        else:
+            waiter.items.append(reply.result)
+        waiter.wake()
 
-    async def _call(self, method: str, params: object = None) -> Waiter:
+    async def _send(self, method: str, params: object) -> Waiter:
         id = next(self._ids)
         self._waiting[id] = waiter = Waiter()
         self._link.put(encode(Request(id, method, params)))
         await self._link.flush()
-        if not waiter.is_done:
-            waiter.task = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(_never_cancelled)
         return waiter
+
+    async def _call(self, method: str, params: object = None) -> Any:
+        waiter = await self._send(method, params)
+        if not waiter.is_done:
+            await waiter.wait()
+        return waiter.result
+
+    async def _stream(self, method: str, params: object) -> AsyncIterator[Any]:
+        waiter = await self._send(method, params)
+        while True:
+            while waiter.items:
+                yield waiter.items.popleft()
+            if waiter.is_done:
+                return
+            await waiter.wait()
 
     async def add(self, left: int, right: int) -> int:
         """Add two numbers."""
-        return int((await self._call("add", (left, right))).result)
+        return int(await self._call("add", (left, right)))
 
     async def echo_text(self, text: str) -> str:
         """Get a text back."""
-        return str((await self._call("echo", text)).result)
+        return str(await self._call("echo", text))
 
     async def emit(self, count: int) -> None:
         """Have values emitted."""
@@ -251,7 +274,10 @@ class FloorClient(Client):
 
     async def count(self, items: int) -> int:
         """Read a stream of numbers."""
-        return (await self._call("count", items)).items
+        came = 0
+        async for _ in self._stream("count", items):
+            came += 1
+        return came
 
 
 def _never_cancelled(_: object) -> trio.lowlevel.Abort:
