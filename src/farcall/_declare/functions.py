@@ -15,7 +15,7 @@ from farcall._declare.mistakes import Mistakes
 from farcall._declare.names import check_python_name
 from farcall._declare.rules import Rule
 from farcall._declare.sites import Site, site_of_function
-from farcall._declare.tasks import STATUS, StatusParameter, is_status, read_status
+from farcall._declare.tasks import STATUS, is_status, read_status
 from farcall.errors import DeclarationError
 
 _ROLES: Final[dict[Any, Role]] = {
@@ -58,8 +58,8 @@ class ParsedFunction:
     """The type that it returns; for a stream, that of one item."""
     is_async: bool
     doc: str | None
-    status: StatusParameter | None = None
-    """Set for a remote task. It is not among the parameters: callers pass no argument for it."""
+    started: Any = None
+    """The type that a remote task passes to ``task_status.started()``; None for other functions."""
 
     @property
     def chosen_name(self) -> str | None:
@@ -148,7 +148,7 @@ class _Reader:
             result=result,
             is_async=is_stream or is_async_,
             doc=inspect.cleandoc(self.function.__doc__) if self.function.__doc__ else None,
-            status=statuses[0] if statuses else None,
+            started=statuses[0] if statuses else None,
         )
 
     def _refuse_generator(self) -> None:

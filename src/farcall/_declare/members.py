@@ -45,7 +45,7 @@ def check_background(parsed: ParsedFunction) -> None:
     Raises:
         DeclarationError: It is a plain ``def``, or has parameters or a result.
     """
-    takes_something = parsed.parameters or parsed.status is not None
+    takes_something = parsed.parameters or parsed.started is not None
     if not parsed.is_async or takes_something or parsed.result not in (None, type(None)):
         raise parsed.site.error(
             Rule.BAD_BACKGROUND,

@@ -90,7 +90,7 @@ def endpoint_of(
         ordered=parsed.marks.ordered,
         is_stream=parsed.is_stream,
         uploads={each.name: codec_of(each.annotation) for each in parameters if each.is_upload},
-        started=None if parsed.status is None else codec_of(parsed.status.value),
+        started=None if parsed.started is None else codec_of(parsed.started),
     )
 
 
@@ -98,8 +98,8 @@ def _described(parsed: ParsedFunction, definitions: Definitions) -> MethodSpec:
     """Describe a function; the error lists all that is wrong with its types."""
     mistakes, site = Mistakes(), parsed.site
     types = [(parsed.result, "an item" if parsed.is_stream else "the result")]
-    if parsed.status is not None:
-        types.append((parsed.status.value, "the value of task_status"))
+    if parsed.started is not None:
+        types.append((parsed.started, "the value of task_status"))
     arguments = mistakes.each(lambda each: _argument(each, site, definitions), parsed.parameters)
     described_ = mistakes.each(lambda each: described(each[0], definitions, site, each[1]), types)
     raises = mistakes.each(lambda each: _error(each, site, definitions), parsed.marks.raises)
@@ -112,7 +112,7 @@ def _described(parsed: ParsedFunction, definitions: Definitions) -> MethodSpec:
         result=described_[0],
         raises=tuple(raises),
         oneway=parsed.marks.oneway,
-        started=None if parsed.status is None else described_[1],
+        started=None if parsed.started is None else described_[1],
         inline=not parsed.is_async,
         doc=parsed.doc,
         stream=parsed.is_stream,

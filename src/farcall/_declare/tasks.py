@@ -5,7 +5,6 @@ from __future__ import annotations
 from inspect import Parameter
 from typing import Any, get_args, get_origin
 
-import attrs
 import trio
 
 from farcall._declare.marks import Marks
@@ -18,14 +17,6 @@ STATUS = "task_status"
 _SPELLING = f"`*, {STATUS}: trio.TaskStatus[None]`"
 
 
-@attrs.frozen(eq=False)
-class StatusParameter:
-    """The parameter ``task_status`` of a remote task."""
-
-    value: Any
-    """The type of the value passed to ``started()``."""
-
-
 def is_status(declared: Parameter, annotation: object) -> bool:
     """Say whether a parameter is meant as ``task_status``; `read_status` checks it."""
     return declared.name == STATUS or _is_task_status(annotation)
@@ -33,8 +24,8 @@ def is_status(declared: Parameter, annotation: object) -> bool:
 
 def read_status(
     declared: Parameter, annotation: object, site: Site, marks: Marks, *, is_async: bool
-) -> StatusParameter:
-    """Read the parameter ``task_status``.
+) -> Any:
+    """Return the type of the value that a remote task passes to ``started()``.
 
     Args:
         declared: The parameter.
@@ -50,7 +41,7 @@ def read_status(
     if fault is not None:
         raise site.error(Rule.BAD_TASK_STATUS, *fault)
     (value,) = get_args(annotation)
-    return StatusParameter(value)
+    return value
 
 
 def _fault(

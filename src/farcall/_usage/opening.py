@@ -9,7 +9,24 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Opening(AbstractAsyncContextManager[T_co]):
+class _Explained:
+    """Raises its `_advice` when it is iterated over, awaited or entered by ``with``."""
+
+    __slots__ = ()
+
+    # Type checkers report these mistakes because the methods are missing: hide them.
+    if not TYPE_CHECKING:
+
+        def _refuse(self, *_: object) -> NoReturn:
+            raise TypeError(self._advice)
+
+        __aiter__ = __iter__ = __await__ = __enter__ = _refuse
+
+        def __exit__(self, *_: object) -> None:
+            """Exist: ``with`` looks it up before it enters."""
+
+
+class Opening(_Explained, AbstractAsyncContextManager[T_co]):
     """A context manager that, awaited or iterated over, raises an error that says how to use it.
 
     Args:
@@ -35,19 +52,8 @@ class Opening(AbstractAsyncContextManager[T_co]):
     ) -> bool | None:
         return await self._manager.__aexit__(kind, exc, traceback)
 
-    # Type checkers report these mistakes because the methods are missing: hide them.
-    if not TYPE_CHECKING:
 
-        def _refuse(self, *_: object) -> NoReturn:
-            raise TypeError(self._advice)
-
-        __aiter__ = __iter__ = __await__ = __enter__ = _refuse
-
-        def __exit__(self, *_: object) -> None:
-            """Exist: ``with`` looks it up before it enters."""
-
-
-class Openable:
+class Openable(_Explained):
     """An object with a method that returns an `Opening`, often used as if it were one.
 
     A subclass has `_advice`, as `Opening` has.
@@ -56,14 +62,7 @@ class Openable:
     __slots__ = ()
 
     if not TYPE_CHECKING:
-
-        def _refuse(self, *_: object) -> NoReturn:
-            raise TypeError(self._advice)
-
-        __aiter__ = __iter__ = __await__ = __enter__ = __aenter__ = __call__ = _refuse
-
-        def __exit__(self, *_: object) -> None:
-            """Exist: ``with`` looks it up before it enters."""
+        __aenter__ = __call__ = _Explained._refuse
 
         async def __aexit__(self, *_: object) -> None:
             """Exist, for ``async with``."""
