@@ -18,7 +18,7 @@ from farcall._contract.scalars import SCALARS
 from farcall._contract.traits import is_frozen
 
 _CONSTANTS = (type(None), bool, int, str, bytes)
-_CALLS: Final = {each.cls: each.default for each in SCALARS.values()}
+_CALLS: Final = {each.cls: each.write_call for each in SCALARS.values()}
 _BRACKETS: Final[Mapping[type, tuple[str, str]]] = {
     tuple: ("(", ")"),
     list: ("[", "]"),
@@ -36,7 +36,7 @@ def literal_source(value: object, definitions: Definitions | None = None) -> str
 
     There is one for None, bool, int, finite float, str, bytes, members of enums (as
     ``Color.RED``), and for tuples, lists, dicts and sets of these; for scalars with a
-    `ScalarType.default` (as ``uuid.UUID("...")``); and for frozen records of all of these (as
+    `ScalarType.write_call` (as ``uuid.UUID("...")``); and for frozen records of all of these (as
     ``Point(x=1)``). The text is the same in every process: sets are sorted.
 
     Args:

@@ -54,9 +54,9 @@ class ScalarType:
     """What its values are in JSON."""
     read_by: frozenset[ScalarName] = frozenset({"str"})
     """Other types that read every value of this one."""
-    default: Callable[[Any], str | None] | None = None
-    """Writes the call that makes a value, for a stub to repeat a default. It returns None for a
-    value that has none. Builtins have literals instead."""
+    write_call: Callable[[Any], str | None] | None = None
+    """Writes the call that makes a value, for the defaults in stubs; returns None for a value
+    without one. Builtins have literals instead."""
 
     @property
     def module(self) -> str:
@@ -110,8 +110,8 @@ SCALARS: Final[Mapping[str, ScalarType]] = {
         ScalarType("bytes", bytes, "bytes", "bytes"),
         # A datetime has no call: most defaults of that type are the time a program began.
         ScalarType("datetime", datetime, "datetime.datetime", "datetime"),
-        ScalarType("date", date, "datetime.date", "date", default=_date),
-        ScalarType("time", time, "datetime.time", "time", default=_time),
+        ScalarType("date", date, "datetime.date", "date", write_call=_date),
+        ScalarType("time", time, "datetime.time", "time", write_call=_time),
         ScalarType(
             "timedelta",
             timedelta,
@@ -121,8 +121,8 @@ SCALARS: Final[Mapping[str, ScalarType]] = {
             _NOTHING,
             _timedelta,
         ),
-        ScalarType("uuid", UUID, "uuid.UUID", "UUID", default=_uuid),
-        ScalarType("decimal", Decimal, "decimal.Decimal", "Decimal", default=_decimal),
+        ScalarType("uuid", UUID, "uuid.UUID", "UUID", write_call=_uuid),
+        ScalarType("decimal", Decimal, "decimal.Decimal", "Decimal", write_call=_decimal),
         ScalarType("json", object, "farcall.Json", "JSON", _ANYTHING, _NOTHING),
     )
 }

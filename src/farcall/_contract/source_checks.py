@@ -13,7 +13,7 @@ from farcall._contract.spec import Definition, EnumSpec, RecordSpec
 MAX_SOURCE: Final = 64 * 1024
 """Characters of the source of a default."""
 
-_CALLS: Final = frozenset(each.source for each in SCALARS.values() if each.default)
+_CALLS: Final = frozenset(each.source for each in SCALARS.values() if each.write_call)
 """Functions that make a value from constants, for types without literals."""
 
 

@@ -211,7 +211,7 @@ _KINDS: Final[Mapping[ScalarName, type | tuple[type, ...]]] = {
 """The scalars that have literals; type checkers accept an int as a float."""
 
 _MADE_BY_CALL: Final[Mapping[str, ScalarName]] = {
-    each.source: each.name for each in SCALARS.values() if each.default
+    each.source: each.name for each in SCALARS.values() if each.write_call
 }
 """The scalars that are written as a call."""
 

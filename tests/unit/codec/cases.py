@@ -1,4 +1,4 @@
-"""Random types, each with the values it has."""
+"""Random types, each with its values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Short words for what most tests of the codec do."""
+"""Helpers that write and read one value."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from farcall.errors import EncodeError
 
 
 def write(annotation: Any, value: object) -> str:
-    """Give the JSON of a value."""
+    """Write a value as JSON."""
     return codec_of(annotation).encode(value).decode()
 
 
 def read(annotation: Any, text: str, unknown: Unknown = "refuse") -> Any:
-    """Give the value of a JSON text."""
+    """Read a value."""
     return codec_of(annotation).decode(text.encode(), unknown=unknown, at="value")
 
 
 def faults(annotation: Any, text: str, unknown: Unknown = "refuse") -> list[str]:
-    """Give what is wrong with a JSON text."""
+    """Return the faults of a JSON text."""
     with pytest.raises(Faults) as caught:
         read(annotation, text, unknown)
     return [str(fault) for fault in caught.value.errors]

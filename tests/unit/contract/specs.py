@@ -1,4 +1,4 @@
-"""Contracts for the tests of this folder: a small one by hand, and any at all by Hypothesis."""
+"""Contracts for the tests of this folder: a small one, and random ones of Hypothesis."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ services = st.builds(
     _unique(_signals(), "wire_name"),
     st.tuples(*map(_definition, _DEFINED)),
 )
-"""Contracts as they are, but for their names: few, so that two of them have much in common."""
+"""Random contracts with few names, so that two of them have much in common."""
 
 
 @st.composite
