@@ -110,7 +110,7 @@ async def test_a_result_of_another_shape_is_no_refusal(result: Any) -> None:
         ({"result": {"tick": "provided event invalid"}}, farcall.MethodNotFound),
     ],
 )
-async def test_a_refused_event_is_an_error_and_is_not_put_off(
+async def test_a_refused_event_is_an_error(
     answer: dict[str, Any], expected: type[Exception]
 ) -> None:
     """If the server refuses the event itself, no `rpc.off` follows."""
@@ -182,7 +182,7 @@ async def test_a_served_method_and_a_subscription_both_get_a_notification() -> N
 # Listening
 
 
-async def test_listening_asks_the_server_for_nothing() -> None:
+async def test_listening_sends_nothing() -> None:
     """`listen` sends nothing, and gives values like those of a subscription."""
     async with raw_server(dialect="plain") as (session, server):
         async with session.listen("tick") as values, session.listen("tick", returns=int) as numbers:

@@ -161,7 +161,7 @@ async def test_a_method_is_shown_as_that_of_the_service(
 
 
 @either
-async def test_a_call_that_nobody_awaits_is_named(
+async def test_a_call_without_await_is_named(
     proxy: type[Market] | type[MarketStub],
 ) -> None:
     """Python's warning for a call without await names the method."""

@@ -131,7 +131,7 @@ async def test_the_end_of_a_stream_ends_its_uploads(
         assert not link.protocol.uploads.incoming
 
 
-async def test_a_source_that_would_fail_later_does_no_harm(autojump_clock: MockClock) -> None:
+async def test_an_iterable_that_would_fail_later_does_no_harm(autojump_clock: MockClock) -> None:
     """An iterable that would fail after the end of the stream raises nothing."""
     source = Source(1, fails_at=2)
     async with open_pair(Duplex(), Duplex) as (duplex, _):
@@ -157,7 +157,7 @@ async def read(stream: AbstractAsyncContextManager[AsyncIterator[int]], got: lis
             got.append(number)  # noqa: PERF401 - those before an error count as well
 
 
-async def test_a_source_that_fails_ends_a_stream_that_goes_on(autojump_clock: MockClock) -> None:
+async def test_an_iterable_that_fails_ends_a_running_stream(autojump_clock: MockClock) -> None:
     """A failing iterable cancels the block, and the caller gets its error."""
     source = Source(1, fails_at=2)
     async with open_pair(Duplex(), Duplex) as (duplex, _):

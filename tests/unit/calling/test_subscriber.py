@@ -48,7 +48,7 @@ async def test_values_come_in_order_and_of_their_type(kind: Kind) -> None:
             assert [await anext(ticks) for _ in range(100)] == [Tick("A", n) for n in range(100)]
 
 
-async def test_leaving_ends_the_subscription_over_there(kind: Kind) -> None:
+async def test_leaving_ends_the_subscription_at_the_server(kind: Kind) -> None:
     """After the block nothing is in flight on either side."""
     feed = Feed()
     async with open_client(kind, feed) as session:
@@ -153,7 +153,7 @@ async def test_a_lost_link_ends_the_iteration(kind: Kind) -> None:
             await anext(texts)
 
 
-async def test_subscribing_can_be_cancelled_while_it_is_asked_for() -> None:
+async def test_subscribing_can_be_cancelled() -> None:
     """A subscription that is cancelled before its start leaves nothing behind."""
     feed = Feed()
     async with open_pair(feed) as (session, _):
@@ -179,7 +179,7 @@ async def test_a_subscription_that_ends_as_it_begins_says_why() -> None:
 # Towards plain servers
 
 
-async def test_a_plain_event_given_up_while_it_is_asked_for_is_put_off(
+async def test_a_plain_event_cancelled_during_rpc_on_is_unsubscribed(
     autojump_clock: MockClock,
 ) -> None:
     """A subscriber cancelled during `rpc.on` still sends `rpc.off`."""
@@ -208,7 +208,7 @@ async def _subscribe(session: farcall.Session) -> None:
         pass
 
 
-async def test_nobody_joins_the_subscribers_of_a_lost_plain_link() -> None:
+async def test_a_lost_plain_link_takes_no_subscriber() -> None:
     """A lost link takes no new subscriber, though an old one is in its block."""
     async with open_pair(Feed(), dialect="plain") as (session, connection):
         async with session.subscribe("Feed.texts"):

@@ -124,7 +124,7 @@ async def test_an_error_of_cleaning_up_is_raised_in_place_of_a_cancellation(
     assert scope.cancel_called
 
 
-async def test_an_error_of_cleaning_up_is_raised_behind_the_block(
+async def test_an_error_of_cleaning_up_is_raised_after_the_block(
     autojump_clock: MockClock,
 ) -> None:
     """An iterable's error after the stream's end does not disturb the block."""

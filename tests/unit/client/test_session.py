@@ -214,7 +214,7 @@ async def test_a_result_may_be_read_as_a_type() -> None:
             await session.call("Plane.inline", returns=str)
 
 
-async def test_a_call_that_its_caller_abandons_is_forgotten_when_answered() -> None:
+async def test_an_abandoned_call_ends_with_its_response() -> None:
     """At a plain peer an abandoned id is in flight until its response."""
     plane = Plane()
     async with open_pair(plane, dialect="plain") as (session, _):

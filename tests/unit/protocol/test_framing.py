@@ -257,7 +257,7 @@ def test_a_name_is_unescaped() -> None:
     ],
     ids=range(27),
 )
-def test_an_answer_that_is_no_json_tells_whom_it_answers(text: bytes, id: bytes | None) -> None:
+def test_the_id_of_a_broken_response_is_found(text: bytes, id: bytes | None) -> None:
     """The id of a broken response is found: with NaN, bad escapes, or a missing end."""
     assert find_response_id(text) == id
 
@@ -274,7 +274,7 @@ def test_an_answer_that_is_no_json_tells_whom_it_answers(text: bytes, id: bytes 
     ],
     ids=range(6),
 )
-def test_whom_a_text_answers_is_found_in_linear_time(text: bytes) -> None:
+def test_the_id_of_a_response_is_found_in_linear_time(text: bytes) -> None:
     """Finding the id of a hostile text takes linear time."""
     start = time.process_time()
 
@@ -371,6 +371,6 @@ def test_a_plain_peer_may_make_text_of_a_number(id: bytes, canonical: bytes) -> 
         ("a\nb\u202e", "'a\\nb\\u202e'"),
     ],
 )
-def test_what_a_peer_wrote_is_cut(text: str, result: str) -> None:
+def test_texts_of_a_peer_are_shortened(text: str, result: str) -> None:
     """A peer's text is shortened in the log, and has no line breaks."""
     assert shown(text) == result

@@ -163,7 +163,7 @@ def test_a_timeout_fits_into_the_room_that_is_kept_for_it(milliseconds: int) -> 
 # Hello
 
 
-def test_a_hello_names_what_its_side_takes() -> None:
+def test_a_hello_names_the_limits_of_its_side() -> None:
     """A hello carries the version, the features, the contracts and the limits."""
     hello = Hello(
         v=1, limits=PeerLimits(1000, 2, 3, 4), features=("zip",), contracts={"Market": "8f1c0a"}
@@ -240,7 +240,7 @@ def test_a_malformed_hello_is_refused(params: bytes | None) -> None:
         read_hello(params)
 
 
-def test_a_hello_says_no_more_than_can_be_kept() -> None:
+def test_the_size_of_a_hello_is_limited() -> None:
     """A hello is limited in its contracts, its features and the length of names."""
 
     def read(count: int, length: int) -> Hello:

@@ -286,7 +286,7 @@ def test_a_foreign_cancel_may_be_malformed(pair: ProtocolPair, params: str) -> N
     "method", ["rpc.cancel", "rpc.credit", "rpc.items", "rpc.started", "rpc.end", "rpc.goaway"]
 )
 @pytest.mark.parametrize("params", ["null", "[]", '{"id":1,"grace_ms":-1,"seq":-1,"reason":1}'])
-def test_a_malformed_word_of_our_own_is_a_violation(
+def test_a_malformed_control_message_is_a_violation(
     pair: ProtocolPair, method: str, params: str
 ) -> None:
     """A malformed control message of a farcall peer is a violation."""
@@ -315,7 +315,7 @@ def test_a_violation_fits_into_a_close_frame(pair: ProtocolPair, message: bytes)
     assert len(problem) <= 123
 
 
-def test_a_message_with_a_null_id_holds_nothing(pair: ProtocolPair) -> None:
+def test_a_control_message_with_a_null_id_is_ignored(pair: ProtocolPair) -> None:
     """A control message with the id null names no call."""
     pair.server.called('"id":null,"method":"rpc.subscribe","meta":{"credit":[1,1]}')
     pair.client.send(cancel(b"null", "caller"), credit(b"null", 5, 5))

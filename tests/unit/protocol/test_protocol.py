@@ -127,7 +127,7 @@ def test_an_abandoned_call_counts_until_it_is_answered(pair: ProtocolPair) -> No
 
 
 @pytest.mark.parametrize("now", [10.0, 10.5])
-def test_a_call_whose_time_is_up_does_not_leave(pair: ProtocolPair, now: float) -> None:
+def test_a_call_whose_time_is_up_is_not_sent(pair: ProtocolPair, now: float) -> None:
     """A call whose deadline has passed expires instead of being sent."""
     call = pair.client.make(deadline=10.0)
 
@@ -153,7 +153,7 @@ def test_the_deadline_of_a_stream_does_not_travel(pair: ProtocolPair) -> None:
     assert json.loads(text)["meta"] == {"credit": [1, 2]}
 
 
-def test_a_caller_tells_its_span(pair: ProtocolPair) -> None:
+def test_a_request_carries_its_span(pair: ProtocolPair) -> None:
     """A request may carry a span, beside a window or a timeout."""
     _, stream = pair.call("a"), pair.client.make(window=Window(1, 2), traceparent="00-s")
     call = pair.client.make(deadline=10.0, traceparent="00-c")
@@ -174,7 +174,7 @@ def test_a_notification_is_in_no_table(plain: ProtocolPair) -> None:
     assert text == b'{"jsonrpc":"2.0","method":"log","params":[1]}'
 
 
-def test_a_notification_tells_its_span(pair: ProtocolPair) -> None:
+def test_a_notification_carries_its_span(pair: ProtocolPair) -> None:
     """A notification to a farcall peer may carry a span."""
     pair.client.send(pair.client.protocol.notify("log", None, traceparent="00-a-b-01"))
 

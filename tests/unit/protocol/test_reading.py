@@ -185,7 +185,7 @@ def test_a_text_nested_too_deep_is_answered(plain: ProtocolPair) -> None:
 @pytest.mark.parametrize(
     "frame", ["", "{", "5", "{}", "[]", "[1]", '{"jsonrpc":"2.0","id":7,"method":1}', "[{},"]
 )
-def test_the_side_that_dialled_tells_nobody(plain: ProtocolPair, frame: str) -> None:
+def test_the_side_that_dialled_does_not_respond(plain: ProtocolPair, frame: str) -> None:
     """Invalid messages of a plain server are counted, and get no response."""
     (told,) = plain.client.receive(frame)
 
@@ -194,7 +194,9 @@ def test_the_side_that_dialled_tells_nobody(plain: ProtocolPair, frame: str) -> 
 
 
 @pytest.mark.parametrize("frame", ["", "{", "5", "{}", '{"jsonrpc":"2.0","id":7,"method":1}'])
-def test_a_farcall_server_that_cannot_be_read_is_left(pair: ProtocolPair, frame: str) -> None:
+def test_an_unreadable_text_ends_the_link_to_a_farcall_server(
+    pair: ProtocolPair, frame: str
+) -> None:
     """An unreadable text of a farcall server, maybe a response, is a violation."""
     (told,) = pair.client.receive(frame)
 
@@ -292,7 +294,7 @@ def test_a_plain_peer_may_notify_of_these(plain: ProtocolPair, method: str) -> N
 @pytest.mark.parametrize(
     "method", ["rpc.items", "rpc.credit", "rpc.cancel", "rpc.started", "rpc.goaway", "rpc.x"]
 )
-def test_a_plain_peer_says_nothing_about_streams(plain: ProtocolPair, method: str) -> None:
+def test_control_messages_of_a_plain_peer_are_dropped(plain: ProtocolPair, method: str) -> None:
     """Before a hello control messages are counted and dropped."""
     told = plain.server.say(f'"method":"{method}","params":{{"id":1}}')
 
@@ -307,7 +309,7 @@ def test_a_farcall_peer_cannot_subscribe_by_notification(pair: ProtocolPair, met
     assert told == ("stray", f"a notification {method}")
 
 
-def test_a_farcall_peer_may_say_what_is_not_known_yet(pair: ProtocolPair) -> None:
+def test_an_unknown_control_message_is_a_stray(pair: ProtocolPair) -> None:
     """An unknown control message is a stray, whose name is shortened in the log."""
     told = pair.server.say(f'"method":"rpc.{"x" * 10_000}"')
 
@@ -371,7 +373,7 @@ CALL = '{"jsonrpc":"2.0","id":"7","method":"wait","params":["a"]'
         f'[{CALL}}},{{"jsonrpc":"2.0","method":"x","params":["{LARGE}"]}}]',
     ],
 )
-def test_what_is_kept_of_a_call_does_not_keep_its_message(plain: ProtocolPair, frame: str) -> None:
+def test_a_call_does_not_hold_its_message(plain: ProtocolPair, frame: str) -> None:
     """A call holds copies of its id and params, not the whole message."""
     encoded = frame.encode()
     tracemalloc.start()

@@ -48,7 +48,7 @@ def test_each_stage_has_the_steps_of_the_protocol(stage: Stage, step: str) -> No
 
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=repr)
-def test_a_step_that_there_is_not_is_refused(stage: Stage) -> None:
+def test_a_step_that_is_not_allowed_is_refused(stage: Stage) -> None:
     """A step that is not allowed raises LocalProtocolError with the call and its stage."""
     with pytest.raises(
         LocalProtocolError, match=rf"no such step of add \(id b'7'\) in {stage.name}"
@@ -61,7 +61,7 @@ def test_nothing_leads_out_of_the_end() -> None:
     assert {getattr(ENDED, step) for step in STEPS} == {None}
 
 
-def test_every_way_ends() -> None:
+def test_every_path_ends() -> None:
     """From each stage every path leads to the end."""
     ends = {stage.end for stage in STAGES.values()} | {QUEUED.withdraw}
 
@@ -194,7 +194,7 @@ def test_a_connection_is_plain_until_the_peer_has_said_hello() -> None:
     assert (state.message_limit, state.message_limit_name) == (1_000, "message")
 
 
-def test_a_peer_that_does_not_say_what_it_takes_is_trusted_with_the_usual() -> None:
+def test_without_an_announced_limit_the_own_one_holds() -> None:
     """Without an announced limit that of this side holds."""
     state = make_state()
 

@@ -22,7 +22,7 @@ from tests.unit.protocol.pair import ProtocolPair, use
     ],
     ids=["items", "credit", "end", "failure", "count"],
 )
-def test_what_is_said_of_an_upload_names_it(message: bytes, params: dict[str, object]) -> None:
+def test_control_messages_of_an_upload_name_it(message: bytes, params: dict[str, object]) -> None:
     """Control messages of an upload have `upload` in place of `id`."""
     assert json.loads(message)["params"] == {"upload": "u1", **params}
 
@@ -75,7 +75,7 @@ def test_the_end_of_an_upload_counts_its_values(
         assert told == ("violation", 1002, f"rpc.end counts {seq} items where 2 came")
 
 
-def test_what_comes_after_the_end_of_its_call_is_dropped(pair: ProtocolPair) -> None:
+def test_items_after_the_end_of_the_call_are_dropped(pair: ProtocolPair) -> None:
     """Items that arrive after the response to their call are dropped."""
     outgoing, incoming = pair.upload()
     pair.server.protocol.uploads.end_incoming(incoming)
@@ -158,9 +158,7 @@ def test_an_upload_keeps_the_laws_of_streams(
         '"method":"rpc.end"',
     ],
 )
-def test_what_names_neither_a_call_nor_an_upload_ends_the_link(
-    pair: ProtocolPair, members: str
-) -> None:
+def test_items_without_an_id_end_the_link(pair: ProtocolPair, members: str) -> None:
     """Items or credit without id and upload are a violation."""
     assert pair.server.say(members)[:2] == ("violation", 1002)
 

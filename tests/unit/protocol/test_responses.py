@@ -51,7 +51,7 @@ def test_an_error_ends_its_call(pair: ProtocolPair) -> None:
         ("false", -32000, "the peer gave no message", b"false"),
     ],
 )
-def test_whatever_stands_for_an_error_is_one(
+def test_any_value_may_be_an_error(
     plain: ProtocolPair, error: str, code: int, message: str, data: bytes | None
 ) -> None:
     """JavaScript peers send whatever was thrown: a text, a number, an object of any shape."""
@@ -134,7 +134,7 @@ NOBODYS = ["3", '"3"', "1.5", "-1", "{}", "true", "1e400", '"\U0001f600"']
 
 
 @pytest.mark.parametrize("id", NOBODYS)
-def test_an_answer_to_nobody_is_counted(plain: ProtocolPair, id: str) -> None:
+def test_a_stray_response_is_counted(plain: ProtocolPair, id: str) -> None:
     """A plain peer's response to an id that is not in flight is a stray."""
     plain.client.call("add")
 
@@ -145,7 +145,7 @@ def test_an_answer_to_nobody_is_counted(plain: ProtocolPair, id: str) -> None:
 
 
 @pytest.mark.parametrize("id", [*NOBODYS, '"2"'])
-def test_an_answer_to_nobody_ends_a_farcall_link(pair: ProtocolPair, id: str) -> None:
+def test_a_stray_response_ends_a_farcall_link(pair: ProtocolPair, id: str) -> None:
     """A farcall peer's response to an id that is not in flight is a violation."""
     pair.client.call("add")
 
@@ -168,7 +168,7 @@ def test_an_answer_may_repeat_the_method(is_greeted: bool, outcome: str) -> None
     ]
 
 
-def test_what_holds_a_result_is_no_request(plain: ProtocolPair) -> None:
+def test_a_message_with_a_result_is_not_a_request(plain: ProtocolPair) -> None:
     """A stray message with a result and a method is not served."""
     told = plain.server.receive('{"jsonrpc":"2.0","id":7,"method":"add","result":null}')
 
@@ -176,7 +176,7 @@ def test_what_holds_a_result_is_no_request(plain: ProtocolPair) -> None:
     assert not plain.server.sent
 
 
-def test_a_stray_answer_does_not_fill_the_log(plain: ProtocolPair) -> None:
+def test_a_stray_response_does_not_fill_the_log(plain: ProtocolPair) -> None:
     """Of a stray id as large as a message, the start is logged."""
     (told,) = plain.client.receive(f'{{"id":"{"x" * 100_000}","result":5}}')
 
@@ -185,7 +185,7 @@ def test_a_stray_answer_does_not_fill_the_log(plain: ProtocolPair) -> None:
 
 
 @pytest.mark.parametrize(("is_greeted", "what"), [(True, "violation"), (False, "stray")])
-def test_a_second_answer_belongs_to_nothing(is_greeted: bool, what: str) -> None:
+def test_a_second_response_is_a_stray(is_greeted: bool, what: str) -> None:
     """A second response to one id is a stray."""
     pair = ProtocolPair.of(is_greeted=is_greeted)
     call, _ = answer(pair, '"result":5')
@@ -420,7 +420,7 @@ def test_an_answer_that_is_no_greeting_is_unreadable(plain: ProtocolPair, member
     assert not plain.client.protocol.is_greeted
 
 
-def test_a_hello_that_nobody_waits_for_changes_nothing(plain: ProtocolPair) -> None:
+def test_the_response_to_an_abandoned_hello_changes_nothing(plain: ProtocolPair) -> None:
     """The response to an abandoned hello does not change the dialect."""
     plain.client.greet()
     call = plain.client.protocol.hello_call

@@ -1,4 +1,4 @@
-"""A line of tasks."""
+"""A limiter that lets tasks in one by one, in order."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from farcall._fifo import RankedLimiter
 
 
 class Hall:
-    """Remembers who came in, and how many were inside together."""
+    """Records the order of tasks, and how many were inside together."""
 
     def __init__(self) -> None:
-        self.turnstile = RankedLimiter()
+        self.limiter = RankedLimiter()
         self.came: list[int] = []
         self.came_at: list[float] = []
         self.inside: list[int] = []
 
     async def visit(self, number: int, most: int, seconds: float = 1) -> None:
-        async with self.turnstile.one_of(most):
+        async with self.limiter.one_of(most):
             self.came.append(number)
             self.came_at.append(trio.current_time())
-            self.inside.append(self.turnstile.inside)
+            self.inside.append(self.limiter.inside)
             await trio.sleep(seconds)
 
 
-async def test_in_the_order_in_which_they_came(autojump_clock: MockClock) -> None:
+async def test_tasks_enter_in_order(autojump_clock: MockClock) -> None:
     """At most so many tasks are inside, and none enters before an earlier one."""
     hall = Hall()
     began = trio.current_time()
@@ -34,15 +34,15 @@ async def test_in_the_order_in_which_they_came(autojump_clock: MockClock) -> Non
         for number in range(10):
             nursery.start_soon(hall.visit, number, 2)
             await wait_all_tasks_blocked()
-        assert len(hall.turnstile) == 8
+        assert len(hall.limiter) == 8
 
     assert hall.came == list(range(10))
     assert max(hall.inside) == 2
     assert trio.current_time() - began == 5
-    assert hall.turnstile.inside == len(hall.turnstile) == 0
+    assert hall.limiter.inside == len(hall.limiter) == 0
 
 
-async def test_nobody_who_comes_later_gets_between(autojump_clock: MockClock) -> None:
+async def test_a_later_task_does_not_overtake(autojump_clock: MockClock) -> None:
     """A new task does not take the slot of a task that was woken and has not run."""
     hall = Hall()
 
@@ -63,7 +63,7 @@ async def test_a_lower_rank_comes_first(autojump_clock: MockClock) -> None:
     hall = Hall()
 
     async def visit(number: int, rank: int) -> None:
-        async with hall.turnstile.one_of(1, rank):
+        async with hall.limiter.one_of(1, rank):
             hall.came.append(number)
             await trio.sleep(1)
 
@@ -74,14 +74,14 @@ async def test_a_lower_rank_comes_first(autojump_clock: MockClock) -> None:
         for rank in (0, 1, 7):
             impatient.start_soon(visit, 99, rank)
         await wait_all_tasks_blocked()
-        assert len(hall.turnstile) == 8
+        assert len(hall.limiter) == 8
         impatient.cancel_scope.cancel()
 
     assert hall.came == [0, 4, 1, 3, 2, 5]
-    assert hall.turnstile.inside == len(hall.turnstile) == 0
+    assert hall.limiter.inside == len(hall.limiter) == 0
 
 
-async def test_everybody_has_a_number_of_his_own(autojump_clock: MockClock) -> None:
+async def test_each_task_has_a_limit_of_its_own(autojump_clock: MockClock) -> None:
     """The first task in line waits for its own limit, and delays the tasks after it."""
     hall = Hall()
     began = trio.current_time()
@@ -94,7 +94,7 @@ async def test_everybody_has_a_number_of_his_own(autojump_clock: MockClock) -> N
     assert [at - began for at in hall.came_at] == [0, 0, 1, 1, 1]
 
 
-async def test_who_is_cancelled_leaves_the_line(autojump_clock: MockClock) -> None:
+async def test_a_cancelled_task_leaves_the_line(autojump_clock: MockClock) -> None:
     """When the first task in line is cancelled, the tasks that it delayed enter."""
     hall = Hall()
     async with trio.open_nursery() as nursery:
@@ -114,30 +114,30 @@ async def test_who_is_cancelled_leaves_the_line(autojump_clock: MockClock) -> No
 
 async def test_a_turn_that_comes_with_a_cancellation_is_not_lost() -> None:
     """The turn of a cancelled task goes to the next one."""
-    turnstile, scope = RankedLimiter(), trio.CancelScope()
+    limiter, scope = RankedLimiter(), trio.CancelScope()
     came: list[int] = []
 
     async def visit(number: int) -> None:
         with scope if number == 1 else trio.CancelScope():
-            async with turnstile.one_of(1):
+            async with limiter.one_of(1):
                 came.append(number)
 
     async with trio.open_nursery() as nursery:
-        async with turnstile.one_of(1):
+        async with limiter.one_of(1):
             for number in (1, 2):
                 nursery.start_soon(visit, number)
                 await wait_all_tasks_blocked()
             scope.cancel()  # it has not run yet when its turn comes
 
     assert came == [2]
-    assert turnstile.inside == 0
+    assert limiter.inside == 0
 
 
 @pytest.mark.parametrize("most", [1, 5])
-async def test_a_visitor_that_fails_leaves(most: int) -> None:
+async def test_a_task_that_fails_leaves(most: int) -> None:
     """A task leaves the limiter whatever its block raises."""
-    turnstile = RankedLimiter()
+    limiter = RankedLimiter()
     with pytest.raises(KeyError):
-        async with turnstile.one_of(most):
+        async with limiter.one_of(most):
             raise KeyError
-    assert turnstile.inside == 0
+    assert limiter.inside == 0
