@@ -1,6 +1,6 @@
-"""What calls and subscriptions may cost: each limit from both sides of its edge.
+"""Limits of calls and subscriptions, each tested at the limit and one above it.
 
-The peers are plain ones, which know of no limit and do not wait their turn.
+The peers are plain ones, which know no limit and do not wait for their turn.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.ends import RawClient, raw_client
 
 @service(name="")
 class Gate:
-    """Calls that stay until the gate opens."""
+    """A service whose calls wait until the gate opens."""
 
     first: Signal[int] = Signal()
     second: Signal[int] = Signal()
@@ -35,7 +35,7 @@ class Gate:
             await self.opened.wait()
         finally:
             with trio.CancelScope(shield=True):
-                await trio.sleep(0.1)  # a cancelled one takes its time as well
+                await trio.sleep(0.1)  # the clean-up of a cancelled call takes a while
         return who
 
     @method(oneway=True)
@@ -62,14 +62,14 @@ def result(id: Any, value: Any) -> dict[str, Any]:
 
 
 async def open_gate(gate: Gate, client: RawClient) -> list[Any]:
-    """Let everybody through, and give the answers in the order of their ids."""
+    """Open the gate, and return the responses in the order of their ids."""
     gate.opened.set()
     await trio.sleep(1)
     return sorted(client.heard(), key=itemgetter("id"))
 
 
 async def test_limit_calls(autojump_clock: MockClock) -> None:
-    """So many calls are served at once; one more is refused at once, and a place gets free."""
+    """A call over the limit is refused at once, and a finished call makes room."""
     gate = Gate()
     async with raw_client(gate, Limits(calls=2)) as client:
         assert await client.ask(call(1, "enter", "a")) == []
@@ -81,7 +81,7 @@ async def test_limit_calls(autojump_clock: MockClock) -> None:
 
 
 async def test_limit_calls_counts_until_the_task_has_ended(autojump_clock: MockClock) -> None:
-    """A cancelled handler that still cleans up holds its place."""
+    """A cancelled handler counts until its clean-up has ended."""
     async with raw_client(Gate(), Limits(calls=1)) as client:
         await client.ask(call(1, "enter", "a"))
         cancel = {"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": 1}}
@@ -94,7 +94,7 @@ async def test_limit_calls_counts_until_the_task_has_ended(autojump_clock: MockC
 
 
 async def test_limit_calls_counts_calls_with_a_null_id(autojump_clock: MockClock) -> None:
-    """They are in no table, and cost as much."""
+    """Calls with the id null count."""
     gate = Gate()
     async with raw_client(gate, Limits(calls=1)) as client:
         assert await client.ask(call(None, "enter", "a")) == []
@@ -114,7 +114,7 @@ async def test_limit_calls_counts_calls_with_a_null_id(autojump_clock: MockClock
 async def test_limit_calls_drops_one_way_calls(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture, limits: Limits, limit: str
 ) -> None:
-    """Nobody waits for their answer: they are counted, and told of once a second."""
+    """One-way calls over a limit are dropped, counted, and logged once a second."""
     gate = Gate()
     shout = {"jsonrpc": "2.0", "method": "shout", "params": ["x"]}
     with caplog.at_level(logging.WARNING, "farcall"):
@@ -131,7 +131,7 @@ async def test_limit_calls_drops_one_way_calls(
 
 
 async def test_limit_calls_is_checked_before_the_arguments(autojump_clock: MockClock) -> None:
-    """What is unknown is told so, and what has no room is not even looked at."""
+    """An unknown method is reported before the limit, and wrong arguments after it."""
     async with raw_client(Gate(), Limits(calls=1)) as client:
         await client.ask(call(1, "enter", "a"))
         (unknown,) = await client.ask(call(2, "nothing"))
@@ -140,14 +140,14 @@ async def test_limit_calls_is_checked_before_the_arguments(autojump_clock: MockC
 
 
 async def test_limit_calls_leaves_subscriptions_out(autojump_clock: MockClock) -> None:
-    """They never end, and have a limit of their own."""
+    """Subscriptions do not count as calls."""
     async with open_pair(Gate(), limits=Limits(calls=1)) as (session, _):
         async with session.subscribe("first"), session.subscribe("second"):
             assert await session.call("add", 1, 2) == 3
 
 
 async def test_limit_call_bytes(autojump_clock: MockClock) -> None:
-    """Parameters of so many bytes are kept at once, and not one more."""
+    """A call whose parameters exceed the limit together with those in flight is refused."""
     gate = Gate()
     params = len('["aaaa"]')
     async with raw_client(gate, Limits(call_bytes=2 * params)) as client:
@@ -159,7 +159,7 @@ async def test_limit_call_bytes(autojump_clock: MockClock) -> None:
 
 
 async def refused_elsewhere(limits: Limits, limit: str) -> None:
-    """Fill the process over one connection, and look at another one."""
+    """Fill the limit over two connections, and check that one more call is refused."""
     gate = Gate()
     async with raw_client(gate, limits) as first, raw_client(gate, limits) as second:
         assert await first.ask(call(1, "enter", "a")) == []
@@ -171,18 +171,18 @@ async def refused_elsewhere(limits: Limits, limit: str) -> None:
 
 
 async def test_limit_process_calls(autojump_clock: MockClock) -> None:
-    """So many calls are served at once on all connections together."""
+    """The limit of calls holds for all connections together."""
     await refused_elsewhere(Limits(process_calls=2), "process_calls")
 
 
 async def test_limit_process_call_bytes(autojump_clock: MockClock) -> None:
-    """Parameters of so many bytes are kept at once on all connections together."""
+    """The limit of parameters holds for all connections together."""
     size = 2 * len('["a"]')
     await refused_elsewhere(Limits(process_call_bytes=size), "process_call_bytes")
 
 
 async def test_the_calls_of_a_lost_connection_are_given_back(autojump_clock: MockClock) -> None:
-    """What it had in flight is room for others once its tasks have ended."""
+    """The calls of a lost connection make room for others."""
     gate, limits = Gate(), Limits(process_calls=1)
     async with raw_client(gate, limits) as first:
         await first.ask(call(1, "enter", "a"))
@@ -191,7 +191,7 @@ async def test_the_calls_of_a_lost_connection_are_given_back(autojump_clock: Moc
 
 
 async def test_limit_subscriptions(autojump_clock: MockClock) -> None:
-    """So many subscriptions are served; one more is -32006, until one has been left."""
+    """A subscription over the limit is refused with -32006; leaving another one makes room."""
     error = {
         "code": -32006,
         "message": "Too many subscriptions",
@@ -212,7 +212,7 @@ async def test_limit_subscriptions(autojump_clock: MockClock) -> None:
 
 
 async def test_limit_subscriptions_of_a_plain_peer(autojump_clock: MockClock) -> None:
-    """It is refused as a whole, and nothing of it is in force; broadcasts take no place."""
+    """A plain peer's list of events over the limit is refused whole; broadcasts do not count."""
     async with raw_client(Gate(), Limits(subscriptions=1)) as client:
         (refused,) = await client.ask(call(1, "rpc.on", "first", "second"))
         assert refused["error"]["data"] == {"limit": "subscriptions", "most": 1}
@@ -226,7 +226,7 @@ async def test_limit_subscriptions_of_a_plain_peer(autojump_clock: MockClock) ->
 
 
 async def test_limit_subscriptions_holds_without_an_answer_too(autojump_clock: MockClock) -> None:
-    """A notification that asks for too much is dropped and counted."""
+    """A notification that subscribes over the limit is dropped and counted."""
     gate = Gate()
     async with raw_client(gate, Limits(subscriptions=1)) as client:
         on: dict[str, Any] = {"jsonrpc": "2.0", "method": "rpc.on"}
@@ -244,7 +244,7 @@ async def test_limit_subscriptions_holds_without_an_answer_too(autojump_clock: M
 
 
 async def test_limit_call_bytes_holds_for_logins(autojump_clock: MockClock) -> None:
-    """A login that takes its time holds what it was given, like any other call."""
+    """The parameters of a login that is not answered yet count."""
     opened = trio.Event()
 
     async def authenticate(credentials: Credentials) -> Principal | None:

@@ -1,6 +1,6 @@
-"""Each limit has a test named after it, which shows both sides of its edge, and a row in the docs.
+"""The limits of connections, handshakes and logins, each tested at the limit and above it.
 
-A limit that would need much time or many peers is set to little; its default is in the table.
+A limit that would need much time or many peers is lowered; docs/limits.md has its default.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CALL = b'{"jsonrpc":"2.0","id":1,"method":"Echo.say","params":["%s"]}'
 
 
 def expect_closed(heard: bytes, code: int, words: str, limit: str) -> None:
-    """Check that all that was heard is one Close frame, which names the limit."""
+    """Check that the peer has sent one Close frame, which names the limit."""
     assert heard == close_frame(code, f"{words} (the limit {limit})", masked=False)
 
 
@@ -66,7 +66,7 @@ async def serving(
 
 @asynccontextmanager
 async def silent(server: farcall.Server) -> AsyncIterator[Raw]:
-    """Connect, and wait until the handshake is under way."""
+    """Connect, and wait until the server waits for the request."""
     async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
         await trio.testing.wait_all_tasks_blocked(0.01)
         yield Raw(stream)
@@ -74,7 +74,7 @@ async def silent(server: farcall.Server) -> AsyncIterator[Raw]:
 
 @asynccontextmanager
 async def raw_peer(server: farcall.Server) -> AsyncIterator[Raw]:
-    """Connect in bytes, behind an opening handshake."""
+    """Connect over a raw socket, and finish the opening handshake."""
     async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
         raw = Raw(stream)
         await raw.send(REQUEST)
@@ -83,32 +83,32 @@ async def raw_peer(server: farcall.Server) -> AsyncIterator[Raw]:
 
 
 def call_of(size: int) -> bytes:
-    """Write a call that is a message of `size` bytes."""
+    """Return a call that is a message of `size` bytes."""
     return CALL % (b"x" * (size - len(CALL) + 2))
 
 
 def result_of(size: int) -> bytes:
-    """Write the frame of its answer."""
+    """Return the frame of the response to `call_of(size)`."""
     text = b"x" * (size - len(CALL) + 2)
     return frame(TEXT, b'{"jsonrpc":"2.0","id":1,"result":"%s"}' % text, masked=False)
 
 
 class TestLimits:
-    """The object."""
+    """The class `Limits`."""
 
     @pytest.mark.parametrize("name", [field.name for field in attrs.fields(Limits)])
     def test_zero_is_refused(self, name: str) -> None:
-        """A limit of nothing is a mistake, and named."""
+        """A limit of zero is refused by name."""
         with pytest.raises(ValueError, match=name):
             Limits(**{name: 0})
 
     def test_a_count_is_an_integer(self) -> None:
-        """Half a fragment is one too."""
+        """A limit that counts must be an int."""
         with pytest.raises(TypeError, match="fragments"):
             Limits(fragments=1.5)  # type: ignore[arg-type]
 
     def test_every_limit_is_shown(self) -> None:
-        """Each has its row in the documentation, with its default, and the test it names."""
+        """Each limit has a row with its default in docs/limits.md, and a test named after it."""
         page = (ROOT / "docs" / "limits.md").read_text("utf-8")
         rows = dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", page, re.MULTILINE))
         fields = attrs.fields(Limits)
@@ -124,7 +124,7 @@ class TestLimits:
 
 
 async def test_limit_message() -> None:
-    """A message of the limit is taken; over it a call is refused, or the connection closed."""
+    """A message over the limit is refused with its id, or closes the connection with 1009."""
     async with serving(Limits(message=1000)) as server:
         async with raw_peer(server) as raw:
             await raw.send(frame(TEXT, call_of(1000)))
@@ -141,7 +141,7 @@ async def test_limit_message() -> None:
 
 
 async def test_limit_fragments() -> None:
-    """A message of so many frames is taken, one more closes the connection with 1008."""
+    """A message with a frame over the limit closes the connection with 1008."""
     call = call_of(100)
     async with serving(Limits(fragments=3)) as server:
         async with raw_peer(server) as raw:
@@ -156,11 +156,11 @@ async def test_limit_fragments() -> None:
 
 
 async def test_limit_incomplete_seconds() -> None:
-    """A message may be incomplete for so long, and no longer."""
+    """A message that stays incomplete for too long closes the connection with 1008."""
     async with serving(Limits(incomplete_seconds=0.05)) as server:
         async with raw_peer(server) as raw:
             await raw.send(frame(TEXT, call_of(100), fin=False), frame(CONTINUATION))
-            await trio.sleep(0.1)  # the time of a message that is complete does not run
+            await trio.sleep(0.1)  # the time of a complete message does not run
             await raw.expect(result_of(100))
             await raw.send(frame(TEXT, call_of(100), fin=False))
 
@@ -169,7 +169,7 @@ async def test_limit_incomplete_seconds() -> None:
 
 
 async def test_limit_process_bytes_holds_for_incomplete_messages() -> None:
-    """What has come of a message counts until the rest has, and nobody keeps it after a Close."""
+    """Incomplete messages count, and are dropped after a Close."""
     whole = frame(TEXT, call_of(60_000))
     begun, end = whole[:-1], whole[-1:]
     async with serving(Limits(process_bytes=100_000)) as server:
@@ -188,7 +188,7 @@ async def test_limit_process_bytes_holds_for_incomplete_messages() -> None:
             words = "all connections had more than 100000 bytes waiting (the limit process_bytes)"
             await large.expect(close_frame(1013, words, masked=False))
             (kept,) = [link for link in links if link.close_reason is None]
-            assert kept.account.held == 40_900 - 8  # without the head of its frame
+            assert kept.account.held == 40_900 - 8  # without the header of its frame
             connections = [link._transport._connection for link in links]
             assert all(each._frames_in.size in (0, 40_892) for each in connections)
             await small.send(begun[40_900:], end)
@@ -196,7 +196,7 @@ async def test_limit_process_bytes_holds_for_incomplete_messages() -> None:
 
 
 async def test_limit_handshake_seconds(running_clock: trio.testing.MockClock) -> None:
-    """A peer has so long to open its connection, and all the time after that."""
+    """A peer that does not finish its handshake in time is disconnected."""
     async with serving(Limits(handshake_seconds=10)) as server:
         async with raw_peer(server) as good, silent(server) as slow:
             await slow.send(REQUEST[:-1])
@@ -209,7 +209,7 @@ async def test_limit_handshake_seconds(running_clock: trio.testing.MockClock) ->
 
 
 async def test_limit_pending_handshakes() -> None:
-    """So many peers may be silent at once; one more costs the oldest of them its connection."""
+    """A peer over the limit of unfinished handshakes costs the oldest one its connection."""
     async with serving(Limits(pending_handshakes=2)) as server:
         async with raw_peer(server) as opened, silent(server) as oldest, silent(server) as second:
             async with silent(server) as newest:
@@ -223,24 +223,24 @@ async def test_limit_pending_handshakes() -> None:
 
 
 async def test_limit_headers() -> None:
-    """A request of so many headers is taken, one more is answered with 431."""
+    """A request with a header over the limit gets 431."""
     await check_head(Limits(headers=6), b"X: 1", b"Y: 1", limit="headers")
 
 
 async def test_limit_header_line() -> None:
-    """A header of so many bytes is taken, one more is answered with 431."""
+    """A request with a header line over the limit gets 431."""
     line = b"X: ".ljust(100, b"x")
     await check_head(Limits(header_line=100), line, line + b"x", limit="header_line")
 
 
 async def test_limit_head() -> None:
-    """A request of so many bytes is taken, one more is answered with 431."""
+    """A request whose head is over the limit gets 431."""
     line = b"X: ".ljust(500 - len(REQUEST) - 2, b"x")
     await check_head(Limits(head=500), line, line + b"x", limit="head")
 
 
 async def check_head(limits: Limits, right: bytes, wrong: bytes, *, limit: str) -> None:
-    """Check that a header is taken, and another one, or the two together, refused."""
+    """Check that a request with the right header is accepted, and that the other gets 431."""
     async with serving(limits) as server:
         async with silent(server) as good, silent(server) as bad:
             await good.send(REQUEST[:-2] + right + b"\r\n\r\n")
@@ -254,7 +254,7 @@ async def check_head(limits: Limits, right: bytes, wrong: bytes, *, limit: str) 
 
 
 async def test_limit_connections() -> None:
-    """So many connections may be open, one more gets 503; a place that is left can be taken."""
+    """A connection over the limit gets 503, and a closed one makes room."""
     async with serving(Limits(connections=2)) as server:
         async with raw_peer(server) as good:
             async with raw_peer(server):
@@ -267,7 +267,7 @@ async def test_limit_connections() -> None:
 
 
 async def test_limit_descriptor_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Open connections take no more than their share of the descriptors of the process."""
+    """Connections take at most their share of the file descriptors of the process."""
     monkeypatch.setattr("farcall._server.acceptor.descriptor_limit", lambda: 10)
     async with serving(Limits(descriptor_share=0.2)) as server:
         async with raw_peer(server), raw_peer(server):
@@ -275,7 +275,7 @@ async def test_limit_descriptor_share(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_limit_failed_logins() -> None:
-    """So many are answered; the next one is not even looked at."""
+    """A connection with too many failed logins is closed at its next login."""
     asked: list[object] = []
 
     async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
@@ -296,7 +296,7 @@ async def test_limit_failed_logins() -> None:
 
 
 async def test_limit_failed_logins_unanswered() -> None:
-    """No more may be unanswered than may fail; the others are refused at once."""
+    """A login over the limit of unanswered ones is refused with Busy."""
 
     async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
         if credentials.login is not None:
@@ -316,7 +316,7 @@ async def test_limit_failed_logins_unanswered() -> None:
 
 @service(protected=True)
 class Vault:
-    """Everything in it needs a login."""
+    """A service in which everything needs a login."""
 
     opened: farcall.Signal[int] = farcall.Signal()
 
@@ -326,7 +326,7 @@ class Vault:
 
 @service(name="Vault")
 class Hall:
-    """The same with one thing that needs none."""
+    """A service with an open method."""
 
     async def hours(self) -> None: ...
 
@@ -336,19 +336,19 @@ class Hall:
 
 
 async def by_header_or_login(credentials: farcall.Credentials) -> farcall.Principal | None:
-    """Know ada by either."""
+    """Authenticate ada by a header or a login."""
     words = (credentials.login, credentials.headers.get("x-name"))
     return farcall.Principal("ada") if words in ((["me"], None), (None, "ada")) else None
 
 
 async def say(session: farcall.Session, size: int) -> str:
-    """Call with a message that has some hundred bytes more than `size`."""
+    """Call with a message that is some hundred bytes larger than `size`."""
     return await session.call("Vault.say", "x" * size, returns=str)
 
 
 @asynccontextmanager
 async def vault_client(kind: str, dialect: Any, limits: Limits) -> AsyncIterator[farcall.Session]:
-    """Come to the vault as a stranger, whose own limits are the usual ones."""
+    """Connect to the vault without a login, with the default limits of a client."""
     if kind == "memory":
         pair = open_pair(Vault(), authenticate=by_header_or_login, dialect=dialect, limits=limits)
         async with pair as (session, _):
@@ -365,7 +365,7 @@ async def vault_client(kind: str, dialect: Any, limits: Limits) -> AsyncIterator
 @pytest.mark.parametrize("kind", ["memory", "websocket"])
 @pytest.mark.parametrize("dialect", ["farcall", "plain"])
 async def test_limit_message_before_login(kind: str, dialect: Any) -> None:
-    """Where nothing is open a stranger sends small messages; `message` holds after its login."""
+    """A peer that has not logged in may send only small messages if everything is protected."""
     limits = Limits(message_before_login=1000, message=5000)
     async with vault_client(kind, dialect, limits) as session:
         with pytest.raises(farcall.Forbidden):
@@ -381,7 +381,7 @@ async def test_limit_message_before_login(kind: str, dialect: Any) -> None:
 
 
 async def expect_too_large(session: farcall.Session, size: int, limit: str, dialect: str) -> None:
-    """A plain peer is answered; a farcall one, which knows close codes, loses its connection."""
+    """Check that a plain peer gets an error, and a farcall one loses its connection with 1009."""
     if dialect == "plain":
         with pytest.raises(farcall.RpcError) as caught:
             await say(session, size)
@@ -404,7 +404,7 @@ async def expect_too_large(session: farcall.Session, size: int, limit: str, dial
 async def test_limit_message_before_login_holds_for_strangers_alone(
     served: object, authenticate: farcall.Authenticate | None, headers: dict[str, str] | None
 ) -> None:
-    """Not where something is open, nor for whom the handshake has told, nor without logins."""
+    """The limit does not hold with an open method, a principal of the handshake, or no logins."""
     limits = Limits(message_before_login=1000)
     pair = open_pair(served, authenticate=authenticate, headers=headers, limits=limits)
     async with pair as (session, connection):
@@ -416,7 +416,7 @@ async def test_limit_message_before_login_holds_for_strangers_alone(
 
 
 async def test_limit_message_before_login_is_kept_after_a_logout() -> None:
-    """A peer that has logged in once is no stranger, and may be in the middle of a message."""
+    """The limit does not come back after a logout."""
     limits = Limits(message_before_login=1000)
     pair = open_pair(Vault(), authenticate=by_header_or_login, login="me", limits=limits)
     async with pair as (session, connection):
@@ -428,7 +428,7 @@ async def test_limit_message_before_login_is_kept_after_a_logout() -> None:
 
 
 async def test_limit_message_before_login_is_no_larger_than_message() -> None:
-    """The smaller one holds."""
+    """The smaller one of `message_before_login` and `message` holds."""
     limits = Limits(message=1000)
     async with open_pair(
         Vault(), authenticate=by_header_or_login, dialect="plain", limits=limits
@@ -440,7 +440,7 @@ async def test_limit_message_before_login_is_no_larger_than_message() -> None:
 
 @pytest.mark.parametrize("dialect", ["farcall", "plain"])
 async def test_limit_login_bytes(dialect: Any) -> None:
-    """A login of so many bytes is looked at; one more is refused, and the connection goes on."""
+    """A login over the limit is refused, and `authenticate` is not called."""
     asked: list[int] = []
 
     async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
@@ -465,7 +465,7 @@ async def test_limit_login_bytes(dialect: Any) -> None:
 
 
 async def test_limit_logins(autojump_clock: trio.testing.MockClock) -> None:
-    """So many are at work at once in the process, whatever their servers; others wait in a line."""
+    """Logins over the limit wait in order, on all servers of the process together."""
     at_work, seen, came = 0, list[int](), list[object]()
 
     async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
@@ -496,7 +496,7 @@ async def test_limit_logins(autojump_clock: trio.testing.MockClock) -> None:
 
 
 async def test_limit_logins_holds_for_handshakes() -> None:
-    """They have a line of their own: logins do not keep them out, but other handshakes do."""
+    """Handshakes have a queue of their own, with the same limit."""
     opened = trio.Event()
     at_work = {"login": 0, "handshake": 0}
 
@@ -530,7 +530,7 @@ async def test_limit_logins_holds_for_handshakes() -> None:
 
 
 async def test_limit_logins_prefers_those_who_have_failed_less() -> None:
-    """Whoever has failed waits for those who have not, though they came later."""
+    """A login from a connection with fewer failed logins comes first."""
     release, came = trio.Event(), list[object]()
     release.set()
 
@@ -563,7 +563,7 @@ async def test_limit_logins_prefers_those_who_have_failed_less() -> None:
 
 
 async def test_wrong_logins_keep_no_handshake_out(autojump_clock: trio.testing.MockClock) -> None:
-    """With 200 clients that log in wrongly, and again, others still come in at once."""
+    """Handshakes do not wait for 200 clients that repeat wrong logins."""
 
     async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
         if credentials.login is not None:
@@ -590,7 +590,7 @@ async def test_wrong_logins_keep_no_handshake_out(autojump_clock: trio.testing.M
 
 @asynccontextmanager
 async def guarded(limits: Limits) -> AsyncIterator[farcall.Server]:
-    """Serve to whoever knows a word, with a proxy in front that says where each comes from."""
+    """Serve behind a trusted proxy, with right and wrong tokens and logins."""
 
     async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
         if credentials.headers.get("x-token", "right") != "right":
@@ -619,7 +619,7 @@ def come_from(server: farcall.Server, address: str, **headers: str) -> Any:
 
 
 async def shake_hands(server: farcall.Server, address: str, **headers: str) -> int | None:
-    """Connect through the proxy; give the status of a refusal."""
+    """Connect through the proxy; return the status of a refusal."""
     try:
         async with come_from(server, address, **headers):
             return None
@@ -640,7 +640,7 @@ async def log_in(server: farcall.Server, address: str, *words: str) -> list[obje
 
 
 async def test_limit_address_failed_logins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So many of an address may fail in a minute; then nobody there is asked, and others are."""
+    """After too many failed logins in a minute, only the address that made them is refused."""
     busy = "address_failed_logins"
     async with guarded(Limits(address_failed_logins=2)) as server:
         assert await log_in(server, "192.0.2.1", "wrong", "right", "wrong", "right") == [
@@ -663,7 +663,7 @@ async def test_limit_address_failed_logins(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 async def test_limit_address_failed_logins_of_ipv6() -> None:
-    """A host has 2**64 addresses, which count as one."""
+    """All addresses of an IPv6 /64 network count as one."""
     async with guarded(Limits(address_failed_logins=1)) as server:
         assert await log_in(server, "2001:db8::1", "wrong") == [False]
         assert await log_in(server, "2001:db8::ffff:1", "right") == ["address_failed_logins"]
@@ -671,7 +671,7 @@ async def test_limit_address_failed_logins_of_ipv6() -> None:
 
 
 async def test_limit_address_failed_logins_of_handshakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So many may be refused; then there are no more, with 429, and logins do not count."""
+    """After too many refused handshakes an address gets 429; its failed logins do not count."""
     wrong = {"X-Token": "wrong"}
     async with guarded(Limits(address_failed_logins=2)) as server:
         assert await log_in(server, "192.0.2.1", "wrong", "wrong") == [False, False]
@@ -690,7 +690,7 @@ async def test_limit_address_failed_logins_of_handshakes(monkeypatch: pytest.Mon
 
 
 async def test_limit_server_failed_logins() -> None:
-    """So many of all may fail in a minute; then only those who have not failed have a try."""
+    """After too many failed logins on the server, an address with a failed one is refused."""
     busy = "server_failed_logins"
     async with guarded(Limits(server_failed_logins=3)) as server:
         assert await log_in(server, "192.0.2.1", "wrong") == [False]
@@ -704,7 +704,7 @@ async def test_limit_server_failed_logins() -> None:
 
 
 async def test_limit_server_failed_logins_of_handshakes() -> None:
-    """The same for those that are refused."""
+    """After too many refused handshakes on the server, an address with one is refused."""
     wrong = {"X-Token": "wrong"}
     async with guarded(Limits(server_failed_logins=2)) as server:
         for address in ("192.0.2.1", "192.0.2.2"):
@@ -719,7 +719,7 @@ async def test_limit_server_failed_logins_of_handshakes() -> None:
 async def test_limit_logins_leaves_a_handshake_its_time(
     running_clock: trio.testing.MockClock,
 ) -> None:
-    """A handshake that waits for its turn for too long is dropped, and leaves the line."""
+    """A handshake that waits too long in the queue is dropped."""
     release = trio.Event()
 
     async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
@@ -752,7 +752,7 @@ async def check_full(server: farcall.Server, limit: str) -> None:
 async def test_the_accept_loop_outlives_a_lack_of_descriptors(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Who connects while the process has none left is served when it has some again."""
+    """A peer that connects while the process has no descriptors left is served later."""
     async with serving(Limits()) as server:
         with trio.socket.socket() as peer:
             with descriptors_up_to(peer.fileno()):
@@ -765,7 +765,7 @@ async def test_the_accept_loop_outlives_a_lack_of_descriptors(
 
 @contextmanager
 def descriptors_up_to(last: int) -> Iterator[None]:
-    """Let this process make no new descriptor, once those up to `last` are taken."""
+    """Limit this process to the descriptors up to `last`, and use them up."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with ExitStack() as taken:
         resource.setrlimit(resource.RLIMIT_NOFILE, (last + 1, hard))
@@ -779,7 +779,7 @@ def descriptors_up_to(last: int) -> Iterator[None]:
 
 
 async def test_limit_handshake_seconds_of_a_client() -> None:
-    """A server that does not answer in that time is no server; the error names the limit."""
+    """A client gives up on a handshake after the limit, and the error names it."""
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     async with listener:
         port = listener.socket.getsockname()[1]

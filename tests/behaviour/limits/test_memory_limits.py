@@ -1,4 +1,4 @@
-"""What waits for a peer that does not read: each limit from both sides of its edge."""
+"""Limits of what waits for a peer that does not read, each tested at and above the limit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOT_FOUND = '{"jsonrpc":"2.0","id":"s0","error":{"code":-32601,"message":"Method
 
 @service(name="")
 class Store:
-    """Gives as much as it is asked for."""
+    """A service that returns or streams texts of any size."""
 
     def __init__(self) -> None:
         self.given = 0
@@ -70,14 +70,14 @@ def call(id: Any, name: str, *params: Any) -> dict[str, Any]:
 
 
 class Deaf:
-    """A peer that sends, and reads nothing until it is told to."""
+    """A peer that sends, and reads nothing until a test says so."""
 
     def __init__(self, client: RawClient) -> None:
         self.client = client
         (self.link,) = client.host.links
 
     async def fill(self) -> None:
-        """Have the server send until the writer waits for the link."""
+        """Make the server send until its writer waits for the link."""
         self.client.stop_reading()
         await self.ask(call("full", "fetch", 2 * PIPE), call("stuck", "fetch", 1))
         assert len(self.link.lanes.calls) == 0
@@ -94,7 +94,7 @@ class Deaf:
 
 
 async def test_limit_queued_messages(autojump_clock: MockClock) -> None:
-    """So many answers of the reader may wait; one more, and the peer is cut off with 1013."""
+    """A peer with too many unread responses is disconnected with 1013."""
     async with raw_client(Store(), Limits(queued_messages=3)) as client:
         deaf = Deaf(client)
         await deaf.fill()
@@ -109,7 +109,7 @@ async def test_limit_queued_messages(autojump_clock: MockClock) -> None:
 
 
 async def test_limit_queued_messages_has_tasks_wait(autojump_clock: MockClock) -> None:
-    """No handler begins before there is room for its result; its call is in flight meanwhile."""
+    """A handler begins only when there is room for its result."""
     store = Store()
     async with raw_client(store, Limits(queued_messages=3, calls=4)) as client:
         deaf = Deaf(client)
@@ -128,7 +128,7 @@ async def test_limit_queued_messages_has_tasks_wait(autojump_clock: MockClock) -
 async def test_calls_that_wait_for_room_begin_in_order_and_can_be_cancelled(
     autojump_clock: MockClock,
 ) -> None:
-    """They are calls like others: one that is cancelled does not begin, and is answered."""
+    """Calls that wait for room begin in order, and a cancelled one never begins."""
     store = Store()
     async with raw_client(store, Limits(queued_messages=1)) as client:
         await client.ask(HELLO)
@@ -152,7 +152,7 @@ async def test_calls_that_wait_for_room_begin_in_order_and_can_be_cancelled(
 
 
 async def test_limit_queued_messages_has_inline_methods_wait(autojump_clock: MockClock) -> None:
-    """A plain method runs in the reader only while there is room for its answer."""
+    """An inline method runs only when there is room for its result."""
     async with raw_client(Store(), Limits(queued_messages=3)) as client:
         deaf = Deaf(client)
         await deaf.fill()
@@ -165,12 +165,12 @@ async def test_limit_queued_messages_has_inline_methods_wait(autojump_clock: Moc
 
 
 async def test_limit_queued_bytes(autojump_clock: MockClock) -> None:
-    """Below it a result of any size goes in; at it the next one waits."""
+    """A result of any size is queued below the limit; at the limit the next handler waits."""
     limits = Limits(queued_bytes=1000)
     async with raw_client(Store(), limits) as client:
         deaf = Deaf(client)
         await deaf.fill()
-        await deaf.ask(call(1, "fetch", 997 - ENVELOPE))  # and two quotes
+        await deaf.ask(call(1, "fetch", 997 - ENVELOPE))  # the envelope and two quotes
         await deaf.ask(call(2, "fetch", 5000))
         await deaf.ask(call(3, "fetch", 1))
         assert (len(deaf.link.lanes.calls), len(deaf.link.protocol.incoming)) == (2, 1)
@@ -183,9 +183,9 @@ async def test_limit_queued_bytes(autojump_clock: MockClock) -> None:
 async def test_limit_queued_bytes_holds_for_the_reader(
     announced: int, most: int, autojump_clock: MockClock
 ) -> None:
-    """Answers that no task gives may take as much again as one message, and no more.
+    """Errors that the reader sends may exceed the limit by one message at most.
 
-    What is one message is not for the peer alone to say.
+    The size of that message is the smaller one of the peer's limit and `message_out`.
     """
     limits = Limits(queued_bytes=1000, message_out=most)
     hello = {"v": 1, "limits": {"message": announced}}
@@ -207,7 +207,7 @@ async def test_limit_queued_bytes_holds_for_the_reader(
 
 
 async def test_limit_queued_bytes_holds_for_unfinished_batches(autojump_clock: MockClock) -> None:
-    """Answers that wait for the other ones of their batch are kept within it as well."""
+    """Responses that wait for the rest of their batch count."""
     batch = [call(0, "hang"), *[1] * 200]
     async with raw_client(Store(), Limits(queued_bytes=1000, calls=10_000)) as client:
         deaf = Deaf(client)
@@ -227,7 +227,7 @@ async def test_limit_queued_bytes_holds_for_unfinished_batches(autojump_clock: M
 
 
 async def test_limit_process_bytes(autojump_clock: MockClock) -> None:
-    """Over it the connection that holds most ends with 1013, and no other one."""
+    """Over the limit, the connection that holds most is disconnected with 1013."""
     store, limits = Store(), Limits(process_bytes=1_000_000)
     async with raw_client(store, limits) as first, raw_client(store, limits) as second:
         large, small = Deaf(first), Deaf(second)
@@ -246,7 +246,7 @@ async def test_limit_process_bytes(autojump_clock: MockClock) -> None:
 
 
 async def test_results_that_wait_for_room_are_counted(autojump_clock: MockClock) -> None:
-    """They are no smaller than those in the queue, which have their envelope already."""
+    """Results that wait for room count, with the envelope of those in the queue."""
     async with raw_client(Store(), Limits(queued_messages=1)) as client:
         deaf = Deaf(client)
         await deaf.fill()
@@ -261,7 +261,7 @@ async def test_results_that_wait_for_room_are_counted(autojump_clock: MockClock)
 
 
 async def test_what_is_being_sent_is_counted(autojump_clock: MockClock) -> None:
-    """What the writer has taken is still here, until the transport has all of it."""
+    """A message counts until the transport has taken all of it."""
     async with raw_client(Store()) as client:
         deaf = Deaf(client)
         await deaf.fill()
@@ -277,7 +277,7 @@ async def test_what_is_being_sent_is_counted(autojump_clock: MockClock) -> None:
 
 
 async def test_a_connection_that_is_cut_off_frees_what_it_held(autojump_clock: MockClock) -> None:
-    """It is gone at once where its peer does not read: no goodbye would arrive."""
+    """A peer that does not read is disconnected at once, without a Close frame."""
     async with raw_client(Store(), Limits(process_bytes=1_000_000)) as client:
         deaf = Deaf(client)
         await deaf.fill()
@@ -293,7 +293,7 @@ HELLO = call(0, "rpc.hello") | {"params": {"v": 1}}
 
 
 async def test_items_that_wait_are_counted_and_bounded(autojump_clock: MockClock) -> None:
-    """A reader may grant without end, and read nothing: its generator waits all the same."""
+    """A stream waits at its bound of unread bytes, however much credit its reader grants."""
     store = Store()
     async with raw_client(store) as client:
         await client.ask(HELLO)
@@ -308,7 +308,7 @@ async def test_items_that_wait_are_counted_and_bounded(autojump_clock: MockClock
 
 
 async def test_items_that_are_not_read_are_counted(autojump_clock: MockClock) -> None:
-    """One may be as large as a message where nothing else of its upload is on its way."""
+    """Items of uploads that no handler reads count."""
     async with raw_client(Store(), Limits(process_bytes=1_000_000)) as client:
         await client.ask(HELLO)
         deaf = Deaf(client)
@@ -323,7 +323,7 @@ async def test_items_that_are_not_read_are_counted(autojump_clock: MockClock) ->
 
 
 async def test_items_for_a_plain_peer_are_counted(autojump_clock: MockClock) -> None:
-    """It gets all of them at once, and until then they are here."""
+    """The items of a stream to a plain peer count until they are sent."""
     async with raw_client(Store()) as client:
         deaf = Deaf(client)
         await deaf.ask(call(1, "three", 1000), call(2, "three", 1000))
@@ -336,7 +336,7 @@ async def test_items_for_a_plain_peer_are_counted(autojump_clock: MockClock) -> 
 
 
 async def test_what_a_peer_says_of_itself_is_counted(autojump_clock: MockClock) -> None:
-    """Its hello is kept for as long as the connection lives."""
+    """The hello of a peer counts as long as the connection lives."""
     contracts = {f"service {number}": "x" * 64 for number in range(1000)}
     async with raw_client(Store()) as client:
         await client.ask(call(0, "rpc.hello") | {"params": {"v": 1, "contracts": contracts}})
@@ -345,7 +345,7 @@ async def test_what_a_peer_says_of_itself_is_counted(autojump_clock: MockClock) 
 
 @service(name="")
 class Lazy:
-    """Reads nothing."""
+    """A service that reads no item of its upload."""
 
     async def skip(self, items: AsyncIterable[str]) -> None:
         await trio.sleep(1)
@@ -357,16 +357,16 @@ class Lazy:
 
 
 @pytest.mark.parametrize("dialect", ["farcall", "plain"])
-async def test_items_that_nobody_reads_are_let_go(
+async def test_items_that_are_not_read_are_dropped_with_their_call(
     dialect: Literal["farcall", "plain"], autojump_clock: MockClock
 ) -> None:
-    """With their call, at either end."""
+    """Unread items are dropped when their call ends, at both ends."""
 
     async def items() -> AsyncIterator[str]:
         yield "x" * 1000
 
     async with open_pair(Lazy(), Lazy, dialect=dialect) as (lazy, connection):
-        process = connection._link.account._all  # which is that of both ends
+        process = connection._link.account._all  # shared by both ends
         before = process.held
         await lazy.skip(items())
         async with lazy.three():

@@ -1,4 +1,4 @@
-"""A message over the limit ends its own call, and not the link, where its id can be told."""
+"""A message over the limit ends its own call if its id can be read, else the link."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ BIG = "x" * (3 * MOST)
 
 @service(name="")
 class Echo:
-    """Says what it hears."""
+    """A service that returns the text it gets."""
 
     async def say(self, text: str) -> str:
         return text
@@ -62,7 +62,7 @@ async def link(kind: Kind) -> AsyncIterator[tuple[Transport, Transport]]:
 
 @asynccontextmanager
 async def client_of(kind: Kind) -> AsyncIterator[RawClient]:
-    """Serve `Echo` to a peer that says what it likes."""
+    """Serve `Echo` to a raw peer."""
     host = make_host(Echo(), limits=LIMITS)
     async with link(kind) as (dialled, accepted), trio.open_nursery() as nursery:
         client = RawClient(dialled, host)
@@ -96,7 +96,7 @@ ANSWER = {"jsonrpc": "2.0", "id": 2, "result": "y"}
 @pytest.mark.parametrize("id", [7, "7", 'é"\\}', -1.5])
 @pytest.mark.parametrize("is_last", [True, False])
 async def test_the_call_is_answered(kind: Kind, id: Any, is_last: bool) -> None:
-    """With the limit, and under its id; and the next call works."""
+    """A call over the limit is answered with an error, and the next call works."""
     call = {"method": "say", "params": [BIG, {"id": 3}]}
     async with client_of(kind) as client:
         for _ in range(3):
@@ -129,8 +129,8 @@ async def test_the_call_is_answered(kind: Kind, id: Any, is_last: bool) -> None:
     ],
     ids=lambda message: message[:60].decode() + "..." + message[-20:].decode(),
 )
-async def test_else_the_link_is_closed(kind: Kind, message: bytes) -> None:
-    """1009 says so where no id can be told, or the message is more than 16 times too large."""
+async def test_a_message_without_a_readable_id_closes_the_link(kind: Kind, message: bytes) -> None:
+    """A message without a readable id, or of over 16 times the limit, closes the link with 1009."""
     async with client_of(kind) as client:
         await client.send([message])
         assert await end_of(client) == CloseReason(1009, WORDS)
@@ -139,7 +139,7 @@ async def test_else_the_link_is_closed(kind: Kind, message: bytes) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_call_in_flight_keeps_its_id(kind: Kind) -> None:
-    """An error under an id that is in flight would end the wrong call."""
+    """A message over the limit with the id of a call in flight closes the link."""
     async with client_of(kind) as client:
         await client.send([said(method="wait", params=["x"], id=7)])
         await client.send([said(method="say", params=[BIG], id=7)])
@@ -148,7 +148,7 @@ async def test_a_call_in_flight_keeps_its_id(kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_greeted_peer_knows_the_limit(kind: Kind) -> None:
-    """Over it the link is closed at once."""
+    """A message over the limit of a peer that has said hello closes the link."""
     async with client_of(kind) as client:
         await ask(client, said(method="rpc.hello", params={"v": 1}, id=0))
         await client.send([said(method="say", params=[BIG], id=7)])
@@ -156,7 +156,7 @@ async def test_a_greeted_peer_knows_the_limit(kind: Kind) -> None:
 
 
 async def test_binary_frames_in_memory() -> None:
-    """JSON in a binary message is skipped likewise."""
+    """JSON over the limit in a binary message is answered too."""
     async with client_of("memory") as client:
         transport = client._transport
         assert isinstance(transport, MemoryTransport)
@@ -194,7 +194,7 @@ REFUSAL = told({"jsonrpc": "2.0", "id": 7, "error": REFUSED})
 
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
 async def test_fragments(opcode: int) -> None:
-    """A message in pieces is skipped likewise; between them nothing but both ends is held."""
+    """A fragmented message over the limit is skipped; only its first and last bytes are kept."""
     message = said(method="say", params=["é" * 2 * MOST], id=7)
     pieces = [message[at : at + 3001] for at in range(0, len(message), 3001)]
     async with raw_peer() as (raw, server):
@@ -210,7 +210,7 @@ async def test_fragments(opcode: int) -> None:
 
 
 async def test_the_end_must_come_in_time() -> None:
-    """A message that is skipped has no more time than one that is kept."""
+    """`incomplete_seconds` holds for a message that is skipped."""
     message = frame(TEXT, said(method="say", params=[BIG], id=7))
     async with raw_peer(incomplete_seconds=0.05) as (raw, _):
         await raw.send(message[:-1])
@@ -219,7 +219,7 @@ async def test_the_end_must_come_in_time() -> None:
 
 
 async def test_what_is_skipped_has_to_be_text() -> None:
-    """Bytes that are no UTF-8 in a text frame end the link, as in any other message."""
+    """A skipped text message must be UTF-8."""
     message = said(method="say", params=[BIG], id=7).replace(b"xxxx", b"xx\xff\xff", 1)
     async with raw_peer() as (raw, _):
         await raw.send(frame(TEXT, message))
@@ -227,7 +227,7 @@ async def test_what_is_skipped_has_to_be_text() -> None:
 
 
 async def test_the_close_frame_arrives_while_the_peer_still_sends() -> None:
-    """What still comes is read and dropped: else a reset would overtake the Close frame."""
+    """A peer that is still sending gets the Close frame, because the rest is read and dropped."""
     async with raw_peer() as (raw, _), trio.open_nursery() as nursery:
         nursery.start_soon(raw.send, frame(TEXT, said(method="say", params=[BIG * 100])))
         assert await raw.read_to_end() == close_frame(1009, WORDS, masked=False)
@@ -236,7 +236,7 @@ async def test_the_close_frame_arrives_while_the_peer_still_sends() -> None:
 
 @asynccontextmanager
 async def plain_server_of(kind: Kind) -> AsyncIterator[tuple[Any, RawPeer]]:
-    """Connect to a peer that says what it likes."""
+    """Connect to a raw peer that acts as a plain server."""
     async with link(kind) as (dialled, accepted), trio.open_nursery() as nursery:
         server = RawPeer(accepted)
         nursery.start_soon(server.run)
@@ -249,7 +249,7 @@ async def plain_server_of(kind: Kind) -> AsyncIterator[tuple[Any, RawPeer]]:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_an_answer_over_the_limit_ends_its_call(kind: Kind) -> None:
-    """With `InvalidResult`, which names the limit; and the next call works."""
+    """A response over the limit ends its call with InvalidResult, and the next call works."""
     async with plain_server_of(kind) as (session, server), trio.open_nursery() as nursery:
 
         async def answer() -> None:
@@ -274,7 +274,7 @@ async def test_an_answer_over_the_limit_ends_its_call(kind: Kind) -> None:
     ],
 )
 async def test_what_is_no_answer_to_a_call_ends_the_link(kind: Kind, message: bytes) -> None:
-    """1009: an event was lost, or a call of nobody's."""
+    """An event over the limit, or a response to an unknown call, ends the link with 1009."""
     async with plain_server_of(kind) as (session, server), trio.open_nursery() as nursery:
 
         async def answer() -> None:

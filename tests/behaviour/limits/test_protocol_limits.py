@@ -1,4 +1,4 @@
-"""What texts may cost, those of a peer and ours: each limit from both sides of its edge."""
+"""Limits of messages, depth, ids, batches and bundles, each tested at and above the limit."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ async def greet(client: RawClient) -> None:
 
 
 async def error_of(client: RawClient, message: Any) -> tuple[Any, int, Any]:
-    """Give the id, the code and the data of the one answer, an error."""
+    """Return the id, code and data of the error that answers a message."""
     (answer,) = await client.ask(message)
     return answer["id"], answer["error"]["code"], answer["error"].get("data")
 
 
 async def test_limit_message_out() -> None:
-    """A plain peer gets a message of so many bytes, and not one more; the link lives."""
+    """A response over the limit to a plain peer becomes an error, and the link lives."""
     frame = len(msgspec.json.encode(result(1, "")))
     async with raw_client(Echo(), Limits(message_out=1000)) as client:
         (answer,) = await client.ask(call(1, "repeat", "x", 1000 - frame))
@@ -69,7 +69,7 @@ async def test_limit_message_out() -> None:
 
 
 async def test_limit_message_out_of_a_caller() -> None:
-    """A call of that size is sent, a larger one raises, and nothing of it is sent."""
+    """A call over the limit raises and is not sent."""
     size = len(msgspec.json.encode(call(1, "say", "")))
     pair = open_pair(Echo(), dialect="plain", limits=Limits(message_out=1000))
     async with pair as (session, connection):
@@ -81,14 +81,14 @@ async def test_limit_message_out_of_a_caller() -> None:
         assert connection.statistics().frames_in == frames
 
 
-async def test_limit_message_out_is_not_for_who_has_told() -> None:
-    """What a peer announces holds for it, be it more or less."""
+async def test_limit_message_out_does_not_hold_for_farcall_peers() -> None:
+    """The limit of a farcall peer holds instead of `message_out`."""
     async with open_pair(Echo(), limits=Limits(message_out=1000)) as (session, _):
         assert await session.call("repeat", "x", 2000) == "x" * 2000
 
 
 async def test_limit_depth() -> None:
-    """A message may nest so deep; one level more cannot be read, and no id is."""
+    """A message that is nested too deep is a parse error without an id."""
     async with raw_client(Echo(), Limits(depth=10)) as client:
         assert await client.ask(call(1, "say", nested(8))) == [result(1, nested(8))]
         problem = "nested deeper than 10 levels (the limit depth)"
@@ -96,7 +96,7 @@ async def test_limit_depth() -> None:
 
 
 async def test_limit_depth_of_what_goes_out() -> None:
-    """A result that nests deeper is an error for its call alone; a call that does is not sent."""
+    """A result that is nested too deep is an error of its call; such a call is not sent."""
     deep = farcall.functions(deep_of, name="")
     async with open_pair(deep, limits=Limits(depth=10)) as (session, connection):
         assert await session.call("deep_of", 9) == nested(9)
@@ -117,13 +117,13 @@ async def deep_of(levels: int) -> farcall.Json:
 
 @pytest.mark.parametrize("depth", [7, 65])
 def test_limit_depth_has_bounds(depth: int) -> None:
-    """Less than the protocol itself needs, or more than peers read, is a mistake."""
+    """A depth below the protocol's own or above 64 is refused."""
     with pytest.raises(ValueError, match="depth"):
         Limits(depth=depth)
 
 
 async def test_limit_depth_leaves_room_for_the_protocol(autojump_clock: MockClock) -> None:
-    """The least that it may be is enough for every message of farcall's own."""
+    """The lowest depth is enough for every message of the protocol."""
     async with open_pair(Echo(), limits=Limits(depth=8)) as (session, _):
         echo = session.proxy(Echo)
 
@@ -137,7 +137,7 @@ async def test_limit_depth_leaves_room_for_the_protocol(autojump_clock: MockCloc
 
 
 async def test_limit_request_id() -> None:
-    """An id of so many bytes of JSON is echoed, a longer one is refused, and not echoed."""
+    """An id over the limit is refused and not echoed."""
     async with raw_client(Echo(), Limits(request_id=10)) as client:
         assert await client.ask(call("x" * 8, "say", 1)) == [result("x" * 8, 1)]
         problem = "an id of more than 10 bytes (the limit request_id)"
@@ -145,7 +145,7 @@ async def test_limit_request_id() -> None:
 
 
 async def test_limit_request_id_of_an_upload() -> None:
-    """Its name is kept and echoed as well."""
+    """The name of an upload over the limit is refused."""
     async with raw_client(Echo(), Limits(request_id=10)) as client:
         await greet(client)
         assert await client.ask(call(1, "add", {"$stream": "ü" * 4})) == []
@@ -158,7 +158,7 @@ async def test_limit_request_id_of_an_upload() -> None:
 
 
 async def test_limit_batch() -> None:
-    """So many messages in a batch are served, and none of a larger one."""
+    """A batch over the limit is refused whole."""
     async with raw_client(Echo(), Limits(batch=3)) as client:
         batch = [call(id, "say", id) for id in range(4)]
         assert await client.ask(batch[:3]) == [[result(id, id) for id in range(3)]]
@@ -167,7 +167,7 @@ async def test_limit_batch() -> None:
 
 
 async def test_limit_bundle(autojump_clock: MockClock) -> None:
-    """A greeted peer may send as many in one array as it was told; one more ends its link."""
+    """A bundle over the limit that the peer was told ends its link with 1008."""
     async with raw_client(Echo(), Limits(bundle=3)) as client:
         hello = {"jsonrpc": "2.0", "id": 0, "method": "rpc.hello", "params": {"v": 1}}
         (answer,) = await client.ask(hello)
@@ -183,7 +183,7 @@ async def test_limit_bundle(autojump_clock: MockClock) -> None:
 
 
 async def test_limit_bundle_is_kept_by_farcall_peers(autojump_clock: MockClock) -> None:
-    """However much waits at once."""
+    """A farcall peer splits what it sends into bundles within the limit."""
     async with open_pair(Echo(), limits=Limits(bundle=2)) as (session, connection):
         frames = connection.statistics().frames_in
         async with trio.open_nursery() as nursery:
@@ -194,7 +194,7 @@ async def test_limit_bundle_is_kept_by_farcall_peers(autojump_clock: MockClock) 
 
 @pytest.mark.parametrize("name", ["batch", "bundle"])
 def test_limit_of_arrays_have_a_bound(name: str) -> None:
-    """An array is not taken apart at all where it holds more than that."""
+    """The limits of batches and bundles are at most 65,536."""
     Limits(**{name: 65_536})
     with pytest.raises(ValueError, match=name):
         Limits(**{name: 65_537})
@@ -204,7 +204,7 @@ def test_limit_of_arrays_have_a_bound(name: str) -> None:
 async def test_limit_hello_seconds(
     autojump_clock: MockClock, seconds: float, is_late: bool
 ) -> None:
-    """A server may take so long to answer a hello; after that it is none."""
+    """A server that answers the hello too late fails the connection."""
     dialled, accepted = memory_pair()
     server = RawPeer(accepted)
 

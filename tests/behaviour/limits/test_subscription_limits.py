@@ -1,4 +1,4 @@
-"""What waits in the subscriptions of one peer, from both sides of its edge."""
+"""Limits of what waits in the subscriptions of one peer, tested at and above the limit."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ HELLO = request(0, "rpc.hello", {"v": 1})
 
 
 async def grant(client: RawClient, id: int, items: int) -> dict[str, Any]:
-    """Give credit, and tell what comes of it."""
+    """Grant credit, and return what arrives."""
     params = {"id": id, "items": items, "bytes": 1_000_000}
     await client.send_json({"jsonrpc": "2.0", "method": "rpc.credit", "params": params})
     await wait_all_tasks_blocked()
@@ -50,13 +50,13 @@ async def grant(client: RawClient, id: int, items: int) -> dict[str, Any]:
 
 
 async def test_limit_subscription_bytes() -> None:
-    """At it all values wait; over it the fullest subscription loses its oldest, and is told."""
+    """Over the limit, the fullest subscription loses its oldest value and its reader is told."""
     feed = Feed()
     async with raw_client(feed, Limits(subscription_bytes=1000)) as client:
         for each in (HELLO, subscribe(1, "first"), subscribe(2, "second")):
             await client.ask(each)
         for signal in (feed.first, feed.second):
-            signal.emit("")  # larger than the credit, so it passes alone, and nothing after it
+            signal.emit("")  # larger than the credit, so it is sent alone and uses all of it
         await wait_all_tasks_blocked()
         for size in (300, 298):
             feed.first.emit("x" * size)
@@ -72,7 +72,7 @@ async def test_limit_subscription_bytes() -> None:
 
 
 async def test_limit_subscription_bytes_of_a_plain_peer(autojump_clock: MockClock) -> None:
-    """It cannot be told that it missed something, so it is closed."""
+    """A plain peer over the limit is disconnected, because it cannot be told of a gap."""
     feed = Feed()
     async with raw_client(feed, Limits(subscription_bytes=100_000)) as client:
         await client.ask(request(1, "rpc.on", ["first", "second"]))
@@ -93,7 +93,7 @@ async def test_limit_subscription_bytes_of_a_plain_peer(autojump_clock: MockCloc
 
 
 async def test_limit_subscription_bytes_holds_for_keys() -> None:
-    """They stay as long as their subscription, and what named them does not."""
+    """The keys of subscriptions count as long as these live, their other parameters do not."""
     async with raw_client(Feed(), Limits(subscription_bytes=1000)) as client:
         await client.ask(HELLO)
         (link,) = client.host.links
@@ -117,7 +117,7 @@ async def test_limit_subscription_bytes_holds_for_keys() -> None:
 async def test_what_waits_in_subscriptions_counts_for_the_process(
     autojump_clock: MockClock,
 ) -> None:
-    """For each of them, though all share one value; the connection that holds most has to go."""
+    """Waiting values count for each subscription, and the connection that holds most is closed."""
     feed, limits = Feed(), Limits(process_bytes=100_000)
     async with raw_client(feed, limits) as one, raw_client(feed, limits) as two:
         for client, signals in ((one, ["first"]), (two, ["first", "second"])):
@@ -143,7 +143,7 @@ async def test_what_waits_in_subscriptions_counts_for_the_process(
 
 
 async def test_a_name_that_is_unknown_is_not_echoed_in_full() -> None:
-    """What a peer sends once is not sent back to be held here."""
+    """An error does not echo an unknown name or key in full."""
     async with raw_client(Feed()) as client:
         await client.ask(HELLO)
         for params in (
@@ -159,7 +159,7 @@ async def test_a_name_that_is_unknown_is_not_echoed_in_full() -> None:
 
 @pytest.mark.parametrize("dialect", ["plain", "farcall"])
 async def test_what_is_retained_may_be_too_much(dialect: str) -> None:
-    """Whoever is cut off for it in the middle of subscribing is not listened for any more."""
+    """A retained value over `process_bytes` closes the subscriber, and its subscription is gone."""
     feed = Feed()
     feed.kept.emit("x" * 1000)
     async with raw_client(feed, Limits(process_bytes=1000)) as client:
@@ -173,7 +173,7 @@ async def test_what_is_retained_may_be_too_much(dialect: str) -> None:
 
 
 async def test_more_may_be_retained_than_a_plain_peer_may_have_waiting() -> None:
-    """It is closed when it subscribes."""
+    """Retained values over the limit close a plain peer when it subscribes."""
     feed = Feed()
     for letter in "abc":
         feed.prices.emit(Tick(letter * 600))

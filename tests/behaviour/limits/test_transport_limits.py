@@ -1,7 +1,6 @@
-"""What a peer may cost the transport, from both sides of each edge, in memory and over WebSocket.
+"""Limits of transports, each tested at and above the limit, in memory and over WebSocket.
 
-Under virtual time there are no sockets, so what takes time is shown once in memory, with the
-seconds of the table, and once over WebSocket, with short ones.
+Times are tested in memory with virtual time and the defaults, and over WebSocket with short ones.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ async def ping(end: End, count: int) -> None:
 
 @on_both
 async def test_limit_ping_burst(kind: Kind) -> None:
-    """So many pings at once are answered, and the link lives; the next one closes it."""
+    """A ping over the burst closes the link with 1008."""
     limits = Limits(pings_per_second=SLOWLY)
     async with open_ends(MAKERS[kind], limits=limits) as (left, right):
         await ping(left, 60)
@@ -60,7 +59,7 @@ async def test_limit_ping_burst(kind: Kind) -> None:
 
 @on_both
 async def test_limit_ping_burst_in_a_client(kind: Kind) -> None:
-    """The end that dialled counts as well, and nothing behind the ping is heard."""
+    """A client closes the link after a ping over the burst too."""
     limits = Limits(ping_burst=1, pings_per_second=SLOWLY)
     async with open_ends(MAKERS[kind], limits=limits) as (_, right):
         await ping(right, 1)
@@ -71,7 +70,7 @@ async def test_limit_ping_burst_in_a_client(kind: Kind) -> None:
 
 
 async def test_limit_pings_per_second(autojump_clock: MockClock) -> None:
-    """After a burst so many a second are answered, for as long as one likes; one more is not."""
+    """After a burst, pings are answered at the rate; one that is too early closes the link."""
     async with open_ends(test_memory.open_pair, limits=Limits(pings_per_second=8)) as (left, _):
         await ping(left, 60)
         for _ in range(100):
@@ -84,7 +83,7 @@ async def test_limit_pings_per_second(autojump_clock: MockClock) -> None:
 
 
 async def test_limit_pings_per_second_over_websocket() -> None:
-    """Tokens come back there as well."""
+    """The allowance of pings grows again over WebSocket too."""
     limits = Limits(ping_burst=1, pings_per_second=1000)
     async with open_ends(sockets.open_pair, limits=limits) as (left, _):
         for _ in range(5):
@@ -93,13 +92,13 @@ async def test_limit_pings_per_second_over_websocket() -> None:
 
 
 async def send_much(transport: Transport) -> None:
-    """Send until nobody takes anything any more."""
+    """Send until the transport fails."""
     while True:
         await send(transport, [b"x" * 1_000_000])
 
 
 async def test_limit_stall_seconds(autojump_clock: MockClock) -> None:
-    """A peer may take nothing for so long, and no longer."""
+    """A peer that takes no byte for the limit is disconnected with 1013."""
     left, right = memory_pair(window=10)
     right.stop_reading()
     reading = End(right)
@@ -121,7 +120,7 @@ async def test_limit_stall_seconds(autojump_clock: MockClock) -> None:
 
 
 async def test_limit_stall_seconds_over_websocket() -> None:
-    """A peer that reads nothing is hung up on, in the middle of a frame."""
+    """A WebSocket peer that takes no byte is disconnected in the middle of a frame."""
     limits = Limits(stall_seconds=0.05)
     async with sockets.open_raw_client(limits) as (_, server):
         with trio.fail_after(PATIENCE):
@@ -133,7 +132,7 @@ async def test_limit_stall_seconds_over_websocket() -> None:
 async def test_limit_close_seconds(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A peer has so long to answer a Close frame, and is hung up on then."""
+    """A peer that does not answer a Close in time is disconnected."""
     caplog.set_level(logging.DEBUG, "farcall.transport")
     for seconds, is_late in ((4.9, False), (5.1, True)):
         left, right = memory_pair()
@@ -151,7 +150,7 @@ async def test_limit_close_seconds(
 
 
 async def test_limit_close_seconds_over_websocket(caplog: pytest.LogCaptureFixture) -> None:
-    """A peer that does not answer is hung up on."""
+    """A WebSocket peer that does not answer a Close in time is disconnected."""
     caplog.set_level(logging.DEBUG, "farcall.transport")
     limits = Limits(close_seconds=0.05)
     async with sockets.open_raw_client(limits) as (raw, server):

@@ -1,4 +1,4 @@
-"""What a farcall caller does about the limits of its peer: it waits its turn."""
+"""A farcall caller waits its turn where its peer has a limit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.ends import raw_server, read_now
 
 @service(name="")
 class Counter:
-    """Knows how many are at work."""
+    """A service that counts the calls at work."""
 
     first: Signal[int] = Signal()
     second: Signal[int] = Signal()
@@ -42,13 +42,13 @@ class Counter:
             await trio.sleep(10)
 
     async def bounce(self, depth: int) -> str:
-        """Call the same method of the peer, as often as it goes."""
+        """Call the same method of the peer, until it is busy."""
         return await bounce(current_call().connection.proxy(Bouncer), depth)
 
 
 @service(name="")
 class Clinger:
-    """Takes a text, and its time."""
+    """A service whose calls take a while."""
 
     async def cling(self, text: str) -> None:
         with trio.CancelScope(shield=True):
@@ -66,7 +66,7 @@ class Clinger:
 
 @service(name="")
 class Bouncer:
-    """The other end, which calls back from its handler too."""
+    """The other end, whose handler calls back too."""
 
     async def bounce(self, depth: int) -> str:
         return await bounce(current_call().connection.proxy(Counter), depth + 1)
@@ -80,7 +80,7 @@ async def bounce(peer: Counter | Bouncer, depth: int) -> str:
 
 
 async def test_a_caller_waits_its_turn(autojump_clock: MockClock) -> None:
-    """Many more calls than the server takes all succeed, in order, never too many at once."""
+    """Calls over the limit wait, and begin in order."""
     counter = Counter()
     async with open_pair(counter, limits=Limits(calls=3)) as (session, _):
         results: list[int] = []
@@ -97,8 +97,10 @@ async def test_a_caller_waits_its_turn(autojump_clock: MockClock) -> None:
     assert counter.began == list(range(10))
 
 
-async def test_who_is_cancelled_while_waiting_has_sent_nothing(autojump_clock: MockClock) -> None:
-    """Neither the call, nor anything about it."""
+async def test_a_caller_cancelled_while_it_waits_sends_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    """A caller that is cancelled while it waits sends nothing."""
     counter = Counter()
     async with open_pair(counter, limits=Limits(calls=1)) as (session, connection):
         async with trio.open_nursery() as nursery:
@@ -114,10 +116,10 @@ async def test_who_is_cancelled_while_waiting_has_sent_nothing(autojump_clock: M
 
 
 @pytest.mark.parametrize("kind", ["call", "stream"])
-async def test_who_is_cancelled_as_its_turn_comes_cancels_like_any_caller(
+async def test_a_caller_cancelled_as_its_turn_comes_sends_a_cancel(
     autojump_clock: MockClock, kind: str
 ) -> None:
-    """Its call has left in the step that freed the place; the next one waits for its answer."""
+    """A caller that is cancelled just after its call was sent cancels that call remotely."""
     async with raw_server(limits=Limits(calls=1)) as (session, server):
 
         async def stream(name: str) -> None:
@@ -146,7 +148,7 @@ async def test_who_is_cancelled_as_its_turn_comes_cancels_like_any_caller(
 
 
 def flat(frames: list[Any]) -> list[Any]:
-    """Take bundles apart."""
+    """Unpack the messages of bundles."""
     return [each for frame in frames for each in (frame if isinstance(frame, list) else [frame])]
 
 
@@ -165,7 +167,7 @@ def result_of(request: Any) -> bytes:
 
 
 async def test_an_abandoned_call_counts_until_it_is_answered(autojump_clock: MockClock) -> None:
-    """The server is still at work on it, and would refuse another one."""
+    """An abandoned call counts until it is answered."""
     async with open_pair(Counter(), limits=Limits(calls=1)) as (session, _):
         with trio.move_on_after(1):
             await session.call("cling")
@@ -177,7 +179,7 @@ async def test_an_abandoned_call_counts_until_it_is_answered(autojump_clock: Moc
 
 
 async def test_a_call_that_cannot_be_made_lets_the_next_one_go(autojump_clock: MockClock) -> None:
-    """A turn that nobody used is not lost."""
+    """A call that cannot be encoded leaves its turn to the next one."""
     counter = Counter()
     limits = Limits(calls=1, message=1000)
     async with open_pair(counter, limits=limits) as (session, _):
@@ -195,8 +197,8 @@ async def test_a_call_that_cannot_be_made_lets_the_next_one_go(autojump_clock: M
         assert counter.began == [1, 2]
 
 
-async def test_who_waits_hears_that_the_link_ends(autojump_clock: MockClock) -> None:
-    """As somebody who has sent nothing."""
+async def test_a_caller_that_waits_hears_that_the_link_ends(autojump_clock: MockClock) -> None:
+    """A caller that waits gets ConnectionLost with `sent` false when the link ends."""
     async with open_pair(Counter(), limits=Limits(calls=1)) as (session, connection):
         lost: list[bool] = []
 
@@ -216,7 +218,7 @@ async def test_who_waits_hears_that_the_link_ends(autojump_clock: MockClock) -> 
 
 @pytest.mark.parametrize("calls", [1, 2, 5])
 async def test_two_ends_never_wait_for_each_other(autojump_clock: MockClock, calls: int) -> None:
-    """A call made while one of the same peer is handled does not wait: it is `Busy`."""
+    """A handler that calls its caller back over the limit gets Busy, so two ends never deadlock."""
     limits = Limits(calls=calls)
     async with open_pair(Counter(), Counter, serves=[Bouncer()], limits=limits) as pair:
         with trio.fail_after(5):
@@ -224,9 +226,9 @@ async def test_two_ends_never_wait_for_each_other(autojump_clock: MockClock, cal
 
 
 async def test_limit_call_bytes_is_known_to_the_client(autojump_clock: MockClock) -> None:
-    """What the server would refuse waits for its turn; in the end all of it is answered."""
+    """A client waits if its parameters exceed the server's limit together with those in flight."""
     counter = Counter()
-    text = "x" * 98  # with quotes and brackets 102 bytes
+    text = "x" * 98  # 102 bytes with quotes and brackets
     async with open_pair(counter, limits=Limits(call_bytes=3 * 102)) as (session, connection):
         lengths: list[int] = []
 
@@ -241,14 +243,14 @@ async def test_limit_call_bytes_is_known_to_the_client(autojump_clock: MockClock
             assert connection.statistics().calls_in == 3
             with trio.move_on_after(0.5) as scope:
                 await session.call("work", 1)
-            assert scope.cancelled_caught  # nobody overtakes, however small
+            assert scope.cancelled_caught  # a small call does not overtake
 
         assert (lengths, counter.busiest) == ([98] * 10, 3)
         assert trio.current_time() - began == 4
 
 
 async def test_limit_call_bytes_is_too_small_for_one_call(autojump_clock: MockClock) -> None:
-    """A call that never gets its turn fails at once, whoever waits; one byte less is served."""
+    """A call whose parameters alone exceed the limit fails at once."""
     async with open_pair(Counter(), limits=Limits(call_bytes=100)) as (session, connection):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(session.call, "work", "x" * 96)
@@ -261,7 +263,7 @@ async def test_limit_call_bytes_is_too_small_for_one_call(autojump_clock: MockCl
 
 
 async def test_limit_call_bytes_counts_for_abandoned_calls(autojump_clock: MockClock) -> None:
-    """The server keeps the parameters of a call until its task has ended."""
+    """The parameters of an abandoned call count until it is answered."""
     async with open_pair(Clinger(), limits=Limits(call_bytes=100)) as (session, _):
         with trio.move_on_after(1):
             await session.call("cling", "x" * 80)
@@ -272,7 +274,7 @@ async def test_limit_call_bytes_counts_for_abandoned_calls(autojump_clock: MockC
 
 
 async def test_limit_call_bytes_holds_for_calls_back(autojump_clock: MockClock) -> None:
-    """A handler that calls its caller does not wait for it; who calls from elsewhere does."""
+    """A handler that calls its caller back over the limit gets Busy; other tasks wait."""
     limits = Limits(call_bytes=100)
     caller = Clinger()
     async with open_pair(Clinger(), Clinger, serves=[caller], limits=limits) as pair:
@@ -287,7 +289,7 @@ async def test_limit_call_bytes_holds_for_calls_back(autojump_clock: MockClock) 
 
 
 async def test_limit_subscriptions_is_known_to_the_client(autojump_clock: MockClock) -> None:
-    """It says so itself, in the words of the server; and one that was left makes room."""
+    """A client refuses a subscription over the server's limit itself."""
     async with open_pair(Counter(), limits=Limits(subscriptions=1)) as (session, connection):
         async with session.subscribe("first"):
             frames = connection.statistics().frames_in
@@ -304,7 +306,7 @@ async def test_limit_subscriptions_is_known_to_the_client(autojump_clock: MockCl
 
 
 async def test_no_limit_is_known_of_a_plain_peer(autojump_clock: MockClock) -> None:
-    """What it has not said is left to it to refuse."""
+    """A client does not wait for a plain server, which refuses the call itself."""
     limits = Limits(calls=1)
     async with open_pair(Counter(), dialect="plain", limits=limits) as (session, _):
         async with trio.open_nursery() as nursery:
@@ -317,7 +319,7 @@ async def test_no_limit_is_known_of_a_plain_peer(autojump_clock: MockClock) -> N
 
 @service(name="")
 class Slow:
-    """Tells why it was cancelled."""
+    """A service that records why its handlers were cancelled."""
 
     def __init__(self) -> None:
         self.done = 0
@@ -334,7 +336,7 @@ class Slow:
 
 @service(name="")
 class Starter:
-    """Leaves work to a nursery that is not its own."""
+    """A service that starts work in a nursery that outlives its handlers."""
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self.nursery = nursery
@@ -363,7 +365,7 @@ class Starter:
 
 
 async def test_what_outlives_its_handler_waits_its_turn(autojump_clock: MockClock) -> None:
-    """Nobody waits for it any more, so it may wait for others."""
+    """A task that outlives its handler waits its turn."""
     slow = Slow()
     async with trio.open_nursery() as nursery:
         starter = Starter(nursery)
@@ -374,7 +376,7 @@ async def test_what_outlives_its_handler_waits_its_turn(autojump_clock: MockCloc
 
 
 async def test_what_outlives_its_handler_has_reasons_of_its_own(autojump_clock: MockClock) -> None:
-    """That the time of the call is over, which started it, is none."""
+    """A task that outlives its handler cancels with a reason of its own."""
     slow = Slow()
     async with trio.open_nursery() as nursery:
         async with open_pair(Starter(nursery), Starter, serves=[slow]) as (proxy, _):
