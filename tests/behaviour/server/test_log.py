@@ -1,4 +1,4 @@
-"""What an operator reads in the log, under the name ``farcall``."""
+"""The log of a server and a client, under the name ``farcall``."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ async def serving(services: Any = None, port: int | None = 0, **options: Any) ->
 
 
 def told(caplog: pytest.LogCaptureFixture, least: int = logging.INFO) -> Sequence[str]:
-    """Give the lines of ours, without ports."""
+    """Return the log lines of farcall, without ports."""
     ours = [each for each in caplog.records if each.name.split(".")[0] == "farcall"]
     lines = [f"{each.levelname}: {each.getMessage()}" for each in ours if each.levelno >= least]
     return [re.sub(r"(?<=127\.0\.0\.1):\d+", "", line) for line in lines]
 
 
 async def test_a_server_says_where_it_listens(caplog: pytest.LogCaptureFixture) -> None:
-    """It says what it serves, when it shuts down, and when it has ended."""
+    """A server logs where it listens, what it serves, and its shutdown and end."""
     caplog.set_level(logging.INFO)
     services = {"/": Market(), "/side": [Clock(), functions(add, name="")]}
     async with serving(services, drain_seconds=2):
@@ -74,7 +74,7 @@ async def test_a_server_says_where_it_listens(caplog: pytest.LogCaptureFixture) 
 
 
 async def test_every_address_is_named(caplog: pytest.LogCaptureFixture) -> None:
-    """TLS and Unix sockets as well."""
+    """The log names every address, with TLS and Unix sockets."""
     caplog.set_level(logging.INFO)
     with TemporaryDirectory(prefix="fc") as folder:
         unix = Path(folder) / "a.sock"
@@ -85,7 +85,7 @@ async def test_every_address_is_named(caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def test_a_server_that_is_cancelled_has_ended(caplog: pytest.LogCaptureFixture) -> None:
-    """Whoever ends it."""
+    """A server that is cancelled logs its end."""
     caplog.set_level(logging.INFO)
     async with trio.open_nursery() as nursery:
         await nursery.start(farcall.serve, Market(), 0)
@@ -95,7 +95,7 @@ async def test_a_server_that_is_cancelled_has_ended(caplog: pytest.LogCaptureFix
 
 
 async def test_connections_are_told_at_debug(caplog: pytest.LogCaptureFixture) -> None:
-    """When one begins, at which path, and how it has ended; a client tells of its own."""
+    """Each end logs a connection at DEBUG, without the query of its URL."""
     caplog.set_level(logging.DEBUG)
     async with serving() as server:
         async with farcall.connect(f"{server.url}/?token=secret") as session:
@@ -123,7 +123,7 @@ async def refuse(server: farcall.Server, origin: str, **headers: str) -> None:
 
 
 async def test_a_refused_origin_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
-    """The page sees a close code and nothing else, so the log has to say what to do."""
+    """A refused origin is warned of once, with the option that would allow it."""
     async with serving() as server:
         for _ in range(3):
             await refuse(server, "https://app.example")
@@ -137,7 +137,7 @@ async def test_a_refused_origin_is_warned_of_once(caplog: pytest.LogCaptureFixtu
 
 
 async def test_a_refused_host_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
-    """A proxy on this machine passes on a name that the server does not know."""
+    """A refused host is warned of once, with the option that would allow it."""
     async with serving() as server:
         async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
             await stream.send_all(b"GET / HTTP/1.1\r\nHost: api.example\r\n\r\n")
@@ -153,7 +153,7 @@ async def test_a_refused_host_is_warned_of_once(caplog: pytest.LogCaptureFixture
 
 
 async def test_made_up_origins_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """Nor the memory: a hundred are told, as far as they belong into a line."""
+    """A hundred refused origins are logged, each in a short line of ASCII."""
     async with serving() as server:
         await refuse(server, "https://" + "x" * 1000 + "\xe9")
         for number in range(120):
@@ -167,7 +167,7 @@ async def test_made_up_origins_do_not_fill_the_log(caplog: pytest.LogCaptureFixt
 
 
 async def test_an_allowed_origin_is_not_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    """Nor one of the server itself."""
+    """An allowed origin, or the server's own one, causes no warning."""
     async with serving(allowed_origins=["https://app.example"]) as server:
         async with connect_from(server, "https://app.example"):
             pass
@@ -186,10 +186,10 @@ async def test_an_allowed_origin_is_not_warned_of(caplog: pytest.LogCaptureFixtu
         ("right", None),
     ],
 )
-async def test_the_certificate_of_a_client(
+async def test_a_refused_client_certificate_is_logged(
     version: ssl.TLSVersion, kind: str, problem: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A client that has none, or a wrong one, learns little; the log says which it was."""
+    """A missing or wrong client certificate is logged by the server with its reason."""
     context = server_context()
     context.verify_mode = ssl.CERT_REQUIRED
     context.maximum_version = version

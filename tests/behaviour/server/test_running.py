@@ -1,4 +1,4 @@
-"""Where and when a handler runs: in order, one at a time, in a thread, in the reader itself."""
+"""Where and when a handler runs: in order, one at a time, in a thread, or inline."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.ends import raw_client, wait_until
 
 @service(name="")
 class Yard:
-    """Notes what begins and what ends."""
+    """A service that records when its calls begin and end."""
 
     def __init__(self) -> None:
         self.log: list[str] = []
@@ -69,7 +69,7 @@ async def pass_on(call: CallContext, proceed: Proceed) -> Any:
 async def test_ordered_calls_in_one_frame_run_in_the_order_sent(
     yard: Yard, autojump_clock: MockClock, interceptors: list[farcall.Interceptor]
 ) -> None:
-    """However Trio shuffles their tasks, and whoever stands around them."""
+    """Ordered calls of one frame run in the order sent, with and without interceptors."""
     async with raw_client(yard, interceptors=interceptors) as client:
         await client.send_json(
             [
@@ -82,7 +82,7 @@ async def test_ordered_calls_in_one_frame_run_in_the_order_sent(
 
 
 async def test_ordered_calls_hold_up_no_other_method(yard: Yard, autojump_clock: MockClock) -> None:
-    """Each method has an order of its own, and those without one have none."""
+    """Each ordered method has its own order, and other methods do not wait."""
     async with open_pair(yard) as (session, _), trio.open_nursery() as nursery:
         for name, argument in (("load", "a"), ("load", "b"), ("unload", "c"), ("note", "d")):
             nursery.start_soon(session.call, name, argument)
@@ -94,7 +94,7 @@ async def test_ordered_calls_hold_up_no_other_method(yard: Yard, autojump_clock:
 async def test_ordered_calls_hold_up_no_other_connection(
     yard: Yard, autojump_clock: MockClock
 ) -> None:
-    """The order is that in which one peer has sent them."""
+    """Ordered calls of one connection do not wait for those of another."""
     async with (
         open_pair(yard) as (one, _),
         open_pair(yard) as (other, _),
@@ -105,8 +105,8 @@ async def test_ordered_calls_hold_up_no_other_connection(
     assert sorted(yard.log[:2]) == ["+a", "+b"]
 
 
-async def test_a_thread_holds_up_nobody(yard: Yard) -> None:
-    """Other calls are served meanwhile, and its own is answered when it has ended."""
+async def test_a_threaded_method_holds_up_no_other_call(yard: Yard) -> None:
+    """Other calls are served while a threaded method runs."""
     results: list[str] = []
 
     async def saw(session: farcall.Session) -> None:
@@ -122,14 +122,14 @@ async def test_a_thread_holds_up_nobody(yard: Yard) -> None:
 
 
 async def test_a_thread_is_in_flight_until_it_has_ended(yard: Yard) -> None:
-    """It cannot be interrupted: its caller goes when the grace is over, and its place is taken."""
+    """A cancelled call to a threaded method is in flight until its thread has ended."""
     async with open_pair(yard, cancel_grace=0) as (session, connection):
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(session.call, "saw")
                 await wait_until(lambda: yard.log == ["+saw"])
                 scope.cancel()
-        await wait_all_tasks_blocked()  # the server knows that nobody waits any more
+        await wait_all_tasks_blocked()  # the server has received the cancel
         assert connection.statistics().calls_in == session.statistics().calls_out == 1
         yard.may_go.set()
         await wait_until(lambda: session.statistics().calls_out == 0)
@@ -138,13 +138,13 @@ async def test_a_thread_is_in_flight_until_it_has_ended(yard: Yard) -> None:
 
 
 async def test_a_thread_is_another_one(yard: Yard) -> None:
-    """It is not the one in which Trio runs."""
+    """A threaded method runs in another thread than Trio."""
     async with open_pair(yard) as (session, _):
         assert await session.call("look", returns=bool) is False
 
 
 async def test_an_inline_def_does_not_overtake_what_was_sent_before_it(yard: Yard) -> None:
-    """It runs in the reader only where nothing waits to be begun."""
+    """An inline method does not run before calls that were sent before it."""
     methods = ["note", "jot", "jot", "note"] * 10
     async with raw_client(yard) as client:
         await client.ask(
@@ -157,7 +157,7 @@ async def test_an_inline_def_does_not_overtake_what_was_sent_before_it(yard: Yar
 
 
 async def test_a_call_is_sent_once_and_only_once() -> None:
-    """When its connection is lost nobody sends it again, for it may have been served."""
+    """A call is sent once, even if its connection is lost."""
 
     @service
     class Shop:

@@ -1,4 +1,4 @@
-"""Nothing that a peer sends before the answer to its handshake is taken for frames."""
+"""Bytes that a peer sends before the handshake is answered are never read as frames."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def serving(
 
 
 async def answer_to(*pieces: bytes, line: bytes = b"GET / HTTP/1.1\r\n") -> bytes:
-    """Say something to a server of a safe, and check that the safe stays closed."""
+    """Send a request to a server with a safe, and check that the safe stays closed."""
     safe = Safe()
     async with serving(safe) as server:
         async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
@@ -58,7 +58,7 @@ async def answer_to(*pieces: bytes, line: bytes = b"GET / HTTP/1.1\r\n") -> byte
             answer = await raw.read_head()
             if status_of(answer) != 101:
                 answer += await raw.read_to_end()
-            await trio.sleep(0.01)  # in which frames would be read
+            await trio.sleep(0.01)  # time in which frames would be read
     assert not safe.is_open
     return answer
 
@@ -83,7 +83,7 @@ def status_of(answer: bytes) -> int:
         b"Expect: 100-continue\r\n\r\n",
         b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(CALL) + CALL,
         b"Trailer: X\r\n\r\n",
-        # Framings that one reader sees and another one does not.
+        # framings that readers disagree about
         b"X: a\r\n Content-Length: %d\r\n\r\n" % len(CALL) + CALL,
         b"X: a\r\n\tb\r\n\r\n",
         b"X: a\nContent-Length: %d\r\n\r\n" % len(CALL) + CALL,
@@ -98,12 +98,12 @@ def status_of(answer: bytes) -> int:
     ],
 )
 async def test_a_body_is_refused(body: bytes) -> None:
-    """A request for a WebSocket that announces a body, or may be read in two ways, gets 400."""
+    """A request for a WebSocket with a body, or that is ambiguous, gets 400."""
     assert status_of(await answer_to(HEADERS, body)) == 400
 
 
 async def test_an_unknown_coding_is_refused() -> None:
-    """RFC 9112, section 6.1, has a status of its own for it."""
+    """An unknown transfer coding gets 501 (RFC 9112, section 6.1)."""
     assert status_of(await answer_to(HEADERS, b"Transfer-Encoding: gzip\r\n\r\n", CALL)) == 501
 
 
@@ -122,13 +122,13 @@ async def test_an_unknown_coding_is_refused() -> None:
     ],
 )
 async def test_the_first_line(line: bytes, status: int) -> None:
-    """A WebSocket is asked for by GET, in HTTP/1.1, without a fragment."""
+    """Only GET in HTTP/1.1 with a target without a fragment opens a WebSocket."""
     assert status_of(await answer_to(HEADERS, b"\r\n", line=line)) == status
 
 
 @pytest.mark.parametrize("early", [CALL, CALL[:1], b"GET / HTTP/1.1\r\n\r\n", b"\n"])
 async def test_bytes_with_the_request_are_refused(early: bytes) -> None:
-    """A client waits for the answer (RFC 6455, section 4.1) before it sends another byte."""
+    """A client that sends bytes with its request gets 400 (RFC 6455, section 4.1)."""
     answer = await answer_to(HEADERS, b"\r\n", early)
 
     assert status_of(answer) == 400
@@ -137,7 +137,7 @@ async def test_bytes_with_the_request_are_refused(early: bytes) -> None:
 
 @pytest.mark.parametrize("is_secure", [False, True])
 async def test_bytes_before_the_answer_are_refused(is_secure: bool) -> None:
-    """The same for those that come while the server decides who the client is."""
+    """A client that sends bytes before the response gets 400."""
     safe, asked, decided = Safe(), trio.Event(), trio.Event()
 
     async def authenticate(_credentials: Credentials) -> Principal | None:
@@ -156,7 +156,7 @@ async def test_bytes_before_the_answer_are_refused(is_secure: bool) -> None:
             await stream.send_all(b"GET / HTTP/1.1\r\n" + HEADERS + b"\r\n")
             await asked.wait()
             await stream.send_all(CALL)
-            await trio.sleep(0.01)  # on its way through the kernel
+            await trio.sleep(0.01)  # time for the bytes to arrive
             decided.set()
             assert status_of(bytes(await stream.receive_some())) == 400
             await trio.aclose_forcefully(stream)
@@ -165,7 +165,7 @@ async def test_bytes_before_the_answer_are_refused(is_secure: bool) -> None:
 
 
 async def test_bytes_after_the_answer_are_frames() -> None:
-    """Whoever waits is served."""
+    """A frame that a client sends after the response is served."""
     safe = Safe()
     async with serving(safe) as server:
         async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
@@ -178,7 +178,7 @@ async def test_bytes_after_the_answer_are_frames() -> None:
 
 
 async def test_a_peer_that_hangs_up_before_the_answer(caplog: pytest.LogCaptureFixture) -> None:
-    """It is gone, which is no error."""
+    """A client that hangs up before the response causes no warning."""
     async with serving(Safe()) as server:
         async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
             raw = Raw(stream)
@@ -208,7 +208,7 @@ async def test_a_peer_that_hangs_up_before_the_answer(caplog: pytest.LogCaptureF
     ],
 )
 async def test_a_url_in_the_first_line(target: bytes, host: bytes, status: int) -> None:
-    """A request may name a URL (RFC 6455, section 4.2.1), whose host counts in place of Host."""
+    """A request may have a URL, whose host counts instead of Host (RFC 6455, section 4.2.1)."""
     headers = HEADERS.replace(b"localhost", host)
 
     answer = await answer_to(headers, b"\r\n", line=b"GET %b HTTP/1.1\r\n" % target)
@@ -218,7 +218,7 @@ async def test_a_url_in_the_first_line(target: bytes, host: bytes, status: int) 
 
 
 async def test_the_origin_is_that_of_the_url() -> None:
-    """A page of another host is refused, whatever Host says."""
+    """The origin is compared with the host of the URL, not with Host."""
     page = b"Origin: http://evil.example\r\n\r\n"
     line = b"GET http://localhost/ HTTP/1.1\r\n"
     headers = HEADERS.replace(b"localhost", b"evil.example")
@@ -227,7 +227,7 @@ async def test_the_origin_is_that_of_the_url() -> None:
 
 
 class TestClient:
-    """The answer that a client takes for a yes can be read in one way alone."""
+    """A client accepts only a response that cannot be ambiguous."""
 
     @pytest.mark.parametrize(
         ("changed", "problem"),
@@ -246,14 +246,14 @@ class TestClient:
         ],
     )
     async def test_an_answer_that_may_be_read_in_two_ways(self, changed: Any, problem: str) -> None:
-        """What follows it might be frames, or not: there is no connection."""
+        """A response with a body, or that is ambiguous, fails the connection."""
         async with open_server(changed) as url:
             with pytest.raises(ConnectFailed, match=problem):
                 async with farcall.connect(url, dialect="plain"):
                     pytest.fail("it was let in")
 
     async def test_frames_with_the_answer(self) -> None:
-        """A server need not wait: what follows the blank line are frames."""
+        """Frames that arrive with the response are read."""
         event = b'{"jsonrpc":"2.0","method":"ticked","params":[1]}'
         async with open_server(lambda said: said + frame(TEXT, event, masked=False)) as url:
             async with farcall.connect(url, dialect="plain") as session:
@@ -262,7 +262,7 @@ class TestClient:
 
 @asynccontextmanager
 async def open_server(changed: Any) -> AsyncIterator[str]:
-    """Listen as a server whose 101 is `changed`."""
+    """Serve a 101 response that `changed` has changed."""
 
     async def answer(stream: trio.SocketStream) -> None:
         raw = Raw(stream)

@@ -1,4 +1,4 @@
-"""Remote tasks: started over there, and ended with the nursery here."""
+"""Remote tasks: they start remotely and end with the local nursery."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Refused(ApplicationError):
 
 @service
 class Foreman:
-    """Runs tasks that start in different ways."""
+    """A service of tasks that start in different ways."""
 
     def __init__(self) -> None:
         self.log: list[str] = []
@@ -100,7 +100,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 async def test_a_task_starts_and_ends_with_its_nursery(kind: Kind) -> None:
-    """`start` gives the value that the handler told; the handler ends before the nursery does."""
+    """`start` returns the handler's value, and the handler ends before its nursery."""
     foreman = Foreman()
     async with open_client(kind, foreman, Foreman) as proxy:
         async with trio.open_nursery() as nursery:
@@ -112,7 +112,7 @@ async def test_a_task_starts_and_ends_with_its_nursery(kind: Kind) -> None:
 
 
 async def test_a_task_outlives_the_deadline_of_its_start(autojump_clock: MockClock) -> None:
-    """The deadline holds until the task has started; from then on it is the nursery's."""
+    """The deadline of `start` does not end a task that has started."""
     foreman = Foreman()
     async with open_pair(foreman, Foreman) as (proxy, connection):
         async with trio.open_nursery() as nursery:
@@ -126,7 +126,7 @@ async def test_a_task_outlives_the_deadline_of_its_start(autojump_clock: MockClo
 
 
 async def test_the_deadline_of_a_start_travels(autojump_clock: MockClock) -> None:
-    """A task that does not start in time is cancelled over there, and `fail_after` says so."""
+    """A task that does not start by the deadline of `start` is cancelled remotely."""
     foreman = Foreman()
     async with open_pair(foreman, Foreman) as (proxy, connection):
         async with trio.open_nursery() as nursery:
@@ -137,7 +137,7 @@ async def test_the_deadline_of_a_start_travels(autojump_clock: MockClock) -> Non
 
 
 async def test_the_handler_has_no_deadline_once_started(autojump_clock: MockClock) -> None:
-    """Neither the caller's nor the server's cap, which is for the time until then."""
+    """A handler has neither deadline nor server cap once it has started."""
     async with open_pair(Foreman(), Foreman, max_call_seconds=20) as (proxy, _):
         results: list[list[bool]] = []
 
@@ -151,7 +151,7 @@ async def test_the_handler_has_no_deadline_once_started(autojump_clock: MockCloc
 
 
 async def test_the_server_caps_the_time_until_the_start(autojump_clock: MockClock) -> None:
-    """What does not start in that time raises in `start`; what did runs on."""
+    """`max_call_seconds` ends a task that has not started, and no other."""
     async with open_pair(Foreman(), Foreman, max_call_seconds=2) as (proxy, _):
         async with trio.open_nursery() as nursery:
             with pytest.raises(farcall.DeadlineExceeded):
@@ -160,7 +160,7 @@ async def test_the_server_caps_the_time_until_the_start(autojump_clock: MockCloc
 
 
 async def test_what_fails_before_the_start_raises_in_start(kind: Kind) -> None:
-    """And the nursery lives on."""
+    """An error before the start raises in `start`, and the nursery goes on."""
     async with open_client(kind, Foreman(), Foreman) as proxy:
         async with trio.open_nursery() as nursery:
             with pytest.raises(Refused):
@@ -170,7 +170,7 @@ async def test_what_fails_before_the_start_raises_in_start(kind: Kind) -> None:
 async def test_what_fails_after_the_start_raises_in_the_nursery(
     autojump_clock: MockClock,
 ) -> None:
-    """As a local task would."""
+    """An error after the start raises in the nursery."""
     async with open_pair(Foreman(), Foreman) as (proxy, _):
         with pytest.RaisesGroup(Refused):
             async with trio.open_nursery() as nursery:
@@ -178,7 +178,7 @@ async def test_what_fails_after_the_start_raises_in_the_nursery(
 
 
 async def test_a_task_that_never_starts_is_a_mistake() -> None:
-    """Trio's own RuntimeError tells of it."""
+    """A task that ends without a start makes `start` raise RuntimeError."""
     async with open_pair(Foreman(), Foreman) as (proxy, _):
         async with trio.open_nursery() as nursery:
             with pytest.raises(RuntimeError, match="without calling task_status"):
@@ -186,7 +186,7 @@ async def test_a_task_that_never_starts_is_a_mistake() -> None:
 
 
 async def test_a_task_may_be_awaited(autojump_clock: MockClock) -> None:
-    """Without a nursery it runs, and brings its result."""
+    """A task can be awaited without a nursery, and returns its result."""
     async with open_pair(Foreman(), Foreman) as (proxy, _):
         assert await proxy.run() == "done"
 
@@ -194,7 +194,7 @@ async def test_a_task_may_be_awaited(autojump_clock: MockClock) -> None:
 async def test_a_deadline_around_an_awaited_task_holds_to_its_end(
     autojump_clock: MockClock,
 ) -> None:
-    """Nobody has moved it out of the scope around it."""
+    """A deadline around an awaited task holds after the start."""
     foreman = Foreman()
     async with open_pair(foreman, Foreman) as (proxy, _):
         with trio.move_on_after(3) as scope:
@@ -207,7 +207,7 @@ async def test_a_deadline_around_an_awaited_task_holds_to_its_end(
 async def test_a_call_without_a_stub_gets_the_result_alone(
     dialect: Any, autojump_clock: MockClock
 ) -> None:
-    """A session has no use for the start, and a plain peer knows of none."""
+    """A call without a stub gets the result and ignores the start, in both dialects."""
     async with open_pair(Foreman(), dialect=dialect) as (session, _):
         assert await session.call("Foreman.run") == "done"
         assert session.statistics().strays == 0
@@ -215,7 +215,7 @@ async def test_a_call_without_a_stub_gets_the_result_alone(
 
 
 async def test_a_plain_peer_hears_nothing_of_a_start(autojump_clock: MockClock) -> None:
-    """One answer, and no notification that it could not read."""
+    """A plain peer gets the result and no start."""
     async with raw_client(Foreman()) as client:
         await client.ask({"jsonrpc": "2.0", "id": 1, "method": "Foreman.run"})
         await trio.sleep(11)
@@ -224,7 +224,7 @@ async def test_a_plain_peer_hears_nothing_of_a_start(autojump_clock: MockClock) 
 
 
 async def test_a_farcall_peer_hears_of_a_start_once(autojump_clock: MockClock) -> None:
-    """In the words of the protocol, before the result."""
+    """A farcall peer gets one `rpc.started` before the result."""
     async with raw_client(Foreman()) as client:
         await client.ask({"jsonrpc": "2.0", "id": 1, "method": "rpc.hello", "params": HELLO})
         (started,) = await client.ask({"jsonrpc": "2.0", "id": 2, "method": "Foreman.run"})
@@ -241,7 +241,7 @@ HELLO = {"v": 1, "features": [], "contracts": {}, "limits": {"message": 4096}}
 async def test_a_start_that_cannot_be_sent_is_the_handlers_error(
     autojump_clock: MockClock,
 ) -> None:
-    """It learns that the peer takes no message so large, and may tell something else."""
+    """A start over the peer's limit raises EncodeError in the handler."""
     async with raw_client(Foreman()) as client:
         limits = {"message": 1024}
         hello = {**HELLO, "limits": limits}
@@ -256,7 +256,7 @@ async def test_a_start_that_cannot_be_sent_is_the_handlers_error(
 async def test_a_start_that_its_caller_does_not_take_is_no_defect(
     how: str, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is answered as such a result is, and leaves no traceback: the caller chose its limit."""
+    """A handler that raises the EncodeError of its start is answered with -32008, without a log."""
     async with raw_client(Foreman()) as client:
         hello = {**HELLO, "limits": {"message": 512}}
         await client.ask({"jsonrpc": "2.0", "id": 1, "method": "rpc.hello", "params": hello})
@@ -269,21 +269,21 @@ async def test_a_start_that_its_caller_does_not_take_is_no_defect(
 
 
 async def test_a_start_of_the_wrong_type_is_the_handlers_error() -> None:
-    """It says where; nothing was told, so that start() may be called again."""
+    """A start of the wrong type raises EncodeError in the handler."""
     async with open_pair(Foreman()) as (session, _):
         errors = await session.call("Foreman.misuse", "type")
     assert errors.count("EncodeError: expected Ready, got int @ started") == 2
 
 
 async def test_a_second_start_is_the_handlers_error() -> None:
-    """As with a task of Trio's."""
+    """A second start raises RuntimeError in the handler."""
     async with open_pair(Foreman()) as (session, _):
         errors = await session.call("Foreman.misuse", "twice")
     assert errors == "RuntimeError: called 'started' twice on the same task status"
 
 
 async def test_a_start_after_the_end_is_an_error(autojump_clock: MockClock) -> None:
-    """Whoever kept the status cannot speak for a call that is answered."""
+    """A start after the end of the task raises RuntimeError."""
     foreman = Foreman()
     async with open_pair(foreman, Foreman) as (proxy, _):
         with trio.move_on_after(1):
@@ -295,7 +295,7 @@ async def test_a_start_after_the_end_is_an_error(autojump_clock: MockClock) -> N
 async def test_a_start_of_another_type_than_agreed_ends_the_task(
     autojump_clock: MockClock,
 ) -> None:
-    """`start` raises InvalidResult, and the handler is cancelled."""
+    """A start of another type than the stub's makes `start` raise and cancels the handler."""
 
     class Stub(farcall.Proxy, service="Foreman"):
         @farcall.endpoint("Foreman.run")
@@ -314,7 +314,7 @@ async def test_a_start_of_another_type_than_agreed_ends_the_task(
 
 
 async def test_a_start_during_the_cancellation_is_dropped(autojump_clock: MockClock) -> None:
-    """The task has its last word by its result, which `start` has no use for."""
+    """A start during the cancellation of `start` is dropped."""
     async with open_pair(Foreman(), Foreman, cancel_grace=5) as (proxy, _):
         async with trio.open_nursery() as nursery:
             with trio.move_on_after(0.5):
@@ -323,7 +323,7 @@ async def test_a_start_during_the_cancellation_is_dropped(autojump_clock: MockCl
 
 
 async def test_a_lost_link_ends_a_task(autojump_clock: MockClock) -> None:
-    """Its nursery hears of it, and so does the handler."""
+    """A lost connection ends the task in the nursery and in the handler."""
     foreman = Foreman()
     async with open_pair(foreman, Foreman) as (proxy, connection):
         with pytest.RaisesGroup(farcall.ConnectionLost):
@@ -335,7 +335,7 @@ async def test_a_lost_link_ends_a_task(autojump_clock: MockClock) -> None:
 
 
 async def test_interceptors_stand_around_the_whole_task(autojump_clock: MockClock) -> None:
-    """They see its arguments, without the status, and its result."""
+    """Interceptors wrap the whole task and see its arguments and result."""
     seen: list[Any] = []
 
     async def note(call: farcall.CallContext, proceed: farcall.Proceed) -> Any:
@@ -353,7 +353,7 @@ async def test_interceptors_stand_around_the_whole_task(autojump_clock: MockCloc
 
 
 async def test_a_start_that_crosses_a_cancel_is_told(autojump_clock: MockClock) -> None:
-    """The task had started, and has the last word; Trio is told before it hears the result."""
+    """A start that crosses a cancel still reaches `start`."""
     async with raw_server(Foreman, cancel_grace=5) as (proxy, server):
         async with trio.open_nursery() as nursery:
 
@@ -376,7 +376,7 @@ async def test_a_start_that_crosses_a_cancel_is_told(autojump_clock: MockClock) 
 async def test_a_hostile_start_ends_the_link(
     messages: Callable[[], list[Any]], autojump_clock: MockClock
 ) -> None:
-    """It can never have been right; the task is lost with the link."""
+    """A repeated start, or one for no call, ends the link with 1002."""
     async with raw_server(Foreman) as (proxy, server):
         with pytest.RaisesGroup(farcall.ConnectionLost):
             async with trio.open_nursery() as nursery:
@@ -388,7 +388,7 @@ async def test_a_hostile_start_ends_the_link(
 
 
 async def test_a_call_that_is_no_task_is_not_started(autojump_clock: MockClock) -> None:
-    """By its contract; one that has none takes it, and goes on."""
+    """A start of a call that its stub does not know as a task ends the link."""
     async with raw_server() as (session, server):
         async with trio.open_nursery() as nursery:
             outcomes: list[Any] = []

@@ -1,4 +1,4 @@
-"""Uploads as their peer sees them on the wire."""
+"""Uploads as a raw peer sees them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.ends import raw_server
 
 @service(name="")
 class Files:
-    """Takes what it is sent."""
+    """A service that takes an upload."""
 
     async def write(self, lines: AsyncIterable[str]) -> int:
         return len([line async for line in lines])
@@ -30,7 +30,7 @@ async def lines() -> AsyncIterator[str]:
 
 
 async def test_no_item_leaves_before_its_request_and_none_beyond_the_credit() -> None:
-    """However long the request has to wait: the peer knows the name when the first item comes."""
+    """The items of an upload follow their request and stay within the credit."""
     async with raw_server() as (session, server), trio.open_nursery() as nursery:
         server.stop_reading()
         for _number in range(20):
@@ -53,5 +53,5 @@ async def test_no_item_leaves_before_its_request_and_none_beyond_the_credit() ->
 
 
 def messages(heard: list[Any]) -> list[Any]:
-    """Take bundles apart."""
+    """Unpack the messages of bundles."""
     return [each for frame in heard for each in (frame if isinstance(frame, list) else [frame])]

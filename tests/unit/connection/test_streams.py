@@ -1,4 +1,4 @@
-"""The local halves of a stream: what waits to be sent, and what waits to be read."""
+"""The two ends of a stream: the outbox of its sender and the inbox of its reader."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def make_account() -> MemoryAccount:
 
 
 class Out:
-    """An outbox, and what the writer takes of it."""
+    """An outbox, and the messages that its writer takes."""
 
     def __init__(self, items: int = 4, size: int = 100, room: int = 1000) -> None:
         self.credit = Window(items, size).for_sender()
@@ -51,7 +51,7 @@ class Out:
 
 
 async def test_a_producer_runs_ahead_as_far_as_the_credit() -> None:
-    """What waits is bounded by what the reader takes, and leaves in one message."""
+    """A producer can put as many items as there is credit for."""
     out = Out(items=4)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(out.produce, *[b"%d" % number for number in range(9)])
@@ -70,7 +70,7 @@ async def test_a_producer_runs_ahead_as_far_as_the_credit() -> None:
 
 
 async def test_bytes_bound_a_producer_as_well() -> None:
-    """Items are many or large."""
+    """The credit of bytes bounds a producer too."""
     out = Out(items=100, size=10)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(out.produce, b"x" * 4, b"y" * 4, b"z" * 4, b"")
@@ -85,7 +85,7 @@ async def test_bytes_bound_a_producer_as_well() -> None:
     ("size", "most"), [(1, MOST_WAITING.items), (10_000, MOST_WAITING.size // 10_000 + 1)]
 )
 async def test_credit_without_end_bounds_nothing(size: int, most: int) -> None:
-    """What waits has a bound of its own, and its producer goes on when the writer has taken it."""
+    """Without a bound of credit, the outbox has a bound of its own."""
     out = Out(items=2**53, size=2**53, room=size)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(out.produce, *[b"x" * size] * 1000)
@@ -100,7 +100,7 @@ async def test_credit_without_end_bounds_nothing(size: int, most: int) -> None:
 
 
 async def test_what_waits_is_counted_until_it_is_taken_or_dropped() -> None:
-    """At either end."""
+    """Waiting items count until they are taken or dropped, at both ends."""
     out, inn = Out(items=10, room=3), In()
     await out.produce(b"xxx", b"yy")
     inn.box.push([b"111", b"22", b"3"])
@@ -117,7 +117,7 @@ async def test_what_waits_is_counted_until_it_is_taken_or_dropped() -> None:
 
 
 async def test_an_item_larger_than_the_window_passes_alone() -> None:
-    """When nothing else of its stream is on its way."""
+    """An item larger than the window is sent when nothing else is in flight."""
     out = Out(items=4, size=10)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(out.produce, b"a", b"x" * 50, b"b")
@@ -133,7 +133,7 @@ async def test_an_item_larger_than_the_window_passes_alone() -> None:
 
 
 async def test_one_message_holds_about_as_much_as_it_should() -> None:
-    """A large value goes alone, and small ones go together."""
+    """Small items share a message, up to the size of the first item that fills it."""
     out = Out(items=10, size=1000, room=100)
     await out.produce(b"x" * 60, b"y" * 30, b"z" * 30)
 
@@ -143,7 +143,7 @@ async def test_one_message_holds_about_as_much_as_it_should() -> None:
 
 
 async def test_a_closed_outbox_lets_its_producer_go() -> None:
-    """What waited is dropped."""
+    """Closing an outbox drops its items and wakes its producer."""
     out = Out(items=2)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(out.produce, b"1", b"2", b"3")
@@ -155,7 +155,7 @@ async def test_a_closed_outbox_lets_its_producer_go() -> None:
 
 
 class In:
-    """An inbox of numbers, and what it has granted."""
+    """An inbox of numbers that records the credit it grants."""
 
     def __init__(self, window: Window | None = None) -> None:
         self.grants: list[tuple[int, int]] = []
@@ -166,7 +166,7 @@ class In:
         self.box = Inbox(lambda value: int(bytes(value)), self.account, self.credit)
 
     def receive(self, *values: bytes) -> None:
-        """Let values come in one message."""
+        """Receive values in one message."""
         if self.credit is not None:
             assert self.credit.receive([len(value) for value in values])
         self.box.push(values)
@@ -179,7 +179,7 @@ class In:
 
 
 async def test_values_are_read_in_order_up_to_the_end() -> None:
-    """Those that came before the end are read first."""
+    """Values are read in order, up to the end."""
     inn = In()
     inn.box.push([b"1", b"22"])
     assert await anext(inn.box) == 1
@@ -192,7 +192,7 @@ async def test_values_are_read_in_order_up_to_the_end() -> None:
 
 
 async def test_credit_is_granted_once_half_of_the_window_is_read() -> None:
-    """Each value counts as read when it is handed out; the totals are those since the start."""
+    """Credit is granted once half of the window has been read."""
     inn = In(Window(4, 100))
     inn.receive(b"1", b"22", b"333", b"4")
 
@@ -203,7 +203,7 @@ async def test_credit_is_granted_once_half_of_the_window_is_read() -> None:
 
 
 async def test_a_stream_that_has_ended_needs_no_credit() -> None:
-    """What has come before its end is read all the same."""
+    """A stream that has ended grants no more credit."""
     inn = In(Window(2, 100))
     inn.receive(b"1", b"2")
     inn.box.end()
@@ -213,7 +213,7 @@ async def test_a_stream_that_has_ended_needs_no_credit() -> None:
 
 
 async def test_an_error_comes_behind_the_values_before_it() -> None:
-    """Again and again, for whoever asks again."""
+    """An error is raised after the values before it, each time the stream is read."""
     inn = In()
     inn.box.push([b"1"])
     inn.box.end(ValueError("over"))
@@ -226,7 +226,7 @@ async def test_an_error_comes_behind_the_values_before_it() -> None:
 
 
 async def test_a_reader_waits_for_values() -> None:
-    """And is woken by a value, the end, or the closing."""
+    """A waiting reader is woken by a value or by closing the inbox."""
     inn = In()
     got: list[object] = []
 
@@ -249,7 +249,7 @@ async def test_a_reader_waits_for_values() -> None:
 
 
 async def test_several_readers_share_the_values(autojump_clock: MockClock) -> None:
-    """Each value goes to one of them, and the end to all."""
+    """Each value goes to one of several readers, and the end to all."""
     inn = In()
     got: list[int] = []
     over: list[str] = []
@@ -273,7 +273,7 @@ async def test_several_readers_share_the_values(autojump_clock: MockClock) -> No
 
 
 async def test_a_value_that_cannot_be_read_is_one_of_many() -> None:
-    """It raises where it stands, and the next one follows."""
+    """A value that cannot be decoded raises in its place, and the next one follows."""
     inn = In()
     inn.box.push([b"x", b"2"])
 
@@ -283,7 +283,7 @@ async def test_a_value_that_cannot_be_read_is_one_of_many() -> None:
 
 
 async def test_reading_is_a_point_of_cancellation() -> None:
-    """Also where values wait: nothing is lost by it."""
+    """Reading is a checkpoint, and a cancelled read loses no value."""
     inn = In()
     inn.box.push([b"1"])
     with trio.CancelScope() as scope:
@@ -295,7 +295,7 @@ async def test_reading_is_a_point_of_cancellation() -> None:
 
 
 class Messages:
-    """An outbox whose peer takes messages of so many bytes, as they are on the wire."""
+    """An outbox whose peer takes messages of a limited size."""
 
     def __init__(self, limit: int, *, is_binary: bool = False) -> None:
         self._credit = Window(1000, 2**20).for_sender()
@@ -313,7 +313,7 @@ class Messages:
         return make(ID, seq, values)
 
     async def sizes(self, *values: bytes) -> list[int]:
-        """Put values, and give the sizes of the messages that carry them."""
+        """Put values, and return the sizes of the messages that carry them."""
         for value in values:
             await self.box.put(value)
         sizes: list[int] = []
@@ -325,21 +325,21 @@ class Messages:
 @pytest.mark.parametrize("is_binary", [False, True])
 @pytest.mark.parametrize("size", [1, 9, 99, 400, 1000])
 async def test_items_are_joined_as_far_as_the_peer_takes_them(size: int, is_binary: bool) -> None:
-    """In one message no larger than it has said, with all that is around them."""
+    """Items are joined in messages that stay within the peer's limit."""
     sizes = await Messages(2048, is_binary=is_binary).sizes(*[b"1" * size] * 200)
 
     assert 400 < max(sizes) <= 2048
 
 
 async def test_no_message_of_several_items_holds_up_others_for_long() -> None:
-    """However much the peer takes at once."""
+    """Messages of several items stay small, whatever the peer's limit."""
     sizes = await Messages(2**24).sizes(*[b"1" * 1000] * 200)
 
     assert ITEMS_BYTES - 2000 < max(sizes) <= ITEMS_BYTES + 200
 
 
 async def test_one_item_may_be_as_large_as_the_peer_takes() -> None:
-    """It has a message of its own."""
+    """An item of the peer's limit has a message of its own."""
     queue = Messages(2**17)
 
     sizes = await queue.sizes(b"1", b"1" * queue.box.room, b"1")
@@ -348,7 +348,7 @@ async def test_one_item_may_be_as_large_as_the_peer_takes() -> None:
 
 
 async def test_the_start_goes_first_and_the_end_last() -> None:
-    """Whatever was put first; the end is made when it is its turn."""
+    """The start is sent first and the end last."""
     box = Messages(2048).box
     box.end(lambda: upload_end(ID))
     await box.put(b"1")
@@ -364,7 +364,7 @@ async def test_the_start_goes_first_and_the_end_last() -> None:
 
 
 async def test_nothing_leaves_while_it_is_held() -> None:
-    """The message that names an upload goes first."""
+    """Items are held back until their request has been sent."""
     box = Messages(2048).box
     box.is_held = True
     await box.put(b"1")
