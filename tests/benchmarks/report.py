@@ -76,9 +76,13 @@ def lines_of_targets(run: Run) -> Iterator[str]:
         wanted = f"{target.bound} {target.wanted:g}"
         mark = "" if each.is_met else "   MISSED"
         yield (
-            f"{target.work:16}{figure(each.reached):>10}{wanted:>12}   "
+            f"{target.work:16}{_reached(each):>10}{wanted:>12}   "
             f"{target.describe()}{_in_brackets(each.note)}{mark}"
         )
+
+
+def _reached(verdict: Verdict) -> str:
+    return "failed" if verdict.reached is None else figure(verdict.reached)
 
 
 def _in_brackets(note: str) -> str:
@@ -136,7 +140,7 @@ def _target_table(found: Sequence[Verdict]) -> Iterator[str]:
         mark = "" if each.is_met else "missed"
         yield (
             f"| {target.work} | {target.describe()}{_in_brackets(each.note)} "
-            f"| {target.bound} {target.wanted:g} | {figure(each.reached)} | {mark} |"
+            f"| {target.bound} {target.wanted:g} | {_reached(each)} | {mark} |"
         )
     yield ""
 

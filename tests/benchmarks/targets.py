@@ -99,7 +99,8 @@ class Verdict:
     """A target, and what was reached."""
 
     target: Target
-    reached: float
+    reached: float | None
+    """None where farcall failed."""
     note: str = ""
 
     def as_data(self) -> Mapping[str, object]:
@@ -110,6 +111,8 @@ class Verdict:
     def is_met(self) -> bool:
         """Whether it is enough."""
         wanted = self.target.wanted
+        if self.reached is None:
+            return False
         return self.reached <= wanted if self.target.bound == "<=" else self.reached >= wanted
 
 
@@ -122,10 +125,12 @@ def _judge(target: Target, rows: Sequence[Row]) -> Verdict | None:
     ours = _find(rows, target, target.system)
     if target.measure == "growth":
         return _growth(target, ours)
-    if target.measure == "passes":
-        return Verdict(target, float(not ours[0].failure), ours[0].failure) if ours else None
-    if not ours or not ours[0].samples:
+    if not ours:
         return None
+    if not ours[0].samples:
+        return Verdict(target, None, ours[0].failure)
+    if target.measure == "passes":
+        return Verdict(target, 1.0)
     if target.against is None:
         return Verdict(target, ours[0].measure(target.measure))
     theirs = _find(rows, target, target.against)
@@ -152,6 +157,8 @@ def _ratio(ours: Row, theirs: Row, measure: str) -> float:
 
 def _growth(target: Target, rows: Sequence[Row]) -> Verdict | None:
     """Find the doubling that raises the cost most."""
+    if failed := [row for row in rows if row.failure]:
+        return Verdict(target, None, f"{failed[0].point}: {failed[0].failure}")
     steps = [
         (_cost(after, after) / _cost(before, after), before, after)
         for before, after in itertools.pairwise(rows)

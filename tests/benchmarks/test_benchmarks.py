@@ -100,3 +100,12 @@ def test_the_growth_of_a_large_text_is_counted_by_the_byte() -> None:
 
     assert [each.reached for each in verdicts(small)] == [2.0]
     assert [each.reached for each in verdicts(large)] == [1.0]
+
+
+def test_a_target_is_missed_where_farcall_fails() -> None:
+    """A system that fails has no figure, and has not reached anything."""
+    failed = Row("S8", "a title", "call", "", 1.0, "farcall", [], "it ended")
+
+    found = verdicts([failed, row("S8", "npm", 1.0)])
+
+    assert {(each.reached, each.is_met, each.note) for each in found} == {(None, False, "it ended")}
