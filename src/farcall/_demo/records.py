@@ -1,4 +1,4 @@
-"""What the monitor tells."""
+"""The records and the error of the monitor."""
 
 from __future__ import annotations
 

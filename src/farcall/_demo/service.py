@@ -51,7 +51,7 @@ class Monitor:
 
     async def disks(self) -> list[Disk]:
         """List the mounted file systems."""
-        # A file system on the network may not answer for long, and nobody can be kept waiting.
+        # A network file system may not answer for long: its thread is left alone on cancel.
         return await trio.to_thread.run_sync(machine.read_disks, abandon_on_cancel=True)
 
     @background

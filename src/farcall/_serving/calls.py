@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextvars
 import functools
 import logging
-import math
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from time import perf_counter
@@ -37,6 +36,7 @@ from farcall._limits import MAX_DEPTH, exceeded
 from farcall._principal import Principal
 from farcall._protocol.framing import shown
 from farcall._protocol.messages import MESSAGES, Error, Owner
+from farcall._serving.deadline import NO_DEADLINE, Deadline
 from farcall._serving.endpoints import Endpoint
 from farcall._serving.steps import SLOW_SECONDS, timed
 from farcall._serving.uploads import ReceivedUploads
@@ -53,34 +53,6 @@ logger = logging.getLogger("farcall")
 
 T = TypeVar("T")
 
-
-@attrs.frozen
-class Deadline:
-    """When a call ends by itself."""
-
-    at: float
-    """On Trio's clock."""
-    by: str
-    """The side that set it: ``caller`` or ``server``."""
-
-    @classmethod
-    def of(cls, call: Request, longest: float) -> Deadline:
-        """Take the earlier of the caller's timeout and the server's limit.
-
-        Args:
-            call: Has the timeout.
-            longest: The limit of the server, in seconds.
-        """
-        timeout = call.timeout
-        if timeout is None and longest == math.inf:
-            return NO_DEADLINE
-        now = trio.current_time()
-        if timeout is None or longest < timeout / 1000:
-            return cls(now + longest, "server")
-        return cls(now + timeout / 1000, "caller")
-
-
-NO_DEADLINE: Final = Deadline(math.inf, "server")
 
 _LOGIN_ENDED: Final = "the login under which it was called has ended"
 

@@ -22,7 +22,8 @@ from farcall._limits import MessageLimit, message_limit
 from farcall._protocol.framing import shown
 from farcall._protocol.messages import Error, Hello
 from farcall._quota import CallQuota
-from farcall._serving.calls import NO_DEADLINE, Deadline, Runner, ServedCall, ServedLink
+from farcall._serving.calls import Runner, ServedCall, ServedLink
+from farcall._serving.deadline import NO_DEADLINE, Deadline
 from farcall._serving.endpoints import Endpoint, EndpointKind, Endpoints
 from farcall._serving.intercepted import InterceptedSubscriptions
 from farcall._serving.login import LoginHandler, Logins

@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import (
-    AsyncGenerator,
-    Callable,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from types import MethodType
 from typing import Any, Final, Literal, TypeAlias

@@ -27,7 +27,7 @@ from farcall._nursery import let_leave
 from farcall._principal import Authenticate, Principal, authenticated, read_credentials
 from farcall._protocol.messages import Error, Owner
 from farcall._quota import CallQuota
-from farcall._serving.calls import Deadline
+from farcall._serving.deadline import Deadline
 from farcall._serving.failed_logins import FailedLogins, origin_of
 from farcall._serving.intercepted import Start
 from farcall._serving.options import LinkOptions

@@ -66,14 +66,14 @@ class InterceptedEvents:
 
     Args:
         subscriptions: Runs the interceptors.
-        leave: Unsubscribes the peer from an event that its interceptors have ended.
+        unsubscribe: Unsubscribes the peer from an event that its interceptors have ended.
     """
 
     def __init__(
-        self, subscriptions: InterceptedSubscriptions, leave: Callable[[str], object]
+        self, subscriptions: InterceptedSubscriptions, unsubscribe: Callable[[str], object]
     ) -> None:
         self._subscriptions = subscriptions
-        self._leave = leave
+        self._unsubscribe = unsubscribe
         self._current: dict[str, InterceptedSubscription] = {}
 
     def __len__(self) -> int:
@@ -101,11 +101,11 @@ class InterceptedEvents:
         if not self.is_current(name, opening):
             opening.settle(name)
             return
-        self._leave(name)
+        self._unsubscribe(name)
         if opening.refuse(error):
             for other in opening.members:
                 if self.is_current(other, opening):
-                    self._leave(other)
+                    self._unsubscribe(other)
 
     def is_current(self, name: str, opening: AwaitedEvents) -> bool:
         """Whether the peer is still subscribed to an event by this ``rpc.on``."""
@@ -148,7 +148,7 @@ class Events:
         self._pool = signals.pool
         # None without interceptors, when an event begins at once.
         self._intercepted = (
-            InterceptedEvents(signals.intercepted, self._leave)
+            InterceptedEvents(signals.intercepted, self._unsubscribe)
             if signals.intercepted.is_needed
             else None
         )
@@ -163,7 +163,7 @@ class Events:
         """Send broadcasts to a peer that has not said hello yet."""
         for name, source in self._signals.items():
             if source.spec.broadcast:
-                self._listen(name)
+                self._attach(name)
 
     def on_hello(self) -> None:
         """End the broadcasts: a farcall peer subscribes for itself."""
@@ -235,11 +235,11 @@ class Events:
         def begin() -> None:
             self._begin([name for name in names if events.is_current(name, opening)])
 
-        def tell(error: Error | None) -> None:
+        def finish(error: Error | None) -> None:
             if not self._link.is_closed:
                 done(error, begin)
 
-        opening = events.open({name: self._signals[name] for name in names}, tell)
+        opening = events.open({name: self._signals[name] for name in names}, finish)
 
     def _read_names(self, call: Request) -> list[str] | None:
         if call.params is None:
@@ -282,7 +282,7 @@ class Events:
             return NO_SUCH_EVENT
         if name not in self._feeds:
             return NOT_SUBSCRIBED
-        self._leave(name)
+        self._unsubscribe(name)
         return SUBSCRIBED
 
     def _begin(self, names: list[str]) -> None:
@@ -290,13 +290,13 @@ class Events:
             # The peer may have unsubscribed since, or unsubscribed and subscribed again.
             is_awaited = name in self._feeds and self._feeds[name] is None
             if is_awaited and not self._link.is_closed:
-                self._listen(name)
+                self._attach(name)
 
-    def _listen(self, name: str) -> None:
+    def _attach(self, name: str) -> None:
         state, membership = self._signals[name].state, self._policy.membership
         self._feeds[name] = EventFeed(self._link, name, state, membership, self._pool)
 
-    def _leave(self, name: str) -> None:
+    def _unsubscribe(self, name: str) -> None:
         feed = self._feeds.pop(name, None)
         if feed is not None:
             feed.detach()
@@ -306,7 +306,7 @@ class Events:
 
     def close(self) -> None:
         for name in list(self._feeds):
-            self._leave(name)
+            self._unsubscribe(name)
 
     def withdraw(self) -> None:
         """Drop values that wait for addresses which the peer no longer has."""
@@ -321,4 +321,4 @@ class Events:
                 logger.info(
                     "%s: no longer subscribed to %s, by its login", self._link.endpoint.peer, name
                 )
-                self._leave(name)
+                self._unsubscribe(name)

@@ -9,7 +9,8 @@ import trio
 from farcall._codec import Codec
 from farcall._connection.responses import StartEncodeError
 from farcall._failures import without
-from farcall._serving.calls import NO_DEADLINE, Runner
+from farcall._serving.calls import Runner
+from farcall._serving.deadline import NO_DEADLINE
 
 
 class TaskRunner(Runner):
