@@ -84,7 +84,7 @@ class RawPeer:
         self.on_text(data)
 
     def hang_up(self) -> None:
-        """Leave without a goodbye."""
+        """Hang up without a Close frame."""
         self._transport.abort()
 
     def may_skip(self, start: bytes) -> bool:

@@ -355,7 +355,7 @@ async def what_finds_no_room_is_kept(maker: Maker) -> None:
             assert await reading.heard.next_frame() == "last"
 
 
-async def a_goodbye_waits_for_what_finds_no_room(maker: Maker) -> None:
+async def a_close_waits_for_what_finds_no_room(maker: Maker) -> None:
     """A Close frame waits for the frames before it, and nothing follows it."""
     async with open_ends(maker) as (left, right):
         for _ in range(8):
@@ -569,7 +569,7 @@ CHECKS: tuple[Check, ...] = (
     sending_on_an_ended_link_raises,
     sending_needs_no_task,
     what_finds_no_room_is_kept,
-    a_goodbye_waits_for_what_finds_no_room,
+    a_close_waits_for_what_finds_no_room,
     a_cancelled_wait_goes_on,
     many_may_wait_for_the_rest,
     a_busy_link_keeps_order,

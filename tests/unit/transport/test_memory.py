@@ -170,7 +170,7 @@ async def test_hanging_up_frees_a_waiting_sender() -> None:
         left.abort()
 
 
-async def test_the_wait_for_a_goodbye_is_bounded(autojump_clock: MockClock) -> None:
+async def test_the_wait_for_a_close_is_bounded(autojump_clock: MockClock) -> None:
     """A peer that does not answer a Close frame is cut off after 5 s."""
     pair = memory_pair()
     left, right = ends(pair)
@@ -182,7 +182,7 @@ async def test_the_wait_for_a_goodbye_is_bounded(autojump_clock: MockClock) -> N
         assert await left.wait_ended() == CloseReason(1001, "away", remote=False)
 
 
-async def test_a_cancelled_goodbye_hangs_up(autojump_clock: MockClock) -> None:
+async def test_a_cancelled_close_hangs_up(autojump_clock: MockClock) -> None:
     """A cancelled `aclose` hangs up at once."""
     pair = memory_pair()
     left, right = ends(pair)
@@ -195,7 +195,7 @@ async def test_a_cancelled_goodbye_hangs_up(autojump_clock: MockClock) -> None:
         assert (await left.wait_ended()).code == 1001
 
 
-async def test_nothing_is_heard_after_our_goodbye() -> None:
+async def test_nothing_is_heard_after_our_close() -> None:
     """A frame or a ping that crosses our Close frame is dropped."""
     pair = memory_pair()
     left, right = ends(pair)

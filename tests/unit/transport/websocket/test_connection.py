@@ -386,7 +386,7 @@ async def test_a_large_frame_that_is_no_text() -> None:
             assert not end.heard.has_frame()
 
 
-async def test_our_goodbye_in_the_middle_of_a_large_frame() -> None:
+async def test_our_close_in_the_middle_of_a_large_frame() -> None:
     """The frame is dropped, and the Close of the peer behind it is found."""
     async with open_raw_client(ROOMY) as (raw, server):
         end = End(server)
@@ -443,7 +443,7 @@ async def test_a_pong_that_cannot_leave() -> None:
         assert await heard.next_frame() == "behind"
 
 
-async def test_a_goodbye_that_cannot_leave() -> None:
+async def test_a_close_that_cannot_leave() -> None:
     """A link that is closed for a fault, but accepts no byte, is cut."""
     async with open_raw_client(attrs.evolve(SMALL, close_seconds=0.01)) as (raw, server):
         end = End(server)

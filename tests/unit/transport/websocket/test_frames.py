@@ -225,7 +225,7 @@ FIRST = frame(TEXT, b"first", masked=False)
         pytest.param(frame(CONTINUATION, b"x", masked=False), id="a continuation"),
         pytest.param(frame(PING, b"x", masked=False), id="a ping"),
         pytest.param(frame(PONG, b"x", masked=False), id="a pong"),
-        pytest.param(close_frame(1000, masked=False), id="a goodbye"),
+        pytest.param(close_frame(1000, masked=False), id="a close"),
         pytest.param(frame(TEXT | 0x40, b"x", masked=False), id="a reserved bit"),
         pytest.param(frame(TEXT, b"x"), id="a mask of a server"),
         pytest.param(frame(TEXT, b"\xff", masked=False), id="text that is none"),

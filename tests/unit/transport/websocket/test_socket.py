@@ -241,11 +241,11 @@ async def test_finish_lets_the_last_bytes_arrive() -> None:
     async with open_sockets() as (near, far):
         left, right = GuardedSocket(near, SMALL), GuardedSocket(far, SMALL)
         await right.send_all(b"x" * 100_000)
-        await left.send_all(b"goodbye")
+        await left.send_all(b"close")
         async with trio.open_nursery() as nursery:
             nursery.start_soon(left.finish)
 
-            assert await right.receive_some() == b"goodbye"
+            assert await right.receive_some() == b"close"
             assert await right.receive_some() == b""
 
             await right.aclose()

@@ -78,7 +78,7 @@ async def test_a_frame_that_began_is_finished() -> None:
         assert received == message
 
 
-async def test_the_wait_for_a_goodbye_is_bounded() -> None:
+async def test_the_wait_for_a_close_is_bounded() -> None:
     """A peer that does not answer our Close frame is cut off."""
     async with open_raw_client(IMPATIENT) as (raw, server):
         end = End(server)
@@ -97,7 +97,7 @@ async def test_so_is_it_without_run() -> None:
         assert await raw.read_to_end() == close_frame(1001, masked=False)
 
 
-async def test_a_goodbye_arrives_where_nothing_is_read() -> None:
+async def test_a_close_arrives_where_nothing_is_read() -> None:
     """A link that is closed with unread bytes does not reset the connection."""
     async with open_raw_client() as (raw, server), trio.open_nursery() as nursery:
         await raw.send(frame(TEXT, b"unread"))
@@ -108,7 +108,7 @@ async def test_a_goodbye_arrives_where_nothing_is_read() -> None:
         await raw.hang_up()
 
 
-async def test_a_second_goodbye_does_not_wait() -> None:
+async def test_a_second_close_does_not_wait() -> None:
     """A second `aclose` returns at once, and disturbs nothing."""
     async with open_raw_client(attrs.evolve(SMALL, close_seconds=1000)) as (raw, server):
         end = End(server)
@@ -122,7 +122,7 @@ async def test_a_second_goodbye_does_not_wait() -> None:
             assert (await end.wait_ended()).code == 1000
 
 
-async def test_a_cancelled_goodbye_hangs_up() -> None:
+async def test_a_cancelled_close_hangs_up() -> None:
     """A cancelled `aclose` does not wait for the Close frame of the peer."""
     async with open_raw_client() as (raw, server):
         end = End(server)
@@ -136,7 +136,7 @@ async def test_a_cancelled_goodbye_hangs_up() -> None:
             assert (await end.wait_ended()).code == 1001
 
 
-async def test_nothing_is_heard_after_our_goodbye(caplog: pytest.LogCaptureFixture) -> None:
+async def test_nothing_is_heard_after_our_close(caplog: pytest.LogCaptureFixture) -> None:
     """Messages, pings and even nonsense that cross our Close frame are dropped."""
     async with open_raw_client() as (raw, server):
         end = End(server)
@@ -153,7 +153,7 @@ async def test_nothing_is_heard_after_our_goodbye(caplog: pytest.LogCaptureFixtu
             assert "failed" not in caplog.text
 
 
-async def test_nonsense_after_our_goodbye_ends_the_link() -> None:
+async def test_nonsense_after_our_close_ends_the_link() -> None:
     """Bytes that are no frame end the wait for the Close frame of the peer."""
     async with open_raw_client() as (raw, server):
         end = End(server)
@@ -198,7 +198,7 @@ async def test_a_server_that_does_not_hang_up() -> None:
             assert len(await raw.read_to_end()) == len(close_frame(4000, "bye"))
 
 
-async def test_a_goodbye_without_code() -> None:
+async def test_a_close_without_code() -> None:
     """An empty Close frame has the code 1005, and gets an empty answer."""
     async with open_raw_client() as (raw, server):
         end = End(server)
