@@ -87,9 +87,9 @@ class Calls:
         self._queue = lanes.calls
         self._queue.on_writable = self.advance
         self.cancel_grace = cancel_grace
-        self.most: float = math.inf
+        self.max_calls: float = math.inf
         """How many calls the peer takes at once; infinite until it says so."""
-        self.most_bytes: float = math.inf
+        self.max_call_bytes: float = math.inf
         """How large their parameters may be together, in bytes; likewise."""
         # Bounded by the tasks that call.
         self.line: deque[Call] = deque()
@@ -288,15 +288,15 @@ class Calls:
     def _excess(self, call: Call) -> str | None:
         """Return the limit of the peer that a call would exceed, if any."""
         protocol = self._protocol
-        if len(protocol.outgoing) - protocol.outgoing_subscriptions >= self.most:
+        if len(protocol.outgoing) - protocol.outgoing_subscriptions >= self.max_calls:
             return "calls"
         size = 0 if call.params is None else len(call.params)
-        return "call_bytes" if protocol.outgoing_size + size > self.most_bytes else None
+        return "call_bytes" if protocol.outgoing_size + size > self.max_call_bytes else None
 
     def _stand_in_line(self, call: Call) -> None:
         size = 0 if call.params is None else len(call.params)
-        if size > self.most_bytes:  # its turn would never come
-            problem = f"the parameters have {size} bytes; the peer takes {self.most_bytes}"
+        if size > self.max_call_bytes:  # its turn would never come
+            problem = f"the parameters have {size} bytes; the peer takes {self.max_call_bytes}"
             raise EncodeError(f"{problem} (its limit call_bytes)")
         if call.is_call_back:
             # The peer waits for this side, so this side must not wait for calls of the peer to end:
@@ -365,9 +365,9 @@ class Calls:
     # Called by the link
 
     def on_hello(self, hello: Hello) -> None:
-        self.most = hello.limits.calls
+        self.max_calls = hello.limits.calls
         if hello.limits.call_bytes is not None:
-            self.most_bytes = hello.limits.call_bytes
+            self.max_call_bytes = hello.limits.call_bytes
 
     def end(self, in_flight: Sequence[OutgoingCall]) -> None:
         """Fail all calls, because the link has ended."""
