@@ -128,7 +128,7 @@ class RpcError(FarcallError):
         code: An integer; those in `PROTOCOL_CODES` belong to the protocol, and between farcall
             peers those in `FARCALL_CODES` as well. Raised by a handler they become -32603.
         message: One sentence.
-        data: Any JSON value, or None for no ``data`` member.
+        data: Any JSON value, or None to leave ``data`` out.
 
     Raises:
         TypeError: the code is not an int, or the message not a str.

@@ -365,7 +365,7 @@ def _named(
         return kwargs
     write = 'arguments={"method": 5}'
     check_instance("arguments=", arguments, Mapping, "a mapping by name", write)
-    named = cast("Mapping[Any, Any]", arguments)
+    named = cast("Mapping[str, object]", arguments)
     for name in named:
         check_text("each key of arguments=", name, write=write, may_be_empty=True)
         if name in kwargs:

@@ -10,7 +10,7 @@ import re
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
@@ -74,7 +74,7 @@ class _RawMessage(msgspec.Struct):
 
 _raw_message = msgspec.json.Decoder(_RawMessage)
 _array = msgspec.json.Decoder(list[Raw])
-_anything = msgspec.json.Decoder(Any)
+_anything = msgspec.json.Decoder(object)
 _string = msgspec.json.Decoder(str)
 decode_message = msgspec.json.Decoder(Message).decode
 """Decode one message; raises one of `DECODE_ERRORS`, after which `decode_odd` may know more."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Annotated, Any, Final, Protocol, TypeVar, cast
+from typing import Annotated, Final, Protocol, TypeVar
 
 import attrs
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from farcall._json import LooseText, UnreadableText, decode, decode_surrogates
+from farcall._json import LooseText, UnreadableText, decode, decode_surrogates, is_object
 from farcall._protocol.binary import Encoded, binary_items
 from farcall._protocol.framing import (
     LAST_COUNT,
@@ -44,7 +44,7 @@ Digests = Annotated[str, Meta(max_length=MAX_NAMES * 65)]
 
 ParamsT = TypeVar("ParamsT", bound=msgspec.Struct)
 _encode = msgspec.json.encode
-_anything = msgspec.json.Decoder(Any)
+_anything = msgspec.json.Decoder(object)
 _HEAD = b'{"jsonrpc":"2.0"'
 _ID, _UPLOAD = b'"id":', b'"upload":'
 
@@ -227,9 +227,8 @@ def read_error(raw: Raw, *, is_plain: bool) -> Error:
     code: object = None
     message: object = value
     data: bytes | None = b"null"
-    if isinstance(value, dict):
-        members = cast("dict[str, object]", value)
-        code, message = members.get("code"), members.get("message")
+    if is_object(value):
+        code, message = value.get("code"), value.get("message")
         data = show_surrogates(decode(_error_data, hide_surrogates(text)).data)
     has_message = isinstance(message, str)
     if data == b"null":  # rpc-websockets writes null for no data
