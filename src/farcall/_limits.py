@@ -10,6 +10,7 @@ import sys
 from typing import Any, Final
 
 import attrs
+from msgspec import Struct
 
 from farcall._usage.options import (
     check_instance,
@@ -228,8 +229,7 @@ def check_limits(name: str, limits: object) -> None:
     check_instance(name, limits, Limits, "a farcall.Limits", write)
 
 
-@attrs.frozen
-class MessageLimit:
+class MessageLimit(Struct, frozen=True):
     """How large a message that comes in may be."""
 
     size: int

@@ -16,6 +16,7 @@ import attrs
 import msgspec
 import trio
 from msgspec import Raw
+from msgspec.structs import replace
 
 from farcall._calling.proxy import contract_of, needs_of
 from farcall._connection.call import RemoteFailure
@@ -270,10 +271,10 @@ def _unmet(spec: ServiceSpec, offer: Offer) -> tuple[Unmet, ...]:
     signals = tuple(
         each
         if each.key_type is None or each.key is not None
-        else attrs.evolve(each, key=keys.get(each.wire_name) or "key")
+        else replace(each, key=keys.get(each.wire_name) or "key")
         for each in spec.signals
     )
-    return unmet_needs(attrs.evolve(spec, signals=signals), server)
+    return unmet_needs(replace(spec, signals=signals), server)
 
 
 def _names(spec: ServiceSpec) -> Iterator[str]:

@@ -37,7 +37,7 @@ from typing import (
 )
 from weakref import WeakKeyDictionary
 
-import attrs
+from msgspec import Struct
 
 from farcall._codec import Codec, codec_of
 from farcall._contract.definitions import Definitions
@@ -149,8 +149,7 @@ class Proxy(Live):
         return f"<{type(self).__name__} over {self._caller!r}>"
 
 
-@attrs.frozen
-class _Endpoint:
+class _Endpoint(Struct, frozen=True):
     """The declaration of a method of a stub."""
 
     function: Callable[..., object]

@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Generic, TypeVar
 
-import attrs
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from farcall._calling.contracts import Contracts
 from farcall._calling.uploads import SentUploads, open_uploads
@@ -26,8 +25,7 @@ from farcall.errors import InvalidResult, RpcError
 T = TypeVar("T")
 
 
-@attrs.frozen
-class Download(Generic[T]):
+class Download(Struct, Generic[T], frozen=True):
     """A stream of the peer that is to be called."""
 
     name: str

@@ -13,6 +13,7 @@ from typing import Any, TypeGuard
 
 import attrs
 import trio
+from msgspec import Struct
 
 from farcall._connection.items import ItemCodec
 from farcall._connection.link import Link
@@ -23,8 +24,7 @@ from farcall._protocol.messages import Error
 from farcall.errors import EncodeError, ErrorCode, RpcError
 
 
-@attrs.frozen
-class SentUploads:
+class SentUploads(Struct, frozen=True):
     """The arguments of a call, with the uploads among them."""
 
     params: bytes | None

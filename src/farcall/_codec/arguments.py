@@ -7,9 +7,9 @@ from functools import cached_property
 from inspect import Parameter
 from typing import Any, Protocol
 
-import attrs
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from farcall._codec.codec import Codec, codec_of
 from farcall._codec.faults import item, mismatch
@@ -48,8 +48,7 @@ class Declared(Protocol):
         ...
 
 
-@attrs.frozen
-class Argument:
+class Argument(Struct, frozen=True):
     """A `Declared` parameter without a function."""
 
     name: str
@@ -262,9 +261,9 @@ class Arguments:
 
     @cached_property
     def _writing_some(self) -> FastThenDetailed[Any]:
-        some = [attrs.evolve(field, is_required=False) for field in self._fields]
+        some = [replace(field, is_required=False) for field in self._fields]
         return FastThenDetailed(
-            lambda is_detailed: members_writer(attrs.evolve(self._table(is_detailed), fields=some))
+            lambda is_detailed: members_writer(replace(self._table(is_detailed), fields=some))
         )
 
     @cached_property
@@ -286,7 +285,7 @@ class Arguments:
         table = self._table(is_detailed)
         read_object = read_named = members_reader("arguments", table)
         if is_detailed:
-            read_named = members_reader("arguments", attrs.evolve(table, path_of=position))
+            read_named = members_reader("arguments", replace(table, path_of=position))
 
         def read(data: Any) -> Any:
             if is_object(data):

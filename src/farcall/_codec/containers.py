@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
-import attrs
 import msgspec
+from msgspec import Struct
 
 from farcall._codec.faults import Mismatch, item, member, mismatch, refused
 from farcall._codec.shape import Shape
@@ -102,8 +102,7 @@ def _convert_names(convert_name: Callable[[Any], Any], names: Iterable[str]) -> 
     return converted
 
 
-@attrs.frozen
-class Array:
+class Array(Struct, frozen=True):
     """Any number of items of one type."""
 
     label: str
@@ -139,8 +138,7 @@ class Array:
         return isinstance(value, _ARRAYS[self.label][0]) and not isinstance(value, str | bytes)
 
 
-@attrs.frozen
-class Tuple:
+class Tuple(Struct, frozen=True):
     """A fixed number of items, each of its own type."""
 
     items: Sequence[Shape]
@@ -162,8 +160,7 @@ class Tuple:
         return isinstance(value, tuple)
 
 
-@attrs.frozen
-class Table:
+class Table(Struct, frozen=True):
     """A JSON object with keys that are data."""
 
     label: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import attrs
+from msgspec import Struct
 
 MAX_FAULTS = 16
 """Faults that one report names. A peer decides how many a value has."""
@@ -13,8 +13,7 @@ MAX_NAME = 64
 """Characters of a key in a path; the key may be the peer's."""
 
 
-@attrs.frozen
-class Fault:
+class Fault(Struct, frozen=True):
     """One thing that is wrong."""
 
     path: str

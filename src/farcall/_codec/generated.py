@@ -14,6 +14,7 @@ from typing import Annotated, Any, NotRequired, TypeAlias, TypedDict
 import attrs
 from cattrs import BaseConverter, gen, override
 from cattrs.gen import typeddicts
+from msgspec import Struct
 
 from farcall._codec.shape import OMIT, Read, Write
 
@@ -27,8 +28,7 @@ _table_generators: Any = typeddicts
 _typeddict: Any = TypedDict
 
 
-@attrs.frozen
-class Field:
+class Field(Struct, frozen=True):
     """One member of an object."""
 
     name: str

@@ -21,7 +21,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get
 
 import attrs
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from farcall._contract.algebra import fields_of
 from farcall._contract.definitions import Definitions
@@ -55,8 +55,7 @@ AS_THEY_ARE: Final[Mapping[ScalarName, tuple[Any, type]]] = {
 """The scalars that JSON has itself, each with its msgspec type and its class."""
 
 
-@attrs.frozen
-class Member:
+class Member(Struct, frozen=True):
     """A field of a record, or an argument of a call.
 
     Args:

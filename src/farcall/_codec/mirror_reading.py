@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import attrs
 import msgspec
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, Struct
 
 from farcall._codec.mirror import (
     AS_THEY_ARE,
@@ -45,8 +45,7 @@ Make: TypeAlias = Callable[[Any], Any]
 _astuple: Any = msgspec.structs.astuple  # typed for dataclasses
 
 
-@attrs.frozen
-class Reading:
+class Reading(Struct, frozen=True):
     """The mirror of one type."""
 
     type: Any

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 import msgspec
-from msgspec import convert
+from msgspec import Struct, convert
 
 from farcall._codec.mirror import (
     AS_THEY_ARE,
@@ -51,8 +51,7 @@ Check: TypeAlias = Callable[[Sequence[Any]], bool]
 """Tells whether msgspec can write these values. If not, the codec tries, and can accept them."""
 
 
-@attrs.frozen
-class Writing:
+class Writing(Struct, frozen=True):
     """The mirror of one type."""
 
     type: Any

@@ -13,8 +13,8 @@ from linecache import getline
 from traceback import walk_tb
 from typing import Any
 
-import attrs
 from cattrs import BaseConverter, ClassValidationError
+from msgspec import Struct
 
 from farcall._codec.faults import MAX_FAULTS, Fault, Mismatch, member, mismatch, refused
 from farcall._codec.generated import (
@@ -32,8 +32,7 @@ MAX_MESSAGE = 200
 """Characters of a validator's message that reach the peer; it may contain the value."""
 
 
-@attrs.frozen(eq=False)
-class Record:
+class Record(Struct, frozen=True, eq=False):
     """The shape of a record, which is an object in JSON; the class of a TypedDict is `dict`."""
 
     label: str
@@ -45,8 +44,7 @@ class Record:
         return isinstance(value, self.cls)
 
 
-@attrs.frozen
-class Fields:
+class Fields(Struct, frozen=True):
     """The members of one kind of object."""
 
     fields: Sequence[Field]

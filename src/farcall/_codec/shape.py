@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias, TypeGuard, final
 
-import attrs
+from msgspec import Struct
 
 _TEXTS = (str, bytes, bytearray, memoryview)
 
@@ -66,8 +66,7 @@ def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, Sequence) and not isinstance(value, _TEXTS)
 
 
-@attrs.frozen
-class Plain:
+class Plain(Struct, frozen=True):
     """A shape without parts."""
 
     label: str

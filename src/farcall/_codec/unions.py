@@ -8,7 +8,7 @@ from contextlib import suppress
 from enum import Enum
 from typing import Any, Protocol
 
-import attrs
+from msgspec import Struct
 
 from farcall._codec.faults import Mismatch, member, mismatch, refused
 from farcall._codec.records import Record
@@ -24,8 +24,7 @@ class Readable(Protocol):
     def read(self, data: Any, _: Any = None, /) -> Any: ...
 
 
-@attrs.frozen
-class Union:
+class Union(Struct, frozen=True):
     """Members that JSON data tells apart by its class."""
 
     label: str
@@ -50,8 +49,7 @@ class Union:
         return any(shape.fits(value) for shape in self.members)
 
 
-@attrs.frozen
-class Values:
+class Values(Struct, frozen=True):
     """Members whose JSON data has one class, each with values of its own."""
 
     label: str
@@ -64,8 +62,7 @@ class Values:
         raise mismatch(f"expected {self.label}")
 
 
-@attrs.frozen
-class Records:
+class Records(Struct, frozen=True):
     """Members that are records, told apart by `RecordChoice`."""
 
     label: str

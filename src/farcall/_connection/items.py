@@ -5,7 +5,7 @@ from __future__ import annotations
 from binascii import b2a_base64
 from typing import Generic, TypeVar, cast
 
-import attrs
+from msgspec import Struct
 
 from farcall._codec import Codec
 from farcall._codec.codec import Unknown
@@ -15,8 +15,7 @@ from farcall._protocol.protocol import Protocol
 T = TypeVar("T")
 
 
-@attrs.frozen
-class ItemCodec(Generic[T]):
+class ItemCodec(Struct, Generic[T], frozen=True):
     """Writes and reads the items of one stream over one link."""
 
     codec: Codec[T]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-import attrs
+from msgspec.structs import replace
 
 from farcall._contract.spec import (
     ArrayOf,
@@ -72,9 +72,7 @@ def union_of(members: Iterable[TypeSpec]) -> TypeSpec:
 def fields_of(record: RecordSpec, arguments: tuple[TypeSpec, ...] = ()) -> tuple[FieldSpec, ...]:
     """Return the fields of a record, its type variables replaced by the arguments."""
     variables = dict(zip(record.parameters, arguments, strict=True))
-    return tuple(
-        attrs.evolve(field, type=substitute(field.type, variables)) for field in record.fields
-    )
+    return tuple(replace(field, type=substitute(field.type, variables)) for field in record.fields)
 
 
 def target(spec: TypeSpec, definitions: Mapping[str, Definition]) -> TypeSpec:

@@ -6,7 +6,8 @@ arguments in place of type variables.
 
 from __future__ import annotations
 
-import attrs
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from farcall._contract.algebra import fields_of, parts_of, target
 from farcall._contract.definitions import Definitions
@@ -44,11 +45,10 @@ def check(spec: TypeSpec, definitions: Definitions) -> None:
     check_faults(walk.faults)
 
 
-@attrs.frozen
-class _Walk:
+class _Walk(Struct, frozen=True):
     definitions: Definitions
-    visited: set[Ref] = attrs.field(factory=set[Ref])
-    faults: list[UnsupportedType] = attrs.field(factory=list[UnsupportedType])
+    visited: set[Ref] = field(default_factory=set[Ref])
+    faults: list[UnsupportedType] = field(default_factory=list[UnsupportedType])
     taken_as_hashable: frozenset[Ref] = frozenset()
     """Records whose fields are being checked further out: they can contain themselves."""
 
@@ -115,7 +115,7 @@ class _Walk:
             return cls.__hash__ is not None
         if ref in self.taken_as_hashable or _nesting(ref) > MAX_NESTING:
             return True  # visiting its fields reports one that grows without end
-        inside = attrs.evolve(self, taken_as_hashable=self.taken_as_hashable | {ref})
+        inside = replace(self, taken_as_hashable=self.taken_as_hashable | {ref})
         hashed = hashed_fields(cls)
         fields = fields_of(definition, ref.arguments)
         return all(inside._is_hashable(each.type) for each in fields if each.name in hashed)

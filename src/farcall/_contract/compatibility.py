@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
-import attrs
+from msgspec import Struct
+from msgspec.structs import replace
 
 from farcall._contract.scalars import SCALARS
 from farcall._contract.spec import (
@@ -36,8 +37,7 @@ _Constant: TypeAlias = "tuple[str, object]"
 _BOOLS = frozenset({("bool", True), ("bool", False)})
 
 
-@attrs.frozen
-class Fit:
+class Fit(Struct, frozen=True):
     """Compares the types of a writer with those of a reader.
 
     Records of the same name fit: `diff` compares their fields once, where they are defined. So
@@ -139,7 +139,7 @@ class Fit:
         written, read = self.writer.get(source.name), self.reader.get(target.name)
         if not isinstance(written, RecordSpec) or not isinstance(read, RecordSpec):
             return False
-        inside = attrs.evolve(self, assumed=self._assumed | {pair})
+        inside = replace(self, _assumed=self._assumed | {pair})
         return not inside.broken_fields(written, read)
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import attrs
+from msgspec.structs import replace
 
 from farcall._contract.records import resolve_hints
 from farcall._contract.spec import Definition, RecordSpec
@@ -70,4 +71,4 @@ class Definitions(Mapping[str, Definition]):
             return spec
         bases: tuple[type, ...] = self._classes[spec.name].__mro__[1:]
         known = (base.__name__ for base in bases if self.claimed(base.__name__) is base)
-        return attrs.evolve(spec, base=next(known, None))
+        return replace(spec, base=next(known, None))

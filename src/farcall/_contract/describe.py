@@ -25,7 +25,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum, Flag, ReprEnum
 from typing import Any, Generic, Literal, NewType, TypeVar, Union, cast, get_args, get_origin
 
-import attrs
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from farcall._contract.algebra import union_of
 from farcall._contract.check import check
@@ -122,12 +124,11 @@ def describe(annotation: object, definitions: Definitions) -> TypeSpec:
     return spec
 
 
-@attrs.frozen
-class _Scope:
+class _Scope(Struct, frozen=True):
     """The place of an annotation: the type variables that it can use, and the path for messages."""
 
     definitions: Definitions
-    variables: Mapping[Any, TypeSpec] = attrs.field(factory=dict[Any, TypeSpec])
+    variables: Mapping[Any, TypeSpec] = msgspec.field(default_factory=dict[Any, TypeSpec])
     path: str = ""
 
     def describe(self, annotation: Any) -> TypeSpec:
@@ -135,7 +136,7 @@ class _Scope:
         check_notes(notes, self.path)
         spec = self._bare_type(annotation)
         alias = next((each.name for each in notes if isinstance(each, AliasName)), None)
-        return spec if alias is None else attrs.evolve(spec, alias=alias)
+        return spec if alias is None else replace(spec, alias=alias)
 
     def _bare_type(self, annotation: Any) -> TypeSpec:
         if annotation is None:
@@ -266,8 +267,8 @@ class _Scope:
 
     def _define_record(self, cls: Any, kind: RecordKind, parameters: Sequence[Any]) -> RecordSpec:
         own = {variable: Parameter(variable.__name__) for variable in parameters}
-        scope = attrs.evolve(self, variables=own, path=cls.__name__)
-        scope = attrs.evolve(scope, variables=scope._with_bases(cls))
+        scope = replace(self, variables=own, path=cls.__name__)
+        scope = replace(scope, variables=scope._with_bases(cls))
         return RecordSpec(
             name=cls.__name__,
             kind=kind,
@@ -287,7 +288,7 @@ class _Scope:
         """Return the type variables, with those of generic bases."""
         variables = dict(self.variables)
         for variable, argument in _base_arguments(cls):
-            scope = attrs.evolve(self, variables=variables)
+            scope = replace(self, variables=variables)
             spec = scope.describe(argument)
             if variables.setdefault(variable, spec) != spec:
                 raise self._unsupported(
@@ -310,7 +311,7 @@ class _Scope:
     def _field(self, field: Field, cls: type[Any]) -> FieldSpec:
         if field.fault is not None:
             raise field.fault
-        scope = attrs.evolve(self, path=f"{self.path}.{field.name}")
+        scope = replace(self, path=f"{self.path}.{field.name}")
         scope._check_text(field.name)
         if field.annotation is inspect.Parameter.empty:
             raise scope._unsupported("it has no type", "annotate it")

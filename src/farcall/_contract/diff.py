@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 from typing import Generic, TypeVar
 
-import attrs
+from msgspec import Struct
 
 from farcall._contract.algebra import reachable
 from farcall._contract.compatibility import Fit, definitions_of
@@ -30,8 +30,7 @@ from farcall._contract.spec import (
 S = TypeVar("S")
 
 
-@attrs.frozen
-class Change:
+class Change(Struct, frozen=True):
     """A difference between two contracts."""
 
     path: str
@@ -60,8 +59,7 @@ def diff(old: ServiceSpec, new: ServiceSpec) -> tuple[Change, ...]:
     return tuple(_Comparison.of(old, new).changes())
 
 
-@attrs.frozen
-class _Sides(Generic[S]):
+class _Sides(Struct, Generic[S], frozen=True):
     """Parts of one kind, matched by name."""
 
     removed: list[S]
@@ -69,8 +67,7 @@ class _Sides(Generic[S]):
     common: list[tuple[S, S]]
 
 
-@attrs.frozen
-class _Comparison:
+class _Comparison(Struct, frozen=True):
     old: ServiceSpec
     new: ServiceSpec
     sent: Fit

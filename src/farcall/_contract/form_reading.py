@@ -21,9 +21,10 @@ from typing import (
     get_type_hints,
 )
 
-import attrs
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import replace
 
-from farcall._contract.forms import SORT, SORTS
+from farcall._contract.forms import SORT, SORTS, defaults_of
 from farcall._contract.identifiers import has_lone_surrogate
 from farcall._contract.scalars import SCALARS
 from farcall._contract.spec import (
@@ -50,7 +51,7 @@ MAX_PARTS: Final = 4096
 MAX_LEVELS: Final = 64
 """Levels of a type, as many as those of a JSON text."""
 
-T = TypeVar("T")
+S = TypeVar("S", bound=Struct)
 
 
 class BadDocument(ValueError):
@@ -70,7 +71,7 @@ class BadDocument(ValueError):
         return f"{self.problem} @ {self.path}" if self.path else self.problem
 
 
-def read_form(cls: type[T], form: object, path: str) -> T:
+def read_form(cls: type[S], form: object, path: str) -> S:
     """Read a part of a contract, and ignore unknown members.
 
     Args:
@@ -84,13 +85,12 @@ def read_form(cls: type[T], form: object, path: str) -> T:
     if not is_object(form):
         raise BadDocument(path, "expected an object")
     members: dict[str, Any] = {}
-    made: Any = cls
-    hints = _hints(made)
-    for field in attrs.fields(made):
-        inside = f"{path}.{field.name}"
-        if field.name in form:
-            members[field.name] = _value(hints[field.name], form[field.name], inside)
-        elif field.default is attrs.NOTHING:
+    hints = _hints(cls)
+    for name, default in defaults_of(cls).items():
+        inside = f"{path}.{name}"
+        if name in form:
+            members[name] = _value(hints[name], form[name], inside)
+        elif default is NODEFAULT:
             raise BadDocument(inside, "missing")
     return cls(**members)
 
@@ -119,7 +119,7 @@ def _value(annotation: Any, form: object, path: str) -> Any:
             _value(each, part, f"{path}[{index}]")
             for index, (each, part) in enumerate(zip(arguments, parts, strict=True))
         )
-    if attrs.has(annotation):
+    if isinstance(annotation, type) and issubclass(annotation, Struct):
         return read_form(annotation, form, path)
     if annotation is str:
         return _text(form, path)
@@ -209,7 +209,7 @@ def _alias(_: str, parts: list[Any], path: str, levels: int) -> TypeSpec:
     name = _text(parts[0], f"{path}[1]")
     if len(name) > MAX_NAME:
         raise BadDocument(f"{path}[1]", f"expected a text of at most {MAX_NAME} characters")
-    return attrs.evolve(_type(parts[1], f"{path}[2]", levels), alias=name)
+    return replace(_type(parts[1], f"{path}[2]", levels), alias=name)
 
 
 def _ref(_: str, parts: list[Any], path: str, levels: int) -> TypeSpec:

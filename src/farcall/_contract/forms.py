@@ -10,10 +10,10 @@ with the names of `spec`, without members that have their default.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from operator import attrgetter
+from functools import cache
 from typing import Any, Final, TypeAlias, TypeGuard, assert_never
 
-import attrs
+from msgspec import Struct, structs
 
 from farcall._contract.spec import (
     ArrayOf,
@@ -56,7 +56,7 @@ def form_of(part: Any) -> Form:
     """
     if isinstance(part, _TYPES):
         return written_form(part)
-    if attrs.has(_class_of(part)):
+    if isinstance(part, Struct):
         return _object_form(part)
     if _is_several(part):
         forms = list(map(form_of, part))
@@ -108,21 +108,23 @@ def literal_form(value: LiteralValue) -> Form:
     return [type(value).__name__, value.hex() if isinstance(value, bytes) else value]
 
 
-def _object_form(part: Any) -> Form:
+def _object_form(part: Struct) -> Form:
     form: dict[str, Form] = {}
     for sort, cls in SORTS.items():
-        if _class_of(part) is cls:
+        if type(part) is cls:
             form[SORT] = sort
-    # The name of a part first, and the options that it inherits last.
-    for field in sorted(attrs.fields(_class_of(part)), key=attrgetter("inherited")):
-        value = getattr(part, field.name)
-        if value != field.default:
-            form[field.name] = form_of(value)
+    # The fields of a class come before the options that it inherits, which are keyword-only.
+    for name, default in defaults_of(type(part)).items():
+        value = getattr(part, name)
+        if value != default:
+            form[name] = form_of(value)
     return form
 
 
-def _class_of(part: object) -> type[Any]:
-    return type(part)
+@cache
+def defaults_of(cls: type[Struct]) -> Mapping[str, object]:
+    """Return the default of each field of a class of `spec`; `NODEFAULT` for a required one."""
+    return {field.name: field.default for field in structs.fields(cls)}
 
 
 def _is_several(part: object) -> TypeGuard[Collection[Any]]:

@@ -7,7 +7,8 @@ are left out here.
 
 from __future__ import annotations
 
-import attrs
+from msgspec import Struct
+from msgspec.structs import replace
 
 from farcall._contract.algebra import reachable
 from farcall._contract.compatibility import definitions_of
@@ -22,8 +23,7 @@ from farcall._contract.spec import (
 )
 
 
-@attrs.frozen
-class Unmet:
+class Unmet(Struct, frozen=True):
     """A member of a stub whose use can fail."""
 
     member: str
@@ -76,12 +76,12 @@ def _only(
     definitions = (
         _with_code_of(each, known.get(each.name)) for each in spec.definitions if each.name in named
     )
-    return attrs.evolve(only, definitions=tuple(definitions))
+    return replace(only, definitions=tuple(definitions))
 
 
 def _with_code_of(definition: Definition, other: Definition | None) -> Definition:
     if isinstance(definition, RecordSpec) and isinstance(other, RecordSpec):
-        return attrs.evolve(definition, code=other.code)
+        return replace(definition, code=other.code)
     return definition
 
 
@@ -89,7 +89,7 @@ def _as_read(stub: SignalSpec, server: SignalSpec | None) -> tuple[SignalSpec, S
     """Take the delivery of the server for that of the stub: no change of it fails a subscriber."""
     if server is None:
         return stub, None
-    return stub, attrs.evolve(server, **stub.flags())
+    return stub, replace(server, **stub.flags())
 
 
 def _as_sent(stub: MethodSpec, server: MethodSpec | None) -> tuple[MethodSpec, MethodSpec | None]:
@@ -105,8 +105,8 @@ def _as_sent(stub: MethodSpec, server: MethodSpec | None) -> tuple[MethodSpec, M
     if arguments and all(each.role == "positional" for each in arguments):
         offered = _named_alike(arguments, offered)
     return (
-        attrs.evolve(stub, arguments=tuple(map(_by_name, arguments))),
-        attrs.evolve(server, arguments=tuple(map(_by_name, offered))),
+        replace(stub, arguments=tuple(map(_by_name, arguments))),
+        replace(server, arguments=tuple(map(_by_name, offered))),
     )
 
 
@@ -118,10 +118,9 @@ def _named_alike(
     renamed = {each.name: other.name for each, other in zip(positional, stub, strict=False)}
     # An argument in another place must not match one of the stub by its name.
     return tuple(
-        attrs.evolve(each, name=renamed.get(each.name, f"the server's {each.name}"))
-        for each in server
+        replace(each, name=renamed.get(each.name, f"the server's {each.name}")) for each in server
     )
 
 
 def _by_name(argument: ArgumentSpec) -> ArgumentSpec:
-    return attrs.evolve(argument, role="keyword")
+    return replace(argument, role="keyword")

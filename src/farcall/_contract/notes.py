@@ -12,8 +12,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
-import attrs
 import msgspec
+from msgspec import Struct
 
 from farcall._contract.spec import UnsupportedType
 
@@ -40,8 +40,7 @@ _OF_PYDANTIC = frozenset({"UuidVersion", "PathType", "UrlConstraints"})
 """Constraints of pydantic without a common base class."""
 
 
-@attrs.frozen
-class AliasName:
+class AliasName(Struct, frozen=True):
     """A note: source names the type by an alias."""
 
     name: str

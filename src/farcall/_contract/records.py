@@ -19,6 +19,7 @@ from typing import (
 )
 
 import attrs
+from msgspec import Struct
 
 from farcall._contract.identifiers import is_python_name, python_name
 from farcall._contract.notes import is_qualified
@@ -28,8 +29,7 @@ from farcall.errors import ApplicationError
 Hints: TypeAlias = Callable[[type], Mapping[str, Any]]
 
 
-@attrs.frozen
-class Field:
+class Field(Struct, frozen=True):
     """A field of a record."""
 
     name: str

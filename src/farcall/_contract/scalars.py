@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
-import attrs
+from msgspec import Struct
 
 ScalarName: TypeAlias = Literal[
     "none",
@@ -40,8 +40,7 @@ _NUMBER: tuple[JsonForm, ...] = ("integer", "fraction")
 _ANYTHING: tuple[JsonForm, ...] = ("null", "boolean", *_NUMBER, "string", "array", "object")
 
 
-@attrs.frozen
-class ScalarType:
+class ScalarType(Struct, frozen=True):
     """A type without parts."""
 
     name: ScalarName

@@ -11,26 +11,37 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias
 
-import attrs
+from msgspec import Struct
 
 from farcall._contract.scalars import ScalarName
 
 
-@attrs.frozen
-class _Type:
-    alias: str | None = attrs.field(default=None, eq=False, kw_only=True)
+class _Type(Struct, frozen=True, eq=False, kw_only=True):
+    alias: str | None = None
     """The type alias that source has for it. Not part of the contract."""
 
+    def compared(self) -> tuple[object, ...]:
+        """Return the fields that tell whether two types are equal: those of the contract."""
+        positional: tuple[str, ...] = type(self).__match_args__
+        return tuple(getattr(self, name) for name in positional)
 
-@attrs.frozen
-class Scalar(_Type):
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.compared() == self.compared()
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self.compared())
+
+
+class Scalar(_Type, frozen=True):
     """A type without parts; ``json`` is any JSON value."""
 
     name: ScalarName
 
 
-@attrs.frozen
-class EnumMember:
+class EnumMember(Struct, frozen=True):
     """A member of an enum in a `LiteralOf`."""
 
     enum: str
@@ -40,35 +51,30 @@ class EnumMember:
 LiteralValue: TypeAlias = None | bool | int | str | bytes | EnumMember
 
 
-def _with_types(values: tuple[LiteralValue, ...]) -> tuple[tuple[type, LiteralValue], ...]:
-    return tuple((type(value), value) for value in values)
-
-
-@attrs.frozen
-class LiteralOf(_Type):
+class LiteralOf(_Type, frozen=True):
     """One of a few values."""
 
-    values: tuple[LiteralValue, ...] = attrs.field(eq=_with_types)
+    values: tuple[LiteralValue, ...]
     """Compared with their types: ``Literal[1]`` differs from ``Literal[True]``."""
 
+    def compared(self) -> tuple[object, ...]:
+        return tuple((type(value), value) for value in self.values)
 
-@attrs.frozen
-class ArrayOf(_Type):
+
+class ArrayOf(_Type, frozen=True):
     """Any number of items of one type; ``tuple`` stands for ``tuple[T, ...]``."""
 
     kind: Literal["list", "tuple", "set", "frozenset", "sequence"]
     item: TypeSpec
 
 
-@attrs.frozen
-class TupleOf(_Type):
+class TupleOf(_Type, frozen=True):
     """A fixed number of items, each of its own type."""
 
     items: tuple[TypeSpec, ...]
 
 
-@attrs.frozen
-class MapOf(_Type):
+class MapOf(_Type, frozen=True):
     """A JSON object used as a table; the keys are text in JSON."""
 
     kind: Literal["dict", "mapping"]
@@ -76,25 +82,26 @@ class MapOf(_Type):
     value: TypeSpec
 
 
-@attrs.frozen
-class UnionOf(_Type):
+class UnionOf(_Type, frozen=True):
     """One of several types that differ in JSON, in the declared order."""
 
     members: tuple[TypeSpec, ...]
-    written: tuple[TypeSpec, ...] = attrs.field(default=(), eq=False, kw_only=True)
-    """The members, a union with an alias being one of them; empty if none is such a union."""
+    written: tuple[TypeSpec, ...] = ()
+    """The members, a union with an alias being one of them; empty if none is such a union.
+    Not part of the contract."""
+
+    def compared(self) -> tuple[object, ...]:
+        return (self.members,)
 
 
-@attrs.frozen
-class Ref(_Type):
+class Ref(_Type, frozen=True):
     """A named type, defined in `ServiceSpec.definitions`, with arguments if it is generic."""
 
     name: str
     arguments: tuple[TypeSpec, ...] = ()
 
 
-@attrs.frozen
-class Parameter(_Type):
+class Parameter(_Type, frozen=True):
     """A type variable of the generic record that is being defined."""
 
     name: str
@@ -103,8 +110,7 @@ class Parameter(_Type):
 TypeSpec: TypeAlias = Scalar | LiteralOf | ArrayOf | TupleOf | MapOf | UnionOf | Ref | Parameter
 
 
-@attrs.frozen
-class Default:
+class Default(Struct, frozen=True):
     """The value of a field or an argument that is left out."""
 
     source: str | None
@@ -114,8 +120,7 @@ class Default:
     ``Config()``."""
 
 
-@attrs.frozen
-class FieldUse:
+class FieldUse(Struct, frozen=True):
     """Which methods of a record look at a field. Not part of the contract."""
 
     repr: bool = True
@@ -126,8 +131,7 @@ class FieldUse:
     """None if the hash is of the compared fields, or the record has no hash."""
 
 
-@attrs.frozen
-class FieldSpec:
+class FieldSpec(Struct, frozen=True):
     """One field of a record."""
 
     name: str
@@ -145,8 +149,7 @@ RecordKind: TypeAlias = Literal["attrs", "dataclass", "typeddict", "namedtuple",
 """What made a record; ``error`` is a declared `ApplicationError`."""
 
 
-@attrs.frozen
-class RecordSpec:
+class RecordSpec(Struct, frozen=True):
     """A class with fields."""
 
     name: str
@@ -173,8 +176,7 @@ class RecordSpec:
     """Whether it has a hash of fields that can change."""
 
 
-@attrs.frozen
-class EnumSpec:
+class EnumSpec(Struct, frozen=True):
     """An enum; its members cross as their values."""
 
     name: str
@@ -189,8 +191,7 @@ class EnumSpec:
     their values. Not part of the contract."""
 
 
-@attrs.frozen
-class NewTypeSpec:
+class NewTypeSpec(Struct, frozen=True):
     """A `typing.NewType`, which crosses as its target."""
 
     name: str
@@ -204,8 +205,7 @@ Role: TypeAlias = Literal["positional", "either", "keyword"]
 """How an argument is passed: by position alone, either way, or by name alone."""
 
 
-@attrs.frozen
-class ArgumentSpec:
+class ArgumentSpec(Struct, frozen=True):
     """One argument of a method."""
 
     name: str
@@ -217,8 +217,7 @@ class ArgumentSpec:
     """Whether it is a stream of values of the type."""
 
 
-@attrs.frozen
-class Access:
+class Access(Struct, frozen=True):
     """The login and the roles that a member needs. Not part of the contract."""
 
     protected: bool = False
@@ -231,8 +230,7 @@ OPEN = Access()
 """For every caller."""
 
 
-@attrs.frozen
-class MethodSpec:
+class MethodSpec(Struct, frozen=True):
     """One endpoint."""
 
     name: str
@@ -255,8 +253,7 @@ class MethodSpec:
     """Whether it answers with items instead of one result."""
 
 
-@attrs.frozen(kw_only=True)
-class Delivery:
+class Delivery(Struct, frozen=True, kw_only=True):
     """Options of a signal that its subscribers notice. Each is a flag, and part of the contract."""
 
     retain: bool = False
@@ -266,11 +263,10 @@ class Delivery:
 
     def flags(self) -> dict[str, Any]:  # Any: so that they can be passed beside other options
         """Return the options by name."""
-        return {field.name: getattr(self, field.name) for field in attrs.fields(Delivery)}
+        return {name: getattr(self, name) for name in Delivery.__struct_fields__}
 
 
-@attrs.frozen
-class SignalSpec(Delivery):
+class SignalSpec(Delivery, frozen=True):
     """One event."""
 
     name: str
@@ -283,8 +279,7 @@ class SignalSpec(Delivery):
     doc: str | None = None
 
 
-@attrs.frozen
-class ServiceSpec:
+class ServiceSpec(Struct, frozen=True):
     """The contract of one service."""
 
     name: str

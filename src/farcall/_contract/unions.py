@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import TypeAlias, TypeGuard
 
-import attrs
+from msgspec import Struct
 
 from farcall._contract.algebra import fields_of, target
 from farcall._contract.labels import label
@@ -49,8 +49,7 @@ _FORM_OF: Mapping[type, JsonForm] = {
 }  # fmt: skip
 
 
-@attrs.frozen
-class RecordChoice:
+class RecordChoice(Struct, frozen=True):
     """How the records of a union are told apart; each is given by its place among them."""
 
     tags: Mapping[str, int]
@@ -63,8 +62,7 @@ class RecordChoice:
     """The only record without a unique field, for objects that have no such field."""
 
 
-@attrs.frozen
-class Choice:
+class Choice(Struct, frozen=True):
     """How the members of a union are told apart."""
 
     others: tuple[TypeSpec, ...]
@@ -215,8 +213,7 @@ def _is_record(spec: TypeSpec, definitions: Named) -> TypeGuard[Ref]:
     return isinstance(spec, Ref) and isinstance(definitions[spec.name], RecordSpec)
 
 
-@attrs.frozen
-class _Member:
+class _Member(Struct, frozen=True):
     """A record of a union."""
 
     name: str

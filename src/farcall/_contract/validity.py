@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-import attrs
+from msgspec import Struct
+from msgspec.structs import replace
 
 from farcall._contract.algebra import named_in, parts_of
 from farcall._contract.form_reading import MAX_NAME, BadDocument
@@ -56,15 +57,14 @@ def check_contract(spec: ServiceSpec, path: str) -> None:
         checks.at(f"signals[{index}]").signal(signal)
 
 
-@attrs.frozen
-class _Checks:
+class _Checks(Struct, frozen=True):
     definitions: Mapping[str, Definition]
     path: str
     parameters: tuple[str, ...] = ()
     """The type variables of the record in hand."""
 
     def at(self, part: str) -> _Checks:
-        return attrs.evolve(self, path=f"{self.path}.{part}")
+        return replace(self, path=f"{self.path}.{part}")
 
     def bad(self, part: str, problem: str) -> BadDocument:
         return BadDocument(f"{self.path}.{part}" if part else self.path, problem)
@@ -130,7 +130,7 @@ class _Checks:
         self.identifier("name", spec.name)
         match spec:
             case RecordSpec():
-                attrs.evolve(self, parameters=spec.parameters).record(spec)
+                replace(self, parameters=spec.parameters).record(spec)
             case EnumSpec():
                 self.enum(spec)
             case NewTypeSpec():

@@ -6,15 +6,14 @@ import inspect
 from collections.abc import Set
 from typing import cast
 
-import attrs
+from msgspec import Struct
 
 from farcall._contract.spec import Access
 from farcall._declare.rules import Rule
 from farcall._declare.sites import Site
 
 
-@attrs.frozen
-class DeclaredAccess:
+class DeclaredAccess(Struct, frozen=True):
     """The options ``protected=`` and ``roles=`` of a member."""
 
     protected: bool | None = None

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Annotated, Any, get_origin
 
 import attrs
+from msgspec import Struct
 
 from farcall._contract.notes import AliasName
 from farcall._contract.records import resolve_hints
@@ -108,8 +109,7 @@ class _Marker(ast.NodeTransformer):
         return ast.Name(mark, ast.Load())
 
 
-@attrs.frozen
-class _Alias:
+class _Alias(Struct, frozen=True):
     name: str
     target: Any
 

@@ -10,15 +10,14 @@ from contextlib import AbstractAsyncContextManager
 from inspect import unwrap
 from typing import Any, ClassVar, Final, get_args, get_origin
 
-import attrs
+from msgspec import Struct
 
 from farcall._contract.notes import check_notes, unwrapped
 from farcall._declare.rules import Rule
 from farcall._declare.sites import Site, site_of_attribute
 
 
-@attrs.frozen
-class Scope:
+class Scope(Struct, frozen=True):
     """The names that annotations of one class may use in addition to those of its module.
 
     Under ``from __future__ import annotations`` names are resolved after the class is made. Python

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import attrs
+from msgspec import Struct
 
 from farcall._contract.spec import Role, UnsupportedType
 from farcall._declare.annotations import UPLOADS, Scope, is_iterator, item_type
@@ -26,8 +26,7 @@ _ROLES: Final[dict[Any, Role]] = {
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-@attrs.frozen(eq=False)
-class ParsedParameter:
+class ParsedParameter(Struct, frozen=True, eq=False):
     """One parameter of a function."""
 
     name: str
@@ -42,8 +41,7 @@ class ParsedParameter:
         return self.default is not inspect.Parameter.empty
 
 
-@attrs.frozen(eq=False)
-class ParsedFunction:
+class ParsedFunction(Struct, frozen=True, eq=False):
     """A function before it becomes an endpoint of a service.
 
     Its types are resolved once, in the class that defines it; subclasses make their own endpoints
@@ -111,8 +109,7 @@ def takes_anything(function: Callable[..., Any]) -> bool:
     return any(each.kind not in _ROLES for each in parameters)
 
 
-@attrs.frozen
-class _Reader:
+class _Reader(Struct, frozen=True):
     function: Callable[..., Any]
     scope: Scope
     site: Site

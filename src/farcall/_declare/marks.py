@@ -12,7 +12,7 @@ from inspect import iscoroutinefunction, unwrap
 from types import FunctionType
 from typing import Any, Literal, TypeVar, cast, overload
 
-import attrs
+from msgspec import Struct
 
 from farcall._declare.access import NOT_GIVEN, DeclaredAccess, read_access
 from farcall._declare.rules import Rule
@@ -27,8 +27,7 @@ M = TypeVar("M")
 _ATTRIBUTE = "__farcall_marks__"
 
 
-@attrs.frozen
-class Marks:
+class Marks(Struct, frozen=True):
     """The decorator of a member, and its options."""
 
     kind: Literal["method", "stream", "local", "background"] = "method"

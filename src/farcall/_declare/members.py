@@ -10,6 +10,8 @@ from types import FunctionType, MemberDescriptorType
 from typing import Any, NewType, TypeAlias, get_origin
 
 import attrs
+from msgspec import Struct
+from msgspec.structs import replace
 
 from farcall._declare.annotations import Scope, without_class_var
 from farcall._declare.functions import ParsedFunction, read_function, takes_anything
@@ -54,8 +56,7 @@ def check_background(parsed: ParsedFunction) -> None:
         )
 
 
-@attrs.frozen
-class _Body:
+class _Body(Struct, frozen=True):
     cls: type[Any]
     scope: Scope
     mistakes: Mistakes
@@ -120,7 +121,7 @@ class _Body:
             return Marks()
         # An override with @method for another option still needs the login of the base.
         given = (marks.access for marks in found if marks.access.is_given)
-        return attrs.evolve(found[0], access=next(given, found[0].access))
+        return replace(found[0], access=next(given, found[0].access))
 
     def _is_endpoint(self, attribute: str, value: object) -> bool:
         """Say whether a public member is meant to be called, and so must be an endpoint."""

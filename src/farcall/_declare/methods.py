@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import attrs
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from farcall._codec import OMIT, Arguments, Codec, ErrorCodec, Json, codec_of
 from farcall._contract.definitions import Definitions
@@ -30,8 +31,7 @@ from farcall._declare.sites import Site
 from farcall.errors import ApplicationError, EncodeError
 
 
-@attrs.frozen(eq=False)
-class Method:
+class Method(Struct, frozen=True, eq=False):
     """An endpoint: its contract, its codecs, and how to call it."""
 
     spec: MethodSpec
@@ -47,7 +47,7 @@ class Method:
     """Whether the calls of one connection run one at a time."""
     is_stream: bool = False
     """Whether it is an async generator; then `result` is the codec of one item."""
-    uploads: Mapping[str, Codec[Any]] = attrs.field(factory=dict[str, Codec[Any]])
+    uploads: Mapping[str, Codec[Any]] = field(default_factory=dict[str, Codec[Any]])
     """By parameter that is an async iterable, the codec of one item."""
     started: Codec[Any] | None = None
     """The codec of the value passed to ``task_status.started()``; None if it is no remote task."""
@@ -68,7 +68,7 @@ def endpoint_of(
         DeclarationError: A type in it cannot cross the wire, or its options contradict it.
     """
     parameters = parsed.parameters
-    spec = attrs.evolve(
+    spec = replace(
         _described(parsed, definitions),
         wire_name=wire_name,
         access=parsed.marks.access.within(protected=protected),
@@ -76,9 +76,7 @@ def endpoint_of(
     if spec.oneway:
         _check_oneway(spec, parsed.site)
     # Among the arguments, an upload is a reference to its stream, of any JSON form.
-    arguments = (
-        attrs.evolve(each, annotation=Json) if each.is_upload else each for each in parameters
-    )
+    arguments = (replace(each, annotation=Json) if each.is_upload else each for each in parameters)
     return Method(
         spec=spec,
         attribute=parsed.attribute,
@@ -143,13 +141,13 @@ def method_of(
     owner = function.__qualname__.split(".")[-2:][0]
     prefix = f"_{owner.lstrip('_')}__"
     parameters = tuple(
-        attrs.evolve(each, name=f"__{each.name.removeprefix(prefix)}")
+        replace(each, name=f"__{each.name.removeprefix(prefix)}")
         if each.name.startswith(prefix)
         else each
         for each in parsed.parameters
     )
     known = Definitions() if definitions is None else definitions
-    return endpoint_of(attrs.evolve(parsed, parameters=parameters), wire_name, known)
+    return endpoint_of(replace(parsed, parameters=parameters), wire_name, known)
 
 
 def described(annotation: Any, definitions: Definitions, site: Site, part: str) -> TypeSpec:

@@ -6,6 +6,7 @@ import inspect
 from typing import Any, get_args, get_origin
 
 import attrs
+from msgspec import Struct
 
 from farcall._codec import Codec, codec_of
 from farcall._contract.algebra import target
@@ -24,8 +25,7 @@ from farcall._signals import Signal, SignalCodec, SignalKey, SignalOptions
 _KEY_SCALARS = ("str", "int", "uuid")
 
 
-@attrs.frozen(eq=False)
-class SignalEntry:
+class SignalEntry(Struct, frozen=True, eq=False):
     """A signal of a service: its contract, its codecs, and its descriptor."""
 
     spec: SignalSpec
@@ -39,8 +39,7 @@ class SignalEntry:
         return self.codecs.value
 
 
-@attrs.frozen(eq=False)
-class ParsedSignal:
+class ParsedSignal(Struct, frozen=True, eq=False):
     """A signal before it becomes an event of a service; subclasses use that of their bases."""
 
     attribute: str

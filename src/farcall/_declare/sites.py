@@ -15,15 +15,14 @@ from itertools import pairwise
 from types import FunctionType
 from typing import Any
 
-import attrs
+from msgspec import Struct
 
 from farcall._contract.spec import TypeRule, UnsupportedType
 from farcall._declare.rules import Rule
 from farcall.errors import DeclarationError
 
 
-@attrs.frozen
-class ClassSource:
+class ClassSource(Struct, frozen=True):
     """The ``class`` statement of a class."""
 
     file: str
@@ -119,8 +118,7 @@ _RULES: Mapping[TypeRule, Rule] = {
 """Rules that a type breaks at any place where it is used."""
 
 
-@attrs.frozen(eq=False)
-class Site:
+class Site(Struct, frozen=True, eq=False):
     """A place to which an error can point."""
 
     member: str

@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Mapping
 from typing import Any, get_args
 
-import attrs
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from farcall._contract.definitions import Definitions
 from farcall._contract.describe import describe
@@ -42,15 +43,14 @@ def documented(service: Service) -> ServiceSpec:
         found[each.name] if found.get(each.name) == each else each
         for each in service.spec.definitions
     )
-    return attrs.evolve(service.spec, methods=methods, signals=signals, definitions=definitions)
+    return replace(service.spec, methods=methods, signals=signals, definitions=definitions)
 
 
-@attrs.frozen
-class _Reader:
+class _Reader(Struct, frozen=True):
     """Describes the types of a service again, with the names of aliases."""
 
     service: Service
-    definitions: Definitions = attrs.field(factory=lambda: Definitions(hints_of))
+    definitions: Definitions = field(default_factory=lambda: Definitions(hints_of))
 
     def method(self, method: Method) -> MethodSpec:
         spec = method.spec
@@ -61,7 +61,7 @@ class _Reader:
             describe(error, self.definitions)
         result = hints.get("return")
         started = get_args(hints.get("task_status"))
-        return attrs.evolve(
+        return replace(
             spec,
             arguments=tuple(self._argument(each, hints) for each in spec.arguments),
             result=self._type(spec.result, item_type(result) if spec.stream else result),
@@ -75,13 +75,13 @@ class _Reader:
         value = self._type(spec.value, *(written or [None]))
         source = source_of(owner)
         doc = None if source is None else source.doc_of(entry.attribute)
-        return attrs.evolve(spec, value=value, key_type=self._key_type(spec), doc=doc)
+        return replace(spec, value=value, key_type=self._key_type(spec), doc=doc)
 
     def _argument(self, spec: ArgumentSpec, hints: Mapping[str, Any]) -> ArgumentSpec:
         annotation = hints.get(spec.name)
         if spec.upload:
             annotation = item_type(annotation)
-        return attrs.evolve(spec, type=self._type(spec.type, annotation))
+        return replace(spec, type=self._type(spec.type, annotation))
 
     def _key_type(self, spec: SignalSpec) -> TypeSpec | None:
         record = self.definitions.get(spec.value.name) if isinstance(spec.value, Ref) else None

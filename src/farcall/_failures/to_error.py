@@ -17,6 +17,7 @@ from typing import Final, Protocol
 import attrs
 import msgspec
 import trio
+from msgspec.structs import replace
 
 from farcall._codec import ErrorCodec, Faults, encode_untyped
 from farcall._limits import exceeded
@@ -236,7 +237,7 @@ class _Writer:
     def _redacted(self, exc: BaseException, limit: Mapping[str, str | int] | None = None) -> Error:
         error = _error_of(redacted(exc, self.method, limit))
         assert error.data is not None
-        return attrs.evolve(error, data=_joined(error.data, self._debug_members(exc)))
+        return replace(error, data=_joined(error.data, self._debug_members(exc)))
 
     def _with_extras(self, data: bytes, exc: BaseException, level: int) -> bytes:
         return _joined(data, {**self._cause(exc, level), **self._debug_members(exc)})

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Final, TypeAlias
 
-import attrs
 import msgspec
-from msgspec import Raw, UnsetType
+from msgspec import Raw, Struct, UnsetType
 
 from farcall._json import UnreadableText, decode
 from farcall._protocol.framing import Count, RequestId
@@ -29,8 +28,7 @@ HEAD_LENGTH: Final = 4
 _HEAD_AT: Final = len(BINARY_MARK) + HEAD_LENGTH
 
 
-@attrs.frozen
-class Blob:
+class Blob(Struct, frozen=True):
     """A value from a binary frame, which is not JSON.
 
     A subclass of bytes would cost two more copies of the value.
@@ -59,8 +57,7 @@ class _Head(msgspec.Struct, kw_only=True):
 _head = msgspec.json.Decoder(_Head)
 
 
-@attrs.frozen
-class BinaryFrame:
+class BinaryFrame(Struct, frozen=True):
     """What a binary frame holds."""
 
     id: Raw | UnsetType

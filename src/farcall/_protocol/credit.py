@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import attrs
+from msgspec import Struct
 
 
-@attrs.frozen
-class Window:
+class Window(Struct, frozen=True):
     """How much of one stream may be unconsumed at once."""
 
     items: int = 32

@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Final, Protocol, TypeVar
 
-import attrs
 import msgspec
-from msgspec import UNSET, Meta, Raw, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from farcall._json import LooseText, UnreadableText, decode, decode_surrogates, is_object
 from farcall._protocol.binary import Encoded, binary_items
@@ -172,8 +171,7 @@ MESSAGES: Mapping[ErrorCode, str] = {
 """As JSON-RPC 2.0 and rpc-websockets word them, whose clients compare the text."""
 
 
-@attrs.frozen
-class Error:
+class Error(Struct, frozen=True):
     """The error member of a response (JSON-RPC 2.0, section 5.1)."""
 
     code: int

@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 
 import attrs
 import trio
+from msgspec.structs import replace
 
 from farcall._limits import Limits
 from farcall._nursery import let_leave
@@ -176,7 +177,7 @@ class Acceptor:
         upgrade = Upgrade.of(request)
         endpoint = self._endpoint(request, socket_below(stream))
         self.guard.check()  # before `admit`, which may cost much
-        endpoint = attrs.evolve(endpoint, principal=await self.admit(endpoint))
+        endpoint = replace(endpoint, principal=await self.admit(endpoint))
         self.guard.enter()
         try:
             return await upgrade.accept(stream, endpoint)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from typing import Final
 
-import attrs
 import trio
+from msgspec import Struct
 
 from farcall._connection.responses import Request
 
 
-@attrs.frozen
-class Deadline:
+class Deadline(Struct, frozen=True):
     """When a call ends by itself."""
 
     at: float

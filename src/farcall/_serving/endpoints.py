@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 import msgspec
+from msgspec import Struct, field
 
 from farcall._codec import ErrorCodec
 from farcall._contract.description import description_of
@@ -71,15 +72,14 @@ class Endpoint:
         return generator if owner is None else partial(generator, owner)
 
 
-@attrs.frozen
-class SignalEndpoint:
+class SignalEndpoint(Struct, frozen=True):
     """A signal of a service object."""
 
     spec: SignalSpec
     state: SignalState[Any]
     allow: Callable[[Any, Any], bool] | None = None
     """Decides on each subscription, given the call and the key."""
-    errors: ErrorCodec = attrs.field(factory=lambda: ErrorCodec(()))
+    errors: ErrorCodec = field(default_factory=lambda: ErrorCodec(()))
     """A signal declares none."""
 
 

@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Final, TypeAlias
 
 import attrs
+from msgspec import Struct
 
 from farcall._limits import Limits
 
@@ -53,8 +54,7 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
         return None
 
 
-@attrs.frozen
-class Excess:
+class Excess(Struct, frozen=True):
     """The limit that another attempt would exceed."""
 
     limit: str

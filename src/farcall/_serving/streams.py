@@ -6,8 +6,8 @@ import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import ClassVar
 
-import attrs
 import trio
+from msgspec.structs import replace
 
 from farcall._codec import TooDeep
 from farcall._context import CallKind
@@ -29,7 +29,7 @@ class StreamRunner(Runner):
         self._call = served.call
         self._item = served.call.item_codec(served.endpoint.method.result)
         if not served.call.wants_items:
-            self._item = attrs.evolve(self._item, is_binary=False)
+            self._item = replace(self._item, is_binary=False)
         self._room: float = math.inf
         """The largest size of an item."""
         self._collected: bytearray | None = None

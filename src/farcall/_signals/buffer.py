@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeAlias, get_args
 
 import attrs
+from msgspec import Struct
 
 from farcall._signals.audience import Address
 from farcall._signals.pool import BufferPool
@@ -60,8 +61,7 @@ class Entry:
         self.size = len(self.encoded)
 
 
-@attrs.frozen
-class Batch:
+class Batch(Struct, frozen=True):
     """Consecutive values, and how many were lost before the first."""
 
     entries: tuple[Entry, ...] = ()

@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Callable, Set
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Generic, Never, NoReturn, TypeVar, overload
 
-import attrs
 import trio
+from msgspec import Struct
 
 from farcall._signals.audience import Address
 from farcall._signals.buffer import Buffer, OnLag
@@ -24,8 +24,7 @@ from farcall._usage.opening import Openable, Opening, advice_on_signal
 V = TypeVar("V")
 
 
-@attrs.frozen(eq=False)
-class _Item(Generic[V]):
+class _Item(Struct, Generic[V], frozen=True, eq=False):
     owner: weakref.ref[object]
     value: V
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import attrs
 import msgspec
 import trio
+from msgspec import Struct
 
 from farcall._codec import Codec, Faults
 from farcall._contract.spec import Delivery
@@ -18,7 +19,7 @@ from farcall._signals.audience import Address, Membership, read_audience
 from farcall._signals.buffer import MAX_BYTES, MAX_ITEMS, Buffer, Entry
 from farcall._signals.frozen import can_be_shared
 from farcall._usage.home import elsewhere
-from farcall._usage.options import check_flag, check_int, check_text, optional, validator
+from farcall._usage.options import check_flag, check_int, check_text, optional
 from farcall.errors import InvalidResult
 
 
@@ -64,8 +65,7 @@ KeyValue: TypeAlias = str | int | UUID | Enum
 """What subscribers can filter by: one of these, as the type of the key's field says."""
 
 
-@attrs.frozen(eq=False)
-class SignalKey:
+class SignalKey(Struct, frozen=True, eq=False):
     """The field by which subscribers filter. Keys are compared as their JSON text."""
 
     field: str
@@ -99,26 +99,27 @@ class SignalKey:
         return decoded
 
 
-@attrs.frozen(eq=False)
-class SignalCodec(Generic[T]):
+class SignalCodec(Struct, Generic[T], frozen=True, eq=False):
     """Checks and encodes the values of a signal, and finds their keys."""
 
     value: Codec[T]
     key: SignalKey | None = None
 
 
-@attrs.frozen(kw_only=True)
-class SignalOptions(Delivery):
+class SignalOptions(Delivery, frozen=True, kw_only=True):
     """The arguments of ``Signal(...)``."""
 
     name: str | None = None
-    key: str | None = attrs.field(default=None, validator=validator(optional(check_text)))
-    history: int = attrs.field(default=0, validator=validator(check_int, least=0))
-    protected: bool | None = attrs.field(default=None, validator=validator(optional(check_flag)))
+    key: str | None = None
+    history: int = 0
+    protected: bool | None = None
     roles: Set[str] = frozenset[str]()
     allow: Callable[[Any, Any], bool] | None = None
 
-    def __attrs_post_init__(self) -> None:
+    def __post_init__(self) -> None:
+        optional(check_text)("key=", self.key)
+        check_int("history=", self.history, least=0)
+        optional(check_flag)("protected=", self.protected)
         for name, flag in self.flags().items():
             check_flag(f"{name}=", flag)
 
@@ -141,7 +142,7 @@ class SignalState(Generic[T]):
 
     name: str
     codec: SignalCodec[T] | None
-    options: SignalOptions = SignalOptions()
+    options: SignalOptions = attrs.field(factory=SignalOptions)
     _subscribed: dict[bytes | None, Listeners] = attrs.field(
         factory=dict[bytes | None, "Listeners"], init=False
     )

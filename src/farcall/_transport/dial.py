@@ -9,9 +9,10 @@ import ssl
 from collections.abc import Mapping
 from typing import Final, cast
 
-import attrs
 import idna
 import trio
+from msgspec import Struct
+from msgspec.structs import replace
 
 from farcall._limits import Limits, check_limits
 from farcall._nursery import is_group
@@ -24,8 +25,7 @@ from farcall.errors import ConnectFailed
 logger = logging.getLogger("farcall")
 
 
-@attrs.frozen
-class Dialler:
+class Dialler(Struct, frozen=True):
     """Dials one server, any number of times; `Dialler.of` makes it from a URL."""
 
     url: WebSocketUrl
@@ -97,7 +97,7 @@ class Dialler:
         # follows the rules of 2003, which browsers no longer do: see "straße".
         host = self.url.host
         host = host if host.isascii() else idna.encode(host, uts46=True).decode()
-        url = attrs.evolve(self.url, host=host)
+        url = replace(self.url, host=host)
         if not url.socket_path:
             stream = await trio.open_tcp_stream(url.address, url.port)
         elif hasattr(socket, "AF_UNIX"):

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 
 import attrs
 import trio
+from msgspec import Struct
 
 from farcall._transport.url import tcp_url, unix_url
 
@@ -27,8 +28,7 @@ OWNER_ONLY: Final = 0o177
 """The umask under which a Unix socket is made, so that its mode is 0600."""
 
 
-@attrs.frozen
-class ListenSpec:
+class ListenSpec(Struct, frozen=True):
     """Where a server listens."""
 
     hosts: Sequence[str | None] = ()
@@ -158,8 +158,7 @@ def _close(listeners: Sequence[trio.SocketListener]) -> None:
         listener.socket.close()
 
 
-@attrs.frozen
-class SocketFile:
+class SocketFile(Struct, frozen=True):
     """The file of a Unix socket, as it was when it was made."""
 
     path: Path

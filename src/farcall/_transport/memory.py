@@ -13,6 +13,7 @@ from typing import Final, TypeAlias, TypeVar, assert_never
 
 import attrs
 import trio
+from msgspec.structs import replace
 
 from farcall._limits import DEFAULT_LIMITS, Limits, MessageLimit, check_limits, message_limit
 from farcall._nursery import ends_program
@@ -82,7 +83,7 @@ def memory_pair(
     check_trio("farcall.testing.memory_pair")
     there, back = _Pipe(window), _Pipe(window)
     dialled = Endpoint(local="memory", peer="memory", path=path, query=query)
-    accepted = attrs.evolve(dialled, headers=headers or {}, principal=principal)
+    accepted = replace(dialled, headers=headers or {}, principal=principal)
     return (
         MemoryTransport(dialled, back, there, limits, is_client=True),
         MemoryTransport(accepted, there, back, limits, is_client=False),

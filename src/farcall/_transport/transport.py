@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 import attrs
 import trio
+from msgspec import Struct, field
 
 from farcall._limits import Limits, MessageLimit
 from farcall._principal import Principal
@@ -56,8 +57,7 @@ ABNORMAL_CLOSURE: Final = 1006
 """RFC 6455, section 7.1.5: the code of a link that ended without a Close frame; never sent."""
 
 
-@attrs.frozen
-class CloseReason:
+class CloseReason(Struct, frozen=True):
     """How a link ended."""
 
     code: int
@@ -113,8 +113,7 @@ def too_big(limit: MessageLimit) -> str:
     return f"a message was larger than {limit.size} bytes (the limit {limit.name})"
 
 
-@attrs.frozen
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """Both ends of a link, as the handshake has told them."""
 
     local: str
@@ -124,7 +123,7 @@ class Endpoint:
     path: str = "/"
     """The path that the client asked for, without its query."""
     query: str = ""
-    headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
     """The header fields that the peer sent, with names in lower case."""
     principal: Principal | None = None
     """The principal that ``authenticate`` returned for the peer."""

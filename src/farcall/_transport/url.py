@@ -13,7 +13,7 @@ import re
 from typing import Final
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-import attrs
+from msgspec import Struct
 
 UNIX: Final = "ws+unix"
 PORTS: Final = {"ws": 80, "wss": 443, UNIX: 0}
@@ -29,8 +29,7 @@ _EXAMPLES: Final = (
 )
 
 
-@attrs.frozen
-class WebSocketUrl:
+class WebSocketUrl(Struct, frozen=True):
     """The address of a server, and the path and query of the request."""
 
     scheme: str

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-import attrs
+from msgspec.structs import replace
 
 from farcall._contract.algebra import named_in, walk
 from farcall._contract.identifiers import is_attribute_name
@@ -69,7 +69,7 @@ def record(spec: RecordSpec, names: Names) -> Iterator[str]:
         base = names.base(spec.name)
         yield _functional(base, odd, names)
         rest = tuple(field for field in spec.fields if field not in odd)
-        yield _class(attrs.evolve(spec, fields=rest), [base], names)
+        yield _class(replace(spec, fields=rest), [base], names)
 
 
 def _class(spec: RecordSpec, bases: Sequence[Layout], names: Names) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-import attrs
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from farcall._contract.scalars import ScalarName
 from farcall._contract.spec import (
@@ -36,19 +36,19 @@ GIVEN = Default("1")
 
 
 def argument(name: str, type_: TypeSpec = INT, **changes: Any) -> ArgumentSpec:
-    return attrs.evolve(ArgumentSpec(name, type_, "either"), **changes)
+    return replace(ArgumentSpec(name, type_, "either"), **changes)
 
 
 def method(name: str, *arguments: ArgumentSpec, **changes: Any) -> MethodSpec:
-    return attrs.evolve(MethodSpec(name, f"Market.{name}", arguments, NONE), **changes)
+    return replace(MethodSpec(name, f"Market.{name}", arguments, NONE), **changes)
 
 
 def signal(name: str, value: TypeSpec = INT, **changes: Any) -> SignalSpec:
-    return attrs.evolve(SignalSpec(name, f"Market.{name}", value), **changes)
+    return replace(SignalSpec(name, f"Market.{name}", value), **changes)
 
 
 def record(name: str, *fields: FieldSpec, **changes: Any) -> RecordSpec:
-    return attrs.evolve(RecordSpec(name, "attrs", fields), **changes)
+    return replace(RecordSpec(name, "attrs", fields), **changes)
 
 
 def market(*parts: MethodSpec | SignalSpec | Definition, name: str = "Market") -> ServiceSpec:
@@ -178,5 +178,5 @@ def releases(draw: st.DrawFn) -> tuple[ServiceSpec, ServiceSpec]:
     old, other = draw(services), draw(services)
     parts = ("name", "methods", "signals", "definitions")
     new = {part: getattr(other, part) for part in parts if draw(st.booleans())}
-    moved = attrs.evolve(old, methods=old.methods[::-1], definitions=old.definitions[::-1])
-    return old, attrs.evolve(moved, **new)
+    moved = replace(old, methods=old.methods[::-1], definitions=old.definitions[::-1])
+    return old, replace(moved, **new)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given, settings
+from msgspec.structs import replace
 
 from farcall._contract.diff import Change, diff
 from farcall._contract.digest import digest
@@ -117,7 +117,7 @@ def test_members(
 )
 def test_method(changes: dict[str, Any], message: str, breaking: bool) -> None:
     """Another result or kind of response breaks callers; another error does not."""
-    change = only_change(market(BUY), market(attrs.evolve(BUY, **changes)))
+    change = only_change(market(BUY), market(replace(BUY, **changes)))
 
     assert f"{change.path} {change.message}" == message
     assert change.breaking is breaking
@@ -126,8 +126,8 @@ def test_method(changes: dict[str, Any], message: str, breaking: bool) -> None:
 @pytest.mark.parametrize(
     ("old", "message"),
     [
-        (attrs.evolve(BUY, raises=("Closed",)), "Market.buy does not raise Closed now"),
-        (attrs.evolve(BUY, oneway=True), "Market.buy sends an answer now"),
+        (replace(BUY, raises=("Closed",)), "Market.buy does not raise Closed now"),
+        (replace(BUY, oneway=True), "Market.buy sends an answer now"),
     ],
 )
 def test_method_promises_more(old: MethodSpec, message: str) -> None:
@@ -145,9 +145,9 @@ def test_method_promises_more(old: MethodSpec, message: str) -> None:
 )
 def test_what_a_task_tells_is_part_of_its_promise(new: TypeSpec | None, message: str) -> None:
     """The value with which a task starts can become more precise."""
-    old = attrs.evolve(BUY, started=UnionOf((INT, STR)))
+    old = replace(BUY, started=UnionOf((INT, STR)))
 
-    assert str(only_change(market(old), market(attrs.evolve(BUY, started=new)))) == message
+    assert str(only_change(market(old), market(replace(BUY, started=new)))) == message
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ TICKED = signal("ticked", Scalar("json"), key="symbol", key_type=STR)
 )
 def test_signal(changes: dict[str, Any], message: str) -> None:
     """Another key breaks subscribers; values can become more precise."""
-    change = only_change(market(TICKED), market(attrs.evolve(TICKED, **changes)))
+    change = only_change(market(TICKED), market(replace(TICKED, **changes)))
 
     assert str(change) == f"Market.ticked {message}"
 
@@ -304,7 +304,7 @@ def test_signal(changes: dict[str, Any], message: str) -> None:
 )
 def test_signal_before(changes: dict[str, Any], message: str) -> None:
     """Subscribers must still get what they got before."""
-    change = only_change(market(attrs.evolve(TICKED, **changes)), market(TICKED))
+    change = only_change(market(replace(TICKED, **changes)), market(TICKED))
 
     assert str(change) == f"Market.ticked {message}"
 
@@ -376,7 +376,7 @@ def test_fields_of_uploaded_items(old: list[FieldSpec], new: list[FieldSpec], br
 
 def test_what_a_task_tells_is_received() -> None:
     """Records in the value with which a task starts count as received."""
-    task = attrs.evolve(BUY, started=Ref("Quote"))
+    task = replace(BUY, started=Ref("Quote"))
     old, new = quote(field("a")), quote(field("a", FLOAT))
 
     assert only_change(market(task, old), market(task, new)).breaking
@@ -456,7 +456,7 @@ def test_enum(
     breaks_received: list[bool],
 ) -> None:
     """A change of the values of an enum breaks callers, one of its names does not."""
-    new = attrs.evolve(SIDE, members=members)
+    new = replace(SIDE, members=members)
     sent, received = diff(sends(SIDE), sends(new)), diff(receives(SIDE), receives(new))
 
     assert [f"{change.path} {change.message}" for change in sent] == messages
@@ -466,7 +466,7 @@ def test_enum(
 
 def test_base_of_enum() -> None:
     """A change of the base of an enum breaks no caller."""
-    change = only_change(sends(SIDE), sends(attrs.evolve(SIDE, base="StrEnum")))
+    change = only_change(sends(SIDE), sends(replace(SIDE, base="StrEnum")))
 
     assert str(change) == "Side is an StrEnum now"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import attrs
 import pytest
+from msgspec.structs import replace
 
 from farcall._contract.digest import digest
 from farcall._contract.spec import (
@@ -55,38 +55,38 @@ def test_digest_is_stable() -> None:
 
 
 def with_method(**changes: Any) -> ServiceSpec:
-    return market(attrs.evolve(BUY, **changes), *MARKET.methods[1:], TICKED, QUOTE, SIDE, SYMBOL)
+    return market(replace(BUY, **changes), *MARKET.methods[1:], TICKED, QUOTE, SIDE, SYMBOL)
 
 
 def with_argument(**changes: Any) -> ServiceSpec:
-    changed = attrs.evolve(BUY.arguments[1], **changes)
+    changed = replace(BUY.arguments[1], **changes)
     return with_method(arguments=(BUY.arguments[0], changed))
 
 
 def with_signal(**changes: Any) -> ServiceSpec:
-    return attrs.evolve(MARKET, signals=(attrs.evolve(TICKED, **changes),))
+    return replace(MARKET, signals=(replace(TICKED, **changes),))
 
 
 def with_record(**changes: Any) -> ServiceSpec:
-    return attrs.evolve(MARKET, definitions=(attrs.evolve(QUOTE, **changes), SIDE, SYMBOL))
+    return replace(MARKET, definitions=(replace(QUOTE, **changes), SIDE, SYMBOL))
 
 
 def with_field(**changes: Any) -> ServiceSpec:
-    return with_record(fields=(QUOTE.fields[0], attrs.evolve(QUOTE.fields[1], **changes)))
+    return with_record(fields=(QUOTE.fields[0], replace(QUOTE.fields[1], **changes)))
 
 
 def with_enum(**changes: Any) -> ServiceSpec:
-    return attrs.evolve(MARKET, definitions=(QUOTE, attrs.evolve(SIDE, **changes), SYMBOL))
+    return replace(MARKET, definitions=(QUOTE, replace(SIDE, **changes), SYMBOL))
 
 
 @pytest.mark.parametrize(
     "same",
     [
-        pytest.param(attrs.evolve(MARKET, doc="Quotes."), id="docstring of the service"),
-        pytest.param(attrs.evolve(MARKET, class_name="Bazaar"), id="name of the class"),
-        pytest.param(attrs.evolve(MARKET, methods=MARKET.methods[::-1]), id="order of methods"),
+        pytest.param(replace(MARKET, doc="Quotes."), id="docstring of the service"),
+        pytest.param(replace(MARKET, class_name="Bazaar"), id="name of the class"),
+        pytest.param(replace(MARKET, methods=MARKET.methods[::-1]), id="order of methods"),
         pytest.param(
-            attrs.evolve(MARKET, definitions=MARKET.definitions[::-1]), id="order of definitions"
+            replace(MARKET, definitions=MARKET.definitions[::-1]), id="order of definitions"
         ),
         pytest.param(with_method(doc="Buy."), id="docstring of a method"),
         pytest.param(with_method(name="purchase"), id="Python name of a method"),
@@ -113,10 +113,10 @@ def test_digest_leaves_out(same: ServiceSpec) -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        pytest.param(attrs.evolve(MARKET, name="Shop"), id="name of the service"),
-        pytest.param(attrs.evolve(MARKET, methods=()), id="methods"),
-        pytest.param(attrs.evolve(MARKET, signals=()), id="signals"),
-        pytest.param(attrs.evolve(MARKET, definitions=()), id="definitions"),
+        pytest.param(replace(MARKET, name="Shop"), id="name of the service"),
+        pytest.param(replace(MARKET, methods=()), id="methods"),
+        pytest.param(replace(MARKET, signals=()), id="signals"),
+        pytest.param(replace(MARKET, definitions=()), id="definitions"),
         pytest.param(with_method(wire_name="Market.purchase"), id="wire name of a method"),
         pytest.param(with_method(arguments=BUY.arguments[:1]), id="arguments"),
         pytest.param(with_method(result=STR), id="result"),

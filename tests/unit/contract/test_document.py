@@ -7,10 +7,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from examples.chat.service import Chat
 from examples.files.service import Files
@@ -206,11 +206,11 @@ def test_what_is_unknown_is_ignored() -> None:
 
 def test_docstring_with_half_of_a_pair() -> None:
     """A lone surrogate in a docstring is written as an escape."""
-    odd = attrs.evolve(MARKET, doc="half \ud83d of it")
+    odd = replace(MARKET, doc="half \ud83d of it")
 
     (read,) = read_document(through_json(document_of([odd])))
 
-    assert read == attrs.evolve(odd, doc=r"half \ud83d of it")
+    assert read == replace(odd, doc=r"half \ud83d of it")
 
 
 def change(path: str, value: object) -> Callable[[Any], None]:
@@ -374,7 +374,7 @@ def test_a_record_may_contain_itself() -> None:
     """A new type that contains itself through another one is refused."""
     tree = RecordSpec("Tree", "attrs", (FieldSpec("left", Ref("Left")),))
     left = NewTypeSpec("Left", MapOf("dict", STR, Ref("Tree")))
-    spec = attrs.evolve(MARKET, definitions=(left, *MARKET.definitions, tree))
+    spec = replace(MARKET, definitions=(left, *MARKET.definitions, tree))
 
     assert read_document(document(spec)) == (spec,)
 

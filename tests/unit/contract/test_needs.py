@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given
+from msgspec.structs import replace
 
 from farcall._contract.diff import diff
 from farcall._contract.needs import unmet_needs
@@ -76,7 +76,7 @@ def unmet(stub: ServiceSpec, server: ServiceSpec) -> list[str]:
         (
             market(QUOTE, method("quote", result=Ref("Quote"))),
             market(
-                attrs.evolve(QUOTE, fields=(*QUOTE.fields, FieldSpec("at", INT))),
+                replace(QUOTE, fields=(*QUOTE.fields, FieldSpec("at", INT))),
                 method("quote", result=Ref("Quote")),
             ),
         ),
@@ -157,11 +157,11 @@ def test_what_fails_a_stub(stub: ServiceSpec, server: ServiceSpec, problems: lis
 
 def test_only_the_direction_counts_in_which_a_type_travels() -> None:
     """A new required field of a record breaks a stub that sends it, and none that receives it."""
-    more = attrs.evolve(QUOTE, fields=(*QUOTE.fields, FieldSpec("at", INT)))
+    more = replace(QUOTE, fields=(*QUOTE.fields, FieldSpec("at", INT)))
     stub = market(
         QUOTE, method("get", result=Ref("Quote")), method("put", argument("quote", Ref("Quote")))
     )
-    server = attrs.evolve(stub, definitions=(more,))
+    server = replace(stub, definitions=(more,))
 
     assert unmet(stub, server) == ["Market.put: Quote.at was added and must be given"]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 import pytest
+from msgspec.structs import replace
 
 import farcall
 from farcall import ApplicationError, DeclarationError, local, method, service, stream
@@ -135,7 +136,7 @@ def test_stream_of_a_stub_is_read_alike() -> None:
     """A stub that has the same parameters and items has the same contract."""
     spec = method_of(MarketStub.history, "past", [Closed], stream=True).spec
 
-    assert attrs.evolve(spec, doc=found("past").spec.doc) == found("past").spec
+    assert replace(spec, doc=found("past").spec.doc) == found("past").spec
 
 
 def logged(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,6 +11,7 @@ from typing import Literal, TypeVar, get_args
 import attrs
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
+from msgspec.structs import replace
 
 from farcall._contract.algebra import union_of
 from farcall._contract.literals import literal_source
@@ -92,7 +93,7 @@ literals = st.lists(constants | members_of_enums, min_size=1, max_size=9).map(tu
 
 
 def _with_alias(spec: TypeSpec, alias: str | None) -> TypeSpec:
-    return attrs.evolve(spec, alias=alias)
+    return replace(spec, alias=alias)
 
 
 def _containers(unnamed: SearchStrategy[TypeSpec]) -> SearchStrategy[TypeSpec]:
@@ -226,7 +227,7 @@ class Scope:
     def settle(self, shape: TypeSpec) -> TypeSpec:
         """Put names for the numbers in a shape."""
         settled = self._settled(shape)
-        return settled if shape.alias is None else attrs.evolve(settled, alias=shape.alias)
+        return settled if shape.alias is None else replace(settled, alias=shape.alias)
 
     def _settled(self, shape: TypeSpec) -> TypeSpec:
         match shape:
@@ -368,7 +369,7 @@ def _uses(kind: RecordKind, eq: bool) -> SearchStrategy[FieldUse]:
         return st.builds(FieldUse, shown)
     order = st.booleans() if kind == "attrs" else st.just(True)
     uses = st.builds(FieldUse, shown, st.booleans(), order, st.sampled_from([None, True, False]))
-    return uses.map(lambda use: attrs.evolve(use, order=use.order and use.eq))
+    return uses.map(lambda use: replace(use, order=use.order and use.eq))
 
 
 @st.composite
@@ -385,9 +386,7 @@ def arguments(draw: DrawFn, scope: Scope) -> tuple[ArgumentSpec, ...]:
         )
         for name, spec in types.items()
     ]
-    drawn = [
-        attrs.evolve(each, upload=each.default is None and draw(st.booleans())) for each in drawn
-    ]
+    drawn = [replace(each, upload=each.default is None and draw(st.booleans())) for each in drawn]
     roles = ["positional", "either", "keyword"]
     positional = [each for each in drawn if each.role != "keyword"]
     required = {each.name for each in positional if each.default is None}
@@ -402,7 +401,7 @@ def _legal(ordered: list[ArgumentSpec]) -> list[ArgumentSpec]:
         if each.role != "keyword":
             seen = seen or each.default is not None
             if seen and each.default is None:
-                ordered[number] = attrs.evolve(each, default=Default("None"), upload=False)
+                ordered[number] = replace(each, default=Default("None"), upload=False)
     return ordered
 
 
@@ -470,9 +469,7 @@ def _members(
     ]
     # Neither a remote task nor what sends no answer is a stream.
     streams = [each for each in methods if each.started is None and not each.oneway]
-    methods = [
-        attrs.evolve(each, stream=each in streams and draw(st.booleans())) for each in methods
-    ]
+    methods = [replace(each, stream=each in streams and draw(st.booleans())) for each in methods]
     signals = [
         SignalSpec(name, f"Service.{name}", scope.settle(draw(shapes)), doc=draw(docs))
         for name in member_names[cut:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import attrs
+from msgspec.structs import replace
 
 from farcall._contract.spec import (
     ArrayOf,
@@ -112,7 +112,7 @@ def test_an_enum_has_its_second_names() -> None:
     """The aliases of enum members follow the members."""
     members, aliases = (("LOW", 1), ("HIGH", 2)), (("TOP", "HIGH"),)
     spec = EnumSpec("Level", "IntEnum", members, aliases=aliases)
-    odd = attrs.evolve(spec, aliases=(("the top", "HIGH"),))
+    odd = replace(spec, aliases=(("the top", "HIGH"),))
 
     assert written(spec)[0].endswith("    HIGH = 2\n    TOP = HIGH")
     assert written(odd) == ['Level = IntEnum("Level", {"LOW": 1, "HIGH": 2, "the top": 2})']

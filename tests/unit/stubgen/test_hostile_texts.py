@@ -21,6 +21,7 @@ import attrs
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from typing_extensions import TypeAliasType
 
 import farcall
@@ -201,7 +202,7 @@ def declared(declare: Declare, text: str) -> Any:
 
 def undocumented(spec: Definition) -> Definition:
     """Leave out the docstring, which may be put into other lines."""
-    return spec if isinstance(spec, NewTypeSpec) else attrs.evolve(spec, doc=None)
+    return spec if isinstance(spec, NewTypeSpec) else replace(spec, doc=None)
 
 
 def stub_class(module: ModuleType) -> Any:

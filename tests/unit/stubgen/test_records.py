@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import attrs
 import pytest
+from msgspec.structs import replace
 
 from farcall._contract.spec import (
     ArrayOf,
@@ -38,9 +38,9 @@ def lines(spec: RecordSpec) -> list[str]:
     ("spec", "expected"),
     [
         (PLAIN, ["@attrs.define", "class R:", "    x: int"]),
-        (attrs.evolve(PLAIN, frozen=True), ["@attrs.frozen", "class R:", "    x: int"]),
+        (replace(PLAIN, frozen=True), ["@attrs.frozen", "class R:", "    x: int"]),
         (
-            attrs.evolve(PLAIN, slots=False, ordered=True),
+            replace(PLAIN, slots=False, ordered=True),
             ["@attrs.define(order=True, slots=False)", "class R:", "    x: int"],
         ),
         (
@@ -83,7 +83,7 @@ def test_an_error_derives_from_one_that_is_declared(
 ) -> None:
     """What it inherits is not repeated, unless its constructor would be another one."""
     base = RecordSpec("Base", "error", (X,), code=7)
-    derived = attrs.evolve(derived, base="Base")
+    derived = replace(derived, base="Base")
     service = ServiceSpec("S", "S", (), (), (base, derived))
 
     (written,) = record(derived, Names(service))

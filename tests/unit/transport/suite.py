@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 import attrs
 import pytest
 import trio
+from msgspec.structs import replace
 from trio.testing import wait_all_tasks_blocked
 
 from farcall import Limits
@@ -519,7 +520,7 @@ async def too_large_closes_1009(maker: Maker) -> None:
         here, there = await left.wait_ended(), await right.wait_ended()
 
         assert here == CloseReason(1009, too_big(MessageLimit(SMALL)), remote=True)
-        assert there == attrs.evolve(here, remote=False)
+        assert there == replace(here, remote=False)
         assert not right.heard.has_frame()
 
 

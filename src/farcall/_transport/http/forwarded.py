@@ -12,7 +12,7 @@ from collections.abc import Collection
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final, TypeAlias
 
-import attrs
+from msgspec import Struct
 
 from farcall._transport.http.origin import IpAddress, unmapped
 
@@ -24,8 +24,7 @@ UNIX: Final = "unix"
 _PORT: Final = re.compile(r"(?<=\]):\d+$|^(?P<host>[^:]+):\d+$", re.ASCII)
 
 
-@attrs.frozen
-class TrustedProxies:
+class TrustedProxies(Struct, frozen=True):
     """The peers whose X-Forwarded-For counts; `TrustedProxies.of` reads them."""
 
     _networks: tuple[IpNetwork, ...] = ()

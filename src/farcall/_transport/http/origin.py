@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, TypeAlias
 
-import attrs
+from msgspec import Struct
 
 from farcall._transport.http.answer import Rejection
 
@@ -50,8 +50,7 @@ class NotAllowed(Rejection):
         self.hint = hint.format(ascii(value[:MOST_SHOWN]))
 
 
-@attrs.frozen
-class Authority:
+class Authority(Struct, frozen=True):
     """A host, and its port if there is one."""
 
     host: str
@@ -80,8 +79,7 @@ class Authority:
             return False
 
 
-@attrs.frozen
-class Origin:
+class Origin(Struct, frozen=True):
     """Scheme, host and port of a page (RFC 6454)."""
 
     scheme: str
@@ -98,8 +96,7 @@ class Origin:
         return cls(found["scheme"], authority.at(_DEFAULT_PORTS.get(found["scheme"])))
 
 
-@attrs.frozen
-class OriginPolicy:
+class OriginPolicy(Struct, frozen=True):
     """Decides by Origin and Host; `OriginPolicy.of` reads what an operator allows."""
 
     _origins: frozenset[Origin]

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import attrs
 import h11
 import trio
+from msgspec import Struct
 
 from farcall._limits import Limits
 from farcall._transport.http.answer import Rejection
@@ -26,8 +26,7 @@ _ABSOLUTE: Final = re.compile(
 """RFC 9112, section 3.2.2. Clients that take us for a proxy send it, some of them with ws."""
 
 
-@attrs.frozen
-class Request:
+class Request(Struct, frozen=True):
     """The head of a request; its body, if there is one, is never read."""
 
     method: str

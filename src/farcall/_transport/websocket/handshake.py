@@ -17,9 +17,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-import attrs
 import h11
 import trio
+from msgspec import Struct
 from wsproto import ConnectionType, WSConnection
 from wsproto.connection import ConnectionState
 from wsproto.events import AcceptConnection, RejectConnection, RejectData
@@ -70,8 +70,7 @@ EXPLANATION_BYTES: Final = 200
 """How much of it is shown: our own reasons are one line."""
 
 
-@attrs.frozen
-class Upgrade:
+class Upgrade(Struct, frozen=True):
     """A valid request for a WebSocket."""
 
     _protocol: WSConnection
