@@ -1,0 +1,49 @@
+"""Options of `serve`, `connect` and `open_pair`: right uses, and wrong ones by an ignored error."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import assert_type
+
+import trio
+
+import farcall
+from examples.market.service import Market
+from farcall import Heartbeat, Limits, Principal, Session
+from farcall.testing import Pair, open_pair
+from stubs.market import MarketProxy
+
+
+async def authenticate(credentials: farcall.Credentials) -> Principal | None:
+    return Principal("ada") if credentials.login else None
+
+
+async def serving(nursery: trio.Nursery) -> None:
+    await farcall.serve(Market(), 0, host=["::1", "127.0.0.1"], limits=Limits(), debug=True)
+    await farcall.serve({"/": Market()}, unix="/run/a.sock", authenticate=authenticate)
+    await nursery.start(farcall.serve, Market(), 0)
+
+    await farcall.serve(Market(), 0, debug=3)  # type: ignore[arg-type]
+    await farcall.serve(Market(), 0, drain="3")  # type: ignore[call-arg]
+    await farcall.serve(Market(), 0, authenticate=len)  # type: ignore[arg-type]
+
+
+async def connecting() -> None:
+    session = farcall.connect("ws://a", heartbeat=Heartbeat(), login={"name": "ada"})
+    assert_type(session, AbstractAsyncContextManager[Session])
+    market = farcall.connect("ws://a", MarketProxy, dialect="plain", headers={"X-A": "b"})
+    assert_type(market, AbstractAsyncContextManager[MarketProxy])
+
+    farcall.connect("ws://a", dialect="binary")  # type: ignore[call-overload]
+    farcall.connect("ws://a", limit=Limits())  # type: ignore[call-overload]
+    farcall.connect("ws://a", MarketProxy, debug=True)  # type: ignore[call-overload]
+
+
+async def pairing() -> None:
+    async with open_pair(Market(), path="/a", authenticate=authenticate, debug=True) as pair:
+        assert_type(pair, Pair[Session])
+    async with open_pair(Market(), MarketProxy, client_interceptors=[]) as both:
+        assert_type(both, Pair[MarketProxy])
+
+    open_pair(Market(), host="::1")  # type: ignore[call-overload]
+    open_pair(Market(), MarketProxy, path=3)  # type: ignore[call-overload]
