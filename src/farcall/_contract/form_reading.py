@@ -6,7 +6,7 @@ checks the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import chain
 from types import NoneType, UnionType
@@ -171,28 +171,45 @@ def _type(form: object, path: str, levels: int) -> TypeSpec:
         raise BadDocument(path, f"a type nests deeper than {MAX_LEVELS} levels")
     if type(form) is str and form in SCALARS:
         return Scalar(SCALARS[form].name)
-    if not is_array(form) or not form or type(form[0]) is not str or form[0] not in _KINDS:
+    if not is_array(form) or not form or type(form[0]) is not str or form[0] not in _PART_COUNTS:
         raise BadDocument(path, "expected a type")
     kind, *parts = _list(form, path)
-    read, count = _KINDS[kind]
+    count = _PART_COUNTS[kind]
     if count is not None and len(parts) != count:
         raise BadDocument(path, f"expected {kind} with {count} parts")
-    return read(kind, parts, path, levels - 1)
+    return _compound(kind, parts, path, levels - 1)
 
 
-def _array(kind: Any, parts: list[Any], path: str, levels: int) -> TypeSpec:
-    return ArrayOf(kind, _type(parts[0], f"{path}[1]", levels))
+def _compound(kind: Any, parts: list[Any], path: str, levels: int) -> TypeSpec:
+    match kind:
+        case "dict" | "mapping":
+            return MapOf(kind, *_types(parts, path, levels))
+        case "items":
+            return TupleOf(_types(parts, path, levels))
+        case "union":
+            return _union(parts, path, levels)
+        case "alias":
+            return _alias(parts, path, levels)
+        case "ref":
+            name, *arguments = parts or [None]
+            return Ref(_text(name, f"{path}[1]"), _types(arguments, path, levels, first=2))
+        case "parameter":
+            return Parameter(_text(parts[0], f"{path}[1]"))
+        case "literal":
+            return _literal(parts, path)
+        case _:
+            return ArrayOf(kind, _type(parts[0], f"{path}[1]", levels))
 
 
-def _map(kind: Any, parts: list[Any], path: str, levels: int) -> TypeSpec:
-    return MapOf(kind, *_types(parts, path, levels))
+_PART_COUNTS: Final[Mapping[str, int | None]] = {
+    **dict.fromkeys(("list", "tuple", "set", "frozenset", "sequence", "parameter"), 1),
+    **dict.fromkeys(("dict", "mapping", "alias"), 2),
+    **dict.fromkeys(("items", "union", "ref", "literal")),
+}
+"""The number of parts of each kind of type with parts; None for any number."""
 
 
-def _items(_: str, parts: list[Any], path: str, levels: int) -> TypeSpec:
-    return TupleOf(_types(parts, path, levels))
-
-
-def _union(_: str, parts: list[Any], path: str, levels: int) -> TypeSpec:
+def _union(parts: list[Any], path: str, levels: int) -> TypeSpec:
     if not parts:
         raise BadDocument(path, "expected a union of at least one type")
     written = _types(parts, path, levels)
@@ -205,40 +222,18 @@ def _union(_: str, parts: list[Any], path: str, levels: int) -> TypeSpec:
     return UnionOf(members, written=written)
 
 
-def _alias(_: str, parts: list[Any], path: str, levels: int) -> TypeSpec:
+def _alias(parts: list[Any], path: str, levels: int) -> TypeSpec:
     name = _text(parts[0], f"{path}[1]")
     if len(name) > MAX_NAME:
         raise BadDocument(f"{path}[1]", f"expected a text of at most {MAX_NAME} characters")
     return replace(_type(parts[1], f"{path}[2]", levels), alias=name)
 
 
-def _ref(_: str, parts: list[Any], path: str, levels: int) -> TypeSpec:
-    name, *arguments = parts or [None]
-    return Ref(_text(name, f"{path}[1]"), _types(arguments, path, levels, first=2))
-
-
-def _parameter(_: str, parts: list[Any], path: str, _levels: int) -> TypeSpec:
-    return Parameter(_text(parts[0], f"{path}[1]"))
-
-
-def _literal(_: str, parts: list[Any], path: str, _levels: int) -> TypeSpec:
+def _literal(parts: list[Any], path: str) -> TypeSpec:
     if not parts:
         raise BadDocument(path, "expected a literal of at least one value")
     indexed = enumerate(parts, start=1)
     return LiteralOf(tuple(_literal_value(part, f"{path}[{index}]") for index, part in indexed))
-
-
-_KINDS: Final[Mapping[str, tuple[Callable[[str, list[Any], str, int], TypeSpec], int | None]]] = {
-    **dict.fromkeys(("list", "tuple", "set", "frozenset", "sequence"), (_array, 1)),
-    **dict.fromkeys(("dict", "mapping"), (_map, 2)),
-    "items": (_items, None),
-    "union": (_union, None),
-    "alias": (_alias, 2),
-    "ref": (_ref, None),
-    "parameter": (_parameter, 1),
-    "literal": (_literal, None),
-}
-"""The reader of each kind of type with parts, and the number of its parts."""
 
 
 def _types(
