@@ -26,7 +26,7 @@ from farcall._client.connect import open_session
 from farcall._client.options import ClientOptions
 from farcall._transport.dial import Dialler
 from farcall._transport.websocket import GuardedSocket
-from farcall._transport.websocket.socket import dial_tls
+from farcall._transport.websocket.tls import dial_tls
 from farcall.testing import memory_pair
 from tests.ends import RawPeer
 from tests.patience import PATIENCE

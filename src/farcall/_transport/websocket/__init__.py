@@ -2,20 +2,15 @@
 
 `handshake` opens a link, and `transport` is what the rest of farcall sees of it. Below are
 `connection`, which adapts trio-websocket, `frames`, which takes whole text frames before wsproto,
-`assembly`, which joins fragments, `sending`, which keeps outgoing bytes in order, and `socket`,
-with or without TLS.
+`assembly`, which joins fragments, `sending`, which keeps outgoing bytes in order, `socket`, and
+`tls` on it.
 """
 
 from __future__ import annotations
 
 from farcall._transport.websocket.handshake import Upgrade, connect_websocket
-from farcall._transport.websocket.socket import (
-    LOST,
-    ByteStream,
-    GuardedSocket,
-    accept_tls,
-    socket_below,
-)
+from farcall._transport.websocket.socket import LOST, GuardedSocket
+from farcall._transport.websocket.tls import ByteStream, accept_tls, socket_below
 from farcall._transport.websocket.transport import WebSocketTransport
 
 __all__ = [

@@ -53,7 +53,8 @@ from farcall._transport.transport import CloseReason, Receiver, logger, ping_buc
 from farcall._transport.websocket.assembly import Assembly, Refused
 from farcall._transport.websocket.frames import FrameReader, FrameWriter
 from farcall._transport.websocket.sending import Sender
-from farcall._transport.websocket.socket import LOST, RECEIVE_BYTES, ByteStream, socket_below
+from farcall._transport.websocket.socket import LOST, RECEIVE_BYTES
+from farcall._transport.websocket.tls import ByteStream, socket_below
 from farcall.errors import CloseCode
 
 TURN_SECONDS: Final = 0.005

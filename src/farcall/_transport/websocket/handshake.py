@@ -32,14 +32,8 @@ from farcall._transport.http import Rejection, Request
 from farcall._transport.http.request import ambiguity, readable
 from farcall._transport.transport import Endpoint
 from farcall._transport.websocket.connection import GuardedConnection
-from farcall._transport.websocket.socket import (
-    LOST,
-    MAY_ASK,
-    ByteStream,
-    GuardedSocket,
-    dial_tls,
-    socket_below,
-)
+from farcall._transport.websocket.socket import LOST, GuardedSocket
+from farcall._transport.websocket.tls import MAY_ASK, ByteStream, dial_tls, socket_below
 from farcall._transport.websocket.transport import WebSocketTransport
 from farcall.errors import ConnectFailed
 

@@ -20,8 +20,8 @@ from farcall._transport.websocket import (
     accept_tls,
     connect_websocket,
     socket_below,
+    tls,
 )
-from farcall._transport.websocket import socket as tls
 from farcall.errors import ConnectFailed
 from tests.unit.transport.suite import Check, Recorder, check_transport, send
 from tests.unit.transport.websocket.certificates import client_context, server_context
