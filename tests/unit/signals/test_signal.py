@@ -122,7 +122,7 @@ async def test_latest() -> None:
         assert (await anext(ticks), ticks.missed) == (Quote("A", 2.0), 1)
 
 
-async def test_to_error() -> None:
+async def test_leaving() -> None:
     """After the block, iteration stops at once and the signal has no subscriber."""
     market = Market()
     async with market.ticked.subscribe() as ticks:
@@ -132,7 +132,7 @@ async def test_to_error() -> None:
     assert Market.ticked._state_of(market).subscribers == 0
 
 
-async def test_to_error_by_an_error() -> None:
+async def test_leaving_by_an_error() -> None:
     """An exception leaves the block as it is, and the subscription ends."""
     market = Market()
     with pytest.raises(KeyError):

@@ -199,7 +199,7 @@ async def test_keys_are_forgotten() -> None:
     assert state.subscribers == len(state._subscribed) == 0
 
 
-async def test_to_error_during_fan_out() -> None:
+async def test_leaving_during_fan_out() -> None:
     """A subscriber may leave, and make another one leave, while a value is being pushed."""
     state = make_state()
     leave: list[Callable[[], None]] = []
