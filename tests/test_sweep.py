@@ -1,6 +1,6 @@
-"""Whatever is cancelled, at whichever step, by whomever: nothing of it is left.
+"""A scenario that is cancelled at any step, by either side or a cut, leaves nothing behind.
 
-This is one order of tasks; ``python -m tests.sweeps --seeds 1 2`` tries others.
+These tests use one order of tasks; ``python -m tests.sweeps --seeds 1 2`` tries others.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from tests.sweeps import (
 
 @by_each_cause("sweep", [*CALLS, *FLOWS])
 async def test_nothing_is_left(sweep: Sweep, by: CancelledBy, autojump_clock: MockClock) -> None:
-    """Of calls, calls back, subscriptions, streams, uploads and tasks between farcall peers."""
+    """Calls, calls back, subscriptions, streams, uploads and tasks leave nothing behind."""
     await sweep.run(by)
 
 
 @by_each_cause("sweep", ENDINGS)
-async def test_nothing_is_left_of_what_ends_otherwise(
+async def test_nothing_is_left_of_streams_that_end_early(
     sweep: Sweep, by: CancelledBy, autojump_clock: MockClock
 ) -> None:
-    """Of streams and uploads that fail, are left, or come all at once: all, or an error."""
+    """Streams and uploads that fail or are left early leave nothing behind."""
     await sweep.run(by)
 
 
@@ -42,7 +42,7 @@ async def test_nothing_is_left_of_what_ends_otherwise(
 async def test_nothing_is_left_in_the_plain_dialect(
     sweep: Sweep, by: CancelledBy, autojump_clock: MockClock
 ) -> None:
-    """Where calls cannot be cancelled."""
+    """Traffic with a plain peer, which cannot cancel calls, leaves nothing behind."""
     await sweep.run(by)
 
 
@@ -50,7 +50,7 @@ async def test_nothing_is_left_in_the_plain_dialect(
 async def test_nothing_is_left_at_the_limit_of_calls(
     sweep: Sweep, by: CancelledBy, autojump_clock: MockClock
 ) -> None:
-    """Of callers that wait for their turn, and of the turn itself."""
+    """Calls that wait for their turn leave nothing behind."""
     await sweep.run(by)
 
 
@@ -58,7 +58,7 @@ async def test_nothing_is_left_at_the_limit_of_calls(
 async def test_nothing_is_left_inside_of_interceptors(
     sweep: Sweep, by: CancelledBy, autojump_clock: MockClock
 ) -> None:
-    """On either side, before and after what they stand around."""
+    """Traffic inside of interceptors on both sides leaves nothing behind."""
     await sweep.run(by)
 
 
@@ -66,11 +66,11 @@ async def test_nothing_is_left_inside_of_interceptors(
 async def test_nothing_is_left_of_connecting(
     sweep: Sweep, by: CancelledBy, autojump_clock: MockClock
 ) -> None:
-    """Of the hello, of logins, of the close and of a drain."""
+    """Connecting, logging in, closing and draining leave nothing behind."""
     await sweep.run(by)
 
 
 @by_each_cause("sweep", [*THREADS, *OVER_TCP])
 async def test_nothing_is_left_in_real_time(sweep: Sweep, by: CancelledBy) -> None:
-    """Of a call that runs in a thread, and of the handshake."""
+    """A call in a thread and a handshake over TCP leave nothing behind."""
     await sweep.run(by)

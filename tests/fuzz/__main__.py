@@ -1,7 +1,6 @@
 """Attack the open port for a while: ``python -m tests.fuzz --seconds 60``.
 
-Every case has a kind and a seed, and does the same each time; ``--kind`` and ``--first`` run one
-again.
+A case has a kind and a seed, and always does the same; ``--kind`` and ``--first`` repeat one.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ from tests.fuzz.ground import Ground, open_ground
 from tests.fuzz.stock import Memory
 
 WARM_UP: Final = 50
-"""Cases of each kind after which nothing more is kept: caches are full."""
+"""Cases of each kind until caches are full and memory no longer grows."""
 
 INTERVAL: Final = 500
-"""Cases after which memory is looked at; to count it takes as long as some cases."""
+"""Cases between two measurements of memory, each of which takes as long as some cases."""
 
 
 def cases(kinds: list[str], first: int) -> Iterator[Case]:
@@ -34,7 +33,7 @@ def cases(kinds: list[str], first: int) -> Iterator[Case]:
 
 
 async def run(kinds: list[str], first: int, seconds: float, most: float) -> None:
-    """Run cases until the time is up, and compare what is left with what was there."""
+    """Run cases until the time is up, and compare the memory after them with the memory before."""
     async with open_ground() as ground:
         for case in takewhile(lambda case: case.seed < 0, cases(kinds, -WARM_UP)):
             await _meet(ground, case)

@@ -1,4 +1,4 @@
-"""One hostile peer at work: it sends, listens for what has to come, and hangs up."""
+"""One hostile peer: it sends, waits for the answers that are due, and hangs up."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from tests.fuzz.broken import Broken
 from tests.fuzz.cases import Script
 
 AT_ONCE: Final = 5.0
-"""Seconds for an answer that takes a millisecond, on a machine that may be busy."""
+"""Seconds for an answer that takes a millisecond on an idle machine."""
 
 
 @attrs.frozen
 class Heard:
-    """What a server said on one connection."""
+    """The bytes that a server sent on one connection."""
 
     said: bytes
     has_hung_up: bool
-    """Whether it hung up, in good order and before the peer did."""
+    """Whether it closed the connection, in good order and before the peer did."""
 
 
 async def attack(port: int, script: Script, is_answered: Callable[[Heard], bool]) -> Heard:
-    """Do what a script says.
+    """Act as a script says.
 
     Args:
-        port: Where.
-        script: What is sent, and how it ends.
-        is_answered: Whether all has come that has to come, before the peer hangs up.
+        port: The port of the server.
+        script: The bytes to send, and how to end.
+        is_answered: Whether every answer that is due has come, so that the peer may hang up.
 
     Raises:
-        Broken: it has not come at once.
+        Broken: an answer did not come at once.
     """
     stream = await trio.open_tcp_stream("127.0.0.1", port)
     async with stream, trio.open_nursery() as nursery:
@@ -72,7 +72,7 @@ async def _end(stream: trio.SocketStream, script: Script) -> None:
 
 
 class _Ear:
-    """Listens to a server to its end."""
+    """Listen to a server to its end."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream

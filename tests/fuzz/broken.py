@@ -1,7 +1,7 @@
-"""What the fuzzer finds."""
+"""The error of the fuzzer."""
 
 from __future__ import annotations
 
 
 class Broken(AssertionError):
-    """The server said what it may not, or did not say what it has to."""
+    """The server sent something wrong, or did not send something that was due."""

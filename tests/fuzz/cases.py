@@ -1,4 +1,4 @@
-"""The cases of the fuzzer: a kind and a seed say what a peer does, byte for byte."""
+"""The cases of the fuzzer: a kind and a seed determine the bytes that a peer sends."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ ENDINGS: Final[tuple[Ending, ...]] = ("close", "reset", "half")
 
 @attrs.frozen
 class Script:
-    """What one hostile peer does."""
+    """The actions of one hostile peer."""
 
     pieces: list[bytes]
-    """What it sends, each in a write of its own."""
+    """The bytes that it sends, each piece in a write of its own."""
     ending: Ending
-    """It hangs up: in good order, by a reset, or by saying that nothing follows and reading on."""
+    """Its end: closing in good order, a reset, or an end of file after which it reads on."""
     is_tls: bool = False
-    """Whether it knocks at the port that speaks TLS."""
+    """Whether it connects to the port with TLS."""
     is_right: bool = False
-    """Whether nothing is wrong with it, so that it is to be served."""
+    """Whether all of it is correct, so that it must be served."""
     waits: bool = False
-    """Whether its first piece is a handshake, for whose answer it waits."""
+    """Whether its first piece is a handshake, and it waits for the response."""
 
     @property
     def data(self) -> bytes:
-        """All that it sends."""
+        """All bytes that the peer sends."""
         return b"".join(self.pieces)
 
 
@@ -56,7 +56,7 @@ class Case:
     seed: int
 
     def script(self) -> Script:
-        """Write what it does; the same each time."""
+        """Return the script of the case, the same each time."""
         random = Random(f"{self.kind}/{self.seed}")
         data, is_right = _KINDS[self.kind](random)
         ending = random.choice(ENDINGS)
@@ -67,7 +67,7 @@ class Case:
 
 
 _Said: TypeAlias = tuple[bytes, bool]
-"""What a peer sends, and whether all of it is right."""
+"""The bytes of a peer, and whether all of them are correct."""
 
 
 def _bytes(random: Random) -> _Said:
@@ -102,7 +102,7 @@ def _http(random: Random) -> _Said:
 
 
 def _spoil_line(random: Random, request: bytes, pieces: Sequence[bytes]) -> bytes:
-    """Put something strange into one line, so that it comes as far as the others let it."""
+    """Spoil one line of a request, so that the other lines are still read."""
     lines = request.split(b"\r\n")
     place = random.randrange(max(1, len(lines) - 2))
     start = random.randint(0, len(lines[place]))
@@ -155,7 +155,7 @@ def _wrong_frame(random: Random, right: bytes) -> bytes:
 
 
 def _large_call(random: Random) -> bytes:
-    """Write a call over the limit, whose id stands first, last, nowhere, or where it counts not."""
+    """Write a call over the limit, with its id first, last, nested or missing."""
     params = random.choice(("x", '"', "\\", "é")) * 2**20
     members = {"params": [params, {"id": 1}], "jsonrpc": "2.0", "method": "fuzz.add"}
     id = random.choice((7, "7", None, [7]))
@@ -164,7 +164,7 @@ def _large_call(random: Random) -> bytes:
 
 
 def _pings(random: Random) -> _Said:
-    """Send about as many pings as a server answers at once, and say goodbye."""
+    """Send about as many pings as a server answers at once, and a Close frame."""
     count = PINGS + random.choice((-1, 0, 1, 2, 100))
     pings = (frame(PING, random.randbytes(random.choice((0, 1, 125)))) for _ in range(count))
     return b"".join(pings) + close_frame(1000, "bye"), count <= PINGS
@@ -224,4 +224,4 @@ _KINDS: Final[Mapping[str, Callable[[Random], _Said]]] = {
 KINDS: Final = tuple(_KINDS)
 
 _ON_WEBSOCKETS: Final = {"frames", "pings", "plain", "greeted"}
-"""Those that come after a right handshake."""
+"""The kinds that begin with a correct handshake."""

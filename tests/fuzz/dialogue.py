@@ -1,4 +1,4 @@
-"""What a server may answer to the messages that a peer has sent: JSON-RPC, and farcall's own."""
+"""The messages that a server may send in answer to those of a peer."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.fuzz.target import SIGNALS
 
 EVENTS: Final = {f"fuzz.{name}" for name in SIGNALS}
 GUARDED: Final = {"fuzz.hidden", "fuzz.ruled", "fuzz.owned"}
-"""Those that nobody hears who has not logged in."""
+"""The events that need a login."""
 
 CODES: Final = {
     *(1, 2, -32700, -32600, -32601, -32602),
     *(-32000, -32604, -32605, -32606),
     *(-32002, -32003, -32006, -32008, -32010, -32800),
 }
-"""Not -32603, which would be a defect: the target has none."""
+"""The codes of errors; not -32603, which would be a defect, for the target has none."""
 
 NOTIFICATIONS: Final[Mapping[str, set[str]]] = {
     "rpc.started": {"id", "value"},
@@ -29,21 +29,21 @@ NOTIFICATIONS: Final[Mapping[str, set[str]]] = {
     "rpc.credit": {"upload", "items", "bytes"},
     "rpc.cancel": {"id", "reason"},
 }
-"""What a server tells a farcall peer, with the members that it may have."""
+"""The notifications to a farcall peer, with the members that they may have."""
 
 OWN_ID: Final = re.compile("s[0-9]+")
-"""Of a call that the server makes."""
+"""The id of a call that the server makes."""
 
 PROTOCOL, POLICY = 1002, 1008
 MOST_LOGINS: Final = 5
 
 
 class Dialogue:
-    """What was sent, and what may come back.
+    """The messages of a peer, and the answers that a server may give.
 
     Args:
-        sent: The messages, as they were read.
-        is_right: Whether nothing is wrong with them, so that each has its known outcome.
+        sent: The messages of the peer.
+        is_right: Whether all of them are right, so that each has its known outcome.
     """
 
     def __init__(self, sent: list[bytes], *, is_right: bool) -> None:
@@ -55,24 +55,24 @@ class Dialogue:
 
     @property
     def codes(self) -> set[int]:
-        """The close codes of a server that had enough of these messages."""
+        """The codes with which a server may close because of these messages."""
         codes = {PROTOCOL, POLICY} if self._may_be_greeted and not self._is_right else set[int]()
         if self._text.count(b"rpc.login") > MOST_LOGINS:
             codes.add(POLICY)
         if self._may_be_greeted and (b'"result"' in self._text or b'"error"' in self._text):
-            codes.add(PROTOCOL)  # an answer to nothing
+            codes.add(PROTOCOL)  # a response to no request
         return codes
 
     def is_answered(self, frames: list[bytes]) -> bool:
-        """Tell whether all is answered that is answered at once."""
+        """Return whether all answers that come at once have come."""
         answered = Counter(_key(each["id"]) for each in _messages(frames) if "method" not in each)
         return not self._due - answered
 
     def check(self, frames: list[bytes]) -> None:
-        """Check what a server sent.
+        """Check the frames of a server.
 
         Raises:
-            Broken: it may not say this, or not to these messages.
+            Broken: a frame is wrong, or does not belong to these messages.
         """
         streams = _Streams()
         answered: Counter[str] = Counter()
@@ -118,7 +118,7 @@ class Dialogue:
 
 
 class _Streams:
-    """The streams that a server sends: each begins once, and counts its items."""
+    """The streams of a server: each starts once, and its items are counted."""
 
     def __init__(self) -> None:
         self._due: dict[str, int] = {}
@@ -135,13 +135,13 @@ class _Streams:
             self._due[_key(params["id"])] += len(params["values"])
 
     def end(self, message: dict[str, Any]) -> None:
-        """Check that the answer to a stream counts its items, and no other answer does."""
+        """Check that the response to a stream counts its items, and no other response does."""
         if self._due.pop(_key(message["id"]), None) != message.get("seq"):
             raise Broken(f"another count of items: {message}")
 
 
 def _key(id: Any) -> str:
-    """Give a key for an id: in Python 1 and True would be one."""
+    """Return a key for an id: in Python 1 equals True."""
     return json.dumps(id)
 
 
@@ -177,7 +177,7 @@ def _requests(sent: list[bytes]) -> Iterator[dict[str, Any]]:
 
 
 def _messages(frames: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """Read what a server sent, and take bundles and batches apart."""
+    """Read the messages of a server, out of bundles and batches."""
     for frame in frames:
         if frame.startswith(b"\0"):
             yield _blob(frame)

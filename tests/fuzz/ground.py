@@ -1,4 +1,4 @@
-"""Where the fuzzer's peers meet a server, and a good client beside."""
+"""The servers that hostile peers attack, beside a good client."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from tests.unit.transport.websocket.certificates import client_context, server_c
 from tests.unit.transport.websocket.sockets import TEXT, Raw, frame
 
 SLOWLY = 0.001
-"""Pings a second: none comes back during a case, so that it is known how many are answered."""
+"""Pings a second: so few that the allowance does not grow during a case."""
 
 QUESTION = b'{"jsonrpc":"2.0","id":1,"method":"fuzz.add","params":[1,2]}'
 ANSWER = b'{"jsonrpc":"2.0","id":1,"result":3}'
 
 
 class Ground:
-    """Two servers, of which one speaks TLS, and a client that wants to be served at once."""
+    """Two servers, one of them with TLS, and a client that must be served at once."""
 
     def __init__(
         self,
@@ -45,16 +45,16 @@ class Ground:
         self._findings = findings
         self._before: tuple[object, ...] | None = None
         self.patience = AT_ONCE
-        """Seconds in which all that a peer has begun has to end."""
+        """Seconds until everything that a peer began must have ended."""
         self.slowest = 0.0
-        """Seconds in which a good client was answered, at worst."""
+        """The longest time in seconds that the good client waited for an answer."""
 
     async def meet(self, case: Case) -> None:
-        """Let a hostile peer do its worst; see that others are served, and that nothing stays.
+        """Run a case; check that other clients are served, and that nothing is left behind.
 
         Raises:
-            AssertionError: the server said what it may not, or something has stayed.
-            trio.TooSlowError: somebody was not served.
+            AssertionError: the server sent something wrong, or something was left behind.
+            trio.TooSlowError: another client was not served.
         """
         if self._before is None:
             self._before = await self._at_rest()
@@ -89,7 +89,7 @@ class Ground:
         assert not self._findings, "\n".join(self._findings)
 
     def _held(self) -> tuple[object, ...]:
-        """Count what a peer can make a server hold."""
+        """Count the resources that a peer can make a server hold."""
         return (
             Stock.now(),
             _held_by(self._server),
@@ -105,7 +105,7 @@ def _held_by(server: farcall.Server) -> tuple[int, int, int, Counter[str]]:
 
 @asynccontextmanager
 async def open_ground() -> AsyncIterator[Ground]:
-    """Serve; an error in the log is a finding, and so is a line that a peer has written."""
+    """Serve, and record errors in the log and lines that a peer has forged."""
     with _findings() as findings:
         async with trio.open_nursery() as nursery:
             limits = farcall.Limits(pings_per_second=SLOWLY)
@@ -121,11 +121,11 @@ async def open_ground() -> AsyncIterator[Ground]:
 
 
 _trusting = cache(client_context)
-"""To make one takes as long as many cases."""
+"""Cached, because a context takes as long as many cases."""
 
 
 async def _be_let_in(server: farcall.Server) -> None:
-    """Come as a stranger, ask, and leave."""
+    """Connect as a new client, call once, and leave."""
     if server.url.startswith("wss"):
         async with farcall.connect(server.url, ssl_context=_trusting()) as client:
             assert await client.call("fuzz.add", 1, 2) == 3
@@ -139,11 +139,11 @@ async def _be_let_in(server: farcall.Server) -> None:
 
 
 LONGEST_LINE = 400
-"""Characters: an address, a name of ours, a reason, and a piece of what the peer said."""
+"""Characters: an address, farcall's own words, a reason, and a piece of the peer's text."""
 
 
 class _Findings(logging.Handler):
-    """What must not be in the log: errors, and lines of which a peer says what they are."""
+    """Record lines that must not be in the log: errors, and lines that a peer has forged."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)

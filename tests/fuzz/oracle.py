@@ -1,7 +1,7 @@
-"""What a server may say, whatever it was told: one HTTP answer, or a WebSocket that ends well.
+"""The rules for the bytes of a server: one HTTP response, or a WebSocket with a Close frame.
 
-A `Judge` knows all that one peer sends. It says what has to come, so that a server that says
-nothing at all is found out as well, and whether what came is allowed.
+A `Judge` knows all bytes of one peer. It says which answers are due, so that it notices a silent
+server, and checks those that came.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from tests.fuzz.tls import check_tls, has_answered_tls
 from tests.unit.transport.websocket.sockets import BINARY, CLOSE, PONG, TEXT
 
 INTERNAL: Final = 1011
-"""Which would be a defect of ours."""
+"""A close code that would be a defect."""
 
 REFUSALS: Final = {400, 401, 403, 404, 405, 426, 431, 501}
-"""The last one is h11's word for a strange Transfer-Encoding."""
+"""The statuses of refusals; 501 is for an unknown Transfer-Encoding."""
 
 END_OF_HEAD: Final = re.compile(rb"\r?\n\r?\n")
 EMPTY: Final = 0
-"""In the place of the code of a Close frame that has none."""
+"""Stands for the code of a Close frame without one."""
 
 
 @attrs.frozen(slots=False)
 class Judge:
-    """Decides on what a server said to one peer."""
+    """Judge the bytes that a server sent to one peer."""
 
     script: Script
 
     def is_answered(self, heard: Heard) -> bool:
-        """Tell whether all has come that has to come."""
+        """Return whether all answers that are due have come."""
         if self.script.is_tls:
             return not self.script.is_right or has_answered_tls(heard.said)
         if b"\r\n\r\n" not in self._data:
@@ -61,10 +61,10 @@ class Judge:
         return not self.script.is_right or self._dialogue.is_answered(_payloads(frames))
 
     def check(self, heard: Heard) -> None:
-        """Check all that a server said.
+        """Check all bytes of a server.
 
         Raises:
-            Broken: it is not what a server says.
+            Broken: they break a rule.
         """
         if self.script.is_tls:
             check_tls(heard.said)
@@ -87,7 +87,7 @@ class Judge:
 
     def _check_welcome(self, head: bytes) -> None:
         headers = _headers(head)
-        # RFC 6455, section 4.2.2; more than this is agreed upon with nobody.
+        # RFC 6455, section 4.2.2; any other header would agree to something nobody asked for.
         if set(headers) != {"upgrade", "connection", "sec-websocket-accept"}:
             raise Broken(f"a welcome with {headers}")
         key = re.search(
@@ -118,14 +118,14 @@ class Judge:
 
     @property
     def _may_read_on(self) -> bool:
-        """Whether more may have been read than what closes the link.
+        """Whether the server may have read beyond the message that closes the link.
 
-        The Close frame for a message that is too large leaves in the step after its end was read.
+        The Close frame for a message that is too large is sent in the step after its end was read.
         """
         return TOO_BIG in self._sent.codes
 
     def _codes(self) -> set[int]:
-        """Say with what code the server may close; not 1011, which would be a defect of ours."""
+        """Return the codes with which the server may close; never 1011, which would be a defect."""
         sent = self._sent
         may = ANY if sent.is_torn else sent.allowed
         return {*sent.codes, *self._dialogue.codes, *may}
@@ -149,10 +149,10 @@ def _is_welcome(head: bytes) -> bool:
 
 
 def check_refusal(head: bytes, body: bytes) -> None:
-    """Check an HTTP answer that is no welcome.
+    """Check an HTTP response that refuses the handshake.
 
     Raises:
-        Broken: it is none of ours.
+        Broken: the response is not one of farcall's.
     """
     status = int(head.split(b" ", 2)[1])
     headers = _headers(head)
@@ -174,7 +174,7 @@ def _token(key: bytes) -> str:
 
 
 def _frames(said: bytes, *, is_live: bool = False) -> Iterator[tuple[int, bytes]]:
-    """Read the frames of a server, each a whole message; where `is_live`, more may come."""
+    """Read the frames of a server, each a whole message; if `is_live`, the last may be cut off."""
     while said:
         whole = _frame(said)
         if whole is None:
@@ -205,7 +205,7 @@ def _payloads(frames: list[tuple[int, bytes]]) -> list[bytes]:
 
 
 def _code_of_close(frames: list[tuple[int, bytes]]) -> int | None:
-    """Give the code of the Close frame, behind which nothing may be; None where there is none."""
+    """Return the code of the Close frame, which must be the last frame, or None without one."""
     places = [place for place, (opcode, _) in enumerate(frames) if opcode == CLOSE]
     if not places:
         return None

@@ -1,4 +1,4 @@
-"""What peers of every kind say when they say it right: the material of the fuzzer."""
+"""Correct messages and requests of every kind: the material of the fuzzer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TLS: Final = b64decode(
     "gLCAQIBQgGBAEFAQYBAwMDAQMCBAIFAgYCACsABQQDBAMDAC0AAgEBADMAJgAkAB0AIEgfWqaV+fJPpt9B+RYADKG9"
     "PWnHiQhoR8DmWs2i9Pcw"
 )
-"""The greeting of a client that speaks TLS 1.3, and 1.2 (RFC 8446, section 4.1.2)."""
+"""The ClientHello of a client with TLS 1.3 and 1.2 (RFC 8446, section 4.1.2)."""
 
 HTTP_PIECES: Final = (
     *(b"\r\n", b"\n", b"\r", b"\0", b":", b" ", b"\t", b"\xff", b"\xc3\xa9", b"%00", b"/../"),
@@ -60,14 +60,14 @@ def _bundle(*messages: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _blob_items(upload: str, *values: bytes) -> bytes:
-    """Write items of an upload as a binary frame."""
+    """Return items of an upload as a binary frame."""
     sizes = [len(value) for value in values]
     head = json.dumps({"upload": upload, "seq": 0, "sizes": sizes}).encode()
     return b"\0" + len(head).to_bytes(4, "big") + head + b"".join(values)
 
 
 _WINDOW: Final = {"credit": [32, 262_144]}
-"""Opens a stream; without it the same call is answered with the array of all items."""
+"""Opens a stream; a call without it is answered with an array of all items."""
 _VALUE: Final = {"a": [1, 2.5, "x", None, True]}
 _PART: Final = {"name": "a", "size": 1, "inner": [{"name": "b", "size": 2, "inner": []}]}
 
@@ -175,10 +175,10 @@ GREETED_WRONG: Final[Sequence[Any]] = (
     _blob_items("u9", b"abc")[:-1],
     HELLO,
 )
-"""What is in a shape that such peers use, and has no place where it is said."""
+"""Messages of a right shape at a wrong place."""
 
 ANYTHING: Final = "anything"
-"""In the place of a result: whatever it is."""
+"""Stands for a result of any value."""
 
 
 def _gives(*results: Any) -> Sequence[tuple[str, Any]]:
@@ -222,4 +222,4 @@ OUTCOMES: Final[Mapping[Any, Sequence[tuple[str, Any]]]] = {
     75: _fails(1),
     78: _gives("a"),
 }
-"""How those of these requests end that end at once, where nothing is wrong in a conversation."""
+"""The outcomes of the requests that end at once in a conversation without faults."""

@@ -1,6 +1,6 @@
-"""What a server has to make of the bytes that a client sends on a WebSocket, by RFC 6455 alone.
+"""A second reading of the frames of a client, by RFC 6455 alone.
 
-This is a second reading of them, slow and simple, that shares nothing with the one that is tested.
+It is slow and simple, and shares no code with the one that it tests.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ MESSAGE: Final = 2**20
 FRAGMENTS: Final = 1024
 SKIPPED_TIMES: Final = 16
 PINGS: Final = 60
-"""The limits of a server, which are not the RFC's."""
+"""The limits of a server; RFC 6455 has none."""
 
 KNOWN: Final = {TEXT, BINARY, CLOSE, CONTINUATION, PING, PONG}
 DATA: Final = {TEXT, BINARY}
 CONTROL: Final = 8
-"""From this opcode on frames are control frames."""
+"""Opcodes from this one on are control frames."""
 
 PROTOCOL, INVALID_TEXT, POLICY, TOO_BIG = 1002, 1007, 1008, 1009
 ANY: Final = frozenset({PROTOCOL, INVALID_TEXT, POLICY, TOO_BIG})
@@ -32,19 +32,19 @@ ANY: Final = frozenset({PROTOCOL, INVALID_TEXT, POLICY, TOO_BIG})
 
 @attrs.define
 class Sent:
-    """What has come, up to the frame that ends it."""
+    """The frames that came, up to the one that ends the connection."""
 
     messages: list[bytes] = attrs.field(factory=list[bytes])
     pings: list[bytes] = attrs.field(factory=list[bytes])
-    """Those that are to be answered."""
+    """The payloads of pings that must be answered."""
     codes: Set[int] = frozenset[int]()
-    """The codes of the Close frame that is due, any of them; 0 stands for one without a code."""
+    """The codes of the Close frame that is due, any of them; 0 is a Close frame without a code."""
     allowed: Set[int] = frozenset[int]()
-    """Codes with which the server may close as well: it need not read a large message on."""
+    """Codes with which the server may close as well: it need not read all of a large message."""
     is_begun: bool = False
-    """Whether there is any byte."""
+    """Whether any byte came."""
     is_torn: bool = False
-    """Whether the last frame is not whole, so that nobody can say whether it is right."""
+    """Whether the last frame is incomplete, so that it may be right or wrong."""
 
     @property
     def is_over(self) -> bool:
@@ -53,7 +53,7 @@ class Sent:
 
 
 def read_frames(data: bytes) -> Sent:
-    """Read frames until one is wrong, torn, or the last one."""
+    """Read frames up to one that is wrong, incomplete, or the last."""
     return _Reader(data).read()
 
 
@@ -80,7 +80,7 @@ class _Reader:
         return taken if len(taken) == size else None
 
     def _frame(self) -> bool:
-        """Read a frame; False where its end is missing."""
+        """Read a frame; return False if its end is missing."""
         head = self._take(2)
         if head is None:
             return False
@@ -165,7 +165,7 @@ def _unmasked(payload: bytes, mask: bytes) -> bytes:
 
 
 def _is_call(message: bytes) -> bool:
-    """Tell whether a message that is too large has an id under which it is refused."""
+    """Return whether a message that is too large has an id under which it is refused."""
     try:
         call = json.loads(message)
     except ValueError:
@@ -182,7 +182,7 @@ def _is_text(data: bytes, is_final: bool) -> bool:
 
 
 def _answers_to_close(payload: bytes) -> Set[int]:
-    """Say with which codes a Close frame may be answered (RFC 6455, sections 5.5.1 and 7.4)."""
+    """Return the codes that may answer a Close frame (RFC 6455, sections 5.5.1 and 7.4)."""
     if not payload:
         return frozenset({0, 1000})
     if len(payload) == 1:
@@ -192,5 +192,5 @@ def _answers_to_close(payload: bytes) -> Set[int]:
         return frozenset({PROTOCOL, INVALID_TEXT})
     if code < 1000 or code in (1004, 1005, 1006, 1015) or code >= 5000:
         return frozenset({PROTOCOL})
-    # Those from 1012 on are registered with IANA or not, as time goes by.
+    # Codes from 1012 on may be registered with IANA later.
     return frozenset({code} if code < 1012 or code >= 3000 else {code, PROTOCOL})

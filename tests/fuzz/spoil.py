@@ -1,4 +1,4 @@
-"""What is right, made wrong in a place or two; always in the same way for the same seed."""
+"""Spoil correct data in a place or two, the same way for the same seed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INTERESTING: Final[Sequence[Any]] = (
     *("", "2.0", "s1", "\0", "\u202e", "\ud800", "x" * 300, "rpc.", "rpc.hello", "__proto__"),
     *([], {}, [[]], [None], {"": None}, {"$stream": "u1"}),
 )
-"""Values at some edge: of a type, of a length, of what a name may mean."""
+"""Values at some edge: of a type, of a length, or of the meaning of a name."""
 
 UNWRITABLE: Final = (
     b"1e400",
@@ -25,13 +25,13 @@ UNWRITABLE: Final = (
     b"\xef\xbb\xbf",
     b"[" * 70,
 )
-"""What no JSON writer would write, put in the place of a value."""
+"""Invalid JSON to put in the place of a value."""
 
 _HOLE: Final = "<<hole>>"
 
 
 def spoil_bytes(random: Random, data: bytes, pieces: Sequence[bytes]) -> bytes:
-    """Change up to four places: a byte, a piece cut out, put in, said twice or moved."""
+    """Change up to four places: insert, remove, repeat, reverse or replace bytes."""
     for _ in range(random.randint(1, 4)):
         start = random.randint(0, len(data))
         end = min(len(data), start + random.choice((1, 1, 2, 8, 64)))
@@ -52,7 +52,7 @@ _EDITS: Final[Sequence[Callable[[Random, bytes, Sequence[bytes]], bytes]]] = (
 
 
 def spoil_json(random: Random, value: Any) -> bytes:
-    """Change a message somewhere inside, and write it; now and then as no JSON at all."""
+    """Change a message somewhere inside, and now and then write it as invalid JSON."""
     hole = random.choice(UNWRITABLE) if random.random() < 0.2 else None
     for _ in range(random.randint(1, 2)):
         value = _changed(random, value, _HOLE if hole is not None else random.choice(INTERESTING))

@@ -1,4 +1,4 @@
-"""What a process holds, to be compared with what it held before."""
+"""The resources of a process, to be compared with those before."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ import trio
 
 MORE_BLOCKS: Final = 20_000
 MORE_BYTES: Final = 32 * 2**20
-"""By which Python's caches, free lists and holes may grow, over any number of cases. In a minute
-there are thousands of cases, each with connections of some hundred objects and 64 KiB buffers."""
+"""Python's caches, free lists and holes may grow by so much, over any number of cases. A minute has
+thousands of cases, each with connections of some hundred objects and 64 KiB buffers."""
 
 
 @attrs.frozen
 class Stock:
-    """What must be back after each case, exactly."""
+    """The resources that must be released after each case, to the last one."""
 
     tasks: int
     descriptors: int
 
     @classmethod
     def now(cls) -> Stock:
-        """Count; cheap enough to be polled."""
+        """Count the resources; cheap enough to be polled."""
         tasks = trio.lowlevel.current_statistics().tasks_living
         return cls(tasks, len(os.listdir("/dev/fd")))
 
 
 @attrs.frozen
 class Memory:
-    """What must be back within bounds, after many cases."""
+    """The memory that must be released after many cases, up to a bound."""
 
     blocks: int
-    """Of Python's allocator: about as many as there are objects."""
+    """Blocks of Python's allocator: about as many as there are objects."""
     resident: int
     """Bytes of the process."""
 
     @classmethod
     def now(cls) -> Memory:
-        """Collect what can be collected, and count."""
+        """Collect garbage, and measure."""
         gc.collect()
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
         return cls(sys.getallocatedblocks(), pages * os.sysconf("SC_PAGE_SIZE"))
 
     def check(self, before: Memory) -> None:
-        """Check that not much has stayed.
+        """Check that the memory has not grown beyond the bound.
 
         Raises:
-            AssertionError: more has than caches may hold.
+            AssertionError: the memory has grown beyond it.
         """
         blocks, resident = self.blocks - before.blocks, self.resident - before.resident
         assert blocks < MORE_BLOCKS, f"{blocks} blocks of memory more"

@@ -1,4 +1,4 @@
-"""A service with one of every kind of member, and who may what of it."""
+"""A service with each kind of member, open and protected."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from farcall import (
 )
 
 MOST = 100
-"""Items that a stream gives at most, and bytes in each: a service bounds what it is asked for."""
+"""The most items of a stream, and bytes of an item: a service must bound what callers ask for."""
 
 
 async def authenticate(credentials: Credentials) -> Principal | None:
-    """Know ada and bob, for a while; whoever brings a header for it is nobody's friend."""
+    """Know ada and bob by a login; refuse any header."""
     if "authorization" in credentials.headers:
         raise Unauthorized("not by a header")
     match credentials.login:
@@ -41,7 +41,7 @@ async def authenticate(credentials: Credentials) -> Principal | None:
 
 
 def own(call: CallContext, key: object) -> bool:
-    """Let everybody listen to what bears their name."""
+    """Allow a user the key that is the user's name."""
     return call.principal is not None and call.principal.name == key
 
 
@@ -59,14 +59,14 @@ class Refused(ApplicationError):
 
 @service(name="back")
 class Back:
-    """What no hostile peer serves, and some answer for all that."""
+    """A service for calls back, which a hostile peer may answer."""
 
     async def anything(self) -> Json: ...
 
 
 @service(name="fuzz")
 class Target:
-    """A service whose methods have no defects: whatever fails is farcall's."""
+    """A service without defects: any failure is a fault of farcall."""
 
     ticked: Signal[int] = Signal(retain=True)
     keyed: Signal[Part] = Signal(key="name")

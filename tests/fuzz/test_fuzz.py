@@ -1,4 +1,4 @@
-"""A few seconds of the fuzzer; ``python -m tests.fuzz`` goes on for as long as is wanted."""
+"""A few seconds of the fuzzer, and tests of the fuzzer itself."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ CASES = 15
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_nobody_else_notices(kind: str) -> None:
-    """Whatever a peer does, others are served at once, and nothing of it stays."""
+    """Other clients are served whatever a hostile peer sends, and nothing is left behind."""
     async with open_ground() as ground:
         for seed in range(CASES):
             await ground.meet(Case(kind, seed))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_seed_says_it_all(kind: str) -> None:
-    """A case that failed can be run again."""
+def test_a_seed_repeats_a_case(kind: str) -> None:
+    """A seed repeats a case."""
     assert Case(kind, 1).script() == Case(kind, 1).script() != Case(kind, 2).script()
 
 
 async def test_a_task_that_stays_is_found() -> None:
-    """The fuzzer sees what a case leaves behind."""
+    """The fuzzer finds a task that is left behind."""
     async with trio.open_nursery() as nursery, open_ground() as ground:
         await ground.meet(Case("http", 0))
         nursery.start_soon(trio.sleep_forever)
@@ -58,20 +58,20 @@ async def test_a_task_that_stays_is_found() -> None:
 
 
 async def quickly(ground: Ground) -> None:
-    """Meet another case, and do not wait long for what should have ended."""
+    """Run another case, with little patience for clean-up."""
     ground.patience = 0.1
     await ground.meet(Case("http", 1))
 
 
 async def test_descriptors_are_counted() -> None:
-    """One that is open is one more."""
+    """The fuzzer counts open descriptors."""
     before = Stock.now()
     with socket.socket():
         assert Stock.now() == attrs.evolve(before, descriptors=before.descriptors + 1)
 
 
 def test_memory_that_stays_is_found() -> None:
-    """The fuzzer sees when there is more of it than caches may hold."""
+    """The fuzzer finds memory that is not released."""
     before = Memory.now()
     kept = [object() for _ in range(2 * MORE_BLOCKS)]
     with pytest.raises(AssertionError, match="blocks of memory more"):
@@ -125,8 +125,8 @@ def check(
         (OPENED + closed(1002), [close_frame(1005)]),
     ],
 )
-def test_what_a_server_should_say(said: bytes, sent: list[bytes]) -> None:
-    """The fuzzer knows a right answer."""
+def test_right_answers_are_accepted(said: bytes, sent: list[bytes]) -> None:
+    """The fuzzer accepts right answers."""
     check(said, *sent, is_right=True)
 
 
@@ -148,7 +148,7 @@ HTTP = b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: "
         (OPENED + frame(TEXT, b"{}", fin=False, masked=False), []),
         (OPENED + frame(3, masked=False), []),
         (OPENED + frame(CLOSE, bytes(126), masked=False), []),
-        # Frames that were not asked for, or are missing
+        # frames that are unexpected or missing
         (OPENED + closed(1011), []),
         (OPENED + closed(1002), []),
         (OPENED + closed(1000) * 2, [close_frame(1000)]),
@@ -162,7 +162,7 @@ HTTP = b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: "
         (OPENED + frame(PONG, masked=False) * 60, [frame(PING)] * 61),
         (OPENED + frame(PONG, masked=False) * 59 + closed(1008), [frame(PING)] * 61),
         (OPENED + frame(PONG, masked=False) * 60 + closed(1008), [frame(PING)] * 60),
-        # Messages
+        # messages
         (OPENED + told(ANSWER), []),
         (OPENED + told(ANSWER) * 2, [QUESTION]),
         (OPENED, [QUESTION]),
@@ -184,21 +184,21 @@ HTTP = b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: "
         ),
     ],
 )
-def test_what_a_server_may_not_say(said: bytes, sent: list[bytes]) -> None:
-    """The fuzzer sees when an answer is none, or is missing."""
+def test_wrong_or_missing_answers_are_found(said: bytes, sent: list[bytes]) -> None:
+    """The fuzzer finds wrong and missing answers."""
     with pytest.raises(Broken):
         check(said, *sent, is_right=True)
 
 
 def test_a_peer_has_to_wait() -> None:
-    """The fuzzer sees when bytes that came with the request are taken for frames."""
+    """The fuzzer finds a server that reads bytes sent with the request as frames."""
     early = Script([UPGRADE + QUESTION], "close")
     with pytest.raises(Broken, match="did not wait"):
         Judge(early).check(Heard(OPENED + told(ANSWER), has_hung_up=False))
 
 
 def test_a_websocket_ends_with_a_close_frame() -> None:
-    """The fuzzer sees when a server just hangs up."""
+    """The fuzzer finds a server that hangs up without a Close frame."""
     check(OPENED + closed(1002), frame(3), has_hung_up=True)
     with pytest.raises(Broken, match="without a Close frame"):
         check(OPENED, has_hung_up=True)
@@ -207,8 +207,8 @@ def test_a_websocket_ends_with_a_close_frame() -> None:
 RECORD = b"\x16\x03\x03\x00\x02hi"
 
 
-def test_what_is_said_in_tls() -> None:
-    """Records, or one answer in clear to whoever asks in clear."""
+def test_a_server_with_tls_sends_records_only() -> None:
+    """The fuzzer accepts TLS records only, from a server with TLS."""
     check(RECORD + b"\x15\x03\x03\x00\x02no", TLS, tls=True, is_right=True)
     for said in (RECORD[:-1], b"\x50" + RECORD[1:], OPENED, b"HTTP/1.1 400 Bad Request\r\n\r\n"):
         with pytest.raises(Broken):
@@ -237,7 +237,7 @@ def items(id: int, seq: int) -> bytes:
     ],
 )
 def test_items_are_counted(texts: list[bytes], is_right: bool) -> None:
-    """The fuzzer sees when a stream skips, or says something twice."""
+    """The fuzzer finds items of a stream that are missing or repeated."""
     (call,) = (each for each in GREETED if isinstance(each, dict) and each.get("id") == 70)
     said = OPENED + b"".join(map(told, texts))
     sent = [frame(TEXT, json.dumps(each).encode()) for each in (HELLO, call)]
@@ -266,12 +266,12 @@ def test_items_are_counted(texts: list[bytes], is_right: bool) -> None:
     ],
 )
 def test_a_second_reading_of_frames(frames: list[bytes], code: int) -> None:
-    """What RFC 6455 says about frames, and our limits, found out in another way."""
+    """The second reading of frames finds those that break RFC 6455 or a limit."""
     assert read_frames(b"".join(frames)).codes == {code}
 
 
 def test_a_second_reading_of_messages() -> None:
-    """They are put together, and pings come between."""
+    """The second reading joins fragments, with pings in between."""
     frames = [frame(TEXT, b"a", fin=False), frame(PING, b"?"), frame(CONTINUATION, b"b")]
     masked = b"\x81\x81\x01\x02\x03\x04" + bytes([ord("c") ^ 1])
 

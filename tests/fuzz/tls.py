@@ -1,4 +1,4 @@
-"""What a server says at a port that speaks TLS, seen from outside."""
+"""The rules for the bytes of a port with TLS, seen from outside."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Final
 from tests.fuzz.broken import Broken
 
 KINDS: Final = range(20, 24)
-"""Of records (RFC 8446, section 5.1): change_cipher_spec, alert, handshake, application_data."""
+"""The kinds of records: change_cipher_spec to application_data (RFC 8446, section 5.1)."""
 HANDSHAKE: Final = 22
 MOST: Final = 2**14 + 256
-"""Bytes in an encrypted record (RFC 8446, section 5.2)."""
+"""The most bytes in an encrypted record (RFC 8446, section 5.2)."""
 
 
 def has_answered_tls(said: bytes) -> bool:
-    """Tell whether a server has greeted back."""
+    """Return whether a server has sent its part of the TLS handshake."""
     return said[:1] == bytes([HANDSHAKE])
 
 
 def check_tls(said: bytes) -> None:
-    """Check that a server says records, or tells a peer without TLS so, and nothing in clear.
+    """Check that a server sends TLS records, or tells a peer without TLS to use it.
 
     Raises:
-        Broken: it says something else.
+        Broken: it sends something else.
     """
     if said.startswith(b"HTTP/1.1 400 "):
         if b"this port speaks TLS" not in said:

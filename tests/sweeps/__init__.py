@@ -1,6 +1,6 @@
-"""What is swept: every kind of traffic, ended at each of its steps by each side.
+"""The sweeps: each kind of traffic, ended at each of its steps by each side.
 
-`tests/test_sweep.py` runs it as tests. For a report of the steps that were swept:
+`tests/test_sweep.py` runs them as tests. This prints a report of all steps:
 
     python -m tests.sweeps
 """

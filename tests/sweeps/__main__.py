@@ -1,4 +1,4 @@
-"""Run every sweep and print how many steps it took, and how often a result had won.
+"""Run every sweep and print the number of its steps, and how often a result came in spite of it.
 
 python -m tests.sweeps [--seeds 0 1 2]
 """
@@ -18,13 +18,13 @@ from tests.sweeps import SWEEPS, WAYS, Sweep
 
 
 def run(sweep: Sweep, by: CancelledBy, seed: int) -> SweepReport:
-    """Run one sweep, in its kind of time."""
+    """Run one sweep, in virtual or real time."""
     clock = MockClock(autojump_threshold=0) if sweep.is_virtual else None
     return trio.run(sweep.run, by, seed, clock=clock)
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Print a line for each scenario; a sweep that finds something ends it with its error."""
+    """Print a line for each scenario; a sweep that finds a leak raises its error."""
     parser = argparse.ArgumentParser(prog="python -m tests.sweeps", description=__doc__)
     parser.add_argument(
         "--seeds",
@@ -48,7 +48,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def _count(reports: Sequence[SweepReport]) -> str:
-    """Tell the runs that were cut off, and how many of them came to their end all the same."""
+    """Count the runs that were ended early, and those of them that completed nevertheless."""
     return f"{sum(each.runs for each in reports)}/{sum(each.completed for each in reports)}"
 
 

@@ -1,4 +1,4 @@
-"""Calls between two peers, one way, back, in order, and in threads; subscriptions."""
+"""Calls between two peers: one-way, back, ordered and threaded ones, and subscriptions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.sweeps.sweep import Sweep
 
 @service
 class Back:
-    """What the client serves."""
+    """The service of the client."""
 
     async def confirm(self, question: str) -> str:
         await trio.sleep(1)
@@ -26,7 +26,7 @@ class Back:
 
 @service
 class Desk:
-    """Something of each kind."""
+    """The service of the server, with each kind of method."""
 
     ticked: Signal[int] = Signal()
 
@@ -58,13 +58,13 @@ class Desk:
 
 
 async def call(pair: Pair[Session]) -> None:
-    """One call, with a deadline that is never reached."""
+    """One call, with a deadline that it does not reach."""
     with trio.fail_after(30):
         assert await pair.client.call("Desk.work", 1) == "done"
 
 
 async def calls_at_once(pair: Pair[Session]) -> None:
-    """Several, which leave in one bundle; one fails, one has its own, shorter deadline."""
+    """Several calls in one bundle; one fails and one runs out of time."""
 
     async def fail() -> None:
         with pytest.raises(farcall.RpcError):
@@ -82,30 +82,30 @@ async def calls_at_once(pair: Pair[Session]) -> None:
 
 
 async def call_back(pair: Pair[Session]) -> None:
-    """A call within a call."""
+    """A call back during a call."""
     assert await pair.client.call("Desk.ask") == "sure!"
 
 
 async def ordered(pair: Pair[Session]) -> None:
-    """Calls of which all but one wait for their turn."""
+    """Ordered calls, all but one of which wait."""
     async with trio.open_nursery() as nursery:
         for _ in range(3):
             nursery.start_soon(pair.client.call, "Desk.in_turn")
 
 
 async def in_thread(pair: Pair[Session]) -> None:
-    """A handler in a worker thread."""
+    """A call to a threaded method."""
     assert await pair.client.call("Desk.in_thread") == "read"
 
 
 async def one_way(pair: Pair[Session]) -> None:
-    """A call without an answer, and one behind it."""
+    """A one-way call, and a call after it."""
     await pair.client.notify("Desk.forget")
     assert await pair.client.call("Desk.inline") == "quick"
 
 
 async def subscribe(pair: Pair[Session]) -> None:
-    """A subscription that brings two values."""
+    """A subscription that gets two values."""
     async with pair.client.subscribe("Desk.ticked") as ticks:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(emit, pair.connection)
@@ -114,7 +114,7 @@ async def subscribe(pair: Pair[Session]) -> None:
 
 
 async def subscribe_twice(pair: Pair[Session]) -> None:
-    """Two subscribers to one signal; the second comes while the first one is on its way."""
+    """Two subscribers of one signal."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(subscribe, pair)
         nursery.start_soon(subscribe, pair)
@@ -133,12 +133,12 @@ def endpoints(connection: farcall.Connection) -> Any:
 
 
 async def ping(pair: Pair[Session]) -> None:
-    """A round trip of the link itself."""
+    """A ping and its pong."""
     await pair.client.ping()
 
 
 async def call_more_than_may(pair: Pair[Session]) -> None:
-    """Calls that wait for their turn; one has less time than that takes."""
+    """Calls that wait for their turn; one runs out of time before."""
 
     async def give_up() -> None:
         with trio.move_on_after(1.5):
@@ -151,14 +151,14 @@ async def call_more_than_may(pair: Pair[Session]) -> None:
 
 
 async def call_back_at_the_limit(pair: Pair[Session]) -> None:
-    """The call back is the one call that may be in flight that way."""
+    """Calls back at the limit of one call in flight."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pair.client.call, "Desk.ask")
         nursery.start_soon(pair.client.call, "Desk.ask")
 
 
 def open_desk(**options: Any) -> AbstractAsyncContextManager[Pair[Session]]:
-    """Serve both ways."""
+    """Serve on both sides."""
     return open_pair(Desk(), serves=[Back()], **options)
 
 
@@ -177,10 +177,10 @@ CALLS = [
 ]
 
 THREADS = [Sweep("threads", in_thread, open_desk, is_virtual=False)]
-"""In real time, for a virtual clock would not wait for a thread."""
+"""In real time, because a virtual clock does not wait for a thread."""
 
 PLAIN = [
-    # A call that cannot be cancelled goes on; its answer, and what it holds, end with it.
+    # A plain peer cannot cancel a call, so that the call goes on and is answered.
     Sweep("plain", scenario, functools.partial(open_desk, dialect="plain"), settle_seconds=5)
     for scenario in (call, calls_at_once, one_way, subscribe, subscribe_twice)
 ]

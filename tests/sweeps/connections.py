@@ -1,4 +1,4 @@
-"""The life of a connection: its hello, its login, its close, its drain."""
+"""The life of a connection: its hello, login, close and drain."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ async def nothing() -> AsyncIterator[None]:
 
 
 async def connect(_: None) -> None:
-    """The hello, the session, and its close."""
+    """The hello, a call and the close."""
     async with open_desk() as pair:
         await pair.client.call("Desk.work", 1)
 
 
 async def connect_with_a_login(_: None) -> None:
-    """The login behind the hello as well."""
+    """The hello and a login, a call and the close."""
     async with open_desk(authenticate=authenticate, login={"name": "ada"}) as pair:
         await pair.client.call("Desk.work", 0.1)
 
@@ -38,14 +38,14 @@ async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | 
 
 
 async def log_in(pair: Pair[Session]) -> None:
-    """While it hashes, and of the calls behind it."""
+    """A login, and a call sent at the same time."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pair.client.call, "Desk.work", 0.1)
         assert await pair.client.call("rpc.login", {"name": "ada"}) is True
 
 
 async def close(pair: Pair[Session]) -> None:
-    """By the server, with a call under way."""
+    """A close by the server during a call."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ignore, pair.client.call, "Desk.work", 10)
         await trio.sleep(0.5)
@@ -53,7 +53,7 @@ async def close(pair: Pair[Session]) -> None:
 
 
 async def drain(pair: Pair[Session]) -> None:
-    """One call ends in time, another one does not, and a subscription ends at once."""
+    """A drain, with a call that ends in time, one that does not, and a subscription."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pair.client.call, "Desk.work", 1)
         nursery.start_soon(ignore, pair.client.call, "Desk.work", 10)
@@ -70,7 +70,7 @@ async def serving() -> AsyncIterator[farcall.Server]:
 
 
 async def connect_over_tcp(server: farcall.Server) -> None:
-    """The handshake as well."""
+    """The opening handshake over TCP, and a call."""
     async with farcall.connect(server.url) as session:
         assert await session.call("Desk.inline") == "quick"
 

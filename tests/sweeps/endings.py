@@ -1,4 +1,4 @@
-"""Streams and uploads that end in other ways than well: by errors, early, all at once."""
+"""Streams and uploads that end by errors, early, or all at once."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from tests.sweeps.sweep import Sweep
 
 @attrs.define
 class Dry(ApplicationError):
-    """Nothing comes any more."""
+    """The error that ends a stream."""
 
     after: int
 
 
 class Broken(Exception):
-    """What an iterable of the caller's raises."""
+    """The error of the caller's iterable."""
 
 
 @service
 class Brook:
-    """Gives and takes."""
+    """A service of streams and uploads."""
 
     @stream(raises=[Dry])
     async def drip(self, drops: int) -> AsyncIterator[int]:
-        """Fail after so many items."""
+        """Fail after some items."""
         for drop in range(drops):
             yield drop
             await trio.sleep(0.1)
@@ -41,7 +41,7 @@ class Brook:
 
     @stream
     async def gush(self, count: int) -> AsyncIterator[bytes]:
-        """Wait for nothing but the reader."""
+        """Yield items as fast as they are read."""
         for _ in range(count):
             yield bytes(1000)
 
@@ -54,7 +54,7 @@ class Brook:
         return sum([n async for n in numbers]) + sum([len(blob) async for blob in blobs])
 
     async def first(self, numbers: AsyncIterable[int]) -> int:
-        """Read no more than one."""
+        """Return the first number and leave the rest."""
         async for number in numbers:
             return number
         return -1
@@ -79,7 +79,7 @@ async def fail(pair: Pair[Brook]) -> None:
 
 
 async def gush(pair: Pair[Brook]) -> None:
-    """More than a window of items: all of them, or an error."""
+    """A stream of more items than its window; the reader gets all of them or an error."""
     async with pair.client.gush(40) as values:
         assert len([value async for value in values]) == 40
 
@@ -91,7 +91,7 @@ async def leave_both_ways(pair: Pair[Brook]) -> None:
 
 
 async def two_uploads(pair: Pair[Brook]) -> None:
-    """Two uploads in one call, one of them in binary frames."""
+    """A call with two uploads, one of them in binary frames."""
     assert await pair.client.weigh(numbers(), blobs()) == 3003
 
 
@@ -102,12 +102,12 @@ async def broken_upload(pair: Pair[Brook]) -> None:
 
 
 async def upload_half_read(pair: Pair[Brook]) -> None:
-    """An upload of which its handler does not read all."""
+    """An upload that its handler does not read to the end."""
     assert await pair.client.first(numbers()) == 0
 
 
 def open_brook(**options: Any) -> AbstractAsyncContextManager[Pair[Brook]]:
-    """Serve it."""
+    """Serve a brook."""
     return open_pair(Brook(), Brook, **options)
 
 
@@ -119,4 +119,4 @@ ARRAYS = [
     Sweep("arrays", scenario, functools.partial(open_brook, dialect="plain"), tolerate=(Broken,))
     for scenario in (gush, two_uploads, broken_upload)
 ]
-"""The same to a plain peer, which takes and gives arrays."""
+"""The same traffic with a plain peer, which sends and gets arrays."""

@@ -1,4 +1,4 @@
-"""What brings more than one result: streams, uploads and remote tasks."""
+"""Streams, uploads and remote tasks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.sweeps.sweep import Sweep
 
 @service
 class Counter:
-    """What the client serves."""
+    """The service of the client."""
 
     @stream
     async def count(self) -> AsyncIterator[int]:
@@ -26,7 +26,7 @@ class Counter:
 
 @service
 class Flow:
-    """Something of each kind."""
+    """The service of the server, with streams, uploads and a task."""
 
     @stream
     async def count(self, upto: int) -> AsyncIterator[int]:
@@ -71,43 +71,43 @@ async def leave(pair: Pair[Flow]) -> None:
 
 
 async def upload(pair: Pair[Flow]) -> None:
-    """A call that takes a stream along."""
+    """A call with an upload."""
     assert await pair.client.total(numbers()) == 3
 
 
 async def both_ways(pair: Pair[Flow]) -> None:
-    """A stream that answers one."""
+    """A stream with an upload."""
     async with pair.client.doubled(numbers()) as values:
         assert [value async for value in values] == [0, 2, 4]
 
 
 async def task(pair: Pair[Flow]) -> None:
-    """A remote task that starts, and runs to its end."""
+    """A remote task that starts and ends by itself."""
     async with trio.open_nursery() as nursery:
         assert await nursery.start(pair.client.run) == 7
 
 
 async def task_in_time(pair: Pair[Flow]) -> None:
-    """One that has to start before a deadline, and runs on behind it."""
+    """A remote task that starts before a deadline and runs on after it."""
     async with trio.open_nursery() as nursery:
         with trio.fail_after(0.3):
             assert await nursery.start(pair.client.run) == 7
 
 
 async def task_too_late(pair: Pair[Flow]) -> None:
-    """One that has no time to start."""
+    """A remote task that has no time to start."""
     with trio.move_on_after(0.05):
         async with trio.open_nursery() as nursery:
             await nursery.start(pair.client.run)
 
 
 async def read_back(pair: Pair[Flow]) -> None:
-    """A stream within a call."""
+    """A call back that streams."""
     assert await pair.client.total_back() == 3
 
 
 def open_flow(**options: Any) -> AbstractAsyncContextManager[Pair[Flow]]:
-    """Serve both ways."""
+    """Serve on both sides."""
     return open_pair(Flow(), Flow, serves=[Counter()], **options)
 
 

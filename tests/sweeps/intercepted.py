@@ -1,4 +1,4 @@
-"""The same traffic inside of interceptors, on either side."""
+"""The same traffic inside of interceptors on both sides."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.sweeps.sweep import Sweep
 
 
 async def pass_through(call: CallContext, proceed: Proceed) -> Any:
-    """Take a step before and after what it stands around."""
+    """Proceed with a checkpoint before and after."""
     await trio.lowlevel.checkpoint()
     try:
         return await proceed()

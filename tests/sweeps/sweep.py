@@ -1,4 +1,4 @@
-"""One sweep: a scenario, where it is played, and how long its traces may last."""
+"""One sweep: a scenario, the connection that it runs on, and the time for clean-up."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ WAYS: tuple[CancelledBy, ...] = ("caller", "handlers", "server", "cut")
 
 @attrs.frozen
 class Sweep:
-    """A scenario that is to leave nothing behind."""
+    """A scenario that must leave nothing behind."""
 
     kind: str
-    """What it belongs to: the traffic, or what stands around it."""
+    """The kind of traffic, or of what is around it."""
     scenario: Callable[[Any], Awaitable[None]]
     open: Callable[[], AbstractAsyncContextManager[Any]]
     settle_seconds: float = 1
     tolerate: tuple[type[Exception], ...] = ()
-    """What may come out of a scenario that is ended."""
+    """Errors that may come out of a scenario that is ended."""
     is_virtual: bool = True
-    """Whether it runs in virtual time; sockets and threads do not."""
+    """Whether it runs in virtual time; sockets and threads cannot."""
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.scenario.__name__}"
 
     async def run(self, by: CancelledBy, seed: int = 0) -> SweepReport:
-        """End it at each of its steps."""
+        """End the scenario at each of its steps."""
         return await cancel_sweep(
             self.open,
             self.scenario,
@@ -48,8 +48,8 @@ class Sweep:
 def by_each_cause(name: str, scenarios: Sequence[object]) -> pytest.MarkDecorator:
     """Parametrize a test with `name` and `by`: each scenario, ended by each of `WAYS`.
 
-    Three of the four causes are marked slow. Which one is left differs from scenario to scenario,
-    so that the fast tests see each scenario once, and each cause with some of them.
+    Three of the four causes are marked slow. The fourth differs from scenario to scenario, so that
+    the fast tests see each scenario once, and each cause with some scenarios.
     """
     return pytest.mark.parametrize(
         (name, "by"),
@@ -66,7 +66,7 @@ def by_each_cause(name: str, scenarios: Sequence[object]) -> pytest.MarkDecorato
 
 
 async def ignore(function: Any, *args: Any) -> None:
-    """Do what may be refused, or lost, without harm to what is swept."""
+    """Call a function and ignore an error of farcall."""
     try:
         await function(*args)
     except* farcall.FarcallError:
