@@ -1,4 +1,4 @@
-"""Figures of a machine on which processes end and file systems are closed to us."""
+"""The figures of a machine whose processes end and whose file systems are closed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from farcall._demo.records import Disk, Process
 
 
 class FakeProcess:
-    """Stands for a `psutil.Process`."""
+    """A stand-in for `psutil.Process`."""
 
     def __init__(self, pid: int, *seconds: float, has_ended: bool = False) -> None:
         self.pid = pid
@@ -44,7 +44,7 @@ def busiest(monkeypatch: pytest.MonkeyPatch, *processes: Any) -> list[Process]:
 
 
 def test_busiest_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process is as busy as the share of the time between that it used one processor."""
+    """Processes are ordered by their share of one processor."""
     found = busiest(monkeypatch, FakeProcess(1, 5.0, 5.1), FakeProcess(2, 7.0, 10.0))
 
     assert found == [
@@ -54,7 +54,7 @@ def test_busiest_first(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_processes_that_end_meanwhile_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At each of the moments at which one may."""
+    """A process that ends at any moment is left out."""
     before, between = FakeProcess(1), FakeProcess(2, 5.0)
     after = FakeProcess(3, 5.0, 6.0, has_ended=True)
 
@@ -62,14 +62,14 @@ def test_processes_that_end_meanwhile_are_left_out(monkeypatch: pytest.MonkeyPat
 
 
 def test_processes_by_number() -> None:
-    """A number that nobody has, or that none could have, finds none."""
+    """A number without a process, or out of range, gives none."""
     assert [each.pid for each in machine.processes_with(os.getpid())] == [os.getpid()]
     assert machine.processes_with(-1) == []
     assert machine.processes_with(10**30) == []
 
 
 def test_file_systems_that_cannot_be_read_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The others are listed."""
+    """A file system that cannot be read is left out."""
     mounts = [SimpleNamespace(mountpoint=mount) for mount in ("/", "/secret")]
 
     def usage(mount: str) -> Any:
@@ -84,7 +84,7 @@ def test_file_systems_that_cannot_be_read_are_left_out(monkeypatch: pytest.Monke
 
 
 def test_figures_of_this_machine() -> None:
-    """They are in their ranges."""
+    """The figures of this machine are in their ranges."""
     load, memory, sample = machine.read_load(), machine.read_memory(), machine.read_sample()
 
     assert load.processors >= 1

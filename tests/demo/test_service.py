@@ -1,4 +1,4 @@
-"""The service that watches the machine, on which nothing is measured here."""
+"""The service of the demo, with processes that are made up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RUNNING = [Process(pid, f"process {pid}", 100.0 / pid, 4096) for pid in (1, 2, 3
 
 @pytest.fixture(autouse=True)
 def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put three processes in the place of those of this machine."""
+    """Replace the processes of this machine by three others."""
 
     def processes_with(pid: int) -> list[int]:
         return [pid]
@@ -34,12 +34,12 @@ def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("most", "count"), [(2, 2), (5, 3), (0, 0), (-1, 0)])
 async def test_processes(most: int, count: int, autojump_clock: MockClock) -> None:
-    """The busiest come first, no more of them than asked for."""
+    """The busiest processes come first, at most as many as asked for."""
     assert await Monitor().processes(most) == RUNNING[:count]
 
 
 async def test_process(autojump_clock: MockClock) -> None:
-    """One that runs is described, and one that does not is an error."""
+    """A running process is described, and another one raises NoSuchProcess."""
     monitor = Monitor()
 
     assert await monitor.process(2) == RUNNING[1]
@@ -48,7 +48,7 @@ async def test_process(autojump_clock: MockClock) -> None:
 
 
 async def test_samples_come_in_an_interval(autojump_clock: MockClock) -> None:
-    """Through the stub, like all else; the first one when the interval has passed."""
+    """A sample arrives after each interval."""
     async with open_pair(Monitor(interval=30), MonitorProxy) as (monitor, _):
         async with monitor.sampled.subscribe() as samples:
             for _ in range(2):

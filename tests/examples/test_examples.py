@@ -1,4 +1,4 @@
-"""Each example, served and used over a real socket, as its client says."""
+"""Each example runs over a real socket and prints what it should."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.patience import PATIENCE
 
 
 async def test_market(capsys: pytest.CaptureFixture[str]) -> None:
-    """Quotes, a deal, a refusal, an error as itself, streams both ways, and live ticks."""
+    """The client of the market prints quotes, deals, errors and ticks."""
     async with trio.open_nursery() as nursery:
         server: farcall.Server = await nursery.start(farcall.serve, Market(interval=0.01), 0)
         with trio.fail_after(PATIENCE):
@@ -35,7 +35,7 @@ async def test_market(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 async def test_chat(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each listener hears its own room, in order."""
+    """Each listener of the chat hears its own room, in order."""
     async with trio.open_nursery() as nursery:
         server: farcall.Server = await nursery.start(farcall.serve, Chat(), 0)
         with trio.fail_after(PATIENCE):
@@ -56,7 +56,7 @@ async def test_chat(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 async def test_monitor(capsys: pytest.CaptureFixture[str]) -> None:
-    """Figures of this very machine."""
+    """The client of the monitor prints figures of this machine."""
     async with trio.open_nursery() as nursery:
         server: farcall.Server = await nursery.start(farcall.serve, Monitor(interval=0.01), 0)
         with trio.fail_after(PATIENCE):

@@ -1,4 +1,4 @@
-"""The npm packages that the tests of this folder talk to must be installed."""
+"""The tests of this folder need the npm packages that they talk to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.interop.peers import HERE
 
 @pytest.fixture(autouse=True)
 def _need_packages() -> None:
-    """Skip where ``npm ci`` was not run here; fail where node is asked for."""
+    """Skip without ``npm ci``; fail if node is required."""
     if (HERE / "node_modules").is_dir():
         return
     hint = "npm ci --prefix tests/interop installs the peers"

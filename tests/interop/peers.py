@@ -1,4 +1,4 @@
-"""The npm package's programs as processes that speak JSON lines."""
+"""Programs with the npm package, as processes that speak JSON lines."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ VERSIONS = ("rpc-websockets-9", "rpc-websockets-10")
 
 
 class Peer:
-    """A running program: write a command, read its lines."""
+    """A running program that reads commands and prints lines."""
 
     def __init__(self, process: trio.Process) -> None:
         self._process = process
         self._lines = b""
 
     async def tell(self, command: dict[str, Any]) -> None:
-        """Give it a command."""
+        """Send a command."""
         assert self._process.stdin is not None
         await self._process.stdin.send_all(json.dumps(command).encode() + b"\n")
 
     async def hear(self) -> Any:
-        """Wait for its next line."""
+        """Wait for the next line."""
         assert self._process.stdout is not None
         while b"\n" not in self._lines:
             more = await self._process.stdout.receive_some()
@@ -40,12 +40,12 @@ class Peer:
         return json.loads(line)
 
     async def ask(self, command: dict[str, Any]) -> Any:
-        """Give it a command and wait for the line that answers it."""
+        """Send a command and wait for the next line."""
         await self.tell(command)
         return await self.hear()
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill the process."""
         self._process.kill()
 
 

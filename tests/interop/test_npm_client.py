@@ -1,4 +1,4 @@
-"""The client of the npm package against our server."""
+"""The npm client against a farcall server."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def open_ends(version: str) -> AsyncIterator[tuple[Market, Peer]]:
 
 
 async def test_calls_by_position_and_by_name(version: str) -> None:
-    """Both reach the same method, and a default stands in for what is left out."""
+    """A call by position and one by name reach the same method, with its default."""
     async with open_ends(version) as (_, peer):
         by_position = await peer.ask({"call": ["Market.quote", ["ACME", 2.5]]})
         by_name = await peer.ask({"call": ["Market.quote", {"symbol": "ACME"}]})
@@ -68,7 +68,7 @@ async def test_calls_by_position_and_by_name(version: str) -> None:
 
 
 async def test_a_declared_error_arrives_with_its_fields(version: str) -> None:
-    """Code, message and data are what a JavaScript application sees."""
+    """A declared error arrives with its code, message and fields."""
     async with open_ends(version) as (_, peer):
         answer = await peer.ask({"call": ["Market.quote", ["NONE"]]})
 
@@ -80,7 +80,7 @@ async def test_a_declared_error_arrives_with_its_fields(version: str) -> None:
 
 
 async def test_other_errors_tell_what_the_caller_may_know(version: str) -> None:
-    """A wrong argument names its path, an unknown method its code, a defect only an id."""
+    """A wrong argument is named by its path, and a defect by an id only."""
     async with open_ends(version) as (_, peer):
         wrong = await peer.ask({"call": ["Market.quote", [7]]})
         missing = await peer.ask({"call": ["Market.nothing"]})
@@ -104,7 +104,7 @@ async def test_answers_come_as_they_are_ready(version: str) -> None:
 
 
 async def test_subscribe_receive_and_leave(version: str) -> None:
-    """Events come between subscribe and unsubscribe, as one argument each."""
+    """Events arrive between subscribe and unsubscribe."""
     async with open_ends(version) as (market, peer):
         market.ticked.emit(Quote("EARLY", 0.0))
 
@@ -122,7 +122,7 @@ async def test_subscribe_receive_and_leave(version: str) -> None:
 
 
 async def test_an_event_that_is_not_there(version: str) -> None:
-    """The answer is the sentence of rpc-websockets."""
+    """Subscribing to an unknown event is answered in the words of rpc-websockets."""
     async with open_ends(version) as (_, peer):
         answer = await peer.ask({"subscribe": "Market.never"})
 
@@ -130,15 +130,15 @@ async def test_an_event_that_is_not_there(version: str) -> None:
 
 
 async def test_methods_are_listed(version: str) -> None:
-    """`__listMethods` gives every name."""
+    """`__listMethods` lists every method."""
     async with open_ends(version) as (_, peer):
         answer = await peer.ask({"call": ["__listMethods"]})
 
     assert set(answer["result"]) >= {"Market.quote", "Market.fail", "__listMethods"}
 
 
-async def test_a_notification_to_nobody_is_survived(version: str) -> None:
-    """Some clients send `ping` every few seconds."""
+async def test_an_unknown_notification_is_ignored(version: str) -> None:
+    """An unknown notification is ignored; some clients send `ping` every few seconds."""
     async with open_ends(version) as (_, peer):
         assert await peer.ask({"notify": ["ping"]}) == {"result": None}
         assert await peer.ask({"call": ["Market.wait", [0]]}) == {"result": 0}

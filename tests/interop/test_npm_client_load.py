@@ -1,4 +1,4 @@
-"""The client of the npm package against our server: much, and much at once."""
+"""The npm client against a farcall server: many calls, large ones, and reconnecting."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.requires("node"), pytest.mark.parametrize("version", V
 
 @service(name="")
 class Load:
-    """Methods whose answers can be told apart."""
+    """Methods whose results can be told apart."""
 
     def __init__(self) -> None:
         self._waiting: list[trio.Event] = []
@@ -59,7 +59,7 @@ async def open_peer(
 
 
 async def test_a_thousand_calls_at_once(version: str) -> None:
-    """They are all in flight together, and each gets its own answer, the last one first."""
+    """A thousand calls in flight each get their own result."""
     async with open_peer(version) as peer:
         answer = await peer.ask({"many": ["backwards", 1000]})
 
@@ -67,19 +67,19 @@ async def test_a_thousand_calls_at_once(version: str) -> None:
 
 
 async def test_a_megabyte_both_ways(version: str) -> None:
-    """A large call and its large answer are whole."""
+    """A call of a megabyte and its result arrive whole."""
     async with open_peer(version) as peer:
         assert await peer.ask({"large": ["same", 1_000_000, 1]}) == {"result": 1}
 
 
 async def test_ten_megabytes_both_ways(version: str) -> None:
-    """Ten of them may be under way at once."""
+    """Ten calls of a megabyte can be in flight."""
     async with open_peer(version) as peer:
         assert await peer.ask({"large": ["same", 1_000_000, 10]}) == {"result": 10}
 
 
 async def test_a_message_over_the_limit(version: str) -> None:
-    """A call of two megabytes gets an error that names the limit, and the next call works."""
+    """A call over the limit gets an error that names the limit, and the next call works."""
     async with open_peer(version) as peer:
         answer = await peer.ask({"large": ["same", 2**21, 1]})
         assert answer["error"]["code"] == -32600
@@ -89,7 +89,7 @@ async def test_a_message_over_the_limit(version: str) -> None:
 
 
 async def test_a_message_far_over_the_limit(version: str) -> None:
-    """One of more than sixteen times the limit ends the connection with 1009, as `ws` does."""
+    """A message over 16 times the limit closes the connection with 1009."""
     async with open_peer(version) as peer:
         await peer.tell({"large": ["same", 2**24 + 1, 1]})
 
@@ -97,7 +97,7 @@ async def test_a_message_far_over_the_limit(version: str) -> None:
 
 
 async def test_ids_that_are_text(version: str) -> None:
-    """The package lets an application make its own ids."""
+    """Ids may be texts."""
     async with open_peer(version, prefix="\u00e9-\"'-") as peer:
         assert await peer.ask({"call": ["same", ["a"]]}) == {"result": "a"}
         answer = await peer.ask({"many": ["backwards", 20]})
@@ -106,7 +106,7 @@ async def test_ids_that_are_text(version: str) -> None:
 
 
 async def test_a_path_is_a_namespace(version: str) -> None:
-    """What is served at one path is not there at another one; the query means nothing."""
+    """Each path has its own methods, and the query is ignored."""
     async with open_peer(version, "/side?socket_id=7") as peer:
         assert await peer.ask({"call": ["where"]}) == {"result": "/side"}
         missing = await peer.ask({"call": ["same", ["a"]]})
@@ -115,7 +115,7 @@ async def test_a_path_is_a_namespace(version: str) -> None:
 
 
 async def test_it_comes_back_to_a_server_that_was_restarted(version: str) -> None:
-    """The goodbye of a server that shuts down is one after which the package connects again."""
+    """The client reconnects to a server that was restarted."""
     options = '{"reconnect": true, "reconnect_interval": 20, "max_reconnects": 0}'
     async with trio.open_nursery() as nursery:
         first: farcall.Server = await nursery.start(farcall.serve, Load(), 0)

@@ -1,4 +1,4 @@
-"""The client of the npm package against our server: logins, and what needs one."""
+"""The npm client against a farcall server: logins and protected members."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ ADA = {"name": "ada", "password": "enigma"}
 BOB = ["bob", "enigma"]
 WRONG = {"name": "ada", "password": "guess"}
 LOGIN_FAILED = {"error": {"message": "authentication failed"}}
-"""What the package itself makes of a login that is answered false."""
+"""The error that the package makes of a login that is answered false."""
 
 FORBIDDEN = {"error": {"code": -32605, "message": "Method forbidden"}}
 EVENT_FORBIDDEN = {"error": {"code": -32606, "message": "Event forbidden"}}
 
 
 async def authenticate(credentials: Credentials) -> Principal | None:
-    """Know ada, who trades, and bob, who does not: by name, and by position."""
+    """Authenticate ada, a trader, by name, and bob by position."""
     match credentials.login:
         case {"name": "ada", "password": "enigma"}:
             return Principal("ada", {"trader"})
@@ -60,7 +60,7 @@ class Vault:
         current_call().connection.logout()
 
     def tell(self, number: int) -> None:
-        """Emit everything that there is, what is open last."""
+        """Emit all signals, the open one last."""
         self.counted.emit(number)
         self.traded.emit(number)
         self.opened.emit(f"at {number}")
@@ -83,7 +83,7 @@ async def open_peer(version: str) -> AsyncIterator[Peer]:
 
 
 async def hear_told(peer: Peer, number: int) -> list[Any]:
-    """Have everything emitted, and give what came of it: `opened` is sure to come, and last."""
+    """Emit all signals, and return the events that arrive, the open one last."""
     await peer.tell({"call": ["tell", [number]]})
     heard: list[Any] = []
     while {"result": None} not in heard or {
@@ -96,7 +96,7 @@ async def hear_told(peer: Peer, number: int) -> list[Any]:
 
 @pytest.mark.parametrize("login", [ADA, BOB])
 async def test_a_login_opens_what_is_protected(version: str, login: Any) -> None:
-    """Before it the method is forbidden; what is not protected never was."""
+    """A protected method is forbidden before the login and served after it."""
     async with open_peer(version) as peer:
         assert await peer.ask({"call": ["hours"]}) == {"result": "from nine to five"}
         assert await peer.ask({"call": ["whoami"]}) == FORBIDDEN
@@ -108,7 +108,7 @@ async def test_a_login_opens_what_is_protected(version: str, login: Any) -> None
 
 
 async def test_a_wrong_login_opens_nothing(version: str) -> None:
-    """The package tells its application of a failure; the right one still works behind it."""
+    """After a wrong login the right one still works."""
     async with open_peer(version) as peer:
         assert await peer.ask({"login": WRONG}) == LOGIN_FAILED
         answer = await peer.ask({"login": "just text"})
@@ -119,7 +119,7 @@ async def test_a_wrong_login_opens_nothing(version: str) -> None:
 
 
 async def test_too_many_wrong_logins_end_the_connection(version: str) -> None:
-    """The sixth is not tried."""
+    """The sixth wrong login closes the connection."""
     async with open_peer(version) as peer:
         for _ in range(5):
             assert await peer.ask({"login": WRONG}) == LOGIN_FAILED
@@ -129,7 +129,7 @@ async def test_too_many_wrong_logins_end_the_connection(version: str) -> None:
 
 
 async def test_a_role_is_needed_beside_the_login(version: str) -> None:
-    """For methods, and for events."""
+    """A method or an event with a role needs a user with that role."""
     async with open_peer(version) as peer:
         assert await peer.ask({"login": BOB}) == {"result": True}
         assert await peer.ask({"call": ["trade", [3]]}) == FORBIDDEN
@@ -141,7 +141,7 @@ async def test_a_role_is_needed_beside_the_login(version: str) -> None:
 
 
 async def test_protected_events_come_after_a_login_alone(version: str) -> None:
-    """One that may not be had is not sent either, though the client listens to it."""
+    """A protected event is sent only after the login."""
     async with open_peer(version) as peer:
         assert await peer.ask({"subscribe": "counted"}) == EVENT_FORBIDDEN
         assert await peer.ask({"subscribe": "opened"}) == {"result": {"opened": "ok"}}
@@ -153,7 +153,7 @@ async def test_protected_events_come_after_a_login_alone(version: str) -> None:
 
 
 async def test_a_logout_ends_protected_events(version: str) -> None:
-    """Those that everybody may have go on."""
+    """A logout ends protected events, and open ones go on."""
     async with open_peer(version) as peer:
         assert await peer.ask({"login": ADA}) == {"result": True}
         both = {"counted": "ok", "opened": "ok"}
@@ -166,7 +166,7 @@ async def test_a_logout_ends_protected_events(version: str) -> None:
 
 
 async def test_several_events_in_one_subscription(version: str) -> None:
-    """Each has its own word, at the end as well; a forbidden one among them refuses them all."""
+    """One subscription to several events is answered for each, or refused if one is forbidden."""
     async with open_peer(version) as peer:
         answer = await peer.ask({"subscribe": ["opened", "never"]})
         assert answer == {"result": {"opened": "ok", "never": "provided event invalid"}}
@@ -176,7 +176,7 @@ async def test_several_events_in_one_subscription(version: str) -> None:
 
 
 async def test_what_is_protected_is_listed(version: str) -> None:
-    """It is no secret that it is there, and a login is listed where there is one."""
+    """`__listMethods` lists protected methods and `rpc.login`."""
     async with open_peer(version) as peer:
         answer = await peer.ask({"call": ["__listMethods"]})
 
@@ -184,7 +184,7 @@ async def test_what_is_protected_is_listed(version: str) -> None:
 
 
 async def test_nothing_of_a_login_outlives_its_connection(version: str) -> None:
-    """To a server that was restarted the client is nobody, and it has no events."""
+    """After a reconnect the client has neither its login nor its events."""
     options = '{"reconnect": true, "reconnect_interval": 20, "max_reconnects": 0}'
     async with trio.open_nursery() as nursery:
         first = await start(nursery)

@@ -1,4 +1,4 @@
-"""Our session against the server of the npm package."""
+"""A farcall session against the npm server."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ async def open_ends(version: str) -> AsyncIterator[tuple[farcall.Session, Peer]]
 
 
 async def test_a_session_falls_back_to_the_plain_dialect(version: str) -> None:
-    """The server knows no hello, and the session goes on without one."""
+    """A session falls back to the plain dialect."""
     async with open_ends(version) as (session, _):
         assert session.statistics().dialect == "plain"
 
 
 async def test_calls_by_position_and_by_name(version: str) -> None:
-    """Arguments arrive as an array or as an object."""
+    """Arguments arrive by position and by name."""
     async with open_ends(version) as (session, _):
         assert await session.call("add", 2, 3, returns=int) == 5
         assert await session.call("add", a=2, b=3, returns=int) == 5
@@ -37,13 +37,13 @@ async def test_calls_by_position_and_by_name(version: str) -> None:
 
 
 async def test_a_result_that_is_undefined_is_none(version: str) -> None:
-    """The server leaves the member out, and the call ends all the same."""
+    """A response without a result is None."""
     async with open_ends(version) as (session, _):
         assert await session.call("nothing") is None
 
 
 async def test_errors_keep_code_message_and_data(version: str) -> None:
-    """Whatever JavaScript throws becomes an RpcError."""
+    """Any error that JavaScript throws becomes an RpcError."""
     async with open_ends(version) as (session, _):
         with pytest.raises(farcall.RpcError) as broke:
             await session.call("fail")
@@ -76,7 +76,7 @@ async def test_answers_out_of_order_reach_their_calls(version: str) -> None:
 
 
 async def test_events_arrive_in_every_shape(version: str) -> None:
-    """One argument is the value, several are a tuple, none is None, an object is a dict."""
+    """An event of one argument is a value, of several a tuple, of none None."""
     async with (
         open_ends(version) as (session, peer),
         session.subscribe("tick") as ticks,
@@ -96,7 +96,7 @@ async def test_events_arrive_in_every_shape(version: str) -> None:
 
 
 async def test_an_event_that_the_server_lacks_is_refused(version: str) -> None:
-    """The server answers with a sentence; the subscriber gets an error."""
+    """Subscribing to an unknown event raises MethodNotFound."""
     async with open_ends(version) as (session, _):
         with pytest.raises(farcall.MethodNotFound, match="no event 'never'"):
             async with session.subscribe("never"):
@@ -104,7 +104,7 @@ async def test_an_event_that_the_server_lacks_is_refused(version: str) -> None:
 
 
 async def test_a_server_that_vanishes_leaves_no_call_waiting(version: str) -> None:
-    """Calls and subscriptions end with ConnectionLost."""
+    """Calls and subscriptions of a server that dies end with ConnectionLost."""
     async with open_ends(version) as (session, peer), session.subscribe("tick") as ticks:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_kill_soon, peer)

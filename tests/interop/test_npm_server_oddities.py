@@ -1,4 +1,4 @@
-"""Our session against the server of the npm package: much at once, logins, and what goes wrong."""
+"""A farcall session against the npm server: many calls, logins, and broken frames."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.requires("node"), pytest.mark.parametrize("version", V
 
 
 async def test_a_thousand_calls_at_once(version: str) -> None:
-    """Each gets its own answer, whichever comes first."""
+    """A thousand calls in flight each get their own result."""
     order: list[int] = []
 
     async def call(session: farcall.Session, number: int) -> None:
@@ -33,7 +33,7 @@ async def test_a_thousand_calls_at_once(version: str) -> None:
 
 @pytest.mark.parametrize("count", [1, 10])
 async def test_a_megabyte_both_ways(version: str, count: int) -> None:
-    """Large calls and their large answers are whole, also ten of them at once."""
+    """Calls of a megabyte and their results arrive whole, also ten at once."""
 
     async def call(session: farcall.Session, number: int) -> None:
         text = str(number) * 1_000_000
@@ -45,7 +45,7 @@ async def test_a_megabyte_both_ways(version: str, count: int) -> None:
 
 
 async def test_a_path_is_a_namespace(version: str) -> None:
-    """The path of the URL chooses among what the server has."""
+    """The path of the URL selects a namespace of the server."""
     async with run_peer("server.cjs", version) as peer:
         port = (await peer.hear())["port"]
         async with farcall.connect(f"ws://127.0.0.1:{port}/side") as session:
@@ -55,7 +55,7 @@ async def test_a_path_is_a_namespace(version: str) -> None:
 
 
 async def test_a_login_opens_what_is_protected(version: str) -> None:
-    """Before it, methods and events are forbidden, each by its own code."""
+    """Protected methods and events are forbidden before the login and served after it."""
     async with open_ends(version) as (session, peer):
         with pytest.raises(farcall.RpcError) as method:
             await session.call("whoami")
@@ -81,7 +81,7 @@ async def connected(version: str, path: str, login: object) -> AsyncIterator[far
 
 
 async def test_connect_logs_in(version: str) -> None:
-    """`login=` is the package's login, so the block begins with what is protected open."""
+    """`connect(login=...)` logs in before its block begins."""
     async with connected(version, "/", {"user": "ada", "password": "secret"}) as session:
         assert await session.call("whoami") == "ada"
 
@@ -90,7 +90,7 @@ async def test_connect_logs_in(version: str) -> None:
     ("path", "problem"), [("/", "refused the login"), ("/side", "knows no logins")]
 )
 async def test_connect_without_a_login_fails(version: str, path: str, problem: str) -> None:
-    """Where the server says false, and where the namespace has nobody to ask."""
+    """`connect` fails if the server refuses the login or knows none."""
     refusal = pytest.RaisesExc(farcall.ConnectFailed, match=problem)
     with pytest.RaisesGroup(refusal, flatten_subgroups=True):
         async with connected(version, path, {"user": "ada", "password": "wrong"}):
@@ -98,7 +98,7 @@ async def test_connect_without_a_login_fails(version: str, path: str, problem: s
 
 
 async def test_answers_to_notifications_disturb_nobody(version: str) -> None:
-    """The package answers those that fail, with an error whose id is null."""
+    """Errors without an id, which answer notifications, disturb no call."""
     async with open_ends(version) as (session, _), trio.open_nursery() as nursery:
         nursery.start_soon(session.call, "slow", 100)
         await session.notify("missing", 1)
@@ -109,7 +109,7 @@ async def test_answers_to_notifications_disturb_nobody(version: str) -> None:
 
 
 async def test_subscribers_share_one_subscription(version: str) -> None:
-    """The server hears of the first one and of the last one; each gets every event."""
+    """Subscribers of one event share one subscription at the server."""
     async with open_ends(version) as (session, peer):
         async with session.subscribe("tick") as first:
             async with session.subscribe("tick") as second:
@@ -146,7 +146,7 @@ STRANGE = [
 
 @pytest.mark.parametrize("is_subscribed", [False, True])
 async def test_strange_frames_disturb_nobody(version: str, is_subscribed: bool) -> None:
-    """What belongs to no call, and is no event anybody waits for, is dropped."""
+    """Frames that belong to no call and no subscription are dropped."""
     async with open_ends(version) as (session, peer), trio.open_nursery() as nursery:
         if is_subscribed:
             await nursery.start(_hold, session)
@@ -166,8 +166,8 @@ async def _hold(
 
 
 @pytest.mark.parametrize("method", ["vanish", "deep"])
-async def test_a_server_that_dies_of_a_call(version: str, method: str) -> None:
-    """Every call ends: the one that killed it, and those beside it."""
+async def test_a_server_that_crashes_ends_every_call(version: str, method: str) -> None:
+    """A call that crashes the server ends with ConnectionLost, and so do the others."""
     lost: list[farcall.ConnectionLost] = []
 
     async def call(session: farcall.Session, name: str, *args: int) -> None:

@@ -1,4 +1,4 @@
-"""The WebSocket of the npm package against our server: what its client does not say by itself."""
+"""The npm package's WebSocket against a farcall server, with messages its client never sends."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def result(value: Any, id: Any) -> dict[str, Any]:
 
 
 async def test_a_batch() -> None:
-    """Requests in an array are answered by an array, in their order."""
+    """A batch is answered by an array in the order of its requests."""
     async with open_socket() as peer:
         answers = await ask(peer, [add(1, 2, 1), add(3, 4, "two"), add(5, 6, None)])
 
@@ -57,14 +57,14 @@ async def test_a_batch() -> None:
 
 @pytest.mark.parametrize("id", [0, "", None, -1, 1.5, "1", 2**53 - 1, "\U0001f600"])
 async def test_an_odd_id(id: Any) -> None:
-    """Also those are answered that the package's own server takes for notifications."""
+    """Ids that the package's own server ignores are answered."""
     async with open_socket() as peer:
         assert await ask(peer, add(1, 2, id)) == result(3, id)
 
 
 @pytest.mark.parametrize("id", [True, [], {"a": 1}])
-async def test_an_id_that_is_none(id: Any) -> None:
-    """What cannot be an id is an invalid request, whose answer has null."""
+async def test_an_invalid_id(id: Any) -> None:
+    """An id of another type is an invalid request, answered with the id null."""
     async with open_socket() as peer:
         answer = await ask(peer, add(1, 2, id))
 
@@ -72,6 +72,6 @@ async def test_an_id_that_is_none(id: Any) -> None:
 
 
 async def test_binary_is_answered_in_text() -> None:
-    """As the package's server does."""
+    """A binary message is answered in text, as the package's server does."""
     async with open_socket() as peer:
         assert await ask(peer, add(1, 2, 1), "binary") == result(3, 1)

@@ -1,4 +1,4 @@
-"""A later bakery than that for which `bakery` was generated; it fails some of its calls."""
+"""A later bakery than the one of the stub `bakery`, which fails some of its calls."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SoldOut(ApplicationError):
 
 @service(name="Bakery")
 class Changed:
-    """Breaks some of what the stub calls, and leaves the rest as it was."""
+    """A bakery with breaking changes."""
 
     baked: Signal[str] = Signal()
 

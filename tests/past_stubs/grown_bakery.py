@@ -1,4 +1,4 @@
-"""A bakery that came after the one for which `bakery` was generated, and has more."""
+"""A later bakery than the one of the stub `bakery`, which has more members."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class SoldOut(ApplicationError):
 
 @attrs.define
 class Closed(ApplicationError):
-    """Not known to the stub."""
+    """An error that the stub does not know."""
 
 
 @service(name="Bakery")
 class Grown:
-    """Has more of everything, and nothing less: no caller of the stub fails."""
+    """A bakery with more members and optional arguments, which fails no call of the stub."""
 
     baked: Signal[Cake] = Signal(key="name", retain=True)
     burnt: Signal[str] = Signal()

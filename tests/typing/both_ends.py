@@ -1,4 +1,4 @@
-"""Calls back, and interceptors: right uses by `assert_type`, wrong ones by an ignored error."""
+"""Calls back and interceptors: right uses by `assert_type`, wrong ones by an ignored error."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def waits_for_nothing(call: CallContext, proceed: Proceed) -> None:
 
 
 class Counting:
-    """An object may be one as well."""
+    """An interceptor that is an object."""
 
     async def __call__(self, call: CallContext, proceed: Proceed) -> Any:
         return await proceed()

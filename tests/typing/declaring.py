@@ -1,4 +1,4 @@
-"""The decorators leave types as they are, and take only what they can mean."""
+"""The decorators keep types as they are, and refuse wrong options."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from farcall import (
 
 
 class Closed(ApplicationError):
-    """The market is closed."""
+    """A declared error."""
 
 
 @service
 class Market:
-    """With and without parentheses a decorator keeps the signature."""
+    """Decorators with and without parentheses keep the signature."""
 
     ticked: Signal[float] = Signal(retain=True)
 
     @method
     async def quote(self, symbol: str) -> float:
-        """Say what it costs."""
+        """Return a price."""
         return 1.0
 
     @method(name="purchase", raises=[Closed])
@@ -45,16 +45,16 @@ class Market:
 
     @background
     async def tick(self) -> None:
-        """Tell the price."""
+        """Emit a price."""
 
 
 @service(name="shop")
 class Shop(Market):
-    """A subclass is one."""
+    """A subclass can be a service."""
 
 
 def right(market: Market) -> None:
-    """Members have the types that are written."""
+    """Members have their declared types."""
     assert_type(Market(), Market)
     assert_type(Shop(), Shop)
     assert_type(market.reset(), int)
@@ -62,14 +62,14 @@ def right(market: Market) -> None:
 
 
 async def right_too(market: Market) -> None:
-    """Async members as well."""
+    """Async members have their declared types."""
     assert_type(await market.quote("A"), float)
     assert_type(await market.buy("A", count=2), str)
     assert_type(await market.tick(), None)
 
 
 async def wrong(market: Market) -> None:
-    """A mistake in a call is one still."""
+    """A wrong call of a decorated member is an error."""
     await market.quote(1)  # type: ignore[arg-type]
     await market.buy("A", 2)  # type: ignore[call-arg]
     await market.buy("A", count="2")  # type: ignore[arg-type]
@@ -77,15 +77,15 @@ async def wrong(market: Market) -> None:
 
 
 class WrongOptions:
-    """Options have types."""
+    """Options of decorators have types."""
 
     @method(raises=[KeyError])  # type: ignore[list-item]
     async def first(self) -> None:
-        """Raise something else."""
+        """Declare an error of another class."""
 
     @method(oneway="yes")  # type: ignore[call-overload, untyped-decorator]
     async def second(self) -> None:
-        """Answer nothing."""
+        """Return a value from a one-way method."""
 
 
 def streams(
@@ -118,18 +118,18 @@ class Exchange:
 
     @stream(name="trades")
     async def trades(self, symbol: str, *, limit: int = 10) -> AsyncIterator[float]:
-        """Tell each trade."""
+        """Yield each trade."""
         yield 1.0
 
     @stream
     async def halved(self, numbers: AsyncIterable[float]) -> AsyncIterator[float]:
-        """Halve each."""
+        """Halve each number."""
         async for number in numbers:
             yield number / 2
 
 
 async def streams_of_an_object(exchange: Exchange, names: AsyncIterator[str]) -> None:
-    """It has the parameters of its generator, and gives its items."""
+    """A stream has the parameters and items of its generator."""
     async with exchange.trades("A", limit=3) as trades:
         assert_type(trades, AsyncIterator[float])
     exchange.trades("A", 3)  # type: ignore[call-arg]

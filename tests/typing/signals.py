@@ -1,4 +1,4 @@
-"""Signals on a service class: right uses by `assert_type`, wrong ones by an ignored error."""
+"""Signals of a service: right uses by `assert_type`, wrong ones by an ignored error."""
 
 from __future__ import annotations
 

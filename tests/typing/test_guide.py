@@ -1,4 +1,4 @@
-"""The guide is clean in every type checker that users have, each at its strictest."""
+"""The code of the guide passes every type checker that users have, at its strictest."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ BLOCK = re.compile(
 )
 
 REFUSED = "declaring-errors.md"
-"""Its examples are wrong on purpose."""
+"""The page whose examples are wrong on purpose."""
 
 
 def is_async(statement: ast.stmt) -> bool:
-    """Whether a statement awaits, itself and not in a function that it defines."""
+    """Return whether a statement awaits outside of a nested function."""
     todo: list[ast.AST] = [statement]
     while todo:
         node = todo.pop()
@@ -39,7 +39,7 @@ def is_async(statement: ast.stmt) -> bool:
 
 
 def parts_of(code: str) -> tuple[str, str]:
-    """Divide a block into what stands in the module, and what has to stand in an async function."""
+    """Split a block into statements of the module and statements of an async function."""
     first = next((each.lineno for each in ast.parse(code).body if is_async(each)), None)
     lines = code.splitlines(keepends=True)
     end = len(lines) if first is None else first - 1
@@ -47,7 +47,7 @@ def parts_of(code: str) -> tuple[str, str]:
 
 
 def module_of(page: Path) -> str:
-    """Write the blocks of a page as a module, as the guide tells its readers to."""
+    """Write the blocks of a page as one module, as the guide tells its readers to."""
     pieces: list[str] = []
     for number, match in enumerate(BLOCK.finditer(page.read_text("utf-8"))):
         plain, asynchronous = parts_of(match["code"])
@@ -66,7 +66,7 @@ def pages() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with a module for each page of the guide."""
+    """Return a folder with a module for each page of the guide."""
     folder = tmp_path_factory.mktemp("guide")
     for page in pages():
         name = f"page_{page.stem}".replace("-", "_")
@@ -75,18 +75,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def said_by(command: Sequence[str], folder: Path) -> str:
-    """Run a checker, whose status is 1 where it finds something."""
+    """Run a checker, whose status is 1 if it finds an error."""
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return result.stdout
 
 
 def test_every_page_is_a_module(folder: Path) -> None:
-    """There are pages, and each has code."""
+    """Every page of the guide becomes a module with code."""
     assert len(list(folder.glob("page_*.py"))) >= 13
 
 
 def test_mypy_finds_nothing(folder: Path) -> None:
-    """With its option ``--strict``."""
+    """`mypy --strict` finds no error in the guide."""
     paths = [str(ROOT / "src"), str(ROOT)]
     (folder / "mypy.ini").write_text(f"[mypy]\nstrict = true\nmypy_path = {':'.join(paths)}\n")
     modules = [str(path) for path in sorted(folder.glob("page_*.py"))]
@@ -99,7 +99,7 @@ def test_mypy_finds_nothing(folder: Path) -> None:
 
 @pytest.mark.parametrize("checker", ["pyright", "basedpyright"])
 def test_pyright_finds_nothing(checker: str, folder: Path) -> None:
-    """In its mode ``strict``, as users have it, without the exceptions of our own source."""
+    """The checkers pyright and basedpyright in strict mode find no error in the guide."""
     require(checker)
     settings = {
         "include": [str(folder)],

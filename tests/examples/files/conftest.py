@@ -1,4 +1,4 @@
-"""What the tests of the example `files` share."""
+"""The fixture of the tests of the example `files`."""
 
 from __future__ import annotations
 

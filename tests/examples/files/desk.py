@@ -25,12 +25,12 @@ SEVERAL = 3 * CHUNK + 5
 
 
 class Interrupted(Exception):
-    """What a test interrupts a copy with."""
+    """The error with which a test interrupts a copy."""
 
 
 @attrs.frozen
 class Desk:
-    """A folder that is served, one that is here, and what copies between them."""
+    """A remote folder, a local folder, and a client of the remote one."""
 
     there: Path
     here: Path
@@ -40,7 +40,7 @@ class Desk:
 
 @asynccontextmanager
 async def open_desk(folder: Path) -> AsyncGenerator[Desk, None]:
-    """Serve ``there`` of a folder, over a link in memory that can be cut."""
+    """Serve a remote folder over a link in memory that can be cut."""
     there, here = folder / "there", folder / "here"
     for each in (there, here):
         each.mkdir(parents=True, exist_ok=True)
@@ -51,11 +51,11 @@ async def open_desk(folder: Path) -> AsyncGenerator[Desk, None]:
         async with open_session(dialled, "memory:/", FilesProxy, ClientOptions()) as files:
             assert isinstance(files, FilesProxy)
             yield Desk(there, here, files, dialled)
-        dialled.abort()  # and wait until the service has ended what it did
+        dialled.abort()  # waits until the service has ended
 
 
 def content(size: int) -> bytes:
-    """Make bytes, no two chunks of which are alike."""
+    """Return bytes, no two chunks of which are alike."""
     blocks = (hashlib.sha256(number.to_bytes(8)).digest() for number in range(size // 32 + 1))
     return b"".join(blocks)[:size]
 
@@ -65,25 +65,25 @@ def sha256(data: bytes) -> str:
 
 
 async def once(*chunks: bytes) -> AsyncIterator[bytes]:
-    """Upload so much."""
+    """Yield some chunks."""
     for chunk in chunks:
         yield chunk
 
 
 async def without_end(*chunks: bytes) -> AsyncGenerator[bytes, None]:
-    """Upload so much, and never come to an end."""
+    """Yield some chunks, and never end."""
     for chunk in chunks:
         yield chunk
     await trio.sleep_forever()
 
 
 def names(folder: Path) -> list[str]:
-    """Tell all that is in a folder, hidden or not."""
+    """Return the names in a folder, hidden or not."""
     return sorted(os.listdir(folder))
 
 
 async def wait_for_size(path: Path, size: int) -> None:
-    """Wait until a file has so many bytes."""
+    """Wait until a file has some size."""
     with trio.fail_after(PATIENCE):
         while not (path.exists() and path.stat().st_size >= size):  # noqa: ASYNC110 - it has none
             await trio.sleep(0.002)

@@ -1,4 +1,4 @@
-"""The command line of the example: what it shows, and the status that it leaves."""
+"""The command line of the example: its output and its exit status."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def words(*command: str) -> list[str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Let a process find the examples, from whatever folder it works in."""
+    """Return an environment in which a process finds the examples."""
     paths = [str(ROOT), str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **more}
 
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """Serve a folder as the documentation says, and give the URL."""
+    """Serve a folder as the documentation says, and return the URL."""
     command = words("farcall", "serve", "examples.files.service:Files", "--port", "0")
     with subprocess.Popen(
         command,
@@ -69,7 +69,7 @@ def run(here: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_files_are_listed_and_copied_by_commands(tmp_path: Path) -> None:
-    """As two processes, which is how the documentation shows it."""
+    """The commands of the documentation list and copy files."""
     there, here = tmp_path / "there", tmp_path / "here"
     there.mkdir()
     here.mkdir()
@@ -96,7 +96,7 @@ def test_files_are_listed_and_copied_by_commands(tmp_path: Path) -> None:
 async def test_an_interrupt_ends_a_copy_without_a_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resume: bool
 ) -> None:
-    """Its status tells of the signal, and a part is left where that was asked for."""
+    """An interrupted copy exits with the status of its signal, and only --resume leaves a part."""
     data = content(SEVERAL)
     there, here = tmp_path / "there", tmp_path / "here"
     there.mkdir()
@@ -137,7 +137,7 @@ async def test_an_interrupt_ends_a_copy_without_a_word(
 
 @pytest.fixture
 async def url(tmp_path: Path) -> AsyncGenerator[str, None]:
-    """Serve ``there``, which has a file and a folder."""
+    """Serve a remote folder with a file and a folder."""
     there = tmp_path / "there"
     (there / "folder").mkdir(parents=True)
     (there / "a").write_bytes(b"abc")
@@ -149,7 +149,7 @@ async def url(tmp_path: Path) -> AsyncGenerator[str, None]:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in a folder that has a file and a folder, too."""
+    """Work in a local folder with a file and a folder."""
     here = tmp_path / "here"
     (here / "folder").mkdir(parents=True)
     (here / "mine").write_bytes(b"mine")
@@ -188,10 +188,10 @@ async def status(*command: str) -> int:
         (["put", "mine", "n" * 254], "n" * 254 + ": File name too long (on the server)"),
     ],
 )
-async def test_what_fails_is_one_line(
+async def test_a_failure_is_one_line(
     url: str, here: Path, capsys: pytest.CaptureFixture[str], command: list[str], reason: str
 ) -> None:
-    """It says what, and where; nothing is left of it."""
+    """A command that fails prints one line with its reason, and leaves nothing."""
     before = names(here)
     part = Part(here / "busy", keep=False)
     try:
@@ -215,7 +215,7 @@ async def test_what_fails_is_one_line(
 async def test_no_server_is_one_line(
     capsys: pytest.CaptureFixture[str], address: str, reason: str
 ) -> None:
-    """Whether nobody listens there or there is no such place."""
+    """A server that cannot be reached is one line."""
     assert await status(address, "ls") == 1
 
     shown = capsys.readouterr()
@@ -228,7 +228,7 @@ async def test_no_server_is_one_line(
 async def test_a_copy_that_was_damaged_is_one_line(
     url: str, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Either way, at the end that finds out."""
+    """A damaged copy is one line, for get and put."""
 
     async def wrong(*_args: object) -> AsyncGenerator[bytes, None]:
         yield b"xyz"
@@ -250,7 +250,7 @@ async def test_a_copy_that_was_damaged_is_one_line(
 async def test_names_that_are_left_out_follow_from_the_others(
     url: str, here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A folder takes a file under its own name, at either end."""
+    """A missing target name is the name of the source."""
     for command in (
         ["get", "a"],
         ["get", "a", "folder"],
@@ -269,7 +269,7 @@ async def test_names_that_are_left_out_follow_from_the_others(
 
 
 async def test_a_copy_is_resumed(url: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It begins at what the part has."""
+    """A resumed copy begins at the end of its part."""
     part_of(here / "a").write_bytes(b"ab")
 
     assert await status(url, "get", "--resume", "a") == 0
@@ -279,7 +279,7 @@ async def test_a_copy_is_resumed(url: str, here: Path, capsys: pytest.CaptureFix
 
 
 def test_a_terminal_gets_a_bar() -> None:
-    """It is redrawn, and full in the end; the name is shown as it is."""
+    """A terminal gets a progress bar that is full in the end."""
     terminal = io.StringIO()
     console = Console(file=terminal, force_terminal=True, width=100)
     with shown("big [1].iso", console) as progress:
@@ -292,7 +292,7 @@ def test_a_terminal_gets_a_bar() -> None:
 
 
 def test_lines_are_few() -> None:
-    """One for each tenth at most, and one for an empty file."""
+    """Progress without a terminal takes at most eleven lines."""
     lines = io.StringIO()
     console = Console(file=lines)
     with shown("big", console) as progress:
@@ -306,10 +306,10 @@ def test_lines_are_few() -> None:
 
 
 @pytest.mark.parametrize("command", [[], ["ws://127.0.0.1:1"], ["ws://127.0.0.1:1", "rm", "a"]])
-def test_words_that_make_no_command_are_wrong_use(
+def test_an_invalid_command_exits_with_2(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Status 2, as most commands have it."""
+    """An invalid command exits with status 2."""
     with pytest.raises(SystemExit) as caught:
         client.main(command)
 

@@ -1,4 +1,4 @@
-"""What is copied gets there whole, or does not show at all."""
+"""A copy arrives whole or not at all."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.patience import PATIENCE
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Note the size of each chunk that is written to a part, at either end."""
+    """Record the size of each chunk that is written to a part, on either side."""
     sizes: list[int] = []
     write = Part.write
 
@@ -46,13 +46,13 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-# Copies that come to their end
+# Complete copies
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [0, 1, CHUNK, 4 * 2**20 + 7])
 async def test_a_file_gets_there_and_back(kind: Kind, size: int, tmp_path: Path) -> None:
-    """Byte for byte, whatever its size, and nothing else is left in either folder."""
+    """A file of any size arrives unchanged, and no other file is left."""
     there, here = tmp_path / "there", tmp_path / "here"
     there.mkdir()
     here.mkdir()
@@ -69,7 +69,7 @@ async def test_a_file_gets_there_and_back(kind: Kind, size: int, tmp_path: Path)
 
 
 async def test_progress_begins_at_the_offset_and_reaches_the_total(desk: Desk) -> None:
-    """One step for each chunk, both ways."""
+    """Progress begins at the offset and has a step for each chunk, both ways."""
     (desk.here / "a").write_bytes(content(SEVERAL))
     up: list[tuple[int, int]] = []
     down: list[tuple[int, int]] = []
@@ -82,7 +82,7 @@ async def test_progress_begins_at_the_offset_and_reaches_the_total(desk: Desk) -
 
 
 async def test_a_file_is_replaced_in_one_step(desk: Desk) -> None:
-    """Readers see the old one until the new one is complete."""
+    """A reader sees the old file until the new one is complete."""
     new = content(SEVERAL)
     (desk.there / "a").write_bytes(b"old")
     gate = trio.Event()
@@ -104,7 +104,7 @@ async def test_a_file_is_replaced_in_one_step(desk: Desk) -> None:
 
 
 async def test_a_file_that_grows_is_copied_as_it_was(desk: Desk) -> None:
-    """What is added while it is on its way stays behind."""
+    """A file that grows during the copy is copied as it was."""
     old = content(SEVERAL)
     for folder in (desk.here, desk.there):
         (folder / "log").write_bytes(old)
@@ -122,11 +122,11 @@ async def test_a_file_that_grows_is_copied_as_it_was(desk: Desk) -> None:
     assert (desk.there / "up").read_bytes() == (desk.here / "down").read_bytes() == old
 
 
-# Copies that go on where one was interrupted
+# Resumed copies
 
 
 async def interrupted_upload(desk: Desk) -> Path:
-    """Leave two chunks of ``here/f`` there."""
+    """Leave two chunks of a local file in the remote folder."""
     data = content(SEVERAL)
     (desk.here / "f").write_bytes(data)
     part = part_of(desk.there / "f")
@@ -142,7 +142,7 @@ async def interrupted_upload(desk: Desk) -> Path:
 
 
 async def interrupted_download(desk: Desk) -> Path:
-    """Leave two chunks of ``there/f`` here."""
+    """Leave two chunks of a remote file in the local folder."""
     (desk.there / "f").write_bytes(content(SEVERAL))
 
     def progress(done: int, _total: int) -> None:
@@ -179,7 +179,7 @@ Resume = Callable[..., Awaitable[Path]]
 async def test_a_copy_goes_on_where_one_was_interrupted(
     desk: Desk, written: list[int], interrupted: Interrupt, resumed: Resume
 ) -> None:
-    """Only the rest crosses, and the part has gone."""
+    """A resumed copy sends only the rest, and its part is gone."""
     part = await interrupted(desk)
     kept = part.stat().st_size
     assert kept == 2 * CHUNK == sum(written)
@@ -197,7 +197,7 @@ async def test_a_copy_goes_on_where_one_was_interrupted(
 async def test_a_part_of_something_else_is_not_gone_on_with(
     desk: Desk, written: list[int], interrupted: Interrupt, resumed: Resume, spoiled: bytes
 ) -> None:
-    """The copy begins anew, whether it differs by a byte or is longer than the file."""
+    """A copy begins anew if its part differs from the file."""
     part = await interrupted(desk)
     part.write_bytes(spoiled)
     written.clear()
@@ -213,7 +213,7 @@ async def test_a_part_of_something_else_is_not_gone_on_with(
 async def test_a_copy_that_does_not_resume_begins_anew(
     desk: Desk, written: list[int], interrupted: Interrupt, resumed: Resume
 ) -> None:
-    """And ends the part that was kept."""
+    """A copy without `resume` begins anew and removes the part."""
     part = await interrupted(desk)
     written.clear()
 
@@ -227,7 +227,7 @@ async def test_a_copy_that_does_not_resume_begins_anew(
 async def test_a_part_that_is_complete_only_needs_its_name(
     desk: Desk, written: list[int], interrupted: Interrupt, resumed: Resume
 ) -> None:
-    """Nothing crosses."""
+    """A complete part is only renamed."""
     part = await interrupted(desk)
     part.write_bytes(content(SEVERAL))
     written.clear()
@@ -237,7 +237,7 @@ async def test_a_part_that_is_complete_only_needs_its_name(
 
 
 async def test_no_more_is_gone_on_from_than_there_is(desk: Desk) -> None:
-    """An offset behind the end of the part is refused, and the part stays as it was."""
+    """An offset beyond the part is refused, and the part stays as it was."""
     part = await interrupted_upload(desk)
     for offset in (-1, 2 * CHUNK + 1):
         with pytest.raises(OffsetOutOfRange) as caught:
@@ -254,7 +254,7 @@ async def test_no_more_is_gone_on_from_than_there_is(desk: Desk) -> None:
 async def test_a_range_that_is_not_in_the_file_is_refused(
     desk: Desk, offset: int, stop: int | None
 ) -> None:
-    """So is a checksum of more than there is."""
+    """A range or a checksum beyond the file is refused."""
     (desk.there / "f").write_bytes(b"abc")
     with pytest.raises(OffsetOutOfRange):
         async with desk.files.read("f", offset=offset, stop=stop) as chunks:
@@ -265,7 +265,7 @@ async def test_a_range_that_is_not_in_the_file_is_refused(
 
 
 async def test_a_checksum_is_cancelled_at_the_next_chunk(tmp_path: Path) -> None:
-    """However large the file is: this one, of holes alone, takes seconds to read."""
+    """A checksum can be cancelled before the file is read to its end."""
     with (tmp_path / "a").open("wb") as file:
         file.truncate(2**33)
     with trio.move_on_after(0.05) as scope:
@@ -275,7 +275,7 @@ async def test_a_checksum_is_cancelled_at_the_next_chunk(tmp_path: Path) -> None
 
 
 async def test_a_range_of_a_file_is_read(desk: Desk) -> None:
-    """From the offset on, up to where it should stop."""
+    """A range of a file can be read."""
     (desk.there / "f").write_bytes(b"abc")
     async with desk.files.read("f", offset=1, stop=2) as chunks:
         assert b"".join([chunk async for chunk in chunks]) == b"b"
@@ -284,12 +284,12 @@ async def test_a_range_of_a_file_is_read(desk: Desk) -> None:
     assert (await desk.files.checksum("f", 2)).sha256 == sha256(b"ab")
 
 
-# Copies that are interrupted
+# Interrupted copies
 
 
 @pytest.mark.parametrize("way", ["cancelled", "cut", "failed"])
 async def test_an_interrupted_upload_leaves_nothing(desk: Desk, way: str) -> None:
-    """Neither under its name nor beside it; what was there before stays."""
+    """An interrupted upload leaves the old file and no part."""
     (desk.there / "a").write_bytes(b"old")
 
     async def failing() -> AsyncGenerator[bytes, None]:
@@ -327,7 +327,7 @@ async def test_an_interrupted_upload_leaves_nothing(desk: Desk, way: str) -> Non
 async def test_an_interrupted_download_leaves_what_was_asked_for(
     desk: Desk, way: str, resume: bool
 ) -> None:
-    """Nothing, or the part; what was there before stays."""
+    """An interrupted download leaves the old file, and its part only with `resume`."""
     (desk.there / "a").write_bytes(content(40 * CHUNK))
     (desk.here / "a").write_bytes(b"old")
     scope = trio.CancelScope()
@@ -354,7 +354,7 @@ async def test_an_interrupted_download_leaves_what_was_asked_for(
         assert part.read_bytes() == content(40 * CHUNK)[: part.stat().st_size]
 
 
-# What is damaged, and what is written twice
+# Damaged and concurrent copies
 
 
 @pytest.mark.parametrize("keep_part", [False, True])
@@ -370,7 +370,7 @@ async def test_an_interrupted_download_leaves_what_was_asked_for(
 async def test_what_was_not_announced_is_not_written(
     desk: Desk, sent: bytes, size: int, checksum: str, keep_part: bool
 ) -> None:
-    """Not even kept: nobody can go on with it."""
+    """An upload of another size or checksum than announced is dropped."""
     (desk.there / "a").write_bytes(b"old")
     with pytest.raises(ChecksumMismatch):
         await desk.files.write("a", once(sent), size=size, sha256=checksum, keep_part=keep_part)
@@ -380,7 +380,7 @@ async def test_what_was_not_announced_is_not_written(
 
 
 async def test_an_upload_without_end_is_stopped_at_its_size(desk: Desk) -> None:
-    """It cannot fill the disk with more than it announced."""
+    """An upload that goes on beyond its announced size is stopped."""
     with trio.fail_after(PATIENCE), pytest.raises(ChecksumMismatch):
         await desk.files.write("a", without_end(b"x" * 10, b"y"), size=10, sha256="")
 
@@ -391,7 +391,7 @@ async def test_an_upload_without_end_is_stopped_at_its_size(desk: Desk) -> None:
 async def test_a_file_that_changes_while_it_is_copied_is_not_taken(
     desk: Desk, resume: bool
 ) -> None:
-    """At either end the copy fails, and leaves nothing."""
+    """A copy of a file that changes meanwhile fails and leaves nothing, at either end."""
     for folder in (desk.here, desk.there):
         (folder / "a").write_bytes(content(SEVERAL))
 
@@ -410,7 +410,7 @@ async def test_a_file_that_changes_while_it_is_copied_is_not_taken(
 
 
 async def test_a_file_has_one_writer_at_a_time(desk: Desk) -> None:
-    """Another copy to the same path is refused, and does the first one no harm."""
+    """A second writer of a file is refused and does not disturb the first."""
     data = content(SEVERAL)
     (desk.there / "b").write_bytes(data)
     gate = trio.Event()
@@ -440,7 +440,7 @@ async def test_a_file_has_one_writer_at_a_time(desk: Desk) -> None:
 def test_a_part_that_got_its_name_is_not_written_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its owner may end between our opening it and our locking it: the next one is a new file."""
+    """A part that another process renames before it is locked is not written to."""
     target = tmp_path / "a"
     part_of(target).write_bytes(b"complete")
     lock = fcntl.flock

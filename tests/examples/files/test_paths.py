@@ -1,4 +1,4 @@
-"""Which paths lead somewhere, and what is listed there."""
+"""The paths that the service accepts, and the entries that it lists."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.patience import PATIENCE
 
 @pytest.fixture
 def hidden(desk: Desk) -> Path:
-    """Put a secret beside the folder that is served, and links to it into that folder."""
+    """Put a secret beside the served folder, and links to it inside."""
     outside = desk.there.parent / "outside"
     outside.mkdir()
     (outside / "secret").write_bytes(b"secret")
@@ -93,7 +93,7 @@ METHODS: tuple[Use, ...] = (entries, read, checksum, kept, write)
 async def test_a_path_that_is_none_in_the_folder_is_refused(
     desk: Desk, hidden: Path, use: Use, path: str
 ) -> None:
-    """On every method, and nothing is read or written out there."""
+    """A path out of the folder, or to a part, is refused by every method."""
     before = names(desk.there)
     with pytest.raises(PathRefused):
         await use(desk.files, path.format(outside=hidden, there=desk.there))
@@ -105,7 +105,7 @@ async def test_a_path_that_is_none_in_the_folder_is_refused(
 
 
 def test_text_that_is_no_name_is_refused(tmp_path: Path) -> None:
-    """A surrogate alone, which cannot be encoded."""
+    """A path with a lone surrogate is refused."""
     with pytest.raises(errors.PathRefused):
         Files(tmp_path).checksum("\ud800")
 
@@ -137,7 +137,7 @@ def test_text_that_is_no_name_is_refused(tmp_path: Path) -> None:
 async def test_what_cannot_be_done_is_told(
     desk: Desk, use: Use, path: str, error: type[Exception]
 ) -> None:
-    """As an error of its own, and nobody waits for the other end of a pipe."""
+    """A path that cannot be used raises its own error, and a pipe blocks no method."""
     (desk.there / "file").write_bytes(b"file")
     (desk.there / "folder").mkdir()
     (desk.there / "circle").symlink_to("circle")
@@ -151,13 +151,13 @@ async def test_what_cannot_be_done_is_told(
 
 
 async def test_nothing_is_kept_where_nothing_was_copied(desk: Desk) -> None:
-    """Neither of a file, nor of what is not there."""
+    """A file that was never copied has no part."""
     (desk.there / "a").write_bytes(b"a")
     assert await desk.files.kept("a") is await desk.files.kept("b") is None
 
 
 async def test_a_link_that_stays_in_the_folder_is_followed(desk: Desk) -> None:
-    """It is read and written where it leads, and stays a link."""
+    """A link to a file in the folder is read and written through."""
     (desk.there / "folder").mkdir()
     (desk.there / "folder" / "a").write_bytes(b"abc")
     (desk.there / "link").symlink_to("folder/a")
@@ -171,7 +171,7 @@ async def test_a_link_that_stays_in_the_folder_is_followed(desk: Desk) -> None:
 
 
 async def test_a_folder_that_is_none_is_not_copied_to(desk: Desk) -> None:
-    """Here it is the system that says so."""
+    """A download to a folder, or into a missing one, fails."""
     (desk.there / "a").write_bytes(b"abc")
     with pytest.raises(IsADirectoryError):
         await download(desk.files, "a", desk.here, progress=lambda *_: pytest.fail("it began"))
@@ -183,7 +183,7 @@ async def test_a_folder_that_is_none_is_not_copied_to(desk: Desk) -> None:
 
 
 async def test_a_folder_is_listed_by_name(desk: Desk, hidden: Path) -> None:
-    """What leads out of it, is in the making, or has no name in Unicode, is left out."""
+    """A listing leaves out links to the outside, parts, pipes and names that are not Unicode."""
     (desk.there / "folder" / "b").write_bytes(b"b")
     (desk.there / "a").write_bytes(b"abc")
     os.utime(desk.there / "a", (0, 86400))
@@ -205,7 +205,7 @@ async def test_a_folder_is_listed_by_name(desk: Desk, hidden: Path) -> None:
 
 
 async def test_a_folder_is_listed_however_much_is_in_it(tmp_path: Path) -> None:
-    """A list that is larger than a message may be goes in many."""
+    """A folder of any size is listed, in several messages."""
     expected = [f"{number:04}" for number in range(500)]
     for name in expected:
         (tmp_path / name).touch()
@@ -215,13 +215,13 @@ async def test_a_folder_is_listed_however_much_is_in_it(tmp_path: Path) -> None:
             assert [entry.path async for entry in found] == expected
 
 
-# The folder that is served
+# The served folder
 
 
 async def test_the_folder_is_named_by_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where nothing names it, or it is none, no service is made."""
+    """The environment names the folder; without a valid one the service raises."""
     monkeypatch.delenv(FOLDER, raising=False)
     with pytest.raises(ValueError, match=f"write {FOLDER}=some/folder"):
         Files()
@@ -237,7 +237,7 @@ async def test_the_folder_is_named_by_the_environment(
 
 @pytest.mark.parametrize("folder", ["", None])
 def test_an_empty_folder_is_none(folder: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty path is the working directory, which nobody meant to serve."""
+    """An empty path is refused, because it would serve the working directory."""
     monkeypatch.setenv(FOLDER, "")
 
     with pytest.raises(ValueError, match="does not say which folder to serve"):

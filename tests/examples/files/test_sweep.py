@@ -1,4 +1,4 @@
-"""A copy that is ended at any of its steps leaves all of the file, or nothing of it."""
+"""A copy that is ended at any of its steps leaves the whole file or nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @pytest.fixture
 def _no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run in the task what runs in threads, whose time is their own: a step stays a step."""
+    """Run threaded functions in the task, so that each step is a step of Trio."""
 
     async def run_sync(function: Callable[..., T], *args: object, **_options: object) -> T:
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -43,7 +43,7 @@ def _no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @attrs.frozen
 class Room:
-    """What one run copies between."""
+    """The client and the local folder of one run."""
 
     files: FilesProxy
     here: Path
@@ -65,7 +65,7 @@ async def test_nothing_half_is_left(
     tmp_path: Path,
     autojump_clock: MockClock,
 ) -> None:
-    """Whoever ends it: the caller, the server, or the link between them."""
+    """A copy that the caller, the server or a lost link ends leaves the whole file or nothing."""
     data = content(SEVERAL)
     numbers = itertools.count()
     outcomes: set[bool] = set()

@@ -1,4 +1,4 @@
-"""Small servers that speak JSON-RPC over WebSocket as others do, on real loopback sockets."""
+"""Small JSON-RPC servers in the manner of other products, on real loopback sockets."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ Answer = Callable[..., object]
 
 @attrs.define
 class ForeignServer:
-    """A server that takes arguments by position alone.
+    """A server that takes arguments by position only.
 
     Args:
-        methods: What it answers, by name. A method that gives a `Then` sends notifications after
-            its answer.
-        unknown: The error that it answers to other methods.
+        methods: The methods by name. A `Then` as a result sends notifications after it.
+        unknown: The error for other methods.
     """
 
     methods: Mapping[str, Answer]
@@ -57,7 +56,7 @@ class ForeignServer:
 
 @attrs.frozen
 class Then:
-    """A result, and what is sent right after it."""
+    """A result, and the notifications after it."""
 
     value: object
     notifications: list[tuple[str, Any]]
@@ -65,7 +64,7 @@ class Then:
 
 @asynccontextmanager
 async def serving(server: ForeignServer) -> AsyncIterator[str]:
-    """Serve on a free port, and give the URL."""
+    """Serve on a free port, and return the URL."""
     async with trio.open_nursery() as nursery:
         listening = await nursery.start(
             trio_websocket.serve_websocket, server.serve, "127.0.0.1", 0, None

@@ -1,4 +1,4 @@
-"""The example of aria2, with a server that answers as aria2 does."""
+"""The example of aria2, against a server that answers as aria2 does."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def tell_status(secret: str, gid: str) -> object:
 
 
 async def test_a_download_is_followed() -> None:
-    """Arguments go by position, and notifications arrive as calls of the served object."""
+    """Arguments are sent by position, and notifications call the served object."""
     aria2 = ForeignServer(
         {"aria2.addUri": add_uri, "aria2.tellStatus": tell_status},
         unknown={"code": 1, "message": "No such method: rpc.hello"},

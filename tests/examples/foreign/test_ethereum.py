@@ -1,4 +1,4 @@
-"""The example of an Ethereum node, with a server that answers as nodes do."""
+"""The example of an Ethereum node, against a server that answers as nodes do."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def node() -> ForeignServer:
 
 
 async def test_calls_go_by_position() -> None:
-    """A node takes arrays; what it adds to a block is ignored."""
+    """Arguments are sent by position, and unknown fields of a block are ignored."""
     server = node()
     async with serving(server) as url, farcall.connect(url, NodeProxy) as proxy:
         with trio.fail_after(5):
@@ -54,7 +54,7 @@ async def test_calls_go_by_position() -> None:
 
 
 async def test_new_blocks_are_heard() -> None:
-    """Notifications of this subscription arrive in their order, and none of another."""
+    """The notifications of a subscription arrive in order, without those of another."""
     server, heard = node(), list[str]()
     async with serving(server) as url, farcall.connect(url, NodeProxy) as proxy:
         with trio.fail_after(5), trio.CancelScope() as scope:
