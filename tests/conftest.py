@@ -1,6 +1,6 @@
-"""What holds for every test: nothing is left behind, and a missing tool skips or fails.
+"""Checks around every test: it leaves no thread or socket, and a missing tool skips or fails it.
 
-A task cannot be left behind: pytest-trio ends a test with its nursery. Threads and sockets can.
+Tasks need no check: pytest-trio ends a test together with its nursery.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ import pytest
 from hypothesis import settings
 from trio.testing import MockClock
 
-# The machine that runs the suite may be busy: a slow example is no fault of the code.
+# A busy machine may be slow; a slow example is not a fault of the code.
 settings.register_profile("farcall", deadline=None)
 settings.load_profile("farcall")
 
 
 def require(tool: str) -> None:
-    """Skip the test where `tool` is not installed.
+    """Skip the test if `tool` is not installed.
 
-    Where the environment's ``FARCALL_REQUIRE`` names the tool (``node,redis-server``), the test
-    fails instead: there nothing that should run may go unnoticed.
+    If the environment variable ``FARCALL_REQUIRE`` names the tool (``node,redis-server``), the test
+    fails instead, so that a machine that should run every test cannot skip one.
     """
     if shutil.which(tool) is not None:
         return
@@ -36,7 +36,7 @@ def require(tool: str) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Obey ``@pytest.mark.requires("node")``."""
+    """Skip or fail a test with ``@pytest.mark.requires("node")`` as `require` does."""
     for mark in item.iter_markers("requires"):
         for tool in mark.args:
             require(tool)
@@ -44,17 +44,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture
 def running_clock() -> MockClock:
-    """Let time run as it does, and let the test put it forward by `MockClock.jump`.
+    """Return a clock that runs in real time and can be moved forward by `MockClock.jump`.
 
-    It is for sockets, which have no virtual time: what must happen before a limit has all the time
-    that a busy machine takes, and the limit comes when the test jumps to it.
+    It is for sockets, which have no virtual time: whatever has to happen before a limit has all the
+    time that a busy machine takes, and the limit is reached when the test jumps to it.
     """
     return MockClock(rate=1)
 
 
 @contextmanager
 def no_leaks() -> Iterator[None]:
-    """Fail when a thread is still at work, or a socket open, that was not before."""
+    """Fail if a thread is still at work, or a socket still open, that was not before."""
     threads, sockets = _busy_threads(), _open_sockets()
 
     yield
@@ -70,12 +70,12 @@ def _leak_check() -> Iterator[None]:
 
 
 def _busy_threads() -> set[threading.Thread]:
-    # Trio keeps its workers for the next job; one that has a job is named after it.
+    # Trio keeps its workers for the next job; only a worker with a job is named after it.
     return {each for each in threading.enumerate() if not each.name.startswith("Trio thread ")}
 
 
 def _open_sockets() -> set[int]:
-    """Tell the inodes of all sockets of this process, where the system shows them."""
+    """Return the inodes of all sockets of this process, if the system shows them."""
     numbers = [int(entry.name) for entry in _DESCRIPTORS.glob("*")]
     return {inode for number in numbers if (inode := _socket_inode(number)) is not None}
 
@@ -86,6 +86,6 @@ _DESCRIPTORS = Path("/dev/fd")
 def _socket_inode(number: int) -> int | None:
     try:
         status = os.fstat(number)
-    except OSError:  # it was the descriptor of the listing itself
+    except OSError:  # the descriptor of the listing itself
         return None
     return status.st_ino if stat.S_ISSOCK(status.st_mode) else None

@@ -1,4 +1,4 @@
-"""Both ends of a served link, in memory or over WebSocket, so that one suite runs on either."""
+"""Both ends of a connection, in memory or over WebSocket, so that one test runs on either."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def open_client(
     client_interceptors: Sequence[farcall.Interceptor] = (),
     **options: Any,
 ) -> AsyncIterator[Any]:
-    """Serve `services` and connect: to a proxy, or to a session where there is none."""
+    """Serve `services` and connect to a proxy, or to a session if there is no proxy."""
     proxies = filter(None, [proxy])
     serving: dict[str, Any] = {"authenticate": authenticate, "interceptors": interceptors}
     if kind == "memory":
@@ -62,13 +62,13 @@ def make_host(
     limits: farcall.Limits = farcall.Limits(),  # noqa: B008 - frozen
     interceptors: Sequence[farcall.Interceptor] = (),
 ) -> Host:
-    """Make a server without sockets."""
+    """Return a server without sockets."""
     options = HostOptions(authenticate=authenticate, limits=limits, interceptors=interceptors)
     return Host(services, options)
 
 
 class RawPeer:
-    """A peer that says exactly what a test has it say."""
+    """A peer that sends exactly the messages of a test."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -100,7 +100,7 @@ class RawPeer:
         pass
 
     def on_rest(self) -> None:
-        pass  # it leaves before what is sent next
+        pass  # no rest of a message is read
 
     def on_pause(self) -> None:
         pass
@@ -109,15 +109,15 @@ class RawPeer:
         self.reason = await self._transport.run(self)
 
     def stop_reading(self) -> None:
-        """Leave in the link what comes from now on; only in memory."""
+        """Leave all further bytes in the link; only in memory."""
         cast("MemoryTransport", self._transport).stop_reading()
 
     def go_on_reading(self) -> None:
-        """Read what has come."""
+        """Read the bytes that are waiting."""
         cast("MemoryTransport", self._transport).go_on_reading()
 
     async def send_json(self, message: Any) -> None:
-        """Send one JSON text, and wait for nothing."""
+        """Send one JSON text, without waiting for an answer."""
         await self.send([msgspec.json.encode(message)])
 
     async def send(self, frames: list[bytes]) -> None:
@@ -133,13 +133,13 @@ class RawPeer:
             return self._frames.popleft()
 
     def heard(self) -> list[Any]:
-        """Give the JSON of every frame that came since."""
+        """Return the JSON of all frames that came since the last call."""
         frames = [msgspec.json.decode(frame) for frame in self._frames]
         self._frames.clear()
         return frames
 
     async def ask(self, message: Any) -> list[Any]:
-        """Send one JSON text, and give all that comes back until the server is at rest."""
+        """Send one JSON text, and return all that comes back until every task waits."""
         await self.send([msgspec.json.encode(message)])
         await trio.testing.wait_all_tasks_blocked()
         return self.heard()
@@ -176,7 +176,7 @@ async def raw_client(
 async def raw_server(
     proxy: type[ClientT] | None = None, **options: Any
 ) -> AsyncIterator[tuple[Any, RawPeer]]:
-    """Connect to a `RawPeer`, in memory, which answers a hello and nothing else by itself."""
+    """Connect to a `RawPeer`, in memory, which answers only the hello by itself."""
     dialled, accepted = memory_pair()
     server = RawPeer(accepted)
     async with trio.open_nursery() as nursery:
@@ -195,13 +195,13 @@ async def _answer_hello(server: RawPeer) -> None:
 
 
 def read_now(connection: farcall.Connection, text: bytes) -> None:
-    """Have a link read one frame of text in this very step."""
+    """Make a link read one frame of text at once."""
     connection._link.on_text(text)
     connection._link.on_pause()
 
 
 async def wait_until(condition: Any) -> None:
-    """Poll for what a peer does in its own time."""
+    """Poll a condition that depends on the peer."""
     with trio.fail_after(PATIENCE):
         while not condition():  # noqa: ASYNC110 - a peer sets no event here
             await trio.sleep(0.001)

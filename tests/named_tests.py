@@ -1,4 +1,4 @@
-"""Tests that a page of the documentation names: ``tests/test_x.py::TestY::test_z``."""
+"""Tests that a page of the documentation names, as ``tests/test_x.py::TestY::test_z``."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def read_page(name: str) -> str:
 
 
 def named_in(text: str) -> list[str]:
-    """Give the tests that a text names, each once."""
+    """Return the tests that a text names, each once."""
     return sorted(set(_NAME.findall(text)))
 
 
 def exists(test: str) -> bool:
-    """Tell whether there is such a test."""
+    """Return whether a test exists."""
     path, *names = test.split("::")
     body: Iterable[ast.stmt] | None = _body(path)
     for name in names:
@@ -41,7 +41,7 @@ def _body(path: str) -> Sequence[ast.stmt] | None:
 
 
 def _find(body: Iterable[ast.stmt], name: str) -> Iterable[ast.stmt] | None:
-    """Give what is inside of a class or a function; nothing is inside of an alias of one."""
+    """Return the body of a class or function; an alias of one has an empty body."""
     for node in body:
         if isinstance(node, _DEFINITIONS) and node.name == name:
             return node.body

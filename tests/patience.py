@@ -1,8 +1,8 @@
-"""How long a test waits for another task, or another process, on a machine that may be busy."""
+"""The time that a test waits for another task or process on a busy machine."""
 
 from __future__ import annotations
 
 from typing import Final
 
 PATIENCE: Final = 60
-"""Seconds after which a test is taken to hang. No test may depend on being quicker."""
+"""Seconds after which a test counts as hanging. A test must not depend on being quicker."""

@@ -1,4 +1,4 @@
-"""A service with one of each kind of traffic, and how to use each on either side of a link."""
+"""A service with each kind of traffic, and its use with interceptors on either side."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Missing(ApplicationError):
 
 @service
 class Shelf:
-    """A service with one of each kind of traffic."""
+    """A service with each kind of traffic."""
 
     changed: Signal[int] = Signal(retain=True)
     lost: Signal[str] = Signal()
@@ -76,14 +76,14 @@ def open_shelf(
     dialect: Dialect = "farcall",
     served: Shelf | None = None,
 ) -> AbstractAsyncContextManager[farcall.Session]:
-    """Serve a shelf and connect to it, with interceptors on one of the sides."""
+    """Serve a shelf and connect to it, with interceptors on one side."""
     where = "interceptors" if side == "server" else "client_interceptors"
     options: dict[str, Any] = {where: list(interceptors)}
     return open_client(kind, served or Shelf(), dialect=dialect, **options)
 
 
 async def use(session: farcall.Session, traffic: Traffic) -> Any:
-    """Use the shelf in one way, and give what came of it."""
+    """Use the shelf with one kind of traffic, and return the outcome."""
     if traffic == "call":
         return await session.call("Shelf.find", name="pen")
     if traffic == "stream":

@@ -1,4 +1,4 @@
-"""What the documentation shows is what happens: its examples run."""
+"""The documentation matches the code, and its examples run."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ MODULES = sorted(
 
 @attrs.frozen
 class Block:
-    """Python code in a page."""
+    """A block of Python code in a page."""
 
     page: Path
     line: int
-    """Where it begins."""
+    """The line before its first one."""
     code: str
 
     async def run(self, namespace: dict[str, object]) -> None:
-        """Run it as if its page were a module, and one that may await."""
+        """Run the block as a part of its page's module, with `await` at the top level."""
         text = "\n" * self.line + self.code
         code = compile(text, self.page, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         outcome = eval(code, namespace)
@@ -64,7 +64,7 @@ class Block:
 
 
 def blocks(page: Path) -> Iterator[Block]:
-    """Give the examples of a page, but those that say why they cannot run."""
+    """Return the examples of a page, except those marked as not run."""
     text = page.read_text("utf-8")
     for match in BLOCK.finditer(text):
         if match["reason"] is None:
@@ -73,7 +73,7 @@ def blocks(page: Path) -> Iterator[Block]:
 
 @pytest.mark.parametrize("page", PAGES)
 async def test_examples_of_a_page_run(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The examples of a page, from top to bottom, are one program."""
+    """The examples of a page, from top to bottom, run as one program."""
     module = ModuleType(f"page_{Path(page).stem}".replace("-", "_"))
     monkeypatch.setitem(sys.modules, module.__name__, module)
 
@@ -83,7 +83,7 @@ async def test_examples_of_a_page_run(page: str, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings_run(name: str) -> None:
-    """Each ``>>>`` gives what is written below it."""
+    """The examples in docstrings print what is written below them."""
     outcome = doctest.testmod(importlib.import_module(name))
 
     assert outcome.attempted
@@ -95,7 +95,7 @@ LINK = re.compile(r"\[[^\]]+\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 
 @pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md", "docs/index.md"])
 def test_links_of_a_page_lead_somewhere(page: str) -> None:
-    """On a code host, where nothing is built, a link is a path."""
+    """Every link of a page leads to a file, so that it works on a code host."""
     path = ROOT / page
 
     linked = [path.parent / each for each in LINK.findall(path.read_text("utf-8"))]
@@ -104,7 +104,7 @@ def test_links_of_a_page_lead_somewhere(page: str) -> None:
 
 
 def test_the_guide_can_be_read_where_nothing_is_built() -> None:
-    """A code host shows a table of contents as code; so each page is linked as well."""
+    """The index links every page of its tables of contents, for readers on a code host."""
     text = (ROOT / "docs" / "index.md").read_text("utf-8")
     tables = re.findall(r"^```{toctree}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     built = [line for table in tables for line in table.split("\n") if line and line[0] != ":"]
@@ -113,14 +113,14 @@ def test_the_guide_can_be_read_where_nothing_is_built() -> None:
 
 
 def test_example_of_readme_is_the_file() -> None:
-    """README shows ``examples/hello.py``, so that readers can run what they read."""
+    """The example of README is ``examples/hello.py``."""
     shown = [block.code for block in blocks(ROOT / "README.md")]
 
     assert shown == [(ROOT / "examples" / "hello.py").read_text("utf-8")]
 
 
 def test_example_of_readme_runs() -> None:
-    """It shows what README says it shows, but for the prices, which go on with the time."""
+    """The example of README prints the output that README shows, apart from the prices."""
     command = [sys.executable, "examples/hello.py"]
 
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -134,7 +134,7 @@ def _unpriced(text: str) -> str:
 
 
 def test_frames_of_the_protocol_page_have_the_members_that_are_read() -> None:
-    """Whoever follows the page is understood: nothing on it is named otherwise in the code."""
+    """Every frame on the protocol page has only members that the code reads."""
     read = {method: set(shape.__struct_fields__) for method, shape in SHAPES.items()}
 
     shown = [each for each in messages_of_the_protocol_page() if each.get("method") in read]
@@ -164,17 +164,17 @@ SHAPES: Mapping[str, type[msgspec.Struct]] = {
 
 @pytest.mark.parametrize("codes", [ErrorCode, CloseCode])
 def test_the_protocol_page_has_every_code(codes: type[IntEnum]) -> None:
-    """Whoever reads a capture finds the meaning of what is in it."""
+    """The protocol page has a row for every code."""
     page = (ROOT / "docs" / "protocol.md").read_text("utf-8")
     rows = {int(code) for code in re.findall(r"^\| (-?\d+) \|", page, re.MULTILINE)}
 
-    # Those above 0 are in errors that a method declares, which have no row.
+    # Codes above 0 belong to errors that a method declares; they have no row.
     reserved = [code for code in codes if code < 0 or code >= 1000]
     assert [code.name for code in reserved if code not in rows] == []
 
 
 def test_the_page_of_errors_has_every_error_of_a_call() -> None:
-    """Each that may leave a call has its line, and says when."""
+    """The page of errors has every error that a call can raise."""
     page = (ROOT / "docs" / "errors.md").read_text("utf-8")
     elsewhere = {"FarcallError", "RpcError", "DeclarationError", "Unauthorized"}
 
@@ -183,7 +183,7 @@ def test_the_page_of_errors_has_every_error_of_a_call() -> None:
 
 
 def test_reference_is_complete() -> None:
-    """Whatever ``import farcall`` gives is in the reference, once."""
+    """The reference has every name of ``import farcall`` once."""
     reference = (ROOT / "docs" / "api.md").read_text("utf-8")
 
     documented = re.findall(

@@ -1,4 +1,4 @@
-"""The modules of farcall know only those that stand above them, and no more than they need."""
+"""Each module of farcall imports only from the layers above its own, and no more than it needs."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ OWNERS = {
     "rich": {"_cli", "_demo"},
     "psutil": {"_demo"},
 }
-"""Who may import a distribution that the rest of farcall should not know."""
+"""The parts that may import a distribution that the rest of farcall must not know."""
 
 EXTRAS = {"coredis", "cyclopts", "opentelemetry", "psutil", "rich", "websockets"}
 
 LAZY = {"farcall.auth", "farcall.stubgen", "farcall.testing"}
-"""Modules that `farcall` imports at their first use; type checkers see an import."""
+"""Modules that `farcall` imports at their first use; type checkers see a plain import."""
 
 Imports = Mapping[str, frozenset[str]]
 
@@ -65,7 +65,7 @@ def module_name(path: Path) -> str:
 
 
 def resolve(module: str, is_package: bool, node: ast.ImportFrom) -> str:
-    """Tell the absolute name of what a ``from`` names, dots and all."""
+    """Return the absolute name of the module in a ``from`` statement."""
     if node.level == 0:
         return node.module or ""
     parts = module.split(".")
@@ -74,7 +74,7 @@ def resolve(module: str, is_package: bool, node: ast.ImportFrom) -> str:
 
 
 def imported_names(path: Path) -> Iterator[str]:
-    """Tell every module that may be meant; ``from a import b`` may mean ``a`` or ``a.b``."""
+    """Return every module that an import may mean: ``from a import b`` is ``a`` or ``a.b``."""
     module, is_package = module_name(path), path.name == "__init__.py"
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -85,7 +85,7 @@ def imported_names(path: Path) -> Iterator[str]:
 
 
 def read_imports() -> Imports:
-    """Read who imports what, type-checking imports included."""
+    """Read the imports of every module, including those for type checking only."""
     paths = {module_name(path): path for path in SOURCE.rglob("*.py")}
 
     def known(name: str) -> str:
@@ -101,7 +101,7 @@ IMPORTS = read_imports()
 
 
 def part(module: str) -> str:
-    """Tell the part of a module: ``_protocol`` for ``_protocol.framing``."""
+    """Return the part of a module: ``_protocol`` for ``_protocol.framing``."""
     return module.removeprefix("farcall").removeprefix(".").split(".")[0] or "__init__"
 
 
@@ -114,13 +114,13 @@ def inside(names: frozenset[str]) -> list[str]:
 
 
 def test_every_module_has_its_place() -> None:
-    """A new part is put into a layer before it is used."""
+    """Every part of farcall is in a layer."""
     assert {part(module) for module in IMPORTS} <= set[str]().union(*LAYERS)
 
 
 @pytest.mark.parametrize("module", sorted(IMPORTS))
 def test_a_module_imports_only_from_above(module: str) -> None:
-    """What stands below, or at the edges, is not known to a module."""
+    """A module imports only from its own layer and those above."""
     lazily = LAZY if module == "farcall" else set[str]()
     names = [name for name in inside(IMPORTS[module]) if name not in lazily]
     below = [name for name in names if rank(name) > rank(module)]
@@ -129,7 +129,7 @@ def test_a_module_imports_only_from_above(module: str) -> None:
 
 
 def test_the_page_on_architecture_shows_these_layers() -> None:
-    """Its table names every part, in the order of the layers."""
+    """The table on the page of the architecture lists the layers in this order."""
     page = (SOURCE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
     table = page.partition("## The parts")[2].partition("\n## ")[0]
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
@@ -137,8 +137,8 @@ def test_the_page_on_architecture_shows_these_layers() -> None:
     assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == [set(row) for row in LAYERS]
 
 
-def test_what_is_said_and_what_it_means_do_not_touch() -> None:
-    """The protocol knows no types, and the codec no messages: both stand on the ground."""
+def test_the_protocol_and_the_types_do_not_import_each_other() -> None:
+    """The protocol imports neither contract nor codec, and these do not import the protocol."""
     columns = {"_protocol": {"_contract", "_codec"}, "_contract": {"_protocol"}}
     columns["_codec"] = columns["_contract"]
     touching = [
@@ -152,7 +152,7 @@ def test_what_is_said_and_what_it_means_do_not_touch() -> None:
 
 
 def test_there_are_no_cycles() -> None:
-    """The modules can be put into one order of reading."""
+    """There are no import cycles."""
     graph = {module: inside(names) for module, names in IMPORTS.items()}
 
     order = list(TopologicalSorter(graph).static_order())
@@ -161,20 +161,20 @@ def test_there_are_no_cycles() -> None:
 
 
 def test_edges_are_imported_by_nobody() -> None:
-    """Whoever only connects or serves never loads the generator, the command or the demo."""
+    """No module imports the stub generator, the command, the demo or the testing package."""
     importers = {
         module
         for module, names in IMPORTS.items()
         if part(module) not in EDGES and any(part(name) in EDGES for name in inside(names))
     }
-    importers -= {"farcall"}  # for type checkers; see the test of what an import loads
+    importers -= {"farcall"}  # for type checkers; see the test of the modules that an import loads
 
     assert importers == set()
 
 
 @pytest.mark.parametrize("distribution", OWNERS)
 def test_a_distribution_stays_with_its_owner(distribution: str) -> None:
-    """The inside of a part below us is known in one place."""
+    """A third-party distribution is imported only by the parts that own it."""
     importers = {
         part(module)
         for module, names in IMPORTS.items()
@@ -185,8 +185,8 @@ def test_a_distribution_stays_with_its_owner(distribution: str) -> None:
 
 
 @pytest.mark.parametrize("pure", ["_protocol", "_contract"])
-def test_what_is_said_and_meant_needs_no_trio(pure: str) -> None:
-    """The protocol and the contract can be read, and run, without an event loop."""
+def test_the_protocol_and_the_contract_do_not_import_trio(pure: str) -> None:
+    """The protocol and the contract do not import Trio."""
     importers = {
         module
         for module, names in IMPORTS.items()
@@ -198,7 +198,7 @@ def test_what_is_said_and_meant_needs_no_trio(pure: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(LAZY))
 def test_a_module_is_there_when_it_is_asked_for(name: str) -> None:
-    """``import farcall`` gives ``farcall.auth`` and the like, and loads them at their first use."""
+    """`farcall.auth` and the like are loaded at their first use."""
     code = f"""
 import sys, farcall
 assert {name!r} not in sys.modules
@@ -211,13 +211,13 @@ assert module.__all__
 
 
 def test_another_name_is_no_attribute() -> None:
-    """The message is that of any module."""
+    """An unknown name of `farcall` raises AttributeError as for any module."""
     with pytest.raises(AttributeError, match="module 'farcall' has no attribute 'conect'"):
         _ = farcall.conect  # type: ignore[attr-defined]
 
 
 def test_import_loads_no_extra() -> None:
-    """``import farcall`` costs and needs none of the optional distributions."""
+    """`import farcall` loads no optional distribution."""
     code = "import sys, farcall; print(*sys.modules)"
 
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,7 +8,7 @@ from tests.named_tests import DOCS, exists, named_in
 
 
 def test_each_named_test_exists() -> None:
-    """A test that is renamed must be renamed on every page that names it."""
+    """Every test that a page names exists."""
     named = {page.name: named_in(page.read_text("utf-8")) for page in DOCS.glob("*.md")}
 
     assert len(named["promises.md"]) > 100
@@ -31,5 +31,5 @@ def test_each_named_test_exists() -> None:
     ],
 )
 def test_a_missing_test_is_found(test: str) -> None:
-    """Whether its file, its class or its function is not there."""
+    """A name without a matching file, class or function is found."""
     assert not exists(test)

@@ -1,4 +1,4 @@
-"""Each promise of the protocol names its test."""
+"""Every promise of the protocol names a test."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ POINT = re.compile(r"^- .+(?:\n  .+)*", re.MULTILINE)
 
 
 def paragraphs(page: str) -> list[str]:
-    """Give the points of its lists, and what stands between empty lines outside of them."""
+    """Return the list items of a page, and its paragraphs outside of lists."""
     text = re.sub(r"^```.*?^```$", "", PAGES[page], flags=re.DOTALL | re.MULTILINE)
     return [*POINT.findall(text), *POINT.sub("", text).split("\n\n")]
 
 
 def test_each_promise_says_must_and_names_a_test() -> None:
-    """Nothing is promised that nobody looks at."""
+    """Every promise says must, may or should, and names a test."""
     promises = POINT.findall(PAGES["promises.md"])
 
     assert len(promises) > 70
@@ -29,8 +29,8 @@ def test_each_promise_says_must_and_names_a_test() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_whatever_must_be_names_a_test(page: str) -> None:
-    """On the page of the protocol as well, wherever it stands; but for what the words mean."""
+def test_every_rule_names_a_test(page: str) -> None:
+    """Every sentence with a must, on either page, names a test."""
     said = [each for each in paragraphs(page) if PROMISE.search(each) and "RFC 2119" not in each]
 
     assert len(said) > 10
@@ -39,6 +39,6 @@ def test_whatever_must_be_names_a_test(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_promise_has_one_spelling(page: str) -> None:
-    """A word that counts is written so that it is seen; it is not shouted."""
+    """Every must is written in bold lower case."""
     assert re.findall(r"\b(?:MUST|SHOULD|MAY|SHALL|REQUIRED)\b", PAGES[page]) == []
     assert re.findall(r".*(?<!\*)\b[Mm]ust\b(?! not\*\*|\*\*).*", PAGES[page]) == []

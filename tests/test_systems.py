@@ -1,4 +1,4 @@
-"""farcall where nothing of Unix is: a process that hides all of it stands for Windows."""
+"""farcall on a system without Unix: a process that hides all of it stands for Windows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Greeter:
 
 
 def run(script: str) -> str:
-    """Run it in such a process, and give what it prints."""
+    """Run a script in a process without Unix, and return its output."""
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", WITHOUT_UNIX + dedent(script)],
         stdout=subprocess.PIPE,
@@ -39,7 +39,7 @@ def run(script: str) -> str:
 
 
 def test_every_module_can_be_imported() -> None:
-    """No module of farcall needs one that only Unix has."""
+    """Every module of farcall can be imported."""
     script = """
         import importlib, pkgutil
 
@@ -53,7 +53,7 @@ def test_every_module_can_be_imported() -> None:
 
 
 def test_calls_go_over_tcp() -> None:
-    """A server and a client need no Unix sockets."""
+    """A server and a client work over TCP."""
     script = """
         async def main():
             async with trio.open_nursery() as nursery:
@@ -69,7 +69,7 @@ def test_calls_go_over_tcp() -> None:
 
 
 def test_a_unix_socket_is_refused() -> None:
-    """Both `serve(unix=)` and a `ws+unix:` URL say that the system has no Unix sockets."""
+    """`serve(unix=)` and a `ws+unix:` URL say that the system has no Unix sockets."""
     script = """
         async def main():
             try:

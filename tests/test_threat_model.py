@@ -1,4 +1,4 @@
-"""Each defence names its test."""
+"""Every defence of the threat model names a test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEFENCES = [
 
 
 def test_each_defence_names_a_test() -> None:
-    """Nothing is said to be defended that nobody attacks."""
+    """Every row of the threat model names a test."""
     assert len(DEFENCES) > 60
     assert [row for row in DEFENCES if not named_in(row)] == []
     assert [row for row in DEFENCES if row.count("|") != 4] == []

@@ -83,7 +83,7 @@ EQUIVALENTS = [
     "",
     "\0",
 ]
-"""Texts that some system or other takes for "enigma": padded, cut, folded, encoded, compatible."""
+"""Texts that some system takes for "enigma": padded, cut, folded, encoded or compatible ones."""
 
 
 @pytest.mark.parametrize("password", EQUIVALENTS)
@@ -145,7 +145,7 @@ def test_a_password_is_a_text() -> None:
 
 
 ACCENTS = "\u0301" * 120_000 + "\u0323" * 120_000
-"""480 kB. To normalise it sorts the accents in quadratic time: 40 s, with the GIL held."""
+"""480 kB whose accents take 40 s to normalise, with the GIL held: sorting them is quadratic."""
 
 
 @pytest.mark.parametrize("login", [["ada", ACCENTS], [ACCENTS, "enigma"], [ACCENTS, ACCENTS]])

@@ -37,10 +37,10 @@ class Failing:
 
 
 Body: TypeAlias = Callable[[farcall.Session, Callable[[], None]], Awaitable[None]]
-"""Is given a session, and what cuts its link."""
+"""The block of a connection: it gets the session, and a function that cuts the link."""
 
 Run: TypeAlias = Callable[..., Awaitable[None]]
-"""Runs a body inside of a connection with these options."""
+"""A function that runs a block in a connection with some options."""
 
 
 async def in_memory(body: Body, **options: Any) -> None:

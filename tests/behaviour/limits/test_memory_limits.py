@@ -18,7 +18,7 @@ from tests.ends import RawClient, raw_client
 
 KIB = 1024
 PIPE = 64 * KIB
-"""What lies in the link in memory before a sender has to wait."""
+"""The bytes that the link in memory holds before a sender has to wait."""
 ENVELOPE = len('{"jsonrpc":"2.0","id":1,"result":}')
 NOT_FOUND = '{"jsonrpc":"2.0","id":"s0","error":{"code":-32601,"message":"Method not found"}}'
 

@@ -26,7 +26,7 @@ MAKERS: Mapping[Kind, Maker] = {"memory": test_memory.open_pair, "websocket": so
 on_both = pytest.mark.parametrize("kind", KINDS)
 
 SLOWLY = 0.001
-"""Pings a second: none comes back during a test."""
+"""Pings a second: so few that the allowance does not grow during a test."""
 
 
 async def ping(end: End, count: int) -> None:

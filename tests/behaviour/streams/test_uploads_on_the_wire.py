@@ -21,7 +21,7 @@ class Files:
 
 
 OTHERS = ("fill", "rpc.discover")
-"""What is sent beside the call that a test is about."""
+"""The methods of messages beside the call under test."""
 
 
 async def lines() -> AsyncIterator[str]:
