@@ -25,11 +25,11 @@ from farcall._server.host import Host
 from farcall._server.options import ServerOptions
 from farcall._serving.login import identify
 from farcall._transport.http import (
-    Answer,
     NotAllowed,
     OriginPolicy,
     Rejection,
     Request,
+    Response,
     TrustedProxies,
     read_request,
 )
@@ -141,23 +141,23 @@ class Acceptor:
             self.origins.check(request.headers, _local_ip(sock), is_secure=stream is not sock)
             if request.wants_websocket:
                 return await self._upgrade(request, stream)
-            answer = await self.answer(request)
+            response = await self.answer(request)
         except Rejection as rejection:
             logger.debug("%s: refused a request: %s", sock.peer, rejection)
             if isinstance(rejection, NotAllowed):
                 self.hints.log(rejection)
-            answer = rejection.answer
+            response = rejection.response
         except LOST:
             raise
         except BaseException as exc:
             let_leave(exc)
             logger.exception("answering a request failed")
-            answer = Answer(500, b"internal error\n")
-        await stream.send_all(answer.render(method))
+            response = Response(500, b"internal error\n")
+        await stream.send_all(response.render(method))
         await sock.finish()
         return None
 
-    async def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request) -> Response:
         """Answer a request that is no upgrade.
 
         Raises:

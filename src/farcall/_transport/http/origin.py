@@ -18,7 +18,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from farcall._transport.http.answer import Rejection
+from farcall._transport.http.response import Rejection
 
 IpAddress: TypeAlias = IPv4Address | IPv6Address
 

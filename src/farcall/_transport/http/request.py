@@ -11,8 +11,8 @@ import trio
 from msgspec import Struct
 
 from farcall._limits import Limits
-from farcall._transport.http.answer import Rejection
 from farcall._transport.http.origin import Authority
+from farcall._transport.http.response import Rejection
 
 TOO_LARGE: Final = 431
 """RFC 6585, section 5: Request Header Fields Too Large; used for the first line as well."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from farcall._transport.http import Answer, Rejection
+from farcall._transport.http import Rejection, Response
 
 
 @pytest.fixture(autouse=True)
 def _date(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("farcall._transport.http.answer.formatdate", lambda usegmt: "today")
+    monkeypatch.setattr("farcall._transport.http.response.formatdate", lambda usegmt: "today")
 
 
 def test_an_answer_is_written() -> None:
     """A response has a date, a length and a type, and says that the connection ends."""
-    assert Answer(200, b"hello", "text/html", headers={"X-A": "b"}).render() == (
+    assert Response(200, b"hello", "text/html", headers={"X-A": "b"}).render() == (
         b"HTTP/1.1 200 OK\r\n"
         b"Date: today\r\n"
         b"Content-Type: text/html\r\n"
@@ -28,14 +28,14 @@ def test_an_answer_is_written() -> None:
 
 def test_head() -> None:
     """HEAD gets the response of GET without its body."""
-    answer = Answer(200, b"hello")
+    response = Response(200, b"hello")
 
-    assert answer.render("HEAD") == answer.render().removesuffix(b"hello")
+    assert response.render("HEAD") == response.render().removesuffix(b"hello")
 
 
 def test_a_header_of_the_answer_takes_the_place_of_ours() -> None:
     """A header of a response replaces the default one."""
-    shown = Answer(426, headers={"Connection": "close, upgrade"}).render()
+    shown = Response(426, headers={"Connection": "close, upgrade"}).render()
 
     assert shown.count(b"Connection: ") == 1
     assert b"Connection: close, upgrade\r\n" in shown
@@ -45,7 +45,7 @@ def test_a_header_of_the_answer_takes_the_place_of_ours() -> None:
 def test_a_header_that_cannot_be_written(value: str) -> None:
     """A value that would begin another field is refused when the response is made."""
     with pytest.raises(ValueError, match="the header X-A cannot hold"):
-        Answer(200, headers={"X-A": value})
+        Response(200, headers={"X-A": value})
 
 
 def test_a_rejection() -> None:
@@ -53,4 +53,4 @@ def test_a_rejection() -> None:
     rejection = Rejection(401, "log in", {"WWW-Authenticate": "Bearer"})
 
     assert str(rejection) == "401, log in"
-    assert rejection.answer == Answer(401, b"log in\n", headers={"WWW-Authenticate": "Bearer"})
+    assert rejection.response == Response(401, b"log in\n", headers={"WWW-Authenticate": "Bearer"})

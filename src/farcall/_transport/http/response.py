@@ -21,7 +21,7 @@ def _check_headers(_: object, __: object, headers: Mapping[str, str]) -> None:
 
 
 @attrs.frozen
-class Answer:
+class Response:
     """A response, with which its connection ends.
 
     Raises:
@@ -64,7 +64,7 @@ class Rejection(Exception):
         super().__init__(status, reason)
         self.status = status
         self.reason = reason
-        self.answer = Answer(status, f"{reason}\n".encode(), headers=headers or {})
+        self.response = Response(status, f"{reason}\n".encode(), headers=headers or {})
 
     def __str__(self) -> str:
         return f"{self.status}, {self.reason}"
