@@ -85,7 +85,7 @@ class TestServer:
         with pytest.raises(Rejection) as caught:
             Upgrade.of(request_of(REQUEST.replace(b"Version: 13", b"Version: 8")))
 
-        assert caught.value.answer.headers == {"sec-websocket-version": "13"}
+        assert caught.value.response.headers == {"sec-websocket-version": "13"}
 
     @pytest.mark.parametrize(
         "header",
