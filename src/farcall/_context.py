@@ -191,8 +191,10 @@ def check_close(code: object, reason: str) -> None:
     if not (1000 <= code <= 1014 or 3000 <= code <= 4999) or code in _NOT_SENT:
         raise wrong_value("code", takes, code, "1000, or one from 4000 up for your application")
     check_text("reason", reason, may_be_empty=True)
-    if len(reason.encode(errors="replace")) > MAX_CLOSE_REASON:
-        raise ValueError(f"reason takes {MAX_CLOSE_REASON} bytes at most; write fewer words")
+    size = len(reason.encode(errors="replace"))
+    if size > MAX_CLOSE_REASON:
+        problem = f"reason has {size} bytes; a Close frame takes up to {MAX_CLOSE_REASON} bytes"
+        raise ValueError(f"{problem}: write fewer words")
 
 
 CallKind: TypeAlias = Literal["call", "stream", "subscription"]
@@ -304,7 +306,9 @@ def current_call() -> CallContext:
     try:
         return _current.get().context
     except LookupError:
-        raise RuntimeError("current_call() is for code that runs in a handler") from None
+        raise RuntimeError(
+            "current_call() works only in a handler, or in a task that it started"
+        ) from None
 
 
 @contextmanager

@@ -84,7 +84,7 @@ def _read_started(state: ProtocolState, params: bytes | None) -> None:
     call = state.outgoing.get(id)
     stage = None if call is None else call.stage.start
     if call is None or stage is None or not call.may_start:
-        raise Violation(f"rpc.started for id {shown_id(id)}")
+        raise Violation(f"rpc.started for id {shown_id(id)}, which cannot start")
     call.stage = stage
     if stage is STARTED:
         call.on_started(bytes(read.value))
@@ -121,7 +121,7 @@ def _take_items(
 ) -> None:
     call = state.outgoing.get(id)
     if call is None or call.credit is None or call.stage.items is None:
-        raise Violation(f"rpc.items for id {shown_id(id)}")
+        raise Violation(f"rpc.items for id {shown_id(id)}, which is not a started stream")
     _count(call, call.credit, seq, values)
     if call.stage is STARTED:
         call.on_items(values, cursor, missed)

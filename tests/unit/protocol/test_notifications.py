@@ -47,7 +47,7 @@ def test_a_stream_starts_once(pair: ProtocolPair) -> None:
     outgoing, _ = pair.stream()
 
     assert pair.client.receive(started(outgoing.id, b"{}")) == [
-        ("violation", 1002, "rpc.started for id 2")
+        ("violation", 1002, "rpc.started for id 2, which cannot start")
     ]
 
 
@@ -58,7 +58,7 @@ def test_a_task_starts_once(pair: ProtocolPair) -> None:
     assert pair.to_client() == [("started", outgoing, b"1")]
 
     assert pair.client.receive(started(outgoing.id, b"1")) == [
-        ("violation", 1002, "rpc.started for id 2")
+        ("violation", 1002, "rpc.started for id 2, which cannot start")
     ]
 
 
@@ -80,7 +80,7 @@ def test_a_task_brings_no_items(pair: ProtocolPair) -> None:
     pair.to_client()
 
     assert pair.client.receive(items(outgoing.id, 0, [b"1"])) == [
-        ("violation", 1002, "rpc.items for id 2")
+        ("violation", 1002, "rpc.items for id 2, which is not a started stream")
     ]
 
 
@@ -89,7 +89,7 @@ def test_a_call_that_wants_no_start_has_none(pair: ProtocolPair) -> None:
     outgoing, _ = pair.call("add")
 
     assert pair.client.receive(started(outgoing.id, b"1")) == [
-        ("violation", 1002, "rpc.started for id 2")
+        ("violation", 1002, "rpc.started for id 2, which cannot start")
     ]
 
 
@@ -148,7 +148,7 @@ def test_items_before_the_start_are_a_violation(pair: ProtocolPair) -> None:
     outgoing, _ = pair.call("rpc.subscribe", b"{}", window=Window())
 
     assert pair.client.receive(items(outgoing.id, 0, [b"1"])) == [
-        ("violation", 1002, "rpc.items for id 2")
+        ("violation", 1002, "rpc.items for id 2, which is not a started stream")
     ]
 
 
