@@ -210,6 +210,35 @@ assert module.__all__
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_public_name_comes_from_the_module_that_type_checkers_read() -> None:
+    """The table by which `farcall` imports its names agrees with its imports, and `__all__`."""
+    tree = ast.parse((SOURCE / "farcall" / "__init__.py").read_text(encoding="utf-8"))
+    seen = {
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("farcall.")
+        for alias in node.names
+    }
+    homes: dict[str, str] = vars(farcall)["_HOMES"]
+
+    assert {name: f"farcall.{home}" for name, home in homes.items()} == seen
+    assert sorted(farcall.__all__) == sorted(seen)
+    assert set(farcall.__all__) <= set(dir(farcall))
+
+
+def test_a_program_imports_the_parts_that_its_names_need() -> None:
+    """Declarations load no connection, and ``from farcall import *`` gives every name."""
+    code = """
+import sys, farcall
+assert not any(name.startswith("farcall._calling") for name in sys.modules)
+from farcall import Signal, method, service
+assert not any(name.startswith(("farcall._conn", "farcall._trans")) for name in sys.modules)
+from farcall import *
+assert serve is farcall.serve and set(farcall.__all__) <= set(globals())
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_another_name_is_no_attribute() -> None:
     """An unknown name of `farcall` raises AttributeError as for any module."""
     with pytest.raises(AttributeError, match="module 'farcall' has no attribute 'conect'"):

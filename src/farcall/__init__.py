@@ -10,50 +10,62 @@ import importlib
 from typing import TYPE_CHECKING
 
 from farcall import _starting as _starting  # isort: split - before all that takes time to import
-from farcall._calling.proxy import BoundRemoteSignal, Proxy, RemoteSignal, endpoint, stream_endpoint
-from farcall._client.connect import connect
-from farcall._client.session import Session, SessionState
-from farcall._codec import OMIT, Json
-from farcall._connection.heartbeat import Heartbeat
-from farcall._connection.state import ConnectionState, ConnectionStatistics
-from farcall._context import (
-    CallContext,
-    CallKind,
-    Connection,
-    current_call,
-)
-from farcall._declare import background, functions, local, method, service, stream
-from farcall._interceptors import Interceptor, Proceed
-from farcall._limits import Limits
-from farcall._principal import Authenticate, Credentials, Principal
-from farcall._server.host import ServerStatistics
-from farcall._server.serve import Server, serve
-from farcall._signals import BoundSignal, Signal, Subscription
-from farcall._signals.audience import Room, User, room, user
-from farcall.errors import (
-    ApplicationError,
-    Busy,
-    ConnectFailed,
-    ConnectionLost,
-    ContractMismatch,
-    DeadlineExceeded,
-    DeclarationError,
-    EncodeError,
-    FarcallError,
-    Forbidden,
-    InternalError,
-    InvalidArguments,
-    InvalidResult,
-    MethodNotFound,
-    NotSupported,
-    RemoteCancelled,
-    ReplyTooLarge,
-    RpcError,
-    ShuttingDown,
-    SignalGap,
-    SignalLagged,
-    Unauthorized,
-)
+
+if TYPE_CHECKING:
+    from farcall import auth as auth
+    from farcall import errors as errors
+    from farcall import stubgen as stubgen
+    from farcall import testing as testing
+    from farcall._calling.proxy import (
+        BoundRemoteSignal,
+        Proxy,
+        RemoteSignal,
+        endpoint,
+        stream_endpoint,
+    )
+    from farcall._client.connect import connect
+    from farcall._client.session import Session, SessionState
+    from farcall._codec import OMIT, Json
+    from farcall._connection.heartbeat import Heartbeat
+    from farcall._connection.state import ConnectionState, ConnectionStatistics
+    from farcall._context import (
+        CallContext,
+        CallKind,
+        Connection,
+        current_call,
+    )
+    from farcall._declare import background, functions, local, method, service, stream
+    from farcall._interceptors import Interceptor, Proceed
+    from farcall._limits import Limits
+    from farcall._principal import Authenticate, Credentials, Principal
+    from farcall._server.host import ServerStatistics
+    from farcall._server.serve import Server, serve
+    from farcall._signals import BoundSignal, Signal, Subscription
+    from farcall._signals.audience import Room, User, room, user
+    from farcall.errors import (
+        ApplicationError,
+        Busy,
+        ConnectFailed,
+        ConnectionLost,
+        ContractMismatch,
+        DeadlineExceeded,
+        DeclarationError,
+        EncodeError,
+        FarcallError,
+        Forbidden,
+        InternalError,
+        InvalidArguments,
+        InvalidResult,
+        MethodNotFound,
+        NotSupported,
+        RemoteCancelled,
+        ReplyTooLarge,
+        RpcError,
+        ShuttingDown,
+        SignalGap,
+        SignalLagged,
+        Unauthorized,
+    )
 
 __all__ = [
     "OMIT",
@@ -119,18 +131,43 @@ __all__ = [
     "user",
 ]
 
-if TYPE_CHECKING:
-    from farcall import auth as auth
-    from farcall import stubgen as stubgen
-    from farcall import testing as testing
-else:
-    # Most programs need none of them, so they are imported when they are first asked for.
-    _MODULES = ("auth", "stubgen", "testing")
+if not TYPE_CHECKING:
+    # Each name is imported when a program first asks for it: a client loads no server, and a module
+    # of shared declarations no connection. A test compares this table with the imports above.
+    _NAMES = {
+        "_calling.proxy": "BoundRemoteSignal Proxy RemoteSignal endpoint stream_endpoint",
+        "_client.connect": "connect",
+        "_client.session": "Session SessionState",
+        "_codec": "OMIT Json",
+        "_connection.heartbeat": "Heartbeat",
+        "_connection.state": "ConnectionState ConnectionStatistics",
+        "_context": "CallContext CallKind Connection current_call",
+        "_declare": "background functions local method service stream",
+        "_interceptors": "Interceptor Proceed",
+        "_limits": "Limits",
+        "_principal": "Authenticate Credentials Principal",
+        "_server.host": "ServerStatistics",
+        "_server.serve": "Server serve",
+        "_signals": "BoundSignal Signal Subscription",
+        "_signals.audience": "Room User room user",
+        "errors": (
+            "ApplicationError Busy ConnectFailed ConnectionLost ContractMismatch "
+            "DeadlineExceeded DeclarationError EncodeError FarcallError Forbidden "
+            "InternalError InvalidArguments InvalidResult MethodNotFound NotSupported "
+            "RemoteCancelled ReplyTooLarge RpcError ShuttingDown SignalGap SignalLagged "
+            "Unauthorized"
+        ),
+    }
+    _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
+    _MODULES = ("auth", "errors", "stubgen", "testing")
 
     def __getattr__(name):
         if name in _MODULES:
             return importlib.import_module(f"farcall.{name}")
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(importlib.import_module(f"farcall.{_HOMES[name]}"), name)
+        return globals().setdefault(name, found)
 
     def __dir__():
-        return sorted({*globals(), *_MODULES})
+        return sorted({*globals(), *_HOMES, *_MODULES})

@@ -29,18 +29,27 @@ def count_all() -> Mapping[str, Counts]:
     }
 
 
+PROGRAMS = {
+    "import farcall": "import farcall",
+    "declarations": "from farcall import Signal, method, service",
+    "a client": "from farcall import Proxy, connect, endpoint",
+    "a server": "from farcall import Signal, method, serve, service",
+    "every name": "from farcall import *",
+}
+"""What a program imports, by its sort."""
+
 _LOADED = """
 import sys
 before = set(sys.modules)
-import farcall
+{}
 loaded = set(sys.modules) - before
 print(len(loaded), len([name for name in loaded if name.partition(".")[0] == "farcall"]))
 """
 
 
-def count_loaded() -> Mapping[str, int]:
-    """Count the modules that ``import farcall`` loads, in a fresh interpreter."""
-    command = [sys.executable, "-c", _LOADED]
+def count_loaded(program: str) -> Mapping[str, int]:
+    """Count the modules that a program of `PROGRAMS` loads, in a fresh interpreter."""
+    command = [sys.executable, "-c", _LOADED.format(PROGRAMS[program])]
     found = subprocess.run(command, capture_output=True, text=True, check=True)
     all_of_them, own = map(int, found.stdout.split())
     return {"all": all_of_them, "own": own}
@@ -66,10 +75,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.counts")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
-    operations, tree, loaded = count_all(), attrs.asdict(count_tree()), count_loaded()
+    operations, tree = count_all(), attrs.asdict(count_tree())
+    loaded = {program: count_loaded(program) for program in PROGRAMS}
     show_operations(operations)
     show("the tree", tree)
-    show("modules that `import farcall` loads", loaded)
+    show("modules loaded by", loaded)
     if options.json:
         of_each = {name: attrs.asdict(each) for name, each in operations.items()}
         found = {"operations": of_each, "tree": tree, "loaded": loaded}

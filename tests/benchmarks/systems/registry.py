@@ -107,7 +107,7 @@ def _pyrpckit() -> System:
 
 def _all() -> Sequence[System]:
     everything = CALLS | PYTHON | STREAMS | SIGNALS
-    farcall = "import farcall"
+    farcall = "from farcall import *"  # `import farcall` alone loads next to nothing
     return (
         _python("farcall", "farcall, `def`", "farcall_stub", everything, imports=farcall),
         _python(
