@@ -105,8 +105,13 @@ def is_too_deep(text: bytes, most: int = MAX_DEPTH) -> bool:
     if count_brackets(text) <= most:
         return False
     marks = text.translate(None, _NO_QUOTES_OR_BRACKETS)
-    if b"\\" not in marks and _is_shallow(b"".join(marks.split(b'"')[::2]), most):
-        return False
+    if b"\\" not in marks:
+        # A string without brackets is a pair of quotes here; most texts have no other strings.
+        outside = marks.replace(b'""', b"")
+        if b'"' in outside:
+            outside = b"".join(marks.split(b'"')[::2])
+        if _is_shallow(outside, most):
+            return False
     brackets = STRING.sub(b"", text).translate(None, _NO_BRACKETS)
     return max(accumulate(map(_STEP_OF_MARK.__getitem__, brackets)), default=0) > most
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 from itertools import count
 from typing import (
     Annotated,
@@ -28,6 +30,7 @@ from hypothesis import strategies as st
 make_enum: Any = enum.Enum
 make_namedtuple: Any = NamedTuple
 make_typeddict: Any = TypedDict
+make_default: Any = attrs.Factory
 
 T = TypeVar("T")
 Values = st.SearchStrategy[Any]
@@ -181,21 +184,41 @@ def _union(draw: Draw, inside: Inside, name: Name) -> Case:
 def _record(draw: Draw, inside: Inside, name: Name) -> Case:
     fields = {f"f{i}": inside() for i in range(draw(st.integers(0, 3)))}
     annotations = {field: case.annotation for field, case in fields.items()}
-    made = draw(st.sampled_from([_attrs, _dataclass, make_namedtuple]))(name(), annotations.items())
+    make = draw(st.sampled_from([_attrs, _dataclass, make_namedtuple]))
+    if make is make_namedtuple:
+        made = make(name(), annotations.items())
+    else:
+        optional = list(fields)[draw(st.integers(0, 3)) :]
+        made = make(
+            name(), annotations.items(), {field: draw(fields[field].values) for field in optional}
+        )
     values = st.fixed_dictionaries({field: case.values for field, case in fields.items()})
     is_hashable = all(case.is_hashable for case in fields.values())
     return Case(made, values.map(lambda each: made(**each)), "object", is_hashable)
 
 
-def _attrs(name: str, fields: Iterable[tuple[str, Any]]) -> Any:
+def _attrs(name: str, fields: Iterable[tuple[str, Any]], defaults: Mapping[str, object]) -> Any:
     members = {
-        f"_{field}": attrs.field(type=annotation, alias=field) for field, annotation in fields
+        f"_{field}": attrs.field(
+            type=annotation,
+            alias=field,
+            default=(
+                make_default(partial(copy, defaults[field])) if field in defaults else attrs.NOTHING
+            ),
+        )
+        for field, annotation in fields
     }
     return attrs.make_class(name, members, frozen=True)
 
 
-def _dataclass(name: str, fields: Iterable[tuple[str, Any]]) -> Any:
-    return dataclasses.make_dataclass(name, fields, frozen=True)
+def _dataclass(name: str, fields: Iterable[tuple[str, Any]], defaults: Mapping[str, object]) -> Any:
+    members: list[Any] = [
+        (field, annotation, dataclasses.field(default_factory=partial(copy, defaults[field])))
+        if field in defaults
+        else (field, annotation)
+        for field, annotation in fields
+    ]
+    return dataclasses.make_dataclass(name, members, frozen=True)
 
 
 def _typed_table(draw: Draw, inside: Inside, name: Name) -> Case:

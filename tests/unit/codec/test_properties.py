@@ -62,12 +62,14 @@ def test_mutated_text(case: Case, data: st.DataObject) -> None:
 
 
 def mutated(plain: Any, data: st.DataObject) -> Any:
-    """Exchange one part, somewhere."""
+    """Exchange one part somewhere, or leave out a member."""
     if isinstance(plain, list) and plain and data.draw(st.booleans()):
         i = data.draw(st.integers(0, len(plain) - 1))
         return [*plain[:i], mutated(plain[i], data), *plain[i + 1 :]]
     if isinstance(plain, dict) and plain and data.draw(st.booleans()):
         key = data.draw(st.sampled_from(list(plain)))
+        if data.draw(st.integers(0, 3)) == 0:
+            return {name: plain[name] for name in plain if name != key}
         return plain | {key: mutated(plain[key], data)}
     return data.draw(JSON)
 
