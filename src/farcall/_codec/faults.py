@@ -64,9 +64,27 @@ def mismatch(message: str, path: str = "") -> Mismatch:
     return Mismatch([Fault(path, message)])
 
 
-def refused(expected: str, value: object) -> Mismatch:
-    """Name the expected type, and the class of the Python value that is not of it."""
-    return mismatch(f"expected {expected}, got {type(value).__name__}")
+def refused(expected: str, value: object, classes: Iterable[type] = ()) -> Mismatch:
+    """Name the expected type, and the class of the Python value that is not of it.
+
+    Args:
+        expected: The name of the type, or the names in a union.
+        value: The value.
+        classes: The classes in the type. If one has the same name as that of the value, the message
+            also names the modules of both.
+    """
+    got: type = type(value)
+    names = expected.split(" | ")
+    namesake = next((each for each in classes if each.__name__ == got.__name__), None)
+    if namesake is None or got.__name__ not in names:
+        return mismatch(f"expected {expected}, got {got.__name__}")
+    written = " | ".join(_home(namesake) if each == got.__name__ else each for each in names)
+    another = "another " if _home(got) == _home(namesake) else ""
+    return mismatch(f"expected {written}, got {another}{_home(got)}")
+
+
+def _home(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def item(index: int) -> str:

@@ -230,7 +230,7 @@ def _checked(label: str, cls: type, write: Write) -> Write:
     def write_instance(value: Any) -> Any:
         if isinstance(value, cls):
             return write(value)
-        raise refused(label, value)
+        raise refused(label, value, [cls])
 
     return write_instance
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum
 from typing import Any, Protocol
@@ -43,7 +43,7 @@ class Union(Struct, frozen=True):
         for shape in self.members:
             if shape.fits(value):
                 return shape.write(value)
-        raise refused(self.label, value)
+        raise refused(self.label, value, _classes(self.members))
 
     def fits(self, value: object) -> bool:
         return any(shape.fits(value) for shape in self.members)
@@ -111,8 +111,17 @@ class Records(Struct, frozen=True):
         if len(fitting) > 1 and is_table(value):  # several TypedDicts, which have no class
             fitting = [shape for shape in fitting if shape is self.members[self._named(value)]]
         if not fitting:
-            raise refused(self.label, value)
+            raise refused(self.label, value, _classes(self.members))
         return max(fitting, key=specificity)
+
+
+def _classes(members: Iterable[Shape]) -> Iterator[type]:
+    """Yield the classes of the records in a union."""
+    for each in members:
+        if isinstance(each, Record):
+            yield each.cls
+        elif isinstance(each, Records):
+            yield from _classes(each.members)
 
 
 def specificity(shape: Shape) -> int:
@@ -162,7 +171,7 @@ def constants(pairs: Iterable[tuple[Any, Constant]], name: str | None = None) ->
         except (KeyError, TypeError):
             if type(value) in kinds:  # the type is right, and the value is not
                 raise mismatch(f"expected {expected}, got another {type(value).__name__}") from None
-            raise refused(expected, value) from None
+            raise refused(expected, value, kinds) from None
 
     def fits(value: object) -> bool:
         try:
