@@ -160,7 +160,7 @@ def test_there_are_no_cycles() -> None:
     assert set(order) >= set(IMPORTS)
 
 
-def test_edges_are_imported_by_nobody() -> None:
+def test_edges_are_imported_by_no_module() -> None:
     """No module imports the stub generator, the command, the demo or the testing package."""
     importers = {
         module

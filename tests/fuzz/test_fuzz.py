@@ -34,7 +34,7 @@ CASES = 15
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_nobody_else_notices(kind: str) -> None:
+async def test_other_clients_are_served(kind: str) -> None:
     """Other clients are served whatever a hostile peer sends, and nothing is left behind."""
     async with open_ground() as ground:
         for seed in range(CASES):

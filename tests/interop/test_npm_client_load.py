@@ -114,7 +114,7 @@ async def test_a_path_is_a_namespace(version: str) -> None:
     assert missing["error"]["code"] == -32601
 
 
-async def test_it_comes_back_to_a_server_that_was_restarted(version: str) -> None:
+async def test_the_client_reconnects_to_a_restarted_server(version: str) -> None:
     """The client reconnects to a server that was restarted."""
     options = '{"reconnect": true, "reconnect_interval": 20, "max_reconnects": 0}'
     async with trio.open_nursery() as nursery:

@@ -268,7 +268,7 @@ def test_hashes_that_cost_differently_are_refused(other: dict[str, Any]) -> None
         auth.StaticUsers({"ada": ENIGMA, "eve": ENIGMA, "bob": dear})
 
 
-async def test_nobody_is_known_where_there_are_no_users() -> None:
+async def test_a_login_fails_without_users() -> None:
     """Without users, every login fails."""
     assert await auth.StaticUsers({})(Credentials(login=["ada", "enigma"])) is None
 
@@ -336,7 +336,7 @@ async def test_a_token_is_compared_with_all(
     assert comparisons.calls == 2
 
 
-def test_an_empty_token_is_none() -> None:
+def test_an_empty_token_is_refused() -> None:
     """An empty token is refused when it is declared."""
     with pytest.raises(ValueError, match="empty"):
         auth.BearerTokens({"": Principal("ada")})

@@ -178,7 +178,7 @@ async def test_login_takes_what_the_client_sends() -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_without_parameters_or_authenticate(dialect: Dialect) -> None:
+async def test_a_login_needs_parameters_and_authenticate(dialect: Dialect) -> None:
     """A login without parameters is -32604; a server without `authenticate` has no `rpc.login`."""
     for authenticate in (None, Doorman()):
         async with open_pair(Vault(), authenticate=authenticate, dialect=dialect) as (session, _):
@@ -190,7 +190,7 @@ async def test_without_parameters_or_authenticate(dialect: Dialect) -> None:
                     await session.call("rpc.login", "me")
 
 
-async def test_a_login_without_an_id_is_none() -> None:
+async def test_a_login_without_an_id_is_ignored() -> None:
     """A login sent as a notification is ignored."""
     doorman = Doorman()
     async with raw_client(Vault(), authenticate=doorman) as client:
@@ -359,7 +359,7 @@ async def test_list_methods(authenticate: Doorman | None, login: list[str]) -> N
     assert {"look", "whoami"} < set(names)
 
 
-async def test_calls_behind_an_unanswered_login_see_the_old_principal(
+async def test_calls_during_a_login_see_the_old_principal(
     autojump_clock: MockClock,
 ) -> None:
     """Calls sent before the login is answered still run as the previous user."""
@@ -508,7 +508,7 @@ async def test_a_lost_connection_ends_its_logins(autojump_clock: MockClock) -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_the_handshake_tells_who_it_is(kind: Kind) -> None:
+async def test_headers_of_the_handshake_authenticate(kind: Kind) -> None:
     """A client is authenticated by the headers of its handshake."""
     options: dict[str, Any] = {"authenticate": Doorman(), "headers": {"X-Name": "ada"}}
     async with open_client(kind, Vault(), **options) as session:
@@ -632,7 +632,7 @@ async def test_a_session_logs_in_again(autojump_clock: MockClock, dialect: Diale
         assert await session.call("look") == "ada"
 
 
-async def test_a_session_logs_in_as_somebody_else() -> None:
+async def test_a_session_logs_in_as_another_user() -> None:
     """`session.login(other)` changes the user once; `session.login()` repeats the first login."""
     async with open_pair(Vault(), authenticate=Doorman(), login=ADA) as (session, _):
         await session.login(BOB)

@@ -157,13 +157,6 @@ async def test_authenticate_in_a_login(
     assert type(error).__name__ in caplog.text
 
 
-async def _subscribe(session: farcall.Session, dialect: str) -> None:
-    if dialect == "plain":  # a plain subscription carries on after any error but this one
-        await session.call("rpc.on", "sold")
-    async with session.subscribe("sold"):
-        pytest.fail("it was let in")
-
-
 @pytest.mark.parametrize("dialect", ["farcall", "plain"])
 async def test_allow(dialect: Any, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     """An `allow` that raises refuses the subscription with an error id."""
@@ -171,7 +164,8 @@ async def test_allow(dialect: Any, error: BaseException, monkeypatch: pytest.Mon
         with monkeypatch.context() as patch:
             patch.setattr(Failing, "where", "allow")
             with pytest.raises(farcall.InternalError) as caught:
-                await _subscribe(session, dialect)
+                async with session.subscribe("sold"):
+                    pytest.fail("it was let in")
         assert await session.call("ok") is True
 
     assert caught.value.id is not None
@@ -207,11 +201,11 @@ async def test_the_arguments_of_a_one_way_call(
     error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A notification whose arguments raise is dropped, and the connection goes on."""
-    async with serving() as server, farcall.connect(server.url) as session:
+    async with open_pair(Shop()) as (session, _):
         with monkeypatch.context() as patch:
             patch.setattr(Failing, "where", "validator")
             await session.notify("tell", {"sku": "A-1", "count": 1})
-            await trio.sleep(0.01)
+            await wait_all_tasks_blocked()
         assert await session.call("ok") is True
 
 

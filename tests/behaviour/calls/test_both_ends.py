@@ -52,7 +52,7 @@ async def test_a_side_that_serves_nothing_says_so() -> None:
             await desk.ask("hello")
 
 
-async def test_interceptors_stand_around_calls_on_both_sides(autojump_clock: MockClock) -> None:
+async def test_interceptors_wrap_calls_on_both_sides(autojump_clock: MockClock) -> None:
     """Interceptors of both sides wrap a call, the first one outermost."""
     seen: list[Any] = []
 

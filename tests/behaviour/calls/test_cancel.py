@@ -115,7 +115,7 @@ async def test_a_handler_that_turns_its_cancellation_into_an_error_is_heard(
             await cancelled_after(1, session, "Stubborn.turn")
 
 
-async def test_a_caller_waits_for_the_answer_to_its_cancel_only_so_long(
+async def test_a_cancelled_caller_waits_at_most_the_grace(
     autojump_clock: MockClock,
 ) -> None:
     """A cancelled caller waits at most the grace; the call stays in flight until it is answered."""

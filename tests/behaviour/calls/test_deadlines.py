@@ -75,7 +75,7 @@ async def test_the_cap_of_the_server_is_a_deadline_of_its_own(autojump_clock: Mo
         assert slow.left == [1, 0.5]
 
 
-async def test_no_deadline_is_none(autojump_clock: MockClock) -> None:
+async def test_a_call_without_a_deadline_has_none(autojump_clock: MockClock) -> None:
     """A call without a deadline runs without one."""
     slow = Slow()
     async with open_pair(slow, Slow) as (proxy, _):

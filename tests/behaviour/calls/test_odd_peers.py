@@ -323,7 +323,7 @@ async def test_half_of_an_emoji_does_not_condemn_a_batch() -> None:
 # Among farcall peers
 
 
-async def test_an_answer_that_nobody_asked_for_ends_a_farcall_link() -> None:
+async def test_an_unexpected_answer_ends_a_farcall_link() -> None:
     """A response to a call that is not in flight ends a farcall link."""
     async with raw_server() as (session, server):
         await server.send([b'{"jsonrpc":"2.0","id":99,"result":5}'])

@@ -77,7 +77,7 @@ async def lines() -> AsyncIterator[str]:
         (lambda node: node.named(number="0x1"), {"number": "0x1"}),
     ],
 )
-async def test_what_goes_by_position_alone_travels_in_an_array(
+async def test_positional_only_arguments_travel_in_an_array(
     call: Callable[[NodeProxy], Awaitable[Block]], params: object
 ) -> None:
     """Arguments travel in an array if every parameter is positional-only, else in an object."""

@@ -1,6 +1,6 @@
 """Which changes of a service break clients or servers of the other version.
 
-docs/changing.md is compared with the comparison of contracts, and with calls between versions.
+The page docs/changing.md is checked against `unmet_needs` and against calls between two versions.
 """
 
 from __future__ import annotations
@@ -242,7 +242,7 @@ def test_the_page_lists_what_is_tested() -> None:
 
 @pytest.mark.parametrize("change", CASES)
 @pytest.mark.parametrize("direction", ["old client", "new client"])
-async def test_what_breaks_whom(change: str, direction: str) -> None:
+async def test_a_change_works_or_fails_as_the_page_says(change: str, direction: str) -> None:
     """A client works with a server of the other version exactly where the page says so."""
     old, new = CASES[change]
     client, server = (old, new) if direction == "old client" else (new, old)

@@ -98,7 +98,7 @@ async def test_a_change_that_fails_calls_is_one_warning_that_names_them(
     assert warning.endswith("generate the stub again")
 
 
-async def test_a_change_that_fails_calls_is_refused_where_that_is_asked_for() -> None:
+async def test_a_change_that_fails_calls_is_refused_in_strict_mode() -> None:
     """`contract="strict"` refuses a broken stub and names a broken member."""
     with pytest.raises(farcall.ContractMismatch, match=r"Bakery\.menu was removed"):
         async with open_pair(Changed(), BakeryProxy, contract="strict"):
@@ -331,7 +331,7 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("answer", UNKNOWN.values(), ids=UNKNOWN)
-async def test_what_a_server_offers_may_be_unknown(
+async def test_an_unknown_contract_is_one_warning(
     answer: Mapping[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A server whose contract cannot be read causes one warning."""
@@ -344,7 +344,7 @@ async def test_what_a_server_offers_may_be_unknown(
 
 
 @pytest.mark.parametrize("answer", UNKNOWN.values(), ids=UNKNOWN)
-async def test_what_is_unknown_is_refused_where_that_is_asked_for(
+async def test_an_unknown_contract_is_refused_in_strict_mode(
     answer: Mapping[str, Any],
 ) -> None:
     """`contract="strict"` refuses a server whose contract cannot be read."""
@@ -386,7 +386,7 @@ async def test_a_server_writes_no_lines_of_the_log(caplog: pytest.LogCaptureFixt
     assert len(warning) < 1000
 
 
-async def test_a_server_that_does_not_answer_is_waited_for_as_at_the_hello(
+async def test_a_strict_client_waits_for_the_contract(
     autojump_clock: MockClock,
 ) -> None:
     """A strict client waits five seconds for the server's contract."""
@@ -396,7 +396,7 @@ async def test_a_server_that_does_not_answer_is_waited_for_as_at_the_hello(
     assert "no response to rpc.discover in 5 s" in str(error)
 
 
-async def test_a_refused_hello_is_a_mismatch_where_that_is_asked_for() -> None:
+async def test_a_refused_hello_is_a_mismatch_in_strict_mode() -> None:
     """`contract="strict"` refuses a server that refuses the hello."""
     dialled, accepted = memory_pair()
     server = RawPeer(accepted)
@@ -482,7 +482,7 @@ async def test_a_description_has_a_limit_as_every_answer() -> None:
     assert answer["error"]["code"] == -32008
 
 
-async def test_asking_as_a_notification_is_answered_by_nothing() -> None:
+async def test_discover_as_a_notification_gets_no_answer() -> None:
     """`rpc.discover` as a notification gets no answer."""
     async with raw_client(Vault()) as client:
         assert await client.ask({"jsonrpc": "2.0", "method": "rpc.discover"}) == []

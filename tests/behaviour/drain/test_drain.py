@@ -73,7 +73,7 @@ class Back:
     ("name", "answer"),
     [("ask", "yes"), ("ask_round", "done"), ("add_up", 3), ("listen", 7)],
 )
-async def test_what_a_running_handler_asks_back_is_served(
+async def test_calls_back_of_a_running_handler_are_served(
     name: str, answer: object, autojump_clock: MockClock
 ) -> None:
     """The calls back of a running handler are served during a drain."""
@@ -91,7 +91,7 @@ async def test_what_a_running_handler_asks_back_is_served(
         assert trio.current_time() < 6
 
 
-async def test_what_is_not_part_of_a_running_chain_is_refused(autojump_clock: MockClock) -> None:
+async def test_a_new_call_is_refused_during_a_drain(autojump_clock: MockClock) -> None:
     """A new call is refused during a drain, and the client knows that the server drains."""
     async with open_pair(Desk(), serves=[Back()]) as (session, connection):
         async with trio.open_nursery() as nursery:
@@ -161,7 +161,7 @@ async def proceed(_call: farcall.CallContext, proceed: farcall.Proceed) -> Any:
 
 @pytest.mark.parametrize("interceptors", [(), (proceed,)])
 @pytest.mark.parametrize("begin", [call, iterate, listen])
-async def test_what_a_drain_cancels_is_told_why(
+async def test_a_call_that_a_drain_cancels_gets_the_reason(
     begin: Callable[[farcall.Session], Awaitable[None]],
     interceptors: Sequence[farcall.Interceptor],
     autojump_clock: MockClock,
@@ -178,7 +178,7 @@ async def test_what_a_drain_cancels_is_told_why(
         assert caught.value.reason == REASON
 
 
-async def test_what_comes_too_late_for_a_drain_is_told_why(autojump_clock: MockClock) -> None:
+async def test_a_call_that_a_drain_refuses_gets_the_reason(autojump_clock: MockClock) -> None:
     """A request during or after a drain gets the reason why it is refused."""
     async with (
         open_pair(Long()) as (session, connection),

@@ -50,7 +50,7 @@ def traffic(request: pytest.FixtureRequest) -> Traffic:
     return found
 
 
-async def test_one_shape_stands_around_everything(
+async def test_an_interceptor_wraps_each_kind_of_call(
     kind: Kind, dialect: Dialect, side: Side, traffic: Traffic
 ) -> None:
     """An interceptor sees the method, kind and arguments; `proceed` lasts as long as the call."""
@@ -196,7 +196,7 @@ async def test_a_call_may_be_made_twice(kind: Kind, dialect: Dialect, side: Side
 
 
 @pytest.mark.parametrize("traffic", ["stream", "subscription"])
-async def test_what_has_begun_cannot_begin_again(
+async def test_a_client_cannot_open_a_stream_twice(
     kind: Kind, dialect: Dialect, traffic: Traffic
 ) -> None:
     """A client's interceptor cannot open a stream or subscription twice."""
@@ -416,7 +416,7 @@ async def test_a_block_does_not_hang_when_its_interceptor_leaves_it(
                     assert [value async for value in values] == []
 
 
-async def test_what_an_interceptor_raises_ends_the_block(
+async def test_an_error_of_an_interceptor_ends_the_block(
     autojump_clock: MockClock,
 ) -> None:
     """An error of a client's interceptor ends the block and comes out as itself."""
@@ -431,7 +431,7 @@ async def test_what_an_interceptor_raises_ends_the_block(
                 await trio.sleep(10)
 
 
-async def test_the_error_of_a_block_is_its_own() -> None:
+async def test_an_interceptor_cannot_swallow_the_error_of_a_block() -> None:
     """An interceptor cannot swallow an error that the block raises."""
 
     async def forgive(call: CallContext, proceed: Proceed) -> Any:
@@ -487,7 +487,7 @@ async def test_a_lost_link_cancels_intercepted_subscriptions(autojump_clock: Moc
     assert log == ["disconnect"]
 
 
-async def test_all_that_a_peer_asks_for_starts_in_order() -> None:
+async def test_requests_of_one_frame_start_in_order() -> None:
     """Calls, streams and subscriptions of one frame reach the interceptors in the order sent."""
     started: list[Any] = []
 

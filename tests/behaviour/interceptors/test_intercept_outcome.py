@@ -110,7 +110,7 @@ async def test_a_part_of_a_group_may_be_raised_in_its_place() -> None:
             await read(shelf.torn_twice())
 
 
-async def test_a_failure_that_nobody_was_told_is_none() -> None:
+async def test_a_failure_after_the_reader_left_is_not_raised() -> None:
     """An error that the reader never saw is not raised in the interceptors."""
     log = Log()
     async with open_pair(Shelf(), Shelf, client_interceptors=[log]) as (shelf, _):
@@ -122,9 +122,7 @@ async def test_a_failure_that_nobody_was_told_is_none() -> None:
 
 @pytest.mark.parametrize("dialect", ["farcall", "plain"])
 @pytest.mark.parametrize("traffic", SCOPED)
-async def test_what_a_block_raises_is_what_its_call_ends_with(
-    dialect: Dialect, traffic: Traffic
-) -> None:
+async def test_an_error_of_the_block_ends_its_call(dialect: Dialect, traffic: Traffic) -> None:
     """`proceed` raises the error that the block raises."""
     log = Log()
     async with open_shelf("memory", [log, log], "client", dialect) as session:
@@ -254,7 +252,7 @@ async def test_an_error_in_place_of_one_that_the_block_got_over_comes_out_of_it(
             await get_over(shelf)
 
 
-async def test_an_error_keeps_what_it_was_raised_in() -> None:
+async def test_an_error_keeps_its_context() -> None:
     """The error of an interceptor keeps its context."""
 
     async def stumble(call: CallContext, proceed: Proceed) -> Any:
@@ -287,7 +285,7 @@ async def test_a_nursery_around_proceed_does_not_double_an_error() -> None:
                 raise KeyError("own")
 
 
-async def test_what_has_begun_is_not_tried_again_when_it_fails() -> None:
+async def test_a_stream_that_has_begun_is_not_repeated() -> None:
     """A stream that has begun cannot be repeated; the error has the first one as its cause."""
 
     async def again(call: CallContext, proceed: Proceed) -> Any:

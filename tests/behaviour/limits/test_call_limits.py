@@ -69,7 +69,7 @@ async def open_gate(gate: Gate, client: RawClient) -> list[Any]:
 
 
 async def test_limit_calls(autojump_clock: MockClock) -> None:
-    """A call over the limit is refused at once, and a finished call makes room."""
+    """A call over the limit `calls` is refused at once, and a finished call makes room."""
     gate = Gate()
     async with raw_client(gate, Limits(calls=2)) as client:
         assert await client.ask(call(1, "enter", "a")) == []
@@ -81,7 +81,7 @@ async def test_limit_calls(autojump_clock: MockClock) -> None:
 
 
 async def test_limit_calls_counts_until_the_task_has_ended(autojump_clock: MockClock) -> None:
-    """A cancelled handler counts until its clean-up has ended."""
+    """A cancelled handler counts toward `calls` until its clean-up has ended."""
     async with raw_client(Gate(), Limits(calls=1)) as client:
         await client.ask(call(1, "enter", "a"))
         cancel = {"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": 1}}
@@ -94,7 +94,7 @@ async def test_limit_calls_counts_until_the_task_has_ended(autojump_clock: MockC
 
 
 async def test_limit_calls_counts_calls_with_a_null_id(autojump_clock: MockClock) -> None:
-    """Calls with the id null count."""
+    """Calls with the id null count toward `calls`."""
     gate = Gate()
     async with raw_client(gate, Limits(calls=1)) as client:
         assert await client.ask(call(None, "enter", "a")) == []
@@ -114,7 +114,7 @@ async def test_limit_calls_counts_calls_with_a_null_id(autojump_clock: MockClock
 async def test_limit_calls_drops_one_way_calls(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture, limits: Limits, limit: str
 ) -> None:
-    """One-way calls over a limit are dropped, counted, and logged once a second."""
+    """One-way calls over a limit of calls are dropped, counted, and logged once a second."""
     gate = Gate()
     shout = {"jsonrpc": "2.0", "method": "shout", "params": ["x"]}
     with caplog.at_level(logging.WARNING, "farcall"):
@@ -131,7 +131,7 @@ async def test_limit_calls_drops_one_way_calls(
 
 
 async def test_limit_calls_is_checked_before_the_arguments(autojump_clock: MockClock) -> None:
-    """An unknown method is reported before the limit, and wrong arguments after it."""
+    """An unknown method is reported before the limit `calls`, and wrong arguments after it."""
     async with raw_client(Gate(), Limits(calls=1)) as client:
         await client.ask(call(1, "enter", "a"))
         (unknown,) = await client.ask(call(2, "nothing"))
@@ -140,14 +140,14 @@ async def test_limit_calls_is_checked_before_the_arguments(autojump_clock: MockC
 
 
 async def test_limit_calls_leaves_subscriptions_out(autojump_clock: MockClock) -> None:
-    """Subscriptions do not count as calls."""
+    """Subscriptions do not count toward `calls`."""
     async with open_pair(Gate(), limits=Limits(calls=1)) as (session, _):
         async with session.subscribe("first"), session.subscribe("second"):
             assert await session.call("add", 1, 2) == 3
 
 
 async def test_limit_call_bytes(autojump_clock: MockClock) -> None:
-    """A call whose parameters exceed the limit together with those in flight is refused."""
+    """A call is refused if its parameters exceed `call_bytes` together with those in flight."""
     gate = Gate()
     params = len('["aaaa"]')
     async with raw_client(gate, Limits(call_bytes=2 * params)) as client:
@@ -171,12 +171,12 @@ async def refused_elsewhere(limits: Limits, limit: str) -> None:
 
 
 async def test_limit_process_calls(autojump_clock: MockClock) -> None:
-    """The limit of calls holds for all connections together."""
+    """`process_calls` holds for the calls of all connections together."""
     await refused_elsewhere(Limits(process_calls=2), "process_calls")
 
 
 async def test_limit_process_call_bytes(autojump_clock: MockClock) -> None:
-    """The limit of parameters holds for all connections together."""
+    """`process_call_bytes` holds for the parameters of all connections together."""
     size = 2 * len('["a"]')
     await refused_elsewhere(Limits(process_call_bytes=size), "process_call_bytes")
 
@@ -191,7 +191,7 @@ async def test_the_calls_of_a_lost_connection_are_given_back(autojump_clock: Moc
 
 
 async def test_limit_subscriptions(autojump_clock: MockClock) -> None:
-    """A subscription over the limit is refused with -32006; leaving another one makes room."""
+    """A subscription over `subscriptions` is refused with -32006; leaving another makes room."""
     error = {
         "code": -32006,
         "message": "Too many subscriptions",
@@ -212,7 +212,7 @@ async def test_limit_subscriptions(autojump_clock: MockClock) -> None:
 
 
 async def test_limit_subscriptions_of_a_plain_peer(autojump_clock: MockClock) -> None:
-    """A plain peer's list of events over the limit is refused whole; broadcasts do not count."""
+    """A list of events over `subscriptions` is refused whole; broadcasts do not count."""
     async with raw_client(Gate(), Limits(subscriptions=1)) as client:
         (refused,) = await client.ask(call(1, "rpc.on", "first", "second"))
         assert refused["error"]["data"] == {"limit": "subscriptions", "most": 1}
@@ -226,7 +226,7 @@ async def test_limit_subscriptions_of_a_plain_peer(autojump_clock: MockClock) ->
 
 
 async def test_limit_subscriptions_holds_without_an_answer_too(autojump_clock: MockClock) -> None:
-    """A notification that subscribes over the limit is dropped and counted."""
+    """A notification that subscribes over `subscriptions` is dropped and counted."""
     gate = Gate()
     async with raw_client(gate, Limits(subscriptions=1)) as client:
         on: dict[str, Any] = {"jsonrpc": "2.0", "method": "rpc.on"}
@@ -244,7 +244,7 @@ async def test_limit_subscriptions_holds_without_an_answer_too(autojump_clock: M
 
 
 async def test_limit_call_bytes_holds_for_logins(autojump_clock: MockClock) -> None:
-    """The parameters of a login that is not answered yet count."""
+    """The parameters of a login that is not answered yet count toward `call_bytes`."""
     opened = trio.Event()
 
     async def authenticate(credentials: Credentials) -> Principal | None:

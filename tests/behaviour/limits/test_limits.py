@@ -124,7 +124,7 @@ class TestLimits:
 
 
 async def test_limit_message() -> None:
-    """A message over the limit is refused with its id, or closes the connection with 1009."""
+    """A call over `message` is refused with its id; another message closes the link with 1009."""
     async with serving(Limits(message=1000)) as server:
         async with raw_peer(server) as raw:
             await raw.send(frame(TEXT, call_of(1000)))
@@ -141,7 +141,7 @@ async def test_limit_message() -> None:
 
 
 async def test_limit_fragments() -> None:
-    """A message with a frame over the limit closes the connection with 1008."""
+    """A message of more frames than `fragments` closes the connection with 1008."""
     call = call_of(100)
     async with serving(Limits(fragments=3)) as server:
         async with raw_peer(server) as raw:
@@ -155,21 +155,25 @@ async def test_limit_fragments() -> None:
             expect_closed(await raw.read_to_end(), 1008, words, "fragments")
 
 
-async def test_limit_incomplete_seconds() -> None:
-    """A message that stays incomplete for too long closes the connection with 1008."""
-    async with serving(Limits(incomplete_seconds=0.05)) as server:
+async def test_limit_incomplete_seconds(running_clock: trio.testing.MockClock) -> None:
+    """A message that is incomplete for `incomplete_seconds` closes the connection with 1008."""
+    async with serving(Limits(incomplete_seconds=5)) as server:
         async with raw_peer(server) as raw:
             await raw.send(frame(TEXT, call_of(100), fin=False), frame(CONTINUATION))
-            await trio.sleep(0.1)  # the time of a complete message does not run
+            await raw.expect(result_of(100))
+            running_clock.jump(5)  # the time of a complete message does not run
+            await raw.send(frame(TEXT, call_of(100)))
             await raw.expect(result_of(100))
             await raw.send(frame(TEXT, call_of(100), fin=False))
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            running_clock.jump(5)
 
-            words = "a message was incomplete for 0.05 s"
+            words = "a message was incomplete for 5 s"
             expect_closed(await raw.read_to_end(), 1008, words, "incomplete_seconds")
 
 
 async def test_limit_process_bytes_holds_for_incomplete_messages() -> None:
-    """Incomplete messages count, and are dropped after a Close."""
+    """Incomplete messages count toward `process_bytes`, and are dropped after a Close."""
     whole = frame(TEXT, call_of(60_000))
     begun, end = whole[:-1], whole[-1:]
     async with serving(Limits(process_bytes=100_000)) as server:
@@ -196,7 +200,7 @@ async def test_limit_process_bytes_holds_for_incomplete_messages() -> None:
 
 
 async def test_limit_handshake_seconds(running_clock: trio.testing.MockClock) -> None:
-    """A peer that does not finish its handshake in time is disconnected."""
+    """A peer that does not finish its handshake within `handshake_seconds` is disconnected."""
     async with serving(Limits(handshake_seconds=10)) as server:
         async with raw_peer(server) as good, silent(server) as slow:
             await slow.send(REQUEST[:-1])
@@ -209,7 +213,7 @@ async def test_limit_handshake_seconds(running_clock: trio.testing.MockClock) ->
 
 
 async def test_limit_pending_handshakes() -> None:
-    """A peer over the limit of unfinished handshakes costs the oldest one its connection."""
+    """A peer over `pending_handshakes` costs the oldest unfinished one its connection."""
     async with serving(Limits(pending_handshakes=2)) as server:
         async with raw_peer(server) as opened, silent(server) as oldest, silent(server) as second:
             async with silent(server) as newest:
@@ -223,18 +227,18 @@ async def test_limit_pending_handshakes() -> None:
 
 
 async def test_limit_headers() -> None:
-    """A request with a header over the limit gets 431."""
+    """A request with more headers than `headers` gets 431."""
     await check_head(Limits(headers=6), b"X: 1", b"Y: 1", limit="headers")
 
 
 async def test_limit_header_line() -> None:
-    """A request with a header line over the limit gets 431."""
+    """A request with a header longer than `header_line` gets 431."""
     line = b"X: ".ljust(100, b"x")
     await check_head(Limits(header_line=100), line, line + b"x", limit="header_line")
 
 
 async def test_limit_head() -> None:
-    """A request whose head is over the limit gets 431."""
+    """A request with a head longer than `head` gets 431."""
     line = b"X: ".ljust(500 - len(REQUEST) - 2, b"x")
     await check_head(Limits(head=500), line, line + b"x", limit="head")
 
@@ -254,7 +258,7 @@ async def check_head(limits: Limits, right: bytes, wrong: bytes, *, limit: str) 
 
 
 async def test_limit_connections() -> None:
-    """A connection over the limit gets 503, and a closed one makes room."""
+    """A connection over `connections` gets 503, and a closed one makes room."""
     async with serving(Limits(connections=2)) as server:
         async with raw_peer(server) as good:
             async with raw_peer(server):
@@ -267,7 +271,7 @@ async def test_limit_connections() -> None:
 
 
 async def test_limit_descriptor_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections take at most their share of the file descriptors of the process."""
+    """Connections take at most `descriptor_share` of the file descriptors of the process."""
     monkeypatch.setattr("farcall._server.acceptor.descriptor_limit", lambda: 10)
     async with serving(Limits(descriptor_share=0.2)) as server:
         async with raw_peer(server), raw_peer(server):
@@ -275,7 +279,7 @@ async def test_limit_descriptor_share(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_limit_failed_logins() -> None:
-    """A connection with too many failed logins is closed at its next login."""
+    """After `failed_logins` failed logins, the next login closes the connection."""
     asked: list[object] = []
 
     async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
@@ -296,7 +300,7 @@ async def test_limit_failed_logins() -> None:
 
 
 async def test_limit_failed_logins_unanswered() -> None:
-    """A login over the limit of unanswered ones is refused with Busy."""
+    """A login is refused with Busy while `failed_logins` other logins are unanswered."""
 
     async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
         if credentials.login is not None:
@@ -365,7 +369,7 @@ async def vault_client(kind: str, dialect: Any, limits: Limits) -> AsyncIterator
 @pytest.mark.parametrize("kind", ["memory", "websocket"])
 @pytest.mark.parametrize("dialect", ["farcall", "plain"])
 async def test_limit_message_before_login(kind: str, dialect: Any) -> None:
-    """A peer that has not logged in may send only small messages if everything is protected."""
+    """If everything is protected, a message over `message_before_login` needs a login."""
     limits = Limits(message_before_login=1000, message=5000)
     async with vault_client(kind, dialect, limits) as session:
         with pytest.raises(farcall.Forbidden):
@@ -404,7 +408,7 @@ async def expect_too_large(session: farcall.Session, size: int, limit: str, dial
 async def test_limit_message_before_login_holds_for_strangers_alone(
     served: object, authenticate: farcall.Authenticate | None, headers: dict[str, str] | None
 ) -> None:
-    """The limit does not hold with an open method, a principal of the handshake, or no logins."""
+    """`message_before_login` does not hold with an open method, a principal, or no logins."""
     limits = Limits(message_before_login=1000)
     pair = open_pair(served, authenticate=authenticate, headers=headers, limits=limits)
     async with pair as (session, connection):
@@ -416,7 +420,7 @@ async def test_limit_message_before_login_holds_for_strangers_alone(
 
 
 async def test_limit_message_before_login_is_kept_after_a_logout() -> None:
-    """The limit does not come back after a logout."""
+    """`message_before_login` no longer holds after a logout."""
     limits = Limits(message_before_login=1000)
     pair = open_pair(Vault(), authenticate=by_header_or_login, login="me", limits=limits)
     async with pair as (session, connection):
@@ -440,7 +444,7 @@ async def test_limit_message_before_login_is_no_larger_than_message() -> None:
 
 @pytest.mark.parametrize("dialect", ["farcall", "plain"])
 async def test_limit_login_bytes(dialect: Any) -> None:
-    """A login over the limit is refused, and `authenticate` is not called."""
+    """A login over `login_bytes` is refused, and `authenticate` is not called."""
     asked: list[int] = []
 
     async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
@@ -465,7 +469,7 @@ async def test_limit_login_bytes(dialect: Any) -> None:
 
 
 async def test_limit_logins(autojump_clock: trio.testing.MockClock) -> None:
-    """Logins over the limit wait in order, on all servers of the process together."""
+    """Logins over `logins` wait in order, on all servers of the process together."""
     at_work, seen, came = 0, list[int](), list[object]()
 
     async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
@@ -496,7 +500,7 @@ async def test_limit_logins(autojump_clock: trio.testing.MockClock) -> None:
 
 
 async def test_limit_logins_holds_for_handshakes() -> None:
-    """Handshakes have a queue of their own, with the same limit."""
+    """`logins` holds for handshakes too, which have a queue of their own."""
     opened = trio.Event()
     at_work = {"login": 0, "handshake": 0}
 
@@ -529,7 +533,7 @@ async def test_limit_logins_holds_for_handshakes() -> None:
                 assert (await raw.read_head()).startswith(b"HTTP/1.1 101 ")
 
 
-async def test_limit_logins_prefers_those_who_have_failed_less() -> None:
+async def test_limit_logins_prefers_connections_with_fewer_failures() -> None:
     """A login from a connection with fewer failed logins comes first."""
     release, came = trio.Event(), list[object]()
     release.set()
@@ -640,7 +644,7 @@ async def log_in(server: farcall.Server, address: str, *words: str) -> list[obje
 
 
 async def test_limit_address_failed_logins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After too many failed logins in a minute, only the address that made them is refused."""
+    """After `address_failed_logins` failures in a minute, only their address is refused."""
     busy = "address_failed_logins"
     async with guarded(Limits(address_failed_logins=2)) as server:
         assert await log_in(server, "192.0.2.1", "wrong", "right", "wrong", "right") == [
@@ -671,7 +675,7 @@ async def test_limit_address_failed_logins_of_ipv6() -> None:
 
 
 async def test_limit_address_failed_logins_of_handshakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After too many refused handshakes an address gets 429; its failed logins do not count."""
+    """After `address_failed_logins` refused handshakes an address gets 429; logins do not count."""
     wrong = {"X-Token": "wrong"}
     async with guarded(Limits(address_failed_logins=2)) as server:
         assert await log_in(server, "192.0.2.1", "wrong", "wrong") == [False, False]
@@ -690,7 +694,7 @@ async def test_limit_address_failed_logins_of_handshakes(monkeypatch: pytest.Mon
 
 
 async def test_limit_server_failed_logins() -> None:
-    """After too many failed logins on the server, an address with a failed one is refused."""
+    """After `server_failed_logins` failures in a minute, an address with a failure is refused."""
     busy = "server_failed_logins"
     async with guarded(Limits(server_failed_logins=3)) as server:
         assert await log_in(server, "192.0.2.1", "wrong") == [False]
@@ -704,7 +708,7 @@ async def test_limit_server_failed_logins() -> None:
 
 
 async def test_limit_server_failed_logins_of_handshakes() -> None:
-    """After too many refused handshakes on the server, an address with one is refused."""
+    """After `server_failed_logins` refused handshakes, an address with one of them gets 429."""
     wrong = {"X-Token": "wrong"}
     async with guarded(Limits(server_failed_logins=2)) as server:
         for address in ("192.0.2.1", "192.0.2.2"):
@@ -719,7 +723,7 @@ async def test_limit_server_failed_logins_of_handshakes() -> None:
 async def test_limit_logins_leaves_a_handshake_its_time(
     running_clock: trio.testing.MockClock,
 ) -> None:
-    """A handshake that waits too long in the queue is dropped."""
+    """A handshake that waits for its turn is dropped after `handshake_seconds`."""
     release = trio.Event()
 
     async def authenticate(credentials: farcall.Credentials) -> farcall.Principal | None:
@@ -779,7 +783,7 @@ def descriptors_up_to(last: int) -> Iterator[None]:
 
 
 async def test_limit_handshake_seconds_of_a_client() -> None:
-    """A client gives up on a handshake after the limit, and the error names it."""
+    """A client gives up on a handshake after `handshake_seconds`, and the error names the limit."""
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     async with listener:
         port = listener.socket.getsockname()[1]

@@ -94,7 +94,7 @@ class Deaf:
 
 
 async def test_limit_queued_messages(autojump_clock: MockClock) -> None:
-    """A peer with too many unread responses is disconnected with 1013."""
+    """A peer with more unread responses than `queued_messages` is disconnected with 1013."""
     async with raw_client(Store(), Limits(queued_messages=3)) as client:
         deaf = Deaf(client)
         await deaf.fill()
@@ -109,7 +109,7 @@ async def test_limit_queued_messages(autojump_clock: MockClock) -> None:
 
 
 async def test_limit_queued_messages_has_tasks_wait(autojump_clock: MockClock) -> None:
-    """A handler begins only when there is room for its result."""
+    """A handler begins only when `queued_messages` has room for its result."""
     store = Store()
     async with raw_client(store, Limits(queued_messages=3, calls=4)) as client:
         deaf = Deaf(client)
@@ -152,7 +152,7 @@ async def test_calls_that_wait_for_room_begin_in_order_and_can_be_cancelled(
 
 
 async def test_limit_queued_messages_has_inline_methods_wait(autojump_clock: MockClock) -> None:
-    """An inline method runs only when there is room for its result."""
+    """An inline method runs only when `queued_messages` has room for its result."""
     async with raw_client(Store(), Limits(queued_messages=3)) as client:
         deaf = Deaf(client)
         await deaf.fill()
@@ -165,7 +165,7 @@ async def test_limit_queued_messages_has_inline_methods_wait(autojump_clock: Moc
 
 
 async def test_limit_queued_bytes(autojump_clock: MockClock) -> None:
-    """A result of any size is queued below the limit; at the limit the next handler waits."""
+    """Below `queued_bytes` a result of any size is queued; at it the next handler waits."""
     limits = Limits(queued_bytes=1000)
     async with raw_client(Store(), limits) as client:
         deaf = Deaf(client)
@@ -183,7 +183,7 @@ async def test_limit_queued_bytes(autojump_clock: MockClock) -> None:
 async def test_limit_queued_bytes_holds_for_the_reader(
     announced: int, most: int, autojump_clock: MockClock
 ) -> None:
-    """Errors that the reader sends may exceed the limit by one message at most.
+    """Errors that the reader sends may exceed `queued_bytes` by one message at most.
 
     The size of that message is the smaller one of the peer's limit and `message_out`.
     """
@@ -207,7 +207,7 @@ async def test_limit_queued_bytes_holds_for_the_reader(
 
 
 async def test_limit_queued_bytes_holds_for_unfinished_batches(autojump_clock: MockClock) -> None:
-    """Responses that wait for the rest of their batch count."""
+    """Responses that wait for the rest of their batch count toward `queued_bytes`."""
     batch = [call(0, "hang"), *[1] * 200]
     async with raw_client(Store(), Limits(queued_bytes=1000, calls=10_000)) as client:
         deaf = Deaf(client)
@@ -227,7 +227,7 @@ async def test_limit_queued_bytes_holds_for_unfinished_batches(autojump_clock: M
 
 
 async def test_limit_process_bytes(autojump_clock: MockClock) -> None:
-    """Over the limit, the connection that holds most is disconnected with 1013."""
+    """Over `process_bytes`, the connection that holds most is disconnected with 1013."""
     store, limits = Store(), Limits(process_bytes=1_000_000)
     async with raw_client(store, limits) as first, raw_client(store, limits) as second:
         large, small = Deaf(first), Deaf(second)
@@ -246,7 +246,7 @@ async def test_limit_process_bytes(autojump_clock: MockClock) -> None:
 
 
 async def test_results_that_wait_for_room_are_counted(autojump_clock: MockClock) -> None:
-    """Results that wait for room count, with the envelope of those in the queue."""
+    """Results that wait for room count as memory of the connection."""
     async with raw_client(Store(), Limits(queued_messages=1)) as client:
         deaf = Deaf(client)
         await deaf.fill()
@@ -260,8 +260,8 @@ async def test_results_that_wait_for_room_are_counted(autojump_clock: MockClock)
         assert deaf.link.account.held == 0
 
 
-async def test_what_is_being_sent_is_counted(autojump_clock: MockClock) -> None:
-    """A message counts until the transport has taken all of it."""
+async def test_a_message_is_counted_until_it_is_sent(autojump_clock: MockClock) -> None:
+    """A message counts as memory of its connection until the transport has taken all of it."""
     async with raw_client(Store()) as client:
         deaf = Deaf(client)
         await deaf.fill()
@@ -277,7 +277,7 @@ async def test_what_is_being_sent_is_counted(autojump_clock: MockClock) -> None:
 
 
 async def test_a_connection_that_is_cut_off_frees_what_it_held(autojump_clock: MockClock) -> None:
-    """A peer that does not read is disconnected at once, without a Close frame."""
+    """A peer over `process_bytes` that does not read is disconnected without a Close frame."""
     async with raw_client(Store(), Limits(process_bytes=1_000_000)) as client:
         deaf = Deaf(client)
         await deaf.fill()
@@ -308,7 +308,7 @@ async def test_items_that_wait_are_counted_and_bounded(autojump_clock: MockClock
 
 
 async def test_items_that_are_not_read_are_counted(autojump_clock: MockClock) -> None:
-    """Items of uploads that no handler reads count."""
+    """Items of uploads that no handler reads count as memory of the connection."""
     async with raw_client(Store(), Limits(process_bytes=1_000_000)) as client:
         await client.ask(HELLO)
         deaf = Deaf(client)
@@ -323,7 +323,7 @@ async def test_items_that_are_not_read_are_counted(autojump_clock: MockClock) ->
 
 
 async def test_items_for_a_plain_peer_are_counted(autojump_clock: MockClock) -> None:
-    """The items of a stream to a plain peer count until they are sent."""
+    """The items of a stream to a plain peer count as memory until they are sent."""
     async with raw_client(Store()) as client:
         deaf = Deaf(client)
         await deaf.ask(call(1, "three", 1000), call(2, "three", 1000))
@@ -335,8 +335,8 @@ async def test_items_for_a_plain_peer_are_counted(autojump_clock: MockClock) -> 
         assert answers == {1: ["x" * 1000] * 3, 2: ["x" * 1000] * 3}
 
 
-async def test_what_a_peer_says_of_itself_is_counted(autojump_clock: MockClock) -> None:
-    """The hello of a peer counts as long as the connection lives."""
+async def test_the_hello_of_a_peer_is_counted(autojump_clock: MockClock) -> None:
+    """The hello of a peer counts as memory as long as the connection lives."""
     contracts = {f"service {number}": "x" * 64 for number in range(1000)}
     async with raw_client(Store()) as client:
         await client.ask(call(0, "rpc.hello") | {"params": {"v": 1, "contracts": contracts}})

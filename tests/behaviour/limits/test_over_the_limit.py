@@ -1,4 +1,4 @@
-"""A message over the limit ends its own call if its id can be read, else the link."""
+"""A message over the limit `message` ends its own call if its id can be read, else the link."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ async def test_fragments(opcode: int) -> None:
         await raw.expect(told(ANSWER))
 
 
-async def test_the_end_must_come_in_time() -> None:
+async def test_a_skipped_message_must_be_complete_in_time() -> None:
     """`incomplete_seconds` holds for a message that is skipped."""
     message = frame(TEXT, said(method="say", params=[BIG], id=7))
     async with raw_peer(incomplete_seconds=0.05) as (raw, _):
@@ -227,7 +227,7 @@ async def test_what_is_skipped_has_to_be_text() -> None:
 
 
 async def test_the_close_frame_arrives_while_the_peer_still_sends() -> None:
-    """A peer that is still sending gets the Close frame, because the rest is read and dropped."""
+    """A peer that is still sending gets the Close frame, as the rest is read and dropped."""
     async with raw_peer() as (raw, _), trio.open_nursery() as nursery:
         nursery.start_soon(raw.send, frame(TEXT, said(method="say", params=[BIG * 100])))
         assert await raw.read_to_end() == close_frame(1009, WORDS, masked=False)
@@ -273,7 +273,9 @@ async def test_an_answer_over_the_limit_ends_its_call(kind: Kind) -> None:
         said(notification="e", params=[BIG]),
     ],
 )
-async def test_what_is_no_answer_to_a_call_ends_the_link(kind: Kind, message: bytes) -> None:
+async def test_a_large_message_that_answers_no_call_ends_the_link(
+    kind: Kind, message: bytes
+) -> None:
     """An event over the limit, or a response to an unknown call, ends the link with 1009."""
     async with plain_server_of(kind) as (session, server), trio.open_nursery() as nursery:
 

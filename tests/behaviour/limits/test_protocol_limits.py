@@ -57,7 +57,7 @@ async def error_of(client: RawClient, message: Any) -> tuple[Any, int, Any]:
 
 
 async def test_limit_message_out() -> None:
-    """A response over the limit to a plain peer becomes an error, and the link lives."""
+    """A response over `message_out` to a plain peer becomes an error, and the link lives."""
     frame = len(msgspec.json.encode(result(1, "")))
     async with raw_client(Echo(), Limits(message_out=1000)) as client:
         (answer,) = await client.ask(call(1, "repeat", "x", 1000 - frame))
@@ -69,7 +69,7 @@ async def test_limit_message_out() -> None:
 
 
 async def test_limit_message_out_of_a_caller() -> None:
-    """A call over the limit raises and is not sent."""
+    """A call over `message_out` raises and is not sent."""
     size = len(msgspec.json.encode(call(1, "say", "")))
     pair = open_pair(Echo(), dialect="plain", limits=Limits(message_out=1000))
     async with pair as (session, connection):
@@ -82,21 +82,21 @@ async def test_limit_message_out_of_a_caller() -> None:
 
 
 async def test_limit_message_out_does_not_hold_for_farcall_peers() -> None:
-    """The limit of a farcall peer holds instead of `message_out`."""
+    """The limit that a farcall peer announces holds instead of `message_out`."""
     async with open_pair(Echo(), limits=Limits(message_out=1000)) as (session, _):
         assert await session.call("repeat", "x", 2000) == "x" * 2000
 
 
 async def test_limit_depth() -> None:
-    """A message that is nested too deep is a parse error without an id."""
+    """A message nested deeper than `depth` is a parse error without an id."""
     async with raw_client(Echo(), Limits(depth=10)) as client:
         assert await client.ask(call(1, "say", nested(8))) == [result(1, nested(8))]
         problem = "nested deeper than 10 levels (the limit depth)"
         assert await error_of(client, call(1, "say", nested(9))) == (None, -32700, problem)
 
 
-async def test_limit_depth_of_what_goes_out() -> None:
-    """A result that is nested too deep is an error of its call; such a call is not sent."""
+async def test_limit_depth_of_results_and_calls() -> None:
+    """A result nested deeper than `depth` is an error of its call; such a call is not sent."""
     deep = farcall.functions(deep_of, name="")
     async with open_pair(deep, limits=Limits(depth=10)) as (session, connection):
         assert await session.call("deep_of", 9) == nested(9)
@@ -117,13 +117,13 @@ async def deep_of(levels: int) -> farcall.Json:
 
 @pytest.mark.parametrize("depth", [7, 65])
 def test_limit_depth_has_bounds(depth: int) -> None:
-    """A depth below the protocol's own or above 64 is refused."""
+    """A `depth` that is too low for the protocol or above 64 is refused."""
     with pytest.raises(ValueError, match="depth"):
         Limits(depth=depth)
 
 
 async def test_limit_depth_leaves_room_for_the_protocol(autojump_clock: MockClock) -> None:
-    """The lowest depth is enough for every message of the protocol."""
+    """The lowest `depth` is enough for every message of the protocol."""
     async with open_pair(Echo(), limits=Limits(depth=8)) as (session, _):
         echo = session.proxy(Echo)
 
@@ -137,7 +137,7 @@ async def test_limit_depth_leaves_room_for_the_protocol(autojump_clock: MockCloc
 
 
 async def test_limit_request_id() -> None:
-    """An id over the limit is refused and not echoed."""
+    """An id longer than `request_id` is refused and not echoed."""
     async with raw_client(Echo(), Limits(request_id=10)) as client:
         assert await client.ask(call("x" * 8, "say", 1)) == [result("x" * 8, 1)]
         problem = "an id of more than 10 bytes (the limit request_id)"
@@ -145,7 +145,7 @@ async def test_limit_request_id() -> None:
 
 
 async def test_limit_request_id_of_an_upload() -> None:
-    """The name of an upload over the limit is refused."""
+    """The name of an upload that is longer than `request_id` is refused."""
     async with raw_client(Echo(), Limits(request_id=10)) as client:
         await greet(client)
         assert await client.ask(call(1, "add", {"$stream": "ü" * 4})) == []
@@ -158,7 +158,7 @@ async def test_limit_request_id_of_an_upload() -> None:
 
 
 async def test_limit_batch() -> None:
-    """A batch over the limit is refused whole."""
+    """A batch of more messages than `batch` is refused whole."""
     async with raw_client(Echo(), Limits(batch=3)) as client:
         batch = [call(id, "say", id) for id in range(4)]
         assert await client.ask(batch[:3]) == [[result(id, id) for id in range(3)]]
@@ -167,7 +167,7 @@ async def test_limit_batch() -> None:
 
 
 async def test_limit_bundle(autojump_clock: MockClock) -> None:
-    """A bundle over the limit that the peer was told ends its link with 1008."""
+    """A bundle of more messages than `bundle` ends the link with 1008."""
     async with raw_client(Echo(), Limits(bundle=3)) as client:
         hello = {"jsonrpc": "2.0", "id": 0, "method": "rpc.hello", "params": {"v": 1}}
         (answer,) = await client.ask(hello)
@@ -183,7 +183,7 @@ async def test_limit_bundle(autojump_clock: MockClock) -> None:
 
 
 async def test_limit_bundle_is_kept_by_farcall_peers(autojump_clock: MockClock) -> None:
-    """A farcall peer splits what it sends into bundles within the limit."""
+    """A farcall peer sends bundles of at most `bundle` messages."""
     async with open_pair(Echo(), limits=Limits(bundle=2)) as (session, connection):
         frames = connection.statistics().frames_in
         async with trio.open_nursery() as nursery:
@@ -194,7 +194,7 @@ async def test_limit_bundle_is_kept_by_farcall_peers(autojump_clock: MockClock) 
 
 @pytest.mark.parametrize("name", ["batch", "bundle"])
 def test_limit_of_arrays_have_a_bound(name: str) -> None:
-    """The limits of batches and bundles are at most 65,536."""
+    """`batch` and `bundle` may be 65,536 at most."""
     Limits(**{name: 65_536})
     with pytest.raises(ValueError, match=name):
         Limits(**{name: 65_537})
@@ -204,7 +204,7 @@ def test_limit_of_arrays_have_a_bound(name: str) -> None:
 async def test_limit_hello_seconds(
     autojump_clock: MockClock, seconds: float, is_late: bool
 ) -> None:
-    """A server that answers the hello too late fails the connection."""
+    """A server that answers the hello after `hello_seconds` fails the connection."""
     dialled, accepted = memory_pair()
     server = RawPeer(accepted)
 

@@ -50,7 +50,7 @@ async def grant(client: RawClient, id: int, items: int) -> dict[str, Any]:
 
 
 async def test_limit_subscription_bytes() -> None:
-    """Over the limit, the fullest subscription loses its oldest value and its reader is told."""
+    """Over `subscription_bytes`, the fullest subscription loses its oldest value and is told."""
     feed = Feed()
     async with raw_client(feed, Limits(subscription_bytes=1000)) as client:
         for each in (HELLO, subscribe(1, "first"), subscribe(2, "second")):
@@ -72,7 +72,7 @@ async def test_limit_subscription_bytes() -> None:
 
 
 async def test_limit_subscription_bytes_of_a_plain_peer(autojump_clock: MockClock) -> None:
-    """A plain peer over the limit is disconnected, because it cannot be told of a gap."""
+    """A plain peer over `subscription_bytes` is disconnected, as it cannot be told of a gap."""
     feed = Feed()
     async with raw_client(feed, Limits(subscription_bytes=100_000)) as client:
         await client.ask(request(1, "rpc.on", ["first", "second"]))
@@ -93,7 +93,7 @@ async def test_limit_subscription_bytes_of_a_plain_peer(autojump_clock: MockCloc
 
 
 async def test_limit_subscription_bytes_holds_for_keys() -> None:
-    """The keys of subscriptions count as long as these live, their other parameters do not."""
+    """The key of a subscription counts toward `subscription_bytes`; its other parameters do not."""
     async with raw_client(Feed(), Limits(subscription_bytes=1000)) as client:
         await client.ask(HELLO)
         (link,) = client.host.links
@@ -117,7 +117,7 @@ async def test_limit_subscription_bytes_holds_for_keys() -> None:
 async def test_what_waits_in_subscriptions_counts_for_the_process(
     autojump_clock: MockClock,
 ) -> None:
-    """Waiting values count for each subscription, and the connection that holds most is closed."""
+    """Values that wait count toward `process_bytes` for each subscription."""
     feed, limits = Feed(), Limits(process_bytes=100_000)
     async with raw_client(feed, limits) as one, raw_client(feed, limits) as two:
         for client, signals in ((one, ["first"]), (two, ["first", "second"])):
@@ -158,7 +158,7 @@ async def test_a_name_that_is_unknown_is_not_echoed_in_full() -> None:
 
 
 @pytest.mark.parametrize("dialect", ["plain", "farcall"])
-async def test_what_is_retained_may_be_too_much(dialect: str) -> None:
+async def test_a_retained_value_over_the_limit_closes_its_subscriber(dialect: str) -> None:
     """A retained value over `process_bytes` closes the subscriber, and its subscription is gone."""
     feed = Feed()
     feed.kept.emit("x" * 1000)
@@ -172,8 +172,8 @@ async def test_what_is_retained_may_be_too_much(dialect: str) -> None:
         assert repr(feed.kept) == "<signal Feed.kept: 0 subscribers>"
 
 
-async def test_more_may_be_retained_than_a_plain_peer_may_have_waiting() -> None:
-    """Retained values over the limit close a plain peer when it subscribes."""
+async def test_retained_values_over_the_limit_close_a_plain_peer() -> None:
+    """Retained values over `subscription_bytes` close a plain peer when it subscribes."""
     feed = Feed()
     for letter in "abc":
         feed.prices.emit(Tick(letter * 600))

@@ -80,7 +80,7 @@ async def bounce(peer: Counter | Bouncer, depth: int) -> str:
 
 
 async def test_a_caller_waits_its_turn(autojump_clock: MockClock) -> None:
-    """Calls over the limit wait, and begin in order."""
+    """Calls over the server's limit `calls` wait, and begin in order."""
     counter = Counter()
     async with open_pair(counter, limits=Limits(calls=3)) as (session, _):
         results: list[int] = []
@@ -218,7 +218,7 @@ async def test_a_caller_that_waits_hears_that_the_link_ends(autojump_clock: Mock
 
 @pytest.mark.parametrize("calls", [1, 2, 5])
 async def test_two_ends_never_wait_for_each_other(autojump_clock: MockClock, calls: int) -> None:
-    """A handler that calls its caller back over the limit gets Busy, so two ends never deadlock."""
+    """A handler that calls its caller back over `calls` gets Busy, so two ends never deadlock."""
     limits = Limits(calls=calls)
     async with open_pair(Counter(), Counter, serves=[Bouncer()], limits=limits) as pair:
         with trio.fail_after(5):
@@ -226,7 +226,7 @@ async def test_two_ends_never_wait_for_each_other(autojump_clock: MockClock, cal
 
 
 async def test_limit_call_bytes_is_known_to_the_client(autojump_clock: MockClock) -> None:
-    """A client waits if its parameters exceed the server's limit together with those in flight."""
+    """A client waits while its parameters would exceed the server's `call_bytes`."""
     counter = Counter()
     text = "x" * 98  # 102 bytes with quotes and brackets
     async with open_pair(counter, limits=Limits(call_bytes=3 * 102)) as (session, connection):
@@ -250,7 +250,7 @@ async def test_limit_call_bytes_is_known_to_the_client(autojump_clock: MockClock
 
 
 async def test_limit_call_bytes_is_too_small_for_one_call(autojump_clock: MockClock) -> None:
-    """A call whose parameters alone exceed the limit fails at once."""
+    """A call whose parameters alone exceed `call_bytes` fails at once."""
     async with open_pair(Counter(), limits=Limits(call_bytes=100)) as (session, connection):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(session.call, "work", "x" * 96)
@@ -274,7 +274,7 @@ async def test_limit_call_bytes_counts_for_abandoned_calls(autojump_clock: MockC
 
 
 async def test_limit_call_bytes_holds_for_calls_back(autojump_clock: MockClock) -> None:
-    """A handler that calls its caller back over the limit gets Busy; other tasks wait."""
+    """A handler that calls its caller back over `call_bytes` gets Busy; other tasks wait."""
     limits = Limits(call_bytes=100)
     caller = Clinger()
     async with open_pair(Clinger(), Clinger, serves=[caller], limits=limits) as pair:
@@ -289,7 +289,7 @@ async def test_limit_call_bytes_holds_for_calls_back(autojump_clock: MockClock) 
 
 
 async def test_limit_subscriptions_is_known_to_the_client(autojump_clock: MockClock) -> None:
-    """A client refuses a subscription over the server's limit itself."""
+    """A client refuses a subscription over the server's `subscriptions` itself."""
     async with open_pair(Counter(), limits=Limits(subscriptions=1)) as (session, connection):
         async with session.subscribe("first"):
             frames = connection.statistics().frames_in

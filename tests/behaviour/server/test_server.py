@@ -138,7 +138,7 @@ async def test_nowhere_to_listen_is_refused() -> None:
 
 
 @pytest.mark.parametrize("port", [-1, 65536, 70000])
-async def test_a_port_that_is_none_is_refused(port: int) -> None:
+async def test_a_port_out_of_range_is_refused(port: int) -> None:
     """A port outside of 0 to 65535 raises ValueError."""
     with pytest.raises(ValueError, match="port takes an int from 0 to 65535"):
         await farcall.serve(Echo(), port)
@@ -249,7 +249,7 @@ async def test_a_shutdown_lets_running_calls_end() -> None:
     assert answers == ["done"]
 
 
-async def test_strangers_at_the_port_harm_nobody() -> None:
+async def test_broken_clients_do_not_disturb_others() -> None:
     """Broken clients do not disturb the ones that follow or are connected."""
     upgrade = (
         b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -320,7 +320,7 @@ async def test_a_message_over_the_limit_costs_only_its_call() -> None:
         server.shutdown()
 
 
-async def test_nobody_at_the_port_is_a_clear_error() -> None:
+async def test_a_port_without_a_server_is_a_clear_error() -> None:
     """Connecting to a port without a server raises ConnectFailed with the address and reason."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -187,7 +187,7 @@ async def test_a_retained_value_is_handed_to_a_new_subscriber() -> None:
     assert items["params"]["values"] == ["last"]
 
 
-async def test_since_another_place_is_a_gap() -> None:
+async def test_an_unknown_cursor_is_a_gap() -> None:
     """A subscription since an unknown cursor is told of a gap of unknown size."""
     feed = Feed()
     async with raw_client(feed) as client:
@@ -374,7 +374,7 @@ async def test_a_plain_peer_that_does_not_read_is_closed_with_1013() -> None:
 
 
 async def test_a_lost_link_leaves_every_signal() -> None:
-    """A lost connection leaves its signals."""
+    """A lost connection ends its subscriptions."""
     feed = Feed()
     async with raw_client(feed) as client:
         await ask(client, HELLO)
@@ -452,7 +452,7 @@ def order(messages: list[Any]) -> list[Any]:
 @pytest.mark.parametrize("method", ["at_once", "later"])
 @pytest.mark.parametrize("dialect", ["farcall", "plain"])
 async def test_what_a_handler_emits_leaves_before_its_response(method: str, dialect: str) -> None:
-    """What a handler emits is sent before its response."""
+    """Values that a handler emits are sent before its response."""
     async with raw_client(Told()) as client:
         if dialect == "farcall":
             await client.ask(HELLO)

@@ -137,7 +137,7 @@ async def test_the_deadline_of_a_start_travels(autojump_clock: MockClock) -> Non
 
 
 async def test_the_handler_has_no_deadline_once_started(autojump_clock: MockClock) -> None:
-    """A handler has neither deadline nor server cap once it has started."""
+    """A handler has neither its caller's deadline nor `max_call_seconds` once it has started."""
     async with open_pair(Foreman(), Foreman, max_call_seconds=20) as (proxy, _):
         results: list[list[bool]] = []
 
@@ -159,7 +159,7 @@ async def test_the_server_caps_the_time_until_the_start(autojump_clock: MockCloc
             await nursery.start(proxy.run, 1)
 
 
-async def test_what_fails_before_the_start_raises_in_start(kind: Kind) -> None:
+async def test_an_error_before_the_start_raises_in_start(kind: Kind) -> None:
     """An error before the start raises in `start`, and the nursery goes on."""
     async with open_client(kind, Foreman(), Foreman) as proxy:
         async with trio.open_nursery() as nursery:
@@ -167,7 +167,7 @@ async def test_what_fails_before_the_start_raises_in_start(kind: Kind) -> None:
                 await nursery.start(proxy.refuse, False)
 
 
-async def test_what_fails_after_the_start_raises_in_the_nursery(
+async def test_an_error_after_the_start_raises_in_the_nursery(
     autojump_clock: MockClock,
 ) -> None:
     """An error after the start raises in the nursery."""
@@ -334,7 +334,7 @@ async def test_a_lost_link_ends_a_task(autojump_clock: MockClock) -> None:
         assert foreman.log == ["ended: disconnect"]
 
 
-async def test_interceptors_stand_around_the_whole_task(autojump_clock: MockClock) -> None:
+async def test_interceptors_wrap_the_whole_task(autojump_clock: MockClock) -> None:
     """Interceptors wrap the whole task and see its arguments and result."""
     seen: list[Any] = []
 

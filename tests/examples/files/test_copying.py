@@ -194,7 +194,7 @@ async def test_a_copy_goes_on_where_one_was_interrupted(
 
 @WAYS
 @pytest.mark.parametrize("spoiled", [b"x", b"x" * SEVERAL, b"x" * (SEVERAL + 1)], ids=len)
-async def test_a_part_of_something_else_is_not_gone_on_with(
+async def test_a_part_of_another_file_is_not_resumed(
     desk: Desk, written: list[int], interrupted: Interrupt, resumed: Resume, spoiled: bytes
 ) -> None:
     """A copy begins anew if its part differs from the file."""
@@ -236,7 +236,7 @@ async def test_a_part_that_is_complete_only_needs_its_name(
     assert sum(written) == 0
 
 
-async def test_no_more_is_gone_on_from_than_there_is(desk: Desk) -> None:
+async def test_an_offset_beyond_the_part_is_refused(desk: Desk) -> None:
     """An offset beyond the part is refused, and the part stays as it was."""
     part = await interrupted_upload(desk)
     for offset in (-1, 2 * CHUNK + 1):
@@ -367,7 +367,7 @@ async def test_an_interrupted_download_leaves_what_was_asked_for(
         pytest.param(b"", -1, sha256(b""), id="no size at all"),
     ],
 )
-async def test_what_was_not_announced_is_not_written(
+async def test_an_upload_that_was_not_announced_is_dropped(
     desk: Desk, sent: bytes, size: int, checksum: str, keep_part: bool
 ) -> None:
     """An upload of another size or checksum than announced is dropped."""

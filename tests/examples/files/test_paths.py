@@ -90,7 +90,7 @@ METHODS: tuple[Use, ...] = (entries, read, checksum, kept, write)
         "folder/.part/new",
     ],
 )
-async def test_a_path_that_is_none_in_the_folder_is_refused(
+async def test_a_path_out_of_the_folder_is_refused(
     desk: Desk, hidden: Path, use: Use, path: str
 ) -> None:
     """A path out of the folder, or to a part, is refused by every method."""
@@ -104,7 +104,7 @@ async def test_a_path_that_is_none_in_the_folder_is_refused(
     assert (desk.there / ".kept.part").read_bytes() == b"part"
 
 
-def test_text_that_is_no_name_is_refused(tmp_path: Path) -> None:
+def test_a_path_with_a_lone_surrogate_is_refused(tmp_path: Path) -> None:
     """A path with a lone surrogate is refused."""
     with pytest.raises(errors.PathRefused):
         Files(tmp_path).checksum("\ud800")
@@ -134,7 +134,7 @@ def test_text_that_is_no_name_is_refused(tmp_path: Path) -> None:
         (write, "pipe", PathRefused),
     ],
 )
-async def test_what_cannot_be_done_is_told(
+async def test_a_path_that_cannot_be_used_is_an_error(
     desk: Desk, use: Use, path: str, error: type[Exception]
 ) -> None:
     """A path that cannot be used raises its own error, and a pipe blocks no method."""
@@ -170,7 +170,7 @@ async def test_a_link_that_stays_in_the_folder_is_followed(desk: Desk) -> None:
     assert names(desk.there / "folder") == ["a"]
 
 
-async def test_a_folder_that_is_none_is_not_copied_to(desk: Desk) -> None:
+async def test_a_download_into_a_folder_or_nowhere_fails(desk: Desk) -> None:
     """A download to a folder, or into a missing one, fails."""
     (desk.there / "a").write_bytes(b"abc")
     with pytest.raises(IsADirectoryError):
@@ -236,7 +236,7 @@ async def test_the_folder_is_named_by_the_environment(
 
 
 @pytest.mark.parametrize("folder", ["", None])
-def test_an_empty_folder_is_none(folder: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_path_is_refused(folder: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty path is refused, because it would serve the working directory."""
     monkeypatch.setenv(FOLDER, "")
 
