@@ -1,6 +1,6 @@
 """Typed remote procedure calls and live signals over WebSocket, for Trio.
 
-Decorate a class with `service` and hand an object of it to `serve`; `connect` to it from
+Decorate a class with `service` and hand an object of it to `open_server`; `connect` to it from
 elsewhere, call its methods through a generated proxy, and iterate over its `Signal` attributes.
 """
 
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from farcall._limits import Limits
     from farcall._principal import Authenticate, Credentials, Principal
     from farcall._server.host import ServerStatistics
-    from farcall._server.serve import Server, serve
+    from farcall._server.serve import open_server, serve
+    from farcall._server.server import Server
     from farcall._signals import BoundSignal, Signal, Subscription
     from farcall._signals.audience import Room, User, room, user
     from farcall.errors import (
@@ -123,6 +124,7 @@ __all__ = [
     "functions",
     "local",
     "method",
+    "open_server",
     "room",
     "serve",
     "service",
@@ -147,7 +149,8 @@ if not TYPE_CHECKING:
         "_limits": "Limits",
         "_principal": "Authenticate Credentials Principal",
         "_server.host": "ServerStatistics",
-        "_server.serve": "Server serve",
+        "_server.serve": "open_server serve",
+        "_server.server": "Server",
         "_signals": "BoundSignal Signal Subscription",
         "_signals.audience": "Room User room user",
         "errors": (

@@ -1,4 +1,4 @@
-"""Options of `serve`, `connect` and `open_pair`: right uses, and wrong ones by an ignored error."""
+"""Options of functions that serve and connect: right uses, and wrong ones by an ignored error."""
 
 from __future__ import annotations
 
@@ -26,6 +26,14 @@ async def serving(nursery: trio.Nursery) -> None:
     await farcall.serve(Market(), 0, debug=3)  # type: ignore[arg-type]
     await farcall.serve(Market(), 0, drain="3")  # type: ignore[call-arg]
     await farcall.serve(Market(), 0, authenticate=len)  # type: ignore[arg-type]
+
+
+async def serving_a_block() -> None:
+    async with farcall.open_server(Market(), 0, authenticate=authenticate) as server:
+        assert_type(server, farcall.Server)
+
+    farcall.open_server(Market(), "8765")  # type: ignore[arg-type]
+    farcall.open_server(Market(), 0, drain="3")  # type: ignore[call-arg]
 
 
 async def connecting() -> None:

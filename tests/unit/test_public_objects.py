@@ -27,6 +27,7 @@ FUNCTIONS: Final = {
     "functions",
     "local",
     "method",
+    "open_server",
     "room",
     "serve",
     "service",

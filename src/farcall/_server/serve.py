@@ -1,94 +1,143 @@
-"""A server: it listens, accepts connections, and lets running calls finish at its end."""
+"""Serving: listen, accept connections, and let running calls finish at the end."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import Unpack
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final, Unpack
 
 import attrs
 import trio
 
 from farcall._nursery import open_owned_nursery
 from farcall._server.acceptor import Acceptor
-from farcall._server.host import Host, ServerStatistics, Services
+from farcall._server.host import Host, Services
 from farcall._server.options import ServeKeywords, ServerOptions
-from farcall._transport.listen import Listeners, open_listeners
-from farcall._usage.home import Home, check_trio
+from farcall._server.server import Server
+from farcall._transport.listen import Listeners, ListenSpec, open_listeners
+from farcall._usage.home import check_trio
 from farcall._usage.keywords import check_keywords, takes
-from farcall._usage.live import Live
+from farcall._usage.opening import Opening
 
 logger = logging.getLogger("farcall")
 
+ADVICE: Final = "open_server() serves in a block: write `async with open_server(...) as server:`"
 
-class Server(Live):
-    """A running server, which `serve` reports as soon as it listens."""
 
-    def __init__(self, acceptor: Acceptor, listeners: Listeners) -> None:
-        self._acceptor = acceptor
-        self.urls: Sequence[str] = listeners.urls(is_secure=acceptor.ssl_context is not None)
-        """The URLs for clients on this machine, without a path: inherited sockets first, then TCP,
-        then the Unix socket. A socket that listens at every address has the URL of the loopback,
-        such as ``ws://127.0.0.1:8765``."""
-        self._ports = listeners.ports
-        self._home = Home()
-        self._shutdown = trio.Event()
-        self._closed = trio.Event()
+@attrs.frozen
+class Serving:
+    """Services, and where to serve them: checked, and not listening yet."""
 
-    def __repr__(self) -> str:
-        return f"<Server at {self.url}>"
+    host: Host
+    acceptor: Acceptor
+    place: ListenSpec
+    drain_seconds: float
 
-    @property
-    def port(self) -> int:
-        """The port that it listens at, the first if there are several.
+    @classmethod
+    def of(cls, services: Services, port: int | None, options: ServerOptions) -> Serving:
+        """Check the arguments of `serve`.
 
         Raises:
-            RuntimeError: it listens only at Unix sockets.
+            DeclarationError: an object is no service, or two offer the same name at one path.
+            TypeError: an argument is of another type.
+            ValueError: an argument makes no sense.
         """
-        if not self._ports:
-            raise RuntimeError(f"this server has no port, it listens at {self.url}")
-        return self._ports[0]
+        place = options.place(port)
+        host = Host(services, options)
+        return cls(host, Acceptor.of(host, options), place, options.drain_seconds)
 
-    @property
-    def url(self) -> str:
-        """The first of `urls`, for `connect`."""
-        return self.urls[0]
+    async def run(self, *, task_status: trio.TaskStatus[Server]) -> None:
+        """Listen and serve until `Server.shutdown`, then drain."""
+        listeners = await open_listeners(self.place)
+        server = Server(self.acceptor, listeners)
+        try:
+            async with open_owned_nursery() as nursery:
+                self.host.start_background(nursery)
+                accepting = trio.CancelScope()
+                nursery.start_soon(_accept, accepting, self.acceptor, listeners, nursery)
+                where = ", ".join(server.urls)
+                if listeners.is_open_to_all:
+                    where += " and every other address of this machine"
+                logger.info("listening at %s, serving %s", where, self.host.offer)
+                task_status.started(server)
+                await server.wait_shutdown()
+                accepting.cancel()
+                seconds = self.drain_seconds
+                logger.info("%s: shutting down, with %g s for calls", server.url, seconds)
+                await self.host.drain(seconds)
+                nursery.cancel_scope.cancel()
+        finally:
+            listeners.close()
+            server._note_closed()
+            logger.info("%s: the server has ended", server.url)
 
-    def statistics(self) -> ServerStatistics:
-        """Take a snapshot."""
-        acceptor = self._acceptor
-        return attrs.evolve(acceptor.host.statistics(), pending=acceptor.guard.pending)
 
-    def shutdown(self) -> None:
-        """Accept no more connections, drain, and let `serve` return. Never blocks.
+async def _accept(
+    scope: trio.CancelScope, acceptor: Acceptor, listeners: Listeners, handlers: trio.Nursery
+) -> None:
+    try:
+        with scope:
+            # When descriptors run out (EMFILE), Trio's accept loop tries again after a while.
+            await trio.serve_listeners(acceptor.handle, listeners.sockets, handler_nursery=handlers)
+    finally:
+        listeners.close()  # so that connections during a drain are refused at once
 
-        Raises:
-            RuntimeError: it was called in another thread than that of the Trio run; there call
-                ``trio.from_thread.run_sync(server.shutdown)``.
-        """
-        self._home.check("Server.shutdown", "trio.from_thread.run_sync(server.shutdown)")
-        self._shutdown.set()
 
-    @property
-    def is_draining(self) -> bool:
-        """Whether `shutdown` was called."""
-        return self._shutdown.is_set()
+@takes(ServeKeywords, ServerOptions)
+def open_server(
+    services: Services, port: int | None = None, **keywords: Unpack[ServeKeywords]
+) -> AbstractAsyncContextManager[Server]:
+    """Serve services over WebSocket for as long as an ``async with`` block runs.
 
-    async def wait_shutdown(self) -> None:
-        """Wait until `shutdown` was called.
+    A block that ends normally drains the server: it accepts no more connections, refuses new calls,
+    and gives running calls `drain_seconds` to end. A block that ends by an exception or a
+    cancellation cuts every link at once. `Server.shutdown` drains while the block goes on.
 
-        Cancellation:
-            The server goes on.
-        """
-        await self._shutdown.wait()
+    Args:
+        services: As for `serve`, as every other argument.
+        port: As for `serve`.
 
-    async def wait_closed(self) -> None:
-        """Wait until the last link has ended and `serve` is about to return.
+    Returns:
+        A context manager whose block gets the `Server`, which listens.
 
-        Cancellation:
-            The server goes on.
-        """
-        await self._closed.wait()
+    Raises:
+        OSError: it cannot listen there; the message says where.
+        DeclarationError: an object is no service, or two offer the same name at one path.
+        TypeError: an argument is of another type; the message names it.
+        ValueError: an argument makes no sense, or there is nothing to serve, or nowhere to listen.
+        Exception: an exception of the block or of a ``@background`` method, unchanged; the latter
+            cancels the block.
+
+    Resources:
+        The sockets, and a nursery with one task for each connection.
+
+    Cancellation:
+        Cuts every link and cancels every handler at once.
+
+    >>> from farcall import connect, functions
+    >>> def add(a: int, b: int) -> int:
+    ...     return a + b
+    >>> async def main() -> None:
+    ...     async with (
+    ...         open_server(functions(add, name=""), 0) as server,
+    ...         connect(server.url) as session,
+    ...     ):
+    ...         print(await session.call("add", 2, 3))
+    >>> trio.run(main)
+    5
+    """
+    check_keywords(open_server, keywords)
+    return Opening(_open(Serving.of(services, port, ServerOptions(**keywords))), ADVICE)
+
+
+@asynccontextmanager
+async def _open(serving: Serving) -> AsyncIterator[Server]:
+    check_trio("farcall.open_server")
+    async with open_owned_nursery() as nursery:
+        server = await nursery.start(serving.run)
+        yield server
+        server.shutdown()
 
 
 @takes(ServeKeywords, ServerOptions)
@@ -100,6 +149,8 @@ async def serve(
     **keywords: Unpack[ServeKeywords],
 ) -> None:
     """Serve services over WebSocket until `Server.shutdown`: ``await nursery.start(serve, ...)``.
+
+    `open_server` does the same for a block, and takes the same arguments.
 
     Args:
         services: A service object, a list of several, or ``{"/": A(), "/side": [B(), C()]}`` to
@@ -164,39 +215,4 @@ async def serve(
     """
     check_trio("farcall.serve")
     check_keywords(serve, keywords)
-    options = ServerOptions(**keywords)
-    place = options.place(port)
-    host = Host(services, options)
-    acceptor = Acceptor.of(host, options)
-    listeners = await open_listeners(place)
-    server = Server(acceptor, listeners)
-    try:
-        async with open_owned_nursery() as nursery:
-            host.start_background(nursery)
-            accepting = trio.CancelScope()
-            nursery.start_soon(_accept, accepting, acceptor, listeners, nursery)
-            where = ", ".join(server.urls)
-            if listeners.is_open_to_all:
-                where += " and every other address of this machine"
-            logger.info("listening at %s, serving %s", where, host.offer)
-            task_status.started(server)
-            await server.wait_shutdown()
-            accepting.cancel()
-            logger.info("%s: shutting down, with %g s for calls", server.url, options.drain_seconds)
-            await host.drain(options.drain_seconds)
-            nursery.cancel_scope.cancel()
-    finally:
-        listeners.close()
-        server._closed.set()
-        logger.info("%s: the server has ended", server.url)
-
-
-async def _accept(
-    scope: trio.CancelScope, acceptor: Acceptor, listeners: Listeners, handlers: trio.Nursery
-) -> None:
-    try:
-        with scope:
-            # When descriptors run out (EMFILE), Trio's accept loop tries again after a while.
-            await trio.serve_listeners(acceptor.handle, listeners.sockets, handler_nursery=handlers)
-    finally:
-        listeners.close()  # so that connections during a drain are refused at once
+    await Serving.of(services, port, ServerOptions(**keywords)).run(task_status=task_status)

@@ -109,6 +109,10 @@ async def serve(**wrong: Any) -> None:
 _SHOP: Final = object()
 
 
+def server(services: Any = _SHOP, port: Any = 0, **wrong: Any) -> object:
+    return farcall.open_server(Shop() if services is _SHOP else services, port, **wrong)
+
+
 def connect(url: Any = URL, proxy: Any = None, **wrong: Any) -> object:
     return farcall.connect(url, proxy, **wrong)
 
@@ -419,57 +423,61 @@ CLIENT: Final[Sequence[Row]] = [
     ),
 ]
 
+APP: Final[Sequence[Row]] = [
+    *SERVICES,
+    *interceptors("interceptors"),
+    *seconds("max_call_seconds"),
+    *flag("debug"),
+    *seconds("cancel_grace", zero=True),
+    *authenticate("authenticate"),
+    ("allowed_origins", "https://a.example", T, "write \\['https://a.example'\\]"),
+    *(("allowed_origins", value, T, "a list of origins") for value in (None, 5, b"x")),
+    ("allowed_origins", [5], T, "a str"),
+    ("allowed_origins", ["*"], V, "a star"),
+    ("allowed_origins", ["https://*.example"], V, "a star"),
+    ("allowed_origins", ["a.example"], V, "not an origin such as"),
+    ("allowed_origins", ["https://a.example/"], V, "not an origin such as"),
+    ("allowed_origins", ["https://a.example:70000"], V, "not an origin such as"),
+    ("allowed_origins", ["https://bücher.example"], V, "beyond ASCII"),
+    ("allowed_origins", ["wss://a.example"], V, "write 'https://a.example'"),
+    ("allowed_hosts", "a.example", T, "write \\['a.example'\\]"),
+    *(("allowed_hosts", value, T, "a list of names") for value in (None, 5, {"a": "b"})),
+    ("allowed_hosts", [None], T, "a str"),
+    ("allowed_hosts", ["*.example"], V, "a star"),
+    ("allowed_hosts", ["https://a.example"], V, "not a host such as"),
+    ("allowed_hosts", ["a.example:70000"], V, "not a host such as"),
+    ("allowed_hosts", ["bücher.example"], V, "beyond ASCII"),
+    *LIMITS,
+    *seconds("drain_seconds", zero=True, infinite=False),
+    *HEARTBEAT,
+]
+
+SERVER: Final[Sequence[Row]] = [
+    *APP,
+    ("port", "8765", T, "write 8765"),
+    *(("port", value, T, "an int from 0 to 65535") for value in (True, 1.5, "http", [1])),
+    *(("port", value, V, "an int from 0 to 65535") for value in (-1, 65536)),
+    ("port", None, V, "nowhere to listen"),
+    *(("host", value, T, "an address or name") for value in (5, b"::1", {"a": "b"})),
+    ("host", [None], T, "each element of host= takes a str"),
+    *(("host", value, V, "host=") for value in ([], "", "a b", ["::1", ""])),
+    *(("unix", value, T, "takes a path") for value in (5, True, [Path("a")])),
+    ("unix", b"/a", T, "takes a path"),
+    ("unix", "", V, "not empty"),
+    ("unix", "/a\0b", V, "NUL"),
+    *(("sock", value, T, "socket.socket") for value in (None, 5, "x", [5])),
+    *(("ssl_context", value, T, "an ssl.SSLContext") for value in (True, "x", ssl)),
+    ("ssl_context", CLIENT_TLS, V, "context of a server, not that of a client"),
+    ("trusted_proxies", "127.0.0.1", T, "write \\['127.0.0.1'\\]"),
+    *(("trusted_proxies", value, T, "a list of") for value in (None, 5, {"a": "b"})),
+    *(("trusted_proxies", [value], T, "a str") for value in (5, None, b"::1")),
+    ("trusted_proxies", ["10.0.0.1/8"], V, "not an address"),
+    ("trusted_proxies", ["*"], V, "not an address"),
+]
+
 TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
-    "farcall.serve": (
-        serve,
-        [
-            *SERVICES,
-            ("port", "8765", T, "write 8765"),
-            *(("port", value, T, "an int from 0 to 65535") for value in (True, 1.5, "http", [1])),
-            *(("port", value, V, "an int from 0 to 65535") for value in (-1, 65536)),
-            ("port", None, V, "nowhere to listen"),
-            *(("host", value, T, "an address or name") for value in (5, b"::1", {"a": "b"})),
-            ("host", [None], T, "each element of host= takes a str"),
-            *(("host", value, V, "host=") for value in ([], "", "a b", ["::1", ""])),
-            *(("unix", value, T, "takes a path") for value in (5, True, [Path("a")])),
-            ("unix", b"/a", T, "takes a path"),
-            ("unix", "", V, "not empty"),
-            ("unix", "/a\0b", V, "NUL"),
-            *(("sock", value, T, "socket.socket") for value in (None, 5, "x", [5])),
-            *(("ssl_context", value, T, "an ssl.SSLContext") for value in (True, "x", ssl)),
-            ("ssl_context", CLIENT_TLS, V, "context of a server, not that of a client"),
-            ("trusted_proxies", "127.0.0.1", T, "write \\['127.0.0.1'\\]"),
-            *(("trusted_proxies", value, T, "a list of") for value in (None, 5, {"a": "b"})),
-            *(("trusted_proxies", [value], T, "a str") for value in (5, None, b"::1")),
-            ("trusted_proxies", ["10.0.0.1/8"], V, "not an address"),
-            ("trusted_proxies", ["*"], V, "not an address"),
-            *interceptors("interceptors"),
-            *seconds("max_call_seconds"),
-            *flag("debug"),
-            *seconds("cancel_grace", zero=True),
-            *authenticate("authenticate"),
-            ("allowed_origins", "https://a.example", T, "write \\['https://a.example'\\]"),
-            *(("allowed_origins", value, T, "a list of origins") for value in (None, 5, b"x")),
-            ("allowed_origins", [5], T, "a str"),
-            ("allowed_origins", ["*"], V, "a star"),
-            ("allowed_origins", ["https://*.example"], V, "a star"),
-            ("allowed_origins", ["a.example"], V, "not an origin such as"),
-            ("allowed_origins", ["https://a.example/"], V, "not an origin such as"),
-            ("allowed_origins", ["https://a.example:70000"], V, "not an origin such as"),
-            ("allowed_origins", ["https://bücher.example"], V, "beyond ASCII"),
-            ("allowed_origins", ["wss://a.example"], V, "write 'https://a.example'"),
-            ("allowed_hosts", "a.example", T, "write \\['a.example'\\]"),
-            *(("allowed_hosts", value, T, "a list of names") for value in (None, 5, {"a": "b"})),
-            ("allowed_hosts", [None], T, "a str"),
-            ("allowed_hosts", ["*.example"], V, "a star"),
-            ("allowed_hosts", ["https://a.example"], V, "not a host such as"),
-            ("allowed_hosts", ["a.example:70000"], V, "not a host such as"),
-            ("allowed_hosts", ["bücher.example"], V, "beyond ASCII"),
-            *LIMITS,
-            *seconds("drain_seconds", zero=True, infinite=False),
-            *HEARTBEAT,
-        ],
-    ),
+    "farcall.serve": (serve, SERVER),
+    "farcall.open_server": (server, SERVER),
     "farcall.connect": (
         connect,
         [
