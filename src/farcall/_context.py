@@ -15,6 +15,7 @@ from typing import Protocol as Interface
 
 import attrs
 import trio
+from msgspec import Struct
 
 from farcall._connection.calls import Calls, Handled, handling
 from farcall._connection.link import Link
@@ -267,8 +268,7 @@ class HandledCall(Handled, Interface):
     def context(self) -> CallContext: ...
 
 
-@attrs.define(eq=False)
-class HandledSubscription:
+class HandledSubscription(Struct, eq=False):
     """A subscription of the peer while its interceptors run; a `HandledCall`."""
 
     calls: Calls

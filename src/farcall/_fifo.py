@@ -6,12 +6,11 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import attrs
 import trio
+from msgspec import Struct, field
 
 
-@attrs.define(eq=False)
-class ThreadLine:
+class ThreadLine(Struct, eq=False):
     """A limiter for `trio.to_thread` whose tasks get their threads in order.
 
     The threads are those of Trio's default limiter. Its own `acquire` has a checkpoint, after which
@@ -19,7 +18,7 @@ class ThreadLine:
     waits for it, and a task that need not wait starts at once.
     """
 
-    _line: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+    _line: trio.Lock = field(default_factory=trio.Lock)
 
     def __len__(self) -> int:
         """Count the calls that wait for a thread."""

@@ -13,8 +13,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar
 
-import attrs
 import trio
+from msgspec import Struct
 
 from farcall._context import CallContext, CallKind
 from farcall._nursery import is_cancelled, is_group, leaves, open_owned_nursery, reraise
@@ -208,8 +208,7 @@ async def _is_cancelled(nursery: trio.Nursery) -> bool:
     return found[0]
 
 
-@attrs.define(eq=False)
-class Once:
+class Once(Struct, eq=False):
     """Whether a part of a call that cannot be repeated has begun, over all tries of interceptors.
 
     Args:
@@ -219,7 +218,7 @@ class Once:
 
     kind: CallKind
     method: str
-    is_done: bool = attrs.field(default=False, init=False)
+    is_done: bool = False
 
     def check(self, cause: BaseException | None = None) -> None:
         """Refuse another try after that part has begun.

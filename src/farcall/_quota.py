@@ -12,6 +12,7 @@ from typing import Final
 
 import attrs
 import trio
+from msgspec import Struct, field
 from trio.lowlevel import RunVar
 
 from farcall._limits import KIB, Limits
@@ -23,15 +24,14 @@ SLOW_BYTES: Final = 16 * KIB
 
 
 # Validating on assignment would send every change of a counter through Python code: none here.
-@attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
-class ProcessQuota:
+class ProcessQuota(Struct, eq=False):
     """The counts of all connections."""
 
     calls: int = 0
     call_bytes: int = 0
     held: int = 0
     """Bytes charged to all accounts."""
-    accounts: dict[MemoryAccount, None] = attrs.field(factory=dict["MemoryAccount", None])
+    accounts: dict[MemoryAccount, None] = field(default_factory=dict["MemoryAccount", None])
 
     def pick_victim(self, now: float) -> MemoryAccount:
         """Choose the account whose connection ends when all together are over the limit."""
@@ -54,14 +54,13 @@ def _current_process() -> ProcessQuota:
         return _process.get()
 
 
-@attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
-class CallQuota:
+class CallQuota(Struct, eq=False):
     """The calls of one peer in flight, and the size of their parameters."""
 
     _limits: Limits
-    _all: ProcessQuota = attrs.field(factory=_current_process, init=False)
-    calls: int = attrs.field(default=0, init=False)
-    size: int = attrs.field(default=0, init=False)
+    _all: ProcessQuota = field(default_factory=_current_process)
+    calls: int = 0
+    size: int = 0
     """Bytes of their parameters."""
 
     def excess(self, size: int) -> str | None:

@@ -12,10 +12,9 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal, TypeAlias
 
-import attrs
 import msgspec
 import trio
-from msgspec import Raw
+from msgspec import Raw, Struct, field
 from msgspec.structs import replace
 
 from farcall._calling.proxy import contract_of, needs_of
@@ -68,13 +67,10 @@ class _Document(msgspec.Struct):
 _document = msgspec.json.Decoder(_Document)
 
 
-@attrs.define
-class KnownContracts:
+class KnownContracts(Struct):
     """Contracts by digest. Digests are computed here, so no peer can give one a wrong digest."""
 
-    _specs: OrderedDict[str, ServiceSpec] = attrs.field(
-        factory=OrderedDict[str, ServiceSpec], init=False
-    )
+    _specs: OrderedDict[str, ServiceSpec] = field(default_factory=OrderedDict[str, ServiceSpec])
 
     def __len__(self) -> int:
         return len(self._specs)
@@ -100,8 +96,7 @@ KNOWN: Final = KnownContracts()
 """Contracts of all peers of this process."""
 
 
-@attrs.define(eq=False)
-class Contracts:
+class Contracts(Struct, eq=False):
     """The contracts of the peer of one link, and how the stubs used here compare.
 
     Args:
@@ -113,15 +108,13 @@ class Contracts:
     _link: Link
     _check: ContractCheck
     _name: str
-    _offer: Offer | None = attrs.field(default=None, init=False)
-    _problem: str | None = attrs.field(default=None, init=False)
+    _offer: Offer | None = None
+    _problem: str | None = None
     """Why the contracts of the peer could not be read."""
-    _lock: trio.Lock = attrs.field(factory=trio.Lock, init=False)
-    _judged: dict[type[object], str | None] = attrs.field(
-        factory=dict[type[object], str | None], init=False
-    )
+    _lock: trio.Lock = field(default_factory=trio.Lock)
+    _judged: dict[type[object], str | None] = field(default_factory=dict[type[object], str | None])
     """The problem of each stub with another contract; None if no call of it fails."""
-    _members: dict[str, str] = attrs.field(factory=dict[str, str], init=False)
+    _members: dict[str, str] = field(default_factory=dict[str, str])
     """The hint for an error of each member of these stubs."""
 
     # Comparing

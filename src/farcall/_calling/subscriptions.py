@@ -13,10 +13,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, TypeVar, cast
 
-import attrs
 import msgspec
 import trio
-from msgspec import Raw
+from msgspec import Raw, Struct, field
 
 from farcall._calling.contracts import Contracts
 from farcall._codec import Codec, codec_of, encode_untyped
@@ -239,14 +238,13 @@ class Subscriber:
             await self._link.calls.call("rpc.off", msgspec.json.encode([name]))
 
 
-@attrs.define(eq=False)
-class _Channel:
+class _Channel(Struct, eq=False):
     """The listeners to the notifications of one name."""
 
-    buffers: dict[Buffer, None] = attrs.field(factory=dict[Buffer, None])
+    buffers: dict[Buffer, None] = field(default_factory=dict[Buffer, None])
     subscribers: int = 0
     """How many of them have subscribed, rather than just listen."""
-    lock: trio.Lock = attrs.field(factory=trio.Lock)
+    lock: trio.Lock = field(default_factory=trio.Lock)
     is_subscribed: bool = False
     """Whether the server was asked, and has not refused."""
     must_unsubscribe: bool = False

@@ -11,9 +11,8 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Seq
 from contextlib import asynccontextmanager
 from typing import Any, TypeGuard
 
-import attrs
 import trio
-from msgspec import Struct
+from msgspec import Struct, field
 
 from farcall._connection.items import ItemCodec
 from farcall._connection.link import Link
@@ -39,14 +38,13 @@ class _CallEndedError(Exception):
     """The call has ended, and its uploads with it."""
 
 
-@attrs.frozen(eq=False)
-class Sending:
+class Sending(Struct, frozen=True, eq=False):
     """One upload: the task that sends its values."""
 
     outbox: UploadOutbox
     item: ItemCodec[Any]
     path: str
-    _scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
+    _scope: trio.CancelScope = field(default_factory=trio.CancelScope)
 
     async def run(self, source: AsyncIterable[object], fail: Callable[[Exception], None]) -> None:
         """Send all values of `source` and its end, or pass to `fail` what it raised.
@@ -108,17 +106,16 @@ def can_repeat(method: Method, bound: Mapping[str, object]) -> bool:
     return not any(isinstance(bound.get(name), AsyncIterator) for name in method.uploads)
 
 
-@attrs.define(eq=False)
-class Sources:
+class Sources(Struct, eq=False):
     """The iterables of one call, each in a task, and their failure."""
 
     _nursery: trio.Nursery
     sendings: Mapping[str, Sending]
     """By the parameter that names each."""
-    _is_left: bool = attrs.field(default=False, init=False)
-    failure: Exception | None = attrs.field(default=None, init=False)
+    _is_left: bool = False
+    failure: Exception | None = None
     """Of the first iterable that raised."""
-    has_ended_call: bool = attrs.field(default=False, init=False)
+    has_ended_call: bool = False
     """Whether that ended the call, rather than coming after its end."""
 
     def begin(self, given: Mapping[str, AsyncIterable[object]]) -> None:

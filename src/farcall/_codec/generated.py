@@ -7,25 +7,33 @@ expect an object, or an instance of the class, and do not check that.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from inspect import Parameter, signature
 from itertools import takewhile
-from typing import Annotated, Any, NotRequired, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypeAlias, TypedDict
 
 import attrs
-from cattrs import BaseConverter, gen, override
-from cattrs.gen import typeddicts
 from msgspec import Struct
 
 from farcall._codec.shape import OMIT, Read, Write
+
+if TYPE_CHECKING:
+    from cattrs import BaseConverter
 
 Structure: TypeAlias = Callable[[Any, Any], Any]
 """A hook that reads as cattrs calls it: the second argument is the type."""
 
 # Their annotations are incomplete.
 _attribute: Any = attrs.Attribute
-_generators: Any = gen
-_table_generators: Any = typeddicts
 _typeddict: Any = TypedDict
+
+
+def _cattrs(module: str = "cattrs") -> Any:
+    """Import cattrs when a type first needs it, for programs whose types all have mirrors do not.
+
+    The annotations of its generators are incomplete.
+    """
+    return import_module(module)
 
 
 class Field(Struct, frozen=True):
@@ -52,7 +60,7 @@ def converter_of(
         write: Returns the hook that writes.
         is_detailed: Whether the generated functions report every fault.
     """
-    converter = BaseConverter(detailed_validation=is_detailed)
+    converter: BaseConverter = _cattrs().BaseConverter(detailed_validation=is_detailed)
     converter.register_structure_hook_factory(lambda _: True, read)
     converter.register_unstructure_hook_factory(lambda _: True, write)
     return converter
@@ -62,7 +70,7 @@ def structure_class(
     cls: type, fields: Sequence[Field], converter: BaseConverter, *, refuses_unknown: bool
 ) -> Read:
     """Generate the function that reads an object and calls a class with its members."""
-    structure: Read = _generators.make_dict_structure_fn_from_attrs(
+    structure: Read = _cattrs("cattrs.gen").make_dict_structure_fn_from_attrs(
         _arguments(cls, fields),
         _with_name(cls),
         converter,
@@ -80,7 +88,7 @@ def unstructure_class(cls: type, fields: Sequence[Field], converter: BaseConvert
     It leaves out a field that is `OMIT` if that is its default, as in a stub. It fails for `OMIT`
     in any other field, which no hook takes.
     """
-    unstructure: Write = _generators.make_dict_unstructure_fn_from_attrs(
+    unstructure: Write = _cattrs("cattrs.gen").make_dict_unstructure_fn_from_attrs(
         _attributes(cls, fields),
         _with_name(cls),
         converter,
@@ -94,7 +102,7 @@ def structure_table(
     fields: Sequence[Field], converter: BaseConverter, *, refuses_unknown: bool
 ) -> Structure:
     """Generate the function that copies an object and reads the members in it."""
-    structure: Structure = _table_generators.make_dict_structure_fn(
+    structure: Structure = _cattrs("cattrs.gen.typeddicts").make_dict_structure_fn(
         _table_class(fields, converter),
         converter,
         _cattrs_forbid_extra_keys=refuses_unknown,
@@ -104,7 +112,7 @@ def structure_table(
 
 def unstructure_table(fields: Sequence[Field], converter: BaseConverter) -> Write:
     """Generate the function that copies a dict and writes its members; it fails on `OMIT`."""
-    unstructure: Write = _table_generators.make_dict_unstructure_fn(
+    unstructure: Write = _cattrs("cattrs.gen.typeddicts").make_dict_unstructure_fn(
         _table_class(fields, converter), converter
     )
     return unstructure
@@ -189,7 +197,7 @@ def _table_class(fields: Sequence[Field], converter: BaseConverter) -> Any:
 
 
 def _item(field: Field, converter: BaseConverter) -> Any:
-    hooks = override(
+    hooks = _cattrs().override(
         struct_hook=converter.get_structure_hook(field.type, cache_result=False),
         unstruct_hook=converter.get_unstructure_hook(field.type, cache_result=False),
     )

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
-import attrs
-from cattrs import BaseConverter
+from msgspec import Struct, field
 
 from farcall._codec.anything import ANYTHING, copied
 from farcall._codec.containers import Array, Table, Tuple
@@ -40,6 +40,9 @@ from farcall._contract.spec import (
 )
 from farcall._contract.unions import Choice, choose, constant
 
+if TYPE_CHECKING:
+    from cattrs import BaseConverter
+
 _CLASS_OF_FORM: Mapping[JsonForm, type] = {
     "null": type(None),
     "boolean": bool,
@@ -51,8 +54,7 @@ _CLASS_OF_FORM: Mapping[JsonForm, type] = {
 }
 
 
-@attrs.frozen
-class Hooks:
+class Hooks(Struct, frozen=True, dict=True):
     """Makes the shapes of the types of one set of definitions."""
 
     definitions: Definitions
@@ -60,7 +62,7 @@ class Hooks:
     """Whether records refuse unknown fields."""
     is_detailed: bool
     """Whether records add their part to the path of a fault."""
-    _records: dict[Ref, Record] = attrs.field(factory=dict[Ref, Record], init=False)
+    _records: dict[Ref, Record] = field(default_factory=dict[Ref, Record])
 
     @cached_property
     def converter(self) -> BaseConverter:

@@ -19,9 +19,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
-import attrs
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from farcall._contract.algebra import fields_of
 from farcall._contract.definitions import Definitions
@@ -128,11 +127,10 @@ def enum(spec: EnumSpec, definitions: Definitions) -> Any:
     return cls
 
 
-@attrs.frozen
-class Walk:
+class Walk(Struct, frozen=True):
     """The records around the current part of a type: a record inside itself has no mirror."""
 
-    _inside: list[Ref] = attrs.field(factory=list[Ref], init=False)
+    _inside: list[Ref] = field(default_factory=list[Ref])
 
     @contextmanager
     def into(self, ref: Ref) -> Iterator[None]:

@@ -8,9 +8,8 @@ from inspect import Parameter, signature
 from types import GenericAlias
 from typing import Any, TypeAlias
 
-import attrs
 import msgspec
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Raw, Struct, field
 
 from farcall._codec.mirror import (
     AS_THEY_ARE,
@@ -68,14 +67,13 @@ class Reading(Struct, frozen=True):
         return lambda text: make(decode(text))
 
 
-@attrs.frozen
-class Readings:
+class Readings(Struct, frozen=True):
     """Makes the mirrors that read the types of one set of definitions."""
 
     definitions: Definitions
     refuses_unknown: bool
     """Whether records refuse unknown fields."""
-    _walk: Walk = attrs.field(factory=Walk, init=False)
+    _walk: Walk = field(default_factory=Walk)
 
     def of(self, spec: TypeSpec) -> Reading:
         """Make the mirror of a type.

@@ -14,9 +14,8 @@ from operator import attrgetter, itemgetter
 from types import GenericAlias
 from typing import Any, Final, TypeAlias
 
-import attrs
 import msgspec
-from msgspec import Struct, convert
+from msgspec import Struct, convert, field
 
 from farcall._codec.mirror import (
     AS_THEY_ARE,
@@ -128,12 +127,11 @@ def _text_of(value: _Text) -> str:
 _encode = msgspec.json.Encoder(enc_hook=_text_of).encode
 
 
-@attrs.frozen
-class Writings:
+class Writings(Struct, frozen=True):
     """Makes the mirrors that write the types of one set of definitions."""
 
     definitions: Definitions
-    _walk: Walk = attrs.field(factory=Walk, init=False)
+    _walk: Walk = field(default_factory=Walk)
 
     def of(self, spec: TypeSpec) -> Writing:
         """Make the mirror of a type.

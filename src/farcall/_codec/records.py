@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from linecache import getline
 from traceback import walk_tb
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cattrs import BaseConverter, ClassValidationError
 from msgspec import Struct
 
 from farcall._codec.faults import MAX_FAULTS, Fault, Mismatch, member, mismatch, refused
@@ -27,6 +26,9 @@ from farcall._codec.generated import (
 )
 from farcall._codec.shape import OMIT, Read, Write, class_of
 from farcall._contract.records import attribute_names
+
+if TYPE_CHECKING:
+    from cattrs import BaseConverter, ClassValidationError
 
 MAX_MESSAGE = 200
 """Characters of a validator's message that reach the peer; it may contain the value."""
@@ -160,6 +162,7 @@ def _of_known_parts(names: frozenset[str], structure: Structure) -> Structure:
 
 def _with_faults(label: str, fields: Fields, structure: Structure) -> Structure:
     """Turn the errors of cattrs into faults."""
+    from cattrs import ClassValidationError  # noqa: PLC0415 - it is imported when it is needed
 
     def read(data: dict[str, Any], _: object) -> Any:
         try:

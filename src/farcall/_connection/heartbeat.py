@@ -13,6 +13,7 @@ from typing import Protocol
 
 import attrs
 import trio
+from msgspec import Struct, field
 
 from farcall._usage.options import (
     check_instance,
@@ -91,17 +92,16 @@ def spread(heartbeat: Heartbeat, seconds: float) -> float:
     return seconds * random.uniform(1 - heartbeat.jitter, 1 + heartbeat.jitter)
 
 
-@attrs.define(eq=False)
-class Ping:
+class Ping(Struct, eq=False):
     """A ping from when it is made until its pong, or until the link ends."""
 
     payload: bytes
-    taken_at: float = attrs.field(factory=trio.current_time)
+    taken_at: float = field(default_factory=trio.current_time)
     """When the writer took it; before that, when it was made."""
     round_trip: float | None = None
     """Seconds; None before the pong, and for good if the link ended first."""
-    _taken: trio.Event = attrs.field(factory=trio.Event)
-    _over: trio.Event = attrs.field(factory=trio.Event)
+    _taken: trio.Event = field(default_factory=trio.Event)
+    _over: trio.Event = field(default_factory=trio.Event)
 
     @property
     def is_over(self) -> bool:

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-import attrs
+from msgspec import Struct
 
 from farcall._connection.send_queue import Message, SendQueue
 from farcall._protocol.framing import RequestId, join
@@ -41,8 +41,7 @@ class StreamQueue(Protocol):
         ...
 
 
-@attrs.define(eq=False)
-class _Followed:
+class _Followed(Struct, eq=False):
     """A response, and the streams whose values leave before it."""
 
     message: Message

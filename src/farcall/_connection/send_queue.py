@@ -15,8 +15,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias
 
-import attrs
 import trio
+from msgspec import Struct
 
 from farcall._limits import Limits
 from farcall._quota import MemoryAccount
@@ -41,8 +41,7 @@ class Waiting(Protocol):
 Message: TypeAlias = bytes | Waiting
 
 
-@attrs.define(eq=False)
-class Promise:
+class Promise(Struct, eq=False):
     """A response that calls a function when the writer takes it."""
 
     text: bytes

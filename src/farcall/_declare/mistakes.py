@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-import attrs
+from msgspec import Struct, field
 
 from farcall._contract.spec import UnsupportedType
 from farcall.errors import DeclarationError
@@ -15,11 +15,10 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-@attrs.define
-class Mistakes:
+class Mistakes(Struct):
     """The mistakes found so far. After each one, reading goes on with the rest of the class."""
 
-    _found: list[DeclarationError] = attrs.field(factory=list[DeclarationError], init=False)
+    _found: list[DeclarationError] = field(default_factory=list[DeclarationError])
 
     @property
     def count(self) -> int:

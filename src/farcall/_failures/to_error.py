@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final, Protocol
 
-import attrs
 import msgspec
 import trio
+from msgspec import Struct
 from msgspec.structs import replace
 
 from farcall._codec import ErrorCodec, Faults, encode_untyped
@@ -161,8 +161,7 @@ def without(exc: BaseException, kind: type[BaseException]) -> BaseException | No
         return exc
 
 
-@attrs.define
-class _Writer:
+class _Writer(Struct):
     """Writes one tree of errors."""
 
     method: Failing

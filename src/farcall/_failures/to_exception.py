@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar, cast
 
-import attrs
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from farcall._codec import Faults, decode_json
 from farcall._codec.codec import Unknown
@@ -122,8 +121,7 @@ def _of_plain_peer(failure: RemoteFailure, method: Method | None) -> Exception:
     return RpcError._of_plain(code, message, value)
 
 
-@attrs.define
-class _Reader:
+class _Reader(Struct):
     """Reads one tree of errors of a peer that may be hostile."""
 
     method: Method | None

@@ -14,9 +14,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Final
 
-import attrs
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from farcall._json import UnreadableText, decode
 from farcall._limits import MessageLimit
@@ -46,8 +45,7 @@ _BACKWARD = re.compile(
 _anything = msgspec.json.Decoder(object)
 
 
-@attrs.define
-class Skipped:
+class Skipped(Struct):
     """The ends of a message over the limit."""
 
     limit: MessageLimit

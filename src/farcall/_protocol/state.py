@@ -24,8 +24,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Final, NoReturn, Protocol
 
-import attrs
 import msgspec
+from msgspec import Struct, field
 
 from farcall._limits import DEFAULT_LIMITS, MAX_DEPTH, Limits
 from farcall._protocol.binary import Encoded
@@ -200,8 +200,7 @@ class UploadReader(Protocol):
         """The link has ended."""
 
 
-@attrs.define(eq=False)
-class OutgoingUpload:
+class OutgoingUpload(Struct, eq=False):
     """An upload of this side."""
 
     id: RequestId
@@ -211,8 +210,7 @@ class OutgoingUpload:
     owner: UploadSender | None = None
 
 
-@attrs.define(eq=False)
-class IncomingUpload:
+class IncomingUpload(Struct, eq=False):
     """An upload of the peer."""
 
     id: RequestId
@@ -221,14 +219,17 @@ class IncomingUpload:
     owner: UploadReader | None = None
 
 
-@attrs.define(eq=False)
-class Uploads:
+class Uploads(Struct, eq=False):
     """The uploads of one connection that are open, in both directions."""
 
     window: Window = DEFAULT_WINDOW
     """With which each begins; both sides know it."""
-    outgoing: dict[RequestId, OutgoingUpload] = attrs.field(factory=dict[RequestId, OutgoingUpload])
-    incoming: dict[RequestId, IncomingUpload] = attrs.field(factory=dict[RequestId, IncomingUpload])
+    outgoing: dict[RequestId, OutgoingUpload] = field(
+        default_factory=dict[RequestId, OutgoingUpload]
+    )
+    incoming: dict[RequestId, IncomingUpload] = field(
+        default_factory=dict[RequestId, IncomingUpload]
+    )
     _count: int = 0
 
     def send(self) -> OutgoingUpload:

@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final, TypeAlias
 
-import attrs
 import trio
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from farcall._limits import Limits
@@ -56,14 +56,13 @@ MAX_HINTS: Final = 100
 """Lines about refused origins and host names, of which a peer can make up any number."""
 
 
-@attrs.define
-class Hints:
+class Hints(Struct):
     """Logs each origin, or host name, that was refused and could be allowed, once.
 
     The operator needs the log, because a browser shows its page no HTTP response.
     """
 
-    _logged: set[str] = attrs.field(factory=set[str])
+    _logged: set[str] = field(default_factory=set[str])
 
     def log(self, refusal: NotAllowed) -> None:
         """Log a warning, unless the log has it, or too many others."""
@@ -74,18 +73,17 @@ class Hints:
                 logger.warning("%d of these were logged; there will be no more", MAX_HINTS)
 
 
-@attrs.frozen
-class Acceptor:
+class Acceptor(Struct, frozen=True):
     """Handles the connections of one server."""
 
     host: Host
     limits: Limits
     guard: ConnectionGuard
-    origins: OriginPolicy = attrs.field(factory=OriginPolicy.of)
-    proxies: TrustedProxies = attrs.field(factory=TrustedProxies)
-    admit: Admit = attrs.field(kw_only=True)
+    admit: Admit
+    origins: OriginPolicy = field(default_factory=OriginPolicy.of)
+    proxies: TrustedProxies = field(default_factory=TrustedProxies)
     ssl_context: ssl.SSLContext | None = None
-    hints: Hints = attrs.field(factory=Hints)
+    hints: Hints = field(default_factory=Hints)
 
     @classmethod
     def of(cls, host: Host, options: ServerOptions) -> Acceptor:
@@ -98,9 +96,9 @@ class Acceptor:
             host,
             options.limits,
             ConnectionGuard.of(options.limits, descriptor_limit()),
+            admit=partial(identify, host.logins),
             origins=OriginPolicy.of(options.allowed_origins, options.allowed_hosts),
             proxies=TrustedProxies.of(options.trusted_proxies),
-            admit=partial(identify, host.logins),
             ssl_context=options.ssl_context,
         )
 

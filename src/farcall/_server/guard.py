@@ -13,8 +13,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import attrs
 import trio
+from msgspec import Struct, field
 
 from farcall._limits import Limits
 from farcall._transport.http import Rejection
@@ -22,19 +22,16 @@ from farcall._transport.http import Rejection
 logger = logging.getLogger("farcall")
 
 
-@attrs.define
-class ConnectionGuard:
+class ConnectionGuard(Struct):
     """The handshakes in progress, and the count of open connections."""
 
     most_open: int
     most_pending: int
     _open_limit: str = "connections"
     """The name of the limit that `most_open` is."""
-    open: int = attrs.field(default=0, init=False)
+    open: int = 0
     """Open connections."""
-    _pending: dict[trio.CancelScope, None] = attrs.field(
-        factory=dict[trio.CancelScope, None], init=False
-    )
+    _pending: dict[trio.CancelScope, None] = field(default_factory=dict[trio.CancelScope, None])
     """The handshakes in progress, oldest first."""
 
     @classmethod

@@ -11,7 +11,6 @@ from collections import OrderedDict
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, TypeAlias
 
-import attrs
 from msgspec import Struct
 
 from farcall._limits import Limits
@@ -64,8 +63,7 @@ class Excess(Struct, frozen=True):
 
 
 # Without validation on assignment, which costs Python calls for each change of the counter.
-@attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
-class _Minute:
+class _Minute(Struct, eq=False):
     """A count that starts again after a minute."""
 
     _began: float

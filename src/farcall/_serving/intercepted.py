@@ -10,9 +10,9 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
-import attrs
 import msgspec
 import trio
+from msgspec import Struct, field
 
 from farcall._connection.responses import cancelled
 from farcall._context import ArgumentsByName, CallContext, Connection, handled
@@ -113,8 +113,7 @@ Start: TypeAlias = Callable[[Callable[[], Awaitable[None]]], None]
 """Starts a task of the link, in order with the tasks of its calls."""
 
 
-@attrs.define(eq=False)
-class InterceptedSubscriptions:
+class InterceptedSubscriptions(Struct, eq=False):
     """The subscriptions of one link that have interceptors around them.
 
     Args:
@@ -128,8 +127,8 @@ class InterceptedSubscriptions:
     _interceptors: Sequence[Interceptor]
     _start: Start
     _debug: bool = False
-    _running: dict[InterceptedSubscription, None] = attrs.field(
-        factory=dict[InterceptedSubscription, None], init=False
+    _running: dict[InterceptedSubscription, None] = field(
+        default_factory=dict[InterceptedSubscription, None]
     )
 
     @property

@@ -10,8 +10,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-import attrs
 import msgspec
+from msgspec import Struct, field
 
 from farcall._connection.responses import Request
 from farcall._context import ArgumentsByName
@@ -27,16 +27,15 @@ Done: TypeAlias = Callable[[Error | None], object]
 """Called with the error of the first event that was refused, or None when all may begin."""
 
 
-@attrs.define(eq=False)
-class AwaitedEvents:
+class AwaitedEvents(Struct, eq=False):
     """The events of one ``rpc.on`` whose interceptors have not all proceeded yet."""
 
     _done: Done
-    members: dict[str, InterceptedSubscription] = attrs.field(
-        factory=dict[str, InterceptedSubscription], init=False
+    members: dict[str, InterceptedSubscription] = field(
+        default_factory=dict[str, InterceptedSubscription]
     )
-    _waiting: set[str] = attrs.field(factory=set[str], init=False)
-    _is_done: bool = attrs.field(default=False, init=False)
+    _waiting: set[str] = field(default_factory=set[str])
+    _is_done: bool = False
 
     def add(self, name: str, served: InterceptedSubscription) -> None:
         """Wait for one more event."""

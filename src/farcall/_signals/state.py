@@ -8,10 +8,9 @@ from enum import Enum
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 from uuid import UUID
 
-import attrs
 import msgspec
 import trio
-from msgspec import Struct
+from msgspec import Struct, field
 
 from farcall._codec import Codec, Faults
 from farcall._contract.spec import Delivery
@@ -23,8 +22,7 @@ from farcall._usage.options import check_flag, check_int, check_text, optional
 from farcall.errors import InvalidResult
 
 
-@attrs.define(eq=False)
-class Retained:
+class Retained(Struct, eq=False):
     """The last value of each key, oldest first.
 
     A signal without keys has a single key, None. The bounds are those of a subscription's buffer,
@@ -33,9 +31,9 @@ class Retained:
 
     max_items: int = MAX_ITEMS
     max_bytes: int = MAX_BYTES
-    size: int = attrs.field(default=0, init=False)
+    size: int = 0
     """The bytes of all values."""
-    _entries: dict[bytes | None, Entry] = attrs.field(factory=dict[bytes | None, Entry], init=False)
+    _entries: dict[bytes | None, Entry] = field(default_factory=dict[bytes | None, Entry])
 
     def add(self, entry: Entry) -> None:
         """Replace the last value of its key. The newest value stays, however large it is."""
@@ -128,8 +126,7 @@ Listeners: TypeAlias = dict[Buffer, Membership | None]
 """Buffers, each with the addresses of its subscriber; None gets every value."""
 
 
-@attrs.define(eq=False)
-class SignalState(Generic[T]):
+class SignalState(Struct, Generic[T], eq=False):
     """Fans values out to the buffers of all subscriptions, local and remote alike.
 
     It belongs to one Trio run at a time. There are no locks: emit and subscribe in its thread.
@@ -142,16 +139,16 @@ class SignalState(Generic[T]):
 
     name: str
     codec: SignalCodec[T] | None
-    options: SignalOptions = attrs.field(factory=SignalOptions)
-    _subscribed: dict[bytes | None, Listeners] = attrs.field(
-        factory=dict[bytes | None, "Listeners"], init=False
+    options: SignalOptions = field(default_factory=SignalOptions)
+    _subscribed: dict[bytes | None, Listeners] = field(
+        default_factory=dict[bytes | None, "Listeners"]
     )
     """The buffers by key, in the order of subscribing; those for every key stand under None."""
-    _retained: Retained = attrs.field(factory=Retained, init=False)
-    _epoch: str = attrs.field(factory=lambda: secrets.token_hex(4), init=False)
+    _retained: Retained = field(default_factory=Retained)
+    _epoch: str = field(default_factory=lambda: secrets.token_hex(4))
     """Distinguishes its cursors from those of another process, or of this one before a restart."""
-    _emitted: int = attrs.field(default=0, init=False)
-    _run: trio.lowlevel.TrioToken | None = attrs.field(default=None, init=False)
+    _emitted: int = 0
+    _run: trio.lowlevel.TrioToken | None = None
 
     @property
     def cursor(self) -> str:

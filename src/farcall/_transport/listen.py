@@ -12,9 +12,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, TypeAlias
 
-import attrs
 import trio
-from msgspec import Struct
+from msgspec import Struct, field
 
 from farcall._transport.url import tcp_url, unix_url
 
@@ -39,16 +38,15 @@ class ListenSpec(Struct, frozen=True):
     """Sockets that listen already."""
 
 
-@attrs.define
-class Listeners:
+class Listeners(Struct):
     """The sockets of one server.
 
     Resources:
         The sockets, and the file of the Unix socket; `close` ends both.
     """
 
-    sockets: list[trio.SocketListener] = attrs.field(factory=list[trio.SocketListener])
-    files: list[SocketFile] = attrs.field(factory=list["SocketFile"])
+    sockets: list[trio.SocketListener] = field(default_factory=list[trio.SocketListener])
+    files: list[SocketFile] = field(default_factory=list["SocketFile"])
 
     def urls(self, *, is_secure: bool) -> list[str]:
         """The URL of each for clients on this machine; Unix sockets have no TLS."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import attrs
+from msgspec import Struct, field
 from wsproto.events import BytesMessage, TextMessage
 
 from farcall._limits import MessageLimit
@@ -22,8 +22,7 @@ class Refused(Exception):
         self.reason = reason
 
 
-@attrs.define
-class Assembly:
+class Assembly(Struct):
     """The message that is arriving.
 
     wsproto hands out what it has of a frame without waiting for the rest. So limits are enforced
@@ -35,7 +34,7 @@ class Assembly:
     max_fragments: int
     may_skip: Callable[[bytes], bool]
     """Called with the beginning of a message over the limit; see `Receiver.may_skip`."""
-    _buffer: bytearray = attrs.field(factory=bytearray)
+    _buffer: bytearray = field(default_factory=bytearray)
     _fragments: int = 0
     _is_begun: bool = False
     _skipped: Skipped | None = None
