@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import functools
 import gc
+import select
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from enum import EnumType
 from pathlib import Path
 from types import CodeType, FrameType
+from typing import Any
 
 import attrs
+import msgspec
 import trio
 
 import farcall
@@ -28,6 +32,13 @@ MANY = 64
 
 ALL = 1280
 """Operations of each kind that are counted: 20 for each of 64 tasks."""
+
+
+SYSTEM_CALLS: Mapping[type, tuple[str, ...]] = {
+    socket.socket: ("send", "sendmsg", "recv", "recv_into"),
+    select.epoll: ("poll",),
+}
+"""Methods in C that ask the operating system."""
 
 
 @attrs.frozen
@@ -48,6 +59,10 @@ class Counts:
     """Objects of farcall's classes."""
     steps: float
     """Times that Trio ran a task."""
+    system: float
+    """Calls of the operating system: to send, to receive, and to wait for that."""
+    encodings: float
+    """Values and messages that msgspec wrote as JSON."""
 
 
 Served = Bench | PlainBench
@@ -113,6 +128,8 @@ async def count(way: str, kind: str) -> Counts:
         files=len({code.co_filename for code in profile.own}),
         objects=deaths() / ALL,
         steps=steps.count / ALL,
+        system=profile.system / ALL,
+        encodings=profile.encodings / ALL,
     )
 
 
@@ -135,6 +152,8 @@ class Profile:
     def __init__(self) -> None:
         self.python = 0
         self.c = 0
+        self.system = 0
+        self.encodings = 0
         self.own: dict[CodeType, int] = {}
 
     def __enter__(self) -> None:
@@ -143,9 +162,12 @@ class Profile:
     def __exit__(self, *_: object) -> None:
         sys.setprofile(None)
 
-    def _note(self, frame: FrameType, event: str, _: object) -> None:
+    def _note(self, frame: FrameType, event: str, called: Any) -> None:
         if event == "c_call":
             self.c += 1
+            owner = type(getattr(called, "__self__", None))
+            self.system += called.__name__ in SYSTEM_CALLS.get(owner, ())
+            self.encodings += owner is msgspec.json.Encoder
         elif event == "call":
             self.python += 1
             code = frame.f_code

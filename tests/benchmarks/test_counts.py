@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.call_counts import count
+from tests.benchmarks.counts import grown
 from tests.benchmarks.tree_counts import count_tree
 
 ROOM = '''
@@ -47,6 +48,17 @@ def test_a_tree_is_counted(tmp_path: Path) -> None:
     assert found.forwarders == 1
     assert (found.median_lines, found.longest_lines) == (1, 2)
     assert found.longest == "house._room.Room._count"
+
+
+def test_growth_over_the_margin_is_told() -> None:
+    """A count may grow by 5 percent; more, and a count that is missing, is named."""
+    kept = {"call": {"python": 100.0, "steps": 3.0}, "item": {"python": 10.0}}
+
+    assert not list(grown(kept, {"call": {"python": 104.9, "steps": 1.0}, "item": {"python": 9.0}}))
+    assert list(grown(kept, {"call": {"python": 106.0, "steps": 3.0}})) == [
+        "call: python: 106, kept 100",
+        "item: python: inf, kept 10",
+    ]
 
 
 @pytest.mark.slow
