@@ -5,21 +5,26 @@ from __future__ import annotations
 import functools
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Literal, TypeVar, cast
 
 import msgspec
+import pytest
 import trio
 import trio.testing
 
 import farcall
-from farcall._client.connect import open_session
-from farcall._client.options import ClientOptions
-from farcall._protocol.skipped import Skipped
-from farcall._server.host import Host
-from farcall._server.options import HostOptions
-from farcall._transport.transport import CloseReason, Transport
 from farcall.testing import MemoryTransport, memory_pair, open_pair
+from tests.inside import (
+    ClientOptions,
+    CloseReason,
+    Host,
+    HostOptions,
+    Skipped,
+    Transport,
+    contracts,
+    open_session,
+)
 from tests.patience import PATIENCE
 from tests.unit.transport.suite import send
 
@@ -54,6 +59,13 @@ async def open_client(
         async with farcall.connect(server.url, *proxies, **options) as client:
             yield client
         server.shutdown()
+
+
+def dial(
+    transport: Transport, proxy: type[Any] | None = None, **options: Any
+) -> AbstractAsyncContextManager[Any]:
+    """Open a session, or a proxy, over a transport, with options of `connect`."""
+    return open_session(transport, "raw", proxy, ClientOptions(**options))
 
 
 def make_host(
@@ -183,7 +195,7 @@ async def raw_server(
         nursery.start_soon(server.run)
         if options.get("dialect") != "plain":
             nursery.start_soon(_answer_hello, server)
-        async with open_session(dialled, "raw", proxy, ClientOptions(**options)) as client:
+        async with dial(dialled, proxy, **options) as client:
             yield client, server
         nursery.cancel_scope.cancel()
 
@@ -192,6 +204,21 @@ async def _answer_hello(server: RawPeer) -> None:
     hello = msgspec.json.decode(await server.hear())
     answer = {"jsonrpc": "2.0", "id": hello["id"], "result": hello["params"]}
     await server.send([msgspec.json.encode(answer)])
+
+
+def cut(end: farcall.Connection | farcall.Session) -> None:
+    """Break a connection without a Close frame."""
+    end._link.abort(1011, "pulled")
+
+
+async def drain(end: farcall.Connection | farcall.Session, seconds: float) -> None:
+    """Drain one connection, as a shutdown drains all of them."""
+    await end._link.drain(seconds)
+
+
+def forget_contracts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the contracts of all peers, as in a new process."""
+    monkeypatch.setattr(contracts, "KNOWN", contracts.KnownContracts())
 
 
 def read_now(connection: farcall.Connection, text: bytes) -> None:

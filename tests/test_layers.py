@@ -14,7 +14,8 @@ import pytest
 
 import farcall
 
-SOURCE = Path(__file__).parent.parent / "src"
+TESTS = Path(__file__).parent
+SOURCE = TESTS.parent / "src"
 
 LAYERS = (
     {"errors", "_limits", "_json", "_nursery", "_fifo", "_quota", "_usage", "_starting"},
@@ -56,11 +57,15 @@ EXTRAS = {"coredis", "cyclopts", "opentelemetry", "psutil", "rich", "websockets"
 LAZY = {"farcall.auth", "farcall.stubgen", "farcall.testing"}
 """Modules that `farcall` imports at their first use; type checkers see a plain import."""
 
+INSIDERS = {"inside.py", "test_docs.py", "benchmarks/codec.py", "declarations/page.py"}
+"""Tests outside of ``tests/unit`` that may import private modules."""
+
 Imports = Mapping[str, frozenset[str]]
 
 
 def module_name(path: Path) -> str:
-    parts = path.relative_to(SOURCE).with_suffix("").parts
+    root = SOURCE if path.is_relative_to(SOURCE) else TESTS.parent
+    parts = path.relative_to(root).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
@@ -111,6 +116,22 @@ def rank(module: str) -> int:
 
 def inside(names: frozenset[str]) -> list[str]:
     return sorted(name for name in names if name.split(".")[0] == "farcall")
+
+
+def private_imports(path: Path) -> list[str]:
+    names = imported_names(path)
+    return [name for name in names if re.match(r"farcall(\.\w+)*\._", name)]
+
+
+def test_only_unit_tests_import_private_modules() -> None:
+    """Tests outside of ``tests/unit`` import private parts only from ``tests/inside.py``."""
+    importers = {
+        path.relative_to(TESTS).as_posix()
+        for path in TESTS.rglob("*.py")
+        if not path.is_relative_to(TESTS / "unit") and private_imports(path)
+    }
+
+    assert importers == INSIDERS
 
 
 def test_every_module_has_its_place() -> None:

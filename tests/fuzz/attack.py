@@ -12,9 +12,10 @@ import attrs
 import trio
 import trio.testing
 
-from farcall._transport.websocket import LOST
 from tests.fuzz.broken import Broken
 from tests.fuzz.cases import Script
+
+LOST: Final = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 AT_ONCE: Final = 5.0
 """Seconds for an answer that takes a millisecond on an idle machine."""

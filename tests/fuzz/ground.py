@@ -12,13 +12,13 @@ import trio
 import trio.testing
 
 import farcall
-from farcall.testing._census import census
 from tests.fuzz.attack import AT_ONCE, attack
 from tests.fuzz.cases import Case
 from tests.fuzz.oracle import Judge
 from tests.fuzz.said import UPGRADE
 from tests.fuzz.stock import Stock
 from tests.fuzz.target import Target, authenticate
+from tests.inside import census
 from tests.unit.transport.websocket.certificates import client_context, server_context
 from tests.unit.transport.websocket.sockets import TEXT, Raw, frame
 

@@ -11,6 +11,7 @@ import trio
 import farcall
 from farcall import Session
 from farcall.testing import Pair
+from tests.ends import drain
 from tests.sweeps.calls import Desk, open_desk, subscribe
 from tests.sweeps.sweep import Sweep, ignore
 
@@ -52,14 +53,14 @@ async def close(pair: Pair[Session]) -> None:
         await pair.connection.aclose()
 
 
-async def drain(pair: Pair[Session]) -> None:
+async def shut_down(pair: Pair[Session]) -> None:
     """A drain, with a call that ends in time, one that does not, and a subscription."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pair.client.call, "Desk.work", 1)
         nursery.start_soon(ignore, pair.client.call, "Desk.work", 10)
         nursery.start_soon(ignore, subscribe, pair)
         await trio.sleep(0.5)
-        await pair.connection._link.drain(2)
+        await drain(pair.connection, 2)
 
 
 @asynccontextmanager
@@ -80,7 +81,7 @@ CONNECTIONS = [
     Sweep("connections", connect_with_a_login, nothing),
     Sweep("connections", log_in, functools.partial(open_desk, authenticate=authenticate)),
     Sweep("connections", close, open_desk),
-    Sweep("connections", drain, open_desk),
+    Sweep("connections", shut_down, open_desk),
 ]
 
 OVER_TCP = [Sweep("TCP", connect_over_tcp, serving, is_virtual=False)]

@@ -13,10 +13,9 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import farcall
 from farcall import Credentials, Principal, Unauthorized, current_call, method, service, stream
-from farcall._client.connect import open_session
-from farcall._client.options import ClientOptions, Dialect
 from farcall.testing import memory_pair, open_pair
-from tests.ends import KINDS, Kind, make_host, open_client, raw_client, wait_until
+from tests.ends import KINDS, Kind, dial, drain, make_host, open_client, raw_client, wait_until
+from tests.shelf import Dialect
 
 DIALECTS: tuple[Dialect, ...] = ("farcall", "plain")
 
@@ -473,7 +472,7 @@ async def test_a_drain_lets_a_login_end(autojump_clock: MockClock) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(log_in)
             await wait_all_tasks_blocked()
-            nursery.start_soon(connection._link.drain, 10)
+            nursery.start_soon(drain, connection, 10)
             await wait_all_tasks_blocked()
             with pytest.raises(farcall.ShuttingDown):
                 await session.call("rpc.login", arguments=ADA)
@@ -491,7 +490,7 @@ async def test_a_drain_ends_a_login_that_takes_too_long(autojump_clock: MockCloc
 
             nursery.start_soon(log_in)
             await wait_all_tasks_blocked()
-            nursery.start_soon(connection._link.drain, 10)
+            nursery.start_soon(drain, connection, 10)
 
 
 async def test_a_lost_connection_ends_its_logins(autojump_clock: MockClock) -> None:
@@ -577,7 +576,7 @@ async def test_connect_fails_with_a_server_that_hangs_up(autojump_clock: MockClo
     async with trio.open_nursery() as nursery:
         nursery.start_soon(host.serve_link, accepted)
         with pytest.raises(farcall.ConnectFailed, match="at the login") as caught:
-            async with open_session(dialled, "memory:/", None, ClientOptions(login=ADA)):
+            async with dial(dialled, login=ADA):
                 pytest.fail("it was let in")
         nursery.cancel_scope.cancel()
     assert caught.value.code == 1008

@@ -13,7 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import farcall
 from farcall import current_call, method, service
 from farcall.testing import open_pair
-from tests.ends import RawClient, raw_client
+from tests.ends import RawClient, cut, drain, raw_client
 
 
 @service
@@ -145,7 +145,7 @@ async def test_a_lost_connection_cancels_its_handlers(autojump_clock: MockClock)
 
             nursery.start_soon(call)
             await wait_all_tasks_blocked()
-            connection._link.abort(1011, "pulled")
+            cut(connection)
         assert stubborn.log == ["ended: disconnect"]
 
 
@@ -161,7 +161,7 @@ async def test_a_drain_cancels_what_takes_too_long(autojump_clock: MockClock) ->
 
             nursery.start_soon(call)
             await wait_all_tasks_blocked()
-            await connection._link.drain(5)
+            await drain(connection, 5)
         assert stubborn.log == ["ended: shutdown"]
 
 
@@ -297,7 +297,7 @@ async def test_a_link_that_breaks_ends_the_grace(autojump_clock: MockClock) -> N
 
             nursery.start_soon(call)
             await trio.sleep(3)
-            connection._link.abort(1011, "pulled")
+            cut(connection)
 
 
 async def test_a_shielded_caller_is_not_cancelled(autojump_clock: MockClock) -> None:
@@ -323,7 +323,7 @@ async def test_the_reason_of_a_cancellation_travels(autojump_clock: MockClock) -
 
                 nursery.start_soon(call)
                 await wait_all_tasks_blocked()
-                await connection._link.drain(1)
+                await drain(connection, 1)
     assert stubborn.log == ["ended: shutdown"]
 
 

@@ -14,10 +14,8 @@ from trio.testing import wait_all_tasks_blocked
 
 import farcall
 from farcall import Proxy, endpoint, service
-from farcall._client.connect import open_session
-from farcall._client.options import ClientOptions
-from farcall._transport.memory import memory_pair
-from tests.ends import RawPeer, raw_client, raw_server
+from farcall.testing import memory_pair
+from tests.ends import RawPeer, dial, raw_client, raw_server
 from tests.patience import PATIENCE
 
 
@@ -28,7 +26,7 @@ async def odd_server() -> AsyncIterator[tuple[farcall.Session, RawPeer]]:
     server = RawPeer(accepted)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(server.run)
-        async with open_session(dialled, "raw", None, ClientOptions(dialect="plain")) as session:
+        async with dial(dialled, dialect="plain") as session:
             yield session, server
         nursery.cancel_scope.cancel()
 
@@ -114,7 +112,7 @@ async def test_a_hello_may_be_refused_without_an_id(code: int) -> None:
 
         nursery.start_soon(refuse)
         with trio.fail_after(PATIENCE):
-            async with open_session(dialled, "raw", None, ClientOptions()) as session:
+            async with dial(dialled) as session:
                 await outcome.call(session)
         nursery.cancel_scope.cancel()
 

@@ -11,8 +11,8 @@ import trio.testing
 
 import farcall
 from farcall import background, service
-from farcall._nursery import open_owned_nursery
 from farcall.testing import open_pair
+from tests.ends import cut
 
 
 @service
@@ -45,17 +45,15 @@ Run: TypeAlias = Callable[..., Awaitable[None]]
 
 async def in_memory(body: Body, **options: Any) -> None:
     async with open_pair(Desk(), **options) as (session, connection):
-        await body(session, lambda: connection._link.abort(1011, "pulled"))
+        await body(session, lambda: cut(connection))
 
 
 async def over_websocket(body: Body, **options: Any) -> None:
-    async with open_owned_nursery() as nursery:
-        server: farcall.Server = await nursery.start(farcall.serve, Desk(), 0)
-        try:
-            async with farcall.connect(server.url, **options) as session:
-                await body(session, lambda: session._link.abort(1011, "pulled"))
-        finally:
-            server.shutdown()
+    async with (
+        farcall.open_server(Desk(), 0) as server,
+        farcall.connect(server.url, **options) as session,
+    ):
+        await body(session, lambda: cut(session))
 
 
 @pytest.fixture(params=[in_memory, over_websocket])

@@ -13,7 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import farcall
 from farcall import current_call, service, stream
 from farcall.testing import open_pair
-from tests.ends import wait_until
+from tests.ends import drain, wait_until
 from tests.sweeps.sweep import ignore
 
 
@@ -129,7 +129,7 @@ async def test_the_reason_of_a_cancellation_travels_along_streams(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ignore, session.call, "pass_on")
             await wait_all_tasks_blocked()
-            await connection._link.drain(1)
+            await drain(connection, 1)
     assert last.reasons == ["shutdown"]
 
 

@@ -14,11 +14,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import farcall
 from farcall import Proxy, RemoteSignal, current_call, endpoint, functions, method, service
-from farcall._calling import contracts
-from farcall._client.connect import open_session
-from farcall._client.options import ClientOptions
 from farcall.testing import memory_pair, open_pair
-from tests.ends import RawPeer, raw_client
+from tests.ends import RawPeer, dial, forget_contracts, raw_client
 from tests.past_stubs.bakery import BakeryProxy, Cake, Order, Size, SoldOut
 from tests.past_stubs.changed_bakery import Changed
 from tests.past_stubs.grown_bakery import Cake as GrownCake
@@ -28,8 +25,7 @@ from tests.past_stubs.grown_bakery import Size as GrownSize
 
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget all contracts, as in a new process."""
-    monkeypatch.setattr(contracts, "KNOWN", contracts.KnownContracts())
+    forget_contracts(monkeypatch)
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -290,7 +286,7 @@ async def refusal(answer: Mapping[str, Any] | None, **options: Any) -> Exception
         nursery.start_soon(server.run)
         nursery.start_soon(serve)
         try:
-            async with open_session(dialled, "raw", BakeryProxy, ClientOptions(**options)):
+            async with dial(dialled, BakeryProxy, **options):
                 pass
         except farcall.FarcallError as error:
             return error
@@ -410,7 +406,7 @@ async def test_a_refused_hello_is_a_mismatch_in_strict_mode() -> None:
         nursery.start_soon(server.run)
         nursery.start_soon(refuse)
         with pytest.raises(farcall.ContractMismatch, match=r"refused the hello .*-32601"):
-            async with open_session(dialled, "raw", None, ClientOptions(contract="strict")):
+            async with dial(dialled, contract="strict"):
                 pass
         nursery.cancel_scope.cancel()
 

@@ -13,6 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import farcall
 from farcall import SessionState, Signal, background, current_call, service, stream
 from farcall.testing import open_pair
+from tests.ends import drain
 from tests.sweeps.sweep import ignore
 
 
@@ -86,7 +87,7 @@ async def test_calls_back_of_a_running_handler_are_served(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(call)
             await trio.sleep(1)
-            await pair.connection._link.drain(10)
+            await drain(pair.connection, 10)
         assert answers == [answer]
         assert trio.current_time() < 6
 
@@ -97,7 +98,7 @@ async def test_a_new_call_is_refused_during_a_drain(autojump_clock: MockClock) -
         async with trio.open_nursery() as nursery:
             nursery.start_soon(session.call, "Desk.work", 3)
             await wait_all_tasks_blocked()
-            nursery.start_soon(connection._link.drain, 10)
+            nursery.start_soon(drain, connection, 10)
             await trio.sleep(1)
             assert session.state is SessionState.DRAINING
             with pytest.raises(farcall.ShuttingDown):
@@ -110,12 +111,12 @@ async def test_both_sides_may_go_away(autojump_clock: MockClock) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ignore, session.call, "Desk.work", 4)
             await wait_all_tasks_blocked()
-            nursery.start_soon(connection._link.drain, 10)
+            nursery.start_soon(drain, connection, 10)
             await trio.sleep(0.5)
             assert await connection.proxy(Back).confirm() == "yes"
             nursery.start_soon(connection.proxy(Back).confirm)
             await wait_all_tasks_blocked()
-            nursery.start_soon(session._link.drain, 10)
+            nursery.start_soon(drain, session, 10)
             await wait_all_tasks_blocked()
             with pytest.raises(farcall.ShuttingDown):
                 await connection.proxy(Back).confirm()
@@ -199,7 +200,7 @@ async def test_a_call_that_a_drain_refuses_gets_the_reason(autojump_clock: MockC
 
 async def drain_later(connection: farcall.Connection, after: float = 1) -> None:
     await trio.sleep(after)
-    await connection._link.drain(10)
+    await drain(connection, 10)
 
 
 async def suppressed(

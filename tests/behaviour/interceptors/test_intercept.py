@@ -22,7 +22,7 @@ from farcall import (
     service,
 )
 from farcall.testing import open_pair
-from tests.ends import KINDS, Kind, open_client, raw_client, wait_until
+from tests.ends import KINDS, Kind, cut, drain, open_client, raw_client, wait_until
 from tests.shelf import OUTCOMES, TRAFFIC, Dialect, Missing, Shelf, Side, Traffic, open_shelf, use
 
 
@@ -462,7 +462,7 @@ async def test_a_drain_ends_intercepted_subscriptions(autojump_clock: MockClock)
         began = trio.current_time()
         async with session.subscribe("Shelf.lost") as values:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(connection._link.drain, 5)
+                nursery.start_soon(drain, connection, 5)
                 with pytest.raises(farcall.RemoteCancelled):
                     await anext(values)
     assert log == [("shutdown", began + 1)]
@@ -480,7 +480,7 @@ async def test_a_lost_link_cancels_intercepted_subscriptions(autojump_clock: Moc
 
     async with open_pair(Shelf(), interceptors=[note]) as (session, connection):
         async with session.subscribe("Shelf.lost") as values:
-            connection._link.abort(1011, "pulled")
+            cut(connection)
             with pytest.raises(farcall.ConnectionLost):
                 await anext(values)
         await wait_all_tasks_blocked()

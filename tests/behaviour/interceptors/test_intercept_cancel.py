@@ -13,8 +13,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import farcall
 from farcall import CallContext, Proceed, Signal, background, service, stream
 from farcall.testing import open_pair
-from farcall.testing._watch import scheduled_by
 from tests.ends import raw_server, read_now
+from tests.inside import scheduled_by
 
 
 @service(name="")

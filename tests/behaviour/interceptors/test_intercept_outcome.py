@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
@@ -12,8 +12,8 @@ from trio.testing import MockClock
 
 import farcall
 from farcall import CallContext, ConnectionLost, InternalError, Proceed, RpcError
-from farcall._nursery import leaves
 from farcall.testing import open_pair
+from tests.ends import cut
 from tests.shelf import Dialect, Missing, Shelf, Traffic, open_shelf
 
 SCOPED: tuple[Traffic, ...] = ("stream", "subscription")
@@ -40,6 +40,15 @@ async def read(stream: AbstractAsyncContextManager[AsyncIterator[Any]]) -> None:
     async with stream as values:
         async for _ in values:
             pass
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Return the errors of a group, or the error itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from leaves(each)
+    else:
+        yield error
 
 
 def begin(session: farcall.Session, traffic: Traffic) -> Any:
@@ -184,7 +193,7 @@ async def test_a_subscription_that_is_lost_raises_in_its_interceptors(dialect: D
 
         async def pull() -> None:
             async with session.subscribe("Shelf.lost") as values:
-                server._link.abort(1011, "pulled")
+                cut(server)
                 await anext(values)
 
         with pytest.raises(ConnectionLost) as caught:

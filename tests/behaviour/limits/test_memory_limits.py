@@ -10,11 +10,9 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from farcall import Limits, service, stream
-from farcall._connection.send_queue import MESSAGE_COST
-from farcall._connection.streams import ITEM_COST
-from farcall._transport.transport import CloseReason
 from farcall.testing import open_pair
 from tests.ends import RawClient, raw_client
+from tests.inside import ITEM_COST, MESSAGE_COST, CloseReason
 
 KIB = 1024
 PIPE = 64 * KIB

@@ -12,11 +12,9 @@ import trio
 
 import farcall
 from farcall import Limits, service
-from farcall._client.connect import open_session
-from farcall._client.options import ClientOptions
-from farcall._transport.transport import CloseReason, Transport
 from farcall.testing import MemoryTransport, memory_pair
-from tests.ends import KINDS, Kind, RawClient, RawPeer, make_host, wait_until
+from tests.ends import KINDS, Kind, RawClient, RawPeer, dial, make_host, wait_until
+from tests.inside import CloseReason, Transport
 from tests.patience import PATIENCE
 from tests.unit.transport.websocket.sockets import (
     BINARY,
@@ -240,9 +238,8 @@ async def plain_server_of(kind: Kind) -> AsyncIterator[tuple[Any, RawPeer]]:
     async with link(kind) as (dialled, accepted), trio.open_nursery() as nursery:
         server = RawPeer(accepted)
         nursery.start_soon(server.run)
-        options = ClientOptions(dialect="plain", limits=LIMITS)
         with trio.fail_after(PATIENCE):
-            async with open_session(dialled, "raw", None, options) as session:
+            async with dial(dialled, dialect="plain", limits=LIMITS) as session:
                 yield session, server
         nursery.cancel_scope.cancel()
 

@@ -12,10 +12,8 @@ from trio.testing import MockClock
 
 import farcall
 from farcall import Limits, service
-from farcall._client.connect import open_session
-from farcall._client.options import ClientOptions
 from farcall.testing import memory_pair, open_pair
-from tests.ends import RawClient, RawPeer, raw_client
+from tests.ends import RawClient, RawPeer, dial, raw_client
 
 
 @service(name="")
@@ -219,9 +217,9 @@ async def test_limit_hello_seconds(
         nursery.start_soon(answer)
         if is_late:
             with pytest.raises(farcall.ConnectFailed, match=problem):
-                async with open_session(dialled, "raw", None, ClientOptions()):
+                async with dial(dialled):
                     raise AssertionError
         else:
-            async with open_session(dialled, "raw", None, ClientOptions()) as session:
+            async with dial(dialled) as session:
                 assert session.state is farcall.SessionState.OPEN
         nursery.cancel_scope.cancel()

@@ -9,9 +9,8 @@ import pytest
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from farcall import Limits, Signal, service
-from farcall._signals.pool import VALUE_COST
-from farcall._transport.transport import CloseReason
 from tests.ends import RawClient, raw_client
+from tests.inside import VALUE_COST, CloseReason
 
 
 @attrs.frozen

@@ -13,9 +13,9 @@ import trio
 from trio.testing import MockClock
 
 from farcall import Limits
-from farcall._transport.memory import memory_pair
-from farcall._transport.transport import CloseReason, Transport
+from farcall.testing import memory_pair
 from tests.ends import KINDS, Kind
+from tests.inside import CloseReason, Transport
 from tests.patience import PATIENCE
 from tests.unit.transport import test_memory
 from tests.unit.transport.suite import End, Maker, Recorder, open_ends, running, send, send_ping

@@ -13,7 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import farcall
 from farcall import Limits, Signal, current_call, local, service
 from farcall.testing import open_pair
-from tests.ends import raw_server, read_now
+from tests.ends import cut, raw_server, read_now
 
 
 @service(name="")
@@ -212,7 +212,7 @@ async def test_a_caller_that_waits_hears_that_the_link_ends(autojump_clock: Mock
             await wait_all_tasks_blocked()
             nursery.start_soon(call, 2)
             await wait_all_tasks_blocked()
-            connection._link.abort(1006, "cut")
+            cut(connection)
         assert sorted(lost) == [False, True]
 
 

@@ -13,7 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import farcall
 from farcall import CallContext, Proceed, current_call, method, service
 from farcall.testing import open_pair
-from tests.ends import raw_client, wait_until
+from tests.ends import cut, raw_client, wait_until
 
 
 @service(name="")
@@ -166,7 +166,7 @@ async def test_a_call_is_sent_once_and_only_once() -> None:
 
         async def buy(self) -> None:
             self.sold += 1
-            current_call().connection._link.abort(1011, "pulled")
+            cut(current_call().connection)
 
     shop = Shop()
     async with open_pair(shop, Shop) as (proxy, _):

@@ -15,7 +15,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import farcall
 from farcall import ApplicationError, current_call, method, service
 from farcall.testing import open_pair
-from tests.ends import KINDS, Kind, open_client, raw_client, raw_server
+from tests.ends import KINDS, Kind, cut, open_client, raw_client, raw_server
 
 
 @attrs.frozen
@@ -329,7 +329,7 @@ async def test_a_lost_link_ends_a_task(autojump_clock: MockClock) -> None:
         with pytest.RaisesGroup(farcall.ConnectionLost):
             async with trio.open_nursery() as nursery:
                 await nursery.start(proxy.run)
-                connection._link.abort(1011, "pulled")
+                cut(connection)
         await wait_all_tasks_blocked()
         assert foreman.log == ["ended: disconnect"]
 

@@ -13,11 +13,9 @@ import trio
 
 from examples.files.content import CHUNK
 from examples.files.service import Files
-from farcall._client.connect import open_session
-from farcall._client.options import ClientOptions
 from farcall.testing import MemoryTransport, memory_pair
 from stubs.files import FilesProxy
-from tests.ends import make_host
+from tests.ends import dial, make_host
 from tests.patience import PATIENCE
 
 SEVERAL = 3 * CHUNK + 5
@@ -48,7 +46,7 @@ async def open_desk(folder: Path) -> AsyncGenerator[Desk, None]:
     host = make_host(Files(there))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(host.serve_link, accepted)
-        async with open_session(dialled, "memory:/", FilesProxy, ClientOptions()) as files:
+        async with dial(dialled, FilesProxy) as files:
             assert isinstance(files, FilesProxy)
             yield Desk(there, here, files, dialled)
         dialled.abort()  # waits until the service has ended
