@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from farcall._interceptors import Interceptor, Proceed
     from farcall._limits import Limits
     from farcall._principal import Authenticate, Credentials, Principal
+    from farcall._server.app import App
     from farcall._server.host import ServerStatistics
+    from farcall._server.lifespan import Lifespan
     from farcall._server.serve import open_server, serve
     from farcall._server.server import Server
     from farcall._signals import BoundSignal, Signal, Subscription
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OMIT",
+    "App",
     "ApplicationError",
     "Authenticate",
     "BoundRemoteSignal",
@@ -95,6 +98,7 @@ __all__ = [
     "InvalidArguments",
     "InvalidResult",
     "Json",
+    "Lifespan",
     "Limits",
     "MethodNotFound",
     "NotSupported",
@@ -148,7 +152,9 @@ if not TYPE_CHECKING:
         "_interceptors": "Interceptor Proceed",
         "_limits": "Limits",
         "_principal": "Authenticate Credentials Principal",
+        "_server.app": "App",
         "_server.host": "ServerStatistics",
+        "_server.lifespan": "Lifespan",
         "_server.serve": "open_server serve",
         "_server.server": "Server",
         "_signals": "BoundSignal Signal Subscription",

@@ -6,7 +6,7 @@ The same `CallContext` serves both sides, and calls, streams and subscriptions a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
@@ -24,10 +24,14 @@ from farcall._identity import Identity
 from farcall._principal import Principal
 from farcall._signals.audience import Room
 from farcall._usage.live import Live
-from farcall._usage.options import check_text, wrong_type, wrong_value
+from farcall._usage.options import check_instance, check_text, wrong_type, wrong_value
 from farcall.errors import CloseCode
 
 ProxyT = TypeVar("ProxyT")
+T = TypeVar("T")
+
+NO_LIFESPAN: Final = object()
+"""Stands for what `lifespan=` yields where there is none."""
 
 
 class ProxyFactory(Interface):
@@ -45,6 +49,7 @@ class Connection(Live):
         self._link = link
         self._proxies = proxies
         self._identity = identity
+        self._lifespan: object = NO_LIFESPAN
 
     def __repr__(self) -> str:
         return f"<Connection to {self.peer}, {self.state.value}>"
@@ -139,6 +144,9 @@ class Connection(Live):
             TypeError: it is not a class.
         """
         return self._proxies.proxy(proxy)
+
+    def _note_lifespan(self, value: object) -> None:
+        self._lifespan = value
 
     async def ping(self) -> float:
         """Measure a round trip, in seconds.
@@ -239,6 +247,28 @@ class CallContext(Live):
     def _note_cancelled(self, reason: str) -> None:
         self._cancel_reason = reason
 
+    def lifespan(self, kind: type[T]) -> T:
+        """Return what the server's `lifespan=` yielded: ``current_call().lifespan(Database)``.
+
+        Args:
+            kind: Its class, or a base of it.
+
+        Raises:
+            TypeError: it is of another class, or the server has no `lifespan=`; or `kind` is no
+                class.
+        """
+        check_instance("kind", kind, type, "the class of what lifespan= yields", "Database")
+        found = self.connection._lifespan
+        if found is NO_LIFESPAN:
+            raise TypeError(
+                f"lifespan({kind.__name__}) needs lifespan= of the server, which has none; write"
+                " App(..., lifespan=...)"
+            )
+        if isinstance(found, kind):
+            return found
+        wanted, got = _names(kind, type(found))
+        raise TypeError(f"lifespan() expected {wanted}, but the server's lifespan= yielded {got}")
+
     @property
     def arguments(self) -> ArgumentsByName:
         """The arguments that were passed, decoded on first use; do not change them.
@@ -251,6 +281,14 @@ class CallContext(Live):
         if self._arguments is None:
             self._arguments = MappingProxyType(self._read())
         return self._arguments
+
+
+def _names(*classes: type) -> Sequence[str]:
+    """Name classes that differ, with their modules if the bare names are the same."""
+    names = [each.__qualname__ for each in classes]
+    if len({*names}) == len(names):
+        return names
+    return [f"{each.__module__}.{each.__qualname__}" for each in classes]
 
 
 def _now() -> float:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import assert_type
 
+import attrs
 import trio
 
 import farcall
 from examples.market.service import Market
-from farcall import Heartbeat, Limits, Principal, Session
+from farcall import App, Heartbeat, Limits, Principal, Session
 from farcall.testing import Pair, open_pair
 from stubs.market import MarketProxy
+
+
+class Database:
+    pass
 
 
 async def authenticate(credentials: farcall.Credentials) -> Principal | None:
@@ -34,6 +40,24 @@ async def serving_a_block() -> None:
 
     farcall.open_server(Market(), "8765")  # type: ignore[arg-type]
     farcall.open_server(Market(), 0, drain="3")  # type: ignore[call-arg]
+
+
+@asynccontextmanager
+async def lifespan() -> AsyncGenerator[Database, None]:
+    yield Database()
+
+
+async def apps(call: farcall.CallContext) -> None:
+    app = App(Market(), authenticate=authenticate, lifespan=lifespan, allowed_origins=["null"])
+    assert_type(attrs.evolve(app, lifespan=None), App)
+    await farcall.serve(app, 0, debug=True)
+    farcall.open_server(app, 0)
+    assert_type(open_pair(app, MarketProxy), AbstractAsyncContextManager[Pair[MarketProxy]])
+    assert_type(call.lifespan(Database), Database)
+
+    App(Market(), lifespan=lifespan())  # type: ignore[arg-type]
+    App(Market(), host="::1")  # type: ignore[call-arg]
+    attrs.evolve(app, port=3)  # type: ignore[call-arg]
 
 
 async def connecting() -> None:

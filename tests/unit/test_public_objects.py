@@ -16,7 +16,7 @@ import farcall
 from farcall import ApplicationError, CallContext, Proceed, Signal, service, stubgen, testing
 from farcall.testing import memory_pair, open_pair
 
-PLAIN: Final = {"OMIT", "Json", "Authenticate", "Interceptor", "CallKind", "Proceed"}
+PLAIN: Final = {"OMIT", "Json", "Authenticate", "Interceptor", "CallKind", "Lifespan", "Proceed"}
 """Values and types; there is no object to be made of them."""
 
 FUNCTIONS: Final = {
@@ -113,7 +113,17 @@ class ShopProxy(farcall.Proxy, service="Shop"):
         raise NotImplementedError
 
 
+@service
+@attrs.frozen
+class Till:
+    euros: int
+
+    async def count(self) -> int:
+        return self.euros
+
+
 VALUES: Final[Mapping[str, object]] = {
+    "App": farcall.App(Till(5), max_call_seconds=5),
     "ConnectionState": farcall.ConnectionState.OPEN,
     "Credentials": farcall.Credentials(headers={"a": "b"}, login={"token": [1]}),
     "Heartbeat": farcall.Heartbeat(5, 2),

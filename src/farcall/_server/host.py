@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence, Set
+from contextlib import asynccontextmanager
 from typing import TypeAlias, cast
 from urllib.parse import quote
 
@@ -18,10 +19,12 @@ import trio
 
 from farcall._calling.calls import LinkCaller
 from farcall._connection.link import Link
+from farcall._context import NO_LIFESPAN
 from farcall._declare import is_service
 from farcall._limits import message_limit
 from farcall._nursery import open_owned_nursery
 from farcall._protocol.protocol import Protocol
+from farcall._server.lifespan import enter
 from farcall._server.options import HostOptions
 from farcall._serving.dispatcher import Dispatcher
 from farcall._serving.endpoints import Endpoints, greeting, warn_of_protected
@@ -63,21 +66,36 @@ class Host:
     """
 
     def __init__(self, services: Services, options: HostOptions) -> None:
-        self.paths = _endpoints_by_path(services)
+        self.paths = check_services(services)
         authenticate = options.authenticate
         self.logins = None if authenticate is None else Logins(authenticate, options.limits)
         """How peers log in; None where they cannot."""
         if self.logins is None:
-            warn_of_protected(self.paths.values(), "serve(authenticate=...) is missing")
+            warn_of_protected(self.paths.values(), "authenticate= is missing")
         self._options = options
         self._links: set[Link] = set()
         self._accepted = 0
         self._is_draining = False
+        self._lifespan: object = NO_LIFESPAN
+        """What `lifespan=` yielded."""
 
     def statistics(self) -> ServerStatistics:
         """Take a snapshot."""
         calls = sum(len(link.protocol.incoming) for link in self._links)
         return ServerStatistics(len(self._links), self._accepted, calls)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Enter `lifespan=`, whose value the handlers of all links read.
+
+        Raises:
+            TypeError: `lifespan=` returned no async context manager.
+        """
+        if self._options.lifespan is None:
+            yield
+            return
+        async with enter(self._options.lifespan) as self._lifespan:
+            yield
 
     @property
     def offer(self) -> str:
@@ -129,6 +147,7 @@ class Host:
 
         def make_handler(link: Link) -> Dispatcher:
             caller = LinkCaller(link, options.interceptors, "warn", link.endpoint.peer)
+            caller.connection._note_lifespan(self._lifespan)
             return Dispatcher(link, caller, endpoints, options, self.logins)
 
         return Link(
@@ -148,7 +167,14 @@ class Host:
                 nursery.start_soon(link.drain, seconds)
 
 
-def _endpoints_by_path(services: object) -> Mapping[str, Endpoints]:
+def check_services(services: object) -> Mapping[str, Endpoints]:
+    """Return the endpoints of each path.
+
+    Raises:
+        DeclarationError: an object is no service, or two offer the same name at one path.
+        TypeError: `services` is of another type.
+        ValueError: `services` is empty, or no client could ask for one of the paths.
+    """
     # A service object is one, even if its class derives from dict.
     if is_service(services) or not isinstance(services, Mapping):
         return {"/": Endpoints.of(_several(services, "services"))}

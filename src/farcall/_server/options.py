@@ -12,6 +12,7 @@ from typing import cast
 import attrs
 
 from farcall._principal import Authenticate, check_authenticate
+from farcall._server.lifespan import Lifespan, check_lifespan
 from farcall._serving.options import LinkKeywords, LinkOptions
 from farcall._transport.listen import ListenSpec
 from farcall._usage.options import (
@@ -36,6 +37,7 @@ class HostKeywords(LinkKeywords, total=False):
 
     debug: bool
     authenticate: Authenticate | None
+    lifespan: Lifespan | None
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -44,6 +46,29 @@ class HostOptions(LinkOptions):
 
     authenticate: Authenticate | None = attrs.field(
         default=None, validator=validator(optional(check_authenticate))
+    )
+    lifespan: Lifespan | None = attrs.field(
+        default=None, validator=validator(optional(check_lifespan))
+    )
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class AppOptions(HostOptions):
+    """How services are served at sockets, wherever these are: the options of an app."""
+
+    allowed_origins: Collection[str] = attrs.field(
+        default=(),
+        validator=validator(
+            check_texts, takes="a list of origins", write='["https://example.com"]'
+        ),
+    )
+    allowed_hosts: Collection[str] = attrs.field(
+        default=(),
+        validator=validator(check_texts, takes="a list of names", write='["example.com"]'),
+    )
+    drain_seconds: float = attrs.field(
+        default=DRAIN_SECONDS,
+        validator=validator(check_seconds, may_be_zero=True, may_be_infinite=False),
     )
 
 
@@ -61,7 +86,7 @@ class ServeKeywords(HostKeywords, total=False):
 
 
 @attrs.frozen(kw_only=True, slots=False)
-class ServerOptions(HostOptions):
+class ServerOptions(AppOptions):
     """How services are served, and where."""
 
     host: str | Sequence[str] | None = "127.0.0.1"
@@ -75,20 +100,6 @@ class ServerOptions(HostOptions):
         validator=validator(
             check_texts, takes="a list of addresses or networks", write='["10.0.0.0/8"]'
         ),
-    )
-    allowed_origins: Collection[str] = attrs.field(
-        default=(),
-        validator=validator(
-            check_texts, takes="a list of origins", write='["https://example.com"]'
-        ),
-    )
-    allowed_hosts: Collection[str] = attrs.field(
-        default=(),
-        validator=validator(check_texts, takes="a list of names", write='["example.com"]'),
-    )
-    drain_seconds: float = attrs.field(
-        default=DRAIN_SECONDS,
-        validator=validator(check_seconds, may_be_zero=True, may_be_infinite=False),
     )
 
     def place(self, port: int | None) -> ListenSpec:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, Unpack
 
@@ -12,6 +12,7 @@ import trio
 
 from farcall._nursery import open_owned_nursery
 from farcall._server.acceptor import Acceptor
+from farcall._server.app import App, unpack
 from farcall._server.host import Host, Services
 from farcall._server.options import ServeKeywords, ServerOptions
 from farcall._server.server import Server
@@ -35,22 +36,38 @@ class Serving:
     drain_seconds: float
 
     @classmethod
-    def of(cls, services: Services, port: int | None, options: ServerOptions) -> Serving:
-        """Check the arguments of `serve`.
+    def of(
+        cls,
+        function: Callable[..., object],
+        services: App | Services,
+        port: int | None,
+        keywords: ServeKeywords,
+    ) -> Serving:
+        """Check the arguments of a function that serves.
 
         Raises:
             DeclarationError: an object is no service, or two offer the same name at one path.
             TypeError: an argument is of another type.
             ValueError: an argument makes no sense.
         """
+        check_keywords(function, keywords)
+        services, options = unpack(services, ServerOptions(**keywords), function, keywords)
         place = options.place(port)
         host = Host(services, options)
         return cls(host, Acceptor.of(host, options), place, options.drain_seconds)
 
     async def run(self, *, task_status: trio.TaskStatus[Server]) -> None:
-        """Listen and serve until `Server.shutdown`, then drain."""
+        """Enter `lifespan=`, listen and serve until `Server.shutdown`, then drain."""
+        closed = trio.Event()
+        try:
+            async with self.host.open():
+                await self._listen(closed, task_status)
+        finally:
+            closed.set()
+
+    async def _listen(self, closed: trio.Event, task_status: trio.TaskStatus[Server]) -> None:
         listeners = await open_listeners(self.place)
-        server = Server(self.acceptor, listeners)
+        server = Server(self.acceptor, listeners, closed)
         try:
             async with open_owned_nursery() as nursery:
                 self.host.start_background(nursery)
@@ -69,7 +86,6 @@ class Serving:
                 nursery.cancel_scope.cancel()
         finally:
             listeners.close()
-            server._note_closed()
             logger.info("%s: the server has ended", server.url)
 
 
@@ -86,7 +102,7 @@ async def _accept(
 
 @takes(ServeKeywords, ServerOptions)
 def open_server(
-    services: Services, port: int | None = None, **keywords: Unpack[ServeKeywords]
+    services: App | Services, port: int | None = None, **keywords: Unpack[ServeKeywords]
 ) -> AbstractAsyncContextManager[Server]:
     """Serve services over WebSocket for as long as an ``async with`` block runs.
 
@@ -104,7 +120,8 @@ def open_server(
     Raises:
         OSError: it cannot listen there; the message says where.
         DeclarationError: an object is no service, or two offer the same name at one path.
-        TypeError: an argument is of another type; the message names it.
+        TypeError: an argument is of another type, or given to an `App` as well; the message names
+            it.
         ValueError: an argument makes no sense, or there is nothing to serve, or nowhere to listen.
         Exception: an exception of the block or of a ``@background`` method, unchanged; the latter
             cancels the block.
@@ -127,8 +144,7 @@ def open_server(
     >>> trio.run(main)
     5
     """
-    check_keywords(open_server, keywords)
-    return Opening(_open(Serving.of(services, port, ServerOptions(**keywords))), ADVICE)
+    return Opening(_open(Serving.of(open_server, services, port, keywords)), ADVICE)
 
 
 @asynccontextmanager
@@ -142,7 +158,7 @@ async def _open(serving: Serving) -> AsyncIterator[Server]:
 
 @takes(ServeKeywords, ServerOptions)
 async def serve(
-    services: Services,
+    services: App | Services,
     port: int | None = None,
     *,
     task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
@@ -154,7 +170,8 @@ async def serve(
 
     Args:
         services: A service object, a list of several, or ``{"/": A(), "/side": [B(), C()]}`` to
-            serve at several paths. Requests for any other path get HTTP 404.
+            serve at several paths. Requests for any other path get HTTP 404. Or an `App`, which has
+            services and options; an option may be given to it or here.
         port: The TCP port; 0 for a free one, which `Server.port` has. Optional if `unix` or `sock`
             is given.
         host: The address to listen at: an IPv4 or IPv6 address, or a name with all its
@@ -176,6 +193,9 @@ async def serve(
         authenticate: ``async def f(credentials)``, called in each handshake, within its time limit,
             and for each login. It returns a `Principal`, or None if the credentials match none, and
             may raise `Unauthorized` to refuse a handshake. See `farcall.auth`.
+        lifespan: A function that returns an async context manager, which is entered before the
+            server listens, and left after the last link has ended. Handlers read what it yields by
+            `CallContext.lifespan`.
         allowed_origins: Web pages that may connect beside those of this server: origins such as
             ``https://example.com``, or ``null``. Only browsers send an origin.
         allowed_hosts: Names of a server on a loopback address, beside localhost and that address:
@@ -189,7 +209,8 @@ async def serve(
     Raises:
         OSError: it cannot listen there; the message says where.
         DeclarationError: an object is no service, or two offer the same name at one path.
-        TypeError: an argument is of another type; the message names it.
+        TypeError: an argument is of another type, or given to an `App` as well; the message names
+            it.
         ValueError: an argument makes no sense, such as a path that no client can ask for, an
             origin with a star, or a socket that does not listen; or there is nothing to serve, or
             nowhere to listen.
@@ -214,5 +235,4 @@ async def serve(
     5
     """
     check_trio("farcall.serve")
-    check_keywords(serve, keywords)
-    await Serving.of(services, port, ServerOptions(**keywords)).run(task_status=task_status)
+    await Serving.of(serve, services, port, keywords).run(task_status=task_status)

@@ -17,7 +17,7 @@ from farcall._usage.live import Live
 class Server(Live):
     """A running server, which `open_server` and `serve` give as soon as it listens."""
 
-    def __init__(self, acceptor: Acceptor, listeners: Listeners) -> None:
+    def __init__(self, acceptor: Acceptor, listeners: Listeners, closed: trio.Event) -> None:
         self._acceptor = acceptor
         self.urls: Sequence[str] = listeners.urls(is_secure=acceptor.ssl_context is not None)
         """The URLs for clients on this machine, without a path: inherited sockets first, then TCP,
@@ -26,7 +26,7 @@ class Server(Live):
         self._ports = listeners.ports
         self._home = Home()
         self._shutdown = trio.Event()
-        self._closed = trio.Event()
+        self._closed = closed
 
     def __repr__(self) -> str:
         return f"<Server at {self.url}>"
@@ -82,6 +82,3 @@ class Server(Live):
             The server goes on.
         """
         await self._closed.wait()
-
-    def _note_closed(self) -> None:
-        self._closed.set()

@@ -18,6 +18,7 @@ from farcall._client.session import Session
 from farcall._context import Connection
 from farcall._interceptors import Interceptor, check_interceptors
 from farcall._nursery import open_owned_nursery
+from farcall._server.app import App, unpack
 from farcall._server.host import Host, Services, check_path
 from farcall._server.options import HostKeywords, HostOptions
 from farcall._serving.dispatcher import Dispatcher
@@ -81,19 +82,22 @@ class PairOptions(HostOptions, ClientOptions):
 
 @overload
 def open_pair(
-    services: Services, /, **keywords: Unpack[PairKeywords]
+    services: App | Services, /, **keywords: Unpack[PairKeywords]
 ) -> AbstractAsyncContextManager[Pair[Session]]: ...
 
 
 @overload
 def open_pair(
-    services: Services, proxy: type[ClientT], /, **keywords: Unpack[PairKeywords]
+    services: App | Services, proxy: type[ClientT], /, **keywords: Unpack[PairKeywords]
 ) -> AbstractAsyncContextManager[Pair[ClientT]]: ...
 
 
 @takes(PairKeywords, PairOptions)
 def open_pair(
-    services: Services, proxy: type[object] | None = None, /, **keywords: Unpack[PairKeywords]
+    services: App | Services,
+    proxy: type[object] | None = None,
+    /,
+    **keywords: Unpack[PairKeywords],
 ) -> AbstractAsyncContextManager[Pair[Any]]:
     """Serve services to one client in this process, over a link in memory.
 
@@ -101,12 +105,13 @@ def open_pair(
     under ``trio.testing.MockClock``.
 
     Args:
-        services: As for `farcall.serve`.
+        services: As for `farcall.serve`. Options of an `App` that concern sockets do nothing here.
         proxy: A stub, or the service class; without it the client is a `Session`.
         path: The path that the client requests, with a query if it has one.
         headers: As for `farcall.connect`.
         login: As for `farcall.connect`.
         authenticate: As for `farcall.serve`.
+        lifespan: As for `farcall.serve`; entered before the client connects, and left at the end.
         dialect: As for `farcall.connect`.
         contract: As for `farcall.connect`.
         serves: As for `farcall.connect`.
@@ -125,7 +130,8 @@ def open_pair(
         ConnectFailed: the server refuses the handshake or the login, or one end has ended before
             the link was open.
         DeclarationError: an object is no service, or `proxy` is no stub.
-        TypeError: an argument is of another type; the message names it.
+        TypeError: an argument is of another type, or given to an `App` as well; the message names
+            it.
         ValueError: an argument makes no sense, such as an empty list of services.
         Exception: an exception of a ``@background`` method, unchanged.
 
@@ -145,7 +151,7 @@ def open_pair(
     check_keywords(open_pair, keywords)
     if proxy is not None:
         check_proxy(proxy)
-    options = PairOptions(**keywords)
+    services, options = unpack(services, PairOptions(**keywords), open_pair, keywords)
     host = Host(services, options)
     path, _, query = options.path.partition("?")
     check_path("path=", path)
@@ -160,6 +166,14 @@ async def _open_pair(
     host: Host, endpoint: Endpoint, proxy: type[object] | None, options: ClientOptions
 ) -> AsyncIterator[Pair[Any]]:
     check_trio("farcall.testing.open_pair")
+    async with host.open(), _linked(host, endpoint, proxy, options) as pair:
+        yield pair
+
+
+@asynccontextmanager
+async def _linked(
+    host: Host, endpoint: Endpoint, proxy: type[object] | None, options: ClientOptions
+) -> AsyncIterator[Pair[Any]]:
     path = endpoint.path
     if path not in host.paths:
         raise ConnectFailed("the server answered with HTTP status 404", status=404)

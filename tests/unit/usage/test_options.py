@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import math
@@ -119,6 +120,22 @@ def connect(url: Any = URL, proxy: Any = None, **wrong: Any) -> object:
 
 def pair(services: Any = _SHOP, proxy: Any = None, **wrong: Any) -> object:
     return open_pair(Shop() if services is _SHOP else services, proxy, **wrong)
+
+
+def app(services: Any = _SHOP, **wrong: Any) -> object:
+    return farcall.App(Shop() if services is _SHOP else services, **wrong)
+
+
+async def lifespan_of(kind: Any) -> object:
+    calls: list[CallContext] = []
+
+    async def note(call: CallContext, proceed: Proceed) -> Any:
+        calls.append(call)
+        return await proceed()
+
+    async with open_pair(Shop(), interceptors=[note]) as (session, _):
+        await session.call("Shop.price", "a")
+    return calls[0].lifespan(kind)
 
 
 async def sweep(open: Any = None, scenario: Any = None, **wrong: Any) -> object:  # noqa: A002
@@ -341,6 +358,15 @@ def authenticate(parameter: str) -> Sequence[Row]:
     ]
 
 
+LIFESPAN: Final[Sequence[Row]] = [
+    *(
+        ("lifespan", value, T, "a function that returns an async context manager")
+        for value in (5, "x", allows, generates, contextlib.nullcontext())
+    ),
+    ("lifespan", contextlib.nullcontext(), T, "write the function itself, without \\(\\)"),
+    ("lifespan", lambda app: None, T, "no parameters.*cannot be called like that"),
+]
+
 SERVICES: Final[Sequence[Row]] = [
     *(("services", value, T, "takes a service object") for value in (None, "x", 5, {Shop()})),
     ("services", iter([Shop()]), T, "takes a service object"),
@@ -430,6 +456,7 @@ APP: Final[Sequence[Row]] = [
     *flag("debug"),
     *seconds("cancel_grace", zero=True),
     *authenticate("authenticate"),
+    *LIFESPAN,
     ("allowed_origins", "https://a.example", T, "write \\['https://a.example'\\]"),
     *(("allowed_origins", value, T, "a list of origins") for value in (None, 5, b"x")),
     ("allowed_origins", [5], T, "a str"),
@@ -478,6 +505,7 @@ SERVER: Final[Sequence[Row]] = [
 TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
     "farcall.serve": (serve, SERVER),
     "farcall.open_server": (server, SERVER),
+    "farcall.App": (app, APP),
     "farcall.connect": (
         connect,
         [
@@ -497,6 +525,7 @@ TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
             ("path", "shop", V, "write '/shop'"),
             ("path", "/a b", V, "write '/a%20b'"),
             *authenticate("authenticate"),
+            *LIFESPAN,
             *interceptors("interceptors"),
             *interceptors("client_interceptors"),
             *flag("debug"),
@@ -573,6 +602,10 @@ TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
     ),
     "Session.proxy": (of_session(proxy_of), PROXY),
     "Connection.proxy": (of_connection(proxy_of), PROXY),
+    "CallContext.lifespan": (
+        lifespan_of,
+        [("kind", value, T, "the class of what lifespan= yields") for value in (None, 5, "Shop")],
+    ),
     "Connection.join": (of_connection(lambda it, name: it.join(name)), text("name", empty=True)),
     "Connection.leave": (of_connection(lambda it, name: it.leave(name)), text("name", empty=True)),
     "Connection.aclose": (
@@ -869,7 +902,7 @@ MADE_BY_FARCALL = {
     "SessionState",
     "Subscription",
 }
-ALIASES = {"Authenticate", "CallKind", "Interceptor", "Json", "OMIT", "Proceed"}
+ALIASES = {"Authenticate", "CallKind", "Interceptor", "Json", "Lifespan", "OMIT", "Proceed"}
 """Names that cannot be called, or are only called by farcall."""
 
 
