@@ -119,8 +119,10 @@ class Subscriber:
         buffer, subscription = open_subscription(
             read, on_lag=on_lag, max_items=UNBOUNDED, max_bytes=UNBOUNDED
         )
-        window = Window(items=1) if on_lag == "latest" else DEFAULT_WINDOW
-        credit = window.for_receiver()
+        if on_lag == "latest":  # one value here, for the next is newer the later it leaves
+            credit = Window(items=1).for_receiver(most_items=1)
+        else:
+            credit = DEFAULT_WINDOW.for_receiver()
         stream = self._link.calls.open_stream(
             "rpc.subscribe",
             _params(name, key, on_lag),

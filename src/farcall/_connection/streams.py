@@ -215,7 +215,7 @@ class Inbox(AsyncIterator[T_co]):
         """Add items that have come. Never blocks: credit bounds them."""
         if not self._is_closed:
             self._values.extend(values)
-            self._account.charge(sum(map(len, values)))
+            self._account.charge(sum(map(len, values)) + len(values) * ITEM_COST)
             self._arrived.set()
 
     def end(self, error: Exception | None = None) -> None:
@@ -228,7 +228,7 @@ class Inbox(AsyncIterator[T_co]):
     def close(self) -> None:
         """Drop the items that wait; a reader gets `trio.ClosedResourceError`."""
         self._is_closed = True
-        self._account.release(sum(map(len, self._values)))
+        self._account.release(sum(map(len, self._values)) + len(self._values) * ITEM_COST)
         self._values.clear()
         self._arrived.set()
 
@@ -241,7 +241,7 @@ class Inbox(AsyncIterator[T_co]):
         if self._values:
             value = self._values.popleft()
             size = len(value)
-            self._account.release(size)
+            self._account.release(size + ITEM_COST)
             # Once the stream has ended, its sender needs no credit and no longer knows the id.
             if self._credit is not None and not self._has_ended:
                 self._credit.use(size)

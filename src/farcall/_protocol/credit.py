@@ -9,14 +9,21 @@ Totals, unlike increments, can be merged and repeated without harm. The laws:
   in flight; otherwise a large item would wait for ever.
 - The receiver grants when half of the window is consumed, so that a fast stream never stops,
   and when it has consumed all, so that a waiting large item can pass.
+
+A window of few items suits a stream of large ones. If it stops a stream of small ones, the receiver
+lets it grow: totals may name more than the window of the request.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import attrs
 from msgspec import Struct
+
+MOST_ITEMS: Final = 1024
+"""To which a window grows: as many items as a subscription may have waiting in its server."""
 
 
 class Window(Struct, frozen=True):
@@ -30,9 +37,9 @@ class Window(Struct, frozen=True):
         """Open the window on the sending side."""
         return SendCredit(self)
 
-    def for_receiver(self) -> ReceiveCredit:
-        """Open the window on the receiving side."""
-        return ReceiveCredit(self)
+    def for_receiver(self, *, most_items: int = MOST_ITEMS) -> ReceiveCredit:
+        """Open the window on the receiving side; it grows up to `most_items`."""
+        return ReceiveCredit(self, most_items=most_items)
 
 
 DEFAULT_WINDOW = Window()
@@ -99,6 +106,10 @@ class ReceiveCredit:
     window: Window
     grant: Callable[[int, int], object] = attrs.field(default=_send_nothing, eq=False, repr=False)
     """Called with new totals, of items and of bytes, when they are due; sends them to the peer."""
+    most_items: int = MOST_ITEMS
+    """To which its window may grow."""
+    items: int = attrs.field(init=False)
+    """Of its window, as it is now."""
     granted_items: int = attrs.field(init=False)
     granted_bytes: int = attrs.field(init=False)
     received_items: int = 0
@@ -107,20 +118,24 @@ class ReceiveCredit:
     consumed_bytes: int = 0
 
     def __attrs_post_init__(self) -> None:
-        self.granted_items = self.window.items
+        self.items = self.granted_items = self.window.items
         self.granted_bytes = self.window.size
 
     def receive(self, sizes: Sequence[int]) -> bool:
         """Count the items of a message, and tell whether the sender was allowed to send them.
 
-        A message without items, which brings only a cursor, always is.
+        A message without items, which brings only a cursor, always is. If one message fills the
+        window of a reader that has nothing else, each side waits for the other: the window doubles.
         """
+        was_empty = self.consumed_items == self.received_items
         was_idle = self.received_bytes + self.window.size <= self.granted_bytes
         is_single = len(sizes) == 1
         self.received_items += len(sizes)
         self.received_bytes += sum(sizes)
         fits = self.received_bytes <= self.granted_bytes
         may_pass = fits or not sizes or (is_single and was_idle)
+        if was_empty and self.received_items == self.granted_items:
+            self.items = min(2 * self.items, self.most_items)
         return may_pass and self.received_items <= self.granted_items
 
     def use(self, size: int) -> None:
@@ -131,11 +146,11 @@ class ReceiveCredit:
         """
         self.consumed_items += 1
         self.consumed_bytes += size
-        items = self.consumed_items + self.window.items
+        items = self.consumed_items + self.items
         total = self.consumed_bytes + self.window.size
         if (
             self.consumed_items < self.received_items
-            and 2 * (items - self.granted_items) < self.window.items
+            and 2 * (items - self.granted_items) < self.items
             and 2 * (total - self.granted_bytes) < self.window.size
         ):
             return

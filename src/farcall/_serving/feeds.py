@@ -12,6 +12,7 @@ import msgspec
 
 from farcall._connection.link import Link
 from farcall._connection.responses import Request, cancelled
+from farcall._connection.streams import ITEMS_BYTES
 from farcall._protocol.messages import ITEM_OVERHEAD, Error, Owner, event, max_items_size
 from farcall._serving.endpoints import SignalEndpoint
 from farcall._serving.intercepted import InterceptedSubscription
@@ -150,7 +151,7 @@ class SignalFeed(Owner):
         if len(buffer) > 1:
             # The first value is allowed, even where it is larger than the credit.
             more = min(credit.items_left, len(buffer)) - 1
-            size = max(size, min(credit.bytes_left, room - more * ITEM_OVERHEAD))
+            size = max(size, min(credit.bytes_left, room - more * ITEM_OVERHEAD, ITEMS_BYTES))
         batch = buffer.take(credit.items_left, size)
         values = [entry.encoded for entry in batch.entries]
         cursor = batch.entries[-1].cursor

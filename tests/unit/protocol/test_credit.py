@@ -189,6 +189,40 @@ def test_credit_counts_from_what_was_granted() -> None:
     assert [granted(credit, 1) for _ in range(4)] == [None, (6, 102), None, (8, 104)]
 
 
+def filled(credit: ReceiveCredit) -> int:
+    """Fill the window with one message, take all of it, and return the window that is granted."""
+    sizes = [1] * (credit.granted_items - credit.received_items)
+    assert credit.receive(sizes)
+    for size in sizes:
+        credit.use(size)
+    return credit.granted_items - credit.received_items
+
+
+def test_a_window_that_stops_a_fast_stream_grows() -> None:
+    """A window doubles each time that one message fills it and the reader has nothing else."""
+    credit = Window(4, 10_000).for_receiver(most_items=20)
+
+    assert [filled(credit) for _ in range(4)] == [8, 16, 20, 20]
+
+
+def test_a_window_that_may_not_grow_stays() -> None:
+    """A reader that wants one item at a time never gets more."""
+    credit = Window(1, 100).for_receiver(most_items=1)
+
+    assert [filled(credit) for _ in range(3)] == [1, 1, 1]
+
+
+def test_a_window_does_not_grow_for_a_slow_reader() -> None:
+    """A window that is filled while the reader has items left keeps its size."""
+    credit = receiver_after(1, 1, 1, 1)
+    for _ in range(3):
+        credit.use(1)
+        credit.use(1)
+        assert credit.receive([1, 1])
+
+    assert credit.items == 4
+
+
 def test_what_the_receiver_grants_lets_the_sender_go_on() -> None:
     """A stream of items of any size never stops for good."""
     sender = SendCredit(WINDOW)

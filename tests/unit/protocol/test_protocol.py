@@ -609,7 +609,8 @@ def test_a_call_of_the_peer_knows_its_window(pair: ProtocolPair) -> None:
 def test_consuming_gives_credit(pair: ProtocolPair) -> None:
     """The receiver grants credit as it consumes, and the sender may go on."""
     outgoing, incoming = pair.stream(Window(2, 100))
-    pair.server.items(incoming, b"1", b"2")
+    pair.server.items(incoming, b"1")
+    pair.server.items(incoming, b"2")
     pair.to_client()
     assert pair.server.protocol.send_credit(incoming).items_left == 0
 
@@ -623,10 +624,11 @@ def test_consuming_gives_credit(pair: ProtocolPair) -> None:
 
 def test_no_credit_is_given_before_it_is_due(pair: ProtocolPair) -> None:
     """No credit is granted before half of the window is consumed."""
-    outgoing, incoming = pair.stream(Window(4, 100))
+    outgoing, incoming = pair.stream(Window(5, 100))
     pair.server.items(incoming, b"1", b"1", b"1", b"1")
     pair.to_client()
 
+    assert use(outgoing, 1) is None
     assert use(outgoing, 1) is None
     assert use(outgoing, 1) is not None
 

@@ -106,7 +106,8 @@ def test_credit_of_an_upload_lets_its_sender_go_on(pair: ProtocolPair) -> None:
     """Credit is granted at half of the window; old totals give nothing."""
     outgoing, incoming = pair.upload()
     window = Window()
-    pair.client.send(pair.client.protocol.upload_items(outgoing, [b"1"] * window.items))
+    for count in (1, window.items - 1):
+        pair.client.send(pair.client.protocol.upload_items(outgoing, [b"1"] * count))
     pair.to_server()
     assert outgoing.credit.items_left == 0
 
