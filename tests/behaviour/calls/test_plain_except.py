@@ -150,11 +150,3 @@ async def test_a_group_of_the_body_stays_a_group(run: Run) -> None:
 
     with pytest.RaisesGroup(KeyError):
         await run(body)
-
-
-async def test_the_error_of_a_served_background_method_comes_out_of_serve() -> None:
-    """The error of a background method comes out of `serve` as itself."""
-    failing = Failing()
-    failing.fail.set()
-    with pytest.raises(KeyError, match="background"):
-        await farcall.serve(failing, 0)

@@ -125,13 +125,13 @@ async def test_a_farcall_server_reads_arrays(options: dict[str, Any]) -> None:
             assert [block async for block in blocks] == [1, 2, 3]
 
 
-async def test_a_remote_task_is_started_in_an_array() -> None:
+async def test_a_remote_task_gets_positional_arguments() -> None:
     """A remote task gets its positional-only arguments."""
     async with open_pair(Node(), Node) as (node, _), trio.open_nursery() as nursery:
         assert await nursery.start(node.wait, 1.5) == "1.5 s"
 
 
-async def test_a_call_back_travels_in_an_array() -> None:
+async def test_a_call_back_gets_positional_arguments() -> None:
     """A call back gets its positional-only arguments."""
     heard = list[object]()
 

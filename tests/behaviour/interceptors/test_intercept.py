@@ -238,7 +238,7 @@ async def test_an_interceptor_may_swallow_an_error(
         assert await session.call("Shelf.find", "nothing") == "not found"
 
 
-async def test_the_arguments_are_decoded_once_and_only_if_asked_for() -> None:
+async def test_the_arguments_are_decoded_once() -> None:
     """An interceptor gets the arguments as one decoded mapping, and wrong ones raise."""
     seen: list[Any] = []
 

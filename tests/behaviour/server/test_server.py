@@ -301,25 +301,6 @@ async def test_a_peer_that_calls_without_end_is_heard_all_the_same() -> None:
         server.shutdown()
 
 
-async def test_a_message_over_the_limit_costs_only_its_call() -> None:
-    """A message over the limit fails its call only, in both dialects."""
-    async with trio.open_nursery() as nursery:
-        server: farcall.Server = await nursery.start(
-            lambda **kw: farcall.serve(Echo(), 0, limits=farcall.Limits(message=1000), **kw)
-        )
-        async with farcall.connect(server.url) as good:
-            async with farcall.connect(server.url, dialect="plain") as bad:
-                with pytest.raises(farcall.RpcError) as caught:
-                    await bad.call("Echo.say", "x" * 1000)
-                assert caught.value.code == -32600
-                assert caught.value.data == {"limit": "message", "bytes": 1000}
-                assert await bad.call("Echo.say", "x") == "x"
-            assert await good.call("Echo.say", "x") == "x"
-            with pytest.raises(farcall.EncodeError, match="limit message"):
-                await good.call("Echo.say", "x" * 1000)
-        server.shutdown()
-
-
 async def test_a_port_without_a_server_is_a_clear_error() -> None:
     """Connecting to a port without a server raises ConnectFailed with the address and reason."""
     with socket.create_server(("127.0.0.1", 0)) as free:

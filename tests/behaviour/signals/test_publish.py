@@ -383,7 +383,7 @@ async def test_a_lost_link_leaves_every_signal() -> None:
     assert repr(feed.texts) == "<signal Feed.texts: 0 subscribers>"
 
 
-async def test_values_are_joined_as_far_as_the_peer_takes_them() -> None:
+async def test_values_fit_into_small_messages() -> None:
     """A subscriber with a small message limit gets every value."""
     feed = Feed()
     async with open_pair(feed, limits=Limits(message=2048)) as (session, _):
