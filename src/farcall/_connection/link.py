@@ -182,7 +182,7 @@ class Link:
         tasks = trio.CancelScope(shield=True)
         async with open_owned_nursery() as outside:
             self._outside = outside
-            outside.start_soon(self._end_when_cancelled, tasks)
+            outside.start_soon(self.beat_until_cancelled, tasks)
             with tasks:
                 await self._run_tasks(task_status)
             outside.cancel_scope.cancel()
@@ -192,7 +192,6 @@ class Link:
             async with open_owned_nursery() as nursery:
                 self._nursery = nursery
                 nursery.start_soon(self._writer.run)
-                nursery.start_soon(self._beat)
                 self.lifecycle.open()
                 self.handler.on_open()
                 task_status.started()
@@ -206,8 +205,10 @@ class Link:
         finally:
             self._hang_up_cancelled()
 
-    async def _end_when_cancelled(self, tasks: trio.CancelScope) -> None:
+    async def beat_until_cancelled(self, tasks: trio.CancelScope) -> None:
+        """Send pings until the link is cancelled; then note the reason and cancel its tasks."""
         try:
+            await self._beat()
             await trio.sleep_forever()
         finally:
             self._hang_up_cancelled()

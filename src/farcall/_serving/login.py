@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import math
 from contextlib import AbstractAsyncContextManager
-from functools import partial
+from functools import cached_property, partial
 
 import attrs
 import trio
@@ -28,7 +28,7 @@ from farcall._principal import Authenticate, Principal, authenticated, read_cred
 from farcall._protocol.messages import Error, Owner
 from farcall._quota import CallQuota
 from farcall._serving.deadline import Deadline
-from farcall._serving.failed_logins import FailedLogins, origin_of
+from farcall._serving.failed_logins import FailedLogins, Origin, origin_of
 from farcall._serving.intercepted import Start
 from farcall._serving.options import LinkOptions
 from farcall._transport.http import Rejection
@@ -143,10 +143,14 @@ class LoginHandler:
         self._longest = options.max_call_seconds
         self._quota = quota
         self._start = start
-        self._origin = origin_of(link.endpoint.peer)
         self._failed = 0
         self._attempts: set[_Attempt] = set()
         self._turn = trio.Lock()
+
+    @cached_property
+    def _origin(self) -> Origin | None:
+        # Most peers never log in.
+        return origin_of(self._link.endpoint.peer)
 
     def __len__(self) -> int:
         """Count the logins without a response."""

@@ -124,7 +124,7 @@ async def cancel_sweep(
     ...         lambda: open_pair(functions(nap, name="")),
     ...         lambda pair: pair.client.call("nap"),
     ...     )
-    ...     print(report.steps > 5)
+    ...     print(report.steps >= 5)
     >>> trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
     True
     """

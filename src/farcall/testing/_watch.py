@@ -33,7 +33,7 @@ class Watch(trio.abc.Instrument):
         """An exception of `on_step`, which Trio would only log, or treat as an internal error."""
 
     def task_spawned(self, task: Task) -> None:
-        """Add a task, and the link that it runs."""
+        """Add a task, and the link that it belongs to."""
         # Tasks directly below the root are Trio's own, and last as long as the run.
         nursery = task.parent_nursery
         if nursery is None or nursery.parent_task is trio.lowlevel.current_root_task():
@@ -59,12 +59,12 @@ class Watch(trio.abc.Instrument):
 
 
 def _link_of(task: Task) -> Link | None:
-    """Return the link that a task runs, from the frame of its coroutine.
+    """Return the link whose heartbeat a task runs, from the frame of its coroutine.
 
-    The alternative is a hook in `Link.run`, which every link would pay for.
+    Each link has one such task. The alternative is a hook, which every link would pay for.
     """
     frame = getattr(task.coro, "cr_frame", None)
-    if frame is None or frame.f_code is not Link.run.__code__:
+    if frame is None or frame.f_code is not Link.beat_until_cancelled.__code__:
         return None
     link: Link = frame.f_locals["self"]
     return link

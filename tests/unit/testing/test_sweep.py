@@ -46,7 +46,7 @@ async def test_a_sweep_ends_when_the_scenario_does(autojump_clock: MockClock) ->
     report = await cancel_sweep(open_shop, buy)
 
     assert report.runs == report.steps + 1
-    assert report.steps > 5
+    assert report.steps >= 5
 
 
 async def test_a_sweep_can_be_repeated(autojump_clock: MockClock) -> None:

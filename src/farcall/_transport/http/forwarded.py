@@ -60,6 +60,8 @@ class TrustedProxies(Struct, frozen=True):
             The rightmost address that is not trusted, or else the leftmost one; None if the header
             does not count, or is empty.
         """
+        if not forwarded:
+            return None
         client: IpAddress | None = None
         is_trusted = self._trusts_unix if peer is None else self._trusts(unmapped(peer))
         for text in reversed(forwarded.split(",")):

@@ -119,6 +119,18 @@ async def _check_waiting(stream: trio.abc.ReceiveStream) -> None:
 
     Bytes that are still on their way look as if they were sent after the response.
     """
+    if isinstance(stream, GuardedSocket) and stream.can_peek:
+        came = stream.peek()
+    else:
+        came = await _received_now(stream)
+    if came == b"":
+        raise trio.BrokenResourceError("the peer hung up before the response to its handshake")
+    if came is not None:
+        raise Rejection(400, _TOO_EARLY)
+
+
+async def _received_now(stream: trio.abc.ReceiveStream) -> bytes | None:
+    """Receive what has come through TLS, if anything has."""
     came: list[bytes | bytearray] = []
 
     async def look() -> None:
@@ -129,10 +141,7 @@ async def _check_waiting(stream: trio.abc.ReceiveStream) -> None:
         for _ in range(_STEPS_TO_LOOK):
             await trio.lowlevel.checkpoint()
         nursery.cancel_scope.cancel()
-    if b"" in came:
-        raise trio.BrokenResourceError("the peer hung up before the response to its handshake")
-    if came:
-        raise Rejection(400, _TOO_EARLY)
+    return bytes(came[0]) if came else None
 
 
 def _check_key(fields: Sequence[tuple[bytes, bytes]]) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, TypeAlias
 
@@ -38,24 +39,53 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
         self._stream = stream
         self.limits = limits
         """What the peer may cost, on the socket and above it."""
-        local, peer = _name(stream.socket.getsockname), _name(stream.socket.getpeername)
+        self._local = _name(stream.socket.getsockname)
+        self._peer = _name(stream.socket.getpeername)
         # Windows has no such sockets, and Python no name for them there.
         self.is_unix = stream.socket.family == getattr(socket, "AF_UNIX", None)
         """Whether it is a Unix socket, whose ends have no IP address."""
-        self.local = _address(local)
+        self.local = _address(self._local)
         """The address of this side, as text."""
-        self.peer = _address(peer)
+        self.peer = _address(self._peer)
         """The address of the other side, as text."""
-        self.local_ip = _ip(local)
-        """Its IP address; None for a Unix socket."""
-        self.peer_ip = _ip(peer)
-        """That of the other side; None also if the peer has gone already."""
         self.received_at = trio.current_time()
         """The time of the last byte, on Trio's clock."""
         self._raw = _raw_socket(stream.socket)
         self._is_drained = True
         self.has_stalled = False
         """Whether the peer accepted no byte for too long."""
+
+    @cached_property
+    def local_ip(self) -> IPv4Address | IPv6Address | None:
+        """The IP address of this side; None for a Unix socket."""
+        return _ip(self._local)
+
+    @cached_property
+    def peer_ip(self) -> IPv4Address | IPv6Address | None:
+        """That of the other side; None also if the peer has gone already."""
+        return _ip(self._peer)
+
+    @property
+    def can_peek(self) -> bool:
+        """Whether `peek` can be called: the socket of the system is at hand."""
+        return self._raw is not None
+
+    def peek(self) -> bytes | None:
+        """Look whether a byte has come, without waiting for it or taking it.
+
+        Returns:
+            The byte, or ``b""`` if the peer has hung up; None if no byte has come.
+
+        Raises:
+            trio.BrokenResourceError: the connection was lost.
+        """
+        assert self._raw is not None
+        try:
+            return self._raw.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError as exc:
+            raise trio.BrokenResourceError(str(exc)) from exc
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all of `data`; abort if the peer accepts no byte for `stall_seconds`."""
