@@ -18,6 +18,7 @@ from farcall._client.session import Session
 from farcall._context import Connection
 from farcall._interceptors import Interceptor, check_interceptors
 from farcall._nursery import open_owned_nursery
+from farcall._principal import Principal
 from farcall._server.app import App, unpack
 from farcall._server.host import Host, Services, check_path
 from farcall._server.options import HostKeywords, HostOptions
@@ -29,8 +30,9 @@ from farcall._transport.transport import Endpoint
 from farcall._usage.home import check_trio
 from farcall._usage.keywords import check_keywords, takes
 from farcall._usage.opening import Opening
-from farcall._usage.options import check_text, validator
+from farcall._usage.options import check_instance, check_text, optional, validator
 from farcall.errors import ConnectFailed
+from farcall.testing._collect import collect
 from farcall.testing._sweep import CancelledBy, CancelSweepError, SweepReport, cancel_sweep
 
 ClientT = TypeVar("ClientT")
@@ -42,6 +44,7 @@ __all__ = [
     "Pair",
     "SweepReport",
     "cancel_sweep",
+    "collect",
     "memory_pair",
     "open_pair",
 ]
@@ -60,6 +63,7 @@ class PairKeywords(HostKeywords, SessionKeywords, total=False):
     """What `open_pair` takes; `PairOptions` has the defaults."""
 
     path: str
+    principal: Principal | None
     client_interceptors: Sequence[Interceptor]
 
 
@@ -68,6 +72,10 @@ class PairOptions(HostOptions, ClientOptions):
     """The options of the server, and those that only a client has."""
 
     path: str = attrs.field(default="/", validator=validator(check_text, write='"/"'))
+    principal: Principal | None = attrs.field(
+        default=None,
+        validator=validator(optional(check_instance), kind=Principal, takes="a farcall.Principal"),
+    )
     client_interceptors: Sequence[Interceptor] = attrs.field(
         default=(), validator=validator(check_interceptors)
     )
@@ -108,6 +116,8 @@ def open_pair(
         services: As for `farcall.serve`. Options of an `App` that concern sockets do nothing here.
         proxy: A stub, or the service class; without it the client is a `Session`.
         path: The path that the client requests, with a query if it has one.
+        principal: Who the client is, without a handshake that says so and without a login; None to
+            ask `authenticate`, as a server does.
         headers: As for `farcall.connect`.
         login: As for `farcall.connect`.
         authenticate: As for `farcall.serve`.
@@ -158,12 +168,12 @@ def open_pair(
     fields = {name.lower(): value for name, value in (options.headers or {}).items()}
     endpoint = Endpoint("memory", "memory", path, query, fields)
     advice = "open_pair() makes both ends of a link: write `async with open_pair(...) as (...):`"
-    return Opening(_open_pair(host, endpoint, proxy, options.client), advice)
+    return Opening(_open_pair(host, endpoint, proxy, options), advice)
 
 
 @asynccontextmanager
 async def _open_pair(
-    host: Host, endpoint: Endpoint, proxy: type[object] | None, options: ClientOptions
+    host: Host, endpoint: Endpoint, proxy: type[object] | None, options: PairOptions
 ) -> AsyncIterator[Pair[Any]]:
     check_trio("farcall.testing.open_pair")
     async with host.open(), _linked(host, endpoint, proxy, options) as pair:
@@ -172,13 +182,13 @@ async def _open_pair(
 
 @asynccontextmanager
 async def _linked(
-    host: Host, endpoint: Endpoint, proxy: type[object] | None, options: ClientOptions
+    host: Host, endpoint: Endpoint, proxy: type[object] | None, options: PairOptions
 ) -> AsyncIterator[Pair[Any]]:
     path = endpoint.path
     if path not in host.paths:
         raise ConnectFailed("the server answered with HTTP status 404", status=404)
     try:
-        principal = await identify(host.logins, endpoint)
+        principal = options.principal or await identify(host.logins, endpoint)
     except Rejection as refusal:
         problem = f"the server answered with HTTP status {refusal.status}"
         raise ConnectFailed(problem, status=refusal.status) from None
@@ -196,7 +206,7 @@ async def _linked(
         if not host.links:
             raise ConnectFailed(f"memory:{path}: the server has already cut the link")
         (link,) = host.links
-        async with open_session(dialled, f"memory:{path}", proxy, options) as client:
+        async with open_session(dialled, f"memory:{path}", proxy, options.client) as client:
             assert isinstance(link.handler, Dispatcher)
             yield Pair(client, link.handler.caller.connection)
         nursery.cancel_scope.cancel()
