@@ -7,10 +7,21 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
+from pathlib import PurePosixPath
 from typing import Any, Final
 from uuid import UUID
 
-from farcall._codec.anything import ANYTHING, check_digits, check_text, finite
+from farcall._codec.anything import ANYTHING, MAX_DIGITS, check_digits, check_text, finite
 from farcall._codec.faults import mismatch, refused
 from farcall._codec.shape import Plain, Read, Write, instance_of
 from farcall._contract.scalars import SCALARS, ScalarName
@@ -20,6 +31,21 @@ _OFFSET = r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _DECIMAL = r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,9})?"
+
+_IPV4 = r"[0-9]{1,3}(\.[0-9]{1,3}){3}"
+_IPV6 = r"[0-9a-fA-F:]{2,39}([0-9.]{7,15})?(%[0-9A-Za-z._-]{1,15})?"
+"""With the zone of a link-local address; Linux allows 15 characters in the name of an interface."""
+_PREFIX = r"/(0|[1-9][0-9]{0,2})"
+
+_ZONE = r"[A-Z][A-Za-z0-9_+-]{0,31}(/[A-Za-z0-9_+-]{1,32}){0,3}"
+"""Names in the database of time zones. `ZoneInfo` looks for a file of that name, so it must name no
+other directory, and none of the tables beside the zones, such as ``posixrules``."""
+
+_FRACTION = rf"(-?[0-9]{{1,{MAX_DIGITS}}})/([0-9]{{1,{MAX_DIGITS}}})"
+"""`Fraction` also takes exponents: ``1e2000000`` keeps it busy for half a second."""
+
+MAX_PATH = 4096
+"""Characters of a path, as in Linux."""
 
 MAX_EXPONENT = 6144
 """The range of IEEE 754 decimal128. A handler that rounds ``1E+999999999`` makes a number of a
@@ -159,6 +185,81 @@ def _check_exponent(value: Decimal) -> Decimal:
     return value
 
 
+def _parse_fraction(text: str) -> Fraction:
+    found = _match_fraction(text)
+    if found is None:
+        raise ValueError(text)
+    numerator, denominator = int(found[1]), int(found[2])
+    if denominator == 0:
+        raise ValueError(text)
+    return Fraction(numerator, denominator)
+
+
+_match_fraction = re.compile(_FRACTION).fullmatch
+
+
+def _fraction_text(value: Fraction) -> str:
+    return f"{check_digits(value.numerator)}/{check_digits(value.denominator)}"
+
+
+def _parse_path(text: str) -> PurePosixPath:
+    if len(text) > MAX_PATH or "\0" in text:
+        raise ValueError(text)
+    return PurePosixPath(text)
+
+
+def _path_text(value: PurePosixPath) -> str:
+    text = str(value)
+    if len(text) > MAX_PATH:
+        raise ValueError(f"it is longer than {MAX_PATH} characters")
+    if "\0" in text:
+        raise ValueError("it contains the character 0")
+    return check_text(text)
+
+
+@lru_cache(maxsize=1024)
+def _parse_zone(name: str) -> Any:
+    """Load a zone once: a peer can name all 600 of them in turn."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415  # loads slowly
+
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError) as error:
+        raise ValueError(name) from error
+
+
+_match_zone = re.compile(_ZONE).fullmatch
+
+
+def _zone_text(value: Any) -> str:
+    if value.key is None or _match_zone(value.key) is None:
+        raise ValueError("it has no name in the database of time zones")
+    name: str = value.key
+    return name
+
+
+def _is_zone(value: object) -> bool:
+    return isinstance(value, SCALARS["zoneinfo"].cls)
+
+
+def _text_like(pattern: str) -> Callable[[object], str]:
+    """Write a value by `str`, unless the text could not be read back."""
+    matches = re.compile(pattern).fullmatch
+
+    def text_of(value: object) -> str:
+        text = str(value)
+        if matches(text) is None:
+            raise ValueError(f"farcall cannot read {text[:64]} back")
+        return text
+
+    return text_of
+
+
+def _is_address(cls: type, interface: type) -> Callable[[object], bool]:
+    # An interface is an address as well, and would lose its network.
+    return lambda value: isinstance(value, cls) and not isinstance(value, interface)
+
+
 def _read_timedelta(data: Any, _: object = None) -> timedelta:
     if type(data) is not int and type(data) is not float:
         raise mismatch("expected timedelta")
@@ -212,7 +313,7 @@ def _text(
         label: What is expected of the text, where that is not the label of the type.
     """
     scalar = SCALARS[name]
-    cls, is_one = scalar.cls, fits or instance_of(scalar.cls)
+    cls, is_one = scalar.loaded, fits or instance_of(scalar.cls)
     expected = label or scalar.label
 
     def read(data: Any, _: object = None) -> Any:
@@ -250,6 +351,27 @@ SCALAR_SHAPES: Final[Mapping[ScalarName, Plain]] = dict(
         _plain("timedelta", _read_timedelta, _write_timedelta),
         _text("uuid", _matching(_UUID, UUID), str),
         _text("decimal", _matching(_DECIMAL, _parse_decimal), _decimal_text),
+        _text("fraction", _parse_fraction, _fraction_text),
+        _text("pureposixpath", _parse_path, _path_text),
+        _text(
+            "ipv4address",
+            _matching(_IPV4, IPv4Address),
+            str,
+            _is_address(IPv4Address, IPv4Interface),
+        ),
+        _text(
+            "ipv6address",
+            _matching(_IPV6, IPv6Address),
+            _text_like(_IPV6),
+            _is_address(IPv6Address, IPv6Interface),
+        ),
+        _text("ipv4network", _matching(_IPV4 + _PREFIX, IPv4Network), str),
+        _text("ipv6network", _matching(_IPV6 + _PREFIX, IPv6Network), _text_like(_IPV6 + _PREFIX)),
+        _text("ipv4interface", _matching(_IPV4 + _PREFIX, IPv4Interface), str),
+        _text(
+            "ipv6interface", _matching(_IPV6 + _PREFIX, IPv6Interface), _text_like(_IPV6 + _PREFIX)
+        ),
+        _text("zoneinfo", _matching(_ZONE, _parse_zone), _zone_text, _is_zone),
         ("json", ANYTHING),
     )
 )

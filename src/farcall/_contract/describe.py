@@ -23,6 +23,7 @@ import typing
 from collections import abc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum, Flag, ReprEnum
+from pathlib import Path, PosixPath, PurePath, PureWindowsPath, WindowsPath
 from typing import Any, Generic, Literal, NewType, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
@@ -41,7 +42,7 @@ from farcall._contract.records import (
     kind_of,
     read_fields,
 )
-from farcall._contract.scalars import SCALARS, ScalarName
+from farcall._contract.scalars import scalar_of
 from farcall._contract.spec import (
     ArrayOf,
     Default,
@@ -73,11 +74,6 @@ from farcall._contract.traits import (
 )
 from farcall.errors import FARCALL_CODES, PROTOCOL_CODES, ErrorCode
 
-_SCALARS: Mapping[Any, ScalarName] = {
-    **{each.cls: each.name for each in SCALARS.values()},
-    Any: "json",
-}
-
 _ARRAYS: Mapping[Any, Literal["list", "set", "frozenset", "sequence"]] = {
     list: "list",
     set: "set",
@@ -100,6 +96,9 @@ _FIXES: Mapping[Any, str] = {
     bytearray: "use bytes",
     memoryview: "use bytes",
     any: "use Any",
+    **dict.fromkeys(
+        (PurePath, Path, PosixPath, PureWindowsPath, WindowsPath), "use pathlib.PurePosixPath"
+    ),
     **dict.fromkeys(
         (abc.AsyncIterable, abc.AsyncIterator, abc.AsyncGenerator),
         "use AsyncIterable[...] as the whole annotation of a parameter, or list[...]",
@@ -144,8 +143,8 @@ class _Scope(Struct, frozen=True):
         if isinstance(annotation, type):
             if annotation in _CONTAINERS:
                 raise self._bare(annotation)
-            scalar = _SCALARS.get(annotation)
-            return self._named(annotation) if scalar is None else Scalar(scalar)
+            scalar = scalar_of(object if annotation is Any else annotation)
+            return self._named(annotation) if scalar is None else Scalar(scalar.name)
         if isinstance(annotation, TypeVar):
             return self._variable(annotation)
         if isinstance(annotation, NewType):

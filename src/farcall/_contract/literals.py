@@ -14,11 +14,10 @@ import attrs
 from farcall._contract.definitions import Definitions
 from farcall._contract.identifiers import has_lone_surrogate, is_attribute_name
 from farcall._contract.records import Field, kind_of, read_fields
-from farcall._contract.scalars import SCALARS
+from farcall._contract.scalars import scalar_of
 from farcall._contract.traits import is_frozen
 
 _CONSTANTS = (type(None), bool, int, str, bytes)
-_CALLS: Final = {each.cls: each.write_call for each in SCALARS.values()}
 _BRACKETS: Final[Mapping[type, tuple[str, str]]] = {
     tuple: ("(", ")"),
     list: ("[", "]"),
@@ -50,8 +49,9 @@ def literal_source(value: object, definitions: Definitions | None = None) -> str
         return None  # it cannot cross
     if kind in _CONSTANTS:
         return _quoted(repr(value))
-    if (call_of := _CALLS.get(kind)) is not None:
-        return call_of(value)
+    scalar = scalar_of(kind)
+    if scalar is not None and scalar.write_call is not None:
+        return scalar.write_call(value)
     if isinstance(value, float):
         return repr(value) if kind is float and math.isfinite(value) else None
     if kind in _BRACKETS or kind is dict:

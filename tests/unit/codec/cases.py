@@ -8,8 +8,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from fractions import Fraction
 from functools import partial
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 from itertools import count
+from pathlib import PurePosixPath
 from typing import (
     Annotated,
     Any,
@@ -22,6 +32,7 @@ from typing import (
     TypeVar,
 )
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import attrs
 from hypothesis import strategies as st
@@ -71,6 +82,20 @@ JSON = st.recursive(
     max_leaves=6,
 )
 
+IPV4 = st.ip_addresses(v=4)
+IPV6 = st.ip_addresses(v=6)
+PATHS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=9)
+
+
+def _networks(made: Any, addresses: Values, bits: int) -> Values:
+    """Make networks or interfaces of addresses and the lengths of prefixes."""
+    several = st.tuples(addresses, st.integers(0, bits))
+    return several.map(lambda pair: made(f"{pair[0]}/{pair[1]}", *_LENIENT.get(made, ())))
+
+
+_LENIENT: Mapping[Any, tuple[bool]] = {IPv4Network: (False,), IPv6Network: (False,)}
+"""An address within a network stands for the network."""
+
 SCALARS = [
     Case(type(None), st.none(), "null"),
     Case(bool, st.booleans(), "boolean"),
@@ -84,6 +109,15 @@ SCALARS = [
     Case(timedelta, st.timedeltas(timedelta(days=-40_000), timedelta(days=40_000)), "number"),
     Case(UUID, st.uuids()),
     Case(Decimal, st.decimals(allow_nan=False, allow_infinity=False)),
+    Case(Fraction, st.fractions()),
+    Case(PurePosixPath, PATHS.map(PurePosixPath)),
+    Case(IPv4Address, IPV4),
+    Case(IPv6Address, IPV6),
+    Case(IPv4Network, _networks(IPv4Network, IPV4, 32)),
+    Case(IPv6Network, _networks(IPv6Network, IPV6, 128)),
+    Case(IPv4Interface, _networks(IPv4Interface, IPV4, 32)),
+    Case(IPv6Interface, _networks(IPv6Interface, IPV6, 128)),
+    Case(ZoneInfo, st.sampled_from(["UTC", "Europe/Berlin", "Etc/GMT+10"]).map(ZoneInfo)),
     Case(Any, JSON, "any", is_hashable=False),
     Case(Literal[1, "a", None, True], st.sampled_from([1, "a", None, True]), "any"),
     Case(Literal["x", b"y"], st.sampled_from(["x", b"y"])),

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
+from ipaddress import IPv6Network
 from typing import Any, Literal
 from uuid import UUID
 
@@ -64,6 +66,14 @@ def decimal(i: int) -> Any:
     return str(i * MODULUS)
 
 
+def fraction(i: int) -> Any:
+    return f"{i * MODULUS}/1"
+
+
+def network(i: int) -> Any:
+    return str(IPv6Network((i * MODULUS, 128)))
+
+
 def uuid(i: int) -> Any:
     return str(UUID(int=i * MODULUS))
 
@@ -93,6 +103,8 @@ SETS: list[tuple[Any, Any]] = [
     (frozenset[int], number),
     (set[float], power),
     (set[Decimal], decimal),
+    (set[Fraction], fraction),
+    (set[IPv6Network], network),
     (set[UUID], uuid),
     (set[Point], point),
     (frozenset[Named], named),

@@ -5,8 +5,20 @@ from __future__ import annotations
 import enum
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from fractions import Fraction
+from io import BytesIO
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
+from pathlib import PurePosixPath
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -17,6 +29,7 @@ from tests.unit.codec.through import faults, read, refusal, same, write
 BIGGEST = 10**4299 - 1
 INDIA = timezone(timedelta(hours=5, minutes=30))
 ODD = timezone(timedelta(seconds=30))
+EMPTY_ZONE = b"TZif" + bytes(32) + b"\0\0\0\1\0\0\0\4" + bytes(6) + b"UTC\0"
 
 
 class Level(enum.IntEnum):
@@ -70,6 +83,19 @@ def test_every_type_has_a_shape() -> None:
         (UUID, UUID(int=1), '"00000000-0000-0000-0000-000000000001"'),
         (Decimal, Decimal("1.10"), '"1.10"'),
         (Decimal, Decimal("-1E+6144"), '"-1E+6144"'),
+        (Fraction, Fraction(-1, 3), '"-1/3"'),
+        (Fraction, Fraction(2), '"2/1"'),
+        (Fraction, Fraction(1, BIGGEST), '"1/' + "9" * 4299 + '"'),
+        (PurePosixPath, PurePosixPath("/a b/../ü"), '"/a b/../ü"'),
+        (PurePosixPath, PurePosixPath(), '"."'),
+        (IPv4Address, IPv4Address("10.0.0.1"), '"10.0.0.1"'),
+        (IPv6Address, IPv6Address("2001:db8::1"), '"2001:db8::1"'),
+        (IPv6Address, IPv6Address("fe80::1%eth0"), '"fe80::1%eth0"'),
+        (IPv4Network, IPv4Network("10.0.0.0/8"), '"10.0.0.0/8"'),
+        (IPv6Network, IPv6Network("2001:db8::/32"), '"2001:db8::/32"'),
+        (IPv4Interface, IPv4Interface("10.1.2.3/8"), '"10.1.2.3/8"'),
+        (IPv6Interface, IPv6Interface("2001:db8::1/0"), '"2001:db8::1/0"'),
+        (ZoneInfo, ZoneInfo("Europe/Berlin"), '"Europe/Berlin"'),
         (Any, {"a": [1, None, 1.5, "x", True]}, '{"a":[1,null,1.5,"x",true]}'),
     ],
 )
@@ -92,6 +118,11 @@ def test_round_trip(annotation: Any, value: object, text: str) -> None:
         (time, '"01:02:03.123Z"', time(1, 2, 3, 123000, UTC)),
         (UUID, '"ABCDEF00-0000-0000-0000-000000000001"', UUID(int=0xABCDEF << 104 | 1)),
         (Decimal, '"1e2"', Decimal("1E+2")),
+        (Fraction, '"2/4"', Fraction(1, 2)),
+        (Fraction, '"-0/07"', Fraction(0)),
+        (PurePosixPath, '"a//./b/"', PurePosixPath("a/b")),
+        (IPv6Address, '"2001:DB8:0::1"', IPv6Address("2001:db8::1")),
+        (IPv6Address, '"::ffff:1.2.3.4"', IPv6Address("::ffff:102:304")),
         (str, r'"\ud83d\ude00"', "😀"),
     ],
 )
@@ -169,6 +200,40 @@ def test_writes_what_python_takes_for_it(annotation: Any, value: object, text: s
         (Decimal, '"1E+6145"', "expected Decimal"),
         (Decimal, '"1E-999999999"', "expected Decimal"),
         (Decimal, '"1E9999999999999999999"', "expected Decimal"),
+        (Fraction, '"3"', "expected Fraction"),
+        (Fraction, '"1.5"', "expected Fraction"),
+        (Fraction, '"1e2000000"', "expected Fraction"),
+        (Fraction, '"1/0"', "expected Fraction"),
+        (Fraction, '"1/-2"', "expected Fraction"),
+        (Fraction, '"1_0/3"', "expected Fraction"),
+        (Fraction, '"²/3"', "expected Fraction"),
+        (Fraction, '"1' + "0" * 4299 + '/1"', "expected Fraction"),
+        (Fraction, "0.5", "expected Fraction"),
+        (PurePosixPath, '"a\\u0000"', "expected PurePosixPath"),
+        (PurePosixPath, '"' + "a" * 4097 + '"', "expected PurePosixPath"),
+        (PurePosixPath, '["a"]', "expected PurePosixPath"),
+        (IPv4Address, "1", "expected IPv4Address"),
+        (IPv4Address, '"1.2.3"', "expected IPv4Address"),
+        (IPv4Address, '"01.2.3.4"', "expected IPv4Address"),
+        (IPv4Address, '"1.2.3.256"', "expected IPv4Address"),
+        (IPv4Address, '"².2.3.4"', "expected IPv4Address"),
+        (IPv6Address, '"1.2.3.4"', "expected IPv6Address"),
+        (IPv6Address, '"::1%"', "expected IPv6Address"),
+        (IPv6Address, '"::1%' + "e" * 16 + '"', "expected IPv6Address"),
+        (IPv4Network, '"10.1.0.0/8"', "expected IPv4Network"),
+        (IPv4Network, '"10.0.0.0"', "expected IPv4Network"),
+        (IPv4Network, '"10.0.0.0/255.0.0.0"', "expected IPv4Network"),
+        (IPv4Network, '"10.0.0.0/08"', "expected IPv4Network"),
+        (IPv4Interface, '"10.0.0.1"', "expected IPv4Interface"),
+        (IPv6Network, '"::/129"', "expected IPv6Network"),
+        (IPv6Interface, '"::1"', "expected IPv6Interface"),
+        (ZoneInfo, '"Europe/Nowhere"', "expected ZoneInfo"),
+        (ZoneInfo, '"Europe"', "expected ZoneInfo"),
+        (ZoneInfo, '"../../../etc/passwd"', "expected ZoneInfo"),
+        (ZoneInfo, '"/usr/share/zoneinfo/UTC"', "expected ZoneInfo"),
+        (ZoneInfo, '"posixrules"', "expected ZoneInfo"),
+        (ZoneInfo, '"localtime"', "expected ZoneInfo"),
+        (ZoneInfo, '""', "expected ZoneInfo"),
     ],
 )
 def test_refuses_to_read(annotation: Any, text: str, fault: str) -> None:
@@ -215,6 +280,33 @@ def test_refuses_to_read(annotation: Any, text: str, fault: str) -> None:
         (Decimal, 1, "expected Decimal, got int"),
         (Decimal, Decimal("NaN"), "expected Decimal: it is not finite"),
         (Decimal, Decimal("-Infinity"), "expected Decimal: it is not finite"),
+        (Fraction, 1, "expected Fraction, got int"),
+        (Fraction, Fraction(1, BIGGEST + 1), "expected int of at most 4299 digits"),
+        (PurePosixPath, "a", "expected PurePosixPath, got str"),
+        (
+            PurePosixPath,
+            PurePosixPath("a\0"),
+            "expected PurePosixPath: it contains the character 0",
+        ),
+        (
+            PurePosixPath,
+            PurePosixPath("a" * 4097),
+            "expected PurePosixPath: it is longer than 4096 characters",
+        ),
+        (PurePosixPath, PurePosixPath("\udcff"), "expected str without lone surrogates"),
+        (IPv4Address, IPv4Interface("1.2.3.4/8"), "expected IPv4Address, got IPv4Interface"),
+        (IPv6Address, IPv6Interface("::/8"), "expected IPv6Address, got IPv6Interface"),
+        (
+            IPv6Address,
+            IPv6Address("::1%a b"),
+            "expected IPv6Address: farcall cannot read ::1%a b back",
+        ),
+        (ZoneInfo, UTC, "expected ZoneInfo, got timezone"),
+        (
+            ZoneInfo,
+            ZoneInfo.from_file(BytesIO(EMPTY_ZONE)),
+            "expected ZoneInfo: it has no name in the database of time zones",
+        ),
         (Decimal, Decimal("1E-6145"), "expected Decimal: its exponent is beyond 6144"),
     ],
 )

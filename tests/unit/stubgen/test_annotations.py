@@ -40,6 +40,9 @@ def written(spec: TypeSpec) -> str:
         ("timedelta", "timedelta"),
         ("uuid", "UUID"),
         ("decimal", "Decimal"),
+        ("pureposixpath", "PurePosixPath"),
+        ("ipv4address", "IPv4Address"),
+        ("zoneinfo", "ZoneInfo"),
         ("json", "farcall.Json"),
     ],
 )
