@@ -5,7 +5,7 @@ what it costs:
 
 - The reader itself calls the receiver. trio-websocket uses a channel, which costs a task switch for
   each message; while it is full, neither pings nor a Close are answered.
-- Text in whole frames, nearly all that comes, is taken before it reaches wsproto (`frames`).
+- Messages in one frame, nearly all that comes, are taken before they reach wsproto (`frames`).
 - Sizes are counted in bytes, fragments are counted, and an incomplete message has a time limit.
 - Pings are counted: each costs an answer, and a peer may send nothing else.
 - When wsproto finds a fault, it gives a Close event while the connection is still open. That is the
@@ -53,7 +53,7 @@ from farcall._transport.transport import CloseReason, Receiver, logger, ping_buc
 from farcall._transport.websocket.assembly import Assembly, Refused
 from farcall._transport.websocket.frames import FrameReader, FrameWriter
 from farcall._transport.websocket.sending import Sender
-from farcall._transport.websocket.socket import LOST, RECEIVE_BYTES
+from farcall._transport.websocket.socket import LARGE_RECEIVE_BYTES, LOST, RECEIVE_BYTES
 from farcall._transport.websocket.tls import ByteStream, socket_below
 from farcall.errors import CloseCode
 
@@ -162,28 +162,30 @@ class GuardedConnection(WebSocketConnection):
     def _be_patient(self, seconds: float) -> None:
         self._patience.deadline = trio.current_time() + seconds
 
-    async def _receive_for_engine(self, max_bytes: int | None) -> bytes:
-        """Wait for bytes for wsproto, and deliver the whole texts that come before them."""
+    async def _receive_for_engine(self, _: int | None) -> bytes:
+        """Wait for bytes for wsproto, and deliver the whole messages that come before them."""
+        frames = self._frames_in
         while True:
             self._receiver.on_pause()
-            data = bytes(await self._byte_stream.receive_some(max_bytes))
+            most = max(RECEIVE_BYTES, min(frames.missing, LARGE_RECEIVE_BYTES))
+            data = bytes(await self._byte_stream.receive_some(most))
             self._turn_ends = perf_counter() + TURN_SECONDS
-            if not data or not (self._frames_in.is_incomplete or self._is_engine_idle()):
+            if not data or not (frames.missing or self._is_engine_idle()):
                 return data
-            if rest := await self._take_texts(data):
+            if rest := await self._take_messages(data):
                 return rest
 
-    async def _take_texts(self, data: bytes) -> bytes:
-        """Deliver the texts at the beginning of `data`; return what follows them."""
-        frames = self._frames_in
-        was_incomplete = frames.is_incomplete
+    async def _take_messages(self, data: bytes) -> bytes:
+        """Deliver the messages at the beginning of `data`; return what follows them."""
+        frames, receiver = self._frames_in, self._receiver
+        was_incomplete = frames.missing > 0
         frames.feed(data)
         if was_incomplete:
             self._note_incomplete()
-        while (text := frames.next_text()) is not None:
-            await self._give(self._receiver.on_text, text)
+        while (message := frames.next_message()) is not None:
+            await self._give(receiver.on_binary if frames.is_binary else receiver.on_text, message)
         rest = frames.rest()
-        if frames.is_incomplete:
+        if frames.missing:
             self._note_incomplete()
         return rest
 
@@ -259,7 +261,7 @@ class GuardedConnection(WebSocketConnection):
         """Report the size of an incomplete message, and limit its time, from its first piece on."""
         if self.reason is not None:
             return
-        is_incomplete = self._assembly.is_incomplete or self._frames_in.is_incomplete
+        is_incomplete = self._assembly.is_incomplete or self._frames_in.missing > 0
         is_watched = self._patience.deadline != inf
         if is_incomplete and not is_watched:
             self._be_patient(self._limits.incomplete_seconds)

@@ -1,12 +1,12 @@
-"""Whole text frames in bytes (RFC 6455, section 5), and nothing else of WebSocket.
+"""Messages in one frame, in bytes (RFC 6455, section 5), and nothing else of WebSocket.
 
-Theory of operation. Nearly all that two peers send is text in one frame, and wsproto, the engine,
-takes 20 us for the round trip of such a frame. A `FrameReader` stands before it and takes what is
-certainly one whole text message. From the first byte of anything else on (a fragment, a control
-frame, binary data, a frame that is not all here, a wrong bit or length, text that is not UTF-8, a
-message over the limit) the engine gets the bytes as they came, until it is between two messages
-again. So this is a short cut around the engine, and never a second opinion: everything unusual is
-judged in one place.
+Theory of operation. Nearly all that two peers send are messages in one frame, and wsproto, the
+engine, takes 20 us for the round trip of such a frame. A `FrameReader` stands before it and takes
+what is certainly one whole message. From the first byte of anything else on (a fragment, a control
+frame, a frame that is not all here, a wrong bit or length, text that is not UTF-8, a message over
+the limit) the engine gets the bytes as they came, until it is between two messages again. So this
+is a short cut around the engine, and never a second opinion: everything unusual is judged in one
+place.
 
 A large frame that has begun stays here until it is whole, for the engine would copy each of its
 pieces several times.
@@ -20,9 +20,13 @@ from functools import cache
 from importlib import import_module
 from typing import Final, TypeAlias
 
+from farcall._transport.websocket.heap import keep_memory
+
 FIN: Final = 0x80
 TEXT: Final = 0x1
 BINARY: Final = 0x2
+MESSAGES: Final = (FIN | TEXT, FIN | BINARY)
+"""First bytes of the frames that are whole messages."""
 MASKED: Final = 0x80
 SHORT: Final = 125
 """The largest payload whose size fits into the second byte; 126 and 127 announce 2 and 8 more."""
@@ -41,10 +45,10 @@ KEYS: Final = 128
 SMALL_MASK: Final = 2048
 """Up to this size one large integer masks faster, above it four tables of bytes."""
 
-Mask: TypeAlias = Callable[[bytes, bytes], bytes]
+Mask: TypeAlias = Callable[[bytes | memoryview, bytes], bytes]
 
 
-def mask(data: bytes, key: bytes) -> bytes:
+def mask(data: bytes | memoryview, key: bytes) -> bytes:
     """Mask, or unmask, a payload.
 
     "Octet i of the transformed data is the XOR of octet i of the original data with octet at index
@@ -100,7 +104,9 @@ class FrameWriter:
                 parts += (_head(opcode, len(payload), MASKED), key, self._mask(payload, key))
             else:
                 parts += (_head(opcode, len(payload), 0), payload)
-        return b"".join(parts)
+        data = b"".join(parts)
+        keep_memory(len(data))
+        return data
 
     def _fresh_key(self) -> bytes:
         """Take the next masking key.
@@ -129,10 +135,10 @@ def _head(opcode: int, size: int, mask_bit: int) -> bytes:
 
 
 class FrameReader:
-    """Takes whole text messages out of the bytes of a peer.
+    """Takes whole messages out of the bytes of a peer.
 
-    Feed it the bytes that came, take texts until there is none, then give the rest to the engine.
-    While the engine is in the middle of a message, its next bytes must go to it directly.
+    Feed it the bytes that came, take messages until there is none, then give the rest to the
+    engine. While the engine is in the middle of a message, its next bytes must go to it directly.
 
     Args:
         is_client: Whether the peer is a server, whose frames are not masked.
@@ -148,26 +154,26 @@ class FrameReader:
         self._at = 0
         self._large = bytearray()
         self._head = 0
-        self._missing = 0
+        self.missing = 0
+        """Bytes to come of a large frame that has begun; 0 if none has."""
+        self.is_binary = False
+        """Whether the message that was taken last is binary."""
         self._is_dropping = False
 
     @property
-    def is_incomplete(self) -> bool:
-        """Whether a large frame has begun and not ended."""
-        return self._missing > 0
-
-    @property
     def size(self) -> int:
-        """Bytes held of its payload."""
-        return max(0, len(self._large) - self._head)
+        """Bytes held of the payload of a large frame that is not whole."""
+        return max(0, len(self._large) - self._head) if self.missing else 0
 
     def feed(self, data: bytes) -> None:
-        if self._missing:
+        if self.missing:
             data = self._add(data)
         self._data, self._at = data, 0
 
-    def next_text(self) -> bytes | None:
-        """Take the next message, which is valid UTF-8; None if no whole one comes next."""
+    def next_message(self) -> bytes | None:
+        """Take the next message, a text only if it is valid UTF-8; None if no whole one is next."""
+        if self._large and not self.missing:
+            return self._take_large()
         data, at = self._data, self._at
         found = _find_payload(data, at, self._is_masked)
         if found is None:
@@ -176,13 +182,26 @@ class FrameReader:
         stop = start + size
         if stop > len(data) or size > self.limit:
             return None
-        text = data[start:stop]
+        payload = data[start:stop]
         if self._is_masked:
-            text = self._mask(text, data[start - KEY_BYTES : start])
-        if not (text.isascii() or _is_utf8(text)):
+            payload = self._mask(payload, data[start - KEY_BYTES : start])
+        self.is_binary = data[at] == FIN | BINARY
+        if not (self.is_binary or payload.isascii() or _is_utf8(payload)):
             return None
         self._at = stop
-        return text
+        return payload
+
+    def _take_large(self) -> bytes | None:
+        frame, start = self._large, self._head
+        self._large, self._head = bytearray(), 0
+        payload = memoryview(frame)[start:]
+        key = bytes(frame[start - KEY_BYTES : start])
+        message = self._mask(payload, key) if self._is_masked else bytes(payload)
+        self.is_binary = frame[0] == FIN | BINARY
+        if self.is_binary or message.isascii() or _is_utf8(message):
+            return message
+        self._data = bytes(frame) + self._data
+        return None
 
     def rest(self) -> bytes:
         """Take what the engine is to read; nothing if a large frame has begun."""
@@ -198,9 +217,10 @@ class FrameReader:
         missing = start + size - len(rest)
         if missing <= 0 or not LARGE <= size <= self.limit:
             return rest
-        self._head, self._missing = start, missing
+        self._head, self.missing = start, missing
         if not self._is_dropping:
             self._large += rest
+            keep_memory(size)
         return b""
 
     def drop(self) -> None:
@@ -209,29 +229,25 @@ class FrameReader:
         self._large = bytearray()
 
     def _add(self, data: bytes) -> bytes:
-        """Add to the large frame that has begun; return what can be read now."""
-        missing = self._missing
-        self._missing = max(0, missing - len(data))
-        if self._is_dropping:
-            return data[missing:]
-        self._large += data
-        if self._missing:
-            return b""
-        whole, self._large = bytes(self._large), bytearray()
-        return whole
+        """Add to the large frame that has begun; return what follows it."""
+        missing = self.missing
+        self.missing = max(0, missing - len(data))
+        if not self._is_dropping:
+            self._large += data if self.missing else data[:missing]
+        return data[missing:]
 
 
 def _find_payload(data: bytes, at: int, is_masked: bool) -> tuple[int, int] | None:
     """Return where the payload of the frame at `at` begins, and its size.
 
-    None if the frame is not a whole text message, breaks a rule, or its head is not all here.
+    None if the frame is not a whole message, breaks a rule, or its head is not all here.
     """
     if len(data) - at < 2:
         return None
     first, second = data[at], data[at + 1]
     at += 2
-    # The bit FIN, no reserved bit, and the opcode of text; masked by a client, not by a server.
-    if first != FIN | TEXT or (second >= MASKED) != is_masked:
+    # The bit FIN, no reserved bit, text or binary; masked by a client, not by a server.
+    if first not in MESSAGES or (second >= MASKED) != is_masked:
         return None
     size = second & ~MASKED
     if size > SHORT:

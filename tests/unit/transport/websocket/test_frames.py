@@ -1,4 +1,4 @@
-"""Whole text frames, beside the engine that reads and writes every kind."""
+"""Messages in one frame, beside the engine that reads and writes every kind."""
 
 from __future__ import annotations
 
@@ -107,10 +107,10 @@ def by_both(chunks: Sequence[bytes], *, is_client: bool) -> list[Heard]:
     found: list[Heard] = []
     for chunk in chunks:
         rest = chunk
-        if reader.is_incomplete or (engine.is_idle and not engine.has_ended):
+        if reader.missing or (engine.is_idle and not engine.has_ended):
             reader.feed(chunk)
-            while (text := reader.next_text()) is not None:
-                found.append(("text", text))
+            while (message := reader.next_message()) is not None:
+                found.append(("binary" if reader.is_binary else "text", message))
             rest = reader.rest()
         if rest:
             found += engine.read(rest)
@@ -143,7 +143,8 @@ texts = st.one_of(
 @st.composite
 def some_frames(draw: st.DrawFn, *, is_masked: bool) -> bytes:
     """Frames of every kind, most of them valid."""
-    opcode = draw(st.sampled_from([TEXT] * 6 + [BINARY, CONTINUATION, PING, PONG, CLOSE, 3]))
+    kinds = [TEXT] * 5 + [BINARY] * 2 + [CONTINUATION, PING, PONG, CLOSE, 3]
+    opcode = draw(st.sampled_from(kinds))
     fin = draw(st.sampled_from([True] * 5 + [False]))
     is_control = opcode >= CLOSE
     payload = draw(st.binary(max_size=125)) if is_control else draw(texts)
@@ -198,10 +199,10 @@ def test_each_cut(size: int, is_client: bool) -> None:
 def read_all(
     data: bytes, *, is_client: bool = True, limit: int = LIMIT
 ) -> tuple[list[bytes], bytes]:
-    """Return the texts of one chunk, and what is left for the engine."""
+    """Return the messages of one chunk, and what is left for the engine."""
     reader = FrameReader(is_client=is_client, limit=limit)
     reader.feed(data)
-    found = list(iter(reader.next_text, None))
+    found = list(iter(reader.next_message, None))
     return found, reader.rest()
 
 
@@ -214,13 +215,32 @@ def test_whole_frames_of_text_are_taken_out(is_client: bool) -> None:
     assert read_all(data, is_client=is_client) == (said, b"")
 
 
+@by_role
+@pytest.mark.parametrize("size", [3, LARGE], ids=["small", "large"])
+def test_whole_binary_frames_are_taken_out(size: int, is_client: bool) -> None:
+    """A binary message need not be UTF-8, and `is_binary` tells it from a text."""
+    said = [("binary", b"\xff" * size), ("text", b"{}"), ("binary", b"")]
+    opcodes = {"binary": BINARY, "text": TEXT}
+    data = b"".join(
+        written(opcodes[kind], payload, fin=True, is_masked=not is_client) for kind, payload in said
+    )
+    reader = FrameReader(is_client=is_client, limit=LIMIT)
+    reader.feed(data)
+    found: list[Heard] = []
+    while (message := reader.next_message()) is not None:
+        found.append(("binary" if reader.is_binary else "text", message))
+
+    assert found == said
+    assert reader.rest() == b""
+
+
 FIRST = frame(TEXT, b"first", masked=False)
 
 
 @pytest.mark.parametrize(
     "odd",
     [
-        pytest.param(frame(BINARY, b"x", masked=False), id="binary"),
+        pytest.param(frame(BINARY | 0x20, b"x", masked=False), id="binary with a reserved bit"),
         pytest.param(frame(TEXT, b"x", fin=False, masked=False), id="a fragment"),
         pytest.param(frame(CONTINUATION, b"x", masked=False), id="a continuation"),
         pytest.param(frame(PING, b"x", masked=False), id="a ping"),
@@ -257,21 +277,25 @@ def test_the_limit_itself_is_allowed() -> None:
     assert read_all(data, limit=999) == ([], data)
 
 
-def test_a_large_frame_is_kept() -> None:
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+def test_a_large_frame_is_kept(opcode: int) -> None:
     """A large frame waits for its end, and `size` counts its payload."""
-    data = frame(TEXT, b"x" * LARGE, masked=False)
+    data = frame(opcode, b"x" * LARGE, masked=False)
     reader = FrameReader(is_client=True, limit=LIMIT)
-    seen: list[tuple[bool, int]] = []
+    seen: list[tuple[int, int]] = []
     for piece in (FIRST + data[:10], data[10:-1]):
         reader.feed(piece)
-        list(iter(reader.next_text, None))
+        list(iter(reader.next_message, None))
         assert reader.rest() == b""
-        seen.append((reader.is_incomplete, reader.size))
+        seen.append((reader.missing, reader.size))
     reader.feed(data[-1:] + FIRST)
 
-    assert seen == [(True, 6), (True, LARGE - 1)]
-    assert (reader.is_incomplete, reader.size) == (False, 0)
-    assert list(iter(reader.next_text, None)) == [b"x" * LARGE, b"first"]
+    assert seen == [(LARGE - 6, 6), (1, LARGE - 1)]
+    assert (reader.missing, reader.size) == (0, 0)
+    assert reader.next_message() == b"x" * LARGE
+    assert reader.is_binary == (opcode == BINARY)
+    assert list(iter(reader.next_message, None)) == [b"first"]
+    assert not reader.is_binary
     assert reader.rest() == b""
 
 
@@ -283,7 +307,7 @@ def test_a_large_frame_that_is_no_text_is_the_engines() -> None:
     assert reader.rest() == b""
     reader.feed(data[100:] + FIRST)
 
-    assert reader.next_text() is None
+    assert reader.next_message() is None
     assert reader.rest() == data + FIRST
 
 
@@ -296,17 +320,17 @@ def test_dropping(is_client: bool) -> None:
     reader.feed(data[:100])
     assert reader.rest() == b""
     reader.drop()
-    assert (reader.is_incomplete, reader.size) == (True, 0)
     for piece in (data[100:200], data[200:] + data[:50]):
         reader.feed(piece)
-        assert reader.next_text() is None
+        assert reader.next_message() is None
         assert reader.rest() == b""
-        assert (reader.is_incomplete, reader.size) == (True, 0)
+        assert reader.missing > 0
+        assert reader.size == 0
     reader.feed(data[50:] + after)
 
-    assert reader.next_text() is None
+    assert reader.next_message() is None
     assert reader.rest() == after
-    assert not reader.is_incomplete
+    assert reader.missing == 0
 
 
 # Writing
@@ -392,6 +416,15 @@ def test_masking(data: bytes, key: bytes) -> None:
     assert masked == bytes(byte ^ key[place % 4] for place, byte in enumerate(data))
     assert mask(masked, key) == data
     assert find_mask()(data, key) == masked
+
+
+def test_both_masks_agree_on_each_size_and_place() -> None:
+    """The mask in C and that in Python do the same, also with a part of a larger buffer."""
+    data = os.urandom(400)
+    for size in (*range(301), SMALL_MASK, SMALL_MASK + 1):
+        for start in range(5):
+            part = memoryview(data * 6)[start : start + size]
+            assert find_mask()(part, KEY) == mask(part, KEY) == mask(bytes(part), KEY)
 
 
 @pytest.fixture
