@@ -230,5 +230,5 @@ def read_now(connection: farcall.Connection, text: bytes) -> None:
 async def wait_until(condition: Any) -> None:
     """Poll a condition that depends on the peer."""
     with trio.fail_after(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - a peer sets no event here
+        while not condition():  # noqa: ASYNC110 - a peer sets no event
             await trio.sleep(0.001)

@@ -82,7 +82,7 @@ class Ground:
 
     async def _wait_back(self, before: tuple[object, ...]) -> None:
         with trio.move_on_after(self.patience):
-            while self._held() != before:  # noqa: ASYNC110 - what is waited for tells nobody
+            while self._held() != before:  # noqa: ASYNC110 - a count has no event
                 await trio.sleep(0.0005)
         held = self._held()
         assert held == before, f"{held} has stayed, where {before} was before"

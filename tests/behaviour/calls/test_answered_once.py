@@ -25,7 +25,7 @@ class Ends:
         return "done"
 
     async def returns_what_does_not_fit(self) -> int:
-        return "done"  # type: ignore[return-value]  # that is the point
+        return "done"  # type: ignore[return-value]  # on purpose
 
     async def raises(self) -> None:
         raise KeyError("secret")

@@ -238,7 +238,7 @@ async def test_a_wrong_literal_is_told_the_right_ones() -> None:
     """The error of a wrong Literal lists the allowed values."""
     async with open_pair(Shop(), Shop) as (shop, _):
         with pytest.raises(EncodeError) as caught:
-            await shop.order(Order([], side="hold"))  # type: ignore[arg-type]  # the mistake
+            await shop.order(Order([], side="hold"))  # type: ignore[arg-type]  # on purpose
 
     assert str(caught.value).endswith(
         'expected "buy" | "sell", got another str @ params.order.side'

@@ -437,7 +437,7 @@ async def test_an_interceptor_cannot_swallow_the_error_of_a_block() -> None:
     async def forgive(call: CallContext, proceed: Proceed) -> Any:
         try:
             return await proceed()
-        except Exception:  # noqa: BLE001 - whatever it is
+        except Exception:  # noqa: BLE001 - on purpose
             return None
 
     async with open_pair(Shelf(), client_interceptors=[forgive]) as (session, _):

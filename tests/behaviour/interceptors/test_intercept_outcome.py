@@ -271,7 +271,7 @@ async def test_an_error_keeps_its_context() -> None:
             try:
                 raise OSError("the log is full")
             except OSError:
-                raise Renamed("own")  # noqa: B904 - the context is what is looked at
+                raise Renamed("own")  # noqa: B904 - the test looks at the context
 
     async with open_pair(Shelf(), client_interceptors=[stumble]) as (session, _):
         with pytest.raises(Renamed) as caught:
@@ -372,7 +372,7 @@ async def forgive(call: CallContext, proceed: Proceed) -> Any:
     """Swallow any error of a call."""
     try:
         return await proceed()
-    except Exception:  # noqa: BLE001 - whatever it is
+    except Exception:  # noqa: BLE001 - on purpose
         return None
 
 

@@ -83,5 +83,5 @@ def names(folder: Path) -> list[str]:
 async def wait_for_size(path: Path, size: int) -> None:
     """Wait until a file has some size."""
     with trio.fail_after(PATIENCE):
-        while not (path.exists() and path.stat().st_size >= size):  # noqa: ASYNC110 - it has none
+        while not (path.exists() and path.stat().st_size >= size):  # noqa: ASYNC110 - a file has no event
             await trio.sleep(0.002)
