@@ -83,7 +83,7 @@ class RawPeer:
     """A peer that sends exactly the messages of a test."""
 
     def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+        self.transport = transport
         self._frames: deque[bytes] = deque()
         self._came = trio.Event()
         self.reason: CloseReason | None = None
@@ -97,7 +97,7 @@ class RawPeer:
 
     def hang_up(self) -> None:
         """Hang up without a Close frame."""
-        self._transport.abort()
+        self.transport.abort()
 
     def may_skip(self, start: bytes) -> bool:
         return False
@@ -118,15 +118,15 @@ class RawPeer:
         pass
 
     async def run(self) -> None:
-        self.reason = await self._transport.run(self)
+        self.reason = await self.transport.run(self)
 
     def stop_reading(self) -> None:
         """Leave all further bytes in the link; only in memory."""
-        cast("MemoryTransport", self._transport).stop_reading()
+        cast("MemoryTransport", self.transport).stop_reading()
 
     def go_on_reading(self) -> None:
         """Read the bytes that are waiting."""
-        cast("MemoryTransport", self._transport).go_on_reading()
+        cast("MemoryTransport", self.transport).go_on_reading()
 
     async def send_json(self, message: Any) -> None:
         """Send one JSON text, without waiting for an answer."""
@@ -134,7 +134,7 @@ class RawPeer:
 
     async def send(self, frames: list[bytes]) -> None:
         """Send frames as they are."""
-        await send(self._transport, frames)
+        await send(self.transport, frames)
 
     async def hear(self, seconds: float = PATIENCE) -> bytes:
         """Wait for the next frame."""

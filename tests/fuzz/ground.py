@@ -18,7 +18,7 @@ from tests.fuzz.oracle import Judge
 from tests.fuzz.said import UPGRADE
 from tests.fuzz.stock import Stock
 from tests.fuzz.target import Target, authenticate
-from tests.inside import census
+from tests.inside import census, links_of
 from tests.unit.transport.websocket.certificates import client_context, server_context
 from tests.unit.transport.websocket.sockets import TEXT, Raw, frame
 
@@ -99,7 +99,7 @@ class Ground:
 
 def _held_by(server: farcall.Server) -> tuple[int, int, int, Counter[str]]:
     statistics = server.statistics()
-    counts = census(server._acceptor.host.links)
+    counts = census(links_of(server))
     return statistics.connections, statistics.pending, statistics.calls, counts
 
 

@@ -12,6 +12,7 @@ import trio
 import farcall
 from farcall import Session, Signal, current_call, method, service
 from farcall.testing import Pair, open_pair
+from tests.inside import links_of
 from tests.sweeps.sweep import Sweep
 
 
@@ -128,7 +129,8 @@ async def emit(connection: farcall.Connection) -> None:
 
 
 def endpoints(connection: farcall.Connection) -> Any:
-    handler: Any = connection._link.handler
+    (link,) = links_of(connection)
+    handler: Any = link.handler
     return handler.endpoints.methods.values()
 
 

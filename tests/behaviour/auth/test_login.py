@@ -15,6 +15,7 @@ import farcall
 from farcall import Credentials, Principal, Unauthorized, current_call, method, service, stream
 from farcall.testing import memory_pair, open_pair
 from tests.ends import KINDS, Kind, dial, drain, make_host, open_client, raw_client, wait_until
+from tests.inside import links_of
 from tests.shelf import Dialect
 
 DIALECTS: tuple[Dialect, ...] = ("farcall", "plain")
@@ -272,7 +273,8 @@ async def test_uploads_are_checked(dialect: Dialect) -> None:
         await wait_all_tasks_blocked()
         assert await proxy.gate() == "open"
         assert yard.begun == []
-        assert not connection._link.protocol.uploads.incoming
+        (link,) = links_of(connection)
+        assert not link.protocol.uploads.incoming
         if dialect == "farcall":  # no more than its first window has left
             assert sacks.taken < 100
 
@@ -588,7 +590,7 @@ def test_members_that_no_peer_can_use_are_warned_of(caplog: pytest.LogCaptureFix
 
     (told,) = [each.getMessage() for each in caplog.records]
     assert told == (
-        "6 of 8 members need a login, and no peer can log in: serve(authenticate=...) is missing"
+        "6 of 8 members need a login, and no peer can log in: authenticate= is missing"
         " (look, glance, take, note, wait and 1 more)"
     )
 

@@ -13,7 +13,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import farcall
 from farcall import current_call, service, stream
 from farcall.testing import open_pair
-from tests.ends import drain, wait_until
+from tests.ends import cut, drain, wait_until
+from tests.inside import links_of
 from tests.sweeps.sweep import ignore
 
 
@@ -74,7 +75,9 @@ async def test_a_link_that_is_cancelled_shuts_down(autojump_clock: MockClock) ->
             nursery.start_soon(ignore, session.call, "hang")
             nursery.start_soon(ignore, read, session)
             await wait_all_tasks_blocked()
-            connection._link._outside.cancel_scope.cancel()  # type: ignore[union-attr]
+            (link,) = links_of(connection)
+            assert link._outside is not None
+            link._outside.cancel_scope.cancel()
     assert patient.reasons == ["shutdown", "shutdown"]
 
 
@@ -100,7 +103,7 @@ async def test_a_peer_that_is_gone_has_disconnected(how: str, autojump_clock: Mo
             if how == "close":
                 await session.connection.aclose()  # type: ignore[union-attr]
             else:
-                session._link._transport.abort()
+                cut(session)
     assert patient.reasons == ["disconnect"]
 
 

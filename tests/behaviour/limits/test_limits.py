@@ -23,6 +23,7 @@ import farcall
 from farcall import Limits, service
 from farcall.testing import open_pair
 from tests.ends import wait_until
+from tests.inside import links_of
 from tests.patience import PATIENCE
 from tests.unit.transport.websocket.sockets import CONTINUATION, TEXT, Raw, close_frame, frame
 
@@ -180,7 +181,7 @@ async def test_limit_process_bytes_holds_for_incomplete_messages() -> None:
         async with raw_peer(server) as small, raw_peer(server) as large:
             await small.send(begun[:30_000])
             await large.send(begun)
-            links: Any = server._acceptor.host.links
+            links: Any = links_of(server)
             await wait_until(lambda: sum(link.account.held for link in links) > 89_000)
             await large.send(end)
             await large.expect(result_of(60_000))

@@ -12,7 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from farcall import Limits, service, stream
 from farcall.testing import open_pair
 from tests.ends import RawClient, raw_client
-from tests.inside import ITEM_COST, MESSAGE_COST, CloseReason
+from tests.inside import ITEM_COST, MESSAGE_COST, CloseReason, links_of
 
 KIB = 1024
 PIPE = 64 * KIB
@@ -314,7 +314,7 @@ async def test_items_that_are_not_read_are_counted(autojump_clock: MockClock) ->
             up = call(number, "keep") | {"params": {"items": {"$stream": f"u{number}"}}}
             items = {"upload": f"u{number}", "seq": 0, "values": ["x" * 400_000]}
             await deaf.ask(up, {"jsonrpc": "2.0", "method": "rpc.items", "params": items})
-            assert deaf.held() in ((number + 1) * 400_002, 0)
+            assert deaf.held() in ((number + 1) * (400_002 + ITEM_COST), 0)
 
         problem = "all connections had more than 1000000 bytes waiting (the limit process_bytes)"
         assert deaf.ended() == CloseReason(1013, problem, remote=False)
@@ -364,7 +364,8 @@ async def test_items_that_are_not_read_are_dropped_with_their_call(
         yield "x" * 1000
 
     async with open_pair(Lazy(), Lazy, dialect=dialect) as (lazy, connection):
-        process = connection._link.account._all  # shared by both ends
+        (link,) = links_of(connection)
+        process = link.account._all  # shared by both ends
         before = process.held
         await lazy.skip(items())
         async with lazy.three():

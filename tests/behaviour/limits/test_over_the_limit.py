@@ -14,7 +14,7 @@ import farcall
 from farcall import Limits, service
 from farcall.testing import MemoryTransport, memory_pair
 from tests.ends import KINDS, Kind, RawClient, RawPeer, dial, make_host, wait_until
-from tests.inside import CloseReason, Transport
+from tests.inside import CloseReason, Transport, links_of
 from tests.patience import PATIENCE
 from tests.unit.transport.websocket.sockets import (
     BINARY,
@@ -156,7 +156,7 @@ async def test_a_greeted_peer_knows_the_limit(kind: Kind) -> None:
 async def test_binary_frames_in_memory() -> None:
     """JSON over the limit in a binary message is answered too."""
     async with client_of("memory") as client:
-        transport = client._transport
+        transport = client.transport
         assert isinstance(transport, MemoryTransport)
         transport.send_binary(said(method="say", params=[BIG], id=7))
         assert json.loads(await client.hear()) == {"jsonrpc": "2.0", "id": 7, "error": REFUSED}
@@ -180,7 +180,7 @@ async def raw_peer(**limits: Any) -> AsyncIterator[tuple[Raw, farcall.Server]]:
 
 
 def held(server: farcall.Server) -> list[int]:
-    return [each.account.held for each in server._acceptor.host.links]
+    return [each.account.held for each in links_of(server)]
 
 
 def told(message: dict[str, Any]) -> bytes:
