@@ -55,17 +55,26 @@ _LOADED = """
 import sys
 before = set(sys.modules)
 {}
-loaded = set(sys.modules) - before
-print(len(loaded), len([name for name in loaded if name.partition(".")[0] == "farcall"]))
+print(*set(sys.modules) - before)
 """
 
 
-def count_loaded(program: str) -> Mapping[str, int]:
-    """Count the modules that a program of `PROGRAMS` loads, in a fresh interpreter."""
+def loaded_by(program: str) -> frozenset[str]:
+    """Name the modules that a program of `PROGRAMS` loads, in a fresh interpreter."""
     command = [sys.executable, "-c", _LOADED.format(PROGRAMS[program])]
     found = subprocess.run(command, capture_output=True, text=True, check=True)
-    all_of_them, own = map(int, found.stdout.split())
-    return {"all": all_of_them, "own": own}
+    return frozenset(found.stdout.split())
+
+
+def package_of(module: str) -> str:
+    """Return the package at the top: ``trio`` for ``trio._core``."""
+    return module.partition(".")[0]
+
+
+def count_loaded(program: str) -> Mapping[str, int]:
+    """Count the modules that a program of `PROGRAMS` loads."""
+    loaded = loaded_by(program)
+    return {"all": len(loaded), "own": sum(package_of(each) == "farcall" for each in loaded)}
 
 
 def show_operations(counts: Mapping[str, Counts]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.benchmarks.call_counts import count
-from tests.benchmarks.counts import grown
+from tests.benchmarks.counts import MARGIN, PROGRAMS, grown, loaded_by, package_of
 from tests.benchmarks.tree_counts import count_tree
 
 ROOM = '''
@@ -71,3 +73,45 @@ async def test_a_call_is_counted() -> None:
     assert 0 < plain.files <= plain.functions
     assert plain.objects >= 1
     assert plain.steps + 0.5 < tasked.steps
+
+
+DECLARING = {
+    "attr",
+    "attrs",
+    "idna",
+    "msgspec",
+    "outcome",
+    "sniffio",
+    "sortedcontainers",
+    "trio",
+    "typing_extensions",
+}
+CONNECTING = DECLARING | {"h11", "trio_websocket", "wsproto"}
+
+LOADED = {
+    "import farcall": (2, 0, set[str]()),
+    "declarations": (74, 100, DECLARING),
+    "a client": (164, 121, CONNECTING),
+    "a server": (168, 121, CONNECTING),
+    "every name": (174, 121, CONNECTING),
+}
+"""How many modules of farcall, and of other packages, a program loads today; and from which."""
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_loads_few_modules(program: str) -> None:
+    """Each costs time whenever a program starts, so a name loads no more than it needs."""
+    loaded = loaded_by(program)
+    packages = Counter(map(package_of, loaded))
+    own = packages.pop("farcall")
+    others = {each: count for each, count in packages.items() if not _is_standard(each)}
+    most_own, most_others, known = LOADED[program]
+
+    assert own <= most_own * (1 + MARGIN)
+    assert set(others) <= known
+    assert sum(others.values()) <= most_others * (1 + MARGIN)
+
+
+def _is_standard(package: str) -> bool:
+    # The second is made for each system when Python is built.
+    return package in sys.stdlib_module_names or package.startswith("_sysconfigdata")
