@@ -172,7 +172,7 @@ class Table(Struct, frozen=True):
     """Set where keys are texts, and values any JSON."""
 
     def read(self, data: Any, _: object = None) -> dict[Any, Any]:
-        """Read keys and values; of two texts for one key the last counts."""
+        """Read keys and values; of two texts for one datetime, time or Decimal the last counts."""
         if not is_object(data):
             raise mismatch(f"expected {self.label}")
         if self.has_guessable_hash:

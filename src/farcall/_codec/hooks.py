@@ -16,6 +16,7 @@ from msgspec import Struct, field
 from farcall._codec.anything import ANYTHING, copied
 from farcall._codec.containers import Array, Table, Tuple
 from farcall._codec.generated import Field, converter_of
+from farcall._codec.keys import integer_key, uuid_key
 from farcall._codec.records import Fields, Record, class_record, table_record
 from farcall._codec.scalars import SCALAR_SHAPES
 from farcall._codec.shape import Shape
@@ -38,7 +39,7 @@ from farcall._contract.spec import (
     TypeSpec,
     UnionOf,
 )
-from farcall._contract.unions import Choice, choose, constant
+from farcall._contract.unions import Choice, choose, constant, key_form
 
 if TYPE_CHECKING:
     from cattrs import BaseConverter
@@ -100,10 +101,16 @@ class Hooks(Struct, frozen=True, dict=True):
         return Array(kind, shape, self._has_guessable_hash(item), copy)
 
     def _table(self, kind: str, key: TypeSpec, value: TypeSpec) -> Shape:
-        key_shape, shape = self.shape(key), self.shape(value)
+        key_shape, shape = self._key(key), self.shape(value)
         is_json = shape is ANYTHING and key_shape is SCALAR_SHAPES["str"]
         copy = partial(copied, kinds=(dict,)) if is_json else None
         return Table(kind, key_shape, shape, self._has_guessable_hash(key), copy)
+
+    def _key(self, spec: TypeSpec) -> Shape:
+        shape = self.shape(spec)
+        if key_form(spec, self.definitions) == "integer":
+            return integer_key(shape)
+        return uuid_key(shape) if target(spec, self.definitions) == Scalar("uuid") else shape
 
     def _has_guessable_hash(self, spec: TypeSpec) -> bool:
         """Tell whether a peer can choose different values of a type that have the same hash.

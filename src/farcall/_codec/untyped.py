@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from msgspec import Raw
@@ -48,7 +49,7 @@ def _writer(is_detailed: bool) -> Write:
 
     def write_parts(value: Any) -> Any:
         if is_table(value):
-            return convert_table(write_key, write_parts, value)
+            return _with_all_keys(value, convert_table(write_key, write_parts, value))
         if _is_array(value):
             return convert(write_parts, value)
         if _is_set(value):
@@ -58,11 +59,20 @@ def _writer(is_detailed: bool) -> Write:
         return _shape_of(value, is_detailed).write(value)
 
     def write_key(key: Any) -> str:
-        if isinstance(written := write_parts(key), str):
+        written = write_parts(key)
+        if isinstance(written, str):
             return written
-        raise refused("text as a key", key)
+        if type(written) is int:
+            return str(written)
+        raise refused("text or int as a key", key)
 
     return write
+
+
+def _with_all_keys(table: Mapping[Any, Any], written: dict[str, Any]) -> dict[str, Any]:
+    if len(written) == len(table):
+        return written
+    raise mismatch("expected keys whose texts differ")
 
 
 def _is_array(value: object) -> TypeGuard[list[Any] | tuple[Any, ...]]:

@@ -26,7 +26,7 @@ from farcall._contract.spec import (
     check_faults,
 )
 from farcall._contract.traits import hashed_fields
-from farcall._contract.unions import check_constants, choose, json_forms
+from farcall._contract.unions import check_constants, choose, key_form
 
 MAX_NESTING = 8
 """Levels of arguments of a generic. People write at most three; ``Box[Box[T]]`` in the fields of
@@ -37,7 +37,7 @@ def check(spec: TypeSpec, definitions: Definitions) -> None:
     """Check all types that are reached from one.
 
     Raises:
-        UnsupportedType: the members of a union look the same in JSON, keys are not text, items of
+        UnsupportedType: the members of a union look the same in JSON, keys have no text, items of
             a set have no hash, or a generic grows without end.
     """
     walk = _Walk(definitions)
@@ -72,9 +72,10 @@ class _Walk(Struct, frozen=True):
                 choose(spec, self.definitions)
             case LiteralOf():
                 check_constants(spec, self.definitions)
-            case MapOf(kind, key) if set(json_forms(key, self.definitions)) != {"string"}:
+            case MapOf(kind, key) if key_form(key, self.definitions) is None:
                 raise UnsupportedType(
-                    f"the keys of a {kind} must be strings in JSON, and {label(key)} is not",
+                    f"the keys of a {kind} must be strings or integers,"
+                    f" and {label(key)} is neither",
                     f"use {kind}[str, ...], or a list of pairs",
                 )
             case ArrayOf("set" | "frozenset" as kind, item) if not self._is_hashable(item):

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
+from farcall._contract.algebra import target
 from farcall._contract.scalars import SCALARS
 from farcall._contract.spec import (
     ArrayOf,
@@ -114,9 +115,13 @@ class Fit(Struct, frozen=True):
             case TupleOf(items), TupleOf(others):
                 return self._all_fit(items, others)
             case MapOf(key=key, value=value), MapOf(key=other_key, value=other_value):
-                return self._all_fit((key, value), (other_key, other_value))
+                return self._key_fits(key, other_key) and self.fits(value, other_value)
             case _:
                 return source == target
+
+    def _key_fits(self, written: TypeSpec, read: TypeSpec) -> bool:
+        # In JSON every key is a text.
+        return target(read, self.reader) == Scalar("str") or self.fits(written, read)
 
     def _all_fit(self, written: tuple[TypeSpec, ...], read: tuple[TypeSpec, ...]) -> bool:
         return len(written) == len(read) and all(map(self.fits, written, read))

@@ -4,7 +4,8 @@ These types cross:
 
 - the scalar types in `scalars`;
 - enums whose values are int or str, and `Literal`;
-- list, tuple, set, frozenset, `Sequence`; dict and `Mapping` with keys that are text in JSON;
+- list, tuple, set, frozenset, `Sequence`; dict and `Mapping` with keys that are text or integers
+  in JSON;
 - records: attrs classes, dataclasses, `TypedDict`, `NamedTuple`, declared errors. Each is a JSON
   object of its fields, `NamedTuple` too: an object names its parts, and can grow;
 - `NewType`, generic and recursive records; `Annotated`, `Final` and `ReadOnly` of a type are that

@@ -75,7 +75,7 @@ class TupleOf(_Type, frozen=True):
 
 
 class MapOf(_Type, frozen=True):
-    """A JSON object used as a table; the keys are text in JSON."""
+    """A JSON object used as a table; the keys are text, or the digits of integers."""
 
     kind: Literal["dict", "mapping"]
     key: TypeSpec

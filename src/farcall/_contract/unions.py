@@ -139,6 +139,15 @@ def json_forms(spec: TypeSpec, definitions: Named) -> Forms:
             return {"object": None}
 
 
+def key_form(spec: TypeSpec, definitions: Named) -> JsonForm | None:
+    """Return the form of a type whose values can be the keys of a table; None for any other type.
+
+    An integer is a key as the text of its digits.
+    """
+    forms = tuple(json_forms(spec, definitions))
+    return forms[0] if forms in (("string",), ("integer",)) else None
+
+
 def constant(value: LiteralValue, definitions: Named) -> Constant:
     """Return the value of a literal as it is in JSON."""
     match value:

@@ -186,10 +186,19 @@ def _tuple(draw: Draw, inside: Inside, name: Name) -> Case:
 
 
 def _table(draw: Draw, inside: Inside, name: Name) -> Case:
-    key, value = draw(st.sampled_from(TEXT_LIKE)), inside()
+    key, value = _key(draw, name), inside()
     kind = draw(st.sampled_from([dict, Mapping]))
     values = st.dictionaries(key.values, value.values, max_size=3)
     return Case(of(kind, key.annotation, value.annotation), values, "object", is_hashable=False)
+
+
+def _key(draw: Draw, name: Name) -> Case:
+    if draw(st.integers(0, 2)):
+        return draw(st.sampled_from(TEXT_LIKE))
+    values = draw(st.lists(st.integers(), min_size=1, max_size=3, unique=True))
+    made = make_enum(name(), {f"M{i}": value for i, value in enumerate(values)})
+    numbers = Case(int, st.integers(), "number")
+    return draw(st.sampled_from([numbers, Case(made, st.sampled_from(list(made)), "any")]))
 
 
 def _optional(draw: Draw, inside: Inside, name: Name) -> Case:

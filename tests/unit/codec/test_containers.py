@@ -5,8 +5,10 @@ from __future__ import annotations
 import enum
 from collections import UserList
 from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, NewType
 from uuid import UUID
 
 import attrs
@@ -17,6 +19,15 @@ from tests.unit.codec.through import faults, read, refusal, same, write
 
 class Color(enum.Enum):
     RED = "red"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+UPPER = str(UUID(int=10)).upper()
+NOT_LOWER = "expected UUID in lower case as a key"
+NO_DIGITS = "expected the digits of an int as a key"
 
 
 class Point(NamedTuple):
@@ -47,6 +58,16 @@ class Bag:
         (dict[str, int], {"b": 1, "a": 2}, '{"b":1,"a":2}'),
         (dict[Color, int], {Color.RED: 1}, '{"red":1}'),
         (dict[UUID, int], {UUID(int=0): 1}, '{"00000000-0000-0000-0000-000000000000":1}'),
+        (
+            dict[int, str],
+            {-1: "a", 0: "b", 2**40: "c"},
+            '{"-1":"a","0":"b","1099511627776":"c"}',
+        ),
+        (dict[int, int], {10**4299 - 1: 1}, f'{{"{"9" * 4299}":1}}'),
+        (dict[Level, int], {Level.LOW: 1}, '{"1":1}'),
+        (dict[Literal[1, 2], int], {2: 1}, '{"2":1}'),
+        (Mapping[NewType("Id", int), int], {5: 1}, '{"5":1}'),  # type: ignore[misc]
+        (dict[date, int], {date(2024, 2, 29): 1}, '{"2024-02-29":1}'),
         (dict[bytes, int], {b"a": 1}, '{"YQ==":1}'),
         (dict[Literal["a", "b"], int], {"a": 1}, '{"a":1}'),
         (Mapping[str, list[int]], {"a": [1]}, '{"a":[1]}'),
@@ -78,10 +99,8 @@ def test_set_takes_doubles() -> None:
 
 
 def test_keys_that_mean_the_same() -> None:
-    """Of two texts for one key the last counts."""
-    low, high = str(UUID(int=10)), str(UUID(int=10)).upper()
-
-    assert read(dict[UUID, int], f'{{"{low}":1,"{high}":2}}') == {UUID(int=10): 2}
+    """Of two texts for one key the last counts, if peers write both."""
+    assert read(dict[Decimal, int], '{"1e2":1,"1E+2":2}') == {Decimal(100): 2}
     assert read(dict[str, int], '{"a":1,"a":2}') == {"a": 2}
 
 
@@ -104,6 +123,23 @@ def test_keys_that_mean_the_same() -> None:
         (dict[str, int], "[]", "expected dict @ value"),
         (dict[str, int], '{"a":1,"b c":"x"}', "expected int @ value['b c']"),
         (dict[UUID, int], '{"a":1}', "expected UUID @ value.a"),
+        (
+            dict[UUID, int],
+            f'{{"{UPPER}":1}}',
+            f"{NOT_LOWER} @ value['{UPPER}']",
+        ),
+        (dict[int, int], '{"01":1}', f"{NO_DIGITS} @ value['01']"),
+        (dict[int, int], '{"1_0":1}', f"{NO_DIGITS} @ value['1_0']"),
+        (dict[int, int], '{"+1":1}', f"{NO_DIGITS} @ value['+1']"),
+        (dict[int, int], '{"-0":1}', f"{NO_DIGITS} @ value['-0']"),
+        (dict[int, int], '{" 1":1}', f"{NO_DIGITS} @ value[' 1']"),
+        (dict[int, int], '{"1.0":1}', f"{NO_DIGITS} @ value['1.0']"),
+        (dict[int, int], '{"²":1}', f"{NO_DIGITS} @ value['²']"),
+        (dict[int, int], '{"":1}', f"{NO_DIGITS} @ value['']"),
+        (dict[int, int], '{"true":1}', f"{NO_DIGITS} @ value.true"),
+        (dict[Literal[1, 2], int], '{"3":1}', "expected 1 | 2 @ value['3']"),
+        (dict[Level, int], '{"1":1,"2":1}', "expected 1 @ value['2']"),
+        (dict[date, int], '{"20240229":1}', "expected date @ value['20240229']"),
         (Mapping[Color, int], '{"green":1}', 'expected "red" @ value.green'),
     ],
 )

@@ -13,7 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from ipaddress import IPv6Network
-from typing import Any, Literal
+from typing import Any, Literal, NewType
 from uuid import UUID
 
 import attrs
@@ -50,6 +50,8 @@ class Counted:
     def __hash__(self) -> int:
         return 0
 
+
+Number = NewType("Number", int)
 
 COMPARED: list[Counted] = []
 
@@ -115,6 +117,8 @@ SETS: list[tuple[Any, Any]] = [
 ]
 TABLES: list[tuple[Any, Any]] = [
     (dict[UUID, int], uuid),
+    (dict[int, int], number),
+    (dict[Number, int], number),
     (dict[Decimal, int], decimal),
     (Mapping[UUID, int], uuid),
     (dict[Decimal, list[int]] | None, decimal),

@@ -55,6 +55,7 @@ class Box(Generic[T]):
         (Decimal("1.5"), '"1.5"'),
         (Point(1), '{"x":1}'),
         ([Quote("A", date(2024, 1, 1))], '[{"symbol":"A","at":"2024-01-01"}]'),
+        ({1: "a", -20: {3: None}}, '{"1":"a","-20":{"3":null}}'),
         ({Color.RED: 1, UUID(int=0): 2}, '{"red":1,"00000000-0000-0000-0000-000000000000":2}'),
     ],
 )
@@ -69,7 +70,10 @@ def test_write(value: object, text: str) -> None:
         (object(), "expected JSON, got object @ value"),
         (["a", 1j], "complex cannot cross the wire; use an attrs class with fields that can"),
         ({"a": [float("nan")]}, "expected finite float @ value.a[0]"),
-        ({1: 2}, "expected text as a key, got int @ value['1']"),
+        ({1.5: 2}, "expected text or int as a key, got float @ value['1.5']"),
+        ({None: 2}, "expected text or int as a key, got NoneType @ value.None"),
+        ({True: 2}, "expected text or int as a key, got bool @ value.True"),
+        ([{1: 2, "1": 3}], "expected keys whose texts differ @ value[0]"),
         ([Box(1)], "Box is generic; write Box[...] with types for T @ value[0]"),
         (Quote(1, date(2024, 1, 1)), "expected str, got int @ value.symbol"),  # type: ignore[arg-type]
     ],

@@ -29,6 +29,14 @@ class Level(enum.Enum):
     LOW = 1
 
 
+MUST_BE = "must be strings or integers"
+
+
+class Mixed(enum.Enum):
+    ONE = 1
+    TWO = "2"
+
+
 @attrs.frozen
 class Quote:
     symbol: str
@@ -149,6 +157,9 @@ def check(annotation: Any) -> None:
         Box[Any],
         Box[int | None],
         Tree[Box[int]],
+        dict[int, str],
+        dict[Level, str],
+        Mapping[Literal[1, 2], str],
     ],
 )
 def test_supported(annotation: Any) -> None:
@@ -159,17 +170,40 @@ def test_supported(annotation: Any) -> None:
 @pytest.mark.parametrize(
     ("annotation", "problem", "path"),
     [
-        (dict[int, str], "the keys of a dict must be strings in JSON, and int is not", ""),
-        (dict[Any, str], "the keys of a dict must be strings in JSON, and JSON is not", ""),
-        (dict[Level, str], "the keys of a dict must be strings in JSON, and Level is not", ""),
+        (
+            dict[float, str],
+            f"the keys of a dict {MUST_BE}, and float is neither",
+            "",
+        ),
+        (
+            dict[bool, str],
+            f"the keys of a dict {MUST_BE}, and bool is neither",
+            "",
+        ),
+        (
+            dict[int | str, str],
+            f"the keys of a dict {MUST_BE}, and int | str is neither",
+            "",
+        ),
+        (
+            dict[Literal[1, "a"], str],
+            'the keys of a dict must be strings or integers, and 1 | "a" is neither',
+            "",
+        ),
+        (dict[Any, str], f"the keys of a dict {MUST_BE}, and JSON is neither", ""),
+        (
+            dict[Mixed, str],
+            f"the keys of a dict {MUST_BE}, and Mixed is neither",
+            "",
+        ),
         (
             Mapping[str | None, str],
-            "the keys of a mapping must be strings in JSON, and str | null is not",
+            f"the keys of a mapping {MUST_BE}, and str | null is neither",
             "",
         ),
         (
             list[dict[Quote, str]],
-            "the keys of a dict must be strings in JSON, and Quote is not",
+            f"the keys of a dict {MUST_BE}, and Quote is neither",
             "",
         ),
         (set[list[int]], "list has no hash, so a set cannot hold it", ""),
@@ -191,8 +225,8 @@ def test_supported(annotation: Any) -> None:
         (Names | tuple[int], "Names and tuple look the same in JSON", ""),
         (Box[str | datetime.date], "str and date look the same in JSON", "Box.item"),
         (
-            NewType("Bad", dict[int, int]),
-            "the keys of a dict must be strings in JSON, and int is not",
+            NewType("Bad", dict[float, int]),
+            f"the keys of a dict {MUST_BE}, and float is neither",
             "",
         ),
     ],
