@@ -13,7 +13,7 @@ from trio.lowlevel import Abort, checkpoint, checkpoint_if_cancelled, current_ta
 
 from farcall._connection.streams import Outbox
 from farcall._protocol.binary import Encoded
-from farcall._protocol.messages import MESSAGES, Error
+from farcall._protocol.messages import MESSAGES, Error, credit
 from farcall._protocol.state import OutgoingCall
 from farcall.errors import ConnectionLost, ErrorCode, InvalidResult
 
@@ -132,6 +132,12 @@ class Call(OutgoingCall, kw_only=True, eq=False):
                 queue.is_held = False
                 queue.wake()
         return text
+
+    def credit_message(self) -> bytes:
+        """Return what grants the sender of a stream more; empty if the call has ended."""
+        if self.credit is None or self.stage.abandon is None:
+            return b""
+        return credit(self.id, *self.credit.grant())
 
     def expire(self) -> None:
         """Settle a call that ran out of time in the queue, as if the peer had responded."""

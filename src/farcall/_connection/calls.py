@@ -32,7 +32,6 @@ from farcall._connection.streams import Outbox
 from farcall._limits import exceeded
 from farcall._protocol.credit import ReceiveCredit
 from farcall._protocol.messages import MESSAGES, Hello
-from farcall._protocol.messages import credit as credit_message
 from farcall._protocol.protocol import Protocol
 from farcall._protocol.state import ABANDONED, ENDED, QUEUED, SUBSCRIBE, OutgoingCall
 from farcall._usage.home import elsewhere, not_in_trio
@@ -244,7 +243,7 @@ class Calls:
             on_values=on_values,
             on_end=on_end,
         )
-        credit.grant = partial(self._grant, call)
+        credit.on_due = partial(self._lanes.put_credit, call)
         self._make(call, uploads)
         try:
             await call.wait_started()
@@ -252,10 +251,6 @@ class Calls:
         finally:
             await self._cancel(call, _reason(call.until))
             self._leave(call)
-
-    def _grant(self, call: Call, items: int, size: int) -> None:
-        if call.stage.abandon is not None:  # else it has ended
-            self._lanes.put_credit(call.id, credit_message(call.id, items, size))
 
     def _check_subscriptions(self) -> None:
         """Refuse, as the peer would, more subscriptions than its hello allows."""

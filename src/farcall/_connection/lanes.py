@@ -19,7 +19,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from farcall._connection.send_queue import Message, SendQueue
-from farcall._protocol.framing import RequestId, join
+from farcall._protocol.framing import join
 
 BUNDLE_BYTES = 64 * 1024
 """The size up to which a bundle grows: by then the cost of a frame is spread thin, and a larger one
@@ -38,6 +38,14 @@ class StreamQueue(Protocol):
     @property
     def ahead(self) -> int:
         """How many of its messages, at most, leave before a response that is put now."""
+        ...
+
+
+class Granting(Protocol):
+    """A stream of the peer, which is granted credit."""
+
+    def credit_message(self) -> bytes:
+        """Return its credit as it is now; empty if the stream has ended."""
         ...
 
 
@@ -63,13 +71,19 @@ class Lanes:
         wake: Called after something was put.
         wake_call: Called instead after a request or a response was put.
         calls: The lane of calls.
+        wake_late: Called instead after late credit was put; by default as for other messages.
     """
 
     def __init__(
-        self, wake: Callable[[], None], wake_call: Callable[[], None], calls: SendQueue
+        self,
+        wake: Callable[[], None],
+        wake_call: Callable[[], None],
+        calls: SendQueue,
+        wake_late: Callable[[], None] | None = None,
     ) -> None:
         self._wake = wake
         self._wake_call = wake_call
+        self._wake_late = wake_late or wake
         self.calls = calls
         self.bundle = 0
         """How many messages a frame may hold; 0 while each has a frame of its own."""
@@ -77,7 +91,7 @@ class Lanes:
         self._greeting: bytes | None = None
         self.is_closed = False
         self._control: deque[bytes] = deque()
-        self._credits: dict[tuple[bool, RequestId], bytes] = {}
+        self._credits: dict[Granting, None] = {}
         # A dict is the set that keeps an order: streams are many, and put at each emit.
         self._streams: dict[StreamQueue, None] = {}
         self._fresh: dict[StreamQueue, None] = {}
@@ -114,11 +128,19 @@ class Lanes:
             self._greeting = text
             self._wake()
 
-    def put_credit(self, id: RequestId, text: bytes, is_upload: bool = False) -> None:
-        """Queue credit; it replaces older credit of the same stream, for totals only grow."""
+    def put_credit(self, stream: Granting, is_late: bool) -> None:
+        """Queue a stream that has credit to send; it is asked for the totals when they leave.
+
+        Args:
+            stream: The stream.
+            is_late: Whether its credit may wait for another message, or a moment.
+        """
         if not self.is_closed:
-            self._credits[is_upload, id] = text
-            self._wake()
+            self._credits[stream] = None
+            if is_late:
+                self._wake_late()
+            else:
+                self._wake()
 
     def put_call(self, message: Message) -> None:
         self.calls.put(message)
@@ -188,7 +210,9 @@ class Lanes:
         if self._control:
             return self._control.popleft()
         if self._credits:
-            return self._credits.pop(next(iter(self._credits)))
+            stream = next(iter(self._credits))
+            del self._credits[stream]
+            return stream.credit_message()
         first = self.calls.first
         if isinstance(first, _Followed):
             message = self._pop_ahead(first.ahead)

@@ -83,7 +83,8 @@ class Link:
         self.cancel_grace = cancel_grace
         self.lifecycle = Lifecycle(transport.endpoint)
         self.account = MemoryAccount(limits.process_bytes, self._evict)
-        self.lanes = Lanes(self._wake, self._wake_call, SendQueue(limits, self.account))
+        queue = SendQueue(limits, self.account)
+        self.lanes = Lanes(self._wake, self._wake_call, queue, self._wake_late)
         self.uploads = Uploads(protocol, self.lanes, self.account)
         self.calls = Calls(self.lifecycle, protocol, self.lanes, cancel_grace=cancel_grace)
         self.responses = Responses(
@@ -312,6 +313,9 @@ class Link:
 
     def _wake(self) -> None:
         self._writer.wake()
+
+    def _wake_late(self) -> None:
+        self._writer.wake_late()
 
     def _wake_call(self) -> None:
         """Send a request or a response: at once if no other message is likely to join it."""

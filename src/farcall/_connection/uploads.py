@@ -6,6 +6,7 @@ The table of the protocol is the only one: the owner of each entry is one of the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from farcall._codec import Codec
@@ -72,14 +73,13 @@ class UploadInbox(Inbox[T]):
         super().__init__(read, account, upload.credit)
         self._protocol = protocol
         self._upload = upload
-        self._lanes = lanes
         self._raised = raised
-        upload.credit.grant = self._grant
+        upload.credit.on_due = partial(lanes.put_credit, self)
         upload.owner = self
 
-    def _grant(self, items: int, size: int) -> None:
-        id = self._upload.id
-        self._lanes.put_credit(id, credit(id, items, size, is_upload=True), is_upload=True)
+    def credit_message(self) -> bytes:
+        """Return what grants its sender more; see `Granting`."""
+        return credit(self._upload.id, *self._upload.credit.grant(), is_upload=True)
 
     def on_end(self, error: Error | None) -> None:
         if error is None:

@@ -51,6 +51,8 @@ class Writer:
         self._rest_size = 0
         self._on_sent: trio.Event | None = None
         self._is_dirty = self._is_flushing = self._has_failed = self._is_over = False
+        self._is_late = False
+        """Whether the flusher will call `flush_late`."""
         self.is_held = False
         """Whether the reader will flush, at its next pause; it never waits while this is set."""
         self.is_sending = False
@@ -64,6 +66,17 @@ class Writer:
             self._is_dirty = True
             if not (self.is_held or self.is_sending or self._is_flushing or self._is_over):
                 self._flusher.add(self)
+
+    def wake_late(self) -> None:
+        """Send what waits along with the next message, or a moment later."""
+        if not (self._is_dirty or self._is_late):
+            self._is_late = True
+            self._flusher.add_late(self)
+
+    def flush_late(self) -> None:
+        self._is_late = False
+        if self._lanes:
+            self.wake()
 
     def wake_through(self) -> None:
         """Send what waits at once."""

@@ -8,7 +8,9 @@ Totals, unlike increments, can be merged and repeated without harm. The laws:
 - ... except for one item larger than what is left, which may pass when nothing of its stream is
   in flight; otherwise a large item would wait for ever.
 - The receiver grants when half of the window is consumed, so that a fast stream never stops,
-  and when it has consumed all, so that a waiting large item can pass.
+  and when it has consumed all, so that a waiting large item can pass. The latter may be *late*: it
+  waits for another message to leave, or a moment. Otherwise each value of a slow stream would cost
+  a message of its own. Only an item larger than half of the window could be waiting for it.
 
 A window of few items suits a stream of large ones. If it stops a stream of small ones, the receiver
 lets it grow: totals may name more than the window of the request.
@@ -95,7 +97,7 @@ class SendCredit:
         return gained
 
 
-def _send_nothing(_items: int, _size: int) -> None:
+def _send_nothing(_is_late: bool) -> None:
     """Until the link sets a function."""
 
 
@@ -104,8 +106,8 @@ class ReceiveCredit:
     """How much the receiver has granted; checks that the sender keeps the laws."""
 
     window: Window
-    grant: Callable[[int, int], object] = attrs.field(default=_send_nothing, eq=False, repr=False)
-    """Called with new totals, of items and of bytes, when they are due; sends them to the peer."""
+    on_due: Callable[[bool], object] = attrs.field(default=_send_nothing, eq=False, repr=False)
+    """Called when new totals are due, with whether they may be late; has `grant` called then."""
     most_items: int = MOST_ITEMS
     """To which its window may grow."""
     items: int = attrs.field(init=False)
@@ -116,6 +118,12 @@ class ReceiveCredit:
     received_bytes: int = 0
     consumed_items: int = 0
     consumed_bytes: int = 0
+    _is_due: bool = attrs.field(default=False, init=False)
+    """Whether new totals are to be sent at once."""
+    _is_late: bool = attrs.field(default=False, init=False)
+    """Whether they are to be sent, and may be late."""
+    _has_large: bool = attrs.field(default=False, init=False)
+    """Whether an item was so large that the next such one may wait for credit."""
 
     def __attrs_post_init__(self) -> None:
         self.items = self.granted_items = self.window.items
@@ -139,20 +147,28 @@ class ReceiveCredit:
         return may_pass and self.received_items <= self.granted_items
 
     def use(self, size: int) -> None:
-        """Count one item as consumed, and grant new totals if they are due.
+        """Count one item as consumed, and tell `on_due` if new totals are due.
 
         They are due at half of a window, and when everything that came is consumed: the sender may
         hold an item larger than the rest of the window, which may pass once nothing is in flight.
         """
         self.consumed_items += 1
         self.consumed_bytes += size
-        items = self.consumed_items + self.items
-        total = self.consumed_bytes + self.window.size
-        if (
-            self.consumed_items < self.received_items
-            and 2 * (items - self.granted_items) < self.items
-            and 2 * (total - self.granted_bytes) < self.window.size
-        ):
+        if self._is_due:
             return
-        self.granted_items, self.granted_bytes = items, total
-        self.grant(items, total)
+        items = self.consumed_items + self.items - self.granted_items
+        total = self.consumed_bytes + self.window.size - self.granted_bytes
+        if 2 * items >= self.items or 2 * total >= self.window.size:
+            self._has_large = self._has_large or 2 * size > self.window.size
+            self._is_due = True
+            self.on_due(False)
+        elif self.consumed_items == self.received_items and not self._is_late:
+            self._is_due, self._is_late = self._has_large, not self._has_large
+            self.on_due(self._is_late)
+
+    def grant(self) -> tuple[int, int]:
+        """Return the totals to send now, of items and of bytes; more are due later."""
+        self._is_due = self._is_late = False
+        self.granted_items = self.consumed_items + self.items
+        self.granted_bytes = self.consumed_bytes + self.window.size
+        return self.granted_items, self.granted_bytes

@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import farcall
-from farcall._connection.flusher import Flusher, current_flusher
+from farcall._connection.flusher import LATE_SECONDS, Flusher, current_flusher
 from farcall.testing import open_pair
 
 
@@ -23,6 +23,9 @@ class Noting:
     def flush_now(self) -> None:
         self.flushed += 1
         self._then()
+
+    def flush_late(self) -> None:
+        self.flush_now()
 
 
 def flusher_tasks() -> list[trio.lowlevel.Task]:
@@ -63,6 +66,24 @@ async def test_what_is_added_in_a_flush_is_flushed_as_well() -> None:
         await wait_all_tasks_blocked()
 
         assert (first.flushed, second.flushed) == (1, 1)
+
+
+async def test_what_may_be_late_leaves_together(autojump_clock: MockClock) -> None:
+    """Writers that may be late are flushed together, and the next ones after them."""
+    flusher = Flusher()
+    first, second, third = Noting(), Noting(), Noting()
+    with flusher.using():
+        await wait_all_tasks_blocked()
+        flusher.add_late(first)
+        await trio.sleep(LATE_SECONDS / 2)
+        flusher.add_late(second)
+        assert (first.flushed, second.flushed) == (0, 0)
+        await trio.sleep(LATE_SECONDS)
+        assert (first.flushed, second.flushed) == (1, 1)
+        flusher.add_late(third)
+        await trio.sleep(2 * LATE_SECONDS)
+
+    assert (first.flushed, second.flushed, third.flushed) == (1, 1, 1)
 
 
 async def test_its_task_ends_with_the_last_link() -> None:
@@ -107,7 +128,7 @@ async def test_a_link_that_comes_after_the_last_one_has_left() -> None:
         assert (writer.flushed, flusher_tasks()) == (1, [])
 
 
-async def test_what_a_link_leaves_behind_is_forgotten() -> None:
+async def test_what_a_link_leaves_behind_is_forgotten(autojump_clock: MockClock) -> None:
     """A writer that is added after the last link has ended is not kept in memory."""
     flusher = Flusher()
     writer = Noting()
@@ -116,8 +137,9 @@ async def test_what_a_link_leaves_behind_is_forgotten() -> None:
     flusher.add(writer)
     await wait_all_tasks_blocked()
     flusher.add(writer)
+    flusher.add_late(writer)
     with flusher.using():
-        await wait_all_tasks_blocked()
+        await trio.sleep(2 * LATE_SECONDS)
 
     assert writer.flushed == 0
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from farcall._connection.lanes import BUNDLE_BYTES, Lanes
 from farcall._connection.send_queue import SendQueue
 from farcall._limits import Limits
@@ -20,6 +22,16 @@ class Numbers:
         return self.waiting.pop(0) if self.waiting else None
 
 
+class Credit:
+    """A stream whose credit grows until it is sent."""
+
+    def __init__(self, total: int = 0) -> None:
+        self.total = total
+
+    def credit_message(self) -> bytes:
+        return b"%d" % self.total
+
+
 class Call:
     """A call that the writer takes, unless it was withdrawn before."""
 
@@ -36,7 +48,8 @@ class Call:
 def make_lanes(bundle: int = 0) -> tuple[Lanes, list[str]]:
     woken: list[str] = []
     queue = SendQueue(Limits(), MemoryAccount(2**30, lambda: None, ProcessQuota()))
-    lanes = Lanes(lambda: woken.append("other"), lambda: woken.append("call"), queue)
+    wake, wake_call, wake_late = (partial(woken.append, how) for how in ("other", "call", "late"))
+    lanes = Lanes(wake, wake_call, queue, wake_late)
     lanes.bundle = bundle
     return lanes, woken
 
@@ -62,14 +75,15 @@ def test_the_answer_to_a_hello_leaves_alone() -> None:
 
 
 def test_credit_is_merged_for_each_stream() -> None:
-    """New credit replaces older credit of a stream; an upload of the same id has its own."""
+    """A stream has one message of credit, with its totals at the time when it leaves."""
     lanes, _ = make_lanes()
-    lanes.put_credit(b"1", b"40")
-    lanes.put_credit(b"2", b"41")
-    lanes.put_credit(b"1", b"42", is_upload=True)
-    lanes.put_credit(b"1", b"50")
+    first, second = Credit(40), Credit(41)
+    for stream in (first, second, first):
+        lanes.put_credit(stream, is_late=False)
+    first.total = 50
 
-    assert lanes.take(0) == [b"50", b"41", b"42"]
+    assert lanes.take(0) == [b"50", b"41"]
+    assert lanes.take(0) == []
 
 
 def test_calls_keep_their_order() -> None:
@@ -179,7 +193,7 @@ def test_closed_lanes_drop_everything_but_pings() -> None:
     lanes.put_call(b"a")
     lanes.put_control(b"a")
     lanes.put_greeting(b"a")
-    lanes.put_credit(b"1", b"a")
+    lanes.put_credit(Credit(), is_late=False)
     lanes.put_stream(Numbers("s", 1))
     lanes.put_ping(b"1")
 
@@ -188,13 +202,14 @@ def test_closed_lanes_drop_everything_but_pings() -> None:
 
 
 def test_every_lane_wakes_the_writer() -> None:
-    """Requests and responses wake it in their own way, for a lone one is sent at once."""
+    """Calls and late credit wake it in their own way: a lone call is sent at once."""
     lanes, woken = make_lanes()
     lanes.put_control(b"a")
     lanes.put_ping(b"1")
-    lanes.put_credit(b"1", b"a")
+    lanes.put_credit(Credit(), is_late=False)
+    lanes.put_credit(Credit(), is_late=True)
     lanes.put_call(b"a")
     lanes.put_stream(Numbers("s", 1))
     lanes.put_greeting(b"a")
 
-    assert woken == ["other", "other", "other", "call", "other", "other"]
+    assert woken == ["other", "other", "other", "late", "call", "other", "other"]

@@ -162,7 +162,7 @@ class In:
         self.account = make_account()
         self.credit = None if window is None else window.for_receiver()
         if self.credit is not None:
-            self.credit.grant = self._grant
+            self.credit.on_due = self._grant
         self.box = Inbox(lambda value: int(bytes(value)), self.account, self.credit)
 
     def receive(self, *values: bytes) -> None:
@@ -171,8 +171,9 @@ class In:
             assert self.credit.receive([len(value) for value in values])
         self.box.push(values)
 
-    def _grant(self, items: int, size: int) -> None:
-        self.grants.append((items, size))
+    def _grant(self, is_late: bool) -> None:
+        assert self.credit is not None
+        self.grants.append(self.credit.grant())
 
     async def drain(self) -> list[int]:
         return [value async for value in self.box]

@@ -43,12 +43,13 @@ def make_hello(
 
 def use(stream: OutgoingCall | IncomingUpload, size: int) -> bytes | None:
     """Read an item, and give the message with the credit that is due now, if any."""
-    granted: list[tuple[int, int]] = []
-    assert stream.credit is not None
-    stream.credit.grant = lambda items, size: granted.append((items, size))
-    stream.credit.use(size)
+    due: list[bool] = []
+    credit = stream.credit
+    assert credit is not None
+    credit.on_due = due.append
+    credit.use(size)
     is_upload = isinstance(stream, IncomingUpload)
-    return messages.credit(stream.id, *granted[0], is_upload=is_upload) if granted else None
+    return messages.credit(stream.id, *credit.grant(), is_upload=is_upload) if due else None
 
 
 class Call(OutgoingCall, eq=False):

@@ -105,11 +105,11 @@ def test_totals_can_be_as_large_as_the_wire_allows() -> None:
 
 
 def granted(credit: ReceiveCredit, size: int) -> tuple[int, int] | None:
-    """Take an item, and give the totals that are granted then, if any."""
-    totals: list[tuple[int, int]] = []
-    credit.grant = lambda items, size: totals.append((items, size))
+    """Take an item, and give the totals that are due then, if any."""
+    due: list[bool] = []
+    credit.on_due = due.append
     credit.use(size)
-    return totals[0] if totals else None
+    return credit.grant() if due else None
 
 
 def receiver_after(*sizes: int) -> ReceiveCredit:
@@ -182,6 +182,39 @@ def test_credit_is_due_when_all_is_consumed() -> None:
     assert granted(receiver_after(1), 1) == (5, 101)
 
 
+def is_late(credit: ReceiveCredit, *sizes: int) -> list[bool]:
+    """Receive and take items one by one, and tell which credit may be late."""
+    due: list[bool] = []
+    credit.on_due = due.append
+    for size in sizes:
+        assert credit.receive([size])
+        credit.use(size)
+    return due
+
+
+def test_credit_for_small_items_may_be_late() -> None:
+    """Credit that is due only because all is consumed may wait; half of a window is due at once."""
+    assert is_late(WINDOW.for_receiver(), 1, 1, 1) == [True, False]
+
+
+def test_credit_is_due_once_until_it_is_sent() -> None:
+    """Until the credit leaves, items that are consumed meanwhile only add to it."""
+    credit = WINDOW.for_receiver()
+
+    assert is_late(credit, 1, 1, 1) == [True, False]
+    assert credit.grant() == (7, 103)
+    assert is_late(credit, 1) == [True]
+
+
+def test_credit_after_a_large_item_is_never_late() -> None:
+    """The next item may be as large, and would wait for it."""
+    credit = WINDOW.for_receiver()
+    assert is_late(credit, 51) == [False]
+    credit.grant()
+
+    assert is_late(credit, 1) == [False]
+
+
 def test_credit_counts_from_what_was_granted() -> None:
     """After a grant the next one is due when half of a window is consumed again."""
     credit = receiver_after(1, 1, 1, 1)
@@ -195,7 +228,7 @@ def filled(credit: ReceiveCredit) -> int:
     assert credit.receive(sizes)
     for size in sizes:
         credit.use(size)
-    return credit.granted_items - credit.received_items
+    return credit.grant()[0] - credit.received_items
 
 
 def test_a_window_that_stops_a_fast_stream_grows() -> None:
@@ -216,8 +249,8 @@ def test_a_window_does_not_grow_for_a_slow_reader() -> None:
     """A window that is filled while the reader has items left keeps its size."""
     credit = receiver_after(1, 1, 1, 1)
     for _ in range(3):
-        credit.use(1)
-        credit.use(1)
+        assert granted(credit, 1) is None
+        assert granted(credit, 1) is not None
         assert credit.receive([1, 1])
 
     assert credit.items == 4
@@ -226,7 +259,7 @@ def test_a_window_does_not_grow_for_a_slow_reader() -> None:
 def test_what_the_receiver_grants_lets_the_sender_go_on() -> None:
     """A stream of items of any size never stops for good."""
     sender = SendCredit(WINDOW)
-    receiver = ReceiveCredit(WINDOW, sender.grant)
+    receiver = ReceiveCredit(WINDOW, lambda _: sender.grant(*receiver.grant()))
     for size in [1, 99, 100, 101, 1_000, 0, 1, 100] * 3:
         assert sender.allows(size)
         sender.spend(1, size)
