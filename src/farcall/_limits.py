@@ -30,6 +30,20 @@ MAX_MESSAGE_IN_SERVER: Final = MIB
 MAX_MESSAGE_IN_CLIENT: Final = 16 * MIB
 """In bytes: a client has chosen its server, and results are larger than calls."""
 
+COPIES: Final = 2
+"""How often a message that waits is in memory: as it was made, and as it is sent."""
+DECODED: Final = 32
+"""Times its size that a text can take as Python objects."""
+CALL: Final = 8 * KIB
+"""Bytes of a call in flight, with its task."""
+CONNECTION: Final = 64 * KIB
+"""Bytes of an idle connection."""
+LOGIN: Final = 16 * MIB
+"""Bytes of a good password hash."""
+
+MIN_MEMORY: Final = 64 * MIB
+"""In bytes: Python and farcall alone take half of it."""
+
 MAX_DEPTH: Final = 64
 """Levels of arrays and objects. Real data seldom passes 10; parsers of other peers give up between
 100 and 1,000, and a recursive one must never reach the end of its stack."""
@@ -150,10 +164,12 @@ class Limits:
     is larger raises `EncodeError` at a farcall peer."""
 
     process_calls: int = _count(16 * KIB)
-    """Calls of all peers in flight. Over it as with `calls`."""
+    """Calls of all peers in flight. A peer with as many calls as are left gets no more, so those
+    with fewer still have room. Over it as with `calls`."""
 
     process_call_bytes: int = _count(512 * MIB)
-    """Bytes of the parameters of the calls of all peers together. Over it as with `calls`."""
+    """Bytes of the parameters of the calls of all peers together, shared as `process_calls`. Over
+    it as with `calls`."""
 
     subscriptions: int = _count(128)
     """Subscriptions of a peer; broadcasts, which the server begins by itself, do not count. Over it
@@ -218,6 +234,41 @@ class Limits:
     each connection, and as many for handshakes. A good password hash takes 16 MiB and a core. Over
     it they wait. Connections and addresses that have failed less often come first, then those that
     came first. A handshake still has to end within `handshake_seconds`."""
+
+    @classmethod
+    def within(cls, memory: int) -> Limits:
+        """Return limits for a process that may have so much memory, such as a container.
+
+        What all peers together can make the process hold is at most half of it, by the sum in
+        ``docs/limits.md``; the other half is for the program itself. No limit is higher than its
+        default. Change others with `attrs.evolve`.
+
+        Args:
+            memory: In bytes, at least 64 MiB.
+
+        Raises:
+            TypeError: `memory` is not an int.
+            ValueError: it is less than 64 MiB.
+
+        >>> Limits.within(256 * 2**20).connections
+        204
+        """
+        check_int("memory=", memory, least=MIN_MEMORY)
+        waiting, calls, tasks, links = (memory // 2 * share // 10 for share in (4, 4, 1, 1))
+        process_bytes = min(DEFAULT_LIMITS.process_bytes, waiting // COPIES)
+        call_bytes = min(DEFAULT_LIMITS.process_call_bytes, calls // DECODED)
+        one_peer = process_bytes // 4
+        return cls(
+            message=call_bytes // 4 if call_bytes // 4 < MAX_MESSAGE_IN_SERVER else None,
+            call_bytes=min(DEFAULT_LIMITS.call_bytes, call_bytes // 2),
+            process_calls=min(DEFAULT_LIMITS.process_calls, tasks // CALL),
+            process_call_bytes=call_bytes,
+            subscription_bytes=min(DEFAULT_LIMITS.subscription_bytes, one_peer),
+            queued_bytes=min(DEFAULT_LIMITS.queued_bytes, one_peer),
+            process_bytes=process_bytes,
+            connections=min(DEFAULT_LIMITS.connections, links // CONNECTION),
+            logins=max(1, min(DEFAULT_LIMITS.logins, memory // 20 // (2 * LOGIN))),
+        )
 
 
 DEFAULT_LIMITS: Final = Limits()

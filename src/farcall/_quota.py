@@ -64,15 +64,20 @@ class CallQuota(Struct, eq=False):
     """Bytes of their parameters."""
 
     def excess(self, size: int) -> str | None:
-        """Return the limit that another call with `size` bytes of parameters would exceed."""
+        """Return the limit that another call with `size` bytes of parameters would exceed.
+
+        A peer that holds as much of a shared limit as is left gets no more of it. So a few peers
+        that fill it leave room for all those that hold less.
+        """
         limits, shared = self._limits, self._all
         if self.calls >= limits.calls:
             return "calls"
         if self.size + size > limits.call_bytes:
             return "call_bytes"
-        if shared.calls >= limits.process_calls:
+        if self.calls >= limits.process_calls - shared.calls:
             return "process_calls"
-        if shared.call_bytes + size > limits.process_call_bytes:
+        bytes_left = limits.process_call_bytes - shared.call_bytes
+        if size and (size > bytes_left or self.size >= bytes_left):
             return "process_call_bytes"
         return None
 

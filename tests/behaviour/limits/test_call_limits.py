@@ -175,6 +175,32 @@ async def test_limit_process_calls(autojump_clock: MockClock) -> None:
     await refused_elsewhere(Limits(process_calls=2), "process_calls")
 
 
+async def test_a_peer_with_as_many_calls_as_are_left_gets_no_more(
+    autojump_clock: MockClock,
+) -> None:
+    """A few peers cannot hold all of `process_calls`: a peer with fewer calls still has room."""
+    gate, limits = Gate(), Limits(process_calls=6)
+    async with raw_client(gate, limits) as greedy, raw_client(gate, limits) as other:
+        for id in (1, 2, 3):
+            assert await greedy.ask(call(id, "enter", "a")) == []
+        assert await greedy.ask(call(4, "enter", "a")) == [busy(4, "process_calls")]
+        assert await other.ask(call(1, "enter", "b")) == []
+        assert await other.ask(call(2, "add", 1, 2)) == [result(2, 3)]
+
+
+async def test_a_peer_with_as_many_bytes_as_are_left_gets_no_more(
+    autojump_clock: MockClock,
+) -> None:
+    """The same holds for the parameters of calls; a call without any is not concerned."""
+    size = len('["a"]')
+    gate, limits = Gate(), Limits(process_call_bytes=4 * size)
+    async with raw_client(gate, limits) as greedy, raw_client(gate, limits) as other:
+        for id in (1, 2):
+            assert await greedy.ask(call(id, "enter", "a")) == []
+        assert await greedy.ask(call(3, "enter", "a")) == [busy(3, "process_call_bytes")]
+        assert await other.ask(call(1, "enter", "b")) == []
+
+
 async def test_limit_process_call_bytes(autojump_clock: MockClock) -> None:
     """`process_call_bytes` holds for the parameters of all connections together."""
     size = 2 * len('["a"]')
