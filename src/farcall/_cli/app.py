@@ -174,9 +174,10 @@ def stubs(
     /,
     *,
     output: Annotated[Path, Parameter(alias="-o")] = Path("stubs"),
+    shared: str = "_shared",
     check: bool = False,
 ) -> int:
-    """Generate the typed client of each service.
+    """Generate the typed client of each service, and a module with the types that they share.
 
     Parameters
     ----------
@@ -184,17 +185,19 @@ def stubs(
         Each is module:Class or module:object, looked for in the working directory first.
     output
         The directory of the stubs.
+    shared
+        The name of the module with the types that several of the services use.
     check
         Write nothing; show the differences, with status 1 if there are any.
     """
     found = [load(target) for target in services]
     try:
-        shown = stubgen.check(found, output) if check else _written(found, output)
+        if check:
+            shown = stubgen.check(found, output, shared=shared)
+        else:
+            paths = stubgen.write(found, output, shared=shared)
+            shown = "".join(f"{path}\n" for path in paths)
     except OSError as error:
         raise CommandError(f"{error.filename or output}: {error.strerror}") from error
     print(shown, end="")
     return FAILED if check and shown else 0
-
-
-def _written(services: Sequence[object], output: Path) -> str:
-    return "".join(f"{path}\n" for path in stubgen.write(services, output))

@@ -19,6 +19,8 @@ class Definitions(Mapping[str, Definition]):
 
     hints: Callable[[type], Mapping[str, Any]] = resolve_hints
     """Reads the annotations of a record class."""
+    calls_factories: bool = False
+    """Whether to call the factory of a default to know its value; those of a stub are pure."""
     _specs: dict[str, Definition] = attrs.field(factory=dict[str, Definition], init=False)
     _classes: dict[str, Any] = attrs.field(factory=dict[str, Any], init=False)
 
@@ -60,6 +62,10 @@ class Definitions(Mapping[str, Definition]):
     def class_of(self, name: str) -> Any:
         """Return the class, enum or `NewType` that a name stands for."""
         return self._classes[name]
+
+    def classes(self) -> Mapping[str, Any]:
+        """Return the class, enum or `NewType` of each definition, by name."""
+        return {name: self._classes[name] for name in self._specs}
 
     def sorted(self) -> tuple[Definition, ...]:
         """Return all definitions by name, as in `ServiceSpec.definitions`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
@@ -85,8 +85,18 @@ def _made_by(factory: Any, definitions: Definitions) -> str | None:
         made: object = kind()
         return literal_source(made)
     fields = _fields_of(kind, definitions)
-    is_complete = fields is not None and not any(each.is_required for each in fields)
-    return f"{kind.__name__}()" if is_complete else None
+    if fields is not None and not any(each.is_required for each in fields):
+        return f"{kind.__name__}()"
+    return _called(factory, definitions) if definitions.calls_factories else None
+
+
+def _called(factory: Callable[[], object], definitions: Definitions) -> str | None:
+    """Write what a factory makes: a literal, or the call of a record class without arguments."""
+    made = factory()
+    source = literal_source(made, definitions)
+    if source is None and made == type(made)():
+        return _made_by(type(made), definitions)
+    return source
 
 
 def _container(kind: type, value: Any, definitions: Definitions | None) -> str | None:

@@ -8,6 +8,7 @@ of them under one name). `overrides` checks undecorated subclasses. `rules` numb
 
 from __future__ import annotations
 
+from farcall._declare.aliases import alias_in, hints_of
 from farcall._declare.annotations import resolved_hints
 from farcall._declare.decorators import functions, service, service_of, service_of_object
 from farcall._declare.marks import background, errors_listed, local, method, site_to_mark
@@ -24,10 +25,12 @@ __all__ = [
     "Rule",
     "Service",
     "SignalEntry",
+    "alias_in",
     "background",
     "documented",
     "errors_listed",
     "functions",
+    "hints_of",
     "is_service",
     "local",
     "method",

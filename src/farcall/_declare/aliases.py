@@ -66,6 +66,12 @@ def annotation_of_attribute(cls: type[Any], attribute: str) -> Any:
     return None
 
 
+def alias_in(module: ModuleType, name: str) -> Any:
+    """Return the type that an alias of a module stands for, with an `AliasName` at each alias."""
+    found = _alias(module, name)
+    return None if found is None else Annotated[found.target, AliasName(name)]
+
+
 def _evaluated(written: ast.expr, names: Mapping[str, Any], otherwise: Any = None) -> Any:
     """Evaluate an annotation, with a note at each alias; return `otherwise` if that fails."""
     marks = _Marker(names)

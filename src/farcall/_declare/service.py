@@ -36,6 +36,8 @@ class Service:
     cls: type[Any]
     spec: ServiceSpec
     digest: str
+    types: Mapping[str, Any] = attrs.field(repr=False)
+    """The class, enum or `NewType` of each definition, by name."""
     methods: Mapping[str, Method]
     """By wire name."""
     signals: Mapping[str, SignalEntry]
@@ -187,4 +189,14 @@ def _assembled(
         definitions=definitions.sorted(),
         doc=doc_of(cls),
     )
-    return Service(cls, spec, digest(spec), methods, signals, background, protected, body)
+    return Service(
+        cls,
+        spec,
+        digest(spec),
+        definitions.classes(),
+        methods,
+        signals,
+        background,
+        protected,
+        body,
+    )

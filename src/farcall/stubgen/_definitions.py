@@ -58,7 +58,15 @@ def in_order(definitions: Sequence[Named]) -> list[Named]:
 
 
 def define(spec: Named, names: Names) -> Iterator[str]:
-    """Write one definition, and its second name if it needs one."""
+    """Write one definition, unless it is imported, and its second name if it needs one."""
+    if not names.is_imported(spec.name):
+        yield from _written(spec, names)
+    alias = names.alias(spec.name)
+    if alias is not None:
+        yield f"{alias} = {spec.name}"
+
+
+def _written(spec: Named, names: Names) -> Iterator[str]:
     match spec:
         case AliasSpec(name, target):
             written = written_out(target, names)
@@ -74,9 +82,6 @@ def define(spec: Named, names: Names) -> Iterator[str]:
             yield from record(spec, names)
         case _:
             assert_never(spec)
-    alias = names.alias(spec.name)
-    if alias is not None:
-        yield f"{alias} = {spec.name}"
 
 
 def _needed_first(spec: Named, table: Mapping[str, Named]) -> Iterator[str]:

@@ -6,18 +6,27 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import unified_diff
 from pathlib import Path
+from typing import Final
 
+import attrs
+
+from farcall._contract.identifiers import is_python_name
 from farcall._declare import documented, is_service, service_of
 from farcall._usage.options import check_path, wrong_type
 from farcall.stubgen._errors import StubError
-from farcall.stubgen._module import module_name, render_module
+from farcall.stubgen._module import module_name, render_module, render_shared
+from farcall.stubgen._on_disk import read_shared, users_in
+from farcall.stubgen._sharing import OnDisk, Stub, full_name, share
+
+SHARED: Final = "_shared"
+"""The usual name of the module with the shared types."""
 
 
 def render(service: object) -> str:
-    """Write the source of the stub of a service.
+    """Write the source of the stub of a service, with all of its types.
 
     Args:
         service: A decorated class, an object of one, or the result of `farcall.functions`.
@@ -35,12 +44,18 @@ def render(service: object) -> str:
     >>> "async def add(self, a: int, b: int) -> int:" in render(farcall.functions(add, name="calc"))
     True
     """
-    found = service_of(service)
-    return render_module(documented(found), found.digest)
+    stub = _stub(service)
+    return render_module(stub.spec, stub.digest)
 
 
-def write(services: Iterable[object], directory: str | os.PathLike[str]) -> list[Path]:
-    """Write one module for each service; modules that are up to date are left alone.
+def write(
+    services: Iterable[object], directory: str | os.PathLike[str], *, shared: str = SHARED
+) -> list[Path]:
+    """Write one module for each service, and one for the types that several of them share.
+
+    Two services share a type if they use one class. The shared module keeps the types of services
+    that are not written now. Modules that are up to date are left alone. A shared module without
+    types is removed.
 
     No ``__init__.py`` is written: Python imports the directory as a namespace package, and with the
     file a project's own root could become a package.
@@ -48,30 +63,40 @@ def write(services: Iterable[object], directory: str | os.PathLike[str]) -> list
     Args:
         services: Each as `render` takes it.
         directory: The target; made if it is missing.
+        shared: The name of the module with the shared types.
 
     Returns:
-        The path of each module, in the order of the services.
+        The path of each module, in the order of the services; that of the shared module is last, if
+        it is of one of them.
 
     Raises:
         TypeError: An argument has the wrong type.
-        StubError: Two services would be written to one file, or there is a file of that name that
-            is not a stub. Then nothing is written.
+        StubError: Two services would be written to one file, there is a file of that name that
+            is not a stub, or the shared types do not fit into one module. Then nothing is written.
         OSError: The directory cannot be written to. A module is replaced whole or not at all.
     """
-    modules = _modules(services, directory)
-    outdated = [path for path, content in modules.items() if _current(path) != content]
+    modules = _modules(services, directory, shared)
+    outdated = [each for each in modules if each.on_disk != each.content]
     Path(directory).mkdir(parents=True, exist_ok=True)
-    for path in outdated:
-        _replace(path, modules[path])
-    return list(modules)
+    # The stubs import the shared module, so it is written first, and removed last.
+    for each in sorted(outdated, key=lambda each: each.is_shared, reverse=True):
+        if each.content is not None:
+            _replace(each.path, each.content)
+    for each in outdated:
+        if each.content is None:
+            each.path.unlink()
+    return [each.path for each in modules if each.content is not None]
 
 
-def check(services: Iterable[object], directory: str | os.PathLike[str]) -> str:
+def check(
+    services: Iterable[object], directory: str | os.PathLike[str], *, shared: str = SHARED
+) -> str:
     """Compare the modules on disk with those that `write` would write.
 
     Args:
         services: Each as `render` takes it.
         directory: The directory of their modules.
+        shared: The name of the module with the shared types.
 
     Returns:
         A unified diff from the modules on disk to the right ones; empty if they are the same. Their
@@ -81,13 +106,28 @@ def check(services: Iterable[object], directory: str | os.PathLike[str]) -> str:
         TypeError, StubError: As for `write`.
         OSError: A module cannot be read.
     """
-    lines: list[str] = []
-    for path, content in _modules(services, directory).items():
-        current = _current(path)
-        if current != content:
-            name = os.devnull if current is None else str(path)
-            lines += unified_diff(_lines(current or b""), _lines(content), name, str(path))
-    return "".join(lines)
+    return "".join(map(_difference, _modules(services, directory, shared)))
+
+
+@attrs.frozen
+class _Module:
+    """A module to write."""
+
+    path: Path
+    content: bytes | None
+    """None for a module that is to be removed."""
+    on_disk: bytes | None
+    """None if there is no file."""
+    is_shared: bool = False
+
+
+def _difference(module: _Module) -> str:
+    if module.on_disk == module.content:
+        return ""
+    before = os.devnull if module.on_disk is None else str(module.path)
+    after = os.devnull if module.content is None else str(module.path)
+    lines = _lines(module.on_disk or b""), _lines(module.content or b"")
+    return "".join(unified_diff(*lines, before, after))
 
 
 def _are_several(services: object) -> bool:
@@ -95,33 +135,92 @@ def _are_several(services: object) -> bool:
     return isinstance(services, Iterable) and not is_one
 
 
-def _modules(services: Iterable[object], directory: str | os.PathLike[str]) -> dict[Path, bytes]:
+def _modules(
+    services: Iterable[object], directory: str | os.PathLike[str], shared: str
+) -> list[_Module]:
     if not _are_several(services):
         raise wrong_type("services", "a list of services", services, "[Shop]")
     folder = Path(check_path("directory", directory, '"stubs"'))
-    modules = dict[Path, bytes]()
-    for service in services:
-        spec = service_of(service).spec
-        path = folder / f"{module_name(spec)}.py"
-        if path in modules:
-            raise StubError(
-                f"two services are called {spec.class_name}, and both would be written to {path}:"
-                f" write them to different directories"
-            )
-        modules[path] = render(service).encode()
+    stubs = [_stub(each) for each in services]
+    paths = _paths(stubs, folder, shared)
+    shared_path = folder / f"{shared}.py"
+    before = _current(shared_path, is_shared=True)
+    sharing = share(stubs, _kept(stubs, shared_path, before), shared)
+    modules = list[_Module]()
+    for path, stub in paths.items():
+        source = render_module(stub.spec, stub.digest, sharing.imported_by(stub))
+        modules.append(_Module(path, source.encode(), _current(path)))
+    if sharing.users or (before is not None and _is_of(before, stubs)):
+        source = render_shared(sharing.spec, sharing.names, sharing.users)
+        content = source.encode() if sharing.users else None
+        modules.append(_Module(shared_path, content, before, is_shared=True))
     return modules
 
 
-def _current(path: Path) -> bytes | None:
-    """Read the stub at a path, with the line ends of stubs; None if there is no file.
+def _stub(service: object) -> Stub:
+    found = service_of(service)
+    return Stub(documented(found), found.digest, found.types)
+
+
+def _paths(stubs: Iterable[Stub], folder: Path, shared: str) -> Mapping[Path, Stub]:
+    """Return the path of each stub.
 
     Raises:
-        StubError: The file is not a stub; overwriting it could lose somebody's work.
+        StubError: Two modules have one name.
+    """
+    if not is_python_name(shared):
+        raise StubError(
+            f"{shared!r} cannot be the name of a module: write one such as --shared {SHARED}"
+        )
+    paths = dict[Path, Stub]()
+    for stub in stubs:
+        name = module_name(stub.spec)
+        path = folder / f"{name}.py"
+        if name == shared:
+            raise StubError(
+                f"{path} is the stub of {stub.service}: choose another name for the shared types"
+                f" (--shared)"
+            )
+        if path in paths:
+            raise StubError(
+                f"two services are called {stub.service}, and both would be written to {path}:"
+                f" write them to different directories"
+            )
+        paths[path] = stub
+    return paths
+
+
+def _kept(stubs: Sequence[Stub], path: Path, content: bytes | None) -> OnDisk:
+    """Read the shared types on disk, unless they have nothing to do with this run."""
+    if content is None:
+        return OnDisk()
+    known = users_in(content.decode()).keys()
+    classes = {full_name(cls) for stub in stubs for cls in stub.classes.values()}
+    is_needed = _is_of(content, stubs) or known & classes or share(stubs, OnDisk(), SHARED).users
+    return read_shared(path) if is_needed else OnDisk()
+
+
+def _is_of(content: bytes, stubs: Iterable[Stub]) -> bool:
+    """Say whether a shared module has types of these services."""
+    users = frozenset[str]().union(*users_in(content.decode()).values())
+    return not users.isdisjoint(stub.service for stub in stubs)
+
+
+def _current(path: Path, *, is_shared: bool = False) -> bytes | None:
+    """Read the module at a path, with the line ends of stubs; None if there is no file.
+
+    Raises:
+        StubError: The file is not such a module; overwriting it could lose somebody's work.
     """
     if not os.path.lexists(path):
         return None
     content = path.read_bytes().replace(b"\r\n", b"\n") if path.is_file() else b""
-    if not _HEADER.match(content):
+    if is_shared and not content.startswith(_SHARED_HEADER):
+        raise StubError(
+            f"{path} is no module of shared types that farcall has written, so it stays as it"
+            f" is: choose another name (--shared), or remove {path}"
+        )
+    if not is_shared and not _HEADER.match(content):
         raise StubError(
             f"{path} is not a stub that farcall has written, so it stays as it is: write the stub"
             f" to another directory (-o), or remove {path}"
@@ -131,6 +230,8 @@ def _current(path: Path) -> bytes | None:
 
 _HEADER = re.compile(rb'"""Typed client of \S+, generated by `farcall stubs`\.')
 """The first words of a stub, in every version."""
+
+_SHARED_HEADER = b'"""Types that services share, generated by `farcall stubs`.'
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -8,12 +8,14 @@ service is used for nothing else: the builtin becomes ``builtins.list``, the imp
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from farcall._contract.scalars import SCALARS
 from farcall._contract.spec import RecordSpec, ServiceSpec, TypeSpec
 from farcall.stubgen._aliases import aliases_of
+from farcall.stubgen._layout import WIDTH, Brackets, joined, statement, width
 
 _THIRD_PARTY = ("attrs", "farcall", "trio")
 
@@ -48,18 +50,27 @@ class Names:
 
     Args:
         spec: The service; its names have precedence.
+        imported: Definitions and aliases that stand in another module, each with that module.
+        aliases: The aliases that the module can use; by default those of the service.
     """
 
-    def __init__(self, spec: ServiceSpec) -> None:
+    def __init__(
+        self,
+        spec: ServiceSpec,
+        imported: Mapping[str, str] | None = None,
+        aliases: Mapping[str, TypeSpec] | None = None,
+    ) -> None:
         self.definitions = {each.name: each for each in spec.definitions}
         """The definitions of the service, by name."""
+        self._homes: Mapping[str, str] = {} if imported is None else imported
         defined = self.definitions.keys()
-        members = set(_members(spec))
-        records = [each for each in spec.definitions if isinstance(each, RecordSpec)]
+        own = [each for each in spec.definitions if not self.is_imported(each.name)]
+        records = [each for each in own if isinstance(each, RecordSpec)]
+        members = set(_members(spec, records))
         variables = sorted({name for record in records for name in record.parameters})
         self.type_aliases = {
             name: each
-            for name, each in aliases_of(spec).items()
+            for name, each in (aliases_of(spec) if aliases is None else aliases).items()
             # Inside of a class, the name would mean the member.
             if name not in members and name not in variables
         }
@@ -73,6 +84,10 @@ class Names:
         self._aliases = {name: self._take(name.lstrip("_") or "_") for name in sorted(hidden)}
         self._modules: dict[str, str] = {}
         self._imported: dict[str, set[str]] = {}
+
+    def is_imported(self, name: str) -> bool:
+        """Say whether a definition or an alias stands in another module."""
+        return name in self._homes
 
     def builtin(self, name: str) -> str:
         """Refer to a builtin, such as ``list``."""
@@ -124,20 +139,24 @@ class Names:
         """Write the imports of everything referred to so far, sorted as by ruff."""
         standard = sorted(set(self._modules) - set(_THIRD_PARTY))
         others = sorted(set(self._modules) & set(_THIRD_PARTY))
+        from_standard = [_from_import(*each) for each in sorted(self._imported.items())]
+        known = self.definitions.keys() | self.type_aliases.keys()
+        homes = defaultdict[str, set[str]](set)
+        for name in filter(self.is_imported, known):
+            homes[self._homes[name]].add(name)
+        beside = [home for home in homes if home.startswith(".")]
         sections = [
             ["from __future__ import annotations"],
-            [*map(self._import, standard), *map(self._from_import, sorted(self._imported))],
+            [*map(self._import, standard), *from_standard],
             [*map(self._import, others)],
+            [_from_import(home, homes[home]) for home in sorted(homes.keys() - beside)],
+            [_from_import(home, homes[home]) for home in beside],
         ]
         return "\n\n".join("\n".join(section) for section in sections if section)
 
     def _import(self, module: str) -> str:
         local = self._modules[module]
         return f"import {module}" if local == module else f"import {module} as {local}"
-
-    def _from_import(self, module: str) -> str:
-        names = sorted(self._imported[module], key=str.lower)
-        return f"from {module} import {', '.join(names)}"
 
     def _proxy_name(self, spec: ServiceSpec) -> str:
         """Choose a class name with which no argument looks like a name mangled by Python."""
@@ -158,10 +177,28 @@ class Names:
         return name
 
 
-def _members(spec: ServiceSpec) -> Iterator[str]:
+def _members(spec: ServiceSpec, records: Iterable[RecordSpec]) -> Iterator[str]:
     """Yield the names in the class bodies of the module."""
     yield from (each.name for each in spec.methods)
     yield from (each.name for each in spec.signals)
-    for record in spec.definitions:
-        if isinstance(record, RecordSpec):
-            yield from (field.attribute or field.name for field in record.fields)
+    for record in records:
+        yield from (field.attribute or field.name for field in record.fields)
+
+
+def _from_import(module: str, names: Iterable[str]) -> str:
+    ordered = sorted(names, key=_import_order)
+    line = f"from {module} import {', '.join(ordered)}"
+    if width(line) <= WIDTH:
+        return line
+    return statement(joined(f"from {module} import ", Brackets("(", tuple(ordered), ")")))
+
+
+def _import_order(name: str) -> tuple[object, ...]:
+    """Rank a name as ruff sorts imports: constants, classes, others; numbers by their value."""
+    is_constant = len(name) > 1 and name.isupper()
+    kind = 0 if is_constant else 1 if name[0].isupper() else 2
+    parts = [
+        (each.isdigit(), int(each) if each.isdigit() else 0, each.lower())
+        for each in re.findall(r"[0-9]+|[^0-9]+", name)
+    ]
+    return kind, parts, name
