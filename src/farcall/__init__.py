@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from farcall._server.app import App
     from farcall._server.host import ServerStatistics
     from farcall._server.lifespan import Lifespan
+    from farcall._server.run import run
     from farcall._server.serve import open_server, serve
     from farcall._server.server import Server
     from farcall._signals import BoundSignal, Signal, Subscription
@@ -130,6 +131,7 @@ __all__ = [
     "method",
     "open_server",
     "room",
+    "run",
     "serve",
     "service",
     "stream",
@@ -155,6 +157,7 @@ if not TYPE_CHECKING:
         "_server.app": "App",
         "_server.host": "ServerStatistics",
         "_server.lifespan": "Lifespan",
+        "_server.run": "run",
         "_server.serve": "open_server serve",
         "_server.server": "Server",
         "_signals": "BoundSignal Signal Subscription",

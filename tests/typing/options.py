@@ -60,6 +60,13 @@ async def apps(call: farcall.CallContext) -> None:
     attrs.evolve(app, port=3)  # type: ignore[call-arg]
 
 
+def running() -> None:
+    farcall.run(App(Market()), 8765, host=None)
+
+    farcall.run(Market(), 8765, port=3)  # type: ignore[misc]
+    farcall.run(Market(), "8765")  # type: ignore[arg-type]
+
+
 async def connecting() -> None:
     session = farcall.connect("ws://a", heartbeat=Heartbeat(), login={"name": "ada"})
     assert_type(session, AbstractAsyncContextManager[Session])

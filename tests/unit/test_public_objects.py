@@ -29,6 +29,7 @@ FUNCTIONS: Final = {
     "method",
     "open_server",
     "room",
+    "run",
     "serve",
     "service",
     "stream",

@@ -56,6 +56,15 @@ class Serving:
         host = Host(services, options)
         return cls(host, Acceptor.of(host, options), place, options.drain_seconds)
 
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Server]:
+        """Serve for as long as a block runs; see `open_server`."""
+        check_trio("farcall.open_server")
+        async with open_owned_nursery() as nursery:
+            server = await nursery.start(self.run)
+            yield server
+            server.shutdown()
+
     async def run(self, *, task_status: trio.TaskStatus[Server]) -> None:
         """Enter `lifespan=`, listen and serve until `Server.shutdown`, then drain."""
         closed = trio.Event()
@@ -144,16 +153,7 @@ def open_server(
     >>> trio.run(main)
     5
     """
-    return Opening(_open(Serving.of(open_server, services, port, keywords)), ADVICE)
-
-
-@asynccontextmanager
-async def _open(serving: Serving) -> AsyncIterator[Server]:
-    check_trio("farcall.open_server")
-    async with open_owned_nursery() as nursery:
-        server = await nursery.start(serving.run)
-        yield server
-        server.shutdown()
+    return Opening(Serving.of(open_server, services, port, keywords).open(), ADVICE)
 
 
 @takes(ServeKeywords, ServerOptions)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from threading import get_ident
+from threading import current_thread, get_ident, main_thread
 
-from trio.lowlevel import in_trio_task
+from trio.lowlevel import in_trio_run, in_trio_task
 
 
 def check_trio(name: str) -> None:
@@ -16,6 +16,26 @@ def check_trio(name: str) -> None:
     """
     if not in_trio_task():
         raise not_in_trio(name)
+
+
+def check_may_start(name: str) -> None:
+    """Check that a function may start Trio here, and receive signals.
+
+    Raises:
+        RuntimeError: Trio or asyncio runs already, or this is not the main thread.
+    """
+    if in_trio_run():
+        raise RuntimeError(
+            f"{name} starts Trio, which runs already: write"
+            " `async with farcall.open_server(...) as server:`"
+        )
+    if _is_asyncio():
+        raise RuntimeError(f"{name} starts Trio, but this is asyncio: call it outside of asyncio")
+    if current_thread() is not main_thread():
+        raise RuntimeError(
+            f"{name} receives signals, which only the main thread can: in another one write"
+            " trio.run(main), and in main `async with farcall.open_server(...) as server:`"
+        )
 
 
 def not_in_trio(name: str) -> RuntimeError:

@@ -18,6 +18,7 @@ FUNCTIONS = pytest.mark.parametrize(
     ("function", "keywords", "options"),
     [
         (farcall.serve, ServeKeywords, ServerOptions),
+        (farcall.run, ServeKeywords, ServerOptions),
         (farcall.open_server, ServeKeywords, ServerOptions),
         (farcall.connect, ConnectKeywords, ClientOptions),
         (open_pair, PairKeywords, PairOptions),

@@ -122,6 +122,10 @@ def pair(services: Any = _SHOP, proxy: Any = None, **wrong: Any) -> object:
     return open_pair(Shop() if services is _SHOP else services, proxy, **wrong)
 
 
+def run(services: Any = _SHOP, port: Any = 0, **wrong: Any) -> object:
+    return farcall.run(Shop() if services is _SHOP else services, port, **wrong)
+
+
 def app(services: Any = _SHOP, **wrong: Any) -> object:
     return farcall.App(Shop() if services is _SHOP else services, **wrong)
 
@@ -505,6 +509,7 @@ SERVER: Final[Sequence[Row]] = [
 TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
     "farcall.serve": (serve, SERVER),
     "farcall.open_server": (server, SERVER),
+    "farcall.run": (run, SERVER),
     "farcall.App": (app, APP),
     "farcall.connect": (
         connect,
