@@ -9,10 +9,14 @@ from typing import Final, cast
 
 import attrs
 
-from farcall._contract.scalars import SCALARS
+from farcall._contract.scalars import SCALARS, scalar_of
 from farcall._contract.traits import is_frozen
 
-_SCALARS: Final = (Enum, *(each.cls for each in SCALARS.values() if each.name != "json"))
+_LOADED: Final = (
+    Enum,
+    *(each.loaded for each in SCALARS.values() if each.loaded is not None and each.name != "json"),
+)
+"""The classes of scalars, but for those that are imported only for a program that uses them."""
 
 
 def can_be_shared(value: object) -> bool:
@@ -20,7 +24,7 @@ def can_be_shared(value: object) -> bool:
 
     This holds for scalars, and for tuples, frozen sets and frozen records of such values.
     """
-    if isinstance(value, _SCALARS):
+    if isinstance(value, _LOADED) or scalar_of(type(value)) is SCALARS["zoneinfo"]:
         return True
     if isinstance(value, tuple | frozenset):
         return all(map(can_be_shared, cast("Iterable[object]", value)))
