@@ -7,8 +7,6 @@ waits for the next message of its link, or for `LATE_SECONDS`, with one timer fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final, Protocol
 
 import trio
@@ -30,7 +28,7 @@ class Flushable(Protocol):
 
 
 class Flusher:
-    """The flusher of one Trio run. Its task lives while a link is `using` it."""
+    """The flusher of one Trio run. Its task lives while there is a link, from `join` to `leave`."""
 
     def __init__(self) -> None:
         self._dirty: list[Flushable] = []
@@ -54,17 +52,17 @@ class Flusher:
                 self._scope.deadline = trio.current_time() + LATE_SECONDS
             self._late.append(writer)
 
-    @contextmanager
-    def using(self) -> Iterator[None]:
-        """Keep the task alive during the block, in which a link may send."""
+    def join(self) -> None:
+        """Count a link, which may send from now on."""
         self._links += 1
         if not self._is_running:
             self._is_running = True
             trio.lowlevel.spawn_system_task(self._run, name="farcall flusher")
-        try:
-            yield
-        finally:
-            self._links -= 1
+
+    def leave(self) -> None:
+        """Count a link no more; the task ends with the last one."""
+        self._links -= 1
+        if not self._links:
             self._wake()
 
     def _wake(self) -> None:

@@ -1,14 +1,15 @@
 """The heartbeat of one link: ping a silent peer, give up one that stays silent.
 
 Any byte received is a sign of life, so a busy link never pings. TCP alone notices a dead peer only
-when something is sent, and then after many minutes. `Pings` holds the pings that wait for their
-pong; each measures a round trip.
+when something is sent, and then after many minutes. Each link has its `Watch`, and one `Wheel` asks
+the watches of all links. `Pings` holds the pings that wait for their pong; each measures a round
+trip.
 """
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import attrs
@@ -21,6 +22,7 @@ from farcall._usage.options import (
     check_share,
     validator,
 )
+from farcall.errors import CloseCode
 
 
 @attrs.frozen
@@ -57,39 +59,84 @@ def check_heartbeat(name: str, heartbeat: object) -> None:
 
 
 class Pulse(Protocol):
-    """The part of a `Transport` that a heartbeat watches."""
+    """The part of a link that its heartbeat watches, and acts on."""
 
     @property
     def received_at(self) -> float:
-        """The time of the last byte."""
+        """The time of the last byte, on Trio's clock."""
         ...
 
+    def on_silence(self) -> Ping:
+        """Send a ping."""
+        ...
 
-async def watch(
-    heartbeat: Heartbeat, pulse: Pulse, send_ping: Callable[[], Awaitable[object]]
-) -> None:
-    """Ping whenever the peer is silent; return when it stays silent. Never raises.
+    def abort(self, code: int, reason: str, /) -> None:
+        """Hang up."""
+
+
+class Watch:
+    """Watches one link: pings its peer when that is silent, and gives up when it stays silent.
+
+    It has no clock of its own: a `Wheel` asks it when something may be due.
 
     Args:
         heartbeat: The times.
-        pulse: The signs of life.
-        send_ping: Returns once the ping is on its way. On a slow line it may wait behind a large
-            message; the transport notices a peer that accepts nothing of that.
+        pulse: The link.
     """
-    while True:
-        received_at = pulse.received_at
-        await trio.sleep_until(received_at + spread(heartbeat, heartbeat.idle_seconds))
-        if pulse.received_at != received_at:
-            continue
-        await send_ping()
-        await trio.sleep(spread(heartbeat, heartbeat.grace_seconds))
-        if pulse.received_at == received_at:
-            return
+
+    __slots__ = ("_grace", "_heartbeat", "_ping", "_pulse", "_received_at")
+
+    def __init__(self, heartbeat: Heartbeat, pulse: Pulse) -> None:
+        self._heartbeat = heartbeat
+        self._pulse: Pulse | None = pulse
+        self._received_at = -math.inf
+        self._ping: Ping | None = None
+        self._grace = 0.0
+
+    def stop(self) -> None:
+        """Forget the link: the wheel may hold this object for some time after its end."""
+        self._pulse = self._ping = None
+
+    def abort(self, reason: str) -> None:
+        """End the link."""
+        if self._pulse is not None:
+            self._pulse.abort(CloseCode.INTERNAL, reason)
+
+    def act(self, now: float) -> float | None:
+        """Do what is due; return when to be asked again, or None for never."""
+        heartbeat, pulse, ping = self._heartbeat, self._pulse, self._ping
+        if pulse is None:
+            return None
+        if pulse.received_at != self._received_at:
+            self._received_at, self._ping = pulse.received_at, None
+            return vary(self._received_at, heartbeat.idle_seconds, heartbeat.jitter)
+        if ping is None:
+            self._ping = pulse.on_silence()
+            due = vary(now, heartbeat.grace_seconds, heartbeat.jitter)
+            self._grace = due - now
+            return due
+        # On a slow line a ping may wait behind a large message; the transport notices a peer that
+        # accepts nothing of that. So the grace begins when the ping is on its way.
+        due = (ping.taken_at if ping.is_taken else now) + self._grace
+        if due > now:
+            return due
+        seconds = heartbeat.idle_seconds + heartbeat.grace_seconds
+        self.abort(f"the peer was silent for {seconds:.0f} s")
+        return None
 
 
-def spread(heartbeat: Heartbeat, seconds: float) -> float:
-    """Vary a duration at random, by at most the jitter."""
-    return seconds * random.uniform(1 - heartbeat.jitter, 1 + heartbeat.jitter)
+def vary(start: float, seconds: float, jitter: float) -> float:
+    """Return a time so many seconds after `start`, varied at random by at most the jitter.
+
+    It is one of about 40 times, which are the same for all links with such a heartbeat: those that
+    choose the same one share a step of the wheel.
+    """
+    at = start + seconds * random.uniform(1 - jitter, 1 + jitter)
+    step = seconds * jitter / 20
+    if not 0 < step < math.inf:
+        return at
+    shared = math.ceil(at / step) * step
+    return shared if shared <= start + seconds * (1 + jitter) else shared - step
 
 
 class Ping(Struct, eq=False):
@@ -98,33 +145,32 @@ class Ping(Struct, eq=False):
     payload: bytes
     taken_at: float = field(default_factory=trio.current_time)
     """When the writer took it; before that, when it was made."""
+    is_taken: bool = False
+    """Whether the writer has taken it, or will never do so."""
+    is_over: bool = False
+    """Whether the pong has come or the link has ended."""
     round_trip: float | None = None
     """Seconds; None before the pong, and for good if the link ended first."""
-    _taken: trio.Event = field(default_factory=trio.Event)
-    _over: trio.Event = field(default_factory=trio.Event)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the pong has come or the link has ended."""
-        return self._over.is_set()
-
-    async def wait_taken(self) -> None:
-        """Wait until the writer has taken it, or will never do so."""
-        await self._taken.wait()
+    _waiting: trio.Event | None = None
 
     def take(self) -> None:
         """Begin the round trip: what was still being sent before is not part of it."""
         self.taken_at = trio.current_time()
-        self._taken.set()
+        self.is_taken = True
 
     async def wait(self) -> None:
         """Wait for the pong, or for the end of the link."""
-        await self._over.wait()
+        if self._waiting is None:
+            self._waiting = trio.Event()
+            if self.is_over:
+                self._waiting.set()
+        await self._waiting.wait()
 
     def end(self) -> None:
         """Wake all waiters."""
-        self._taken.set()
-        self._over.set()
+        self.is_taken = self.is_over = True
+        if self._waiting is not None:
+            self._waiting.set()
 
 
 class Pings:
@@ -154,7 +200,7 @@ class Pings:
             ping.take()
 
     def lose_writer(self) -> None:
-        """Wake those that wait for a writer that has ended."""
+        """Note that the writer has ended: no ping waits for it any more."""
         self._has_writer = False
         for ping in self._waiting.values():
             ping.take()

@@ -1,11 +1,14 @@
 """One live link: a reader, a writer, a heartbeat, and the tasks that serve its calls.
 
-Theory of operation. `run` owns a nursery with every task of the link; when the link ends, for
-whatever reason, every waiting call is settled and every task is cancelled. The reader is the only
-task that gives frames to the protocol. It never awaits user code, so pongs, cancels and credit are
-handled while handlers run. The writer alone sends. A task that has a message changes the state of
-the protocol and puts the message into a lane in one synchronous step: state and wire cannot
-disagree, and a cancelled task leaves nothing half done.
+Theory of operation. `run` is the reader, and owns a nursery with every other task of the link; when
+the link ends, for whatever reason, every waiting call is settled and every task is cancelled. The
+reader is the only task that gives frames to the protocol. It never awaits user code, so pongs,
+cancels and credit are handled while handlers run. The writer alone sends. A task that has a message
+changes the state of the protocol and puts the message into a lane in one synchronous step: state
+and wire cannot disagree, and a cancelled task leaves nothing half done.
+
+A link with nothing to do has one task. The others, with the shield around them, begin when they are
+needed; the flusher and the wheel, which all links of a Trio run share, send and ping for it.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import trio
 
 from farcall._connection.calls import Calls
 from farcall._connection.handler import Handler
-from farcall._connection.heartbeat import Heartbeat, Ping, Pings, watch
+from farcall._connection.heartbeat import Heartbeat, Ping, Pings, Watch
 from farcall._connection.lanes import Lanes
 from farcall._connection.responses import Responses
 from farcall._connection.send_queue import SendQueue
@@ -30,7 +33,9 @@ from farcall._connection.state import (
     Drops,
     Lifecycle,
 )
+from farcall._connection.tasks import Tasks
 from farcall._connection.uploads import Uploads
+from farcall._connection.wheel import current_wheel
 from farcall._connection.writer import Writer
 from farcall._limits import DEFAULT_LIMITS, Limits, MessageLimit
 from farcall._nursery import open_owned_nursery
@@ -98,10 +103,11 @@ class Link:
         self.drops = Drops(transport.endpoint.peer)
         self._transport = transport
         self._pings = Pings()
-        self._writer = Writer(transport, self.lanes, self._pings, self.account)
-        self._heartbeat = heartbeat
+        self._writer = Writer(transport, self.lanes, self._pings, self.account, self.start_soon)
+        self._watch = Watch(heartbeat, self)
         self._nursery: trio.Nursery | None = None
-        self._outside: trio.Nursery | None = None
+        self._tasks: Tasks | None = None
+        """Every task but the reader, once one is started."""
         self._frames_in = self._strays = 0
         self._is_pausing = True
         self._has_warned = False
@@ -178,21 +184,14 @@ class Link:
 
         Cancelled, it hangs up, and every task of the link ends.
         """
-        # Tasks that end because of a cancellation are to know the reason, so one task outside of
-        # their shield is cancelled first: it notes the reason and cancels the others.
-        tasks = trio.CancelScope(shield=True)
-        async with open_owned_nursery() as outside:
-            self._outside = outside
-            outside.start_soon(self.beat_until_cancelled, tasks)
-            with tasks:
-                await self._run_tasks(task_status)
-            outside.cancel_scope.cancel()
-
-    async def _run_tasks(self, task_status: trio.TaskStatus[None]) -> None:
-        try:
-            async with open_owned_nursery() as nursery:
-                self._nursery = nursery
-                nursery.start_soon(self._writer.run)
+        wheel = current_wheel()
+        async with open_owned_nursery() as nursery:
+            self._nursery = nursery
+            self._writer.begin()
+            wheel.join(self._watch)
+            try:
+                if self._tasks is not None:
+                    nursery.start_soon(self._tasks.run)
                 self.lifecycle.open()
                 self.handler.on_open()
                 task_status.started()
@@ -202,18 +201,11 @@ class Link:
                 if is_stall and self.close_reason is None:
                     logger.warning("%s: cut off: %s", self.endpoint.peer, reason.reason)
                 self._end(reason)
-                nursery.cancel_scope.cancel()
-        finally:
-            self._hang_up_cancelled()
-
-    async def beat_until_cancelled(self, tasks: trio.CancelScope) -> None:
-        """Send pings until the link is cancelled; then note the reason and cancel its tasks."""
-        try:
-            await self._beat()
-            await trio.sleep_forever()
-        finally:
-            self._hang_up_cancelled()
-            tasks.cancel()
+            finally:
+                self._hang_up_cancelled()
+                wheel.leave(self._watch)
+                if self._tasks is not None:
+                    self._tasks.cancel()
 
     def _hang_up_cancelled(self) -> None:
         """Hang up, unless the link has ended; this also ends what is being sent under a shield."""
@@ -223,9 +215,20 @@ class Link:
             self._end(CloseReason(1006, "cancelled", remote=False))
 
     def start_soon(self, function: Callable[[*Ts], Awaitable[object]], *args: *Ts) -> None:
-        """Start a task that ends with the link. The function must not raise."""
-        if self._nursery is not None and not self.is_closed:
-            self._nursery.start_soon(function, *args)
+        """Start a task that ends with the link. The function must not raise.
+
+        A task that is started before the link runs begins with it.
+        """
+        if self.lifecycle.is_closed:
+            return
+        if self._tasks is None:
+            self._tasks = Tasks()
+            if self._nursery is not None:
+                self._nursery.start_soon(self._tasks.run)
+        if self._tasks.nursery is None:
+            self._tasks.waiting.append(partial(function, *args))
+        else:
+            self._tasks.nursery.start_soon(function, *args)
 
     async def aclose(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
         """Send what waits, then close; each takes `Limits.close_seconds` at most.
@@ -332,12 +335,25 @@ class Link:
 
     # Heartbeat
 
-    async def _beat(self) -> None:
-        await watch(self._heartbeat, self._transport, lambda: self._send_ping().wait_taken())
-        seconds = self._heartbeat.idle_seconds + self._heartbeat.grace_seconds
-        self.abort(CloseCode.INTERNAL, f"the peer was silent for {seconds:.0f} s")
+    @property
+    def received_at(self) -> float:
+        """The time of the last byte, on Trio's clock."""
+        return self._transport.received_at
 
-    def _send_ping(self) -> Ping:
+    @property
+    def holder(self) -> trio.lowlevel.Task | None:
+        """The task that holds the nursery of the others, while there is one."""
+        return None if self._tasks is None else self._tasks.holder
+
+    def on_silence(self) -> Ping:
+        """Send a ping to a silent peer."""
+        if self._tasks is not None and self._tasks.is_idle:
+            self._tasks.cancel()
+            self._tasks = None  # the next task gets another nursery
+        return self.send_ping()
+
+    def send_ping(self) -> Ping:
+        """Send a ping, without waiting for the pong."""
         ping = self._pings.new()
         self.lanes.put_ping(ping.payload)
         return ping
@@ -349,7 +365,7 @@ class Link:
             ConnectionLost: the link ended first.
         """
         self.lifecycle.check_open()
-        ping = self._send_ping()
+        ping = self.send_ping()
         await ping.wait()
         if ping.round_trip is None:
             raise self.lost(sent=True)

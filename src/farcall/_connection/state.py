@@ -76,12 +76,10 @@ class Lifecycle:
         """Whether this side goes away: the peer may begin nothing new."""
         self.ends_here = False
         """Whether this side ends the link by its own choice: it closes, or is cancelled."""
-        self._closed = trio.Event()
-
-    @property
-    def is_closed(self) -> bool:
+        # An attribute, for every task that is started reads it.
+        self.is_closed = False
         """Whether the link has ended."""
-        return self._closed.is_set()
+        self._closed: trio.Event | None = None
 
     def open(self) -> None:
         self.state = ConnectionState.OPEN
@@ -118,9 +116,15 @@ class Lifecycle:
     def close(self) -> None:
         self.state = ConnectionState.CLOSED
         self.is_usable = False
-        self._closed.set()
+        self.is_closed = True
+        if self._closed is not None:
+            self._closed.set()
 
     async def wait_closed(self) -> None:
+        if self._closed is None:
+            self._closed = trio.Event()
+            if self.is_closed:
+                self._closed.set()
         await self._closed.wait()
 
     def check_open(self) -> None:

@@ -8,7 +8,7 @@ is given. Three tasks call it:
   messages of one chunk leave together;
 - a task that puts a lone message, which nothing could join: at once.
 
-What the transport does not take at once is the *rest*: the task of the writer waits until it has
+What the transport does not take at once is the *rest*: a task, started for it, waits until it has
 left, and until then takes no message from the lanes. Meanwhile, and within a flush, another flush
 only notes that there is more to do: taking a message may put others.
 """
@@ -16,6 +16,7 @@ only notes that there is more to do: taking a message may put others.
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 
 import trio
 
@@ -37,17 +38,24 @@ class Writer:
         lanes: Hold the messages that wait.
         pings: Notes when a ping is taken.
         account: Charged with what the transport does not take at once.
+        start_soon: Starts a task in the nursery of the link, which may have ended.
     """
 
     def __init__(
-        self, transport: Transport, lanes: Lanes, pings: Pings, account: MemoryAccount
+        self,
+        transport: Transport,
+        lanes: Lanes,
+        pings: Pings,
+        account: MemoryAccount,
+        start_soon: Callable[[Callable[[], Awaitable[None]]], object],
     ) -> None:
         self._transport = transport
         self._lanes = lanes
         self._pings = pings
         self._account = account
+        self._start_soon = start_soon
         self._flusher = current_flusher()
-        self._rest_due = trio.Event()
+        self._has_task = False
         self._rest_size = 0
         self._on_sent: trio.Event | None = None
         self._is_dirty = self._is_flushing = self._has_failed = self._is_over = False
@@ -59,6 +67,12 @@ class Writer:
         """Whether the transport has yet to send what was taken from the lanes."""
         self.frames = 0
         """How many frames were sent, or are being sent."""
+
+    def begin(self) -> None:
+        """Begin to send, until `end`."""
+        self._flusher.join()
+        self._is_dirty = True
+        self._flusher.add(self)
 
     def wake(self) -> None:
         """Send what waits in the next turn of the event loop, or once the rest has left."""
@@ -84,14 +98,14 @@ class Writer:
         self.flush_now()
 
     def note_rest(self) -> None:
-        """Have the task wait until a pong has left, which nothing may overtake."""
+        """Have a task wait until a pong has left, which nothing may overtake."""
         if not self.is_sending:
             self._leave_rest(0)
 
     # It runs in tasks of users, where an interrupt would lose what is taken and not yet sent.
     @trio.lowlevel.enable_ki_protection
     def flush_now(self) -> None:
-        """Send what can be sent without waiting; the task of the writer does the rest.
+        """Send what can be sent without waiting; a task does the rest.
 
         Any task may call it. It never raises: a fault in here ends this link, and nothing else.
         """
@@ -129,30 +143,30 @@ class Writer:
                 self._is_dirty = True
 
     def _leave_rest(self, size: int) -> None:
-        """Have the task wait until the transport has sent the rest, and flush again then."""
+        """Have a task wait until the transport has sent the rest, and flush again then."""
         self._is_dirty = self.is_sending = True
         self._rest_size = size
-        self._rest_due.set()
+        if not self._has_task:
+            self._has_task = True
+            self._start_soon(self._send_rests)
         self._account.charge(size)  # which may hang up, so it comes last
 
-    async def run(self) -> None:
-        """Send every rest, until the link breaks."""
-        with self._flusher.using():
-            self.wake_through()
-            try:
-                while True:
-                    await self._rest_due.wait()
-                    self._rest_due = trio.Event()
-                    await self._send_rest()
-            except trio.BrokenResourceError:
-                self._pings.lose_writer()  # the reader ends as well, and knows why
-
-    async def _send_rest(self) -> None:
+    async def _send_rests(self) -> None:
+        """Send the rest, and those that follow it, until the link breaks."""
+        try:
+            while self.is_sending and not self._has_failed:
+                await self._send_rest()
+        except trio.BrokenResourceError:
+            self._pings.lose_writer()  # the reader ends as well, and knows why
+            return
         if self._has_failed:
             # What was taken may be lost, so nothing may follow it: tell the peer at once.
             self._pings.lose_writer()
             await self._transport.aclose(CloseCode.INTERNAL, "internal error")
-            return
+        else:
+            self._has_task = False
+
+    async def _send_rest(self) -> None:
         try:
             await self._transport.send_rest()
         finally:
@@ -171,8 +185,9 @@ class Writer:
             await self._on_sent.wait()
 
     def end(self) -> None:
-        """Wake the tasks that wait in `flush`: the link has ended."""
+        """Send no more, and wake the tasks that wait in `flush`: the link has ended."""
         self._is_over = True
+        self._flusher.leave()
         self._note_sent()
 
     def _note_sent(self) -> None:

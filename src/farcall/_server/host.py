@@ -129,10 +129,9 @@ class Host:
         self._accepted += 1
         logger.debug("%s: connected, at %s", link.endpoint.peer, link.endpoint.path)
         try:
-            async with open_owned_nursery() as nursery:
-                if self._is_draining:
-                    nursery.start_soon(link.drain, 0.0)  # it begins once the link is open
-                await link.run()
+            if self._is_draining:
+                link.start_soon(link.drain, 0.0)
+            await link.run()
         finally:
             self._links.discard(link)
             if (reason := link.close_reason) is not None:

@@ -305,7 +305,9 @@ class _Run(Generic[T]):
         raise self._error(f"this was left: {', '.join(held + running)}", tasks)
 
     def _tasks_left(self) -> Set[Task]:
-        return self.watch.tasks - self._tasks_before
+        # The task that holds the nursery of a link begins when it is needed, and ends with it.
+        holders = {link.holder for link in self.watch.links if not link.is_closed}
+        return self.watch.tasks - self._tasks_before - holders
 
     def _held(self) -> Counter[str]:
         return census(self.watch.links) - self._held_before
@@ -326,8 +328,8 @@ def _cancel_handlers(link: Link) -> None:
 
 
 def _cancel_server(link: Link) -> None:
-    if not link.protocol.has_dialled and link._outside is not None:
-        link._outside.cancel_scope.cancel()
+    if not link.protocol.has_dialled and link._nursery is not None:
+        link._nursery.cancel_scope.cancel()
 
 
 def _cut(link: Link) -> None:

@@ -6,6 +6,7 @@ import random
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import CoroutineType
 from typing import Any
 
 import trio
@@ -33,23 +34,25 @@ class Watch(trio.abc.Instrument):
         """An exception of `on_step`, which Trio would only log, or treat as an internal error."""
 
     def task_spawned(self, task: Task) -> None:
-        """Add a task, and the link that it belongs to."""
+        """Add a task."""
         # Tasks directly below the root are Trio's own, and last as long as the run.
         nursery = task.parent_nursery
         if nursery is None or nursery.parent_task is trio.lowlevel.current_root_task():
             return
         self.tasks.add(task)
-        link = _link_of(task)
-        if link is not None:
-            self.links.append(link)
 
     def task_exited(self, task: Task) -> None:
         """Remove a task."""
         self.tasks.discard(task)
 
     def after_task_step(self, task: Task) -> None:
-        """Count a step of a task that was spawned under this watch."""
-        if not self.is_counting or task not in self.tasks:
+        """Count a step of a task that was spawned under this watch, and find the link it runs."""
+        if task not in self.tasks:
+            return
+        link = _link_of(task)
+        if link is not None and link not in self.links:
+            self.links.append(link)
+        if not self.is_counting:
             return
         self.steps += 1
         try:
@@ -59,15 +62,18 @@ class Watch(trio.abc.Instrument):
 
 
 def _link_of(task: Task) -> Link | None:
-    """Return the link whose heartbeat a task runs, from the frame of its coroutine.
+    """Return the link that a task runs, from the frames of its coroutines.
 
     Each link has one such task. The alternative is a hook, which every link would pay for.
     """
-    frame = getattr(task.coro, "cr_frame", None)
-    if frame is None or frame.f_code is not Link.beat_until_cancelled.__code__:
-        return None
-    link: Link = frame.f_locals["self"]
-    return link
+    coroutine: object = task.coro
+    while isinstance(coroutine, CoroutineType):
+        frame = coroutine.cr_frame
+        if frame is not None and frame.f_code is Link.run.__code__:
+            link: Link = frame.f_locals["self"]
+            return link
+        coroutine = coroutine.cr_await
+    return None
 
 
 @contextmanager

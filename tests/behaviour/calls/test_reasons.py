@@ -76,8 +76,8 @@ async def test_a_link_that_is_cancelled_shuts_down(autojump_clock: MockClock) ->
             nursery.start_soon(ignore, read, session)
             await wait_all_tasks_blocked()
             (link,) = links_of(connection)
-            assert link._outside is not None
-            link._outside.cancel_scope.cancel()
+            assert link._nursery is not None
+            link._nursery.cancel_scope.cancel()
     assert patient.reasons == ["shutdown", "shutdown"]
 
 

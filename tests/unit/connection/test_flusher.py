@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -11,6 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import farcall
 from farcall._connection.flusher import LATE_SECONDS, Flusher, current_flusher
 from farcall.testing import open_pair
+from tests.unit.connection.system import system_tasks
 
 
 class Noting:
@@ -28,24 +30,25 @@ class Noting:
         self.flush_now()
 
 
+@contextmanager
+def using(flusher: Flusher) -> Iterator[None]:
+    """Be a link during the block."""
+    flusher.join()
+    try:
+        yield
+    finally:
+        flusher.leave()
+
+
 def flusher_tasks() -> list[trio.lowlevel.Task]:
-    root = trio.lowlevel.current_root_task()
-    assert root is not None
-
-    def below(task: trio.lowlevel.Task) -> Iterator[trio.lowlevel.Task]:
-        yield task
-        for nursery in task.child_nurseries:
-            for child in nursery.child_tasks:
-                yield from below(child)
-
-    return [task for task in below(root) if task.name == "farcall flusher"]
+    return system_tasks("farcall flusher")
 
 
 async def test_all_that_have_something_to_send_do_so_in_one_turn() -> None:
     """No writer is flushed in the step that adds it; all are in the next turn of the event loop."""
     writers = [Noting() for _ in range(3)]
     flusher = Flusher()
-    with flusher.using():
+    with using(flusher):
         await wait_all_tasks_blocked()
         for writer in writers:
             flusher.add(writer)
@@ -61,7 +64,7 @@ async def test_what_is_added_in_a_flush_is_flushed_as_well() -> None:
     flusher = Flusher()
     second = Noting()
     first = Noting(lambda: flusher.add(second))
-    with flusher.using():
+    with using(flusher):
         flusher.add(first)
         await wait_all_tasks_blocked()
 
@@ -72,7 +75,7 @@ async def test_what_may_be_late_leaves_together(autojump_clock: MockClock) -> No
     """Writers that may be late are flushed together, and the next ones after them."""
     flusher = Flusher()
     first, second, third = Noting(), Noting(), Noting()
-    with flusher.using():
+    with using(flusher):
         await wait_all_tasks_blocked()
         flusher.add_late(first)
         await trio.sleep(LATE_SECONDS / 2)
@@ -90,8 +93,8 @@ async def test_its_task_ends_with_the_last_link() -> None:
     """The task lives while there is a link, and one task serves all links."""
     flusher = Flusher()
     assert flusher_tasks() == []
-    with flusher.using():
-        with flusher.using():
+    with using(flusher):
+        with using(flusher):
             await wait_all_tasks_blocked()
             assert len(flusher_tasks()) == 1
         await wait_all_tasks_blocked()
@@ -105,9 +108,9 @@ async def test_a_link_that_comes_as_the_last_one_leaves() -> None:
     """If a link comes while the task is about to end, the task goes on."""
     flusher = Flusher()
     writer = Noting()
-    with flusher.using():
+    with using(flusher):
         await wait_all_tasks_blocked()
-    with flusher.using():
+    with using(flusher):
         flusher.add(writer)
         await wait_all_tasks_blocked()
 
@@ -120,7 +123,7 @@ async def test_a_link_that_comes_after_the_last_one_has_left() -> None:
     flusher = Flusher()
     for _ in range(2):
         writer = Noting()
-        with flusher.using():
+        with using(flusher):
             flusher.add(writer)
             await wait_all_tasks_blocked()
         await wait_all_tasks_blocked()
@@ -132,13 +135,13 @@ async def test_what_a_link_leaves_behind_is_forgotten(autojump_clock: MockClock)
     """A writer that is added after the last link has ended is not kept in memory."""
     flusher = Flusher()
     writer = Noting()
-    with flusher.using():
+    with using(flusher):
         await wait_all_tasks_blocked()
     flusher.add(writer)
     await wait_all_tasks_blocked()
     flusher.add(writer)
     flusher.add_late(writer)
-    with flusher.using():
+    with using(flusher):
         await trio.sleep(2 * LATE_SECONDS)
 
     assert writer.flushed == 0

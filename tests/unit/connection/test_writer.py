@@ -61,14 +61,15 @@ class Sink:
 class Desk:
     """A writer on its lanes, as in a link."""
 
-    def __init__(self) -> None:
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self.nursery = nursery
         self.sink = Sink()
         self.process = ProcessQuota()
         self.pings = Pings()
         account = MemoryAccount(2**30, lambda: None, self.process)
         self.lanes = Lanes(self._wake, self._wake, SendQueue(Limits(), account))
         transport = cast("Transport", self.sink)
-        self.writer = Writer(transport, self.lanes, self.pings, account)
+        self.writer = Writer(transport, self.lanes, self.pings, account, nursery.start_soon)
 
     def _wake(self) -> None:
         self.writer.wake()
@@ -80,11 +81,12 @@ class Desk:
 
 @asynccontextmanager
 async def open_desk() -> AsyncIterator[Desk]:
-    desk = Desk()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(desk.writer.run)
+        desk = Desk(nursery)
+        desk.writer.begin()
         await wait_all_tasks_blocked()
         yield desk
+        desk.writer.end()
         nursery.cancel_scope.cancel()
 
 
@@ -215,22 +217,37 @@ async def test_what_is_being_sent_is_counted() -> None:
         assert desk.process.held == 0
 
 
-async def test_what_was_put_before_the_task_runs() -> None:
-    """Messages that were put before the task runs are sent, at once or later."""
-    desk = Desk()
-    desk.sink.is_writable = False
-    desk.lanes.put_call(b"1")
-    desk.writer.wake_through()
-    desk.lanes.put_call(b"2")
+async def test_what_was_put_before_the_link_runs() -> None:
+    """Messages that were put before the writer begins are sent when it does."""
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(desk.writer.run)
+        desk = Desk(nursery)
+        desk.lanes.put_call(b"1")
+        desk.lanes.put_call(b"2")
         await wait_all_tasks_blocked()
-        assert desk.sent == [[b"1"]]
+        assert desk.sent == []
+        desk.writer.begin()
+        await wait_all_tasks_blocked()
+        desk.writer.end()
+
+    assert desk.sent == [[b"1", b"2"]]
+
+
+async def test_a_task_runs_only_while_there_is_a_rest() -> None:
+    """What the transport accepts at once needs no task; one rest after another needs one."""
+    async with open_desk() as desk:
+        desk.lanes.put_call(b"1")
+        desk.writer.wake_through()
+        assert not desk.nursery.child_tasks
+        desk.sink.is_writable = False
+        for number in (b"2", b"3"):
+            desk.lanes.put_call(number)
+            desk.writer.wake_through()
+        assert len(desk.nursery.child_tasks) == 1
         desk.sink.make_room()
         await wait_all_tasks_blocked()
-        nursery.cancel_scope.cancel()
 
-    assert desk.sent == [[b"1"], [b"2"]]
+        assert desk.sent == [[b"1"], [b"2"], [b"3"]]
+        assert not desk.nursery.child_tasks
 
 
 async def test_a_broken_link() -> None:
@@ -245,8 +262,7 @@ async def test_a_broken_link() -> None:
         await wait_all_tasks_blocked()
 
         assert desk.sent == [[b"1"]]
-        with trio.fail_after(PATIENCE):
-            await desk.pings.new().wait_taken()
+        assert desk.pings.new().is_taken
 
 
 async def test_a_pong_that_found_no_room() -> None:
@@ -278,8 +294,7 @@ async def test_pings_go_first() -> None:
         await wait_all_tasks_blocked()
 
         assert desk.sent == [[b"ping 1"], [b"1"]]
-        with trio.fail_after(PATIENCE):
-            await ping.wait_taken()
+        assert ping.is_taken
 
 
 async def test_a_ping_waits_for_what_is_being_sent() -> None:
@@ -363,8 +378,7 @@ async def test_a_fault_ends_its_link_alone(caplog: pytest.LogCaptureFixture) -> 
         assert good.sent == [[b"2"], [b"4"]]
         assert "there: sending failed" in caplog.text
         assert "a bug" in caplog.text
-        with trio.fail_after(PATIENCE):
-            await bad.pings.new().wait_taken()
+        assert bad.pings.new().is_taken
 
 
 def test_an_interrupt_loses_nothing() -> None:
