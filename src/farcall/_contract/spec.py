@@ -251,6 +251,10 @@ class MethodSpec(Struct, frozen=True):
     doc: str | None = None
     stream: bool = False
     """Whether it answers with items instead of one result."""
+    max_seconds: int | float | None = None
+    """How long a call may take. Not part of the contract."""
+    max_concurrent: int | None = None
+    """How many calls may run at a time. Not part of the contract."""
 
 
 class Delivery(Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ stub is written from its names.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
@@ -90,6 +91,10 @@ class _Checks(Struct, frozen=True):
             self.type("started", spec.started)
         for name in spec.raises:
             self.error("raises", name)
+        if spec.max_seconds is not None and not 0 < spec.max_seconds < math.inf:
+            raise self.bad("max_seconds", "expected a number above 0")
+        if spec.max_concurrent is not None and spec.max_concurrent < 1:
+            raise self.bad("max_concurrent", "expected a number from 1 up")
         if spec.stream and (spec.oneway or spec.started is not None):
             raise self.bad("stream", "a stream cannot be one-way, nor a remote task")
 

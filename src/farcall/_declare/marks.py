@@ -17,7 +17,7 @@ from msgspec import Struct
 from farcall._declare.access import NOT_GIVEN, DeclaredAccess, read_access
 from farcall._declare.rules import Rule
 from farcall._declare.sites import Site, site_of_function, site_of_object
-from farcall._usage.options import check_flag, optional
+from farcall._usage.options import check_flag, check_int, check_seconds, optional
 from farcall.errors import ApplicationError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -37,6 +37,8 @@ class Marks(Struct, frozen=True):
     in_thread: bool = False
     ordered: bool = False
     access: DeclaredAccess = NOT_GIVEN
+    max_seconds: float | None = None
+    max_concurrent: int | None = None
 
 
 def marks_of(member: object) -> Marks | None:
@@ -67,6 +69,8 @@ def method(
     thread: bool = False,
     ordered: bool = False,
     idempotent: bool = False,
+    max_seconds: float | None = None,
+    max_concurrent: int | None = None,
 ) -> Callable[[F], F]: ...
 def method(
     function: Callable[..., Any] | None = None,
@@ -80,6 +84,8 @@ def method(
     thread: bool = False,
     ordered: bool = False,
     idempotent: bool = False,
+    max_seconds: float | None = None,
+    max_concurrent: int | None = None,
 ) -> Any:
     """Set options of an endpoint. Public methods of a service are endpoints without it, too.
 
@@ -96,13 +102,18 @@ def method(
         ordered: Whether the calls of one connection run one at a time, in the order in which they
             were sent. Calls of other methods start in that order, and run concurrently.
         idempotent: Not available yet.
+        max_seconds: Seconds after which a call is cancelled, if that is sooner than
+            ``max_call_seconds=`` of the server and the deadline of the caller.
+        max_concurrent: How many calls of all peers may run at a time. Over it a call is refused
+            with `Busy`, and a one-way call is dropped.
 
     Returns:
         The function itself, or a decorator that returns it.
 
     Raises:
         DeclarationError: An option is wrong, or not available yet.
-        TypeError: A flag is neither True nor False.
+        TypeError: An option has another type, such as a flag that is neither True nor False.
+        ValueError: `max_seconds` is not above 0, or `max_concurrent` is less than 1.
 
     >>> import attrs
     >>> from farcall import service
@@ -119,6 +130,8 @@ def method(
     for option, value in flags.items():
         check_flag(option, value)
     optional(check_flag)("protected=", protected)
+    optional(check_seconds)("max_seconds=", max_seconds, may_be_infinite=False)
+    optional(check_int)("max_concurrent=", max_concurrent, least=1)
 
     def mark(function: F) -> F:
         site = site_to_mark(function, "@method")
@@ -138,6 +151,8 @@ def method(
             in_thread=thread,
             ordered=ordered,
             access=read_access(site, protected, roles),
+            max_seconds=max_seconds,
+            max_concurrent=max_concurrent,
         )
         return attach_marks(function, site, marks)
 

@@ -114,6 +114,8 @@ def _described(parsed: ParsedFunction, definitions: Definitions) -> MethodSpec:
         inline=not parsed.is_async,
         doc=parsed.doc,
         stream=parsed.is_stream,
+        max_seconds=parsed.marks.max_seconds,
+        max_concurrent=parsed.marks.max_concurrent,
     )
 
 

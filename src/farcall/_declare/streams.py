@@ -27,7 +27,7 @@ from farcall._declare.marks import (
 from farcall._declare.rules import Rule
 from farcall._declare.sites import Site
 from farcall._usage.opening import Opening, advice_on_stream
-from farcall._usage.options import check_flag, optional
+from farcall._usage.options import check_flag, check_int, optional
 from farcall.errors import ApplicationError, DeclarationError
 
 P = ParamSpec("P")
@@ -81,6 +81,7 @@ def stream(
     raises: Iterable[type[ApplicationError]] = (),
     protected: bool | None = None,
     roles: Set[str] = frozenset(),
+    max_concurrent: int | None = None,
 ) -> StreamDecorator: ...
 def stream(
     function: Callable[..., Any] | None = None,
@@ -90,6 +91,7 @@ def stream(
     raises: Iterable[type[ApplicationError]] = (),
     protected: bool | None = None,
     roles: Set[str] = frozenset(),
+    max_concurrent: int | None = None,
     **options: object,
 ) -> Any:
     """Make an async generator an endpoint whose items cross one by one, as the caller reads them.
@@ -100,6 +102,7 @@ def stream(
         raises: The errors that cross the wire as themselves, with their fields.
         protected: As for `method`.
         roles: As for `method`.
+        max_concurrent: As for `method`; a stream runs until its caller leaves it.
 
     Returns:
         A function that returns an async context manager of an async iterator, as proxies do; or a
@@ -127,14 +130,21 @@ def stream(
     [0, 1, 2]
     """
     optional(check_flag)("protected=", protected)
+    optional(check_int)("max_concurrent=", max_concurrent, least=1)
 
     def mark(function: Callable[..., Any]) -> Any:
         site = site_to_mark(function, "@stream")
         check_unmarked(function, site, "stream")
         _check_generator(function, site)
         _check_options(options, site)
-        errors, access = errors_listed(site, raises), read_access(site, protected, roles)
-        return attach_marks(scoped(function), site, Marks("stream", name, errors, access=access))
+        marks = Marks(
+            "stream",
+            name,
+            errors_listed(site, raises),
+            access=read_access(site, protected, roles),
+            max_concurrent=max_concurrent,
+        )
+        return attach_marks(scoped(function), site, marks)
 
     return mark if function is None else mark(function)
 
@@ -156,6 +166,7 @@ _NO_OPTIONS = {
     "thread": "an async generator cannot run in a worker thread",
     "ordered": "a stream lasts as long as it is read, so streams cannot run one at a time",
     "idempotent": "a broken stream is not repeated",
+    "max_seconds": "a stream lasts until its caller leaves it",
 }
 
 

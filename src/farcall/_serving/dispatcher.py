@@ -270,7 +270,11 @@ class Dispatcher:
     def _start(self, endpoint: Endpoint, call: Request, *, wants_answer: bool = True) -> None:
         """Run a plain ``def`` here, or any other handler in a task."""
         size = 0 if call.params is None else len(call.params)
-        limit = self._quota.excess(size)
+        limit, max_seconds = self._quota.excess(size), self._options.max_call_seconds
+        if endpoint.limits is not None:
+            max_seconds = min(max_seconds, endpoint.limits.max_seconds)
+            if endpoint.limits.is_full:
+                limit = "max_concurrent"
         if limit is not None:
             self._refuse(call, limit, wants_answer)
             return
@@ -279,7 +283,7 @@ class Dispatcher:
             endpoint,
             call,
             self._identity.principal,
-            Deadline.of(call, self._options.max_call_seconds),
+            Deadline.of(call, max_seconds),
             wants_answer,
         )
         # The reader must not wait: for earlier calls, for interceptors, or for room.
@@ -301,6 +305,8 @@ class Dispatcher:
         served.scope = trio.CancelScope(deadline=served.deadline.at)
         call.owner = served
         self._quota.take(size)
+        if endpoint.limits is not None:
+            endpoint.limits.running += 1
         self._in_flight[served] = None
         self._waiting.append(served)
         self._link.start_soon(self._run_oldest)
@@ -329,6 +335,8 @@ class Dispatcher:
         finally:
             # Before the response: its caller may send the next call when it arrives.
             self._quota.release(oldest.size)
+            if oldest.endpoint.limits is not None:
+                oldest.endpoint.limits.running -= 1
             del self._in_flight[oldest]
         if oldest.outbox is None or self._link.is_closed:
             self._answer(oldest, outcome)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from types import MethodType
@@ -39,6 +40,28 @@ EndpointKind: TypeAlias = Literal["call", "stream", "task"]
 """How calls of a method are served; see `RUNNERS` of the dispatcher."""
 
 
+class MethodLimits(Struct, eq=False):
+    """The limits of one method, and its calls that run, of all peers."""
+
+    max_seconds: float = math.inf
+    max_concurrent: float = math.inf
+    running: int = 0
+
+    @classmethod
+    def of(cls, spec: MethodSpec) -> MethodLimits | None:
+        """Return the limits of a method; None if it has none."""
+        if spec.max_seconds is None and spec.max_concurrent is None:
+            return None
+        return cls(
+            math.inf if spec.max_seconds is None else spec.max_seconds,
+            math.inf if spec.max_concurrent is None else spec.max_concurrent,
+        )
+
+    @property
+    def is_full(self) -> bool:
+        return self.running >= self.max_concurrent
+
+
 @attrs.define(eq=False)
 class Endpoint:
     """A method of a service object, with what each call of it needs."""
@@ -51,6 +74,8 @@ class Endpoint:
     """Whether calls may run in the reader: a plain ``def`` that is not ``ordered``."""
     is_protected: bool = attrs.field(init=False)
     """Whether it needs a login."""
+    limits: MethodLimits | None = attrs.field(init=False)
+    """None if it has no limits of its own."""
     function: Callable[..., Any] = attrs.field(init=False)
     """The bound method."""
 
@@ -61,6 +86,7 @@ class Endpoint:
             self.kind = "stream"
         self.is_inline = not (method.is_async or method.in_thread or method.ordered)
         self.is_protected = method.spec.access.protected
+        self.limits = MethodLimits.of(method.spec)
         self.function = getattr(self.target, method.attribute)
 
     @property

@@ -115,6 +115,8 @@ _methods = st.builds(
     started=st.none() | types,
     inline=st.booleans(),
     access=_access,
+    max_seconds=st.none() | st.sampled_from([1, 0.5]),
+    max_concurrent=st.none() | st.integers(1, 9),
     doc=_docs,
     stream=st.booleans(),
 )

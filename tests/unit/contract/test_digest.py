@@ -91,6 +91,7 @@ def with_enum(**changes: Any) -> ServiceSpec:
         pytest.param(with_method(doc="Buy."), id="docstring of a method"),
         pytest.param(with_method(name="purchase"), id="Python name of a method"),
         pytest.param(with_method(inline=True), id="plain def"),
+        pytest.param(with_method(max_seconds=5.0, max_concurrent=2), id="limits"),
         pytest.param(with_argument(default=Default("2")), id="value of a default"),
         pytest.param(with_argument(default=Default(None)), id="default without a literal"),
         pytest.param(with_signal(doc="Ticks."), id="docstring of a signal"),

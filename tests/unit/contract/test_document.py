@@ -292,6 +292,9 @@ LONG = "x" * 257
         (f"{METHOD}['result']", [], "expected a type"),
         (f"{METHOD}['stream']", True, None),
         (f"{METHOD}['started']", ["ref", "No"], "'No' is not defined"),
+        (f"{METHOD}['max_seconds']", 0, "expected a number above 0"),
+        (f"{METHOD}['max_seconds']", "2", "expected"),
+        (f"{METHOD}['max_concurrent']", 0, "expected a number from 1 up"),
         (
             f"{SERVICE}['methods'][1]['oneway']",
             True,
