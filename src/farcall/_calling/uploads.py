@@ -91,7 +91,8 @@ class Sending(Struct, frozen=True, eq=False):
         if len(text) > self.outbox.room:
             problem = f"the item has {len(text)} bytes; the peer takes {self.outbox.room}"
             raise EncodeError(f"{problem} in one message (its limit message) @ {at}")
-        await self.outbox.put(text)
+        if not self.outbox.put(text):
+            await self.outbox.wait_writable()
         if self.outbox.is_closed:
             raise _CallEndedError
 

@@ -78,23 +78,30 @@ class Outbox:
         self._first = message
         self.wake()
 
-    async def put(self, value: bytes) -> None:
-        """Add a value, and wait until another may be put, or until the outbox is closed.
+    def put(self, value: bytes) -> bool:
+        """Add a value, and return whether another may follow before `wait_writable`.
 
-        A closed outbox drops the value. Cancelled while it waits, it has added the value.
+        A closed outbox drops the value.
         """
-        # A producer may have no other checkpoint at which it could be cancelled.
-        await trio.lowlevel.checkpoint_if_cancelled()
         if self.is_closed:
             self.has_dropped = True
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            return
-        size = len(value)
-        self._values.append(value)
+            return False
+        values, size = self._values, len(value)
+        values.append(value)
         self._size += size
-        self._account.charge(size + ITEM_COST)
-        self._lanes.put_stream(self)
-        while not self._may_put() and not self.is_closed:
+        self._account.charge(size + ITEM_COST)  # which may end the link, and close the outbox
+        if len(values) == 1:
+            self._lanes.put_stream(self)
+        return self._may_put() and not self.is_closed
+
+    async def wait_writable(self) -> None:
+        """Wait until another value may be put, or until the outbox is closed; always a checkpoint.
+
+        A producer may have no other one at which it could be cancelled.
+        """
+        if self.is_closed:
+            await trio.lowlevel.checkpoint()
+        while not (self._may_put() or self.is_closed):
             self._writable = trio.Event()
             await self._writable.wait()
 

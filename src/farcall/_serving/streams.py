@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import ClassVar
+from collections.abc import AsyncGenerator
+from typing import ClassVar, Protocol
 
 import trio
 from msgspec.structs import replace
@@ -14,6 +14,16 @@ from farcall._context import CallKind
 from farcall._limits import MAX_DEPTH, exceeded
 from farcall._nursery import leave_generator
 from farcall._serving.calls import Runner, ServedCall
+
+
+class Sink(Protocol):
+    """Takes the items of a stream."""
+
+    def put(self, value: bytes) -> bool:
+        """Take an item, and return whether another may follow before `wait_writable`."""
+        ...
+
+    async def wait_writable(self) -> None: ...
 
 
 class StreamRunner(Runner):
@@ -32,7 +42,7 @@ class StreamRunner(Runner):
             self._item = replace(self._item, is_binary=False)
         self._room: float = math.inf
         """The largest size of an item."""
-        self._collected: bytearray | None = None
+        self._whole: Whole | None = None
 
     def on_cancel(self) -> None:
         """Drop the items that wait, for no caller reads them."""
@@ -46,29 +56,30 @@ class StreamRunner(Runner):
             self._served.outbox.on_credit()
 
     def end(self) -> None:
-        if self._collected is not None:
-            self._served.shared.link.account.release(len(self._collected))
-            self._collected = None
+        if self._whole is not None:
+            self._whole.drop()
+            self._whole = None
 
     async def handle(self) -> None:
         served = self._served
         self._once.check()
         args, kwargs = served.decode()
         generator = served.endpoint.generator(*args, **kwargs)
-        put = self._begin()
+        sink = self._begin()
         self._once.is_done = True
         with served.guard(), trio.CancelScope() as scope:
-            await served.timed(self._drive(generator, put, scope), generator)
+            await served.timed(self._drive(generator, sink, scope), generator)
 
     async def _drive(
         self,
         generator: AsyncGenerator[object, None],
-        put: Callable[[bytes], Awaitable[None]],
+        sink: Sink,
         scope: trio.CancelScope,
     ) -> None:
         async for value in generator:
             try:
-                await put(self._write(value))
+                if not sink.put(self._write(value)):
+                    await sink.wait_writable()
             except BaseException as exc:  # noqa: BLE001 - raised inside of the generator
                 await leave_generator(generator, exc, scope)
                 return
@@ -82,30 +93,43 @@ class StreamRunner(Runner):
             raise self._served.too_large(self._call.excess(len(text) - int(self._room)))
         return text
 
-    def _begin(self) -> Callable[[bytes], Awaitable[None]]:
-        """Start the stream, and return the function that sends an item."""
+    def _begin(self) -> Sink:
+        """Start the stream, and return what takes its items."""
         if not self._call.wants_items:
-            self._collected = bytearray()
-            return self._collect
+            self._whole = Whole(self._served)
+            return self._whole
         outbox = self._call.open_items(is_binary=self._item.is_binary)
         self._served.outbox, self._room = outbox, outbox.room
-        return outbox.put
-
-    async def _collect(self, text: bytes) -> None:
-        collected = self._collected
-        assert collected is not None
-        size = len(collected)
-        # One text, because an object for each of many small items would be larger than the item.
-        collected += b"," + text if size else text
-        self._served.shared.link.account.charge(len(collected) - size)
-        excess = len(collected) - self._call.message_limit
-        if excess > 0:
-            raise self._served.too_large(self._call.excess(excess))
-        # Last, so that a link that `hold` has ended gets no further.
-        await trio.lowlevel.checkpoint()
+        return outbox
 
     def encode(self, value: object) -> bytes:
         """Encode the result, which is not what interceptors returned."""
         del value
         self._once.check_done()
-        return b"null" if self._collected is None else b"".join((b"[", self._collected, b"]"))
+        return b"null" if self._whole is None else b"".join((b"[", self._whole.text, b"]"))
+
+
+class Whole:
+    """Collects all items of a stream, for a caller that gets one array."""
+
+    def __init__(self, served: ServedCall) -> None:
+        self._served = served
+        self._account = served.shared.link.account
+        # One text, because an object for each of many small items would be larger than the item.
+        self.text = bytearray()
+
+    def put(self, value: bytes) -> bool:
+        size, call = len(self.text), self._served.call
+        self.text += b"," + value if size else value
+        self._account.charge(len(self.text) - size)
+        excess = len(self.text) - call.message_limit
+        if excess > 0:
+            raise self._served.too_large(call.excess(excess))
+        return False
+
+    async def wait_writable(self) -> None:
+        # A checkpoint after each item, so that a link that `charge` has ended gets no further.
+        await trio.lowlevel.checkpoint()
+
+    def drop(self) -> None:
+        self._account.release(len(self.text))

@@ -41,7 +41,8 @@ class Out:
 
     async def produce(self, *values: bytes) -> None:
         for value in values:
-            await self.box.put(value)
+            if not self.box.put(value):
+                await self.box.wait_writable()
             self.put.append(value)
 
     def send(self) -> list[bytes]:
@@ -314,10 +315,10 @@ class Messages:
         make = binary_items if self._is_binary else items
         return make(ID, seq, values)
 
-    async def sizes(self, *values: bytes) -> list[int]:
+    def sizes(self, *values: bytes) -> list[int]:
         """Put values, and return the sizes of the messages that carry them."""
         for value in values:
-            await self.box.put(value)
+            self.box.put(value)
         sizes: list[int] = []
         while (message := self.box.pop()) is not None:
             sizes.append(len(message))
@@ -328,14 +329,14 @@ class Messages:
 @pytest.mark.parametrize("size", [1, 9, 99, 400, 1000])
 async def test_items_are_joined_as_far_as_the_peer_takes_them(size: int, is_binary: bool) -> None:
     """Items are joined in messages that stay within the peer's limit."""
-    sizes = await Messages(2048, is_binary=is_binary).sizes(*[b"1" * size] * 200)
+    sizes = Messages(2048, is_binary=is_binary).sizes(*[b"1" * size] * 200)
 
     assert 400 < max(sizes) <= 2048
 
 
 async def test_no_message_of_several_items_holds_up_others_for_long() -> None:
     """Messages of several items stay small, whatever the peer's limit."""
-    sizes = await Messages(2**24).sizes(*[b"1" * 1000] * 200)
+    sizes = Messages(2**24).sizes(*[b"1" * 1000] * 200)
 
     assert ITEMS_BYTES - 2000 < max(sizes) <= ITEMS_BYTES + 200
 
@@ -344,7 +345,7 @@ async def test_one_item_may_be_as_large_as_the_peer_takes() -> None:
     """An item of the peer's limit has a message of its own."""
     queue = Messages(2**17)
 
-    sizes = await queue.sizes(b"1", b"1" * queue.box.room, b"1")
+    sizes = queue.sizes(b"1", b"1" * queue.box.room, b"1")
 
     assert [sizes[0] < 200, 2**17 - 20 < sizes[1] <= 2**17, sizes[2] < 200] == [True] * 3
 
@@ -353,7 +354,7 @@ async def test_the_start_goes_first_and_the_end_last() -> None:
     """The start is sent first and the end last."""
     box = Messages(2048).box
     box.end(lambda: upload_end(ID))
-    await box.put(b"1")
+    box.put(b"1")
     box.begin(started(ID, b"null"))
 
     assert box.pop() == started(ID, b"null")
@@ -369,7 +370,7 @@ async def test_nothing_leaves_while_it_is_held() -> None:
     """Items are held back until their request has been sent."""
     box = Messages(2048).box
     box.is_held = True
-    await box.put(b"1")
+    box.put(b"1")
 
     assert box.pop() is None
     box.is_held = False
