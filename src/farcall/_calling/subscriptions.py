@@ -105,7 +105,7 @@ class Subscriber:
         self, name: str, codec: Codec[T], key: object, on_lag: OnLag, trace: str | None
     ) -> AsyncIterator[Subscription[T]]:
         def read(entry: Entry) -> T:
-            credit.use(entry.size)
+            credit.use(len(entry.encoded))
             return decoded(codec, entry.encoded, name=name, at="value")
 
         def end(error: Exception | None) -> None:
@@ -262,8 +262,10 @@ def _params(name: str, key: object, on_lag: OnLag) -> bytes:
 
 def _pusher(buffer: Buffer) -> OnItems:
     def push(values: Sequence[Encoded], cursor: str | None, missed: int | None) -> None:
+        left = len(values)
         for value in values:
-            buffer.push(Entry(bytes(value), cursor=cursor or "", missed=missed))
+            left -= 1
+            buffer.push(Entry(bytes(value), cursor=cursor or "", missed=missed), more=left > 0)
             missed = 0
 
     return push

@@ -36,6 +36,11 @@ class StreamQueue(Protocol):
         ...
 
     @property
+    def has_more(self) -> bool:
+        """Whether another message waits; it may have to wait for credit."""
+        ...
+
+    @property
     def ahead(self) -> int:
         """How many of its messages, at most, leave before a response that is put now."""
         ...
@@ -244,10 +249,12 @@ class Lanes:
             # Either way it goes to the end or is dropped, even if it has put itself again. It may
             # also have had the link hung up, which empties the lanes.
             self._streams.pop(queue, None)
-            if message is not None and not self.is_closed:
+            if message is None or self.is_closed or not queue.has_more:
+                self._fresh.pop(queue, None)
+            else:
                 self._streams[queue] = None
+            if message is not None and not self.is_closed:
                 return message
-            self._fresh.pop(queue, None)
         return None
 
 

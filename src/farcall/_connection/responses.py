@@ -14,7 +14,7 @@ import trio
 
 from farcall._codec import Codec
 from farcall._connection.items import ItemCodec, item_codec
-from farcall._connection.lanes import Lanes, StreamQueue
+from farcall._connection.lanes import Lanes
 from farcall._connection.send_queue import Promise
 from farcall._connection.state import SHUTDOWN_REASON, Lifecycle
 from farcall._connection.streams import Outbox
@@ -155,9 +155,6 @@ class Request(IncomingCall, kw_only=True, eq=False):
         if isinstance(outcome, Error):
             return protocol.fail(self, outcome)
         return protocol.respond(self, outcome)
-
-    def put_stream(self, queue: StreamQueue) -> None:
-        self.responses.lanes.put_stream(queue)
 
 
 class Responses:

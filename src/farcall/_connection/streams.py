@@ -146,6 +146,11 @@ class Outbox:
         self._lanes.put_stream(self)
 
     @property
+    def has_more(self) -> bool:
+        """Whether anything waits to be sent."""
+        return bool(self._values) or self._first is not None or self._make_last is not None
+
+    @property
     def ahead(self) -> int:
         """0: the response of a stream leaves through the same outbox."""
         return 0

@@ -6,6 +6,7 @@ The buffer alone decides which values a slow peer loses.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -66,6 +67,7 @@ class SignalFeed(Owner):
         self._detach: Callable[[], None] = _nothing
         self.intercepted: InterceptedSubscription | None = None
         """The interceptors around it, which end before it does."""
+        self._wake = partial(link.lanes.put_stream, self)
         self.buffer = Buffer(on_lag=on_lag, wake=self._wake, pool=pool)
 
     def filter_by(self, key: bytes | None) -> None:
@@ -120,6 +122,11 @@ class SignalFeed(Owner):
         self.buffer.discard(lambda entry: not self._membership.reaches(entry.to))
 
     @property
+    def has_more(self) -> bool:
+        """Whether anything waits to be sent."""
+        return self.buffer.is_ready or self._first is not None or self._last is not None
+
+    @property
     def ahead(self) -> int:
         """How many messages go before a response: at most the values emitted before it."""
         return len(self.buffer)
@@ -141,7 +148,7 @@ class SignalFeed(Owner):
             return None
         # Less what stands around the values; no value that waits has a longer cursor.
         cursor = self.source.state.cursor
-        room = self._call.message_limit - len(self._call.id) - len(cursor) - AROUND
+        room = self._link.protocol.message_limit - len(self._call.id) - len(cursor) - AROUND
         size = buffer.next_size
         if size > room:
             self.end(Error.of(ErrorCode.REPLY_TOO_LARGE, self._call.excess(0)))
@@ -157,10 +164,9 @@ class SignalFeed(Owner):
         cursor = batch.entries[-1].cursor
         return self._call.items_message(values, cursor, batch.missed)
 
-    def _wake(self) -> None:
-        self._call.put_stream(self)
-
-    on_credit = _wake
+    def on_credit(self) -> None:
+        if self.buffer.is_ready:
+            self._wake()
 
 
 class EventFeed:
@@ -183,8 +189,12 @@ class EventFeed:
         self.detach = state.attach(self.buffer, None, membership)
 
     @property
+    def has_more(self) -> bool:
+        """As for a `SignalFeed`, and so is `ahead`."""
+        return self.buffer.is_ready
+
+    @property
     def ahead(self) -> int:
-        """As for a `SignalFeed`."""
         return len(self.buffer)
 
     def pop(self) -> bytes | None:

@@ -14,7 +14,7 @@ under every policy, and counted. The laws:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
 import attrs
@@ -37,8 +37,7 @@ Missed: TypeAlias = int | None
 """The number of values lost; None if it is unknown."""
 
 
-@attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
-class Entry:
+class Entry(Struct, eq=False):
     """One value on its way to the subscribers, encoded once for all of them."""
 
     encoded: bytes
@@ -54,17 +53,16 @@ class Entry:
     missed: Missed = 0
     """How many values the sender dropped right before this one (from ``rpc.items``)."""
 
-    size: int = attrs.field(init=False)
-    """What it costs in buffers and credit: the bytes of the encoded value."""
-
-    def __attrs_post_init__(self) -> None:
-        self.size = len(self.encoded)
+    @property
+    def size(self) -> int:
+        """What it costs in buffers and credit: the bytes of the encoded value."""
+        return len(self.encoded)
 
 
 class Batch(Struct, frozen=True):
     """Consecutive values, and how many were lost before the first."""
 
-    entries: tuple[Entry, ...] = ()
+    entries: Sequence[Entry] = ()
     missed: Missed = 0
 
 
@@ -119,31 +117,38 @@ class Buffer:
     @property
     def next_size(self) -> int:
         """The bytes of the next value; 0 when there is none."""
-        return self._entries[0].size if self._entries else 0
+        return len(self._entries[0].encoded) if self._entries else 0
 
-    def push(self, entry: Entry) -> None:
-        """Add a value, dropping the oldest ones if there is no room; never blocks."""
+    def push(self, entry: Entry, *, more: bool = False) -> None:
+        """Add a value, dropping the oldest ones if there is no room; never blocks.
+
+        Args:
+            entry: The value.
+            more: Whether another one follows at once, so that the reader is woken only then.
+        """
         if self.is_ended:
             return
-        entries = self._entries
+        entries, size = self._entries, len(entry.encoded)
         if not entries and entry.missed != 0:
             # Its pool may have dropped its last value, and counted it.
             self.missed = _sum(self.missed, entry.missed)
         entries.append(entry)
-        self.size += entry.size
+        self.size += size
         if len(entries) > self.max_items or self.size > self.max_bytes:
             while self._is_over():
                 self._drop()
         if self._pool is not None:
-            self._pool.charge(self, entry.size)
-        self.wake()
+            self._pool.charge(self, size)
+        if not more:
+            self.wake()
 
     def pop_oldest(self) -> Entry:
         """Take the oldest value; the caller has seen that `missed` is 0."""
         entry = self._entries.popleft()
-        self.size -= entry.size
+        size = len(entry.encoded)
+        self.size -= size
         if self._pool is not None:
-            self._pool.release(entry.size)
+            self._pool.release(size)
         if self._entries and self._entries[0].missed != 0:
             self.missed = _sum(self.missed, self._entries[0].missed)
         return entry
@@ -167,15 +172,21 @@ class Buffer:
         A value larger than `max_bytes` stays. If credit allows it to pass, the caller asks for one
         item of `next_size` bytes.
         """
-        if not self._fits(max_items, max_bytes):
+        entries, size = self._entries, self.next_size
+        if not entries or max_items <= 0 or size > max_bytes:
             return Batch()
-        missed = self.take_missed()
-        taken: list[Entry] = []
-        while self._fits(max_items, max_bytes) and self.missed == 0:
-            taken.append(entry := self._pop())
-            max_items -= 1
-            max_bytes -= entry.size
-        return Batch(tuple(taken), missed)
+        missed, self.missed = self.missed, 0
+        taken = [entries.popleft()]
+        while entries and len(taken) < max_items:
+            following = entries[0]
+            if following.missed != 0 or size + len(following.encoded) > max_bytes:
+                break
+            taken.append(entries.popleft())
+            size += len(following.encoded)
+        if entries:
+            self.missed = entries[0].missed
+        self._release(size, len(taken))
+        return Batch(taken, missed)
 
     def take_missed(self) -> Missed:
         """Reset `missed`, and return what it was."""
@@ -204,9 +215,6 @@ class Buffer:
     def _is_over(self) -> bool:
         waiting = len(self._entries)
         return waiting > self.max_items or (self.size > self.max_bytes and waiting > 1)
-
-    def _fits(self, max_items: int, max_bytes: int) -> bool:
-        return self.is_ready and max_items > 0 and self.next_size <= max_bytes
 
     def _drop(self) -> None:
         self._pop()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from time import perf_counter
+from typing import Final, Generic, TypeVar
 
 import trio
 
@@ -12,6 +13,9 @@ from farcall._usage.live import Live
 from farcall.errors import SignalGap, SignalLagged
 
 T = TypeVar("T")
+
+TURN_SECONDS: Final = 0.001
+"""For values that wait already. A checkpoint for each would cost more than reading it."""
 
 
 class Subscription(Live, Generic[T]):
@@ -29,6 +33,7 @@ class Subscription(Live, Generic[T]):
         self._read = read
         self._changed = changed
         self._missed = 0
+        self._turn_ends = 0.0
         self._failure: Exception | None = None
 
     def __repr__(self) -> str:
@@ -58,10 +63,14 @@ class Subscription(Live, Generic[T]):
             Nothing is lost: a value is taken only by a call that returns it.
         """
         buffer = self._buffer
-        if buffer._entries or buffer.is_ended:
+        if perf_counter() < self._turn_ends:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        elif buffer._entries or buffer.is_ended:
             await trio.lowlevel.checkpoint()
+            self._turn_ends = perf_counter() + TURN_SECONDS
         while not (buffer._entries or buffer.is_ended):
             await self._changed.park()
+            self._turn_ends = perf_counter() + TURN_SECONDS
         if buffer.missed == 0 and buffer._entries:
             return self._read(buffer.pop_oldest())
         missed = buffer.take_missed()

@@ -18,6 +18,10 @@ class Numbers:
     def __init__(self, name: str, count: int) -> None:
         self.waiting = [b"%b%d" % (name.encode(), number) for number in range(count)]
 
+    @property
+    def has_more(self) -> bool:
+        return bool(self.waiting)
+
     def pop(self) -> bytes | None:
         return self.waiting.pop(0) if self.waiting else None
 

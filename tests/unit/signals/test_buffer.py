@@ -56,6 +56,18 @@ def test_order() -> None:
     assert buffer.take() == Batch()
 
 
+def test_values_that_come_together_wake_once() -> None:
+    """The reader is woken by the last value of several."""
+    bell = Bell()
+    buffer = make_buffer(wake=bell)
+    buffer.push(entry(1), more=True)
+    assert bell.rings == 0
+
+    buffer.push(entry(2))
+    assert bell.rings == 1
+    assert values(buffer.take()) == [1, 2]
+
+
 def test_defaults() -> None:
     """A buffer that nobody configures holds 1,024 values and 1 MiB."""
     buffer = Buffer(wake=Bell())

@@ -52,8 +52,41 @@ async def _expect(subscription: Subscription[int], value: int) -> None:
     assert await anext(subscription) == value
 
 
+async def test_a_flood_of_values_starves_no_other_task() -> None:
+    """A reader that always has a value lets other tasks run every now and then."""
+    buffer, subscription = open_counted()
+    push(buffer, 0)
+    has_run = trio.Event()
+
+    async def run() -> None:
+        has_run.set()
+
+    async with trio.open_nursery() as nursery:
+        await anext(subscription)  # begins its turn
+        nursery.start_soon(run)
+        push(buffer, 1)
+        async for value in subscription:
+            assert value < 1_000_000
+            if has_run.is_set():
+                break
+            push(buffer, value + 1)
+
+
+async def test_a_cancelled_reader_takes_no_value_that_waits() -> None:
+    """Taking a value is a point of cancellation, also if it does not wait."""
+    buffer, subscription = open_counted()
+    push(buffer, 1, 2)
+    assert await anext(subscription) == 1
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await anext(subscription)
+
+    assert scope.cancelled_caught
+    assert await anext(subscription) == 2
+
+
 async def test_checkpoint() -> None:
-    """Taking a value that waits lets others run, so no flood of values starves them."""
+    """Taking the first value lets others run."""
     buffer, subscription = open_counted()
     push(buffer, 1)
 
