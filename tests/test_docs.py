@@ -21,7 +21,8 @@ import msgspec
 import pytest
 
 import farcall
-from farcall import errors
+from examples.hello import Market
+from farcall import errors, stubgen
 from farcall._protocol.messages import Cancel, Credit, Goaway, Hello, Items, Started, UploadEnd
 from farcall._serving.subscriptions import SubscribeParams
 from farcall.errors import CloseCode, ErrorCode
@@ -30,12 +31,15 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src"
 
 BLOCK = re.compile(
-    r"(?P<reason><!-- not run: .+ -->\n+)?^```python\n(?P<code>.*?)^```$",
+    r"(?P<reason><!-- not run: [^\n]+ -->\n+)?^```python\n(?P<code>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
 
+# The tutorial has files and commands; `test_tutorial` follows it.
 PAGES = sorted(
-    page.name for page in (ROOT / "docs").glob("*.md") if "```python" in page.read_text("utf-8")
+    page.name
+    for page in (ROOT / "docs").glob("*.md")
+    if "```python" in page.read_text("utf-8") and page.name != "tutorial.md"
 )
 
 MODULES = sorted(
@@ -117,6 +121,14 @@ def test_example_of_readme_is_the_file() -> None:
     shown = [block.code for block in blocks(ROOT / "README.md")]
 
     assert shown == [(ROOT / "examples" / "hello.py").read_text("utf-8")]
+
+
+def test_stub_of_readme_is_what_the_generator_writes() -> None:
+    """README shows a part of the stub of its example."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    stub = stubgen.render(Market)
+
+    assert [match["code"] for match in BLOCK.finditer(readme) if match["code"] in stub] != []
 
 
 def test_example_of_readme_runs() -> None:
