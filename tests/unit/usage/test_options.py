@@ -290,6 +290,11 @@ async def memory_pair(**wrong: Any) -> object:
     return testing.memory_pair(**wrong)
 
 
+def collect(signal: Any) -> None:
+    with testing.collect(signal):
+        pass
+
+
 def busy(seconds: Any = 1.0, message: Any = "Busy") -> object:
     return Busy.after(seconds, message)
 
@@ -402,6 +407,11 @@ STUBS: Final[Sequence[Row]] = [
     *(("directory", value, T, "a path") for value in (None, 5, b"stubs")),
     ("directory", "", V, "not empty"),
     ("directory", "a\0", V, "NUL"),
+]
+
+MAX_CONCURRENT: Final[Sequence[Row]] = [
+    *(("max_concurrent", value, T, "an int from 1") for value in ("2", 1.5, True)),
+    ("max_concurrent", 0, V, "an int from 1"),
 ]
 
 LIMITS: Final[Sequence[Row]] = [
@@ -529,6 +539,7 @@ TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
             *text("path"),
             ("path", "shop", V, "write '/shop'"),
             ("path", "/a b", V, "write '/a%20b'"),
+            ("principal", "ada", T, "a farcall.Principal"),
             *authenticate("authenticate"),
             *LIFESPAN,
             *interceptors("interceptors"),
@@ -549,6 +560,10 @@ TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
             *(("window", value, T, "an int") for value in (None, "x", NAN, True)),
             ("window", 0, V, "an int from 1"),
         ],
+    ),
+    "farcall.testing.collect": (
+        collect,
+        [("signal", value, T, "the signal of a service object") for value in (5, None, Shop.sold)],
     ),
     "farcall.testing.cancel_sweep": (
         sweep,
@@ -673,6 +688,8 @@ TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
             *flag("thread"),
             *flag("ordered"),
             *flag("idempotent"),
+            *(row for row in seconds("max_seconds", infinite=False) if row[1] is not None),
+            *MAX_CONCURRENT,
         ],
     ),
     "farcall.stream": (
@@ -683,6 +700,7 @@ TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
             *(("raises", value, D, "raises=") for value in (5, "x", None, SoldOut, [int])),
             *flag("protected")[1:],
             *(("roles", value, D, "a set of non-empty") for value in ("trader", ["trader"], 5)),
+            *MAX_CONCURRENT,
         ],
     ),
     "farcall.service": (
