@@ -15,7 +15,7 @@ import attrs
 
 from farcall._contract.identifiers import is_python_name
 from farcall._declare import documented, is_service, service_of
-from farcall._usage.options import check_path, wrong_type
+from farcall._usage.options import check_path, check_text, wrong_type
 from farcall.stubgen._errors import StubError
 from farcall.stubgen._module import module_name, render_module, render_shared
 from farcall.stubgen._on_disk import read_shared, users_in
@@ -141,6 +141,7 @@ def _modules(
     if not _are_several(services):
         raise wrong_type("services", "a list of services", services, "[Shop]")
     folder = Path(check_path("directory", directory, '"stubs"'))
+    check_text("shared=", shared, write=f'"{SHARED}"')
     stubs = [_stub(each) for each in services]
     paths = _paths(stubs, folder, shared)
     shared_path = folder / f"{shared}.py"

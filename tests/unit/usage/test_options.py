@@ -262,12 +262,12 @@ def stream_endpoint(wire_name: Any = "Shop.all", function: Any = add, **wrong: A
     return farcall.stream_endpoint(wire_name, **wrong)(function)
 
 
-def write_stubs(services: Any = (), directory: Any = "stubs") -> object:
-    return stubgen.write(services, directory)
+def write_stubs(services: Any = (), directory: Any = "stubs", **wrong: Any) -> object:
+    return stubgen.write(services, directory, **wrong)
 
 
-def check_stubs(services: Any = (), directory: Any = "stubs") -> object:
-    return stubgen.check(services, directory)
+def check_stubs(services: Any = (), directory: Any = "stubs", **wrong: Any) -> object:
+    return stubgen.check(services, directory, **wrong)
 
 
 def hash_password(password: Any = "open sesame", **wrong: Any) -> object:
@@ -407,6 +407,7 @@ STUBS: Final[Sequence[Row]] = [
     *(("directory", value, T, "a path") for value in (None, 5, b"stubs")),
     ("directory", "", V, "not empty"),
     ("directory", "a\0", V, "NUL"),
+    *text("shared"),
 ]
 
 MAX_CONCURRENT: Final[Sequence[Row]] = [
