@@ -34,7 +34,16 @@ if TYPE_CHECKING:
         Connection,
         current_call,
     )
-    from farcall._declare import background, functions, local, method, service, stream
+    from farcall._contract.own_types import Via
+    from farcall._declare import (
+        background,
+        functions,
+        local,
+        method,
+        register_type,
+        service,
+        stream,
+    )
     from farcall._interceptors import Interceptor, Proceed
     from farcall._limits import Limits
     from farcall._principal import Authenticate, Credentials, Principal
@@ -122,6 +131,7 @@ __all__ = [
     "Subscription",
     "Unauthorized",
     "User",
+    "Via",
     "background",
     "connect",
     "current_call",
@@ -130,6 +140,7 @@ __all__ = [
     "local",
     "method",
     "open_server",
+    "register_type",
     "room",
     "run",
     "serve",
@@ -150,7 +161,8 @@ if not TYPE_CHECKING:
         "_connection.heartbeat": "Heartbeat",
         "_connection.state": "ConnectionState ConnectionStatistics",
         "_context": "CallContext CallKind Connection current_call",
-        "_declare": "background functions local method service stream",
+        "_contract.own_types": "Via",
+        "_declare": "background functions local method register_type service stream",
         "_interceptors": "Interceptor Proceed",
         "_limits": "Limits",
         "_principal": "Authenticate Credentials Principal",

@@ -68,6 +68,7 @@ TITLES: Mapping[Rule, str] = {
     Rule.UPLOAD_DEFAULT: "upload with a default",
     Rule.ONEWAY_UPLOAD: "upload of a one-way method",
     Rule.UPLOAD_TO_DEF: "upload of a plain def",
+    Rule.BAD_REGISTRATION: "type that cannot be registered",
     Rule.IDEMPOTENT_LATER: "`idempotent` is not supported yet",
     Rule.HISTORY_LATER: "`history` is not supported yet",
     Rule.CONSTRAINT_LATER: "constraints are not supported yet",

@@ -9,10 +9,12 @@ from typing import assert_type
 from farcall import (
     ApplicationError,
     Signal,
+    Via,
     background,
     functions,
     local,
     method,
+    register_type,
     service,
     stream,
 )
@@ -51,6 +53,31 @@ class Market:
 @service(name="shop")
 class Shop(Market):
     """A subclass can be a service."""
+
+
+class Color:
+    """A class that is no record."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def channels(self) -> list[int]:
+        """Return three numbers."""
+        return [0, 0, 0]
+
+
+def own_types() -> None:
+    """The functions of a registration agree with the class and the type on the wire."""
+    register_type(Color, str, encode=lambda color: color.text, decode=Color)
+    register_type(Color, str, encode=repr, decode=Color)
+    register_type(Color, list[int], encode=Color.channels, decode=lambda c: Color(str(c[0])))
+    assert_type(Via(str, encode=repr, decode=Color), Via[Color, str])
+
+    register_type(Color, int, encode=lambda color: color.text, decode=lambda _: Color(""))  # type: ignore[arg-type, return-value]
+    register_type(Color, str, encode=str, decode=len)  # type: ignore[arg-type]
+    register_type(Color, bytes, encode=Color.channels, decode=Color)  # type: ignore[arg-type]
+    register_type(Color, str, encode=str)  # type: ignore[call-arg]
+    Via(bytes, encode=bytes, decode=Color)  # type: ignore[arg-type, misc]
 
 
 def right(market: Market) -> None:

@@ -17,6 +17,7 @@ from farcall._codec.anything import ANYTHING, copied
 from farcall._codec.containers import Array, Table, Tuple
 from farcall._codec.generated import Field, converter_of
 from farcall._codec.keys import integer_key, uuid_key
+from farcall._codec.own_types import Converted
 from farcall._codec.records import Fields, Record, class_record, table_record
 from farcall._codec.scalars import SCALAR_SHAPES
 from farcall._codec.shape import Shape
@@ -38,6 +39,7 @@ from farcall._contract.spec import (
     TupleOf,
     TypeSpec,
     UnionOf,
+    ViaOf,
 )
 from farcall._contract.unions import Choice, choose, constant, key_form
 
@@ -91,6 +93,10 @@ class Hooks(Struct, frozen=True, dict=True):
                 return self._union(union)
             case Ref() as ref:
                 return self._named(ref)
+            case ViaOf(name, wire):
+                own = self.definitions.own_type(name)
+                via = own.via
+                return Converted(name, own.cls, self.shape(wire), via.encode, via.decode)
             case parameter:
                 raise AssertionError(f"{parameter} has no argument")
 

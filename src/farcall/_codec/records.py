@@ -183,7 +183,7 @@ def _faults(
     if fields.refuses_unknown:
         faults += _unknown(fields, data)
     # cattrs calls the constructor only if it found no fault before.
-    return faults or [Fault(_refused_path(exc, label), _refusal(exc, label)) for exc in of_all]
+    return faults or [Fault(_refused_path(exc, label), refusal(exc, label)) for exc in of_all]
 
 
 def _member_faults(
@@ -222,7 +222,7 @@ def _refused_path(error: Exception, label: str) -> str:
     return ""
 
 
-def _refusal(error: Exception, label: str) -> str:
+def refusal(error: Exception, label: str) -> str:
     """Tell the peer why a constructor refused; of exceptions only ValueError is meant for it."""
     if isinstance(error, ValueError) and error.args and isinstance(error.args[0], str):
         return error.args[0][:MAX_MESSAGE]

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from farcall._codec.faults import Mismatch, member, mismatch, refused
+from farcall._codec.own_types import Converted
 from farcall._codec.records import Record
 from farcall._codec.scalars import SCALAR_SHAPES
 from farcall._codec.shape import Plain, Shape, class_of, is_table
@@ -129,7 +130,7 @@ def specificity(shape: Shape) -> int:
 
     A class ranks above its bases, a `NamedTuple` above tuple, int above float.
     """
-    if isinstance(shape, Record):
+    if isinstance(shape, Record | Converted):
         return len(shape.cls.__mro__)
     if isinstance(shape, Records):
         return 1

@@ -21,6 +21,7 @@ from farcall._contract.spec import (
     TupleOf,
     TypeSpec,
     UnionOf,
+    ViaOf,
 )
 
 
@@ -91,6 +92,8 @@ def parts_of(spec: TypeSpec) -> tuple[TypeSpec, ...]:
             return (item,)
         case MapOf(_, key, value):
             return (key, value)
+        case ViaOf(_, wire):
+            return (wire,)
         case _:
             return ()
 

@@ -23,6 +23,7 @@ from farcall._contract.spec import (
     TypeSpec,
     UnionOf,
     UnsupportedType,
+    ViaOf,
     check_faults,
 )
 from farcall._contract.traits import hashed_fields
@@ -82,6 +83,11 @@ class _Walk(Struct, frozen=True):
                 raise UnsupportedType(
                     f"{label(item)} has no hash, so a {kind} cannot hold it", "use a list"
                 )
+            case MapOf(kind, key) if not self._is_hashable(key):
+                raise UnsupportedType(
+                    f"{label(key)} has no hash, so it cannot be the key of a {kind}",
+                    "use a list of pairs",
+                )
             case _:
                 pass
 
@@ -105,6 +111,8 @@ class _Walk(Struct, frozen=True):
                 return all(map(self._is_hashable, parts))
             case Ref() as ref:
                 return self._is_named_hashable(ref)
+            case ViaOf(name):
+                return self.definitions.own_type(name).cls.__hash__ is not None
             case MapOf() | Scalar("json"):
                 return False
             case _:

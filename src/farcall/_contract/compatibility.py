@@ -30,6 +30,7 @@ from farcall._contract.spec import (
     TupleOf,
     TypeSpec,
     UnionOf,
+    ViaOf,
 )
 
 _Constant: TypeAlias = "tuple[str, object]"
@@ -96,6 +97,8 @@ class Fit(Struct, frozen=True):
     def _member_fits(self, source: TypeSpec, target: TypeSpec) -> bool:
         if target == Scalar("json"):
             return True
+        if isinstance(source, ViaOf):
+            return self.fits(source.wire, _wire(target, source.name))
         constants = _constants(source, self.writer)
         if constants is not None and not (
             isinstance(source, Ref) and isinstance(target, Ref) and source.name == target.name
@@ -146,6 +149,11 @@ class Fit(Struct, frozen=True):
             return False
         inside = replace(self, _assumed=self._assumed | {pair})
         return not inside.broken_fields(written, read)
+
+
+def _wire(spec: TypeSpec, name: str) -> TypeSpec:
+    """Return the type by which a class of that name crosses; any other type as it is."""
+    return spec.wire if isinstance(spec, ViaOf) and spec.name == name else spec
 
 
 def definitions_of(spec: ServiceSpec) -> Mapping[str, Definition]:

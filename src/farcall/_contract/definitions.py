@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 from msgspec.structs import replace
 
+from farcall._contract.own_types import OwnType, note_used
 from farcall._contract.records import resolve_hints
 from farcall._contract.spec import Definition, RecordSpec
 
@@ -41,7 +42,7 @@ class Definitions(Mapping[str, Definition]):
 
     @contextmanager
     def undone_on_failure(self) -> Iterator[None]:
-        """Forget the names that a block claims if it raises."""
+        """Forget the names that a block claims if it raises; else note that they are used."""
         before = set(self._classes)
         try:
             yield
@@ -50,6 +51,8 @@ class Definitions(Mapping[str, Definition]):
                 del self._classes[name]
                 self._specs.pop(name, None)
             raise
+        for name in self._classes.keys() - before:
+            note_used(self._classes[name])
 
     def claimed(self, name: str) -> object | None:
         """Return the class that a name stands for, if any."""
@@ -66,6 +69,11 @@ class Definitions(Mapping[str, Definition]):
     def classes(self) -> Mapping[str, Any]:
         """Return the class, enum or `NewType` of each definition, by name."""
         return {name: self._classes[name] for name in self._specs}
+
+    def own_type(self, name: str) -> OwnType:
+        """Return the class of a `ViaOf`, with the functions that convert its values."""
+        own: OwnType = self._classes[name]
+        return own
 
     def sorted(self) -> tuple[Definition, ...]:
         """Return all definitions by name, as in `ServiceSpec.definitions`."""

@@ -12,6 +12,7 @@ These types cross:
   type, but notes that limit its values are refused;
 - optionals, and unions whose members differ in JSON (of ``int | float`` the text 1 is an int, 1.5 a
   float);
+- classes with `farcall.register_type`, or with `farcall.Via` in an `Annotated`;
 - `Any`, `object` and `farcall.Json`: any JSON value.
 """
 
@@ -31,12 +32,14 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from farcall._contract.algebra import union_of
+from farcall._contract.algebra import union_of, walk
 from farcall._contract.check import check
 from farcall._contract.definitions import Definitions
 from farcall._contract.identifiers import has_lone_surrogate, is_attribute_name
+from farcall._contract.labels import spelled
 from farcall._contract.literals import default_source
 from farcall._contract.notes import AliasName, check_notes, is_bare_qualifier, unwrapped
+from farcall._contract.own_types import OwnType, is_via, registered
 from farcall._contract.records import (
     Field,
     doc_of,
@@ -62,6 +65,7 @@ from farcall._contract.spec import (
     TupleOf,
     TypeSpec,
     UnsupportedType,
+    ViaOf,
     check_faults,
 )
 from farcall._contract.traits import (
@@ -124,6 +128,27 @@ def describe(annotation: object, definitions: Definitions) -> TypeSpec:
     return spec
 
 
+def is_known_type(cls: type) -> bool:
+    """Tell whether farcall has a form for the values of a class."""
+    return scalar_of(cls) is not None or cls in _CONTAINERS
+
+
+def wire_type(annotation: object) -> TypeSpec:
+    """Describe the type by which values of a class of one's own cross.
+
+    Raises:
+        UnsupportedType: it cannot cross, or it names a type.
+    """
+    definitions = Definitions()
+    spec = describe(annotation, definitions)
+    if definitions or any(isinstance(each, ViaOf) for each in walk(spec)):
+        raise UnsupportedType(
+            f"{spelled(spec)} is not plain JSON",
+            "use str, int, float or bool, or a list, tuple or dict of these",
+        )
+    return spec
+
+
 class _Scope(Struct, frozen=True):
     """The place of an annotation: the type variables that it can use, and the path for messages."""
 
@@ -134,9 +159,39 @@ class _Scope(Struct, frozen=True):
     def describe(self, annotation: Any) -> TypeSpec:
         annotation, notes = unwrapped(annotation)
         check_notes(notes, self.path)
-        spec = self._bare_type(annotation)
+        via = next(filter(is_via, notes), None)
+        own = registered(get_origin(annotation) or annotation)
+        if via is not None:
+            own = OwnType(self._class_beside(annotation), via)
+        spec = self._bare_type(annotation) if own is None else self._own_type(own)
         alias = next((each.name for each in notes if isinstance(each, AliasName)), None)
         return spec if alias is None else replace(spec, alias=alias)
+
+    def _own_type(self, own: OwnType) -> TypeSpec:
+        name = own.cls.__name__
+        known = self.definitions.claim(name, own)
+        if known is not None and not own.agrees(known):
+            if (isinstance(known, OwnType) and known.cls is own.cls) or known is own.cls:
+                raise self._unsupported(
+                    f"{name} crosses the wire in two ways", "use one way, or two classes"
+                )
+            raise self._same_name(name, known, own)
+        try:
+            wire = wire_type(own.via.wire)
+        except UnsupportedType as fault:
+            raise self._unsupported(
+                f"the type by which {name} crosses: {fault.problem}", fault.fix
+            ) from fault
+        return ViaOf(name, wire, own.imports())
+
+    def _class_beside(self, annotation: Any) -> type:
+        cls = get_origin(annotation) or annotation
+        if isinstance(cls, type) and cls is not types.UnionType:
+            return cls
+        raise self._unsupported(
+            f"farcall.Via stands beside {inspect.formatannotation(annotation)}, which is no class",
+            "write Annotated[..., Via(...)] with a class",
+        )
 
     def _bare_type(self, annotation: Any) -> TypeSpec:
         if annotation is None:
@@ -342,7 +397,10 @@ class _Scope(Struct, frozen=True):
             return False
         if known is None:
             return True
-        raise self._unsupported(
+        raise self._same_name(name, known, cls)
+
+    def _same_name(self, name: str, known: object, cls: object) -> UnsupportedType:
+        return self._unsupported(
             f"two types are named {name}: {_home(known)} and {_home(cls)}",
             "rename one of them",
         )
@@ -388,4 +446,5 @@ def _base(cls: type[Enum]) -> Literal["Enum", "IntEnum", "StrEnum"]:
 
 
 def _home(cls: Any) -> str:
+    cls = cls.cls if isinstance(cls, OwnType) else cls
     return f"{cls.__module__}.{getattr(cls, '__qualname__', cls.__name__)}"

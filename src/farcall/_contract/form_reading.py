@@ -40,6 +40,7 @@ from farcall._contract.spec import (
     TupleOf,
     TypeSpec,
     UnionOf,
+    ViaOf,
 )
 from farcall._json import is_array, is_object
 
@@ -193,6 +194,8 @@ def _compound(kind: Any, parts: list[Any], path: str, levels: int) -> TypeSpec:
         case "ref":
             name, *arguments = parts or [None]
             return Ref(_text(name, f"{path}[1]"), _types(arguments, path, levels, first=2))
+        case "via":
+            return ViaOf(_text(parts[0], f"{path}[1]"), _type(parts[1], f"{path}[2]", levels))
         case "parameter":
             return Parameter(_text(parts[0], f"{path}[1]"))
         case "literal":
@@ -203,7 +206,7 @@ def _compound(kind: Any, parts: list[Any], path: str, levels: int) -> TypeSpec:
 
 _PART_COUNTS: Final[Mapping[str, int | None]] = {
     **dict.fromkeys(("list", "tuple", "set", "frozenset", "sequence", "parameter"), 1),
-    **dict.fromkeys(("dict", "mapping", "alias"), 2),
+    **dict.fromkeys(("dict", "mapping", "alias", "via"), 2),
     **dict.fromkeys(("items", "union", "ref", "literal")),
 }
 """The number of parts of each kind of type with parts; None for any number."""

@@ -2,9 +2,10 @@
 
 A type is a text or a list that begins with its kind: ``"int"``, ``["list", T]``, ``["tuple", T]``,
 ``["items", T, ...]``, ``["dict", K, V]``, ``["union", T, ...]``, ``["ref", "Quote", T, ...]``,
-``["parameter", "T"]``, ``["literal", ["int", 1], ["member", "Side", "BUY"]]``, and
-``["alias", "Symbol", T]`` for a type that source names by an alias. Any other part is an object
-with the names of `spec`, without members that have their default.
+``["parameter", "T"]``, ``["literal", ["int", 1], ["member", "Side", "BUY"]]``,
+``["via", "Money", T]`` for a class that crosses as ``T``, and ``["alias", "Symbol", T]`` for a type
+that source names by an alias. Any other part is an object with the names of `spec`, without members
+that have their default.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from farcall._contract.spec import (
     TupleOf,
     TypeSpec,
     UnionOf,
+    ViaOf,
 )
 
 Form: TypeAlias = "str | int | bool | None | list[Form] | dict[str, Form]"
@@ -45,7 +47,7 @@ SORTS: Final[Mapping[str, type[Definition]]] = {
 SORT: Final = "sort"
 """The member with the sort, in the form of a definition."""
 
-_TYPES = (Scalar, LiteralOf, ArrayOf, TupleOf, MapOf, UnionOf, Ref, Parameter)
+_TYPES = (Scalar, LiteralOf, ArrayOf, TupleOf, MapOf, UnionOf, Ref, ViaOf, Parameter)
 
 
 def form_of(part: Any) -> Form:
@@ -95,6 +97,8 @@ def type_form(spec: TypeSpec, part_form: Callable[[TypeSpec], Form] | None = Non
             return ["union", *map(of_part, members)]
         case Ref(name, arguments):
             return ["ref", name, *map(of_part, arguments)]
+        case ViaOf(name, wire):
+            return ["via", name, of_part(wire)]
         case Parameter(name):
             return ["parameter", name]
         case _:

@@ -20,6 +20,7 @@ from farcall._contract.spec import (
     TupleOf,
     TypeSpec,
     UnionOf,
+    ViaOf,
 )
 
 
@@ -57,10 +58,8 @@ def spelled(spec: TypeSpec) -> str:
             return SCALARS[name].python_name
         case LiteralOf(values):
             return f"Literal[{', '.join(map(_spelled_literal, values))}]"
-        case ArrayOf("tuple", item):
-            return f"tuple[{spelled(item)}, ...]"
         case ArrayOf(kind, item):
-            return f"{kind}[{spelled(item)}]"
+            return f"{kind}[{spelled(item)}{', ...' if kind == 'tuple' else ''}]"
         case TupleOf(items):
             return f"tuple[{_listed(items) or '()'}]"
         case MapOf(kind, key, value):
@@ -69,6 +68,8 @@ def spelled(spec: TypeSpec) -> str:
             return " | ".join(map(spelled, members))
         case Ref(name, arguments):
             return f"{name}[{_listed(arguments)}]" if arguments else name
+        case ViaOf(name, wire):
+            return f"{name} as {spelled(wire)}"
         case Parameter(name):
             return name
         case _:

@@ -101,13 +101,47 @@ class Ref(_Type, frozen=True):
     arguments: tuple[TypeSpec, ...] = ()
 
 
+class Place(Struct, frozen=True):
+    """A name that Python code can import."""
+
+    module: str
+    name: str
+    """With dots for a name in a class."""
+
+
+class Imports(Struct, frozen=True):
+    """What a stub imports for a class that crosses as another type."""
+
+    cls: Place
+    module: str | None
+    """The module that registers the class; None for an annotation with `farcall.Via`."""
+    encode: Place | None = None
+    decode: Place | None = None
+
+
+class ViaOf(_Type, frozen=True):
+    """A class of the user, whose values cross as another type."""
+
+    name: str
+    """The name of the class."""
+    wire: TypeSpec
+    """The type by which they cross: without named types, so that a reader needs no other."""
+    imports: Imports | None = None
+    """None if a stub cannot import it, and has the type on the wire. Not part of the contract."""
+
+    def compared(self) -> tuple[object, ...]:
+        return (self.name, self.wire)
+
+
 class Parameter(_Type, frozen=True):
     """A type variable of the generic record that is being defined."""
 
     name: str
 
 
-TypeSpec: TypeAlias = Scalar | LiteralOf | ArrayOf | TupleOf | MapOf | UnionOf | Ref | Parameter
+TypeSpec: TypeAlias = (
+    Scalar | LiteralOf | ArrayOf | TupleOf | MapOf | UnionOf | Ref | ViaOf | Parameter
+)
 
 
 class Default(Struct, frozen=True):

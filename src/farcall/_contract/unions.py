@@ -33,6 +33,7 @@ from farcall._contract.spec import (
     TypeSpec,
     UnionOf,
     UnsupportedType,
+    ViaOf,
 )
 
 Constant: TypeAlias = "None | bool | int | str"
@@ -131,6 +132,8 @@ def json_forms(spec: TypeSpec, definitions: Named) -> Forms:
             return _constant_forms(constant(value, definitions) for value in values)
         case ArrayOf() | TupleOf():
             return {"array": None}
+        case ViaOf(_, wire):
+            return json_forms(wire, definitions)
         case UnionOf(members):
             return _merged(json_forms(member, definitions) for member in members)
         case Ref(name) if isinstance(enum := definitions[name], EnumSpec):

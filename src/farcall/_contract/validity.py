@@ -34,6 +34,7 @@ from farcall._contract.spec import (
     ServiceSpec,
     SignalSpec,
     TypeSpec,
+    ViaOf,
 )
 from farcall.errors import FARCALL_CODES, PROTOCOL_CODES, ApplicationError, ErrorCode
 
@@ -233,6 +234,8 @@ class _Checks(Struct, frozen=True):
                 yield from self.reference_problems(name, len(arguments))
             case Parameter(name) if name not in self.parameters:
                 yield f"{name!r} is not a type variable of this record"
+            case ViaOf(name) if not is_attribute_name(name) or len(name) > MAX_NAME:
+                yield f"expected a Python name of at most {MAX_NAME} characters"
             case LiteralOf(values):
                 yield from self.value_problems(values)
             case _:

@@ -13,6 +13,7 @@ from farcall._declare.annotations import resolved_hints
 from farcall._declare.decorators import functions, service, service_of, service_of_object
 from farcall._declare.marks import background, errors_listed, local, method, site_to_mark
 from farcall._declare.methods import Method, method_of
+from farcall._declare.own_types import register_type
 from farcall._declare.rules import Rule
 from farcall._declare.service import Service, is_service
 from farcall._declare.signals import SignalEntry
@@ -35,6 +36,7 @@ __all__ = [
     "local",
     "method",
     "method_of",
+    "register_type",
     "resolved_hints",
     "service",
     "service_of",

@@ -17,8 +17,9 @@ from farcall._contract.spec import (
     TupleOf,
     TypeSpec,
     UnionOf,
+    ViaOf,
 )
-from farcall.stubgen._layout import Layout, Parenthesized, Union, subscript
+from farcall.stubgen._layout import Layout, Parenthesized, Union, call, subscript
 from farcall.stubgen._literals import constant
 from farcall.stubgen._names import Names
 
@@ -62,10 +63,27 @@ def written_out(spec: TypeSpec, names: Names) -> Layout:
         case Ref(name, arguments):
             parts = [inner_annotation(each, names) for each in arguments]
             return subscript(names.defined(name), parts)
+        case ViaOf():
+            return _own_type(spec, names)
         case Parameter(name):
             return names.variable(name)
         case _:
             assert_never(spec)
+
+
+def _own_type(spec: ViaOf, names: Names) -> Layout:
+    """Write a class that the stub imports, with its `Via` unless it is registered."""
+    imports = spec.imports
+    if imports is None:
+        return inner_annotation(spec.wire, names)
+    cls = names.imported(imports.cls)
+    if imports.encode is None or imports.decode is None:
+        names.import_only(imports.module or imports.cls.module)
+        return cls
+    functions = {"encode": imports.encode, "decode": imports.decode}
+    written = [f"{name}={names.imported(place)}" for name, place in functions.items()]
+    via = call(f"{names.module('farcall')}.Via", [inner_annotation(spec.wire, names), *written])
+    return subscript(names.standard("Annotated"), [cls, via])
 
 
 def _members(spec: UnionOf, names: Names) -> Iterable[TypeSpec]:

@@ -32,6 +32,7 @@ from farcall._contract.spec import (
     TupleOf,
     TypeSpec,
     UnionOf,
+    ViaOf,
 )
 
 
@@ -105,7 +106,7 @@ class _Fit:
                 return next((each for each in fitting if each is not None), None)
             case Ref(name, arguments):
                 return self._named(node, self.definitions[name], arguments)
-            case Parameter():
+            case Parameter() | ViaOf():
                 return None
             case _:
                 assert_never(spec)

@@ -9,11 +9,12 @@ service is used for nothing else: the builtin becomes ``builtins.list``, the imp
 from __future__ import annotations
 
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from farcall._contract.scalars import SCALARS
-from farcall._contract.spec import RecordSpec, ServiceSpec, TypeSpec
+from farcall._contract.spec import Place, RecordSpec, ServiceSpec, TypeSpec
 from farcall.stubgen._aliases import aliases_of
 from farcall.stubgen._layout import WIDTH, Brackets, joined, statement, width
 
@@ -35,7 +36,7 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
     "dataclasses": ("dataclass", "field"),
     "enum": ("Enum", "IntEnum", "StrEnum"),
     "typing": (
-        *("Generic", "Literal", "NamedTuple", "NewType"),
+        *("Annotated", "Generic", "Literal", "NamedTuple", "NewType"),
         *("NotRequired", "TypeAlias", "TypedDict", "TypeVar"),
     ),
 }
@@ -83,6 +84,7 @@ class Names:
         hidden = {name for name in defined if name in members or name.startswith("__")}
         self._aliases = {name: self._take(name.lstrip("_") or "_") for name in sorted(hidden)}
         self._modules: dict[str, str] = {}
+        self._registering = set[str]()
         self._imported: dict[str, set[str]] = {}
 
     def is_imported(self, name: str) -> bool:
@@ -107,6 +109,16 @@ class Names:
             first, _, last = name.partition(".")
             self._modules[name] = name if self._is_free(first) else self._take(f"{last or first}_")
         return self._modules[name]
+
+    def imported(self, place: Place) -> str:
+        """Refer to a name of a module that the service uses."""
+        if place.module == "builtins":
+            return self.builtin(place.name)
+        return f"{self.module(place.module)}.{place.name}"
+
+    def import_only(self, module: str) -> None:
+        """Import a module for what it registers."""
+        self._registering.add(module)
 
     def type_alias(self, spec: TypeSpec) -> str | None:
         """Return the alias by which a type is written, if the module has it."""
@@ -137,19 +149,22 @@ class Names:
 
     def imports(self) -> str:
         """Write the imports of everything referred to so far, sorted as by ruff."""
-        standard = sorted(set(self._modules) - set(_THIRD_PARTY))
+        standard = sorted(filter(_is_standard, self._modules))
         others = sorted(set(self._modules) & set(_THIRD_PARTY))
+        own = sorted({*self._modules} - {*standard, *others})
         from_standard = [_from_import(*each) for each in sorted(self._imported.items())]
         known = self.definitions.keys() | self.type_aliases.keys()
         homes = defaultdict[str, set[str]](set)
         for name in filter(self.is_imported, known):
             homes[self._homes[name]].add(name)
         beside = [home for home in homes if home.startswith(".")]
+        from_own = [_from_import(home, homes[home]) for home in homes.keys() - beside]
+        from_own += map(self._reexport, self._registering - {*self._modules, *homes})
         sections = [
             ["from __future__ import annotations"],
             [*map(self._import, standard), *from_standard],
             [*map(self._import, others)],
-            [_from_import(home, homes[home]) for home in sorted(homes.keys() - beside)],
+            [*map(self._import, own), *sorted(from_own)],
             [_from_import(home, homes[home]) for home in beside],
         ]
         return "\n\n".join("\n".join(section) for section in sections if section)
@@ -157,6 +172,13 @@ class Names:
     def _import(self, module: str) -> str:
         local = self._modules[module]
         return f"import {module}" if local == module else f"import {module} as {local}"
+
+    def _reexport(self, module: str) -> str:
+        """Import a module that nothing names: checkers report it as unused in any other form."""
+        package, _, name = module.rpartition(".")
+        local = name if self._is_free(name) else self._take(f"{name}_")
+        statement = f"import {name} as {local}"
+        return f"from {package} {statement}" if package else statement
 
     def _proxy_name(self, spec: ServiceSpec) -> str:
         """Choose a class name with which no argument looks like a name mangled by Python."""
@@ -175,6 +197,10 @@ class Names:
             name += "_"
         self._taken.add(name)
         return name
+
+
+def _is_standard(module: str) -> bool:
+    return module.partition(".")[0] in sys.stdlib_module_names
 
 
 def _members(spec: ServiceSpec, records: Iterable[RecordSpec]) -> Iterator[str]:

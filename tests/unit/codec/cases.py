@@ -37,6 +37,8 @@ from zoneinfo import ZoneInfo
 import attrs
 from hypothesis import strategies as st
 
+import farcall
+
 # Called with what type checkers cannot know.
 make_enum: Any = enum.Enum
 make_namedtuple: Any = NamedTuple
@@ -69,6 +71,30 @@ class Tree(Generic[T]):
     item: T
     children: list[Tree[T]] = attrs.field(factory=list)
 
+
+@attrs.frozen
+class Code:
+    text: str
+
+
+def _code(text: str) -> Code:
+    if not text.startswith("!"):
+        raise ValueError("expected a text that begins with !")
+    return Code(text[1:])
+
+
+farcall.register_type(Code, str, encode=lambda code: f"!{code.text}", decode=_code)
+
+
+@attrs.frozen
+class Pair:
+    x: int
+    y: int
+
+
+PAIR = Annotated[
+    Pair, farcall.Via(tuple[int, int], encode=lambda p: (p.x, p.y), decode=lambda xy: Pair(*xy))
+]
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 OFFSETS = st.sampled_from([None, UTC, timezone(timedelta(hours=5, minutes=30))])
@@ -118,6 +144,8 @@ SCALARS = [
     Case(IPv4Interface, _networks(IPv4Interface, IPV4, 32)),
     Case(IPv6Interface, _networks(IPv6Interface, IPV6, 128)),
     Case(ZoneInfo, st.sampled_from(["UTC", "Europe/Berlin", "Etc/GMT+10"]).map(ZoneInfo)),
+    Case(Code, TEXTS.map(Code)),
+    Case(PAIR, st.builds(Pair, st.integers(), st.integers()), "array"),
     Case(Any, JSON, "any", is_hashable=False),
     Case(Literal[1, "a", None, True], st.sampled_from([1, "a", None, True]), "any"),
     Case(Literal["x", b"y"], st.sampled_from(["x", b"y"])),
@@ -193,12 +221,12 @@ def _table(draw: Draw, inside: Inside, name: Name) -> Case:
 
 
 def _key(draw: Draw, name: Name) -> Case:
-    if draw(st.integers(0, 2)):
-        return draw(st.sampled_from(TEXT_LIKE))
+    texts, numbers = st.sampled_from(TEXT_LIKE), Case(int, st.integers(), "number")
     values = draw(st.lists(st.integers(), min_size=1, max_size=3, unique=True))
     made = make_enum(name(), {f"M{i}": value for i, value in enumerate(values)})
-    numbers = Case(int, st.integers(), "number")
-    return draw(st.sampled_from([numbers, Case(made, st.sampled_from(list(made)), "any")]))
+    levels = Case(made, st.sampled_from(list(made)), "any")
+    key: Case = draw(texts | st.sampled_from([numbers, levels]))
+    return key
 
 
 def _optional(draw: Draw, inside: Inside, name: Name) -> Case:
