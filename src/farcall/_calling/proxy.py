@@ -7,7 +7,6 @@ stands for a service class itself, where both sides share the code.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 from collections.abc import (
@@ -56,6 +55,7 @@ from farcall._declare import (
 )
 from farcall._signals import OnLag, Subscription, check_on_lag
 from farcall._usage.live import Live
+from farcall._usage.nearest import nearest
 from farcall._usage.opening import Openable, advice_on_signal
 from farcall._usage.options import check_flag, check_text, wrong_type
 from farcall.errors import ApplicationError, DeclarationError, NotSupported
@@ -407,9 +407,8 @@ def _contract_of(
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:
-    public = [each for each in names if not each.startswith("_")]
-    found = difflib.get_close_matches(name, public, n=1)
-    return f"; did you mean {found[0]}?" if found else ""
+    found = nearest(name, (each for each in names if not each.startswith("_")))
+    return f"; did you mean {found}?" if found else ""
 
 
 class ClassProxy(Live):

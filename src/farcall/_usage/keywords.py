@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from inspect import Parameter
 from typing import Any, TypeVar
 
 import attrs
+
+from farcall._usage.nearest import nearest
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,7 +52,7 @@ def check_keywords(function: Callable[..., Any], given: Mapping[str, object]) ->
     known = inspect.signature(function).parameters
     for name in given:
         if name not in known:
-            likely = get_close_matches(name, known, n=1)
-            write = f"; write {likely[0]}=" if likely else ""
+            likely = nearest(name, known)
+            write = f"; write {likely}=" if likely else ""
             problem = f"{function.__name__}() got an unexpected keyword argument {name!r}"
             raise TypeError(f"{problem}{write}")
