@@ -1,9 +1,9 @@
 """WebSocket: the one place that knows trio-websocket and wsproto.
 
 `handshake` opens a link, and `transport` is what the rest of farcall sees of it. Below are
-`connection`, which adapts trio-websocket, `frames`, which takes whole text frames before wsproto,
-`assembly`, which joins fragments, `sending`, which keeps outgoing bytes in order, `socket`, and
-`tls` on it.
+`connection`, which reads what is usual: whole messages (`frames`), pings and pongs (`control`);
+`engine`, which is trio-websocket on wsproto, for all else; `assembly`, which joins fragments;
+`sending`, which keeps outgoing bytes in order; `socket`, `tls` on it, and `heap`.
 """
 
 from __future__ import annotations

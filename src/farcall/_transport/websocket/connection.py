@@ -1,56 +1,44 @@
-"""trio-websocket's connection, adapted: it delivers messages in its reader, and enforces limits.
+"""One open WebSocket: it delivers messages in its reader, and enforces limits.
 
-Kept: the reader, and the answer to the peer's Close. Changed, each because of what a peer can do or
-what it costs:
+Theory of operation. Nearly all that comes is a message in one whole frame, or a ping or its pong:
+these are read here (`frames`, `control`). At anything else, trio-websocket's connection on wsproto
+takes over (`engine`); it is made then, for an idle connection has no use for it. It also sends our
+Close frame, answers the peer's, and has the last word on every frame that is not whole.
 
-- The reader itself calls the receiver. trio-websocket uses a channel, which costs a task switch for
-  each message; while it is full, neither pings nor a Close are answered.
-- Messages in one frame, nearly all that comes, are taken before they reach wsproto (`frames`).
+What a peer can do, or what it costs, is limited here:
+
 - Sizes are counted in bytes, fragments are counted, and an incomplete message has a time limit.
 - Pings are counted: each costs an answer, and a peer may send nothing else.
-- When wsproto finds a fault, it gives a Close event while the connection is still open. That is the
-  Close frame that *this side* should send; trio-websocket takes it for the peer's and sends none.
 - After our own Close frame nothing is delivered, and no ping is answered (wsproto would raise
   LocalProtocolError out of the reader).
-- trio-websocket takes a KeyError in a handler for an unknown event; our handlers let no exception
-  out.
 - Many small messages that came at once are handled in several turns of the event loop, also those
   that are dropped.
 - What the socket accepts at once is sent without a task switch, and all bytes leave in order
   (`sending`). The rest is sent under a shield: cancelled in the middle of a frame, the link would
   be torn.
 
-The handshake is over when one is made (see `handshake`), so nothing has to run before `read`:
-trio-websocket's own handshake needs the reader, and waits for ever if the peer hangs up during it.
-What came after the handshake waits in wsproto; the reader begins with it.
+The handshake is over when one is made (see `handshake`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from math import inf
 from time import perf_counter
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import trio
-import wsproto
-from trio_websocket import ConnectionClosed, WebSocketConnection
-from wsproto.connection import ConnectionState
-from wsproto.events import (
-    BytesMessage,
-    CloseConnection,
-    Event,
-    Ping,
-    Pong,
-    TextMessage,
-)
+from trio_websocket import ConnectionClosed
+from wsproto.events import BytesMessage, TextMessage
 
 from farcall._limits import MessageLimit, message_limit
 from farcall._nursery import ends_program
 from farcall._protocol.skipped import Skipped
 from farcall._transport.transport import CloseReason, Receiver, logger, ping_bucket, too_many_pings
 from farcall._transport.websocket.assembly import Assembly, Refused
+from farcall._transport.websocket.control import PING, PONG, take_control, write_control
+from farcall._transport.websocket.engine import Engine
 from farcall._transport.websocket.frames import FrameReader, FrameWriter
 from farcall._transport.websocket.sending import Sender
 from farcall._transport.websocket.socket import LARGE_RECEIVE_BYTES, LOST, RECEIVE_BYTES
@@ -62,46 +50,60 @@ TURN_SECONDS: Final = 0.005
 message is never interrupted."""
 
 T = TypeVar("T")
-ReadBytes: TypeAlias = Callable[[int | None], Awaitable[bytes]]
 
 
-class GuardedConnection(WebSocketConnection):
-    """An open WebSocket."""
+class GuardedConnection:
+    """An open WebSocket.
 
-    def __init__(self, stream: ByteStream, protocol: wsproto.WSConnection) -> None:
-        tapped = trio.StapledStream(stream, _Tap(self._receive_for_engine))
-        super().__init__(tapped, protocol, host="", path="", receive_buffer_size=RECEIVE_BYTES)
-        self._initial_request = None  # the handshake is over
-        self._byte_stream = stream
+    Args:
+        stream: The connection, whose handshake is over.
+        is_client: Which end this is.
+        early: What came together with the handshake.
+    """
+
+    def __init__(self, stream: ByteStream, *, is_client: bool, early: bytes = b"") -> None:
+        self._stream = stream
+        self._is_client = is_client
+        self._early = early
         self._socket = socket_below(stream)
         self._limits = self._socket.limits
-        self._frames_out = FrameWriter(is_client=protocol.client)
+        self._frames_out = FrameWriter(is_client=is_client)
         self._sender = Sender(stream, self._socket)
-        limit = message_limit(self._limits, is_client=protocol.client)
-        self._frames_in = FrameReader(is_client=protocol.client, limit=limit.size)
-        self._assembly = Assembly(limit, self._limits.fragments, self._may_skip)
+        self._limit = message_limit(self._limits, is_client=is_client)
+        self._frames_in = FrameReader(is_client=is_client, limit=self._limit.size)
+        self._engine: Engine | None = None
+        self._assembly: Assembly | None = None
         self._incomplete = 0
         self._ping_tokens = ping_bucket(self._limits, self._socket.received_at)
-        self._receiver: Receiver  # from `read`, which alone makes events
+        self._receiver: Receiver  # from `read`, which alone has it called
         self._turn_ends = inf
-        self._patience = trio.CancelScope()
-        self._is_failed = False
+        self._patience: trio.CancelScope | None = None
+        """Ends the reading; None while only whole messages have come."""
+        self._is_failed = self._is_over = False
         self.reason: CloseReason | None = None
         """Why the link ends; the first reason stays."""
 
     @property
     def _is_open(self) -> bool:
-        """Whether neither side has sent a Close frame."""
-        return self._wsproto.state is ConnectionState.OPEN
+        """Whether neither side has sent a Close frame, nor the connection has ended."""
+        return not self._is_over and (self._engine is None or self._engine.is_open)
 
     async def read(self, receiver: Receiver) -> None:
         """Read until the link ends."""
         self._receiver = receiver
         try:
-            await self._read_patiently()
+            try:
+                await self._read()
+            finally:
+                receiver.on_pause()
+            if self._patience is not None and self._patience.cancelled_caught and self._is_open:
+                seconds = self._limits.incomplete_seconds
+                problem = f"a message was incomplete for {seconds:g} s"
+                await self.fail(CloseCode.POLICY, f"{problem} (the limit incomplete_seconds)")
         except Exception:  # noqa: BLE001 - a fault below us that a peer has found ends its own link
             logger.exception("reading from a WebSocket failed")
             await self.fail(CloseCode.INTERNAL, "internal error")
+        self._is_over = True
         if self._is_failed:
             await self._socket.finish()
 
@@ -109,9 +111,10 @@ class GuardedConnection(WebSocketConnection):
         return self.reason is None and self._sender.put(self._frames_out.write(frames))
 
     def ping_now(self, payload: bytes) -> bool:
-        # Not by trio-websocket's own `ping`, which waits for the pong.
-        is_open = self.reason is None and self._is_open
-        return is_open and self._sender.put(self._wsproto.send(Ping(payload)))
+        return self.reason is None and self._is_open and self._put_control(PING, payload)
+
+    def _put_control(self, opcode: int, payload: bytes) -> bool:
+        return self._sender.put(write_control(opcode, payload, is_client=self._is_client))
 
     async def send_rest(self) -> None:
         """Wait until everything has been sent.
@@ -120,57 +123,84 @@ class GuardedConnection(WebSocketConnection):
             ConnectionClosed: the link has ended or is ending.
         """
         if self.reason is not None:
-            raise ConnectionClosed(self._close_reason)
+            raise ConnectionClosed(None)
         await self._drain()
 
     async def send_close(self, closing: CloseReason) -> None:
         """Send a Close frame; nothing is delivered from now on."""
         self.note_reason(closing)
         if self._is_open:
-            await self._send(CloseConnection(closing.code, closing.reason))
+            await self._begin_engine().send_close(closing)
 
     async def fail(self, code: int, reason: str) -> None:
         """Send a Close frame because of a fault of the peer or the receiver; read no more."""
         self._is_failed = True
         with trio.move_on_after(self._limits.close_seconds), suppress(ConnectionClosed):
             await self.send_close(CloseReason(code, reason, remote=False))
-        self._patience.cancel()
+        if self._patience is not None:
+            self._patience.cancel()
 
     def note_reason(self, reason: CloseReason) -> None:
         """Set the reason for which the link ends, unless it has one."""
         if self.reason is None:
             self.reason = reason
-            self._assembly.clear()
             self._frames_in.drop()
+            if self._assembly is not None:
+                self._assembly.clear()
 
     # Reading
 
     def limit_messages(self, limit: MessageLimit) -> None:
-        self._assembly.message_limit, self._frames_in.limit = limit, limit.size
+        self._limit, self._frames_in.limit = limit, limit.size
+        if self._assembly is not None:
+            self._assembly.message_limit = limit
 
-    async def _read_patiently(self) -> None:
-        try:
-            with self._patience:
-                await self._reader_task()
-        finally:
-            self._receiver.on_pause()
-        if self._patience.cancelled_caught and self._is_open:
-            seconds = self._limits.incomplete_seconds
-            problem = f"a message was incomplete for {seconds:g} s (the limit incomplete_seconds)"
-            await self.fail(CloseCode.POLICY, problem)
+    async def _read(self) -> None:
+        """Read whole messages; once something else has come, have the engine read."""
+        data, self._early = self._early, b""
+        with suppress(*LOST):
+            while not self._is_failed:
+                if not data:
+                    self._receiver.on_pause()
+                    data = bytes(await self._stream.receive_some(RECEIVE_BYTES))
+                    self._turn_ends = perf_counter() + TURN_SECONDS
+                    if not data:
+                        return
+                data = await self._take_messages(data)
+                if data or self._frames_in.missing:
+                    await self._read_by_engine(data)
+                    return
+
+    async def _read_by_engine(self, data: bytes) -> None:
+        """Have the engine read until the link ends, `data` first."""
+        self._early = data
+        engine = self._begin_engine()
+        with trio.CancelScope() as self._patience:
+            self._note_incomplete()
+            await engine.read()
+
+    def _begin_engine(self) -> Engine:
+        if self._engine is None:
+            is_client = self._is_client
+            self._engine = Engine(self._stream, self._receive_for_engine, self, is_client=is_client)
+        return self._engine
 
     def _be_patient(self, seconds: float) -> None:
-        self._patience.deadline = trio.current_time() + seconds
+        if self._patience is not None:
+            self._patience.deadline = trio.current_time() + seconds
 
     async def _receive_for_engine(self, _: int | None) -> bytes:
-        """Wait for bytes for wsproto, and deliver the whole messages that come before them."""
-        frames = self._frames_in
+        """Wait for bytes for the engine, and deliver the whole messages that come before them."""
+        frames, engine = self._frames_in, self._begin_engine()
+        early, self._early = self._early, b""
+        if early:
+            return early
         while True:
             self._receiver.on_pause()
             most = max(RECEIVE_BYTES, min(frames.missing, LARGE_RECEIVE_BYTES))
-            data = bytes(await self._byte_stream.receive_some(most))
+            data = bytes(await self._stream.receive_some(most))
             self._turn_ends = perf_counter() + TURN_SECONDS
-            if not data or not (frames.missing or self._is_engine_idle()):
+            if not data or not (frames.missing or engine.is_idle):
                 return data
             if rest := await self._take_messages(data):
                 return rest
@@ -179,27 +209,33 @@ class GuardedConnection(WebSocketConnection):
         """Deliver the messages at the beginning of `data`; return what follows them."""
         frames, receiver = self._frames_in, self._receiver
         was_incomplete = frames.missing > 0
-        frames.feed(data)
-        if was_incomplete:
-            self._note_incomplete()
-        while (message := frames.next_message()) is not None:
-            await self._give(receiver.on_binary if frames.is_binary else receiver.on_text, message)
-        rest = frames.rest()
-        if frames.missing:
-            self._note_incomplete()
-        return rest
+        while True:
+            frames.feed(data)
+            if was_incomplete:
+                self._note_incomplete()
+            while (message := frames.next_message()) is not None:
+                deliver = receiver.on_binary if frames.is_binary else receiver.on_text
+                await self._give(deliver, message)
+            rest = frames.rest()
+            if frames.missing:
+                self._note_incomplete()
+            control = take_control(rest, is_masked=not self._is_client) if rest else None
+            if control is None:
+                return rest
+            if control.opcode == PING:
+                await self.on_ping(control.payload)
+            else:
+                await self.on_pong(control.payload)
+            data = control.rest
+            if not data:
+                return b""
 
-    def _is_engine_idle(self) -> bool:
-        """Whether wsproto has read all that it got, and is between two messages."""
-        engine = self._wsproto.connection
-        if engine is None:
-            return False
-        decoder = engine._proto._frame_decoder
-        is_between_frames = decoder.header is None and not len(decoder.buffer)
-        return is_between_frames and engine._proto._message_decoder.opcode is None
+    # Called by the engine
 
-    async def _handle_message_event(self, event: BytesMessage | TextMessage) -> None:
+    async def on_piece(self, event: BytesMessage | TextMessage) -> None:
         message = None
+        if self._assembly is None:
+            self._assembly = Assembly(self._limit, self._limits.fragments, self._may_skip)
         if self.reason is None:
             try:
                 message = self._assembly.add(event)
@@ -218,24 +254,20 @@ class GuardedConnection(WebSocketConnection):
     def _may_skip(self, start: bytes) -> bool:
         return self._receiver.may_skip(start)
 
-    async def _handle_pong_event(self, event: Pong) -> None:
-        await self._give(self._receiver.on_pong, bytes(event.payload))
+    async def on_pong(self, payload: bytes) -> None:
+        await self._give(self._receiver.on_pong, payload)
 
-    async def _handle_ping_event(self, event: Ping) -> None:
+    async def on_ping(self, payload: bytes) -> None:
         # Counted when the bytes came: a peer is not to blame if they are read late.
         if self._is_open and not self._ping_tokens.take(self._socket.received_at):
             await self.fail(CloseCode.POLICY, too_many_pings(self._limits))
-        elif self._is_open and not self._sender.put(self._wsproto.send(event.response())):
+        elif self._is_open and not self._put_control(PONG, payload):
             self._receiver.on_rest()  # the limit of pings bounds the pongs that wait
         await self._yield_turn()
 
-    async def _handle_close_connection_event(self, event: CloseConnection) -> None:
-        if self._is_open:  # so it is not the peer's, after which the state is another
-            await self.fail(int(event.code), event.reason or "")
-        else:
-            self.note_reason(CloseReason(int(event.code), event.reason or ""))
-            self._be_patient(self._limits.close_seconds)
-            await super()._handle_close_connection_event(event)
+    async def on_close(self, closing: CloseReason) -> None:
+        self.note_reason(closing)
+        self._be_patient(self._limits.close_seconds)
 
     async def _give(self, callback: Callable[[T], None], payload: T) -> None:
         """Deliver what came, unless the link is ending; then let other tasks have their turn."""
@@ -261,23 +293,25 @@ class GuardedConnection(WebSocketConnection):
         """Report the size of an incomplete message, and limit its time, from its first piece on."""
         if self.reason is not None:
             return
-        is_incomplete = self._assembly.is_incomplete or self._frames_in.missing > 0
-        is_watched = self._patience.deadline != inf
+        assembly = self._assembly
+        is_incomplete = self._frames_in.missing > 0 or (
+            assembly is not None and assembly.is_incomplete
+        )
+        is_watched = self._patience is not None and self._patience.deadline != inf
         if is_incomplete and not is_watched:
             self._be_patient(self._limits.incomplete_seconds)
         elif is_watched and not is_incomplete:
-            self._patience.deadline = inf
-        size = self._assembly.size + self._frames_in.size
+            self._be_patient(inf)
+        size = self._frames_in.size + (0 if assembly is None else assembly.size)
         if size != self._incomplete:
             self._incomplete = size
             self._receiver.on_incomplete(size)
 
-    # Sending; trio-websocket calls `_send` as well
+    # Sending
 
-    async def _send(self, event: Event) -> None:
-        if not self._sender.put(self._wsproto.send(event)):
-            # A Close frame may be torn, for nothing follows it, and its time is short.
-            await self._drain(shield=not isinstance(event, CloseConnection))
+    async def send_bytes(self, data: bytes, *, shield: bool) -> None:
+        if not self._sender.put(data):
+            await self._drain(shield=shield)
 
     async def _drain(self, *, shield: bool = True) -> None:
         with trio.CancelScope(shield=shield):
@@ -286,18 +320,4 @@ class GuardedConnection(WebSocketConnection):
             except LOST:
                 # trio-websocket would stop its reader here. Let it go on: the socket may still hold
                 # what the peer sent last, such as why it hung up.
-                raise ConnectionClosed(self._close_reason) from None
-
-
-class _Tap(trio.abc.ReceiveStream):
-    """The stream that trio-websocket's reader reads from."""
-
-    def __init__(self, receive: ReadBytes) -> None:
-        self._receive = receive
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        return await self._receive(max_bytes)
-
-    async def aclose(self) -> None:
-        """Do nothing: closing the sending stream closes the socket, which is the same."""
-        await trio.lowlevel.checkpoint()
+                raise ConnectionClosed(None) from None

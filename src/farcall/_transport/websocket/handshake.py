@@ -110,7 +110,7 @@ class Upgrade(Struct, frozen=True):
         """
         await _check_waiting(stream)
         await stream.send_all(self.answer())
-        connection = GuardedConnection(stream, self._protocol)
+        connection = GuardedConnection(stream, is_client=False)
         return WebSocketTransport(endpoint, socket_below(stream), connection)
 
 
@@ -225,14 +225,18 @@ async def _connect(
     fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     request = UpgradeRequest(host=host, target=target, extra_headers=fields)
     await stream.send_all(protocol.send(request))
-    answer = await _read_answer(stream, protocol)
+    answer, early = await _read_answer(stream, protocol)
     path, _, query = target.partition("?")
     sock = socket_below(stream)
     endpoint = Endpoint(sock.local, sock.peer, path, query, readable(answer.extra_headers))
-    return WebSocketTransport(endpoint, sock, GuardedConnection(stream, protocol))
+    connection = GuardedConnection(stream, is_client=True, early=early)
+    return WebSocketTransport(endpoint, sock, connection)
 
 
-async def _read_answer(stream: ByteStream, protocol: WSConnection) -> AcceptConnection:
+async def _read_answer(
+    stream: ByteStream, protocol: WSConnection
+) -> tuple[AcceptConnection, bytes]:
+    """Return the response, and the bytes that follow it."""
     head = b""
     while True:
         data = await _receive(stream)
@@ -241,16 +245,15 @@ async def _read_answer(stream: ByteStream, protocol: WSConnection) -> AcceptConn
         # One event alone: messages may follow the response, and they are for the reader.
         match next(protocol.events(), None):
             case AcceptConnection() as answer:
-                _check_switch(head, answer)
-                return answer
+                return answer, _check_switch(head, answer)
             case RejectConnection() as refusal:
                 raise await _refused(stream, protocol, refusal)
             case _:
                 pass  # more of the response is to come; h11 limits how much
 
 
-def _check_switch(received: bytes, answer: AcceptConnection) -> None:
-    """Check of a response 101 what wsproto does not.
+def _check_switch(received: bytes, answer: AcceptConnection) -> bytes:
+    """Check of a response 101 what wsproto does not; return the bytes that follow it.
 
     Frames begin where its head ends, so every reader must see the same end.
 
@@ -270,6 +273,7 @@ def _check_switch(received: bytes, answer: AcceptConnection) -> None:
         problem = "it has a body"
     if problem is not None:
         raise ConnectFailed(f"the server's response 101 is invalid: {problem}")
+    return received[found.end() :]
 
 
 async def _receive(stream: ByteStream) -> bytes:

@@ -7,8 +7,6 @@ nothing comes between two pieces of a frame, not even a pong, and nothing follow
 
 from __future__ import annotations
 
-from collections import deque
-
 import trio
 
 from farcall._transport.websocket.socket import GuardedSocket
@@ -21,8 +19,10 @@ class Sender:
         self._stream = stream
         self._socket = sock
         self._is_direct = stream is sock  # TLS has no way to send without waiting
-        self._waiting: deque[bytes | memoryview] = deque()
-        self._lock = trio.StrictFIFOLock()
+        # A list, for it is short: the limit of pings bounds the pongs that wait, and a writer sends
+        # nothing more before all has left.
+        self._waiting: list[bytes | memoryview] = []
+        self._lock: trio.StrictFIFOLock | None = None
 
     def put(self, data: bytes) -> bool:
         """Send `data` after all that waits; return whether the socket has accepted all of it."""
@@ -44,18 +44,19 @@ class Sender:
         Raises:
             trio.BrokenResourceError, trio.ClosedResourceError: the link has ended.
         """
+        lock = self._lock = self._lock or trio.StrictFIFOLock()
         # A free lock is taken without a checkpoint: sending is one, and each costs a turn.
         try:
-            self._lock.acquire_nowait()
+            lock.acquire_nowait()
         except trio.WouldBlock:
-            await self._lock.acquire()
+            await lock.acquire()
         try:
             # It stays in the queue until it is sent, so that `put` sends nothing before its end.
             while self._waiting:
                 await self._stream.send_all(self._waiting[0])
-                self._waiting.popleft()
+                del self._waiting[0]
         except BaseException:
             self._waiting.clear()
             raise
         finally:
-            self._lock.release()
+            lock.release()

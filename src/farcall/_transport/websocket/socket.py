@@ -134,14 +134,12 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
             trio.BrokenResourceError: the connection was lost.
             trio.ClosedResourceError: this side has hung up.
         """
-        if self._raw is None:
+        raw = self._raw
+        if raw is None:
             data = bytes(await self._stream.receive_some(max_bytes))
-        else:
-            data = await self._receive(self._raw, max_bytes or RECEIVE_BYTES)
-        self.received_at = trio.current_time()
-        return data
-
-    async def _receive(self, raw: socket.socket, most: int) -> bytes:
+            self.received_at = trio.current_time()
+            return data
+        most = max_bytes or RECEIVE_BYTES
         if not self._is_drained:
             await trio.lowlevel.checkpoint()
         while True:
@@ -157,6 +155,7 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
                 raise trio.BrokenResourceError(str(exc)) from exc
             else:
                 self._is_drained = len(data) < most
+                self.received_at = trio.current_time()
                 return data
 
     async def send_eof(self) -> None:

@@ -35,8 +35,8 @@ class WebSocketTransport:
         self._endpoint = endpoint
         self._socket = sock
         self._connection = connection
-        self._idle = trio.Event()
-        self._idle.set()
+        self._is_reading = False
+        self._idle: trio.Event | None = None
 
     def __repr__(self) -> str:
         state = self._connection.reason or "open"
@@ -58,11 +58,13 @@ class WebSocketTransport:
 
     async def run(self, receiver: Receiver) -> CloseReason:
         """Read until the link ends; see `Transport.run`."""
-        self._idle = trio.Event()
+        self._is_reading = True
         try:
             await self._connection.read(receiver)
         finally:
-            self._idle.set()
+            self._is_reading = False
+            if self._idle is not None:
+                self._idle.set()
         self._socket.abort()
         self._connection.note_reason(self._reason)
         return self._reason
@@ -92,10 +94,11 @@ class WebSocketTransport:
             with awaiting_close(self.endpoint.peer, seconds), suppress(ConnectionClosed):
                 await self._connection.send_close(CloseReason(code, reason, remote=False))
                 # `run` sees the peer's answer; without it, this waits for the end of the bytes.
-                if self._idle.is_set():
-                    await self._socket.finish()
-                else:
+                if self._is_reading:
+                    self._idle = trio.Event()
                     await self._idle.wait()
+                else:
+                    await self._socket.finish()
         finally:
             self._socket.abort()
 

@@ -74,7 +74,7 @@ class Echo:
         try:
             async for message in self._heard:
                 # `Transport.send_now` takes what begins with NUL for binary, and all else for text.
-                await self._transport._connection._send(message)
+                await self._transport._connection._begin_engine()._send(message)
         except ConnectionClosed:
             pass
 

@@ -484,7 +484,7 @@ async def test_a_fault_below_us(
         monkeypatch.setattr(wsproto.WSConnection, "receive_data", raise_bug)
         end = End(server)
         async with running(end):
-            await raw.send(frame(PING, b"x"))
+            await raw.send(frame(TEXT, b"x", fin=False))
 
             assert await raw.read_to_end() == close_frame(1011, "internal error", masked=False)
 
