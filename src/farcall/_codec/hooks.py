@@ -93,10 +93,9 @@ class Hooks(Struct, frozen=True, dict=True):
                 return self._union(union)
             case Ref() as ref:
                 return self._named(ref)
-            case ViaOf(name, wire):
-                own = self.definitions.own_type(name)
-                via = own.via
-                return Converted(name, own.cls, self.shape(wire), via.encode, via.decode)
+            case ViaOf(name, wire) as spec:
+                own = self.definitions.own_type(spec)
+                return Converted(name, own.cls, self.shape(wire), own.via.encode, own.via.decode)
             case parameter:
                 raise AssertionError(f"{parameter} has no argument")
 

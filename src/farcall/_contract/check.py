@@ -111,8 +111,8 @@ class _Walk(Struct, frozen=True):
                 return all(map(self._is_hashable, parts))
             case Ref() as ref:
                 return self._is_named_hashable(ref)
-            case ViaOf(name):
-                return self.definitions.own_type(name).cls.__hash__ is not None
+            case ViaOf() as own:
+                return self.definitions.own_type(own).cls.__hash__ is not None
             case MapOf() | Scalar("json"):
                 return False
             case _:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from farcall._contract.own_types import OwnType, note_used
 from farcall._contract.records import resolve_hints
-from farcall._contract.spec import Definition, RecordSpec
+from farcall._contract.spec import Definition, RecordSpec, ViaOf
 
 
 @attrs.define
@@ -24,6 +24,7 @@ class Definitions(Mapping[str, Definition]):
     """Whether to call the factory of a default to know its value; those of a stub are pure."""
     _specs: dict[str, Definition] = attrs.field(factory=dict[str, Definition], init=False)
     _classes: dict[str, Any] = attrs.field(factory=dict[str, Any], init=False)
+    _own_types: dict[ViaOf, OwnType] = attrs.field(factory=dict[ViaOf, OwnType], init=False)
 
     def __getitem__(self, name: str) -> Definition:
         return self._specs[name]
@@ -43,13 +44,15 @@ class Definitions(Mapping[str, Definition]):
     @contextmanager
     def undone_on_failure(self) -> Iterator[None]:
         """Forget the names that a block claims if it raises; else note that they are used."""
-        before = set(self._classes)
+        before, own_before = set(self._classes), set(self._own_types)
         try:
             yield
         except BaseException:
             for name in self._classes.keys() - before:
                 del self._classes[name]
                 self._specs.pop(name, None)
+            for spec in self._own_types.keys() - own_before:
+                del self._own_types[spec]
             raise
         for name in self._classes.keys() - before:
             note_used(self._classes[name])
@@ -70,10 +73,13 @@ class Definitions(Mapping[str, Definition]):
         """Return the class, enum or `NewType` of each definition, by name."""
         return {name: self._classes[name] for name in self._specs}
 
-    def own_type(self, name: str) -> OwnType:
-        """Return the class of a `ViaOf`, with the functions that convert its values."""
-        own: OwnType = self._classes[name]
-        return own
+    def convert(self, spec: ViaOf, own: OwnType) -> OwnType:
+        """Let functions convert the values of a type; return those of a known one."""
+        return self._own_types.setdefault(spec, own)
+
+    def own_type(self, spec: ViaOf) -> OwnType:
+        """Return the class of a type, with the functions that convert its values."""
+        return self._own_types[spec]
 
     def sorted(self) -> tuple[Definition, ...]:
         """Return all definitions by name, as in `ServiceSpec.definitions`."""

@@ -128,6 +128,9 @@ def describe(annotation: object, definitions: Definitions) -> TypeSpec:
     return spec
 
 
+_NOT_GENERIC = "write a concrete type: a service cannot be generic"
+
+
 def is_known_type(cls: type) -> bool:
     """Tell whether farcall has a form for the values of a class."""
     return scalar_of(cls) is not None or cls in _CONTAINERS
@@ -169,20 +172,18 @@ class _Scope(Struct, frozen=True):
 
     def _own_type(self, own: OwnType) -> TypeSpec:
         name = own.cls.__name__
-        known = self.definitions.claim(name, own)
-        if known is not None and not own.agrees(known):
-            if (isinstance(known, OwnType) and known.cls is own.cls) or known is own.cls:
-                raise self._unsupported(
-                    f"{name} crosses the wire in two ways", "use one way, or two classes"
-                )
-            raise self._same_name(name, known, own)
         try:
             wire = wire_type(own.via.wire)
         except UnsupportedType as fault:
-            raise self._unsupported(
-                f"the type by which {name} crosses: {fault.problem}", fault.fix
-            ) from fault
-        return ViaOf(name, wire, own.imports())
+            problem = f"the type by which {name} crosses: {fault.problem}"
+            raise self._unsupported(problem, fault.fix) from fault
+        spec = ViaOf(name, wire, own.imports())
+        if self.definitions.convert(spec, own).agrees(own):
+            return spec
+        raise self._unsupported(
+            f"{name} crosses as {spelled(wire)} in two ways that look the same",
+            "use functions of a module in farcall.Via, which have names",
+        )
 
     def _class_beside(self, annotation: Any) -> type:
         cls = get_origin(annotation) or annotation
@@ -216,7 +217,7 @@ class _Scope(Struct, frozen=True):
             return self.variables[variable]
         raise self._unsupported(
             f"the type variable {variable.__name__} is not bound here",
-            "write a concrete type",
+            "write a concrete type" if self.path else _NOT_GENERIC,
         )
 
     def _new_type(self, new_type: NewType) -> TypeSpec:
@@ -397,10 +398,7 @@ class _Scope(Struct, frozen=True):
             return False
         if known is None:
             return True
-        raise self._same_name(name, known, cls)
-
-    def _same_name(self, name: str, known: object, cls: object) -> UnsupportedType:
-        return self._unsupported(
+        raise self._unsupported(
             f"two types are named {name}: {_home(known)} and {_home(cls)}",
             "rename one of them",
         )
@@ -446,5 +444,4 @@ def _base(cls: type[Enum]) -> Literal["Enum", "IntEnum", "StrEnum"]:
 
 
 def _home(cls: Any) -> str:
-    cls = cls.cls if isinstance(cls, OwnType) else cls
     return f"{cls.__module__}.{getattr(cls, '__qualname__', cls.__name__)}"

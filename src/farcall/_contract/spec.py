@@ -127,10 +127,8 @@ class ViaOf(_Type, frozen=True):
     wire: TypeSpec
     """The type by which they cross: without named types, so that a reader needs no other."""
     imports: Imports | None = None
-    """None if a stub cannot import it, and has the type on the wire. Not part of the contract."""
-
-    def compared(self) -> tuple[object, ...]:
-        return (self.name, self.wire)
+    """None if a stub cannot import it, and has the type on the wire. Not part of the contract, and
+    compared nevertheless: classes of one name can be converted by other functions."""
 
 
 class Parameter(_Type, frozen=True):

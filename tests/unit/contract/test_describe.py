@@ -444,7 +444,11 @@ OtherQuote = attrs.make_class("Quote", {"a": attrs.field(type=int)})
         ),
         (3, "3 cannot cross the wire; use an attrs class with fields that can"),
         ({}, "{} cannot cross the wire; use an attrs class with fields that can"),
-        (T, "the type variable T is not bound here; write a concrete type"),
+        (
+            T,
+            "the type variable T is not bound here;"
+            " write a concrete type: a service cannot be generic",
+        ),
         (Tree, "Tree is generic; write Tree[...] with types for T"),
         (Pair, "Pair is generic; write Pair[...] with types for T, U"),
         (Rights, "Rights is a Flag; use an Enum whose values are int or str"),

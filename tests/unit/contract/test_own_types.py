@@ -25,6 +25,7 @@ from farcall._contract.spec import (
     Place,
     Scalar,
     ServiceSpec,
+    TupleOf,
     TypeSpec,
     UnsupportedType,
     ViaOf,
@@ -33,7 +34,9 @@ from farcall._contract.validity import check_contract
 
 HERE = __name__
 STR, INT = Scalar("str"), Scalar("int")
-MONEY = ViaOf("Money", STR)
+MONEY = ViaOf("Money", STR, Imports(Place(HERE, "Money"), HERE))
+READ = ViaOf("Money", STR)
+"""As a document has it."""
 
 
 class Money:
@@ -82,6 +85,11 @@ def via(wire: Any, encode: Callable[[Any], Any] = encode) -> Any:
     return Via(wire, encode=encode, decode=decode)
 
 
+def noted(name: str, module: str, wire: TypeSpec) -> TypeSpec:
+    names = Place(HERE, "encode"), Place(HERE, "decode")
+    return ViaOf(name, wire, Imports(Place(module, name), None, *names))
+
+
 def test_registered() -> None:
     """A registered class is named with its type on the wire, wherever it stands."""
     assert described(Money) == MONEY
@@ -90,9 +98,11 @@ def test_registered() -> None:
 
 def test_noted() -> None:
     """A note says how a class crosses, also one for which farcall has a form, or a record."""
-    assert described(Annotated[Decimal, via(int)]) == ViaOf("Decimal", INT)
-    assert described(Annotated[Record, via(list[int])]) == ViaOf("Record", described(list[int]))
-    assert described(Annotated[Money, via(int)]) == ViaOf("Money", INT)
+    assert described(Annotated[Decimal, via(int)]) == noted("Decimal", "decimal", INT)
+    assert described(Annotated[Record, via(list[int])]) == noted(
+        "Record", HERE, described(list[int])
+    )
+    assert described(Annotated[Money, via(int)]) == noted("Money", HERE, INT)
     assert described(tuple[Annotated[Decimal, via(int)], Decimal]) != described(
         tuple[Decimal, Decimal]
     )
@@ -152,8 +162,13 @@ def test_place(named: object, place: Place | None) -> None:
         (Annotated[Money, via(list[Level])], "list[Level] is not plain JSON"),
         (Annotated[Money, via(Annotated[Decimal, via(int)])], "Decimal as int is not plain JSON"),
         (Annotated[Money, via(complex)], "the type by which Money crosses: complex cannot cross"),
-        (tuple[Money, Annotated[Money, via(int)]], "Money crosses the wire in two ways"),
-        (tuple[Record, Annotated[Record, via(int)]], "Record crosses the wire in two ways"),
+        (
+            tuple[
+                Annotated[Money, via(int, lambda money: 1)],
+                Annotated[Money, via(int, lambda money: 2)],
+            ],
+            "Money crosses as int in two ways that look the same",
+        ),
         (set[Unhashable], "Unhashable has no hash, so a set cannot hold it"),
         (dict[Unhashable, int], "Unhashable has no hash, so it cannot be the key of a dict"),
         (dict[Annotated[Money, via(float)], int], "must be strings or integers"),
@@ -168,11 +183,15 @@ def test_refused(annotation: Any, problem: str) -> None:
     assert problem in str(caught.value)
 
 
-def test_two_classes_of_one_name() -> None:
-    """Two classes of one name are told by their modules."""
-    other: Any = type("Money", (), {"__module__": "elsewhere"})
-    with pytest.raises(UnsupportedType, match=f"named Money: {HERE}.Money and elsewhere.Money"):
-        described(tuple[Money, Annotated[other, via(str)]])
+def test_several_ways() -> None:
+    """One contract can have a class by several types and functions, and by its own fields."""
+    registered, noted, plain = (
+        described(each)
+        for each in (Record, Annotated[Record, via(int)], Annotated[Record, via(str)])
+    )
+
+    every = tuple[Record, Annotated[Record, via(int)], Annotated[Record, via(str)]]
+    assert described(every) == TupleOf((registered, noted, plain))
 
 
 def test_one_way_twice() -> None:
@@ -191,13 +210,14 @@ def test_names() -> None:
 def test_contract() -> None:
     """The type on the wire is part of the contract; what a stub imports is not."""
     assert canonical_form(described(Money)) == ["via", "Money", "str"]
-    assert described(Money) == MONEY
+    assert canonical_form(READ) == canonical_form(MONEY)
 
 
 @pytest.mark.parametrize(
     ("written", "read", "fits"),
     [
-        (MONEY, MONEY, True),
+        (MONEY, READ, True),
+        (READ, MONEY, True),
         (ViaOf("Money", INT), ViaOf("Money", Scalar("float")), True),
         (MONEY, STR, True),
         (MONEY, ViaOf("Price", STR), False),
@@ -217,8 +237,7 @@ def test_document() -> None:
     read = read_form(ServiceSpec, form_of(spec), "")
     check_contract(read, "")
 
-    assert read == spec
-    assert read.definitions[0] == NewTypeSpec("Fee", MONEY)
+    assert read.definitions == (NewTypeSpec("Fee", READ),)
     assert HERE not in str(form_of(spec))
 
 

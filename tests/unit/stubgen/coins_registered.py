@@ -1,0 +1,8 @@
+"""Registers a class of another module."""
+
+from __future__ import annotations
+
+from farcall import register_type
+from tests.unit.stubgen.coins import Coin
+
+register_type(Coin, int, encode=lambda coin: coin.cents, decode=Coin)
