@@ -197,7 +197,7 @@ class GuardedConnection:
             return early
         while True:
             self._receiver.on_pause()
-            most = max(RECEIVE_BYTES, min(frames.missing, LARGE_RECEIVE_BYTES))
+            most = LARGE_RECEIVE_BYTES if frames.missing else RECEIVE_BYTES
             data = bytes(await self._stream.receive_some(most))
             self._turn_ends = perf_counter() + TURN_SECONDS
             if not data or not (frames.missing or engine.is_idle):

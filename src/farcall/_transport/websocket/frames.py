@@ -21,6 +21,7 @@ from importlib import import_module
 from typing import Final, TypeAlias
 
 from farcall._transport.websocket.heap import keep_memory
+from farcall._transport.websocket.socket import LARGE_RECEIVE_BYTES
 
 FIN: Final = 0x80
 TEXT: Final = 0x1
@@ -220,7 +221,7 @@ class FrameReader:
         self._head, self.missing = start, missing
         if not self._is_dropping:
             self._large += rest
-            keep_memory(size)
+            keep_memory(max(size, LARGE_RECEIVE_BYTES))
         return b""
 
     def drop(self) -> None:

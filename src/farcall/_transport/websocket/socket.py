@@ -31,8 +31,9 @@ _SocketName: TypeAlias = tuple[str, int] | tuple[str, int, int, int] | str
 RECEIVE_BYTES: Final = 64 * 1024
 """Bytes received at a time, as in Trio; the 4 KiB of trio-websocket cost more system calls."""
 
-LARGE_RECEIVE_BYTES: Final = 1024 * 1024
-"""Bytes received at a time of a large frame: each time costs a turn of the event loop."""
+LARGE_RECEIVE_BYTES: Final = 256 * 1024
+"""Bytes received at a time after a large frame has begun: each time costs a turn of the event loop,
+and large frames seldom come alone."""
 
 
 class GuardedSocket(trio.abc.HalfCloseableStream):

@@ -19,7 +19,11 @@ from farcall._limits import Limits
 from farcall._transport.transport import CloseReason
 from farcall._transport.websocket import WebSocketTransport, connection
 from farcall._transport.websocket.connection import TURN_SECONDS
-from farcall._transport.websocket.socket import GuardedSocket
+from farcall._transport.websocket.socket import (
+    LARGE_RECEIVE_BYTES,
+    RECEIVE_BYTES,
+    GuardedSocket,
+)
 from tests.patience import PATIENCE
 from tests.unit.transport.suite import End, Recorder, running, send, send_ping
 from tests.unit.transport.websocket.sockets import (
@@ -294,6 +298,32 @@ async def test_a_complete_message_has_time() -> None:
 ROOMY = attrs.evolve(SMALL, message=100_000)
 LARGE_TEXT = frame(TEXT, b"x" * 50_000)
 HEAD = len(LARGE_TEXT) - 50_000
+
+
+async def test_the_rest_of_a_large_frame_is_received_in_large_pieces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Until a large frame has begun, and after its end, pieces are small."""
+    receive_some = GuardedSocket.receive_some
+    sizes: list[int | None] = []
+
+    async def receive(sock: GuardedSocket, max_bytes: int | None = None) -> bytes:
+        sizes.append(max_bytes)
+        return await receive_some(sock, max_bytes)
+
+    async with open_raw_client(ROOMY) as (raw, server):
+        monkeypatch.setattr(GuardedSocket, "receive_some", receive)
+        end = End(server)
+        async with running(end):
+            await raw.send(LARGE_TEXT[:5_000])
+            await wait_all_tasks_blocked()
+            await raw.send(LARGE_TEXT[5_000:])
+            await end.heard.next_frame()
+            await wait_all_tasks_blocked()
+
+    assert sizes[0] == RECEIVE_BYTES
+    assert set(sizes[1:-1]) == {LARGE_RECEIVE_BYTES}
+    assert sizes[-1] == RECEIVE_BYTES
 
 
 async def test_a_large_frame_whose_end_does_not_come() -> None:
