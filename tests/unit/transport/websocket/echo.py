@@ -71,10 +71,13 @@ class Echo:
             nursery.cancel_scope.cancel()
 
     async def _answer(self) -> None:
+        connection = self._transport._connection
         try:
             async for message in self._heard:
                 # `Transport.send_now` takes what begins with NUL for binary, and all else for text.
-                await self._transport._connection._begin_engine()._send(message)
+                # wsproto would raise if a message followed a Close frame.
+                if connection.reason is None:
+                    await connection._begin_engine()._send(message)
         except ConnectionClosed:
             pass
 
