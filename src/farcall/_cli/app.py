@@ -21,7 +21,7 @@ import farcall
 from farcall import stubgen
 from farcall._cli.errors import FAILED, WRONG_USE, CommandError
 from farcall._cli.serving import ServeOptions, check_can_be_called, serve_until_signal
-from farcall._cli.targets import load
+from farcall._cli.targets import load, load_module
 from farcall.stubgen._errors import in_one_line
 
 Port: TypeAlias = Annotated[int, Parameter(validator=Number(gte=0, lt=1 << 16))]
@@ -175,6 +175,7 @@ def stubs(
     *,
     output: Annotated[Path, Parameter(alias="-o")] = Path("stubs"),
     shared: str = "_shared",
+    types: tuple[str, ...] = (),
     check: bool = False,
 ) -> int:
     """Generate the typed client of each service, and a module with the types that they share.
@@ -187,15 +188,19 @@ def stubs(
         The directory of the stubs.
     shared
         The name of the module with the types that several of the services use.
+    types
+        A module of yours, such as shop.models; stubs import its types where they are the same as
+        those of the service, and do not copy them. May be given several times.
     check
         Write nothing; show the differences, with status 1 if there are any.
     """
     found = [load(target) for target in services]
+    modules = [load_module(name) for name in types]
     try:
         if check:
-            shown = stubgen.check(found, output, shared=shared)
+            shown = stubgen.check(found, output, shared=shared, types=modules)
         else:
-            paths = stubgen.write(found, output, shared=shared)
+            paths = stubgen.write(found, output, shared=shared, types=modules)
             shown = "".join(f"{path}\n" for path in paths)
     except OSError as error:
         raise CommandError(f"{error.filename or output}: {error.strerror}") from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -32,8 +34,27 @@ def load(target: str) -> object:
     name, colon, attribute = target.partition(":")
     if not (colon and _is_dotted(name) and _is_dotted(attribute)):
         raise StubError(f"{target!r} is not module:Class, such as shop.service:Shop")
-    try:
+    with _named_if_hidden(name):
         return _checked(target, _attribute(_import(name), attribute))
+
+
+def load_module(name: str) -> ModuleType:
+    """Import the module that `name` names, as `load` does.
+
+    Raises:
+        StubError: there is no such module, or it cannot be imported.
+    """
+    if not _is_dotted(name):
+        raise StubError(f"{name!r} is not the name of a module, such as shop.models")
+    with _named_if_hidden(name):
+        return _import(name)
+
+
+@contextmanager
+def _named_if_hidden(name: str) -> Iterator[None]:
+    """If a block fails because another module hides one of the working directory, say so."""
+    try:
+        yield
     except StubError as exc:
         hidden = _hidden(name)
         if hidden is None:

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import unified_diff
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 import attrs
@@ -19,17 +20,20 @@ from farcall._usage.options import check_path, check_text, wrong_type
 from farcall.stubgen._errors import StubError
 from farcall.stubgen._module import module_name, render_module, render_shared
 from farcall.stubgen._on_disk import read_shared, users_in
+from farcall.stubgen._own_types import with_own_types
 from farcall.stubgen._sharing import OnDisk, Stub, full_name, share
 
 SHARED: Final = "_shared"
 """The usual name of the module with the shared types."""
 
 
-def render(service: object) -> str:
+def render(service: object, *, types: Iterable[ModuleType] = ()) -> str:
     """Write the source of the stub of a service, with all of its types.
 
     Args:
         service: A decorated class, an object of one, or the result of `farcall.functions`.
+        types: Your own modules. The stub imports the types that they have and that are the same as
+            those of the service. A type of the same name that differs is logged as a warning.
 
     Returns:
         The source of a module, formatted as by ``ruff format``. The same service gives the same
@@ -37,6 +41,7 @@ def render(service: object) -> str:
 
     Raises:
         DeclarationError: It is not a service.
+        StubError: A module in `types` has no type of the service.
 
     >>> import farcall
     >>> def add(a: int, b: int) -> int:
@@ -44,12 +49,16 @@ def render(service: object) -> str:
     >>> "async def add(self, a: int, b: int) -> int:" in render(farcall.functions(add, name="calc"))
     True
     """
-    stub = _stub(service)
-    return render_module(stub.spec, stub.digest)
+    (stub,) = _stubs([service], types)
+    return render_module(stub.spec, stub.digest, stub.origins)
 
 
 def write(
-    services: Iterable[object], directory: str | os.PathLike[str], *, shared: str = SHARED
+    services: Iterable[object],
+    directory: str | os.PathLike[str],
+    *,
+    shared: str = SHARED,
+    types: Iterable[ModuleType] = (),
 ) -> list[Path]:
     """Write one module for each service, and one for the types that several of them share.
 
@@ -64,6 +73,7 @@ def write(
         services: Each as `render` takes it.
         directory: The target; made if it is missing.
         shared: The name of the module with the shared types.
+        types: As for `render`.
 
     Returns:
         The path of each module, in the order of the services; that of the shared module is last, if
@@ -72,10 +82,11 @@ def write(
     Raises:
         TypeError: An argument has the wrong type.
         StubError: Two services would be written to one file, there is a file of that name that
-            is not a stub, or the shared types do not fit into one module. Then nothing is written.
+            is not a stub, the shared types do not fit into one module, or a module in `types` has
+            no type of the services. Then nothing is written.
         OSError: The directory cannot be written to. A module is replaced whole or not at all.
     """
-    modules = _modules(services, directory, shared)
+    modules = _modules(services, directory, shared, types)
     outdated = [each for each in modules if each.on_disk != each.content]
     Path(directory).mkdir(parents=True, exist_ok=True)
     # The stubs import the shared module, so it is written first, and removed last.
@@ -89,7 +100,11 @@ def write(
 
 
 def check(
-    services: Iterable[object], directory: str | os.PathLike[str], *, shared: str = SHARED
+    services: Iterable[object],
+    directory: str | os.PathLike[str],
+    *,
+    shared: str = SHARED,
+    types: Iterable[ModuleType] = (),
 ) -> str:
     """Compare the modules on disk with those that `write` would write.
 
@@ -97,6 +112,7 @@ def check(
         services: Each as `render` takes it.
         directory: The directory of their modules.
         shared: The name of the module with the shared types.
+        types: As for `render`.
 
     Returns:
         A unified diff from the modules on disk to the right ones; empty if they are the same. Their
@@ -106,7 +122,7 @@ def check(
         TypeError, StubError: As for `write`.
         OSError: A module cannot be read.
     """
-    return "".join(map(_difference, _modules(services, directory, shared)))
+    return "".join(map(_difference, _modules(services, directory, shared, types)))
 
 
 @attrs.frozen
@@ -136,13 +152,16 @@ def _are_several(services: object) -> bool:
 
 
 def _modules(
-    services: Iterable[object], directory: str | os.PathLike[str], shared: str
+    services: Iterable[object],
+    directory: str | os.PathLike[str],
+    shared: str,
+    types: Iterable[ModuleType],
 ) -> list[_Module]:
     if not _are_several(services):
         raise wrong_type("services", "a list of services", services, "[Shop]")
     folder = Path(check_path("directory", directory, '"stubs"'))
     check_text("shared=", shared, write=f'"{SHARED}"')
-    stubs = [_stub(each) for each in services]
+    stubs = _stubs(services, types)
     paths = _paths(stubs, folder, shared)
     shared_path = folder / f"{shared}.py"
     before = _current(shared_path, is_shared=True)
@@ -158,9 +177,19 @@ def _modules(
     return modules
 
 
-def _stub(service: object) -> Stub:
-    found = service_of(service)
-    return Stub(documented(found), found.digest, found.types)
+def _stubs(services: Iterable[object], types: Iterable[ModuleType]) -> list[Stub]:
+    modules = _checked_modules(types)
+    found = map(service_of, services)
+    stubs = [Stub(documented(each), each.digest, each.types) for each in found]
+    return with_own_types(stubs, modules)
+
+
+def _checked_modules(types: Iterable[object]) -> list[ModuleType]:
+    several = list(types) if _are_several(types) else [types]
+    modules = [each for each in several if isinstance(each, ModuleType)]
+    if several != modules or not _are_several(types):
+        raise wrong_type("types=", "a list of modules", types, "[models]")
+    return modules
 
 
 def _paths(stubs: Iterable[Stub], folder: Path, shared: str) -> Mapping[Path, Stub]:

@@ -3,7 +3,8 @@
 The way of a contract: `_names` chooses the names in the module, `_annotations` and `_literals`
 write types and values, `_records`, `_definitions` and `_proxy` write classes, `_layout` breaks
 their lines. This file puts them together, and `_files` writes them to disk. `_sharing` finds the
-types that several services use, for a module of their own; `_on_disk` reads one of an earlier run.
+types that several services use, for a module of their own; `_on_disk` reads one of an earlier run;
+`_own_types` finds the types that the user has already.
 """
 
 from __future__ import annotations
@@ -74,8 +75,8 @@ def render_shared(spec: ServiceSpec, names: Names, users: Mapping[str, Iterable[
     """
     table = "\n".join(f"{name}: {', '.join(sorted(users[name]))}" for name in sorted(users))
     types = _types(spec, names)
-    exported = [each.name for each in types if not names.is_imported(each.name)]
-    return _module(_SHARED_HEADER.format(types=table), names, exported, _defined(types, names))
+    header = _SHARED_HEADER.format(types=table)
+    return _module(header, names, [each.name for each in types], _defined(types, names))
 
 
 def _types(spec: ServiceSpec, names: Names) -> list[Named]:

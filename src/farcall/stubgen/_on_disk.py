@@ -75,7 +75,7 @@ def _types_in(
 ) -> OnDisk:
     definitions = Definitions(hints_of, calls_factories=True)
     keys = {_name(key): key for key in users if "." in key}
-    for name in keys:
+    for name in sorted({*keys, *module.__all__} - users.keys()):
         cls: Any = getattr(module, name)
         parameters = getattr(cls, "__parameters__", ())
         describe(cls[(Any,) * len(parameters)] if parameters else cls, definitions)

@@ -155,6 +155,8 @@ class _Table:
     types: dict[str, UsedType] = attrs.field(factory=dict[str, UsedType])
     aliases: dict[AliasKey, set[str]] = attrs.field(factory=dict[AliasKey, set[str]])
     """The services that use each alias."""
+    needed_on_disk: set[str] = attrs.field(factory=set[str])
+    """The types that those on disk name, which services outside of this run use."""
     scopes: dict[str, Mapping[str, str]] = attrs.field(factory=dict[str, Mapping[str, str]])
 
     def keep(self, on_disk: OnDisk) -> None:
@@ -163,6 +165,8 @@ class _Table:
             others = each.users - self.run
             if others or each.origin:
                 self.types[each.key] = attrs.evolve(each, users=others)
+            if others:
+                self.needed_on_disk |= each.needs
         for key, users in on_disk.aliases.items():
             self.aliases[key] = {*users} - self.run
 
@@ -183,16 +187,18 @@ class _Table:
         for each in self.types.values():
             _choose_base(each)
         self._spread_users()
-        shared = self._shared_types()
-        needed = {self.types[key] for each in shared for key in each.needs & self.types.keys()}
-        origins = {each.spec.name: each.origin for each in needed if each.origin is not None}
-        definitions = {each.spec.name: each.spec for each in {*shared, *needed}}
-        spec = ServiceSpec(
-            *("", "", (), ()), tuple(definitions[name] for name in sorted(definitions))
-        )
+        shared = [
+            each
+            for each in self.types.values()
+            if each.origin is None and self._are_several(each.users)
+        ]
+        imported = self._imported_for(shared)
+        definitions = self._by_name([*shared, *imported])
+        spec = ServiceSpec("", "", (), (), tuple(definitions.values()))
         aliases = self._shared_aliases(
-            frozenset(each.key for each in {*shared, *needed}), definitions
+            frozenset(each.key for each in [*shared, *imported]), definitions
         )
+        origins = {each.spec.name: each.origin for each in imported if each.origin}
         names = Names(spec, origins, {name: key[1] for name, key in aliases.items()})
         self._check_aliases(names)
         users = {each.key: each.users for each in shared}
@@ -236,19 +242,38 @@ class _Table:
         """Say whether a type needs the shared module: of two services, or of one on disk."""
         return len(users) > 1 or not self.run.issuperset(users)
 
-    def _shared_types(self) -> Collection[UsedType]:
-        shared = dict[str, UsedType]()
-        for each in self.types.values():
-            if each.origin is None and self._are_several(each.users):
-                other = shared.setdefault(each.spec.name, each)
-                if other is not each:
-                    raise StubError(
-                        f"two types for {self.module}.py are called {each.spec.name}:"
-                        f" {_described(other)}, and {_described(each)}: rename one of them, or"
-                        f" write the stubs of these services in separate runs, each with its own"
-                        f" --shared"
-                    )
-        return shared.values()
+    def _imported_for(self, shared: Iterable[UsedType]) -> list[UsedType]:
+        """Collect the user's own types that shared types need, and those in their fields."""
+        found = dict[str, UsedType]()
+        waiting = self.needed_on_disk.union(*(each.needs for each in shared))
+        while waiting:
+            each = self.types.get(waiting.pop())
+            if each is not None and each.origin is not None and each.key not in found:
+                found[each.key] = each
+                waiting |= each.needs
+        return [found[key] for key in sorted(found)]
+
+    def _by_name(self, types: Iterable[UsedType]) -> Mapping[str, Definition]:
+        found = dict[str, UsedType]()
+        for each in types:
+            other = found.setdefault(each.spec.name, each)
+            if other is not each:
+                raise self._conflict(other, each)
+        return {name: found[name].spec for name in sorted(found)}
+
+    def _conflict(self, one: UsedType, other: UsedType) -> StubError:
+        name, origin = one.spec.name, other.origin
+        if origin is not None:
+            return StubError(
+                f"{self.module}.py imports {name} from {origin}, and would define another {name}"
+                f" for {_listed(one.users)}: write all of these stubs with --types {origin}, or all"
+                f" without"
+            )
+        return StubError(
+            f"two types for {self.module}.py are called {name}: {_described(one)}, and"
+            f" {_described(other)}: rename one of them, or write the stubs of these services in"
+            f" separate runs, each with its own --shared"
+        )
 
     def _shared_aliases(
         self, available: frozenset[str], taken: Collection[str]

@@ -92,6 +92,57 @@ def test_stubs_are_written_and_checked(project: Path, capsys: pytest.CaptureFixt
     assert '+        """Greet somebody."""' in capsys.readouterr().out
 
 
+SHARING = """
+import attrs
+from farcall import service
+
+@attrs.frozen
+class Money:
+    amount: int
+
+@service
+class Bank:
+    async def balance(self) -> Money: ...
+
+@service
+class Shop:
+    async def pay(self, money: Money) -> None: ...
+"""
+
+
+def test_stubs_share_types(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--shared` names the module with the types of both services."""
+    project.write_text(SHARING)
+    command = ["stubs", f"{project.stem}:Bank", f"{project.stem}:Shop", "--shared", "common"]
+
+    assert run(command) == 0
+    assert capsys.readouterr().out == "stubs/bank.py\nstubs/shop.py\nstubs/common.py\n"
+    assert run([*command, "--check"]) == 0
+    assert "class Money" in Path("stubs/common.py").read_text()
+
+
+def test_stubs_import_types_of_the_user(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--types` names a module whose types the stubs import; a wrong name is one line."""
+    project.write_text(SHARING)
+    models = f"{project.stem}_models"
+    project.with_name(f"{models}.py").write_text(SHARING.partition("@service")[0])
+    command = ["stubs", f"{project.stem}:Bank", "--types"]
+
+    assert run([*command, models]) == 0
+    assert f"from {models} import Money\n" in Path("stubs/bank.py").read_text()
+    assert run([*command, models, "--check"]) == 0
+    capsys.readouterr()
+    for name, problem in [
+        ("logging", "logging has no type of Bank: name a module that has one, or leave --types"),
+        ("a b", "'a b' is not the name of a module, such as shop.models\n"),
+        ("no.such", "there is no module no, neither in "),
+    ]:
+        assert run([*command, name]) == 1
+        shown = capsys.readouterr().err
+        assert shown.startswith(f"farcall: {problem}")
+        assert shown.count("\n") == 1
+
+
 def test_a_source_is_never_overwritten(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`-o .` beside `greeter.py` is refused in one line, for it would overwrite the source."""
     (source := Path("greeter.py")).write_text(SERVICE)

@@ -262,6 +262,10 @@ def stream_endpoint(wire_name: Any = "Shop.all", function: Any = add, **wrong: A
     return farcall.stream_endpoint(wire_name, **wrong)(function)
 
 
+def render_stub(service: Any = Shop, **wrong: Any) -> object:
+    return stubgen.render(service, **wrong)
+
+
 def write_stubs(services: Any = (), directory: Any = "stubs", **wrong: Any) -> object:
     return stubgen.write(services, directory, **wrong)
 
@@ -401,6 +405,11 @@ SERVICES: Final[Sequence[Row]] = [
     ("services", [object()], D, "this is not a service"),
 ]
 
+OWN_TYPES: Final[Sequence[Row]] = [
+    ("types", value, T, "a list of modules, not .*; write \\[models\\]")
+    for value in (None, 5, "models", ["models"], [Shop], stubgen)
+]
+
 STUBS: Final[Sequence[Row]] = [
     *(("services", value, T, "write \\[Shop\\]") for value in (Shop, Shop(), None, 5, "Shop")),
     ("services", [5], D, "this is not a service"),
@@ -408,6 +417,7 @@ STUBS: Final[Sequence[Row]] = [
     ("directory", "", V, "not empty"),
     ("directory", "a\0", V, "NUL"),
     *text("shared"),
+    *OWN_TYPES,
 ]
 
 MAX_CONCURRENT: Final[Sequence[Row]] = [
@@ -585,8 +595,11 @@ TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
         ],
     ),
     "farcall.stubgen.render": (
-        stubgen.render,
-        [("service", value, D, "this is not a service") for value in (None, 5, "Shop", [Shop])],
+        render_stub,
+        [
+            *(("service", value, D, "is not a service") for value in (None, 5, "Shop", [Shop])),
+            *OWN_TYPES,
+        ],
     ),
     "farcall.stubgen.write": (write_stubs, STUBS),
     "farcall.stubgen.check": (check_stubs, STUBS),
