@@ -91,7 +91,7 @@ class Calls:
         self.max_call_bytes: float = math.inf
         """How large their parameters may be together, in bytes; likewise."""
         # Bounded by the tasks that call.
-        self.line: deque[Call] = deque()
+        self.line: deque[Call] | tuple[()] = ()
         """Calls for which the peer or the queue has no room yet, oldest first."""
         self.settled = 0
         """How many have settled since the last pause of the reader."""
@@ -300,6 +300,8 @@ class Calls:
             limit = self._excess(self.line[0]) or "calls" if self.line else self._excess(call)
             if limit is not None:
                 raise _refusal(ErrorCode.BUSY, {"limit": limit})
+        if not self.line:
+            self.line = deque()
         self.line.append(call)
 
     def _send(self, call: Call) -> None:
@@ -309,19 +311,19 @@ class Calls:
 
     def advance(self) -> None:
         """Send the calls in line for which there is room now."""
-        line = self.line
-        while line:
-            call = line[0]
+        while self.line:
+            call = self.line[0]
             if call.is_left:
-                line.popleft()
+                self.line.popleft()
             elif self._may_send(call):
-                line.popleft()
+                self.line.popleft()
                 try:
                     self._send(call)
                 except EncodeError as error:
                     call.settle(error)
             else:
                 return
+        self.line = ()
 
     # Leaving
 
@@ -366,7 +368,7 @@ class Calls:
 
     def end(self, in_flight: Sequence[OutgoingCall]) -> None:
         """Fail all calls, because the link has ended."""
-        waiting, self.line = self.line, deque()
+        waiting, self.line = self.line, ()
         for call in (*in_flight, *waiting):
             assert isinstance(call, Call)
             if not call.is_settled and call.stage is not ABANDONED:

@@ -95,14 +95,15 @@ class Lanes:
         self.bundle_bytes = BUNDLE_BYTES
         self._greeting: bytes | None = None
         self.is_closed = False
-        self._control: deque[bytes] = deque()
+        # A deque without entries takes 760 bytes, so an idle link has none.
+        self._control: deque[bytes] | tuple[()] = ()
         self._credits: dict[Granting, None] = {}
         # A dict is the set that keeps an order: streams are many, and put at each emit.
         self._streams: dict[StreamQueue, None] = {}
         self._fresh: dict[StreamQueue, None] = {}
         """Those that were put since the last response, in order."""
         self._is_streams_turn = False
-        self._pings: deque[bytes] = deque()
+        self._pings: list[bytes] = []  # one or two
 
     def __len__(self) -> int:
         waiting = len(self._control) + len(self._credits) + len(self.calls)
@@ -111,7 +112,7 @@ class Lanes:
     def close(self) -> None:
         """Drop all messages, also those that are put later; a ping may still leave."""
         self.is_closed = True
-        self._control.clear()
+        self._control = ()
         self._greeting = None
         self._credits.clear()
         self.calls.close()
@@ -120,6 +121,8 @@ class Lanes:
 
     def put_control(self, message: bytes) -> None:
         if not self.is_closed:
+            if not self._control:
+                self._control = deque()
             self._control.append(message)
             self._wake()
 
@@ -170,7 +173,7 @@ class Lanes:
             self._wake()
 
     def take_ping(self) -> bytes | None:
-        return self._pings.popleft() if self._pings else None
+        return self._pings.pop(0) if self._pings else None
 
     def take(self, now: float) -> list[bytes]:
         """Take about a bundle of messages, and return the frames to send; empty if none can leave.
@@ -213,7 +216,9 @@ class Lanes:
 
     def _pop(self, now: float) -> bytes | None:
         if self._control:
-            return self._control.popleft()
+            control = self._control.popleft()
+            self._control = self._control or ()
+            return control
         if self._credits:
             stream = next(iter(self._credits))
             del self._credits[stream]

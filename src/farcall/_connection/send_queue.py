@@ -63,8 +63,9 @@ class SendQueue:
     def __init__(self, limits: Limits, account: MemoryAccount) -> None:
         self._limits = limits
         self._account = account
-        self._entries: deque[Message] = deque()
-        self._waiting = trio.lowlevel.ParkingLot()
+        # A deque without entries takes 760 bytes, so an idle link has none.
+        self._entries: deque[Message] | tuple[()] = ()
+        self._waiting: trio.lowlevel.ParkingLot | None = None
         self._is_closed = False
         self._taken = 0
         self.size = 0
@@ -91,12 +92,15 @@ class SendQueue:
     async def wait_writable(self) -> None:
         """Wait until there is room; it is there until the next checkpoint of the task."""
         while not self.is_writable:
+            self._waiting = self._waiting or trio.lowlevel.ParkingLot()
             await self._waiting.park()
 
     def put(self, message: Message) -> None:
         if self._is_closed:
             return
         size = len(message) if isinstance(message, bytes) else len(message.text)
+        if not self._entries:
+            self._entries = deque()
         self._entries.append(message)
         self.size += size
         limits = self._limits
@@ -118,6 +122,8 @@ class SendQueue:
         if not self._entries:
             return None
         message = self._entries.popleft()
+        if not self._entries:
+            self._entries = ()
         size = len(message) if isinstance(message, bytes) else len(message.text)
         self.size -= size
         self._taken += size + MESSAGE_COST
@@ -131,9 +137,13 @@ class SendQueue:
 
     def withdraw(self, message: Message) -> None:
         """Remove a message, unless `close` has dropped it."""
-        for index, entry in enumerate(self._entries):
+        entries = self._entries
+        if not entries:
+            return
+        for index, entry in enumerate(entries):
             if entry is message:
-                del self._entries[index]
+                del entries[index]
+                self._entries = entries or ()
                 size = len(message) if isinstance(message, bytes) else len(message.text)
                 self._note_gone(size, 1)
                 return
@@ -142,7 +152,7 @@ class SendQueue:
         """Drop what waits, and all that is put from now on."""
         self._is_closed = True
         count = len(self._entries)
-        self._entries.clear()
+        self._entries = ()
         self._note_gone(self.size, count)
 
     def _note_gone(self, size: int, count: int) -> None:
@@ -159,4 +169,5 @@ class SendQueue:
             self.is_writable = True
             self.on_writable()
             # As many tasks as messages have room; one that finds no bytes left waits again.
-            self._waiting.unpark(count=max(1, limits.queued_messages - count))
+            if self._waiting is not None:
+                self._waiting.unpark(count=max(1, limits.queued_messages - count))

@@ -102,19 +102,12 @@ class Dispatcher:
             link, identity, logins, options, quota=self._quota, start=self._start_task
         )
         # Bounded like calls in flight and subscriptions: each entry has its task already.
-        self._waiting: deque[ServedCall | Task] = deque()
+        # A deque without entries takes 760 bytes, so an idle link has none.
+        self._waiting: deque[ServedCall | Task] | tuple[()] = ()
         self._in_flight: dict[ServedCall, None] = {}
         self._has_login_limit = False
         """Whether `message_before_login` limits the messages of the peer."""
         self._close_watchdog: Callable[[], None] | None = None
-        self._builtin: Mapping[str, Callable[[Request], None]] = {
-            "rpc.on": self._events.on,
-            "rpc.off": self._events.off,
-            "rpc.subscribe": self._subscriptions.subscribe,
-            "rpc.login": self._login_handler.on_request,
-            "rpc.discover": self._describe,
-            "__listMethods": self._list_methods,
-        }
 
     def census(self) -> Iterator[tuple[str, int]]:
         """Count what is held for the peer, by kind; see `farcall.testing`."""
@@ -153,9 +146,9 @@ class Dispatcher:
         """Start to serve a call, or answer it."""
         endpoint = self._methods.get(call.method)
         if endpoint is None:
-            builtin = self._builtin.get(call.method)
+            builtin = _BUILTIN.get(call.method)
             if builtin is not None:
-                builtin(call)
+                builtin(self, call)
             else:
                 call.fail(Error.of(ErrorCode.METHOD_NOT_FOUND))
         elif endpoint.is_protected and not self._identity.may(endpoint.method.spec.access):
@@ -308,8 +301,7 @@ class Dispatcher:
         if endpoint.limits is not None:
             endpoint.limits.running += 1
         self._in_flight[served] = None
-        self._waiting.append(served)
-        self._link.start_soon(self._run_oldest)
+        self._start_task(served)
 
     def _refuse(self, call: Request, limit: str, wants_answer: bool) -> None:
         """Refuse a call that is over a limit; the reader does not wait for room."""
@@ -319,12 +311,16 @@ class Dispatcher:
         else:
             self._link.drops.add(limit)
 
-    def _start_task(self, task: Task) -> None:
+    def _start_task(self, task: ServedCall | Task) -> None:
+        if not self._waiting:
+            self._waiting = deque()
         self._waiting.append(task)
         self._link.start_soon(self._run_oldest)
 
     async def _run_oldest(self) -> None:
+        assert self._waiting
         oldest = self._waiting.popleft()
+        self._waiting = self._waiting or ()
         if not isinstance(oldest, ServedCall):
             await oldest()
             return
@@ -356,3 +352,14 @@ class Dispatcher:
             served.call.fail(outcome)
         else:
             served.call.respond(outcome)
+
+
+_BUILTIN: Final[Mapping[str, Callable[[Dispatcher, Request], None]]] = {
+    "rpc.on": lambda dispatcher, call: dispatcher._events.on(call),
+    "rpc.off": lambda dispatcher, call: dispatcher._events.off(call),
+    "rpc.subscribe": lambda dispatcher, call: dispatcher._subscriptions.subscribe(call),
+    "rpc.login": lambda dispatcher, call: dispatcher._login_handler.on_request(call),
+    "rpc.discover": Dispatcher._describe,
+    "__listMethods": Dispatcher._list_methods,
+}
+"""The methods of farcall and rpc-websockets themselves."""
