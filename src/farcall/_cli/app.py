@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import sys
 from collections.abc import Sequence
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -19,12 +17,27 @@ from rich.console import Console
 
 import farcall
 from farcall import stubgen
-from farcall._cli.errors import FAILED, WRONG_USE, CommandError
-from farcall._cli.serving import ServeOptions, check_can_be_called, serve_until_signal
+from farcall._cli.errors import FAILED, WRONG_USE, CommandError, WrongUse
+from farcall._cli.served import prepare
+from farcall._cli.serving import ServeOptions, open_targets
 from farcall._cli.targets import load, load_module
+from farcall._server.run import announce, run_until_signal
 from farcall.stubgen._errors import in_one_line
 
+
+def _not_empty(_: object, path: Path | None) -> None:
+    """Refuse an empty text, which `Path` takes for the working directory."""
+    if path == Path():
+        raise ValueError("It is no path of a file.")
+
+
+def from_environment(name: str) -> Parameter:
+    """Read an option from the environment, too."""
+    return Parameter(env_var=f"FARCALL_{name}")
+
+
 Port: TypeAlias = Annotated[int, Parameter(validator=Number(gte=0, lt=1 << 16))]
+File: TypeAlias = Annotated[Path, Parameter(validator=_not_empty)]
 Seconds: TypeAlias = Annotated[float, Parameter(validator=Number(gte=0))]
 
 app = cyclopts.App(
@@ -52,7 +65,7 @@ def run(tokens: Sequence[str] | None = None) -> int:
     """
     try:
         status = app(tokens, result_action="return_value", exit_on_error=False, print_error=False)
-    except cyclopts.CycloptsError as error:
+    except (cyclopts.CycloptsError, WrongUse) as error:
         return _failed(error, WRONG_USE)
     except (CommandError, farcall.DeclarationError, stubgen.StubError) as error:
         return _failed(error, FAILED)
@@ -70,7 +83,7 @@ def _failed(reason: object, status: int) -> int:
 
 
 @app.command
-def demo(*, seconds: Seconds = 4.0, port: Port = 0, forever: bool = False) -> None:
+def demo(*, seconds: Seconds = 4.0, port: Port = 0, forever: bool = False) -> int:
     """Serve live figures of this machine, and show them through a generated stub.
 
     Parameters
@@ -84,7 +97,7 @@ def demo(*, seconds: Seconds = 4.0, port: Port = 0, forever: bool = False) -> No
     """
     from farcall._cli.demo import Demo, run_demo  # noqa: PLC0415 - the others need no psutil
 
-    trio.run(run_demo, Demo(Console(), port, seconds, forever))
+    return trio.run(run_demo, Demo(Console(), port, seconds, forever))
 
 
 @app.command
@@ -92,22 +105,26 @@ def serve(
     services: tuple[str, ...],
     /,
     *,
-    port: Port | None = None,
-    host: tuple[str, ...] = ("127.0.0.1",),
-    unix: Path | None = None,
-    fd: tuple[int, ...] = (),
-    tls_cert: Path | None = None,
-    tls_key: Path | None = None,
-    allowed_origin: tuple[str, ...] = (),
-    allowed_host: tuple[str, ...] = (),
-    trusted_proxy: tuple[str, ...] = (),
-) -> None:
-    """Serve one or several services until interrupted, then let running calls finish.
+    port: Annotated[Port | None, from_environment("PORT")] = None,
+    host: Annotated[tuple[str, ...], from_environment("HOST")] = ("127.0.0.1",),
+    unix: Annotated[File | None, from_environment("UNIX")] = None,
+    fd: Annotated[tuple[int, ...], from_environment("FD")] = (),
+    tls_cert: Annotated[File | None, from_environment("TLS_CERT")] = None,
+    tls_key: Annotated[File | None, from_environment("TLS_KEY")] = None,
+    allowed_origin: Annotated[tuple[str, ...], from_environment("ALLOWED_ORIGIN")] = (),
+    allowed_host: Annotated[tuple[str, ...], from_environment("ALLOWED_HOST")] = (),
+    trusted_proxy: Annotated[tuple[str, ...], from_environment("TRUSTED_PROXY")] = (),
+    drain_seconds: Annotated[Seconds | None, from_environment("DRAIN_SECONDS")] = None,
+) -> int:
+    """Serve an app, or one or several services, until interrupted; then let running calls finish.
+
+    In an environment variable, several values are separated by spaces.
 
     Parameters
     ----------
     services
-        Each is module:Class or module:object, looked for in the working directory first.
+        module:app, an App or a function that makes one; or services, each as module:Class or
+        module:object. Modules are looked for in the working directory first.
     port
         The TCP port; 0 for a free one; 8765 unless there is --unix or --fd.
     host
@@ -127,10 +144,10 @@ def serve(
     trusted_proxy
         A proxy whose X-Forwarded-For is trusted: an address, a network or "unix"; may be given
         several times.
+    drain_seconds
+        Time for running calls after a signal; 10 by default.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    objects = [_instance(target) for target in services]
-    check_can_be_called(objects)
     options = ServeOptions(
         port=port,
         host=host,
@@ -141,31 +158,11 @@ def serve(
         allowed_origin=allowed_origin,
         allowed_host=allowed_host,
         trusted_proxy=trusted_proxy,
+        drain_seconds=drain_seconds,
     )
     keywords = options.keywords()
-    trio.run(partial(serve_until_signal, objects, _announce, options.port_to_listen, **keywords))
-
-
-async def _announce(server: farcall.Server) -> None:
-    print(f"Serving at {', '.join(server.urls)}", flush=True)
-
-
-def _instance(target: str) -> object:
-    found = load(target)
-    if not isinstance(found, type):
-        return found
-    try:
-        inspect.signature(found).bind()
-    except TypeError as error:
-        raise CommandError(
-            f"{target} needs arguments ({error}); name an object of the class instead"
-        ) from error
-    try:
-        made: object = found()
-    except Exception as error:  # the user's constructor may raise anything
-        reason = f"{target}() failed: {in_one_line(error)}"
-        raise CommandError(reason) from error
-    return made
+    opening = open_targets(services, prepare(services), options.port_to_listen, keywords)
+    return run_until_signal(opening, announce)
 
 
 @app.command

@@ -17,9 +17,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 import farcall
-from farcall._cli.serving import serve_until_signal
+from farcall._cli.serving import open_server
 from farcall._demo.monitor import Disk, Load, Memory, MonitorProxy, NoSuchProcess, Process, Sample
 from farcall._demo.service import Monitor
+from farcall._server.run import serve_until_signal
 
 SAMPLES_SHOWN = 8
 """These fit below the calls on a terminal of 24 lines."""
@@ -124,17 +125,20 @@ class Demo:
     forever: bool
 
 
-async def run_demo(demo: Demo) -> None:
+async def run_demo(demo: Demo) -> int:
     """Serve the monitor and show it for a while.
+
+    Returns:
+        The status of the process.
 
     Raises:
         CommandError: it cannot listen at the port.
-        SystemExit: a second signal came.
 
     Cancellation:
         Ends the server and the client.
     """
-    await serve_until_signal([Monitor(INTERVAL)], partial(_visit, demo), demo.port)
+    serving = open_server([Monitor(INTERVAL)], demo.port, {})
+    return await serve_until_signal(serving, partial(_visit, demo))
 
 
 async def _visit(demo: Demo, server: farcall.Server) -> None:

@@ -11,3 +11,7 @@ WRONG_USE = 2
 
 class CommandError(FarcallError):
     """A mistake that the user can correct, in one line."""
+
+
+class WrongUse(CommandError):
+    """The same in the arguments of the command, or in its environment."""

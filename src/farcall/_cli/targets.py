@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +14,7 @@ from farcall.errors import DeclarationError
 from farcall.stubgen._errors import StubError, in_one_line
 
 
-def load(target: str) -> object:
+def load(target: str, also: Callable[[object], bool] = lambda _: False) -> object:
     """Import the service that `target` names.
 
     The working directory is first on ``sys.path`` from then on, as with ``python -m``.
@@ -22,6 +22,7 @@ def load(target: str) -> object:
     Args:
         target: Such as ``shop.service:Shop``: a service class, an object of one, or the result of
             `functions`.
+        also: Tells of an object that is no service whether it is taken all the same.
 
     Returns:
         That class or object.
@@ -35,7 +36,8 @@ def load(target: str) -> object:
     if not (colon and _is_dotted(name) and _is_dotted(attribute)):
         raise StubError(f"{target!r} is not module:Class, such as shop.service:Shop")
     with _named_if_hidden(name):
-        return _checked(target, _attribute(_import(name), attribute))
+        found = _attribute(_import(name), attribute)
+        return found if also(found) else _checked(target, found)
 
 
 def load_module(name: str) -> ModuleType:

@@ -84,6 +84,12 @@ def _refuse_app(services: object) -> None:
             return
 
 
+def given_twice(app: App, keywords: Collection[str]) -> Sequence[str]:
+    """Name the keywords that are options of the app as well."""
+    given = app._given()
+    return [name for name in keywords if name in given]
+
+
 def unpack(
     services: App | Services,
     options: OptionsT,
@@ -107,12 +113,11 @@ def unpack(
         _refuse_app(services)
         return services, options
     given = services._given()
-    for name in keywords:
-        if name in given:
-            raise TypeError(
-                f"{name}= is given twice, to App() and to {function.__name__}(): leave one out,"
-                f" or write attrs.evolve(app, {name}=...)"
-            )
+    for name in given_twice(services, keywords):
+        raise TypeError(
+            f"{name}= is given twice, to App() and to {function.__name__}(): leave one out,"
+            f" or write attrs.evolve(app, {name}=...)"
+        )
     shared = {field.name for field in attrs.fields(type(options))}
     own = {name: value for name, value in given.items() if name in shared}
     return services.services, attrs.evolve(options, **own)

@@ -62,7 +62,7 @@ def run(
 
 
 def run_until_signal(serving: AbstractAsyncContextManager[Server], visit: Visit) -> int:
-    """Start Trio, serve until a signal, and return the status of the process.
+    """Start Trio, serve until a signal or `Server.shutdown`, and return the process's status.
 
     Args:
         serving: The server, as `open_server` makes it.
@@ -73,7 +73,7 @@ def run_until_signal(serving: AbstractAsyncContextManager[Server], visit: Visit)
         BaseException: an exception of `serving` or of `visit`, unchanged.
     """
     try:
-        return trio.run(_serve_until_signal, serving, visit)
+        return trio.run(serve_until_signal, serving, visit)
     except KeyboardInterrupt:  # before signals were received, or after
         return 128 + signal.SIGINT
 
@@ -83,7 +83,8 @@ async def announce(server: Server) -> None:
     print(f"Serving at {', '.join(server.urls)}", flush=True)
 
 
-async def _serve_until_signal(serving: AbstractAsyncContextManager[Server], visit: Visit) -> int:
+async def serve_until_signal(serving: AbstractAsyncContextManager[Server], visit: Visit) -> int:
+    """Serve until a signal or `Server.shutdown`; see `run_until_signal`."""
     async with open_owned_nursery() as nursery:
         ending = _Ending(nursery.cancel_scope)
         await nursery.start(ending.obey)

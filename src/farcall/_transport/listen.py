@@ -227,8 +227,12 @@ async def _remove_stale(path: Path) -> None:
         raise OSError(errno.EADDRINUSE, "another server listens there")
 
 
+CANNOT_LISTEN: Final = "cannot listen at"
+"""How the text of such an error begins."""
+
+
 def _cannot_listen(where: str, error: OSError, problem: str) -> OSError:
-    return OSError(error.errno, f"cannot listen at {where}: {problem}")
+    return OSError(error.errno, f"{CANNOT_LISTEN} {where}: {problem}")
 
 
 _PROBLEMS: Final[Mapping[int, str]] = {

@@ -257,13 +257,13 @@ def test_a_port_in_use_is_one_line(project: Path, capsys: pytest.CaptureFixture[
 def test_what_needs_a_login_throughout_is_not_served(
     project: Path, capsys: pytest.CaptureFixture[str], kind: str
 ) -> None:
-    """The command has no logins, so the error says to serve it from Python."""
+    """A service alone has no logins, so the error says to serve an app."""
     assert run(["serve", f"{project.stem}:{kind}", "--port", "0"]) == 1
 
     shown = capsys.readouterr().err
     assert shown == (
-        f"farcall: every member needs a login ({kind}.look, {kind}.opened), and `farcall serve` has"
-        " no logins; serve it from Python with farcall.serve(..., authenticate=...)\n"
+        f"farcall: every member needs a login ({kind}.look, {kind}.opened), and a service alone has"
+        " none; serve farcall.App(..., authenticate=...)\n"
     )
 
 

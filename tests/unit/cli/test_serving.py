@@ -98,18 +98,66 @@ def test_certificates_that_are_none(tmp_path: Path) -> None:
         (["--allowed-host", "a b"], "in --allowed-host is not a host such as"),
         (["--trusted-proxy", "example.com"], "in --trusted-proxy is not an address"),
         (["--host", ""], "--host takes an address or a name"),
-        (["--unix", "/none/a.sock"], "cannot listen at /none/a.sock"),
+        (["--port", "http"], 'for --port: unable to convert "http"'),
+        (["--port", "70000"], "Must be < 65536"),
+        (["--unix", ""], "It is no path of a file"),
+        (["--tls-cert", "none.pem"], "cannot use none.pem for TLS"),
+        (["--tls-key", "none.pem"], "--tls-key needs the certificate"),
+        (["--fd", "999"], "--fd 999 is no socket"),
+        (["--drain-seconds", "-1"], "Must be >= 0"),
     ],
 )
 def test_a_wrong_option_is_one_line(
     options: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The error names the option in one line, without a traceback."""
-    assert run(["serve", CHAT, "--port", "0", *options]) == 1
+    """The error names the option in one line, without a traceback, and the status is 2."""
+    assert run(["serve", CHAT, *options]) == 2
 
     shown = capsys.readouterr().err
     assert words in shown
     assert shown.count("\n") == 1
+
+
+def test_a_place_that_cannot_be_used_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """An error of the system, rather than of the command line, has the status 1."""
+    assert run(["serve", CHAT, "--unix", "/none/a.sock"]) == 1
+
+    shown = capsys.readouterr().err
+    assert "cannot listen at /none/a.sock" in shown
+    assert shown.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("FARCALL_PORT", "http", "Invalid value for FARCALL_PORT from env"),
+        ("FARCALL_PORT", "70000", "for FARCALL_PORT provided by env. Must be < 65536"),
+        ("FARCALL_HOST", "::1 a,b", "cannot listen at a,b"),
+        ("FARCALL_UNIX", "", "for FARCALL_UNIX provided by env. It is no path of a file"),
+        ("FARCALL_FD", "3 x", "Invalid value for FARCALL_FD from env"),
+        ("FARCALL_TLS_CERT", "none.pem", "cannot use none.pem for TLS"),
+        ("FARCALL_TLS_KEY", "none.pem", "--tls-key needs the certificate"),
+        ("FARCALL_ALLOWED_ORIGIN", "https://a.example b", "'b' in --allowed-origin is not an"),
+        ("FARCALL_ALLOWED_HOST", "a.example *.b", "'*.b' in --allowed-host has a star"),
+        ("FARCALL_TRUSTED_PROXY", "unix x", "'x' in --trusted-proxy is not an address"),
+        ("FARCALL_DRAIN_SECONDS", "soon", "Invalid value for FARCALL_DRAIN_SECONDS from env"),
+    ],
+)
+def test_each_option_is_a_variable_of_the_environment(
+    variable: str,
+    value: str,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Each option is read from the environment; a wrong value is one line, and the status is 2."""
+    monkeypatch.setenv(variable, value)
+
+    status = run(["serve", CHAT])
+
+    shown = capsys.readouterr().err
+    assert words in shown
+    assert (status, shown.count("\n")) == (1 if "cannot listen" in words else 2, 1)
 
 
 async def test_all_places_at_once() -> None:
