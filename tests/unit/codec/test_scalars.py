@@ -313,3 +313,13 @@ def test_refuses_to_read(annotation: Any, text: str, fault: str) -> None:
 def test_refuses_to_write(annotation: Any, value: object, error: str) -> None:
     """A value that the other side would not read as the same value is refused."""
     assert refusal(annotation, value) == f"{error} @ value"
+
+
+def test_a_zone_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer that names all zones in turn loads each once, though Python keeps only a few."""
+    names = [f"Etc/GMT+{hours}" for hours in range(1, 13)]
+    first = [id(read(ZoneInfo, f'"{name}"')) for name in names]
+
+    ZoneInfo.clear_cache()
+
+    assert [id(read(ZoneInfo, f'"{name}"')) for name in names] == first
