@@ -50,12 +50,20 @@ class Fit(Struct, frozen=True):
     reader: Mapping[str, Definition]
     reader_is_strict: bool
     """Whether the reader refuses unknown fields, as a server does."""
+    takes_wire: bool = False
+    """Whether a class that crosses as another type reads all values of that; it can refuse some."""
     _assumed: frozenset[tuple[str, str]] = frozenset()
     """Pairs of a record and its renamed one that are being compared further out."""
 
     @staticmethod
-    def of(writer: ServiceSpec, reader: ServiceSpec, *, reader_is_strict: bool) -> Fit:
-        return Fit(definitions_of(writer), definitions_of(reader), reader_is_strict)
+    def of(
+        writer: ServiceSpec,
+        reader: ServiceSpec,
+        *,
+        reader_is_strict: bool,
+        takes_wire: bool = False,
+    ) -> Fit:
+        return Fit(definitions_of(writer), definitions_of(reader), reader_is_strict, takes_wire)
 
     def fits(self, written: TypeSpec, read: TypeSpec) -> bool:
         """Tell whether every value of type `written` can be read as `read`."""
@@ -97,8 +105,8 @@ class Fit(Struct, frozen=True):
     def _member_fits(self, source: TypeSpec, target: TypeSpec) -> bool:
         if target == Scalar("json"):
             return True
-        if isinstance(source, ViaOf):
-            return self.fits(source.wire, _wire(target, source.name))
+        if isinstance(source, ViaOf) or isinstance(target, ViaOf):
+            return self._own_type_fits(source, target)
         constants = _constants(source, self.writer)
         if constants is not None and not (
             isinstance(source, Ref) and isinstance(target, Ref) and source.name == target.name
@@ -121,6 +129,11 @@ class Fit(Struct, frozen=True):
                 return self._key_fits(key, other_key) and self.fits(value, other_value)
             case _:
                 return source == target
+
+    def _own_type_fits(self, source: TypeSpec, target: TypeSpec) -> bool:
+        if isinstance(source, ViaOf):
+            return self.fits(source.wire, _wire(target, source.name))
+        return isinstance(target, ViaOf) and self.takes_wire and self.fits(source, target.wire)
 
     def _key_fits(self, written: TypeSpec, read: TypeSpec) -> bool:
         # In JSON every key is a text.

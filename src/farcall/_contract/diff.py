@@ -43,7 +43,7 @@ class Change(Struct, frozen=True):
         return f"{self.path} {self.message}{' (breaks callers)' if self.breaking else ''}"
 
 
-def diff(old: ServiceSpec, new: ServiceSpec) -> tuple[Change, ...]:
+def diff(old: ServiceSpec, new: ServiceSpec, *, takes_wire: bool = False) -> tuple[Change, ...]:
     """Compare two contracts of one service.
 
     Arguments can become more tolerant and results more precise; the reverse breaks callers. In
@@ -52,11 +52,12 @@ def diff(old: ServiceSpec, new: ServiceSpec) -> tuple[Change, ...]:
     Args:
         old: The contract of the callers.
         new: The contract of the server.
+        takes_wire: Whether the callers may send the type by which a class crosses in place of it.
 
     Returns:
         All changes; empty if and only if both have the same digest.
     """
-    return tuple(_Comparison.of(old, new).changes())
+    return tuple(_Comparison.of(old, new, takes_wire).changes())
 
 
 class _Sides(Struct, Generic[S], frozen=True):
@@ -84,14 +85,14 @@ class _Comparison(Struct, frozen=True):
     """Those in results, values of signals and errors."""
 
     @staticmethod
-    def of(old: ServiceSpec, new: ServiceSpec) -> _Comparison:
+    def of(old: ServiceSpec, new: ServiceSpec, takes_wire: bool) -> _Comparison:
         before, after = definitions_of(old), definitions_of(new)
         return _Comparison(
             old,
             new,
-            Fit.of(old, new, reader_is_strict=True),
+            Fit.of(old, new, reader_is_strict=True, takes_wire=takes_wire),
             Fit.of(new, old, reader_is_strict=False),
-            Fit.of(old, new, reader_is_strict=False),
+            Fit.of(old, new, reader_is_strict=False, takes_wire=takes_wire),
             *(
                 reachable(types(old), before) | reachable(types(new), after)
                 for types in (types_sent, types_uploaded, types_received)

@@ -51,7 +51,8 @@ def unmet_needs(stub: ServiceSpec, server: ServiceSpec) -> tuple[Unmet, ...]:
     ]
     unmet: list[Unmet] = []
     for needed, offered in pairs:
-        changes = diff(_only(stub, needed), _only(server, offered, stub))
+        # A stub has the type on the wire for a class that it cannot import.
+        changes = diff(_only(stub, needed), _only(server, offered, stub), takes_wire=True)
         if breaking := tuple(change for change in changes if change.breaking):
             unmet.append(Unmet(needed.wire_name, breaking))
     return tuple(unmet)

@@ -17,6 +17,7 @@ from farcall._contract.spec import (
     FieldSpec,
     Ref,
     ServiceSpec,
+    ViaOf,
 )
 from tests.unit.contract.specs import (
     FLOAT,
@@ -33,6 +34,7 @@ from tests.unit.contract.specs import (
 )
 
 SYMBOL = argument("symbol", STR)
+CENTS = ViaOf("Price", INT)
 QUOTE = record("Quote", FieldSpec("symbol", STR), FieldSpec("price", FLOAT))
 SIDE = EnumSpec("Side", "Enum", (("BUY", "buy"), ("SELL", "sell")))
 SIDES = EnumSpec("Side", "Enum", (("BUY", "buy"), ("SELL", "sell"), ("HOLD", "hold")))
@@ -89,6 +91,13 @@ def unmet(stub: ServiceSpec, server: ServiceSpec) -> list[str]:
             market(record("Closed", kind="error", code=7), method("buy", raises=("Closed",))),
         ),
         (market(method("buy")), market(method("buy"), name="Shop")),
+        # A stub has the type on the wire for a class that it cannot import.
+        (market(method("pay", argument("at", INT))), market(method("pay", argument("at", CENTS)))),
+        (
+            market(method("pay", argument("at", CENTS))),
+            market(method("pay", argument("at", CENTS))),
+        ),
+        (market(method("cost", result=INT)), market(method("cost", result=CENTS))),
         (market(signal("ticked", retain=True)), market(signal("ticked", broadcast=True))),
         (market(method("buy")), market(QUOTE, method("buy"), method("sell", result=Ref("Quote")))),
     ],
@@ -102,6 +111,11 @@ def test_what_a_stub_does_not_notice(stub: ServiceSpec, server: ServiceSpec) -> 
     ("stub", "server", "problems"),
     [
         (market(method("quote")), market(), ["Market.quote was removed"]),
+        (
+            market(method("pay", argument("at", STR))),
+            market(method("pay", argument("at", CENTS))),
+            ["Market.pay(at) was str and is Price as int now"],
+        ),
         (market(signal("ticked")), market(), ["Market.ticked was removed"]),
         (
             market(method("quote", SYMBOL)),
