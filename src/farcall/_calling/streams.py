@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -39,11 +40,7 @@ class Download(Struct, Generic[T], frozen=True):
     def reader(self, link: Link) -> Callable[[Encoded], T]:
         """Return the function that decodes an item."""
         item = item_codec(link.protocol, self.codec)
-
-        def read(value: Encoded) -> T:
-            return decoded(item, value, name=self.name, at="item")
-
-        return read
+        return partial(decoded, item, name=self.name, at="item")
 
     def error(self, error: Exception | None) -> Exception | None:
         """Return the exception to raise for the error that the stream ended with."""

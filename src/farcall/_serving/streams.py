@@ -76,22 +76,21 @@ class StreamRunner(Runner):
         sink: Sink,
         scope: trio.CancelScope,
     ) -> None:
+        item, put, room, too_large = self._item, sink.put, self._room, self._served.too_large
+        encode = item.encode if item.is_binary else item.codec.encode
         async for value in generator:
             try:
-                if not sink.put(self._write(value)):
+                try:
+                    text = encode(value, at="item")
+                except TooDeep:
+                    raise too_large(exceeded("depth", MAX_DEPTH)) from None
+                if len(text) > room:
+                    raise too_large(self._call.excess(len(text) - int(room)))
+                if not put(text):
                     await sink.wait_writable()
             except BaseException as exc:  # noqa: BLE001 - raised inside of the generator
                 await leave_generator(generator, exc, scope)
                 return
-
-    def _write(self, value: object) -> bytes:
-        try:
-            text = self._item.encode(value, "item")
-        except TooDeep:
-            raise self._served.too_large(exceeded("depth", MAX_DEPTH)) from None
-        if len(text) > self._room:
-            raise self._served.too_large(self._call.excess(len(text) - int(self._room)))
-        return text
 
     def _begin(self) -> Sink:
         """Start the stream, and return what takes its items."""
