@@ -40,7 +40,7 @@ class ItemCodec(Struct, Generic[T], frozen=True):
         """
         if isinstance(value, bytes):
             return self.codec.decode(value, unknown=unknown, at=at)
-        if self.codec.is_bytes:
+        if self.is_binary:
             return cast("T", value.data)
         # A reader without a type, or with another one, gets base64, as bytes are in JSON.
         text = b'"%b"' % b2a_base64(value.data, newline=False)

@@ -62,7 +62,7 @@ class Outbox:
         self._make_last: Callable[[], bytes | None] | None = None
         self._values: deque[bytes] = deque()
         self._size = 0
-        self._writable = trio.Event()
+        self._producer = trio.lowlevel.ParkingLot()
         self._ended = trio.Event()
         self.is_held = False
         """Whether nothing may be sent yet."""
@@ -102,8 +102,7 @@ class Outbox:
         if self.is_closed:
             await trio.lowlevel.checkpoint()
         while not (self._may_put() or self.is_closed):
-            self._writable = trio.Event()
-            await self._writable.wait()
+            await self._producer.park()
 
     def end(self, make: Callable[[], bytes | None]) -> None:
         """Send a message after the values that wait; it is made when the writer takes it."""
@@ -122,7 +121,7 @@ class Outbox:
             self._account.release(self._size + len(self._values) * ITEM_COST)
             self._values.clear()
             self._size = 0
-        self._writable.set()
+        self._producer.unpark_all()
 
     def _may_put(self) -> bool:
         """Whether the values that wait leave credit and room for another one."""
@@ -139,8 +138,9 @@ class Outbox:
     def on_credit(self) -> None:
         """Go on: the reader has granted more."""
         if self._may_put():
-            self._writable.set()
-        self.wake()
+            self._producer.unpark_all()
+        if self._values:
+            self.wake()
 
     def wake(self) -> None:
         self._lanes.put_stream(self)
@@ -193,7 +193,7 @@ class Outbox:
         self._size -= size
         self._account.release(size + len(taken) * ITEM_COST)
         if was_full:
-            self._writable.set()
+            self._producer.unpark_all()
         return taken
 
 
@@ -216,7 +216,7 @@ class Inbox(AsyncIterator[T_co]):
         self._account = account
         self._credit = credit
         self._values: deque[Encoded] = deque()
-        self._arrived = trio.Event()
+        self._readers = trio.lowlevel.ParkingLot()
         self._error: Exception | None = None
         self._has_ended = False
         self._is_closed = False
@@ -228,28 +228,26 @@ class Inbox(AsyncIterator[T_co]):
         if not self._is_closed:
             self._values.extend(values)
             self._account.charge(sum(map(len, values)) + len(values) * ITEM_COST)
-            self._arrived.set()
+            self._readers.unpark_all()
 
     def end(self, error: Exception | None = None) -> None:
         """End the stream after the items that wait, with an error or without."""
         if not self._has_ended:
             self._has_ended = True
             self._error = error
-            self._arrived.set()
+            self._readers.unpark_all()
 
     def close(self) -> None:
         """Drop the items that wait; a reader gets `trio.ClosedResourceError`."""
         self._is_closed = True
         self._account.release(sum(map(len, self._values)) + len(self._values) * ITEM_COST)
         self._values.clear()
-        self._arrived.set()
+        self._readers.unpark_all()
 
     async def __anext__(self) -> T_co:
         await trio.lowlevel.checkpoint_if_cancelled()
         while not (self._values or self._has_ended or self._is_closed):
-            if self._arrived.is_set():  # else another reader waits for it already
-                self._arrived = trio.Event()
-            await self._arrived.wait()
+            await self._readers.park()
         if self._values:
             value = self._values.popleft()
             size = len(value)

@@ -71,7 +71,7 @@ def binary_items(
 ) -> bytes:
     """Write values of a stream as plain bytes; `seq` is the number of the first."""
     address = b'"upload":' if is_upload else b'"id":'
-    sizes = ",".join(str(len(value)) for value in values).encode()
+    sizes = b",".join([b"%d" % len(value) for value in values])
     head = b'{%b%b,"seq":%d,"sizes":[%b]}' % (address, id, seq, sizes)
     return b"".join((BINARY_MARK, len(head).to_bytes(HEAD_LENGTH, "big"), head, *values))
 

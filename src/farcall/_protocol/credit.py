@@ -82,7 +82,9 @@ class SendCredit:
 
     def allows(self, size: int) -> bool:
         """Tell whether an item of `size` bytes may be sent now."""
-        return self.items_left > 0 and (size <= self.bytes_left or self.is_idle)
+        if self.granted_items <= self.sent_items:
+            return False
+        return self.sent_bytes + size <= self.granted_bytes or self.is_idle
 
     def spend(self, items: int, size: int) -> None:
         """Count items as sent."""
