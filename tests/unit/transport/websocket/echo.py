@@ -9,16 +9,15 @@ See docs/conformance.md for how it was run, and what came of it.
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import trio
-from trio_websocket import ConnectionClosed
 from wsproto.events import BytesMessage, TextMessage
 
 from farcall._limits import MIB, Limits
@@ -31,20 +30,19 @@ LIMITS = Limits(message=64 * MIB, fragments=1_000_000)
 
 
 class Echo:
-    """What is heard on one link, and said again in the same kind of frame."""
+    """Sends back what it gets on one link, in the same kind of frame, before it reads on."""
 
     def __init__(self, transport: WebSocketTransport) -> None:
         self._transport = transport
-        # Unbounded: the suite waits for each answer, or sends a thousand small ones at most.
-        self._put, self._heard = trio.open_memory_channel[TextMessage | BytesMessage](math.inf)
+        self._nursery: trio.Nursery  # from `run`
         self.last = b""
 
     def on_text(self, text: bytes) -> None:
-        self._put.send_nowait(TextMessage(text.decode()))
+        self._answer(TextMessage(text.decode()))
         self.last = text
 
     def on_binary(self, data: bytes) -> None:
-        self._put.send_nowait(BytesMessage(data))
+        self._answer(BytesMessage(data))
 
     def may_skip(self, start: bytes) -> bool:
         return False
@@ -59,27 +57,25 @@ class Echo:
         pass
 
     def on_rest(self) -> None:
-        pass  # it leaves before the next answer
+        self._nursery.start_soon(self._send_rest)
 
     def on_pause(self) -> None:
         pass
 
     async def run(self) -> None:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._answer)
+        async with trio.open_nursery() as self._nursery:
             await self._transport.run(self)
-            nursery.cancel_scope.cancel()
+            self._nursery.cancel_scope.cancel()
 
-    async def _answer(self) -> None:
+    def _answer(self, message: TextMessage | BytesMessage) -> None:
+        # `Transport.send_now` takes what begins with NUL for binary, and all else for text.
         connection = self._transport._connection
-        try:
-            async for message in self._heard:
-                # `Transport.send_now` takes what begins with NUL for binary, and all else for text.
-                # wsproto would raise if a message followed a Close frame.
-                if connection.reason is None:
-                    await connection._begin_engine()._send(message)
-        except ConnectionClosed:
-            pass
+        if not connection._sender.put(connection._begin_engine()._protocol.send(message)):
+            self.on_rest()
+
+    async def _send_rest(self) -> None:
+        with suppress(trio.BrokenResourceError):
+            await self._transport.send_rest()
 
 
 async def serve(port: int) -> None:
