@@ -18,7 +18,7 @@ TESTS = Path(__file__).parent
 SOURCE = TESTS.parent / "src"
 
 LAYERS = (
-    {"errors", "_limits", "_json", "_nursery", "_fifo", "_quota", "_usage", "_starting"},
+    {"errors", "_limits", "_json", "_nursery", "_scopes", "_fifo", "_quota", "_usage", "_starting"},
     {"_protocol"},
     {"_contract"},
     {"_principal"},

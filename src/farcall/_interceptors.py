@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from farcall._context import CallContext, CallKind
 from farcall._nursery import is_cancelled, is_group, leaves, open_owned_nursery, reraise
+from farcall._scopes import effective_deadline
 from farcall._usage.options import check_async, check_several
 
 T = TypeVar("T")
@@ -200,7 +201,7 @@ async def _is_cancelled(nursery: trio.Nursery) -> bool:
     has_looked = trio.Event()
 
     async def look() -> None:
-        found.append(trio.current_effective_deadline() == -math.inf)
+        found.append(effective_deadline() == -math.inf)
         has_looked.set()
 
     nursery.start_soon(look)

@@ -19,6 +19,8 @@ from typing import Any, NoReturn, TypeGuard
 
 import trio
 
+from farcall._scopes import effective_deadline
+
 logger = logging.getLogger("farcall")
 
 
@@ -141,7 +143,7 @@ def must_leave(exc: BaseException) -> BaseException | None:
     """
     if ends_program(exc):
         return exc
-    if trio.current_effective_deadline() != -math.inf:
+    if effective_deadline() != -math.inf:
         return None
     return next((leaf for leaf in leaves(exc) if isinstance(leaf, trio.Cancelled)), None)
 

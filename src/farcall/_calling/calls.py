@@ -34,6 +34,7 @@ from farcall._declare.tasks import STATUS
 from farcall._failures import decoded
 from farcall._identity import Identity
 from farcall._interceptors import Failure, Interceptor, Once, Open, intercepted, intercepted_scope
+from farcall._scopes import effective_deadline
 from farcall._signals import OnLag, Subscription, failure_of
 from farcall._usage.home import not_in_trio
 from farcall._usage.opening import Opening, advice_on_signal, advice_on_stream
@@ -223,7 +224,7 @@ class LinkCaller:
         self, name: str, read: Callable[[], ArgumentsByName], kind: CallKind = "call"
     ) -> CallContext:
         try:
-            deadline = trio.current_effective_deadline()
+            deadline = effective_deadline()
         except RuntimeError:
             raise not_in_trio(name) from None
         return CallContext(

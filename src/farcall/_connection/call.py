@@ -15,6 +15,7 @@ from farcall._connection.streams import Outbox
 from farcall._protocol.binary import Encoded
 from farcall._protocol.messages import MESSAGES, Error, credit
 from farcall._protocol.state import OutgoingCall
+from farcall._scopes import effective_deadline
 from farcall.errors import ConnectionLost, ErrorCode, InvalidResult
 
 OnStarted: TypeAlias = Callable[[bytes], None]
@@ -183,7 +184,7 @@ class Call(OutgoingCall, kw_only=True, eq=False):
         if self.started_value is not None:
             self.tell_started(on_started)
             # `nursery.start` has moved the task into its nursery, which may have another deadline.
-            self.until = trio.current_effective_deadline()
+            self.until = effective_deadline()
         await self.wait_settled()
 
     def tell_started(self, on_started: OnStarted) -> None:

@@ -34,6 +34,7 @@ from farcall._protocol.credit import ReceiveCredit
 from farcall._protocol.messages import MESSAGES, Hello
 from farcall._protocol.protocol import Protocol
 from farcall._protocol.state import ABANDONED, ENDED, QUEUED, SUBSCRIBE, OutgoingCall
+from farcall._scopes import effective_deadline
 from farcall._usage.home import elsewhere, not_in_trio
 from farcall.errors import EncodeError, ErrorCode, RpcError
 
@@ -138,7 +139,7 @@ class Calls:
             raise not_in_trio(method) from None
         if not self._lifecycle.is_usable:
             raise self._lifecycle.lost(sent=False)
-        deadline = trio.current_effective_deadline()
+        deadline = effective_deadline()
         call = Call(
             method,
             calls=self,
@@ -236,7 +237,7 @@ class Calls:
             method,
             calls=self,
             # The deadline does not travel, for a shielded block may outlast it.
-            until=trio.current_effective_deadline(),
+            until=effective_deadline(),
             params=params,
             credit=credit,
             traceparent=traceparent,
