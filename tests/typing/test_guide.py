@@ -18,7 +18,7 @@ from tests.conftest import require
 ROOT = Path(__file__).parent.parent.parent
 
 BLOCK = re.compile(
-    r"(?P<reason><!-- not run: .+ -->\n+)?^```python\n(?P<code>.*?)^```$",
+    r"(?P<reason><!-- not run: [^\n]+ -->\n+)?^```python\n(?P<code>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
 
@@ -71,6 +71,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for page in pages():
         name = f"page_{page.stem}".replace("-", "_")
         (folder / f"{name}.py").write_text(module_of(page), "utf-8")
+    # The page on deploying serves the service of the tutorial.
+    service = next(BLOCK.finditer((ROOT / "docs" / "tutorial.md").read_text("utf-8")))
+    (folder / "market.py").write_text(service["code"], "utf-8")
     return folder
 
 
