@@ -29,6 +29,7 @@ from farcall._contract.spec import (
     TupleOf,
     TypeSpec,
     UnionOf,
+    ViaOf,
 )
 
 INT, STR, FLOAT, NONE = Scalar("int"), Scalar("str"), Scalar("float"), Scalar("none")
@@ -69,6 +70,7 @@ _leaves = st.one_of(
     _scalars,
     st.builds(lambda values: LiteralOf(tuple(values)), _literals),
     st.builds(Ref, st.sampled_from(_DEFINED)),
+    st.builds(ViaOf, st.sampled_from(_DEFINED), _scalars),
 )
 
 
@@ -79,7 +81,7 @@ def _extended(parts: st.SearchStrategy[TypeSpec]) -> st.SearchStrategy[TypeSpec]
         st.builds(ArrayOf, kinds, parts),
         st.builds(TupleOf, some),
         st.builds(UnionOf, some),
-        st.builds(MapOf, st.sampled_from(["dict", "mapping"]), st.just(STR), parts),
+        st.builds(MapOf, st.sampled_from(["dict", "mapping"]), st.sampled_from([STR, INT]), parts),
     )
 
 

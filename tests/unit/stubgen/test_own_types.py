@@ -4,72 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, TypeAlias
 
-import attrs
 import pytest
 
-from farcall import InvalidArguments, Signal, Via, register_type, service, stream
+from farcall import InvalidArguments
 from farcall.stubgen import render, write
 from farcall.testing import open_pair
-from tests.unit.stubgen import coins_registered
 from tests.unit.stubgen.coins import Coin, Medal, Mint
 from tests.unit.stubgen.running import imported
 from tests.unit.stubgen.test_generated import ruff
-
-assert coins_registered.__doc__
-register_type(Medal, str, encode=str, decode=Medal)
-
-
-def to_cents(price: Decimal) -> int:
-    """Write a price."""
-    return int(price * 100)
-
-
-def from_cents(cents: int) -> Decimal:
-    """Read a price."""
-    return Decimal(cents) / 100
-
-
-Price: TypeAlias = Annotated[Decimal, Via(int, encode=to_cents, decode=from_cents)]
-
-
-@attrs.frozen
-class Purse:
-    """A record with such fields."""
-
-    coins: list[Coin]
-    price: Price
-    medal: Medal | None = None
-    prices: dict[Medal, Price] = attrs.field(factory=dict)
-
-
-@service
-class Till:
-    """A service of such values."""
-
-    rang: Signal[Coin] = Signal()
-
-    async def pay(self, purse: Purse, tip: Coin = Coin(0)) -> Purse:  # noqa: B008
-        """Take money."""
-        return purse
-
-    async def weigh(
-        self,
-        price: Annotated[Decimal, Via(str, encode=str, decode=lambda text: Decimal(text))],  # noqa: PLW0108
-    ) -> Price:
-        """Take a price by a function that has no name."""
-        return price
-
-    @stream
-    async def coins(self) -> AsyncIterator[Coin]:
-        """Return two coins."""
-        yield Coin(1)
-        yield Coin(2)
-
+from tests.unit.stubgen.till import Till
 
 SOURCE = render(Till)
 
@@ -78,11 +24,11 @@ SOURCE = render(Till)
     "line",
     [
         "import tests.unit.stubgen.coins\n",
-        "import tests.unit.stubgen.test_own_types\n",
+        "import tests.unit.stubgen.till\n",
         "from tests.unit.stubgen import coins_registered as coins_registered\n",
         "    coins: list[tests.unit.stubgen.coins.Coin]\n",
         "    price: Price\n",
-        "        encode=tests.unit.stubgen.test_own_types.to_cents,\n",
+        "        encode=tests.unit.stubgen.till.to_cents,\n",
         "tip: tests.unit.stubgen.coins.Coin = farcall.OMIT",
         "    async def weigh(self, price: str) -> Price:\n",
     ],
