@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from farcall._contract.scalars import scalar_of
 from farcall._contract.spec import Imports, Place
+from farcall._usage.options import check_function, validator
 
 T = TypeVar("T")
 W = TypeVar("W")
@@ -42,8 +43,12 @@ class Via(Generic[T, W]):
     """
 
     wire: type[W]
-    encode: Callable[[T], W] = attrs.field(kw_only=True)
-    decode: Callable[[W], T] = attrs.field(kw_only=True)
+    encode: Callable[[T], W] = attrs.field(
+        kw_only=True, validator=validator(check_function, write="encode=str")
+    )
+    decode: Callable[[W], T] = attrs.field(
+        kw_only=True, validator=validator(check_function, write="decode=Color")
+    )
 
 
 def is_via(note: object) -> TypeGuard[Via[Any, Any]]:

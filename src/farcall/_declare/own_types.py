@@ -11,7 +11,6 @@ from farcall._contract.own_types import OwnType, Via, is_used, register, registe
 from farcall._contract.spec import UnsupportedType
 from farcall._declare.rules import Rule
 from farcall._declare.sites import Site, site_of_caller
-from farcall._usage.options import wrong_type
 
 T = TypeVar("T")
 W = TypeVar("W")
@@ -45,12 +44,10 @@ def register_type(
     >>> register_type(Color, str, encode=str, decode=Color)
     """
     site = site_of_caller(f"register_type({getattr(cls, '__name__', cls)})")
-    for name, function in (("encode=", encode), ("decode=", decode)):
-        if not callable(function):
-            raise wrong_type(name, "a function", function)
+    via = Via(wire, encode=encode, decode=decode)
     _check_class(cls, site)
     module: str = sys._getframe(1).f_globals["__name__"]
-    own = OwnType(cls, Via(wire, encode=encode, decode=decode), module)
+    own = OwnType(cls, via, module)
     known = registered(cls)
     if known is not None and own.agrees(known):
         return  # the module is imported again, under another name

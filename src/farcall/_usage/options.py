@@ -229,6 +229,11 @@ def check_tls(name: str, context: object, *, in_server: bool) -> None:
 # Functions
 
 
+def check_function(name: str, value: object, *, write: str = "") -> None:
+    if not callable(value):
+        raise wrong_type(name, "a function", value, write)
+
+
 def check_async(name: str, value: object, parameters: Sequence[str], write: str) -> None:
     """Check for an async function with these parameters.
 

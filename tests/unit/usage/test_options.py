@@ -527,6 +527,18 @@ SERVER: Final[Sequence[Row]] = [
     ("trusted_proxies", ["*"], V, "not an address"),
 ]
 
+
+class Unregistered:
+    """A class that no test registers."""
+
+
+REGISTRATION: Final[Mapping[str, Any]] = {
+    "cls": Unregistered,
+    "wire": str,
+    "encode": str,
+    "decode": str,
+}
+
 TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
     "farcall.serve": (serve, SERVER),
     "farcall.open_server": (server, SERVER),
@@ -733,6 +745,23 @@ TABLE: Final[Mapping[str, tuple[Callable[..., Any], Sequence[Row]]]] = {
             *(("name", value, D, "not a valid wire name") for value in (None, 5, "a b")),
         ],
     ),
+    "farcall.Via": (
+        lambda **options: farcall.Via(str, **({"encode": str, "decode": str} | options)),
+        [
+            *(("encode", value, T, "a function") for value in (None, 5, "str")),
+            *(("decode", value, T, "a function") for value in (None, 5, "str")),
+        ],
+    ),
+    "farcall.register_type": (
+        lambda **options: farcall.register_type(**{**REGISTRATION, **options}),
+        [
+            *(("cls", value, D, "is not a class") for value in (None, 5, "Shop", list[int])),
+            ("cls", int, D, "farcall has a form for int"),
+            *(("wire", value, D, "the type on the wire") for value in (5, Shop, complex)),
+            *(("encode", value, T, "a function") for value in (None, 5, "str")),
+            *(("decode", value, T, "a function") for value in (None, 5, "str")),
+        ],
+    ),
     "farcall.local": (
         lambda function: farcall.local(function),  # noqa: PLW0108 - a parameter by name
         [("function", value, D, "decorates functions") for value in (5, None, "x", Shop)],
@@ -907,6 +936,7 @@ NAMELESS = {"nowhere to listen", "at least one argument", "ws://"}
 """What is wrong with more than one parameter, or with the only one."""
 
 UNCHECKED: Final[Mapping[str, str]] = {
+    "farcall.Via(wire)": "refused by rule where the annotation is declared",
     "farcall.serve(task_status)": "Trio passes it",
     "farcall.connect(login)": "any JSON value; a server decides",
     "farcall.testing.open_pair(login)": "any JSON value; a server decides",
