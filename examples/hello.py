@@ -39,18 +39,18 @@ class Market:
 
 
 async def main() -> None:
-    async with trio.open_nursery() as nursery:
-        server: farcall.Server = await nursery.start(farcall.serve, Market(), 0)
-        async with farcall.connect(server.url, Market) as market:
-            print(await market.quote("ACME"))
-            try:
-                await market.quote("WXYZ")
-            except UnknownSymbol as error:
-                print("no such symbol:", error.symbol)
-            async with market.ticked.subscribe(key="ACME") as ticks:
-                for _ in range(3):
-                    print(await anext(ticks))
-        server.shutdown()
+    async with (
+        farcall.open_server(Market(), 0) as server,
+        farcall.connect(server.url, Market) as market,
+    ):
+        print(await market.quote("ACME"))
+        try:
+            await market.quote("WXYZ")
+        except UnknownSymbol as error:
+            print("no such symbol:", error.symbol)
+        async with market.ticked.subscribe(key="ACME") as ticks:
+            for _ in range(3):
+                print(await anext(ticks))
 
 
 if __name__ == "__main__":
