@@ -14,7 +14,7 @@ from farcall._transport.http import OriginPolicy
 OptionsT = TypeVar("OptionsT", bound=HostOptions)
 
 
-@attrs.frozen(slots=False)
+@attrs.frozen(slots=False, repr=False)
 class App(AppOptions):
     """Services and their options, without where to serve them.
 
@@ -61,6 +61,10 @@ class App(AppOptions):
         _refuse_app(self.services)
         check_services(self.services)
         OriginPolicy.of(self.allowed_origins, self.allowed_hosts)
+
+    def __repr__(self) -> str:
+        options = "".join(f", {name}={value!r}" for name, value in self._given().items())
+        return f"App({self.services!r}{options})"
 
     def _given(self) -> Mapping[str, Any]:
         """Return the options that differ from their defaults."""

@@ -120,6 +120,13 @@ async def test_a_test_evolves_an_app(autojump_clock: MockClock) -> None:
     assert (app.authenticate, app.lifespan) == (None, None)
 
 
+def test_an_app_shows_the_options_that_it_sets() -> None:
+    """The text of an app has no defaults, of which `Limits` alone has dozens."""
+    stock = Stock()
+
+    assert repr(App(stock, max_call_seconds=5)) == f"App({stock!r}, max_call_seconds=5)"
+
+
 async def test_an_option_given_twice_is_refused() -> None:
     """An option of the app that is given to a function as well raises, and both are named."""
     app = App(Stock(), max_call_seconds=5, allowed_origins=["https://example.com"])

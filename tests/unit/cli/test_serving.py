@@ -105,6 +105,7 @@ def test_certificates_that_are_none(tmp_path: Path) -> None:
         (["--tls-key", "none.pem"], "--tls-key needs the certificate"),
         (["--fd", "999"], "--fd 999 is no socket"),
         (["--drain-seconds", "-1"], "Must be >= 0"),
+        (["--drain-seconds", "inf"], "--drain-seconds takes a number of seconds"),
     ],
 )
 def test_a_wrong_option_is_one_line(
