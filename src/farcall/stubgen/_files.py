@@ -18,9 +18,9 @@ from farcall._contract.identifiers import is_python_name
 from farcall._declare import documented, is_service, service_of
 from farcall._usage.options import check_path, check_text, wrong_type
 from farcall.stubgen._errors import StubError
+from farcall.stubgen._imported_types import with_imported_types
 from farcall.stubgen._module import module_name, render_module, render_shared
 from farcall.stubgen._on_disk import read_shared, users_in
-from farcall.stubgen._own_types import with_own_types
 from farcall.stubgen._sharing import OnDisk, Stub, full_name, share
 
 SHARED: Final = "_shared"
@@ -181,7 +181,7 @@ def _stubs(services: Iterable[object], types: Iterable[ModuleType]) -> list[Stub
     modules = _checked_modules(types)
     found = map(service_of, services)
     stubs = [Stub(documented(each), each.digest, each.types) for each in found]
-    return with_own_types(stubs, modules)
+    return with_imported_types(stubs, modules)
 
 
 def _checked_modules(types: Iterable[object]) -> list[ModuleType]:
@@ -226,7 +226,7 @@ def _kept(stubs: Sequence[Stub], path: Path, content: bytes | None) -> OnDisk:
         return OnDisk()
     known = users_in(content.decode()).keys()
     classes = {full_name(cls) for stub in stubs for cls in stub.classes.values()}
-    is_needed = _is_of(content, stubs) or known & classes or share(stubs, OnDisk(), SHARED).users
+    is_needed = _is_of(content, stubs) or known & classes or share(stubs, OnDisk(), path.stem).users
     return read_shared(path) if is_needed else OnDisk()
 
 

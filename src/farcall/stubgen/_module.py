@@ -4,7 +4,7 @@ The way of a contract: `_names` chooses the names in the module, `_annotations` 
 write types and values, `_records`, `_definitions` and `_proxy` write classes, `_layout` breaks
 their lines. This file puts them together, and `_files` writes them to disk. `_sharing` finds the
 types that several services use, for a module of their own; `_on_disk` reads one of an earlier run;
-`_own_types` finds the types that the user has already.
+`_imported_types` finds the types that the user has already.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -73,16 +73,11 @@ def _origins(source: str) -> Mapping[str, str]:
 def _types_in(
     module: ModuleType, users: Mapping[str, frozenset[str]], origins: Mapping[str, str]
 ) -> OnDisk:
-    definitions = Definitions(hints_of, calls_factories=True)
     keys = {_name(key): key for key in users if "." in key}
-    for name in sorted({*keys, *module.__all__} - users.keys()):
-        cls: Any = getattr(module, name)
-        parameters = getattr(cls, "__parameters__", ())
-        describe(cls[(Any,) * len(parameters)] if parameters else cls, definitions)
-    found = definitions.sorted()
+    definitions = _described(module, sorted({*keys, *module.__all__} - users.keys()))
     scope = {
-        each.name: keys.get(each.name, imported_key(origins.get(each.name, ""), each.name))
-        for each in found
+        name: keys[name] if name in keys else imported_key(origins[name], name)
+        for name in definitions
     }
     types = [
         UsedType(
@@ -93,13 +88,23 @@ def _types_in(
             None if each.name in keys else origins[each.name],
             bases=_bases(each, scope),
         )
-        for each in found
+        for each in definitions.sorted()
     ]
     aliases = dict[AliasKey, frozenset[str]]()
     for name in users.keys() - keys.values():
         target = describe(alias_in(module, name), definitions)
         aliases[alias_key(name, target, scope)] = users[name]
     return OnDisk(types, aliases)
+
+
+def _described(module: ModuleType, names: Iterable[str]) -> Definitions:
+    """Describe the types of a module; a generic one with any arguments."""
+    definitions = Definitions(hints_of, calls_factories=True)
+    for name in names:
+        cls: Any = getattr(module, name)
+        parameters = getattr(cls, "__parameters__", ())
+        describe(cls[(Any,) * len(parameters)] if parameters else cls, definitions)
+    return definitions
 
 
 def _name(key: str) -> str:

@@ -149,6 +149,8 @@ def alias_key(name: str, target: TypeSpec, scope: Mapping[str, str]) -> AliasKey
 
 @attrs.define
 class _Table:
+    """The types of a run and of the shared module on disk, with their users."""
+
     run: frozenset[str]
     """The services of this run."""
     module: str
@@ -269,10 +271,14 @@ class _Table:
                 f" for {_listed(one.users)}: write all of these stubs with --types {origin}, or all"
                 f" without"
             )
+        old = {each for used in (one, other) if used.cls is None for each in used.users - self.run}
+        rewritten = (
+            f"write the stub of {_listed(old)} as well if it is out of date, or " if old else ""
+        )
         return StubError(
             f"two types for {self.module}.py are called {name}: {_described(one)}, and"
-            f" {_described(other)}: rename one of them, or write the stubs of these services in"
-            f" separate runs, each with its own --shared"
+            f" {_described(other)}: {rewritten}rename one of them, or write the stubs of these"
+            f" services in separate runs, each with its own --shared"
         )
 
     def _shared_aliases(

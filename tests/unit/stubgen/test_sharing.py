@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 import pytest
@@ -307,9 +307,64 @@ def test_two_shared_types_of_one_name_are_refused(tmp_path: Path) -> None:
         " services in separate runs, each with its own --shared"
     )
     write([Counter, Desk], tmp_path)
+    assert refusal([Train, Ferry], tmp_path) == (
+        f"two types for _shared.py are called Ticket: {__name__}.Ticket, of Counter and Desk, and"
+        f" {home}.Ticket, of Ferry and Train: write the stub of Counter and Desk as well if it is"
+        " out of date, or rename one of them, or write the stubs of these services in separate"
+        " runs, each with its own --shared"
+    )
     write([Train, Ferry], tmp_path, shared="_travel")
     assert check([Counter, Desk], tmp_path) == ""
     assert check([Train, Ferry], tmp_path, shared="_travel") == ""
+
+
+def test_a_shared_module_with_crlf_is_up_to_date(tmp_path: Path) -> None:
+    """The shared module may have CRLF line ends, for all of its services and for some."""
+    for path in write([Bank, Shop], tmp_path):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+
+    assert check([Bank, Shop], tmp_path) == check([Bank], tmp_path) == ""
+
+
+def test_an_alias_on_disk_cannot_give_way_to_a_field(tmp_path: Path) -> None:
+    """An alias that a stub on disk imports cannot be dropped; the error names that stub."""
+    *_, shared = write([Counter, Desk], tmp_path)
+    source = shared.read_text().replace("\n\n\n@attrs", "\n\n\nnumber: TypeAlias = str\n\n\n@attrs")
+    source = source.replace("import attrs", "from typing import TypeAlias\n\nimport attrs")
+    shared.write_text(source.replace("\n\ntests", "\n\nnumber: Desk\ntests"))
+
+    assert refusal([Counter], tmp_path) == (
+        "_shared.py can no longer have the alias number: write the stub of Desk as well"
+    )
+
+
+def pair_of_services(first: str, second: str) -> list[type[Any]]:
+    """Return two services with a class of their own, which has the same name each time."""
+
+    class Ticket(NamedTuple):
+        number: int
+
+    async def show(self: object, ticket: Ticket) -> None: ...
+
+    show.__annotations__ = {"ticket": Ticket, "return": None}
+    around = {"show": show, "__module__": __name__}
+    return [service(type(name, (), around)) for name in (first, second)]
+
+
+def test_classes_that_a_function_makes_are_told_apart(tmp_path: Path) -> None:
+    """Classes with one module and one full name are different types as well."""
+    one, other = pair_of_services("One", "Other")
+    third, _ = pair_of_services("Third", "Fourth")
+    home = f"{__name__}.pair_of_services.<locals>.Ticket"
+
+    *_, shared = write([one, other, third], tmp_path)
+
+    assert f"\n\n{home}: One, Other\n" in shared.read_text()
+    assert "Ticket" in defined_in(tmp_path / "third.py")
+    assert refusal([one, other, *pair_of_services("Third", "Fourth")], tmp_path).startswith(
+        f"two types for _shared.py are called Ticket: {home}, of Fourth and Third,"
+        f" and {home} (2), of One and Other: "
+    )
 
 
 @pytest.mark.parametrize("name", ["a.b", "class", "../x", "a-b"])

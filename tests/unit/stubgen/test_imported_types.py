@@ -12,7 +12,7 @@ from typing import Any, Generic, NewType, TypedDict, TypeVar
 import attrs
 import pytest
 
-from farcall import ApplicationError, service, testing
+from farcall import ApplicationError, method, service, testing
 from farcall.stubgen import StubError, check, render, write
 from tests.unit.stubgen import market_square, own_enums, own_models
 from tests.unit.stubgen.market_square import Bank, Post, Shop
@@ -108,11 +108,25 @@ class Row(TypedDict):
 
 @service
 class Desk:
+    @method(raises=[Refused])
     async def sort(self, row: Row, side: Side = Side.BUY) -> list[Box[str]]:
         raise Refused(side)
 
 
+@attrs.frozen
+class Another:
+    pass
+
+
 class Others:
+    Key = NewType("Key", Another)
+
+    @attrs.define
+    class Refused(ApplicationError):
+        code = 8
+        side: Side
+        why: str
+
     @attrs.frozen
     class Receipt:
         number: int
@@ -154,6 +168,8 @@ class Dealer:
         ),
         (NewType("Key", int), "Key is a new int, not a new str"),
         (Others.Box, "Box is a TypedDict, not an attrs class[T]"),
+        (Others.Refused, "Refused.code is 8, not 7; Refused.why is not in the service"),
+        (Others.Key, "the service has no Another"),
         (attrs.make_class("Row", []), "Row is an attrs class, not a TypedDict; "),
         (Others.Row, "Row.key: complex cannot cross the wire"),
     ],

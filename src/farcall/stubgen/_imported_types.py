@@ -35,7 +35,7 @@ from farcall.stubgen._sharing import Stub
 _logger = logging.getLogger("farcall")
 
 
-def with_own_types(stubs: Sequence[Stub], modules: Sequence[ModuleType]) -> list[Stub]:
+def with_imported_types(stubs: Sequence[Stub], modules: Sequence[ModuleType]) -> list[Stub]:
     """Let stubs import types from modules of the user. Types that differ are logged.
 
     Raises:
@@ -49,10 +49,10 @@ def with_own_types(stubs: Sequence[Stub], modules: Sequence[ModuleType]) -> list
                 f"{module.__name__} has no type of {services}: name a module that has one, or leave"
                 f" --types {module.__name__} out"
             )
-    return [_with_own_types(each, modules) for each in stubs]
+    return [_with_imported_types(each, modules) for each in stubs]
 
 
-def _with_own_types(stub: Stub, modules: Sequence[ModuleType]) -> Stub:
+def _with_imported_types(stub: Stub, modules: Sequence[ModuleType]) -> Stub:
     comparison = _Comparison({each.name: each for each in stub.spec.definitions}, modules)
     for name in comparison.theirs:
         module = next((each for each in modules if name in vars(each)), None)
