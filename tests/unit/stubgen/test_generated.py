@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import os
 import re
+import secrets
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any, get_type_hints
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from msgspec.structs import replace
 
 import farcall
 from farcall import stubgen
-from farcall._contract.spec import EnumSpec, RecordSpec, ServiceSpec
-from farcall.stubgen._module import render_module
+from farcall._contract.spec import Definition, EnumSpec, RecordSpec, ServiceSpec
+from farcall.stubgen._module import render_module, render_shared
+from farcall.stubgen._sharing import OnDisk, Stub, share
 from tests.unit.stubgen.running import imported
 from tests.unit.stubgen.strategies import services
 from tests.unit.stubgen.test_same_aliases import Aliased
@@ -30,6 +35,8 @@ RULES = "F,I,W,UP,B,C4,PIE,PERF,SIM,RET,PGH,E9,RUF1"
 
 IGNORED = "B008,UP042"
 """The call in a default makes what cannot change, and ``class E(str, Enum)`` is the service's."""
+
+few = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 some = settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 
@@ -102,6 +109,48 @@ def test_docstrings_arrive(spec: ServiceSpec) -> None:
                 texts.append((getattr(module, each.name), each.doc))
         for owner, text in texts:
             assert not shown(text) or shown(inspect.getdoc(owner)) == shown(text)
+
+
+@given(services(), services())
+@few
+def test_stubs_that_share_types_are_clean(spec: ServiceSpec, other: ServiceSpec) -> None:
+    """Stubs and their shared module are formatted, pass ruff check, and can be imported."""
+    with TemporaryDirectory() as folder:
+        package = Path(folder) / f"stubs_{secrets.token_hex(8)}"
+        package.mkdir()
+        for name, source in sharing(spec, other).items():
+            (package / f"{name}.py").write_text(source, "utf-8")
+            assert ruff("format", "--diff", source=source) == ""
+            assert ruff("check", "--select=F,I", source=source) == ""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.syspath_prepend(folder)
+            for name in ("one", "two", "three"):
+                importlib.import_module(f"{package.name}.{name}")
+
+
+def sharing(spec: ServiceSpec, other: ServiceSpec) -> dict[str, str]:
+    """Render two stubs that share all of their types, one that does not, and the shared module."""
+    classes, others = (
+        {each.name: class_for(each) for each in s.definitions} for s in (spec, other)
+    )
+    stubs = {
+        name: Stub(replace(each, class_name=name), "0" * 32, found)
+        for name, each, found in (
+            ("one", spec, classes),
+            ("two", spec, classes),
+            ("three", other, others),
+        )
+    }
+    shared = share(list(stubs.values()), OnDisk(), "_shared")
+    modules = {
+        name: render_module(each.spec, each.digest, shared.imported_by(each))
+        for name, each in stubs.items()
+    }
+    return modules | {"_shared": render_shared(shared.spec, shared.names, shared.users)}
+
+
+def class_for(definition: Definition) -> type:
+    return type(definition.name, (), {"__module__": "app"})
 
 
 @pytest.mark.slow

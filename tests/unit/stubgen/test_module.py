@@ -16,6 +16,7 @@ from farcall._contract.spec import (
     MethodSpec,
     NewTypeSpec,
     RecordSpec,
+    Ref,
     Scalar,
     ServiceSpec,
 )
@@ -85,6 +86,21 @@ def test_assignments_stand_together_and_classes_apart() -> None:
         'class SProxy(farcall.Proxy, service="S", contract="abc"):\n'
         "    pass\n"
     )
+
+
+def test_an_imported_type_that_a_method_hides_has_a_second_name() -> None:
+    """A type of another module is imported, and named again where a method has its name."""
+    spec = ServiceSpec(
+        *("S", "S", (MethodSpec("quote", "S.quote", (), Ref("quote")),), ()),
+        definitions=(RecordSpec("quote", "attrs", ()),),
+    )
+
+    source = render_module(spec, "abc", {"quote": "._shared"})
+
+    assert "\n\nfrom ._shared import quote\n\n" in source
+    assert "\n\n\nquote_ = quote\n\n\n" in source
+    assert "async def quote(self) -> quote_:\n" in source
+    assert "class quote" not in source
 
 
 def test_a_stub_says_what_the_contract_says() -> None:

@@ -108,3 +108,48 @@ def test_given_names_do_not_meet() -> None:
     assert names.variables == ("K", "T__")
     assert names.variable("T") == "T__"
     assert names.alias("T") == "T___"
+
+
+def imports_of(*names: str, module: str = "._shared") -> str:
+    """Return the import of these definitions from another module."""
+    records = tuple(RecordSpec(each, "attrs", ()) for each in names)
+    spec = ServiceSpec("Market", "Market", (), (), records)
+    return Names(spec, dict.fromkeys(names, module)).imports().partition("\n\n")[2]
+
+
+def test_imports_are_sorted_as_ruff_does() -> None:
+    """Constants stand before classes, and those before other names; numbers count as numbers."""
+    assert imports_of("b", "A10", "a", "A2", "Ab", "AB", "C") == (
+        "from ._shared import A2, A10, AB, Ab, C, a, b"
+    )
+
+
+def test_a_long_import_is_broken() -> None:
+    """An import that does not fit on a line has a line for each name."""
+    names = [f"Quote{number}" for number in range(12)]
+    listed = "".join(f"    {each},\n" for each in names)
+
+    assert imports_of(*names) == f"from ._shared import (\n{listed})"
+
+
+def test_the_shared_module_is_imported_last() -> None:
+    """Modules of the user have a section of their own, above the module beside the stub."""
+    records = tuple(RecordSpec(each, "attrs", ()) for each in ("A", "B", "C"))
+    spec = ServiceSpec("Market", "Market", (), (), records)
+    names = Names(spec, {"A": "._shared", "B": "shop.models", "C": "shop.errors"})
+    names.module("attrs")
+
+    assert names.imports() == (
+        "from __future__ import annotations\n\n"
+        "import attrs\n\n"
+        "from shop.errors import C\nfrom shop.models import B\n\n"
+        "from ._shared import A"
+    )
+
+
+def test_fields_of_imported_records_hide_nothing() -> None:
+    """The body of an imported class is in another module, so its members are free here."""
+    record = RecordSpec("Quote", "attrs", (FieldSpec("int", NONE),))
+    names = Names(ServiceSpec("S", "S", (), (), (record,)), {"Quote": "._shared"})
+
+    assert names.builtin("int") == "int"
