@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import trio
-from msgspec import Struct, field
+from msgspec import Struct
 
 
 class ThreadLine(Struct, eq=False):
@@ -18,16 +18,19 @@ class ThreadLine(Struct, eq=False):
     waits for it, and a task that need not wait starts at once.
     """
 
-    _line: trio.Lock = field(default_factory=trio.Lock)
+    _line: trio.Lock | None = None
 
     def __len__(self) -> int:
         """Count the calls that wait for a thread."""
+        if self._line is None:
+            return 0
         line = self._line.statistics()
         return line.locked + line.tasks_waiting
 
     async def acquire_on_behalf_of(self, borrower: object) -> None:
         """Take a thread, after the tasks that came before. Cancelled, it has taken none."""
         limiter = trio.to_thread.current_default_thread_limiter()
+        self._line = self._line or trio.Lock()
         async with in_turn(self._line):
             try:
                 limiter.acquire_on_behalf_of_nowait(borrower)

@@ -76,7 +76,7 @@ class ServedLink:
     """One for each ``ordered`` method that was called, by its wire name."""
     queue: SendQueue = attrs.field(init=False)
     """Where responses wait for the writer."""
-    _begin: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+    _begin: trio.Lock | None = attrs.field(default=None, init=False)
     waiting: int = attrs.field(default=0, init=False)
     """How many calls wait for room in the queue before they begin."""
 
@@ -90,6 +90,7 @@ class ServedLink:
         """
         self.waiting += 1
         try:
+            self._begin = self._begin or trio.Lock()
             async with in_turn(self._begin):
                 await self.queue.wait_writable()
         finally:

@@ -144,8 +144,8 @@ class LoginHandler:
         self._quota = quota
         self._start = start
         self._failed = 0
-        self._attempts: set[_Attempt] = set()
-        self._turn = trio.Lock()
+        self._attempts: dict[_Attempt, None] = {}
+        self._turn: trio.Lock | None = None
 
     @cached_property
     def _origin(self) -> Origin | None:
@@ -186,7 +186,7 @@ class LoginHandler:
         deadline = Deadline.of(call, self._longest)
         attempt = _Attempt(call, params, deadline, trio.CancelScope(deadline=deadline.at))
         call.owner = attempt
-        self._attempts.add(attempt)
+        self._attempts[attempt] = None
         self._quota.take(len(params))
         self._start(partial(self._serve, attempt, logins))
 
@@ -194,10 +194,11 @@ class LoginHandler:
         outcome: bytes | Error | None = None
         try:
             with attempt.scope:
+                self._turn = self._turn or trio.Lock()
                 async with self._turn, logins.turn(_logins, self._failures(logins)):
                     outcome = await self._try(attempt, logins)
         finally:
-            self._attempts.remove(attempt)
+            del self._attempts[attempt]
             self._quota.release(len(attempt.params))
         if self._link.close_reason is not None:
             self._link.responses.note_ended()

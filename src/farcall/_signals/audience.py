@@ -82,20 +82,24 @@ class Membership:
     """The addresses of the peer of one connection."""
 
     def __init__(self) -> None:
-        self._addresses: set[Address] = set()
+        # An empty set takes 216 bytes, and most peers have no addresses.
+        self._addresses: set[Address] | tuple[()] = ()
 
     def __repr__(self) -> str:
         return f"<Membership of {len(self._addresses)} addresses>"
 
     def add(self, address: Address) -> None:
+        if not self._addresses:
+            self._addresses = set()
         self._addresses.add(address)
 
     def discard(self, address: Address) -> None:
-        self._addresses.discard(address)
+        if self._addresses:
+            self._addresses.discard(address)
 
     def reaches(self, audience: Set[Address] | None) -> bool:
         """Say whether a value for `audience` is for the peer; None means all peers."""
         return audience is None or self.is_in(audience)
 
     def is_in(self, audience: Set[Address]) -> bool:
-        return not self._addresses.isdisjoint(audience)
+        return bool(self._addresses) and not audience.isdisjoint(self._addresses)

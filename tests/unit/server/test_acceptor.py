@@ -167,7 +167,7 @@ async def test_a_peer_whose_address_is_gone() -> None:
     """A peer that has gone is not taken for one at a Unix socket, though it has no address."""
     async with open_sockets() as (near, _):
         sock = GuardedSocket(near, SMALL)
-        sock.peer_ip = sock.local_ip = None
+        sock._peer = sock._local = "unknown"
         entrance = Acceptor(
             door().host,
             Limits(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -159,7 +160,8 @@ def readable(fields: Sequence[tuple[bytes, bytes]]) -> Mapping[str, str]:
     """Decode header fields, and join repeated ones (RFC 9110, section 5.3)."""
     found: dict[str, str] = {}
     for raw_name, raw_value in fields:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        # Connections stay, with the same few names.
+        name, value = sys.intern(raw_name.decode("latin-1").lower()), raw_value.decode("latin-1")
         separator = "; " if name == "cookie" else ", "
         found[name] = f"{found[name]}{separator}{value}" if name in found else value
     return found

@@ -89,20 +89,29 @@ class GuardedConnection:
         return not self._is_over and (self._engine is None or self._engine.is_open)
 
     async def read(self, receiver: Receiver) -> None:
-        """Read until the link ends."""
+        """Read until the link ends: whole messages, and then, if need be, by the engine."""
         self._receiver = receiver
+        data, self._early = self._early, b""
         try:
-            try:
-                await self._read()
-            finally:
-                receiver.on_pause()
-            if self._patience is not None and self._patience.cancelled_caught and self._is_open:
-                seconds = self._limits.incomplete_seconds
-                problem = f"a message was incomplete for {seconds:g} s"
-                await self.fail(CloseCode.POLICY, f"{problem} (the limit incomplete_seconds)")
+            while not self._is_failed:
+                if not data:
+                    receiver.on_pause()
+                    data = bytes(await self._stream.receive_some(RECEIVE_BYTES))
+                    self._turn_ends = perf_counter() + TURN_SECONDS
+                    if not data:
+                        break
+                data = await self._take_messages(data)
+                if data or self._frames_in.missing:
+                    await self._read_by_engine(data)
+                    break
+        except LOST:
+            pass
         except Exception:  # noqa: BLE001 - a fault below us that a peer has found ends its own link
             logger.exception("reading from a WebSocket failed")
+            receiver.on_pause()
             await self.fail(CloseCode.INTERNAL, "internal error")
+        finally:
+            receiver.on_pause()
         self._is_over = True
         if self._is_failed:
             await self._socket.finish()
@@ -155,22 +164,6 @@ class GuardedConnection:
         if self._assembly is not None:
             self._assembly.message_limit = limit
 
-    async def _read(self) -> None:
-        """Read whole messages; once something else has come, have the engine read."""
-        data, self._early = self._early, b""
-        with suppress(*LOST):
-            while not self._is_failed:
-                if not data:
-                    self._receiver.on_pause()
-                    data = bytes(await self._stream.receive_some(RECEIVE_BYTES))
-                    self._turn_ends = perf_counter() + TURN_SECONDS
-                    if not data:
-                        return
-                data = await self._take_messages(data)
-                if data or self._frames_in.missing:
-                    await self._read_by_engine(data)
-                    return
-
     async def _read_by_engine(self, data: bytes) -> None:
         """Have the engine read until the link ends, `data` first."""
         self._early = data
@@ -178,6 +171,11 @@ class GuardedConnection:
         with trio.CancelScope() as self._patience:
             self._note_incomplete()
             await engine.read()
+        self._receiver.on_pause()
+        if self._patience.cancelled_caught and self._is_open:
+            seconds = self._limits.incomplete_seconds
+            problem = f"a message was incomplete for {seconds:g} s (the limit incomplete_seconds)"
+            await self.fail(CloseCode.POLICY, problem)
 
     def _begin_engine(self) -> Engine:
         if self._engine is None:

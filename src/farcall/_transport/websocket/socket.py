@@ -16,7 +16,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cached_property
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, TypeAlias
 
@@ -59,12 +59,13 @@ class GuardedSocket(trio.abc.HalfCloseableStream):
         self.has_stalled = False
         """Whether the peer accepted no byte for too long."""
 
-    @cached_property
+    # No `cached_property`, which would give each connection a dict of its own.
+    @property
     def local_ip(self) -> IPv4Address | IPv6Address | None:
         """The IP address of this side; None for a Unix socket."""
         return _ip(self._local)
 
-    @cached_property
+    @property
     def peer_ip(self) -> IPv4Address | IPv6Address | None:
         """That of the other side; None also if the peer has gone already."""
         return _ip(self._peer)
@@ -207,7 +208,12 @@ def _name(ask: Callable[[], _SocketName]) -> _SocketName:
 
 
 def _ip(name: _SocketName) -> IPv4Address | IPv6Address | None:
-    return ip_address(name[0]) if isinstance(name, tuple) else None
+    return _parsed(name[0]) if isinstance(name, tuple) else None
+
+
+@lru_cache(128)
+def _parsed(host: str) -> IPv4Address | IPv6Address:
+    return ip_address(host)
 
 
 def _address(name: _SocketName) -> str:
