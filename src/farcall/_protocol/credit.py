@@ -125,7 +125,7 @@ class ReceiveCredit:
     _is_late: bool = attrs.field(default=False, init=False)
     """Whether they are to be sent, and may be late."""
     _has_large: bool = attrs.field(default=False, init=False)
-    """Whether an item was so large that the next such one may wait for credit."""
+    """Whether an item came that is so large that the next such one may wait for credit."""
 
     def __attrs_post_init__(self) -> None:
         self.items = self.granted_items = self.window.items
@@ -139,9 +139,11 @@ class ReceiveCredit:
         """
         was_empty = self.consumed_items == self.received_items
         was_idle = self.received_bytes + self.window.size <= self.granted_bytes
-        is_single = len(sizes) == 1
+        is_single, total = len(sizes) == 1, sum(sizes)
         self.received_items += len(sizes)
-        self.received_bytes += sum(sizes)
+        self.received_bytes += total
+        if 2 * total > self.window.size:
+            self._has_large = True
         fits = self.received_bytes <= self.granted_bytes
         may_pass = fits or not sizes or (is_single and was_idle)
         if was_empty and self.received_items == self.granted_items:
@@ -161,7 +163,6 @@ class ReceiveCredit:
         items = self.consumed_items + self.items - self.granted_items
         total = self.consumed_bytes + self.window.size - self.granted_bytes
         if 2 * items >= self.items or 2 * total >= self.window.size:
-            self._has_large = self._has_large or 2 * size > self.window.size
             self._is_due = True
             self.on_due(False)
         elif self.consumed_items == self.received_items and not self._is_late:

@@ -565,3 +565,34 @@ async def test_a_subscriber_that_takes_no_bytes_is_cut_off_with_a_line_in_the_lo
     assert record.getMessage() == (
         "memory: cut off: no byte was taken for 10 s (the limit stall_seconds)"
     )
+
+
+async def test_a_subscriber_that_keeps_up_sends_little_credit(autojump_clock: MockClock) -> None:
+    """Credit for small values leaves four times a second, and not once for each value."""
+    feed = Feed()
+    async with open_pair(feed, Feed) as pair, pair.client.texts.subscribe() as texts:
+        before = pair.connection.statistics().frames_in
+        for number in range(40):
+            feed.texts.emit(str(number))
+            assert await anext(texts) == str(number)
+            await trio.sleep(0.05)
+
+        assert 4 <= pair.connection.statistics().frames_in - before <= 10
+
+
+async def test_a_large_value_waits_for_late_credit_once(autojump_clock: MockClock) -> None:
+    """The first value of over half a window may wait for credit; later ones do not."""
+    feed = Feed()
+    large = "x" * 250_000
+    waits: list[float] = []
+    async with open_pair(feed, Feed) as pair, pair.client.texts.subscribe() as texts:
+        for _ in range(3):
+            feed.texts.emit("a small one, and more than 12 KB of others" * 400)
+            await anext(texts)
+            began = trio.current_time()
+            feed.texts.emit(large)
+            assert await anext(texts) == large
+            waits.append(trio.current_time() - began)
+
+    assert 0 < waits[0] <= 0.25
+    assert waits[1:] == [0, 0]
