@@ -13,6 +13,7 @@ from farcall._codec.containers import convert, convert_table, in_order
 from farcall._codec.faults import mismatch, refused
 from farcall._codec.shape import Shape, Write, is_table
 from farcall._codec.text import FastThenDetailed, decoded, encoded
+from farcall._contract.own_types import registered
 from farcall._contract.spec import UnsupportedType
 
 _PLAIN = (type(None), bool, int, float, str)
@@ -44,10 +45,12 @@ def decode_json(text: bytes | Raw, *, at: str = "value") -> Json:
 
 def _writer(is_detailed: bool) -> Write:
     def write(value: Any) -> Any:
-        data = copied(value)
+        data = None if registered(type(value)) else copied(value)
         return write_parts(value) if data is None else data
 
     def write_parts(value: Any) -> Any:
+        if registered(type(value)):
+            return _shape_of(value, is_detailed).write(value)
         if is_table(value):
             return _with_all_keys(value, convert_table(write_key, write_parts, value))
         if _is_array(value):
@@ -59,14 +62,15 @@ def _writer(is_detailed: bool) -> Write:
         return _shape_of(value, is_detailed).write(value)
 
     def write_key(key: Any) -> str:
-        written = write_parts(key)
-        if isinstance(written, str):
-            return written
-        if type(written) is int:
-            return str(written)
-        raise refused("text or int as a key", key)
+        return _as_key(write_parts(key), key)
 
     return write
+
+
+def _as_key(written: object, key: object) -> str:
+    if type(written) in (str, int):
+        return str(written)
+    raise refused("text or int as a key", key)
 
 
 def _with_all_keys(table: Mapping[Any, Any], written: dict[str, Any]) -> dict[str, Any]:
