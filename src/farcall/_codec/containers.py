@@ -88,8 +88,15 @@ def convert_table(
         try:
             converted[key(name)] = value(each)
         except Mismatch as fault:
-            raise fault.within(member(str(name))) from None
+            raise fault.within(member(_text_of(name))) from None
     return converted
+
+
+def _text_of(key: object) -> str:
+    try:
+        return str(key)
+    except ValueError:  # an int with more digits than Python writes
+        return f"{type(key).__name__} of too many digits"
 
 
 def _convert_names(convert_name: Callable[[Any], Any], names: Iterable[str]) -> list[Any]:

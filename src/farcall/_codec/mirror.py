@@ -17,6 +17,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from enum import Enum
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
@@ -41,6 +42,8 @@ class NoMirror(Exception):
 
 
 _MOST: Final = sys.float_info.max
+
+_NOT_FOUND: Final = getattr(Enum._missing_, "__func__", None)
 
 AS_THEY_ARE: Final[Mapping[ScalarName, tuple[Any, type]]] = {
     "none": (None, type(None)),
@@ -122,7 +125,8 @@ def literal(spec: LiteralOf) -> tuple[Any, frozenset[type]]:
 def enum(spec: EnumSpec, definitions: Definitions) -> Any:
     """Return the class of an enum, if its members are found by their values alone."""
     cls: Any = definitions.class_of(spec.name)
-    if "_missing_" in vars(cls):
+    # A base without members may define it as well.
+    if getattr(cls._missing_, "__func__", None) is not _NOT_FOUND:
         raise NoMirror(spec)
     return cls
 

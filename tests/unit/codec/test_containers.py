@@ -164,6 +164,11 @@ def test_refuses_to_read(annotation: Any, text: str, fault: str) -> None:
         (dict[str, int], {"a": "b"}, "expected int, got str @ value.a"),
         (dict[str, int], {1: 1}, "expected str, got int @ value['1']"),
         (dict[Color, int], {"red": 1}, "expected Color, got str @ value.red"),
+        (
+            dict[int, int],
+            {10**4300: 1},
+            "expected int of at most 4299 digits @ value['int of too many digits']",
+        ),
     ],
 )
 def test_refuses_to_write(annotation: Any, value: object, error: str) -> None:

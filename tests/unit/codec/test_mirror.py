@@ -291,6 +291,16 @@ class Lenient(enum.Enum):
         return cls.A
 
 
+class LenientBase(enum.Enum):
+    @classmethod
+    def _missing_(cls, value: object) -> LenientBase:
+        return next(iter(cls))
+
+
+class LenientByBase(LenientBase):
+    A = "a"
+
+
 ORDER = Order(
     UUID(int=1),
     datetime(2026, 1, 2, tzinfo=UTC),
@@ -336,6 +346,7 @@ def test_has_a_mirror(annotation: Any, value: object) -> None:
         dict[UUID, str],
         Node,
         Lenient,
+        LenientByBase,
         Point,
         Row,
         Literal[True],
