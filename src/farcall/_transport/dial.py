@@ -6,13 +6,15 @@ import logging
 import re
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Final, cast
 
 import idna
 import trio
 from msgspec import Struct
 from msgspec.structs import replace
+from trio.lowlevel import RunVar
 
 from farcall._limits import Limits, check_limits
 from farcall._nursery import is_group
@@ -23,6 +25,14 @@ from farcall._usage.options import check_text, check_text_mapping, check_tls, ki
 from farcall.errors import ConnectFailed
 
 logger = logging.getLogger("farcall")
+
+MOST_DIALS: Final = 100
+"""Connections to one server that a Trio run opens at a time; others wait in line.
+
+A server drops the oldest of too many handshakes: 1,000, or 10 % of its descriptors, of which many
+systems give it 1,024. And of thousands that are opened at once each would take as long as all of
+them, more than the time that each has.
+"""
 
 
 class Dialler(Struct, frozen=True):
@@ -77,8 +87,9 @@ class Dialler(Struct, frozen=True):
         seconds = self.limits.handshake_seconds
         shown = self.url.shown
         try:
-            with trio.fail_after(seconds):
-                transport = await self._dial()
+            async with _in_line(self.url.socket_path or f"{self.url.address}:{self.url.port}"):
+                with trio.fail_after(seconds):
+                    transport = await self._dial()
             logger.debug("connected to %s", shown)
             return transport
         except trio.TooSlowError:
@@ -113,6 +124,35 @@ class Dialler(Struct, frozen=True):
             ssl_context=self.ssl_context,
             server_name=url.name,
         )
+
+
+_lines: RunVar[dict[str, trio.CapacityLimiter]] = RunVar("farcall dials")
+
+
+def _current_lines() -> dict[str, trio.CapacityLimiter]:
+    try:
+        return _lines.get()
+    except LookupError:
+        _lines.set({})
+        return _lines.get()
+
+
+@asynccontextmanager
+async def _in_line(server: str) -> AsyncIterator[None]:
+    """Wait until fewer than `MOST_DIALS` connections to a server are being opened."""
+    lines = _current_lines()
+    line = lines.setdefault(server, trio.CapacityLimiter(MOST_DIALS))
+    holder = object()
+    try:
+        line.acquire_on_behalf_of_nowait(holder)
+    except trio.WouldBlock:
+        await line.acquire_on_behalf_of(holder)
+    try:
+        yield
+    finally:
+        line.release_on_behalf_of(holder)
+        if not line.borrowed_tokens:
+            del lines[server]
 
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)

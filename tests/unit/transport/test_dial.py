@@ -24,6 +24,7 @@ import farcall
 from farcall import Limits, current_call, service
 from farcall._client.connect import open_session
 from farcall._client.options import ClientOptions
+from farcall._transport import dial
 from farcall._transport.dial import Dialler
 from farcall._transport.websocket import GuardedSocket
 from farcall._transport.websocket.tls import dial_tls
@@ -411,3 +412,37 @@ async def test_a_server_that_ends_the_connection_at_the_hello() -> None:
         server.shutdown()
 
     assert (refusal.status, refusal.code) == (None, 1009)
+
+
+async def test_connections_to_one_server_are_opened_in_line(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    """So many are opened at a time; the others wait, and those to another server do not."""
+    monkeypatch.setattr(dial, "MOST_DIALS", 2)
+    ended: list[tuple[str, float]] = []
+
+    async def hold(server: str) -> None:
+        async with dial._in_line(server):
+            await trio.sleep(1)
+        ended.append((server, trio.current_time()))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(hold, "one")
+        nursery.start_soon(hold, "another")
+
+    assert [at for server, at in ended if server == "one"] == [1, 1, 2, 2, 3]
+    assert ("another", 1) in ended
+    assert dial._current_lines() == {}
+
+
+async def test_leaving_the_line(monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock) -> None:
+    """A connection that is cancelled while it waits in line leaves nothing behind."""
+    monkeypatch.setattr(dial, "MOST_DIALS", 1)
+    async with dial._in_line("one"):
+        with trio.move_on_after(1) as waiting:
+            async with dial._in_line("one"):
+                raise AssertionError("there is no room")
+        assert waiting.cancelled_caught
+
+    assert dial._current_lines() == {}
