@@ -8,14 +8,15 @@ records in a list: one check for a column, and none where msgspec is as strict a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from operator import attrgetter, itemgetter
-from types import GenericAlias
-from typing import Any, Final, TypeAlias
+from types import GenericAlias, MappingProxyType
+from typing import Any, Final, TypeAlias, get_origin
 
 import msgspec
-from msgspec import Struct, convert, field
+from msgspec import UNSET, Struct, convert, field
 
 from farcall._codec.mirror import (
     AS_THEY_ARE,
@@ -50,6 +51,10 @@ Check: TypeAlias = Callable[[Sequence[Any]], bool]
 """Tells whether msgspec can write these values. If not, the codec tries, and can accept them."""
 
 
+Fill: TypeAlias = Callable[[Sequence[Any]], None]
+"""Puts the texts into copies of values."""
+
+
 class Writing(Struct, frozen=True):
     """The mirror of one type."""
 
@@ -61,10 +66,12 @@ class Writing(Struct, frozen=True):
     """None if msgspec checks as much."""
     depth: int = 0
     """Levels of arrays and objects."""
+    fill: Fill | None = None
+    """None if no record in it has a field that is text in JSON."""
 
     def encoder(self) -> Callable[[Any], bytes]:
         """Make the function that writes a value. It can fail with any exception."""
-        check = self.check
+        check, fill = self.check, self.fill
         # msgspec looks at a type again in each call of `convert`, and at a struct once.
         box = struct_of([_VALUE], [self.type], refuses_unknown=True, is_array=True)
         copy = _copier(box, [self])
@@ -72,7 +79,10 @@ class Writing(Struct, frozen=True):
         def write(value: Any) -> bytes:
             if check is not None and not check((value,)):
                 raise NoMirror
-            return _encode(copy((value,)).value)
+            made = copy((value,)).value
+            if fill is not None:
+                fill((made,))
+            return _encode(made)
 
         return write
 
@@ -177,14 +187,33 @@ class Writings(Struct, frozen=True):
         members = members_of(definition, ref, self.definitions)
         with self._walk.into(ref):
             inners = [self.of(member.type) for member in members]
-        struct = struct_of(members, [inner.type for inner in inners], refuses_unknown=True)
         if issubclass(cls, Mapping):  # msgspec would read its items
             raise NoMirror(ref)
-        columns = [
-            (_column(attrgetter(m.attribute)), inner)
-            for m, inner in zip(members, inners, strict=True)
+        texts = {
+            member.attribute: write
+            for member in members
+            if (write := self._text_column(member.type)) is not None
+        }
+        types = [
+            Any if member.attribute in texts else inner.type
+            for member, inner in zip(members, inners, strict=True)
         ]
-        return _nested(struct, cls, columns)
+        columns = [
+            (_column(attrgetter(member.attribute)), inner)
+            for member, inner in zip(members, inners, strict=True)
+        ]
+        return _nested(struct_of(members, types, refuses_unknown=True), cls, columns, texts)
+
+    def _text_column(self, spec: TypeSpec) -> TextColumn | None:
+        """Return the function for a field whose values are text in JSON, or null; else None."""
+        match target(spec, self.definitions):
+            case Scalar(name) if name in _TEXTS:
+                return _datetimes if name == "datetime" else partial(map, SCALAR_SHAPES[name].write)
+            case UnionOf((some, Scalar("none")) | (Scalar("none"), some)):
+                write = self._text_column(some)
+                return None if write is None else _or_null(write)
+            case _:
+                return None
 
 
 def _scalar(name: ScalarName) -> Writing:
@@ -201,8 +230,51 @@ def _scalar(name: ScalarName) -> Writing:
 Columns: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
 
 
-def _nested(wanted: Any, cls: type, columns: Sequence[tuple[Columns, Writing]]) -> Writing:
-    """Make the mirror of a type with parts; a column is one part of all values."""
+TextColumn: TypeAlias = Callable[[Sequence[Any]], Iterable[str | None]]
+"""Writes the values of one field of many records, which are text in JSON."""
+
+
+def _or_null(write: TextColumn) -> TextColumn:
+    def write_some(values: Sequence[Any]) -> Iterable[str | None]:
+        texts = iter(write([each for each in values if each is not None]))
+        return (None if each is None else next(texts) for each in values)
+
+    return write_some
+
+
+_write_datetime: Final = SCALAR_SHAPES["datetime"].write
+
+
+def _datetimes(values: Sequence[Any]) -> Iterable[str]:
+    """Write datetimes: those of UTC, and without an offset, all at once.
+
+    msgspec writes them as `datetime.isoformat` does, but for the offset of UTC.
+    """
+    if not values or set(map(type, values)) != {datetime}:
+        return map(_write_datetime, values)
+    if not set(map(_tzinfo, values)) <= {None, UTC}:
+        return map(_write_datetime, values)
+    return _encode(values).decode()[2:-2].replace("Z", "+00:00").split('","')
+
+
+_tzinfo = attrgetter("tzinfo")
+
+
+def _nested(
+    wanted: Any,
+    cls: type,
+    columns: Sequence[tuple[Columns, Writing]],
+    texts: Mapping[str, TextColumn] = MappingProxyType({}),
+) -> Writing:
+    """Make the mirror of a type with parts; a column is one part of all values.
+
+    Args:
+        wanted: The type into which msgspec copies a value.
+        cls: The class of the values.
+        columns: The parts.
+        texts: Of a record, the fields that are text in JSON; they are copied as they are, and
+            `Writing.fill` replaces them.
+    """
     depth = 1 + max((inner.depth for _, inner in columns), default=0)
     if depth > MAX_VALUE_DEPTH:
         raise NoMirror(wanted)
@@ -214,7 +286,17 @@ def _nested(wanted: Any, cls: type, columns: Sequence[tuple[Columns, Writing]]) 
             check_column(column(values)) for column, check_column in checks
         )
 
-    return Writing(wanted, classes, check, depth)
+    fills = [(column, inner.fill) for column, inner in columns if inner.fill is not None]
+
+    def fill(copies: Sequence[Any]) -> None:
+        for attribute, write in texts.items():
+            written = write(list(map(attrgetter(attribute), copies)))
+            for copy, text in zip(copies, written, strict=True):
+                setattr(copy, attribute, text)
+        for column, fill_column in fills:
+            fill_column(column(copies))
+
+    return Writing(wanted, classes, check, depth, fill if texts or fills else None)
 
 
 def _union(members: Sequence[Writing]) -> Writing:
@@ -232,7 +314,17 @@ def _union(members: Sequence[Writing]) -> Writing:
             for some, check_some in checked
         )
 
-    return Writing(wanted, allowed, check if checked else None, depth)
+    fills = [
+        (get_origin(member.type) or member.type, member.fill)
+        for member in members
+        if member.fill is not None
+    ]
+
+    def fill(copies: Sequence[Any]) -> None:
+        for made, fill_some in fills:
+            fill_some([each for each in copies if type(each) is made])
+
+    return Writing(wanted, allowed, check if checked else None, depth, fill if fills else None)
 
 
 def _has_classes(classes: frozenset[type]) -> Check:
@@ -271,10 +363,20 @@ def arguments_writer(
         if writing.check is not None
     ]
 
+    fills = [
+        (member.attribute, writing.fill)
+        for member, writing in zip(members, writings, strict=True)
+        if writing.fill is not None
+    ]
+
     def write(bound: Mapping[str, Any]) -> bytes:
         for name, check in checks:
             if name in bound and not check((bound[name],)):
                 raise NoMirror
-        return _encode(copy(list(bound.values()) if is_array else bound))
+        made = copy(list(bound.values()) if is_array else bound)
+        for attribute, fill in fills:
+            if (value := getattr(made, attribute)) is not UNSET:
+                fill((value,))
+        return _encode(made)
 
     return write
