@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from functools import partial
 from inspect import Parameter, signature
 from types import GenericAlias
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, field
@@ -22,7 +24,7 @@ from farcall._codec.mirror import (
     struct_of,
     union,
 )
-from farcall._codec.scalars import SCALAR_SHAPES
+from farcall._codec.scalars import DATETIME, SCALAR_SHAPES
 from farcall._contract.algebra import target
 from farcall._contract.definitions import Definitions
 from farcall._contract.scalars import SCALARS, ScalarName
@@ -135,6 +137,8 @@ def _scalar(name: ScalarName) -> Reading:
         wanted, cls = AS_THEY_ARE[name]
         return Reading(wanted, frozenset({cls}))
     read = SCALAR_SHAPES[name].read
+    if name == "datetime":
+        return Reading(str, frozenset({str}), read, _read_datetimes)
     match SCALARS[name].forms:
         case ("string",):
             return Reading(str, frozenset({str}), read)
@@ -142,6 +146,16 @@ def _scalar(name: ScalarName) -> Reading:
             return Reading(int | float, frozenset({int, float}), read)
         case _:
             return Reading(Any)  # any JSON value, as it is
+
+
+_DATETIMES: Final = re.compile(f"(?:{DATETIME}\\n)*+")
+
+
+def _read_datetimes(texts: Sequence[Any]) -> Iterable[Any]:
+    """Read many datetimes: one match for all of them, each followed by a line feed."""
+    if _DATETIMES.fullmatch("\n".join([*texts, ""])) is None:
+        raise NoMirror
+    return map(datetime.fromisoformat, texts)
 
 
 def _union(members: Sequence[Reading]) -> Reading:

@@ -30,6 +30,8 @@ from farcall._contract.scalars import SCALARS, ScalarName
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
 _OFFSET = r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+DATETIME: Final = f"{_DATE}T{_TIME}{_OFFSET}?"
+"""RFC 3339 with a capital T and Z, and with an offset or none."""
 _UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _DECIMAL = r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,9})?"
 
@@ -361,9 +363,7 @@ SCALAR_SHAPES: Final[Mapping[ScalarName, Plain]] = dict(
         _plain("float", _read_float, _write_float, _is_number),
         _plain("str", _read_str, _write_str),
         _text("bytes", _parse_base64, _base64, label="base64"),
-        _text(
-            "datetime", _matching(f"{_DATE}T{_TIME}{_OFFSET}?", datetime.fromisoformat), _iso_text
-        ),
+        _text("datetime", _matching(DATETIME, datetime.fromisoformat), _iso_text),
         _text("date", _matching(_DATE, date.fromisoformat), date.isoformat, _is_date),
         _text("time", _matching(f"{_TIME}{_OFFSET}?", time.fromisoformat), _iso_text),
         _plain("timedelta", _read_timedelta, _write_timedelta),
