@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -133,7 +134,8 @@ async def open_server(
     """
     if isinstance(services, farcall.App):
         for name in given_twice(services, keywords):
-            raise WrongUse(f"{OPTIONS[name]} is given, and {name}= to the App: leave one out")
+            option = _in_words_of_the_command(f"{name}=")
+            raise WrongUse(f"{option} is given, and {name}= to the App: leave one out")
     try:
         opening = farcall.open_server(services, port, **keywords)
     except ValueError as error:
@@ -158,6 +160,9 @@ def _no_place() -> Iterator[None]:
 def _in_words_of_the_command(text: str) -> str:
     """Replace the keywords of `farcall.serve` by the options of the command."""
     for name, option in OPTIONS.items():
+        variable = f"FARCALL_{option.removeprefix('--').replace('-', '_').upper()}"
+        if variable in os.environ:
+            option += f" (or {variable})"  # noqa: PLW2901
         text = text.replace(f"{name}=", option)
         text = text.replace(f"in {name} ", f"in {option} ")
     return text
