@@ -125,8 +125,11 @@ def _free_port() -> str:
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Reader]:
     """Return a reader who has installed farcall, in the folder `market`."""
-    for name in ("bin", "market", "trader"):
-        (tmp_path / name).mkdir()
+    (tmp_path / "bin").mkdir()
+    for project in ("market", "trader"):
+        activate = tmp_path / project / ".venv" / "bin" / "activate"
+        activate.parent.mkdir(parents=True)
+        activate.touch()
     python = shlex.quote(sys.executable)
     commands = {"python": python} | {tool: f"{python} -m {tool}" for tool in TOOLS}
     for name, command in commands.items():
