@@ -11,7 +11,7 @@ from farcall._codec.anything import ANYTHING, Json, copied
 from farcall._codec.codec import codec_of
 from farcall._codec.containers import convert, convert_table, in_order
 from farcall._codec.faults import mismatch, refused
-from farcall._codec.shape import Shape, Write, is_table
+from farcall._codec.shape import Shape, Write, class_of, is_table
 from farcall._codec.text import FastThenDetailed, decoded, encoded
 from farcall._contract.own_types import registered
 from farcall._contract.spec import UnsupportedType
@@ -45,11 +45,11 @@ def decode_json(text: bytes | Raw, *, at: str = "value") -> Json:
 
 def _writer(is_detailed: bool) -> Write:
     def write(value: Any) -> Any:
-        data = None if registered(type(value)) else copied(value)
+        data = None if registered(class_of(value)) else copied(value)
         return write_parts(value) if data is None else data
 
     def write_parts(value: Any) -> Any:
-        if registered(type(value)):
+        if registered(class_of(value)):
             return _shape_of(value, is_detailed).write(value)
         if is_table(value):
             return _with_all_keys(value, convert_table(write_key, write_parts, value))
