@@ -144,7 +144,8 @@ class SignalFeed(Owner):
 
     def _pop_items(self) -> bytes | None:
         credit, buffer = self._credit, self.buffer
-        if not buffer.is_ready:
+        waiting = len(buffer)
+        if not waiting:
             return None
         # Less what stands around the values; no value that waits has a longer cursor.
         cursor = self.source.state.cursor
@@ -155,11 +156,12 @@ class SignalFeed(Owner):
             return self.pop()
         if not credit.allows(size):
             return None
-        if len(buffer) > 1:
+        most = min(credit.items_left, waiting)
+        if most > 1:
             # The first value is allowed, even where it is larger than the credit.
-            more = min(credit.items_left, len(buffer)) - 1
-            size = max(size, min(credit.bytes_left, room - more * ITEM_OVERHEAD, ITEMS_BYTES))
-        batch = buffer.take(credit.items_left, size)
+            room -= (most - 1) * ITEM_OVERHEAD
+            size = max(size, min(credit.bytes_left, room, ITEMS_BYTES))
+        batch = buffer.take(most, size)
         values = [entry.encoded for entry in batch.entries]
         cursor = batch.entries[-1].cursor
         return self._call.items_message(values, cursor, batch.missed)
