@@ -85,15 +85,19 @@ async def announce(server: Server) -> None:
 
 async def serve_until_signal(serving: AbstractAsyncContextManager[Server], visit: Visit) -> int:
     """Serve until a signal or `Server.shutdown`; see `run_until_signal`."""
-    async with open_owned_nursery() as nursery:
-        ending = _Ending(nursery.cancel_scope)
-        await nursery.start(ending.obey)
-        async with serving as server:
-            ending.server = server
-            with ending.visiting:
-                await visit(server)
-            await server.wait_shutdown()
-        nursery.cancel_scope.cancel()
+    on_interrupt = signal.getsignal(signal.SIGINT)
+    try:
+        async with open_owned_nursery() as nursery:
+            ending = _Ending(nursery.cancel_scope)
+            await nursery.start(ending.obey)
+            async with serving as server:
+                ending.server = server
+                with ending.visiting:
+                    await visit(server)
+                await server.wait_shutdown()
+            nursery.cancel_scope.cancel()
+    finally:
+        signal.signal(signal.SIGINT, on_interrupt)
     return ending.status
 
 
@@ -115,7 +119,9 @@ class _Ending:
             if self.server is not None:
                 self._drain(self.server, first)
                 self.status = 128 + await anext(signals)
-        # From here on a signal ends the process, should code that cannot be cancelled hang.
+        # From here on a signal ends the process, should code that cannot be cancelled hang. The
+        # handler of Trio would only cancel once more.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         self.everything.cancel()
 
     def _drain(self, server: Server, number: int) -> None:

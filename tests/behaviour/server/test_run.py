@@ -134,6 +134,26 @@ async def test_a_second_signal_cuts_it_short(tmp_path: Path, number: int) -> Non
     assert program.errors == "Running calls may end; another signal cuts them short\n"
 
 
+@SIGNALS
+async def test_a_third_signal_ends_what_cannot_be_cancelled(tmp_path: Path, number: int) -> None:
+    """A thread that hangs keeps the program alive until a third signal, which kills it."""
+
+    async def read(session: farcall.Session) -> None:
+        with pytest.raises(farcall.ConnectionLost):
+            await session.call("read")
+
+    text = "farcall.run(Echo(), 0, lifespan=nursery)"
+    async with running(tmp_path, text) as program, farcall.connect(await program.url()) as session:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read, session)
+            await program.said("a call reads")
+            program.send(signal.SIGTERM)
+            await wait_for_drain(session)
+            program.send(signal.SIGTERM)
+        program.send(number)
+        assert await program.status() == -number
+
+
 async def test_a_signal_before_it_listens_ends_it(tmp_path: Path) -> None:
     """A signal while the lifespan is entered cancels that, and nothing is served."""
     async with running(tmp_path, "farcall.run(Echo(), 0, lifespan=slow)") as program:
