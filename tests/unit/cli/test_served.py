@@ -150,7 +150,7 @@ async def test_options_win_over_the_environment(module: str, tmp_path: Path) -> 
         ("needs_more", [], 1, "needs arguments (missing a required argument: 'path'); name a fac"),
         ("fails", [], 1, "fails() failed: "),
         ("fails_later", [], 1, "RuntimeError: no settings"),
-        ("makes_a_dict", [], 1, "makes_a_dict() returned a dict; return farcall.App(...) or a ser"),
+        ("makes_a_dict", [], 1, "makes_a_dict() returned a dict; return farcall.App(...) or a "),
         ("makes_a_class", [], 1, "makes_a_class() returned the class News; return farcall.App("),
         ("App", [], 1, "App is the class farcall.App; name an object of it, such as app = App(Sh"),
         ("number", [], 1, "number is no service"),
