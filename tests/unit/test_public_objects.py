@@ -29,6 +29,7 @@ FUNCTIONS: Final = {
     "method",
     "open_server",
     "room",
+    "register_type",
     "run",
     "serve",
     "service",
@@ -134,6 +135,7 @@ VALUES: Final[Mapping[str, object]] = {
     "ServerStatistics": farcall.ServerStatistics(1, 2, 3, 4),
     "SessionState": farcall.SessionState.LOST,
     "User": farcall.user("ada"),
+    "Via": farcall.Via(str, encode=str, decode=int),
 }
 """What can be made without a connection, and holds nothing that lives."""
 
