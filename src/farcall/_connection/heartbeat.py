@@ -97,6 +97,10 @@ class Watch:
         """Forget the link: the wheel may hold this object for some time after its end."""
         self._pulse = self._ping = None
 
+    @property
+    def is_stopped(self) -> bool:
+        return self._pulse is None
+
     def abort(self, reason: str) -> None:
         """End the link."""
         if self._pulse is not None:

@@ -18,6 +18,10 @@ from farcall._connection.heartbeat import Watch
 
 logger: Final = logging.getLogger("farcall")
 
+MOST_STOPPED: Final = 1000
+"""Stopped watches that may wait for their time. Removing them takes a look at all slots, so it is
+done for many at once."""
+
 
 class Wheel:
     """The wheel of one Trio run. Its task lives while there is a link, from `join` to `leave`."""
@@ -27,7 +31,7 @@ class Wheel:
         self._slots: dict[float, list[Watch]] = {}
         self._times: list[float] = []
         """The times of the slots, as a heap."""
-        self._links = 0
+        self._links = self._stopped = 0
         self._is_running = False
         self._sleep = trio.CancelScope()
 
@@ -43,8 +47,20 @@ class Wheel:
         """Stop a watch; the task ends with the last one."""
         watch.stop()
         self._links -= 1
+        self._stopped += 1
+        if self._stopped > MOST_STOPPED + self._links:
+            self._remove_stopped()
         if not self._links:
             self._sleep.cancel()
+
+    def _remove_stopped(self) -> None:
+        self._slots = {
+            at: watches
+            for at, slot in self._slots.items()
+            if (watches := [each for each in slot if not each.is_stopped])
+        }
+        self._times = sorted(self._slots)
+        self._stopped = 0
 
     def _ask(self, watch: Watch, now: float) -> None:
         at = watch.act(now)

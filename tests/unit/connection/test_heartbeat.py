@@ -13,7 +13,7 @@ from trio.testing import MockClock
 import farcall
 from farcall import Heartbeat, service
 from farcall._connection.heartbeat import Ping, Watch, vary
-from farcall._connection.wheel import Wheel, current_wheel
+from farcall._connection.wheel import MOST_STOPPED, Wheel, current_wheel
 from farcall.errors import CloseCode
 from farcall.testing import open_pair
 from tests.unit.connection.system import system_tasks
@@ -169,6 +169,26 @@ async def test_its_task_ends_with_the_last_link(autojump_clock: MockClock) -> No
 
         assert system_tasks("farcall heartbeat") == []
         assert not wheel._slots
+
+
+async def test_links_that_have_ended_are_forgotten(autojump_clock: MockClock) -> None:
+    """Of many short links hardly any is held, though the time of their pings is far away."""
+    wheel, heartbeat = Wheel(), Heartbeat(idle_seconds=36_000, jitter=0.0)
+    pulse, began = Pulse(), trio.current_time()
+    lasting = Watch(heartbeat, pulse)
+    wheel.join(lasting)
+    for _ in range(3 * MOST_STOPPED):
+        watch = Watch(heartbeat, Pulse())
+        wheel.join(watch)
+        wheel.leave(watch)
+        await trio.sleep(0.001)
+
+    assert sum(map(len, wheel._slots.values())) <= MOST_STOPPED + 2
+    assert len(wheel._times) == len(wheel._slots)
+    await pulse.ended.wait()
+    wheel.leave(lasting)
+
+    assert [at - began for at in pulse.pinged_at] == [36_000]
 
 
 def test_each_run_has_its_own() -> None:
