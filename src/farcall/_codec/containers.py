@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
@@ -38,7 +38,7 @@ _ARRAYS: Mapping[str, tuple[type, Callable[[list[Any]], Any]]] = {
 """The class that a value must have, and what makes one of the list that was read."""
 
 
-def convert(convert_item: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+def convert(convert_item: Callable[[Any], Any], items: Collection[Any]) -> list[Any]:
     """Apply a function to each item; a fault gets the index of its item."""
     converted: list[Any] = []
     try:
@@ -46,6 +46,8 @@ def convert(convert_item: Callable[[Any], Any], items: Iterable[Any]) -> list[An
         converted.extend(map(convert_item, items))
     except Mismatch as fault:
         raise fault.within(item(len(converted))) from None
+    if len(converted) < len(items):  # a constructor raised StopIteration, which ends a `map`
+        raise mismatch("refused").within(item(len(converted)))
     return converted
 
 

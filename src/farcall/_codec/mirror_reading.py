@@ -174,7 +174,16 @@ def _union(members: Sequence[Reading]) -> Reading:
 
 def _items(kind: Callable[[Any], Any], inner: Reading) -> Make | None:
     make = _column(inner)
-    return None if make is None else lambda items: kind(make(items))
+    if make is None:
+        return None
+
+    def make_items(items: Sequence[Any]) -> Any:
+        made = kind(make(items))
+        if len(made) < len(items):  # a constructor raised StopIteration, which ends a `map`
+            raise NoMirror
+        return made
+
+    return make_items
 
 
 def _column(reading: Reading) -> MakeColumn | None:

@@ -174,3 +174,31 @@ def test_refuses_to_read(annotation: Any, text: str, fault: str) -> None:
 def test_refuses_to_write(annotation: Any, value: object, error: str) -> None:
     """Another kind of container is refused, and a wrong item, with its path."""
     assert refusal(annotation, value) == error
+
+
+@attrs.frozen
+class Choice:
+    place: int
+
+    def __attrs_post_init__(self) -> None:
+        next(iter(range(3 - self.place)))  # StopIteration from 3 on
+
+
+@attrs.frozen
+class Choices:
+    choices: list[Choice]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text", "path"),
+    [
+        (list[Choice], '[{"place":1},{"place":3},{"place":2}]', "value[1]"),
+        (tuple[Choice, ...], '[{"place":3}]', "value[0]"),
+        (tuple[Choice, Choice], '[{"place":1},{"place":3}]', "value[1]"),
+        (list[Choice | None], '[null,{"place":3},null]', "value[1]"),
+        (list[Choices], '[{"choices":[]},{"choices":[{"place":3}]}]', "value[1].choices[0]"),
+    ],
+)
+def test_a_constructor_that_raises_stop_iteration(annotation: Any, text: str, path: str) -> None:
+    """A StopIteration refuses the value; no list ends early by it."""
+    assert faults(annotation, text) == [f"refused by Choice @ {path}"]
