@@ -66,6 +66,9 @@ class Pulse(Protocol):
         """The time of the last byte, on Trio's clock."""
         ...
 
+    def drop_idle_tasks(self) -> None:
+        """Give up what a link without handlers does not need."""
+
     def on_silence(self) -> Ping:
         """Send a ping."""
         ...
@@ -111,6 +114,7 @@ class Watch:
         heartbeat, pulse, ping = self._heartbeat, self._pulse, self._ping
         if pulse is None:
             return None
+        pulse.drop_idle_tasks()
         if pulse.received_at != self._received_at:
             self._received_at, self._ping = pulse.received_at, None
             return vary(self._received_at, heartbeat.idle_seconds, heartbeat.jitter)

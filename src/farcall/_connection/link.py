@@ -345,11 +345,17 @@ class Link:
         """The task that holds the nursery of the others, while there is one."""
         return None if self._tasks is None else self._tasks.holder
 
-    def on_silence(self) -> Ping:
-        """Send a ping to a silent peer."""
+    def drop_idle_tasks(self) -> None:
+        """End the nursery of the other tasks if none runs; the next task gets another one.
+
+        Not only a silent link does: the pings of its peer may always come before its own are due.
+        """
         if self._tasks is not None and self._tasks.is_idle:
             self._tasks.cancel()
-            self._tasks = None  # the next task gets another nursery
+            self._tasks = None
+
+    def on_silence(self) -> Ping:
+        """Send a ping to a silent peer."""
         return self.send_ping()
 
     def send_ping(self) -> Ping:

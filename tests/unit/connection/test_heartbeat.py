@@ -31,6 +31,9 @@ class Pulse:
         self.answers = False
         self.is_slow = False
 
+    def drop_idle_tasks(self) -> None:
+        pass
+
     def on_silence(self) -> Ping:
         self.pinged_at.append(trio.current_time())
         ping = Ping(b"")

@@ -65,6 +65,18 @@ async def test_a_handler_gets_a_task_and_leaves_nothing(autojump_clock: MockCloc
         await clerk.rest(1)
 
 
+async def test_the_pings_of_the_peer_are_enough(autojump_clock: MockClock) -> None:
+    """The nursery of handlers ends also on a link whose peer always pings first."""
+    async with open_pair(Clerk()) as (session, connection):
+        await session.call("Clerk.rest", 1)
+        assert link_of(connection).holder is not None
+        for _ in range(6):
+            await trio.sleep(10)
+            await session.ping()
+
+        assert link_of(connection).holder is None
+
+
 async def test_a_handler_that_outlasts_the_silence_goes_on(autojump_clock: MockClock) -> None:
     """Pings leave the nursery alone while a handler runs in it."""
     async with served() as (clerk, connection):
