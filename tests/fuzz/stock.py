@@ -24,6 +24,13 @@ class Stock:
     tasks: int
     descriptors: int
 
+    def is_released(self, before: Stock) -> bool:
+        """Return whether no more is held than before.
+
+        There may be a task less: a link gives up the nursery of its handlers when none runs.
+        """
+        return self.tasks <= before.tasks and self.descriptors == before.descriptors
+
     @classmethod
     def now(cls) -> Stock:
         """Count the resources; cheap enough to be polled."""
